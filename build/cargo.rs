@@ -1,0 +1,45 @@
+//! All that is said to cargo: what to link, and when to run build.rs again.
+
+use super::compile::OWN_ARCHIVE;
+use super::cpython::CPython;
+use super::settings::{COMPILER_VARIABLES, Settings, VARIABLES};
+
+/// What the VM takes from the system, all of it in the C library or beside it.
+const SYSTEM_LIBRARIES: [&str; 4] = ["pthread", "dl", "util", "m"];
+
+/// Tells cargo when the build is out of date. The cached CPython is watched too, so that an emptied cache is noticed.
+pub fn watch(settings: &Settings, python: &CPython) {
+    for name in VARIABLES {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
+    let target = &settings.target;
+    for name in COMPILER_VARIABLES {
+        for variant in [name.to_string(), format!("{name}_{target}"), format!("{name}_{}", target.replace('-', "_"))] {
+            println!("cargo:rerun-if-env-changed={variant}");
+        }
+    }
+    for path in [settings.crate_dir.join("build"), settings.patch_dir(), python.stamp()] {
+        println!("cargo:rerun-if-changed={}", path.display());
+    }
+}
+
+/// Tells cargo to link the VM, whole, and to export the Python C API (and nothing else of ours) from the program.
+pub fn link(settings: &Settings, python: &CPython) {
+    // Whole, since extension modules that the program loads may need what the VM itself never calls. Not bundled into the
+    // rlib, which would copy the archive for every profile.
+    for (folder, archive) in [(&python.folder, CPython::ARCHIVE), (&settings.out_dir, OWN_ARCHIVE)] {
+        println!("cargo:rustc-link-search=native={}", folder.display());
+        println!("cargo:rustc-link-lib=static:+whole-archive,-bundle={archive}");
+    }
+    for library in SYSTEM_LIBRARIES {
+        println!("cargo:rustc-link-lib=dylib={library}");
+    }
+    // -rdynamic would export zlib and others too, which a loaded extension would then use instead of its own.
+    let exports = settings.crate_dir.join("build/exports.list");
+    println!("cargo:rustc-link-arg-bins=-Wl,--dynamic-list={}", exports.display());
+}
+
+/// Shows a note that does not stop the build.
+pub fn warn(note: &str) {
+    println!("cargo:warning={note}");
+}

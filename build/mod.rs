@@ -1,0 +1,16 @@
+//! The steps of the build, one file each; build.rs tells the story. tests/ includes this module too, so nothing
+//! here talks to cargo except `cargo.rs`, and nothing reads the environment except `settings.rs`.
+
+pub mod bindings;
+pub mod cache;
+pub mod cargo;
+pub mod compile;
+pub mod cpython;
+pub mod fetch;
+pub mod modules;
+pub mod patch;
+pub mod problem;
+pub mod recipe;
+pub mod settings;
+pub mod source;
+pub mod sources;

@@ -1,0 +1,127 @@
+//! The extension modules that are built in, as data: name, C files below Modules/, and what they need to compile.
+
+use std::fmt::Write;
+
+/// One built-in extension module.
+#[derive(Debug, Clone, Copy)]
+pub struct Module {
+    pub name: &'static str,
+    /// Relative to the tree's Modules/.
+    pub sources: &'static [&'static str],
+    /// Preprocessor definitions for these sources alone.
+    pub defines: &'static [(&'static str, &'static str)],
+    /// Include folders relative to the tree, before the common ones.
+    pub includes: &'static [&'static str],
+}
+
+const fn module(name: &'static str, sources: &'static [&'static str]) -> Module {
+    Module { name, sources, defines: &[], includes: &[] }
+}
+
+/// Modules that need nothing outside CPython's own tree and the C library.
+pub const MODULES: &[Module] = &[
+    // The ones that CPython always builds in (Setup.dist, Setup.config).
+    module("thread", &["threadmodule.c"]),
+    module("signal", &["signalmodule.c"]),
+    module("posix", &["posixmodule.c"]),
+    module("errno", &["errnomodule.c"]),
+    module("pwd", &["pwdmodule.c"]),
+    module("_sre", &["_sre.c"]),
+    module("_codecs", &["_codecsmodule.c"]),
+    module("_weakref", &["_weakref.c"]),
+    module("zipimport", &["zipimport.c"]),
+    module("_symtable", &["symtablemodule.c"]),
+    module("xxsubtype", &["xxsubtype.c"]),
+    // The ones that setup.py builds as shared objects.
+    module("array", &["arraymodule.c"]),
+    module("cmath", &["cmathmodule.c", "_math.c"]),
+    module("math", &["mathmodule.c", "_math.c"]),
+    module("_struct", &["_struct.c"]),
+    module("strop", &["stropmodule.c"]),
+    module("time", &["timemodule.c"]),
+    module("datetime", &["datetimemodule.c"]),
+    module("itertools", &["itertoolsmodule.c"]),
+    module("future_builtins", &["future_builtins.c"]),
+    module("_random", &["_randommodule.c"]),
+    module("_collections", &["_collectionsmodule.c"]),
+    module("_bisect", &["_bisectmodule.c"]),
+    module("_heapq", &["_heapqmodule.c"]),
+    module("operator", &["operator.c"]),
+    Module {
+        includes: &["Modules/_io"],
+        ..module(
+            "_io",
+            &[
+                "_io/bufferedio.c",
+                "_io/bytesio.c",
+                "_io/fileio.c",
+                "_io/iobase.c",
+                "_io/_iomodule.c",
+                "_io/stringio.c",
+                "_io/textio.c",
+            ],
+        )
+    },
+    module("_functools", &["_functoolsmodule.c"]),
+    module("_json", &["_json.c"]),
+    module("_hotshot", &["_hotshot.c"]),
+    module("_lsprof", &["_lsprof.c", "rotatingtree.c"]),
+    module("unicodedata", &["unicodedata.c"]),
+    module("_locale", &["_localemodule.c"]),
+    module("fcntl", &["fcntlmodule.c"]),
+    module("grp", &["grpmodule.c"]),
+    module("spwd", &["spwdmodule.c"]),
+    module("select", &["selectmodule.c"]),
+    module("parser", &["parsermodule.c"]),
+    module("cStringIO", &["cStringIO.c"]),
+    module("cPickle", &["cPickle.c"]),
+    module("mmap", &["mmapmodule.c"]),
+    module("syslog", &["syslogmodule.c"]),
+    module("audioop", &["audioop.c"]),
+    module("_csv", &["_csv.c"]),
+    module("_socket", &["socketmodule.c"]),
+    module("_sha", &["shamodule.c"]),
+    module("_md5", &["md5module.c", "md5.c"]),
+    module("_sha256", &["sha256module.c"]),
+    module("_sha512", &["sha512module.c"]),
+    module("termios", &["termios.c"]),
+    module("resource", &["resource.c"]),
+    module("binascii", &["binascii.c"]),
+    module("_multibytecodec", &["cjkcodecs/multibytecodec.c"]),
+    module("_codecs_kr", &["cjkcodecs/_codecs_kr.c"]),
+    module("_codecs_jp", &["cjkcodecs/_codecs_jp.c"]),
+    module("_codecs_cn", &["cjkcodecs/_codecs_cn.c"]),
+    module("_codecs_tw", &["cjkcodecs/_codecs_tw.c"]),
+    module("_codecs_hk", &["cjkcodecs/_codecs_hk.c"]),
+    module("_codecs_iso2022", &["cjkcodecs/_codecs_iso2022.c"]),
+];
+
+/// Modules of the core whose init function does not follow from the name, as in Modules/config.c.in; none has no init function.
+const CORE: &[(&str, Option<&str>)] = &[
+    ("marshal", Some("PyMarshal_Init")),
+    ("imp", Some("initimp")),
+    ("_ast", Some("init_ast")),
+    ("__main__", None),
+    ("__builtin__", None),
+    ("sys", None),
+    ("exceptions", None),
+    ("gc", Some("initgc")),
+    ("_warnings", Some("_PyWarnings_Init")),
+];
+
+/// Writes the C file that defines `_PyImport_Inittab`, CPython's table of built-in modules (Python/import.c, init_builtin); it stands for
+/// Modules/config.c.
+pub fn inittab_c(modules: &[Module]) -> String {
+    let ours = modules.iter().map(|module| (module.name, Some(format!("init{}", module.name))));
+    let core = CORE.iter().map(|(name, init)| (*name, init.map(str::to_string)));
+    let (mut declarations, mut rows) = (String::new(), String::new());
+    for (name, init) in ours.chain(core) {
+        if let Some(init) = &init {
+            let _ = writeln!(declarations, "extern void {init}(void);");
+        }
+        let _ = writeln!(rows, "    {{\"{name}\", {}}},", init.as_deref().unwrap_or("NULL"));
+    }
+    format!(
+        "#include \"Python.h\"\n\n{declarations}\nstruct _inittab _PyImport_Inittab[] = {{\n{rows}    {{NULL, NULL}}\n}};\n"
+    )
+}

@@ -1,0 +1,84 @@
+/* The macros that the patch puts into ceval.c's PyEval_EvalFrameEx; they use its local variables.  bctrace_hook.h says what they
+ * mean.
+ *
+ * Differences from the upstream dispatch: the table jump reads the opcode without stepping over it, and each label steps over
+ * opcode and operand at once; fast_next_opcode dispatches by the table as well instead of by the switch, which only
+ * EXTENDED_ARG's successor still uses. */
+#ifndef BCTRACE_CEVAL_H
+#define BCTRACE_CEVAL_H
+
+#include "bctrace_hook.h"
+
+#if defined(LLTRACE) || defined(Py_DEBUG) || defined(WITH_TSC) || defined(DYNAMIC_EXECUTION_PROFILE)
+#error "the hook is not placed for LLTRACE, Py_DEBUG, WITH_TSC or DYNAMIC_EXECUTION_PROFILE"
+#endif
+#if !defined(HAVE_COMPUTED_GOTOS) || (defined(USE_COMPUTED_GOTOS) && !USE_COMPUTED_GOTOS)
+#error "the hook needs computed gotos: without them PREDICT() runs instructions that no dispatch sees"
+#endif
+
+#define BCTRACE_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define BCTRACE_SIZE(op) (HAS_ARG(op) ? 3 : 1)
+#define BCTRACE_IS_CALL(op) \
+    ((op) == CALL_FUNCTION || (op) == CALL_FUNCTION_VAR || (op) == CALL_FUNCTION_KW || (op) == CALL_FUNCTION_VAR_KW)
+/* What `next` is once the instruction op, which ends at `end`, has been fetched. */
+#define BCTRACE_NEXT(op, end) ((uintptr_t)(end) | (BCTRACE_IS_CALL(op) ? BCTRACE_CALLED : 0))
+
+#define BCTRACE_DISPATCH() goto *bctrace_targets[bctrace_control.mode + *next_instr]
+
+/* Stands at an opcode's traced label, before its plain one. */
+#define BCTRACE_FETCH(op, size) \
+        if (BCTRACE_UNLIKELY((uintptr_t)next_instr != bctrace_slot.next)) \
+            goto bctrace_jump; \
+        bctrace_slot.next = BCTRACE_NEXT(op, next_instr + (size));
+
+/* An opcode that 2.7 does not define: recorded, then refused by the VM. */
+#define BCTRACE_UNKNOWN() \
+        TRACED_unknown: \
+        if ((uintptr_t)next_instr != bctrace_slot.next) \
+            goto bctrace_jump; \
+        bctrace_slot.next = (uintptr_t)(next_instr + BCTRACE_SIZE(*next_instr))
+
+/* Where the traced labels meet.  A unit with a prefix is always shown to the hook in BCTRACE_CHECKED: its successor's bytes have to
+ * be compared too. */
+#define BCTRACE_CALL_OUT() \
+    bctrace_check: { \
+        uintptr_t at = (uintptr_t)(next_instr - first_instr); \
+        const unsigned char *told = bctrace_control.described; \
+        if ((uintptr_t)next_instr == bctrace_slot.next && told != NULL && at + 3 <= bctrace_control.described_len && \
+            *next_instr == told[at] && *next_instr != EXTENDED_ARG && \
+            (!HAS_ARG(*next_instr) || (next_instr[1] == told[at + 1] && next_instr[2] == told[at + 2]))) { \
+            bctrace_slot.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
+            goto *bctrace_targets[*next_instr]; \
+        } \
+    } \
+    bctrace_jump: \
+        if (bctrace_hooks.jump(f, first_instr, next_instr)) \
+            bctrace_stop(); \
+        bctrace_slot.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
+        goto *bctrace_targets[*next_instr]
+
+/* In EXTENDED_ARG, which has stepped over its successor, and over two bytes behind it even where that takes no operand. */
+#define BCTRACE_PREFIXED() do { \
+        if (bctrace_control.mode) \
+            bctrace_slot.next = BCTRACE_NEXT(opcode, next_instr); \
+    } while (0)
+
+#define BCTRACE_ENTER() do { \
+        if (bctrace_control.mode && bctrace_hooks.enter(f, (PyObject *)co, first_instr, next_instr)) \
+            bctrace_stop(); \
+    } while (0)
+
+#define BCTRACE_LEAVE() do { \
+        if (bctrace_control.mode && \
+            bctrace_hooks.leave(f, why == WHY_RETURN ? BCTRACE_RETURN : why == WHY_YIELD ? BCTRACE_YIELD : BCTRACE_EXCEPTION)) \
+            bctrace_stop(); \
+    } while (0)
+
+#define BCTRACE_RAISED() do { \
+        if (bctrace_control.mode && \
+            bctrace_hooks.raised(f, tstate->curexc_type, tstate->curexc_value, tstate->curexc_traceback != NULL)) \
+            bctrace_stop(); \
+    } while (0)
+
+#endif

@@ -1,0 +1,97 @@
+/* What the patched VM tells its tracer, and when.  This header is the contract between ceval.c and the code that installs a
+ * hook; it is the only thing both sides share.
+ *
+ * Modes.  ceval dispatches through one table of 3 * 256 labels, indexed by `mode + opcode`.  BCTRACE_OFF reaches the opcodes'
+ * own labels: an untraced VM pays one addition.  BCTRACE_RUNS goes by way of a label that compares the instruction with the
+ * address it expects and calls out only where they differ.  BCTRACE_CHECKED also compares each unit's bytes with the copy that
+ * the hook described.
+ *
+ * Units.  An EXTENDED_ARG, what follows it and so on up to the first opcode that is not EXTENDED_ARG is one unit.  The VM
+ * fetches its successor itself (ceval.c, TARGET(EXTENDED_ARG)); ceval only advances `next` there and never calls out.
+ *
+ * Rules for a hook.  It runs with the GIL held (`thread_gone` alone may run without), on the thread that executes.  It runs no
+ * Python, leaves the error state and errno alone, keeps no reference and never calls back into the eval loop.  A return value
+ * other than 0 ends the process at once: C stdio is flushed, no further byte of the program runs.
+ */
+#ifndef BCTRACE_HOOK_H
+#define BCTRACE_HOOK_H
+
+#include <stdint.h>
+
+enum { BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512 };
+
+/* How a frame was left. */
+enum { BCTRACE_RETURN = 0, BCTRACE_YIELD = 1, BCTRACE_EXCEPTION = 2 };
+
+/* Set in `next` after a call instruction: the callee may have been C code that changed the bytes, so the next dispatch calls out
+ * even where control is sequential. */
+#define BCTRACE_CALLED ((uintptr_t)1 << 63)
+/* Set in `next` while the hook rewrites the slot; the low bits then count the words that are complete. */
+#define BCTRACE_CLOSING ((uintptr_t)1 << 62)
+
+#define BCTRACE_PAGE 4096
+
+/* Opaque to the Rust side. */
+struct _frame;
+struct _ts;
+struct _object;
+
+/* Private to the process.  Its page is mapped MADV_WIPEONFORK while a hook is installed, so that whatever forks, however it does
+ * it, dispatches untraced. */
+struct bctrace_control {
+    uint32_t mode;
+    uint32_t pad;
+    const struct _ts *thread; /* the thread state that last held the GIL */
+    const unsigned char *described; /* BCTRACE_CHECKED: the copy of the current frame's bytes, 0: none */
+    uintptr_t described_len;
+};
+
+/* The open run, where the recorder can read it after any death.  Addresses are the tracee's: the recorder only subtracts them. */
+struct bctrace_slot {
+    uintptr_t next;  /* behind the last unit fetched; see BCTRACE_CALLED and BCTRACE_CLOSING */
+    uintptr_t start; /* first instruction of the open run, 0: none open */
+    uintptr_t first; /* first_instr of the frame that runs: where its offsets count from */
+    uint64_t head;   /* words written to the ring */
+};
+
+struct bctrace_hooks {
+    /* The unit at instr is fetched next, and control is not where `next` says, or the last instruction was a call, or
+     * (BCTRACE_CHECKED) the bytes may differ from the described ones. */
+    int (*jump)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr);
+    /* A frame of code begins, or goes on at instr.  After the CALL events of sys.settrace and sys.setprofile. */
+    int (*enter)(struct _frame *frame, struct _object *code, const unsigned char *first_instr, const unsigned char *instr);
+    /* A frame that was entered is left: BCTRACE_RETURN, BCTRACE_YIELD or BCTRACE_EXCEPTION. */
+    int (*leave)(struct _frame *frame, int how);
+    /* An exception is raised in frame or comes out of what it called (then propagated is not 0). */
+    int (*raised)(struct _frame *frame, struct _object *type, struct _object *value, int propagated);
+    /* Another thread holds the GIL now. */
+    int (*thread)(const struct _ts *thread);
+    /* Code that is not the VM's own has been loaded and may change bytes at any time. */
+    void (*foreign)(void);
+    /* These addresses may be used again for something else. */
+    void (*thread_gone)(const struct _ts *thread);
+    void (*frame_gone)(const struct _frame *frame);
+    void (*code_gone)(const void *code);
+};
+
+extern struct bctrace_control bctrace_control __attribute__((visibility("hidden")));
+extern struct bctrace_slot bctrace_slot __attribute__((visibility("hidden")));
+extern struct bctrace_hooks bctrace_hooks __attribute__((visibility("hidden")));
+
+/* Flushes C stdio and ends the process. */
+extern void bctrace_stop(void) __attribute__((noreturn, visibility("hidden")));
+
+#ifdef Py_BUILD_CORE
+
+/* Notices of the rest of the VM: one line where they are given. */
+#define BCTRACE_NOTICE(hook, arg) do { if (bctrace_control.mode) bctrace_hooks.hook(arg); } while (0)
+
+#define BCTRACE_FOREIGN() do { if (bctrace_control.mode) bctrace_hooks.foreign(); } while (0)
+
+#define BCTRACE_THREAD(ts) do { \
+        if (bctrace_control.mode && (ts) != NULL && (ts) != bctrace_control.thread && bctrace_hooks.thread(ts)) \
+            bctrace_stop(); \
+    } while (0)
+
+#endif
+#endif

@@ -1,0 +1,327 @@
+/* See vm.h.  Nothing here that looks at an object runs Python, changes a reference count or sets an error. */
+#include "Python.h"
+#include "code.h"
+#include "frameobject.h"
+#include "longintrepr.h"
+#include "marshal.h"
+#include "osdefs.h"
+#include "vm.h"
+
+/* -- Running ------------------------------------------------------------------------------------------------------------ */
+
+/* The part of Py_Main (Modules/main.c) that the environment decides. */
+static void
+apply_environment(void)
+{
+    const char *text = Py_GETENV("PYTHONUNBUFFERED");
+
+    if (text != NULL && *text != '\0') {
+        setvbuf(stdin, NULL, _IONBF, BUFSIZ);
+        setvbuf(stdout, NULL, _IONBF, BUFSIZ);
+        setvbuf(stderr, NULL, _IONBF, BUFSIZ);
+    }
+    text = Py_GETENV("PYTHONWARNINGS");
+    if (text != NULL && *text != '\0') {
+        char *copy = strdup(text), *rest = copy, *one;
+
+        while (copy != NULL && (one = strsep(&rest, ",")) != NULL)
+            if (*one != '\0')
+                PySys_AddWarnOption(one);
+        free(copy);
+    }
+}
+
+void
+vm_initialize(int argc, char **argv)
+{
+    PySys_ResetWarnOptions();
+    apply_environment();
+    Py_NoUserSiteDirectory = 1;
+    Py_Initialize();
+    PySys_SetArgv(argc, argv);
+}
+
+struct _object *
+vm_load(const char *marshalled, ptrdiff_t len)
+{
+    PyObject *code = PyMarshal_ReadObjectFromString((char *)marshalled, len);
+
+    if (code != NULL && !PyCode_Check(code)) {
+        Py_CLEAR(code);
+        PyErr_SetString(PyExc_RuntimeError, "Bad code object in .pyc file");
+    }
+    if (code == NULL)
+        PyErr_Print();
+    return code;
+}
+
+int
+vm_run_main(struct _object *code, const char *path)
+{
+    PyObject *module = PyImport_AddModule("__main__"), *globals, *file, *result = NULL;
+
+    if (module != NULL) {
+        Py_INCREF(module);
+        globals = PyModule_GetDict(module);
+        file = PyString_FromString(path);
+        if (file != NULL && PyDict_SetItemString(globals, "__file__", file) == 0) {
+            Py_DECREF(file);
+            result = PyEval_EvalCode((PyCodeObject *)code, globals, globals);
+        }
+    }
+    Py_DECREF(code);
+    if (result == NULL)
+        PyErr_Print();
+    else {
+        Py_DECREF(result);
+        if (Py_FlushLine())
+            PyErr_Clear();
+    }
+    if (module != NULL) {
+        if (PyDict_DelItemString(PyModule_GetDict(module), "__file__"))
+            PyErr_Clear();
+        Py_DECREF(module);
+    }
+    Py_Finalize();
+    return result == NULL;
+}
+
+int
+vm_python_main(int argc, char **argv)
+{
+    return Py_Main(argc, argv);
+}
+
+/* -- Frames and code objects -------------------------------------------------------------------------------------------- */
+
+struct _object *
+vm_frame_code(const struct _frame *frame)
+{
+    return (PyObject *)frame->f_code;
+}
+
+const struct _ts *
+vm_current_thread(void)
+{
+    return _PyThreadState_Current;
+}
+
+int
+vm_is_over(void)
+{
+    return !Py_IsInitialized();
+}
+
+ptrdiff_t
+vm_code_length(const struct _object *code, const unsigned char *first_instr)
+{
+    const PyObject *string = ((const PyCodeObject *)code)->co_code;
+
+    /* Where the program has put another string there since the frame began, the running one is the object whose text this is. */
+    if (string == NULL || first_instr != (const unsigned char *)PyString_AS_STRING(string))
+        string = (const PyObject *)(first_instr - offsetof(PyStringObject, ob_sval));
+    if (Py_TYPE(string) != &PyString_Type && (string != ((const PyCodeObject *)code)->co_code || !PyString_Check(string)))
+        return -1;
+    return PyString_GET_SIZE(string);
+}
+
+const struct _object *
+vm_code_part(const struct _object *object, enum vm_code_part part)
+{
+    const PyCodeObject *code = (const PyCodeObject *)object;
+
+    switch (part) {
+    case VM_CODE_NAME: return code->co_name;
+    case VM_CODE_FILENAME: return code->co_filename;
+    case VM_CODE_CONSTS: return code->co_consts;
+    case VM_CODE_NAMES: return code->co_names;
+    case VM_CODE_VARNAMES: return code->co_varnames;
+    case VM_CODE_CELLVARS: return code->co_cellvars;
+    case VM_CODE_FREEVARS: return code->co_freevars;
+    case VM_CODE_LNOTAB: return code->co_lnotab;
+    }
+    return NULL;
+}
+
+void
+vm_code_numbers(const struct _object *object, struct vm_code_numbers *out)
+{
+    const PyCodeObject *code = (const PyCodeObject *)object;
+
+    out->first_line = code->co_firstlineno;
+    out->flags = code->co_flags;
+    out->argcount = code->co_argcount;
+    out->nlocals = code->co_nlocals;
+    out->stacksize = code->co_stacksize;
+}
+
+/* -- Objects ------------------------------------------------------------------------------------------------------------ */
+
+enum vm_kind
+vm_kind(const struct _object *object)
+{
+    const PyTypeObject *type;
+
+    if (object == NULL)
+        return VM_OTHER;
+    if (object == Py_None)
+        return VM_NONE;
+    if (object == Py_Ellipsis)
+        return VM_ELLIPSIS;
+    if (object == Py_False)
+        return VM_FALSE;
+    if (object == Py_True)
+        return VM_TRUE;
+    if (object == PyExc_StopIteration)
+        return VM_STOP_ITERATION;
+    type = Py_TYPE(object);
+    return type == &PyInt_Type ? VM_INT
+        : type == &PyLong_Type ? VM_LONG
+        : type == &PyFloat_Type ? VM_FLOAT
+        : type == &PyComplex_Type ? VM_COMPLEX
+        : type == &PyString_Type ? VM_STR
+        : type == &PyUnicode_Type ? VM_UNICODE
+        : type == &PyTuple_Type ? VM_TUPLE
+        : type == &PyList_Type ? VM_LIST
+        : type == &PyDict_Type ? VM_DICT
+        : type == &PySet_Type ? VM_SET
+        : type == &PyFrozenSet_Type ? VM_FROZENSET
+        : type == &PyCode_Type ? VM_CODE
+        : VM_OTHER;
+}
+
+static const char *
+behind_last_dot(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot == NULL ? name : dot + 1;
+}
+
+const char *
+vm_type_name(const struct _object *object)
+{
+    return object == NULL ? "NULL" : behind_last_dot(Py_TYPE(object)->tp_name);
+}
+
+int64_t
+vm_int(const struct _object *object)
+{
+    return PyInt_AS_LONG(object);
+}
+
+double
+vm_float(const struct _object *object)
+{
+    return PyFloat_AS_DOUBLE(object);
+}
+
+void
+vm_complex(const struct _object *object, double *real, double *imag)
+{
+    *real = ((const PyComplexObject *)object)->cval.real;
+    *imag = ((const PyComplexObject *)object)->cval.imag;
+}
+
+const uint32_t *
+vm_long(const struct _object *object, ptrdiff_t *digits, int *negative)
+{
+#if PYLONG_BITS_IN_DIGIT != 30
+#error "vm_long hands out digits of 30 bits"
+#endif
+    ptrdiff_t size = Py_SIZE(object);
+
+    *negative = size < 0;
+    *digits = size < 0 ? -size : size;
+    return ((const PyLongObject *)object)->ob_digit;
+}
+
+const unsigned char *
+vm_str(const struct _object *object, ptrdiff_t *len)
+{
+    if (object == NULL || !PyString_Check(object)) {
+        *len = 0;
+        return NULL;
+    }
+    *len = PyString_GET_SIZE(object);
+    return (const unsigned char *)PyString_AS_STRING(object);
+}
+
+const uint32_t *
+vm_unicode(const struct _object *object, ptrdiff_t *len)
+{
+#if Py_UNICODE_SIZE != 4
+#error "vm_unicode hands out code points of 32 bits"
+#endif
+    *len = PyUnicode_GET_SIZE(object);
+    return (const uint32_t *)PyUnicode_AS_UNICODE(object);
+}
+
+ptrdiff_t
+vm_len(const struct _object *object)
+{
+    if (object == NULL)
+        return -1;
+    if (PyTuple_Check(object))
+        return PyTuple_GET_SIZE(object);
+    switch (vm_kind(object)) {
+    case VM_LIST: return PyList_GET_SIZE(object);
+    case VM_DICT: return ((const PyDictObject *)object)->ma_used;
+    case VM_SET: case VM_FROZENSET: return ((const PySetObject *)object)->used;
+    default: return -1;
+    }
+}
+
+const struct _object *
+vm_item(const struct _object *object, ptrdiff_t index)
+{
+    if (index < 0 || index >= vm_len(object))
+        return NULL;
+    return PyTuple_Check(object) ? PyTuple_GET_ITEM(object, index) : PyList_GET_ITEM(object, index);
+}
+
+int
+vm_next(const struct _object *object, ptrdiff_t *position, const struct _object **key, const struct _object **value)
+{
+    PyObject *borrowed_key = NULL, *borrowed_value = NULL;
+    long hash;
+    int more;
+
+    if (vm_kind(object) == VM_DICT)
+        more = PyDict_Next((PyObject *)object, position, &borrowed_key, &borrowed_value);
+    else
+        more = _PySet_NextEntry((PyObject *)object, position, &borrowed_key, &hash);
+    *key = borrowed_key;
+    *value = borrowed_value;
+    return more;
+}
+
+const char *
+vm_exception_name(const struct _object *type, ptrdiff_t *len)
+{
+    const char *name = "?";
+
+    if (type != NULL && PyClass_Check(type) && PyString_Check(((const PyClassObject *)type)->cl_name)) {
+        *len = PyString_GET_SIZE(((const PyClassObject *)type)->cl_name);
+        return PyString_AS_STRING(((const PyClassObject *)type)->cl_name);
+    }
+    if (type != NULL && PyType_Check(type))
+        name = behind_last_dot(((const PyTypeObject *)type)->tp_name);
+    *len = strlen(name);
+    return name;
+}
+
+const struct _object *
+vm_exception_message(const struct _object *value)
+{
+    const PyObject *args;
+
+    if (value == NULL || value == Py_None)
+        return NULL;
+    if (!PyExceptionInstance_Check(value) || !PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)PyExc_BaseException))
+        return value;
+    args = ((const PyBaseExceptionObject *)value)->args;
+    if (args == NULL || Py_TYPE(args) != &PyTuple_Type || PyTuple_GET_SIZE(args) == 0)
+        return NULL;
+    return PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : args;
+}

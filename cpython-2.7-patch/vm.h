@@ -1,0 +1,84 @@
+/* The C side of src/vm: running a program, and looking at objects without running any of its code.  Everything takes opaque
+ * pointers, so that Rust never knows the layout of a Python object. */
+#ifndef BCTRACE_VM_H
+#define BCTRACE_VM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct _frame;
+struct _object;
+struct _ts;
+
+/* -- Running ------------------------------------------------------------------------------------------------------------ */
+
+/* Starts the interpreter as `python2.7 -s` does, with sys.argv = argv and argv[0]'s folder first on sys.path. */
+void vm_initialize(int argc, char **argv);
+
+/* Reads the code object that is marshalled in these bytes; NULL, with the error printed, where it is none. */
+struct _object *vm_load(const char *marshalled, ptrdiff_t len);
+
+/* Runs a code object as __main__, from `path`, and finalizes the interpreter; returns the exit status.  Does not return where the
+ * program ends by SystemExit: that exits as in plain Python.  Source: PyRun_SimpleFileExFlags in Python/pythonrun.c. */
+int vm_run_main(struct _object *code, const char *path);
+
+/* The interpreter's own command line. */
+int vm_python_main(int argc, char **argv);
+
+/* -- Frames and code objects -------------------------------------------------------------------------------------------- */
+
+/* The code object of a frame, borrowed. */
+struct _object *vm_frame_code(const struct _frame *frame);
+
+/* The state of the thread that holds the GIL. */
+const struct _ts *vm_current_thread(void);
+
+/* The interpreter has been finalized, or never started. */
+int vm_is_over(void);
+
+/* The length of the code string that begins at first_instr; -1 where it is not the text of a str object. */
+ptrdiff_t vm_code_length(const struct _object *code, const unsigned char *first_instr);
+
+/* A borrowed tuple, str or other object of a code object. */
+enum vm_code_part {
+    VM_CODE_NAME, VM_CODE_FILENAME, VM_CODE_CONSTS, VM_CODE_NAMES, VM_CODE_VARNAMES, VM_CODE_CELLVARS, VM_CODE_FREEVARS,
+    VM_CODE_LNOTAB
+};
+const struct _object *vm_code_part(const struct _object *code, enum vm_code_part part);
+
+struct vm_code_numbers { int32_t first_line; uint32_t flags, argcount, nlocals, stacksize; };
+void vm_code_numbers(const struct _object *code, struct vm_code_numbers *out);
+
+/* -- Objects ------------------------------------------------------------------------------------------------------------ */
+
+/* What an object is, by its exact type: a subclass is VM_OTHER, but for the text of str and the items of tuple, which name
+ * things in code objects whatever their subclass. */
+enum vm_kind {
+    VM_OTHER, VM_NONE, VM_ELLIPSIS, VM_FALSE, VM_TRUE, VM_INT, VM_LONG, VM_FLOAT, VM_COMPLEX, VM_STR, VM_UNICODE, VM_TUPLE,
+    VM_LIST, VM_DICT, VM_SET, VM_FROZENSET, VM_CODE, VM_STOP_ITERATION
+};
+enum vm_kind vm_kind(const struct _object *object);
+
+/* The name of an object's type, as its tp_name says, without the module. */
+const char *vm_type_name(const struct _object *object);
+
+/* Each is for an object of that kind; items are borrowed, NULL where a slot is empty. */
+int64_t vm_int(const struct _object *object);
+double vm_float(const struct _object *object);
+void vm_complex(const struct _object *object, double *real, double *imag);
+/* Digits of PyLong_SHIFT = 30 bits, least significant first; *negative is its sign. */
+const uint32_t *vm_long(const struct _object *object, ptrdiff_t *digits, int *negative);
+const unsigned char *vm_str(const struct _object *object, ptrdiff_t *len);
+const uint32_t *vm_unicode(const struct _object *object, ptrdiff_t *len);
+/* -1 where the object has no items. */
+ptrdiff_t vm_len(const struct _object *object);
+const struct _object *vm_item(const struct _object *object, ptrdiff_t index);
+/* Steps through a dict (value is set) or a set (value is NULL); *position begins at 0; 0 at the end. */
+int vm_next(const struct _object *object, ptrdiff_t *position, const struct _object **key, const struct _object **value);
+
+/* An exception's type name and the object that best tells its message: its value where that is a str, its only argument, or its
+ * argument tuple; NULL where there is none. */
+const char *vm_exception_name(const struct _object *type, ptrdiff_t *len);
+const struct _object *vm_exception_message(const struct _object *value);
+
+#endif

@@ -1,0 +1,113 @@
+//! Owns the escapes that keep one instruction on one line whatever its names and constants hold:
+//! line breaks, control characters, bidi controls and invalid UTF-8 become `\n \r \t \xNN`.
+
+/// Which part of a line is written: in a name a space is escaped too, so that the first `> ` ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Name,
+    Operand,
+}
+
+/// Tells whether writing `bytes` takes an escape; then every backslash of its line is doubled.
+pub fn has_escape(bytes: &[u8], part: Part) -> bool {
+    if bytes.iter().all(|&byte| is_plain_ascii(byte, part)) {
+        return false;
+    }
+    bytes.utf8_chunks().any(|chunk| {
+        !chunk.invalid().is_empty() || chunk.valid().chars().any(|one| is_escaped(one, part))
+    })
+}
+
+/// Appends `bytes` to a line. `doubled` says that some part of the line has an escape.
+pub fn push(line: &mut Vec<u8>, bytes: &[u8], part: Part, doubled: bool) {
+    if !doubled {
+        line.extend_from_slice(bytes);
+        return;
+    }
+    for chunk in bytes.utf8_chunks() {
+        for one in chunk.valid().chars() {
+            let mut buffer = [0; 4];
+            let encoded = one.encode_utf8(&mut buffer).as_bytes();
+            match one {
+                '\\' => line.extend_from_slice(b"\\\\"),
+                '\n' => line.extend_from_slice(b"\\n"),
+                '\r' => line.extend_from_slice(b"\\r"),
+                '\t' => line.extend_from_slice(b"\\t"),
+                _ if is_escaped(one, part) => push_hexadecimal(line, encoded),
+                _ => line.extend_from_slice(encoded),
+            }
+        }
+        push_hexadecimal(line, chunk.invalid());
+    }
+}
+
+fn is_plain_ascii(byte: u8, part: Part) -> bool {
+    (0x21..0x7f).contains(&byte) || (byte == b' ' && part == Part::Operand)
+}
+
+fn is_escaped(one: char, part: Part) -> bool {
+    match one {
+        ' ' => part == Part::Name,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' => true,
+        '\u{2028}' | '\u{2029}' => true,
+        // The bidi controls (Unicode property Bidi_Control) reorder what a terminal shows.
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        _ => false,
+    }
+}
+
+fn push_hexadecimal(line: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for &byte in bytes {
+        let digits = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        line.extend_from_slice(b"\\x");
+        line.extend_from_slice(&digits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(bytes: &[u8], part: Part) -> String {
+        let mut line = Vec::new();
+        push(&mut line, bytes, part, has_escape(bytes, part));
+        String::from_utf8(line).expect("escaped text is UTF-8")
+    }
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        for text in ["", "a b", "C:\\new", "ü→😀", "\u{a0}"] {
+            assert_eq!(escaped(text.as_bytes(), Part::Operand), text);
+        }
+    }
+
+    #[test]
+    fn controls_become_escapes_and_double_the_backslashes() {
+        assert_eq!(escaped(b"a\nb\r\t\\", Part::Operand), r"a\nb\r\t\\");
+        assert_eq!(escaped(b"\0\x1b\x7f", Part::Operand), r"\x00\x1b\x7f");
+        assert_eq!(escaped("\u{85}\u{2028}".as_bytes(), Part::Operand), r"\xc2\x85\xe2\x80\xa8");
+        assert_eq!(escaped("a\u{202e}b\u{2066}".as_bytes(), Part::Operand), r"a\xe2\x80\xaeb\xe2\x81\xa6");
+    }
+
+    #[test]
+    fn invalid_utf8_is_escaped_byte_by_byte() {
+        assert_eq!(escaped(b"\xffab\xc3", Part::Operand), r"\xffab\xc3");
+        assert_eq!(escaped(b"\xed\xa0\x80 \xc0\xaf", Part::Operand), r"\xed\xa0\x80 \xc0\xaf");
+    }
+
+    #[test]
+    fn a_space_is_escaped_in_a_name_only() {
+        assert_eq!(escaped(b"a> 0 NOP", Part::Name), r"a>\x200\x20NOP");
+        assert_eq!(escaped(b"a> 0 NOP", Part::Operand), "a> 0 NOP");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_breaks_a_line(bytes: Vec<u8>) {
+            let text = escaped(&bytes, Part::Name);
+            assert!(text.chars().all(|one| !is_escaped(one, Part::Name)));
+            assert_eq!(has_escape(text.as_bytes(), Part::Name), false);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! CPython 2.7's bytecode as data: opcode table, decoding as the VM decodes, code objects, constants as
+//! text, listings, and reading .pyc files and marshal data. Knows no VM, no trace and no output format.
+
+pub mod code;
+pub mod decode;
+pub mod escape;
+mod hash;
+pub mod layout;
+pub mod listing;
+pub mod magic;
+pub mod marshal;
+pub mod number;
+pub mod object;
+pub mod opcode;
+pub mod operand;
+pub mod order;
+pub mod pyc;
+pub mod text;
+
+pub use code::CodeObject;
+pub use decode::{Instruction, Unit};
+pub use layout::Layout;
+pub use listing::Listing;
+pub use object::Object;
+pub use pyc::{Pyc, PycError};

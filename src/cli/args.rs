@@ -1,0 +1,136 @@
+//! What can be typed, as clap sees it.  These types end at the door: each command turns them into a plain plan.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::builder::styling::Styles;
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+const EXAMPLES: &str = "\
+Examples:
+  bctrace factorial.pyc trace.txt
+  bctrace -t only -n recur_factorial -r factorial.pyc trace.txt
+  bctrace program.pyc trace.bct -- arguments of the program
+  bctrace show -r --from 1000 --count 50 trace.bct
+
+Exit status: the program's own; 123 stopped by a limit, 124 by --timeout, 125 bctrace itself failed,
+141 the trace's reader closed the pipe, 2 wrong usage.";
+
+/// The whole command line: the arguments of the main command beside the subcommands.
+pub fn command() -> clap::Command {
+    let command = clap::Command::new("bctrace")
+        .about("Trace every bytecode instruction that a Python 2.7 .pyc executes")
+        .version(super::VERSION)
+        .after_help(EXAMPLES)
+        .styles(Styles::plain())
+        .args_conflicts_with_subcommands(true)
+        .subcommand_negates_reqs(true)
+        .disable_help_subcommand(true);
+    Command::augment_subcommands(RecordArgs::augment_args(command))
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the code objects of a .pyc as the VM would decode them, without running it
+    Dis(DisArgs),
+    /// Run the Python 2.7 interpreter itself, untraced
+    #[command(disable_help_flag = true)]
+    Python {
+        /// Arguments of the interpreter, as python2.7 takes them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PYTHON ARGS")]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceWhat {
+    /// Every code object
+    All,
+    /// Only those that -n names
+    Only,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// One line for each instruction
+    Text,
+    /// One JSON object for each instruction, code object, exception and the end
+    Jsonl,
+    /// The compact, indexed form that `show` and `info` read
+    Bct,
+    /// Nothing
+    Null,
+}
+
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// Compiled program to run
+    #[arg(value_name = "PYCFILE", value_hint = ValueHint::FilePath)]
+    pub pyc: PathBuf,
+    /// File to write the trace to; `-` is standard output
+    #[arg(value_name = "TRACEFILE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// Arguments of the program: sys.argv[1:]
+    #[arg(last = true, value_name = "ARGS")]
+    pub arguments: Vec<OsString>,
+    /// Trace all code objects, or only those that -n names [default: all]
+    #[arg(short, long = "trace", value_name = "WHAT", value_enum, hide_possible_values = false)]
+    pub trace_what: Option<TraceWhat>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Show what operands refer to: constants, names, jump targets
+    #[arg(short, long)]
+    pub resolve: bool,
+    /// Form of the trace [default: by suffix: .bct, .jsonl, else text; .zst or .gz behind it compresses]
+    #[arg(short, long, value_enum)]
+    pub format: Option<FormatName>,
+    /// Begin recording at a code object, or at an offset in it
+    #[arg(long, value_name = "NAME[:OFFSET]")]
+    pub start_at: Option<OsString>,
+    /// Stop the program before it enters a code object, or before an offset in it
+    #[arg(long, value_name = "NAME[:OFFSET]")]
+    pub stop_at: Option<OsString>,
+    /// Stop the program after so many instructions
+    #[arg(long, value_name = "N")]
+    pub max_instructions: Option<u64>,
+    /// Stop the program when the trace has so many bytes before compression, such as 500M
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<ByteSize>,
+    /// Stop the program after so much time, such as 30s
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Show neither progress nor summary
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Which code objects are wanted: any of the values of one option, and all of the options.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FilterArgs {
+    /// Trace the code objects of this name; may be repeated
+    #[arg(short = 'n', long = "name", value_name = "NAME")]
+    pub names: Vec<OsString>,
+    /// Trace the code objects whose name matches this regular expression; may be repeated
+    #[arg(long = "match", value_name = "REGEX")]
+    pub patterns: Vec<String>,
+    /// Trace the code objects whose file name matches this glob; may be repeated
+    #[arg(long = "file", value_name = "GLOB")]
+    pub files: Vec<String>,
+    /// Leave the standard library out
+    #[arg(long)]
+    pub no_stdlib: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DisArgs {
+    /// Compiled program to list
+    #[arg(value_name = "PYCFILE", value_hint = ValueHint::FilePath)]
+    pub pyc: PathBuf,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Show what operands refer to: constants, names, jump targets
+    #[arg(short, long)]
+    pub resolve: bool,
+}

@@ -1,0 +1,39 @@
+//! `bctrace dis`: the static listing of every code object in a .pyc.
+
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+
+use super::args::DisArgs;
+use super::{filter, program};
+use crate::bytecode::code_objects;
+use crate::bytecode::escape::{self, Part};
+use crate::bytecode::listing::Listing;
+use crate::bytecode::{CodeObject, Layout};
+
+/// Runs the command.
+pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
+    let program = program::read(&args.pyc)?;
+    let filter = filter::filter(args.filter.clone())?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let objects = code_objects(&program.pyc.code);
+    for object in objects.into_iter().filter(|object| filter.wants(object)) {
+        print(&mut out, object, args.resolve)?;
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+fn print(out: &mut impl Write, object: CodeObject, resolve: bool) -> io::Result<()> {
+    let mut heading = Vec::new();
+    escape::push(&mut heading, &object.name, Part::Name, false);
+    heading.extend_from_slice(b", file \"");
+    escape::push(&mut heading, &object.filename, Part::Operand, false);
+    writeln!(out, "# {}\", line {}", String::from_utf8_lossy(&heading), object.first_line)?;
+    let end = Layout::new(&object.bytes).chain_end();
+    let left = object.bytes.len() - end as usize;
+    Listing::new(Arc::new(object), resolve).write_run(0, end, |lines| out.write_all(lines))?;
+    if left > 0 {
+        writeln!(out, "# {left} bytes behind it are no whole instruction")?;
+    }
+    writeln!(out)
+}

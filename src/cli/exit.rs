@@ -1,0 +1,30 @@
+//! The exit statuses that are bctrace's own.  Everything else is the traced program's.
+
+use std::io;
+
+use crate::trace::event::{End, EndReason, StopReason};
+
+/// --max-instructions, --max-size or --stop-at ended the program.
+pub const STOPPED: u8 = 123;
+/// --timeout ended the program.
+pub const TIMED_OUT: u8 = 124;
+/// Bad input, an output that cannot be written, an internal error.
+pub const FAILED: u8 = 125;
+/// The trace's reader closed the pipe: as if killed by SIGPIPE.
+pub const CLOSED_PIPE: u8 = 141;
+
+/// The status that tells how a recording ended.
+pub fn of_end(end: &End) -> u8 {
+    match end.reason {
+        EndReason::Exited(status) => status,
+        EndReason::Killed(signal) => signal.saturating_add(128),
+        EndReason::Stopped(StopReason::Timeout) => TIMED_OUT,
+        EndReason::Stopped(_) => STOPPED,
+        EndReason::Tampered(_) | EndReason::OutputFailed(_) => FAILED,
+    }
+}
+
+/// Whether somebody who read our output has left.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,64 @@
+//! The command line: what was typed becomes a plan, a plan is carried out, and an error is printed once, here.
+
+mod args;
+//mod dis;
+mod exit;
+mod filter;
+mod program;
+mod record;
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+use args::{Command, RecordArgs};
+
+/// What `--version` tells.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nCPython 2.7.18, patched\ntrace format 1");
+
+/// Runs the command that was typed; the process ends with what it returns.
+pub fn run() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    // The interpreter's own options are not ours to parse, `--help` and `--version` among them.
+    if arguments.get(1).is_some_and(|word| word == "python") {
+        return python(arguments);
+    }
+    let matches = args::command().get_matches();
+    let result = match matches.subcommand() {
+        None => record::run(typed(RecordArgs::from_arg_matches(&matches)), &arguments),
+        Some(_) => match typed(Command::from_arg_matches(&matches)) {
+            Command::Dis(_) => Ok(0),
+            Command::Python { .. } => return python(arguments),
+        },
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) if exit::is_closed_pipe(&error) => ExitCode::from(exit::CLOSED_PIPE),
+        Err(error) => {
+            eprintln!("bctrace: {}", one_line(&format!("{error:#}")));
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+/// What clap has parsed; it has checked all of it, so an error is one of usage that it explains.
+fn typed<T>(parsed: Result<T, clap::Error>) -> T {
+    parsed.unwrap_or_else(|error| error.exit())
+}
+
+/// Runs the interpreter's own command line.
+fn python(arguments: Vec<OsString>) -> ExitCode {
+    let program = std::env::current_exe().map_or_else(|_| arguments[0].clone(), Into::into);
+    let argv = [program].into_iter().chain(arguments.into_iter().skip(2));
+    match argv.map(|argument| CString::new(argument.into_vec())).collect() {
+        Ok(argv) => crate::vm::program::exit(crate::vm::program::python(argv)),
+        Err(_) => unreachable!("the arguments of a process hold no NUL"),
+    }
+}
+
+/// Makes a message safe for the terminal and one line: names of files can hold anything.
+fn one_line(message: &str) -> String {
+    message.chars().map(|char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() }).collect()
+}

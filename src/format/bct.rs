@@ -1,0 +1,194 @@
+//! The trace file: the stream itself in compressed, checksummed blocks, each readable without its neighbours, and an index at the
+//! end.  Blocks end by the size of their content alone, so that equal runs give equal bytes.
+
+mod block;
+pub mod layout;
+
+use std::io;
+
+use zstd::bulk::Compressor;
+
+use self::block::{BLOCK_BYTES, Block};
+use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISHED_BLOCK};
+use super::Options;
+use super::lines::SizeLimit;
+use super::output::{Keep, Output};
+use crate::trace::totals::Counter;
+use crate::trace::{Event, Run, Sink, State, Then};
+
+/// Writes blocks.
+pub(super) struct Bct {
+    output: Output,
+    block: Block,
+    index: Index,
+    counter: Counter,
+    compressor: Compressor<'static>,
+    /// The words of one record on their way into the block.
+    record: Vec<u64>,
+    /// Bytes of events so far, and how many there may be.
+    taken: u64,
+    max_size: u64,
+    /// The limit is reached: only how the trace ends is still taken.
+    limited: bool,
+}
+
+impl Bct {
+    pub(super) fn new(options: Options, output: Output) -> Bct {
+        Bct {
+            output,
+            block: Block::default(),
+            index: Index::default(),
+            counter: Counter::default(),
+            compressor: Compressor::default(),
+            record: Vec::new(),
+            taken: layout::FILE_HEADER as u64,
+            max_size: options.max_size.unwrap_or(u64::MAX),
+            limited: false,
+        }
+    }
+
+    /// Makes room for so many bytes of words: ends the block or the trace where they do not fit.
+    #[cold]
+    fn make_room(&mut self, bytes: usize, at: &State) -> io::Result<()> {
+        if self.block.begun && self.block.body.len() + bytes <= self.block.full {
+            return Ok(());
+        }
+        self.end_block()?;
+        if self.output.taken() == 0 {
+            self.output.write(&layout::file_header(), Keep::Nothing)?;
+        }
+        self.block.begin(at);
+        Ok(())
+    }
+
+    /// Counts the bytes of an event against --max-size.
+    #[inline]
+    fn count(&mut self, bytes: usize) -> io::Result<()> {
+        let taken = self.taken + bytes as u64;
+        if taken > self.max_size || self.limited {
+            self.limited = true;
+            return Err(io::Error::other(SizeLimit));
+        }
+        self.taken = taken;
+        Ok(())
+    }
+
+    fn end_block(&mut self) -> io::Result<()> {
+        if !self.block.begun {
+            return Ok(());
+        }
+        let piece = self.packed_block(BLOCK)?;
+        let place = BlockPlace {
+            offset: self.output.taken(),
+            before: self.block.before,
+            instructions: self.block.after - self.block.before,
+        };
+        self.output.write(&piece, Keep::Nothing)?;
+        self.index.blocks.push(place);
+        self.block.clear();
+        Ok(())
+    }
+
+    fn packed_block(&mut self, piece_type: u16) -> io::Result<Vec<u8>> {
+        let raw = self.block.payload();
+        let instructions = self.block.after - self.block.before;
+        let piece = Piece { piece_type, before: self.block.before, instructions, ..Piece::default() };
+        pack(&mut self.compressor, piece, &raw)
+    }
+}
+
+/// Makes a whole piece, its header filled in.
+fn pack(compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result<Vec<u8>> {
+    if raw.len() > layout::MAX_PIECE {
+        return Err(io::Error::other("a code object is too large for a .bct; record as text instead"));
+    }
+    let mut out = vec![0; layout::PIECE_HEADER + zstd::zstd_safe::compress_bound(raw.len())];
+    let payload = &mut out[layout::PIECE_HEADER..];
+    let stored = compressor.compress_to_buffer(raw, payload)?;
+    piece.storage = STORED_ZSTD;
+    piece.stored = stored as u32;
+    piece.raw = raw.len() as u32;
+    piece.checksum = crc32fast::hash(&payload[..stored]);
+    out[..layout::PIECE_HEADER].copy_from_slice(&piece.encode());
+    out.truncate(layout::PIECE_HEADER + stored);
+    Ok(out)
+}
+
+impl Sink for Bct {
+    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+        if let Event::Run(run) = event {
+            return self.run(run, at);
+        }
+        let mut record = std::mem::take(&mut self.record);
+        record.clear();
+        event.encode(&mut record);
+        let bytes = record.len() * 8;
+        if !matches!(event, Event::Stop(_) | Event::Finished | Event::End(_)) {
+            self.count(bytes)?;
+        }
+        self.make_room(bytes, at)?;
+        record.iter().for_each(|word| self.block.body.extend_from_slice(&word.to_le_bytes()));
+        record.shrink_to(BLOCK_BYTES);
+        self.record = record;
+        self.block.executed(match event {
+            Event::Outside(outside) => at.instructions + outside.count(),
+            Event::Skipped(skipped) => at.instructions.saturating_add(skipped.instructions),
+            _ => at.instructions,
+        });
+        match event {
+            Event::Code(code) => {
+                self.block.described.insert(code.id);
+            }
+            Event::Announce(frame) => self.block.use_code(frame.code, at),
+            _ => {}
+        }
+        self.counter.event(event, at);
+        Ok(())
+    }
+
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        let (words, count) = run.words();
+        self.count(count * 8)?;
+        if self.block.body.len() + 16 > self.block.full {
+            self.make_room(16, at)?;
+        }
+        for word in &words[..count] {
+            self.block.body.extend_from_slice(&word.to_le_bytes());
+        }
+        self.block.executed(at.instructions + run.count);
+        if let Then::Call { code } | Then::Version { code } = run.then {
+            self.block.use_code(code, at);
+        }
+        self.counter.run(run, at);
+        Ok(())
+    }
+
+    /// Shows the block so far to readers of the growing file.  It is written again when it is full, so time leaves no mark.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.block.begun && self.block.shown < self.block.body.len() {
+            let piece = self.packed_block(UNFINISHED_BLOCK)?;
+            if self.output.write_ahead(&piece) {
+                self.block.shown = self.block.body.len();
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<u64> {
+        self.end_block()?;
+        if self.output.taken() == 0 {
+            self.output.write(&layout::file_header(), Keep::Nothing)?;
+        }
+        let index = self.index.encode(self.counter.totals());
+        let offset = self.output.taken();
+        let mut end = pack(&mut self.compressor, Piece { piece_type: INDEX, ..Piece::default() }, &index)?;
+        end.extend_from_slice(&layout::trailer(offset));
+        self.output.write(&end, Keep::Nothing)?;
+        self.output.finish()
+    }
+
+    fn written(&self) -> u64 {
+        self.taken
+    }
+}

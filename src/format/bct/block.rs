@@ -1,0 +1,115 @@
+//! The block of a .bct that is being filled: the words of its events, and what it must repeat of earlier blocks so that it can be
+//! read without them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
+
+use crate::trace::{Code, Event, State};
+
+/// Bytes of words in a block, at least.
+pub(super) const BLOCK_BYTES: usize = 1 << 20;
+/// A block is so many times larger than what it repeats, so that repeating costs little.
+const REPEATED: usize = 4;
+/// Beyond this a block ends whatever it repeats, so that memory stays bounded.
+const LARGEST: usize = 64 << 20;
+
+/// A block on its way.
+#[derive(Default)]
+pub(super) struct Block {
+    pub(super) begun: bool,
+    /// The words of its events.
+    pub(super) body: Vec<u8>,
+    /// Bytes of `body` at which it ends; 0 where it has not begun.
+    pub(super) full: usize,
+    /// Instructions executed before it, and up to its end so far.
+    pub(super) before: u64,
+    pub(super) after: u64,
+    /// An unfinished block stands in the file as far as this many bytes of `body`.
+    pub(super) shown: usize,
+    /// Code objects that it describes itself.
+    pub(super) described: HashSet<u32>,
+    /// The words of the state before it.
+    state: Vec<u64>,
+    /// The words of the code objects of earlier blocks that it needs, by id.
+    repeated: BTreeMap<u32, Vec<u64>>,
+    repeated_words: usize,
+    marks: Marks,
+}
+
+impl Block {
+    /// Begins with the state before its first event.
+    pub(super) fn begin(&mut self, at: &State) {
+        self.begun = true;
+        (self.before, self.after) = (at.instructions, at.instructions);
+        at.push_record(&mut self.state);
+        at.for_each_code_in_use(|code| self.repeat(code));
+        self.set_full();
+    }
+
+    /// Empties it for the next one.
+    pub(super) fn clear(&mut self) {
+        let mut body = std::mem::take(&mut self.body);
+        body.clear();
+        body.shrink_to(2 * BLOCK_BYTES);
+        *self = Block { body, ..Block::default() };
+    }
+
+    /// Sees to it that a code object, which is used here, is described here.
+    #[inline]
+    pub(super) fn use_code(&mut self, id: u32, at: &State) {
+        if !self.marks.mark(id) && let Some(code) = at.code(id) {
+            self.repeat(code);
+        }
+    }
+
+    #[inline]
+    pub(super) fn executed(&mut self, instructions: u64) {
+        self.after = instructions;
+    }
+
+    /// All of its words: repeated code objects, the state, the events.
+    pub(super) fn payload(&self) -> Vec<u8> {
+        let before = self.repeated.values().flatten().chain(&self.state);
+        let mut payload = Vec::with_capacity((self.repeated_words + self.state.len()) * 8 + self.body.len());
+        before.for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
+        payload.extend_from_slice(&self.body);
+        payload
+    }
+
+    #[cold]
+    fn repeat(&mut self, code: &Rc<Code>) {
+        if self.described.contains(&code.id) || self.repeated.contains_key(&code.id) {
+            return;
+        }
+        let mut words = Vec::new();
+        Event::Code(Rc::clone(code)).encode(&mut words);
+        self.repeated_words += words.len();
+        self.repeated.insert(code.id, words);
+        self.set_full();
+    }
+
+    fn set_full(&mut self) {
+        let repeated = (self.state.len() + self.repeated_words) * 8;
+        self.full = (REPEATED * repeated).clamp(BLOCK_BYTES, LARGEST);
+    }
+}
+
+/// The code objects that were looked at lately: every call of the program asks.
+struct Marks([u32; 256]);
+
+impl Default for Marks {
+    fn default() -> Self {
+        Marks([u32::MAX; 256])
+    }
+}
+
+impl Marks {
+    /// Marks `code`, and tells whether it was marked.
+    #[inline]
+    fn mark(&mut self, code: u32) -> bool {
+        let place = &mut self.0[code as usize % 256];
+        let marked = *place == code;
+        *place = code;
+        marked
+    }
+}

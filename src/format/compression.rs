@@ -1,0 +1,128 @@
+//! What stands between a format's bytes and its file: nothing, zstd or gzip.  At every sync point what has been written can be
+//! decompressed whole, and `end_of_stream` tells the bytes that make a valid file of it.
+
+use std::io;
+
+use flate2::{Compress, FlushCompress};
+use zstd::stream::raw::{self, InBuffer, Operation, OutBuffer};
+
+/// How an output is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    None,
+    Zstd,
+    Gzip,
+}
+
+/// Bytes of output room that a compressor is given at a time.
+const ROOM: usize = 128 << 10;
+
+/// A gzip header without name and time: equal runs give equal bytes.  RFC 1952: deflate, no flags, fastest, unknown system.
+const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
+/// RFC 1951: a last block of fixed codes that holds nothing.
+const DEFLATE_END: [u8; 2] = [3, 0];
+/// The zstd format (RFC 8878): a last block, raw, of no bytes.
+const ZSTD_END: [u8; 3] = [1, 0, 0];
+
+/// Compresses one stream into memory.
+pub(super) enum Compressor {
+    None,
+    Zstd(Box<raw::Encoder<'static>>),
+    Gzip(Gzip),
+}
+
+pub(super) struct Gzip {
+    deflate: Compress,
+    checksum: crc32fast::Hasher,
+    /// Uncompressed bytes.
+    length: u64,
+    begun: bool,
+}
+
+impl Compressor {
+    pub(super) fn new(compression: Compression) -> io::Result<Compressor> {
+        Ok(match compression {
+            Compression::None => Compressor::None,
+            Compression::Zstd => Compressor::Zstd(Box::new(raw::Encoder::new(1)?)),
+            Compression::Gzip => Compressor::Gzip(Gzip {
+                deflate: Compress::new(flate2::Compression::fast(), false),
+                checksum: crc32fast::Hasher::new(),
+                length: 0,
+                begun: false,
+            }),
+        })
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Compressor::None)
+    }
+
+    /// Appends what comes out for `bytes` to `out`; with `sync` it is all that can be told of them.
+    pub(super) fn compress(&mut self, bytes: &[u8], sync: bool, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Compressor::None => out.extend_from_slice(bytes),
+            Compressor::Zstd(encoder) => zstd_compress(encoder, bytes, sync, out)?,
+            Compressor::Gzip(gzip) => gzip.compress(bytes, sync, out)?,
+        }
+        Ok(())
+    }
+
+    /// The bytes that end the file where the last sync point was, with no byte compressed since.
+    pub(super) fn end_of_stream(&self) -> Vec<u8> {
+        match self {
+            Compressor::None => Vec::new(),
+            Compressor::Zstd(_) => ZSTD_END.to_vec(),
+            Compressor::Gzip(gzip) => gzip.trailer(),
+        }
+    }
+}
+
+fn zstd_compress(encoder: &mut raw::Encoder, bytes: &[u8], sync: bool, out: &mut Vec<u8>) -> io::Result<()> {
+    let mut input = InBuffer::around(bytes);
+    let mut step = |out: &mut Vec<u8>, flush: bool| -> io::Result<(usize, usize)> {
+        let length = out.len();
+        out.resize(length + ROOM, 0);
+        let mut output = OutBuffer::around(&mut out[length..]);
+        let left = if flush { encoder.flush(&mut output)? } else { encoder.run(&mut input, &mut output)? };
+        let written = output.pos();
+        out.truncate(length + written);
+        Ok((left, input.pos()))
+    };
+    while step(out, false)?.1 < bytes.len() {}
+    while sync && step(out, true)?.0 > 0 {}
+    Ok(())
+}
+
+impl Gzip {
+    fn compress(&mut self, bytes: &[u8], sync: bool, out: &mut Vec<u8>) -> io::Result<()> {
+        if !self.begun {
+            out.extend_from_slice(&GZIP_HEADER);
+            self.begun = true;
+        }
+        self.checksum.update(bytes);
+        self.length += bytes.len() as u64;
+        let mut rest = bytes;
+        let flush = if sync { FlushCompress::Sync } else { FlushCompress::None };
+        loop {
+            let (before_in, before_out) = (self.deflate.total_in(), self.deflate.total_out());
+            let length = out.len();
+            out.resize(length + ROOM, 0);
+            self.deflate.compress(rest, &mut out[length..], flush).map_err(io::Error::other)?;
+            let (taken, given) = (self.deflate.total_in() - before_in, self.deflate.total_out() - before_out);
+            out.truncate(length + given as usize);
+            rest = &rest[taken as usize..];
+            if rest.is_empty() && (given as usize) < ROOM {
+                return Ok(());
+            }
+        }
+    }
+
+    fn trailer(&self) -> Vec<u8> {
+        let mut out = if self.begun { Vec::new() } else { GZIP_HEADER.to_vec() };
+        out.extend_from_slice(&DEFLATE_END);
+        out.extend_from_slice(&self.checksum.clone().finalize().to_le_bytes());
+        // RFC 1952: the length modulo 2^32.
+        out.extend_from_slice(&(self.length as u32).to_le_bytes());
+        out
+    }
+}

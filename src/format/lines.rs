@@ -1,0 +1,116 @@
+//! The buffer between formats that are made of lines and their output: holds whole lines only, hands them on in large writes, and
+//! stops at the last line within --max-size.
+
+use std::io;
+
+use super::output::{Keep, Output};
+
+/// Bytes that are written at once.  More than a pipe holds, less than the cache of a core.
+const BUFFER: usize = 1 << 20;
+
+/// The error of a sink whose output has reached its limit; what was written is complete.
+#[derive(Debug, thiserror::Error)]
+#[error("the output has reached --max-size")]
+pub(super) struct SizeLimit;
+
+/// Tells whether a sink's error says that --max-size is reached.
+pub fn is_size_limit(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<SizeLimit>())
+}
+
+/// Whole lines on their way to an output.
+pub(super) struct Lines {
+    output: Output,
+    buffer: Vec<u8>,
+    /// Bytes in the buffer at which it is written: `BUFFER`, or less close to the limit.
+    full: usize,
+    /// Bytes that may still be written.
+    room: u64,
+}
+
+impl Lines {
+    pub(super) fn new(output: Output, max_size: Option<u64>) -> Lines {
+        let room = max_size.unwrap_or(u64::MAX);
+        let mut lines = Lines { output, buffer: Vec::with_capacity(BUFFER), full: 0, room };
+        lines.set_full();
+        lines
+    }
+
+    /// Takes whole lines.
+    #[inline]
+    pub(super) fn push(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.buffer.len() + lines.len() > self.full {
+            return self.push_to_full(lines);
+        }
+        self.buffer.extend_from_slice(lines);
+        Ok(())
+    }
+
+    /// Gives room for a line to be made in place; `ended` must follow.
+    #[inline]
+    pub(super) fn open(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Says that what was put into the buffer ends a line.
+    #[inline]
+    pub(super) fn ended(&mut self) -> io::Result<()> {
+        if self.buffer.len() > self.full { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what is held back.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if !self.buffer.is_empty() {
+            let buffer = std::mem::take(&mut self.buffer);
+            let result = self.write(&buffer);
+            self.buffer = buffer;
+            self.buffer.clear();
+            // A single long line may have made it grow.
+            self.buffer.shrink_to(2 * BUFFER);
+            self.set_full();
+            result?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<u64> {
+        // The limit is no news any more.
+        match self.flush() {
+            Err(error) if !is_size_limit(&error) => Err(error),
+            _ => self.output.finish(),
+        }
+    }
+
+    /// The bytes taken so far.
+    pub(super) fn written(&self) -> u64 {
+        self.output.taken() + self.buffer.len() as u64
+    }
+
+    #[cold]
+    fn push_to_full(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.flush()?;
+        if lines.len() > self.full {
+            let result = self.write(lines);
+            self.set_full();
+            return result;
+        }
+        self.buffer.extend_from_slice(lines);
+        Ok(())
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let fits = usize::try_from(self.room).unwrap_or(usize::MAX);
+        if lines.len() <= fits {
+            self.room -= lines.len() as u64;
+            return self.output.write(lines, Keep::Lines);
+        }
+        let whole = lines[..fits].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        self.room = 0;
+        self.output.write(&lines[..whole], Keep::Lines)?;
+        Err(io::Error::other(SizeLimit))
+    }
+
+    fn set_full(&mut self) {
+        self.full = usize::try_from(self.room).unwrap_or(usize::MAX).min(BUFFER);
+    }
+}

@@ -1,0 +1,198 @@
+//! The base format: one line per instruction.  The lines of a code object are rendered once; a run is a slice of them.
+
+use std::io;
+use std::sync::Arc;
+
+use super::Options;
+use super::lines::Lines;
+use super::output::Output;
+use crate::bytecode::Listing;
+use crate::bytecode::decode::{Instruction, units};
+use crate::bytecode::opcode::EXTENDED_ARG;
+use crate::trace::by_id::ById;
+use crate::trace::filter::Share;
+use crate::trace::{Code, Event, Outside, Run, Sink, State, Then};
+
+/// Bytes of listings that are kept; beyond it all are made anew.
+const KEPT: usize = 32 << 20;
+
+/// Prints runs as lines.
+pub(super) struct Text {
+    lines: Lines,
+    options: Options,
+    /// Nothing but the code object decides and nothing stands before a line: a run is copied as it is.
+    plain: bool,
+    codes: ById<Entry>,
+    kept: usize,
+}
+
+/// What has become of a code object.
+enum Entry {
+    Unwanted,
+    Listed(Box<Listing>),
+}
+
+impl Text {
+    pub(super) fn new(options: Options, output: Output) -> Text {
+        let plain = options.selection.is_by_code_only() && !options.depth;
+        let lines = Lines::new(output, options.max_size);
+        Text { lines, options, plain, codes: ById::default(), kept: 0 }
+    }
+
+    #[inline]
+    fn print(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        let Some(frame) = at.frame() else { return Ok(()) };
+        match self.codes.get_mut(&frame.code.id) {
+            Some(Entry::Unwanted) => Ok(()),
+            Some(Entry::Listed(listing)) if self.plain => {
+                if let Some(slice) = listing.slice(run.start, run.end()) {
+                    return self.lines.push(slice);
+                }
+                print_run(listing, run, &mut self.lines, &mut self.kept)
+            }
+            Some(Entry::Listed(_)) => self.selected_run(run, at, &frame.code),
+            None => {
+                self.list(&frame.code);
+                self.print(run, at)
+            }
+        }
+    }
+
+    /// Decides about a code object that runs for the first time, or whose listing was given up.
+    #[cold]
+    fn list(&mut self, code: &Code) {
+        if self.kept > KEPT {
+            self.codes.clear();
+            self.kept = 0;
+        }
+        let entry = if self.options.selection.filter.wants(&code.object) {
+            let listing = Listing::new(Arc::clone(&code.object), self.options.resolve);
+            self.kept += listing.memory();
+            Entry::Listed(Box::new(listing))
+        } else {
+            Entry::Unwanted
+        };
+        self.codes.insert(code.id, entry);
+    }
+
+    fn forget(&mut self, code: u32) {
+        if let Some(Entry::Listed(listing)) = self.codes.remove(&code) {
+            self.kept = self.kept.saturating_sub(listing.memory());
+        }
+    }
+
+    fn selected_run(&mut self, run: &Run, at: &State, code: &Code) -> io::Result<()> {
+        if !self.options.selection.wants_place(at) {
+            return Ok(());
+        }
+        match self.options.selection.share(run, at) {
+            Share::Nothing => return Ok(()),
+            Share::Whole if !self.options.depth => {
+                if let Some(Entry::Listed(listing)) = self.codes.get_mut(&code.id) {
+                    print_run(listing, run, &mut self.lines, &mut self.kept)?;
+                }
+                return Ok(());
+            }
+            Share::Whole | Share::Partial => {}
+        }
+        let bytes = &code.object.bytes;
+        let whole_units = units(bytes, run.start).take_while(|unit| unit.end <= run.end());
+        let mut number = at.instructions;
+        for instruction in whole_units.flat_map(|unit| unit.instructions(bytes)) {
+            number += 1;
+            self.instruction(number, &instruction, at, code)?;
+        }
+        Ok(())
+    }
+
+    fn outside(&mut self, outside: &Outside, at: &State) -> io::Result<()> {
+        let Some(frame) = at.frame() else { return Ok(()) };
+        if !self.codes.contains_key(&frame.code.id) {
+            self.list(&frame.code);
+        }
+        if !self.options.selection.wants_place(at) {
+            return Ok(());
+        }
+        let mut number = at.instructions;
+        for instruction in outside_instructions(outside) {
+            number += 1;
+            self.instruction(number, &instruction, at, &frame.code)?;
+        }
+        Ok(())
+    }
+
+    /// Prints one instruction if it is in the window.
+    fn instruction(&mut self, number: u64, instruction: &Instruction, at: &State, code: &Code) -> io::Result<()> {
+        let Some(Entry::Listed(listing)) = self.codes.get(&code.id) else { return Ok(()) };
+        if !self.options.selection.wants_number(number) {
+            return Ok(());
+        }
+        let line = self.lines.open();
+        if self.options.depth {
+            let depth = at.frame().map_or(0, |frame| frame.depth);
+            line.extend_from_slice(depth.to_string().as_bytes());
+            line.push(b' ');
+        }
+        listing.push_instruction(line, instruction);
+        self.lines.ended()
+    }
+}
+
+/// Prints a run that may begin off the canonical chain; a piece at a time, for it may be long.
+fn print_run(listing: &mut Listing, run: &Run, lines: &mut Lines, kept: &mut usize) -> io::Result<()> {
+    if let Some(slice) = listing.slice(run.start, run.end()) {
+        return lines.push(slice);
+    }
+    *kept = kept.saturating_sub(listing.memory());
+    let whole = listing.write_run(run.start, run.end(), |piece| lines.push(piece))?;
+    *kept += listing.memory();
+    debug_assert!(whole, "a run that was counted is a sequence");
+    Ok(())
+}
+
+/// Decodes a unit that lies outside its code from its own bytes.
+pub(super) fn outside_instructions(outside: &Outside) -> impl Iterator<Item = Instruction> + '_ {
+    let mut at = 0;
+    let mut prefix = None;
+    std::iter::from_fn(move || {
+        let offset = outside.offset.wrapping_add(at as i32);
+        let instruction = Instruction::decode(&outside.bytes, at, offset, prefix)?;
+        at += usize::from(instruction.length);
+        prefix = if instruction.opcode == EXTENDED_ARG { instruction.operand } else { None };
+        Some(instruction)
+    })
+}
+
+impl Sink for Text {
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        if run.length > 0 {
+            self.print(run, at)?;
+        }
+        if let Then::CodeGone { code } = run.then {
+            self.forget(code);
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+        match event {
+            Event::Run(run) => self.run(run, at)?,
+            Event::Outside(outside) => self.outside(outside, at)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lines.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<u64> {
+        self.lines.finish()
+    }
+
+    fn written(&self) -> u64 {
+        self.lines.written()
+    }
+}

@@ -1,0 +1,10 @@
+//! Traces every bytecode instruction that a Python 2.7 .pyc executes, on a patched CPython 2.7.18 inside the binary.
+//!
+//! docs/architecture.md follows one command through these modules.
+
+pub mod bytecode;
+pub mod cli;
+pub mod format;
+pub mod record;
+pub mod trace;
+pub mod vm;

@@ -1,0 +1,7 @@
+//! The `bctrace` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bctrace::cli::run()
+}

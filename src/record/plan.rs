@@ -1,0 +1,42 @@
+//! What is to be recorded, as plain data: made by the command line, used by both processes.
+
+use std::ffi::CString;
+use std::time::Duration;
+
+use crate::trace::filter::Filter;
+
+/// A recording.
+#[derive(Debug)]
+pub struct Plan {
+    /// sys.argv: the program's path first.
+    pub argv: Vec<CString>,
+    /// The marshalled main program, which has been checked.
+    pub marshalled: Vec<u8>,
+    pub tracing: Tracing,
+    /// The program is stopped after so much time.
+    pub timeout: Option<Duration>,
+    /// Shows how far a long recording is, on a terminal.
+    pub progress: bool,
+    /// The options as typed, for the trace's first record.
+    pub options: Vec<Vec<u8>>,
+}
+
+/// What the hook goes by.
+#[derive(Clone, Debug, Default)]
+pub struct Tracing {
+    pub filter: Filter,
+    /// Recording begins there.
+    pub start_at: Option<Trigger>,
+    /// The program is stopped before the instruction there.
+    pub stop_at: Option<Trigger>,
+    /// The program is stopped after so many instructions.
+    pub max_instructions: Option<u64>,
+}
+
+/// A place by the name of its code object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    pub name: Vec<u8>,
+    /// In bytes; None is the entry of the code object.
+    pub offset: Option<u32>,
+}

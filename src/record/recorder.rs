@@ -1,0 +1,206 @@
+//! The parent's side: drains the ring into the sink until the child is dead, finishes the run that was open, and says how it ended.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::plan::Plan;
+use super::progress::Progress;
+use super::ring::{RingReader, Tampered};
+use super::warden::{Seen, Warden};
+use crate::bytecode::{decode, opcode};
+use crate::trace::decoder::{Decoder, StreamError};
+use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
+use crate::trace::sink::is_size_limit;
+use crate::trace::{Sink, State};
+use crate::vm::process::{Child, How};
+use crate::vm::shared::{CALLED, CLOSING, Slot};
+
+/// Words taken from the ring at a time.
+const BATCH: usize = 1 << 15;
+/// How long what the tracee has written may lie in the ring of an idle program.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// A recording that is about to begin.
+pub struct Recording {
+    ring: RingReader,
+    start: Start,
+    timeout: Option<Duration>,
+    pending: Vec<u64>,
+    decoder: Decoder,
+    progress: Progress,
+}
+
+/// How a recording went.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub end: End,
+    /// Bytes of the trace, as they lie on the disk.
+    pub written: u64,
+}
+
+/// Why draining stopped before the child's death.
+enum Failure {
+    Tampered(String),
+    Output(io::Error),
+}
+
+impl From<StreamError> for Failure {
+    fn from(error: StreamError) -> Failure {
+        match error {
+            StreamError::Output(error) => Failure::Output(error),
+            contradiction => Failure::Tampered(contradiction.to_string()),
+        }
+    }
+}
+
+impl From<Tampered> for Failure {
+    fn from(error: Tampered) -> Failure {
+        Failure::Tampered(error.to_string())
+    }
+}
+
+impl Recording {
+    pub fn new(plan: &Plan, ring: RingReader) -> Recording {
+        let start = Start {
+            version: env!("CARGO_PKG_VERSION").into(),
+            vm: crate::vm::VERSION.into(),
+            argv: plan.argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+            options: plan.options.clone(),
+        };
+        Recording {
+            ring,
+            start,
+            timeout: plan.timeout,
+            pending: Vec::new(),
+            decoder: Decoder::default(),
+            progress: Progress::new(plan.progress),
+        }
+    }
+
+    /// Records until the child is dead and everything is written.
+    pub fn run(mut self, child: Child, sink: &mut dyn Sink) -> io::Result<Summary> {
+        let warden = Warden::start(child, self.ring.bell(), self.timeout);
+        let start = Event::Start(std::mem::take(&mut self.start));
+        let result = match self.decoder.event(&start, sink) {
+            Ok(()) => self.drain(&warden, sink).and_then(|()| self.finish_run(sink)),
+            Err(error) => Err(error.into()),
+        };
+        let reason = match result {
+            Ok(()) => self.reason(warden.seen()),
+            Err(failure) => {
+                warden.kill();
+                self.wait_for_death(&warden);
+                match failure {
+                    Failure::Output(error) if is_size_limit(&error) => EndReason::Stopped(StopReason::MaxSize),
+                    Failure::Output(error) => return Err(error),
+                    Failure::Tampered(why) => EndReason::Tampered(why.into_bytes()),
+                }
+            }
+        };
+        self.end(reason, warden.seen(), sink)
+    }
+
+    /// Drains the ring until the child is dead.
+    fn drain(&mut self, warden: &Warden, sink: &mut dyn Sink) -> Result<(), Failure> {
+        loop {
+            if self.ring.read(&mut self.pending, BATCH)? > 0 {
+                self.decode(sink)?;
+                self.progress.show(&self.decoder, sink);
+                continue;
+            }
+            if warden.seen().death.is_some() {
+                return Ok(());
+            }
+            self.ring.wait(IDLE);
+            if self.ring.has_called() {
+                continue;
+            }
+            // The tracee writes little: what it has not told of is taken as well.
+            if self.ring.read_all(&mut self.pending, BATCH)? > 0 {
+                self.decode(sink)?;
+            }
+            sink.flush().map_err(Failure::Output)?;
+            self.progress.show(&self.decoder, sink);
+        }
+    }
+
+    fn decode(&mut self, sink: &mut dyn Sink) -> Result<(), Failure> {
+        let taken = self.decoder.decode(&self.pending, sink)?;
+        self.pending.drain(..taken);
+        Ok(())
+    }
+
+    /// Takes what a dead child has left: the last words, and the run that was open.
+    fn finish_run(&mut self, sink: &mut dyn Sink) -> Result<(), Failure> {
+        let slot = Slot::get();
+        let next = slot.next.load(Ordering::Acquire);
+        let is_closing = next & CLOSING != 0;
+        let head = if is_closing { next & !CLOSING } else { slot.head.load(Ordering::Acquire) };
+        while self.ring.read_to(head, &mut self.pending, BATCH)? > 0 {
+            self.decode(sink)?;
+        }
+        let start = slot.start.load(Ordering::Acquire);
+        if !is_closing && start != 0 {
+            let offset = start.wrapping_sub(slot.first.load(Ordering::Acquire));
+            let length = (next & !CALLED).wrapping_sub(start);
+            let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
+                return Err(Failure::Tampered("the open run is nowhere in the code".into()));
+            };
+            let run = self.decoder.open_run(offset, length, Then::Jump)?;
+            self.decoder.event(&run, sink)?;
+        }
+        let instructions = self.ring.unrecorded();
+        if instructions != 0 {
+            self.decoder.event(&Event::Skipped(Skipped { instructions, frames: 0 }), sink)?;
+        }
+        Ok(())
+    }
+
+    fn reason(&self, seen: Seen) -> EndReason {
+        if let Some(stopped) = self.decoder.state().stopped {
+            return EndReason::Stopped(stopped);
+        }
+        if seen.timed_out {
+            return EndReason::Stopped(StopReason::Timeout);
+        }
+        match seen.death.map(|death| death.how) {
+            Some(How::Killed(signal)) => EndReason::Killed(signal),
+            Some(How::Exited(status)) => EndReason::Exited(status),
+            None => EndReason::Tampered(b"the program's process is lost".to_vec()),
+        }
+    }
+
+    fn wait_for_death(&self, warden: &Warden) {
+        while warden.seen().death.is_none() {
+            self.ring.wait(IDLE);
+        }
+    }
+
+    /// Writes the end record and finishes the output.
+    fn end(mut self, reason: EndReason, seen: Seen, sink: &mut dyn Sink) -> io::Result<Summary> {
+        let state = self.decoder.state();
+        let end = End {
+            reason,
+            finished: state.finished,
+            replaced: seen.death.is_some_and(|death| death.replaced),
+            place: place(state),
+            instructions: state.instructions,
+        };
+        match self.decoder.event(&Event::End(end.clone()), sink) {
+            Err(StreamError::Output(error)) if !is_size_limit(&error) => return Err(error),
+            _ => {}
+        }
+        self.progress.clear();
+        Ok(Summary { end, written: sink.finish()? })
+    }
+}
+
+/// The last instruction that was executed, as far as it is known: code name, offset, opcode name.
+fn place(state: &State) -> Option<(Vec<u8>, i64, Vec<u8>)> {
+    let last = state.last?;
+    let object = &state.code(last.code)?.object;
+    let unit = decode::units(&object.bytes, last.start).take_while(|unit| unit.start < last.end).last()?;
+    let opname = opcode::name(unit.last.opcode).unwrap_or("**********INVALID**********");
+    Some((object.name.clone(), unit.last.offset.into(), opname.into()))
+}

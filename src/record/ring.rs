@@ -1,0 +1,296 @@
+//! The memory that both processes share: the slot's page, a control page, and a ring of words.  The tracee writes words and never
+//! overtakes the recorder; the recorder believes nothing that it reads here.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::vm::shared::{PAGE, Slot};
+
+/// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
+const CAPACITY: u64 = 1 << 21;
+/// The tracee tells the recorder of so many words at a time.
+const BATCH: u64 = 1 << 12;
+
+/// The control page.  Each group of fields that one side writes has cache lines of its own.
+#[repr(C, align(128))]
+struct Control {
+    /// Words that the tracee has told of.
+    published: Line<AtomicU64>,
+    /// Counts the times that the recorder was called; it sleeps on this word.
+    calls: Line<AtomicU32>,
+    /// Words that the recorder has copied out.
+    tail: Line<AtomicU64>,
+    /// Counts what the recorder has made room for; the tracee sleeps on this word.
+    room: Line<AtomicU32>,
+    recorder_sleeps: Line<AtomicU32>,
+    tracee_sleeps: Line<AtomicU32>,
+    /// Not 0: the tracee shall end the process at its next event.
+    stop: Line<AtomicU32>,
+    /// Instructions of the tracee that no word tells of.
+    unrecorded: Line<AtomicU64>,
+}
+
+#[repr(C, align(128))]
+struct Line<T>(T);
+
+const _: () = assert!(size_of::<Control>() <= PAGE);
+
+/// The shared mapping, in either process.
+#[derive(Clone, Copy)]
+struct Mapping {
+    control: NonNull<Control>,
+    words: NonNull<AtomicU64>,
+}
+
+impl Mapping {
+    fn control(&self) -> &Control {
+        // SAFETY: the page is mapped for the rest of the process, zeroed memory is a valid Control, and all fields are atomics.
+        unsafe { self.control.as_ref() }
+    }
+
+    #[inline]
+    fn word(&self, position: u64) -> &AtomicU64 {
+        // SAFETY: the masked index is inside the CAPACITY words that are mapped for the rest of the process.
+        unsafe { self.words.add((position & (CAPACITY - 1)) as usize).as_ref() }
+    }
+}
+
+/// Makes the shared memory, before the fork; each process keeps its end.
+pub fn create() -> io::Result<(RingWriter, RingReader)> {
+    let size = 2 * PAGE + CAPACITY as usize * size_of::<u64>();
+    // SAFETY: the name is a C string; the descriptor that comes back is ours alone.
+    let file = match unsafe { libc::memfd_create(c"bctrace".as_ptr(), libc::MFD_CLOEXEC) } {
+        -1 => return Err(io::Error::last_os_error()),
+        // SAFETY: as above.
+        file => unsafe { File::from_raw_fd(file) },
+    };
+    file.set_len(size as u64)?;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at a place that the kernel chooses.
+    let base =
+        unsafe { libc::mmap(std::ptr::null_mut(), size, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+    if base == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Slot::share(file.as_fd(), 0)?;
+    let at = |offset: usize| NonNull::new(base.cast::<u8>().wrapping_add(offset)).expect("a mapping is not at address 0");
+    let mapping = Mapping { control: at(PAGE).cast(), words: at(2 * PAGE).cast() };
+    let writer = RingWriter { mapping, head: 0, limit: CAPACITY, announce: BATCH };
+    Ok((writer, RingReader { mapping, position: 0 }))
+}
+
+/// The tracee's end.
+pub struct RingWriter {
+    mapping: Mapping,
+    /// Words written, told of by the slot or not.
+    head: u64,
+    /// Words that the ring has room for, counted like `head`.
+    limit: u64,
+    /// Where the recorder is told next.
+    announce: u64,
+}
+
+impl RingWriter {
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Writes one word; waits where the ring is full, without end: the recorder outlives the tracee.
+    #[inline]
+    pub fn push(&mut self, word: u64) {
+        if self.head >= self.limit {
+            self.wait_for_room();
+        }
+        self.mapping.word(self.head).store(word, Ordering::Relaxed);
+        self.head += 1;
+    }
+
+    /// Tells the recorder of the words once there are enough; the slot's head must count them already.
+    #[inline]
+    pub fn announce(&mut self) {
+        if self.head >= self.announce {
+            self.call_recorder();
+        }
+    }
+
+    /// Whether the recorder wants the process to end.
+    #[inline]
+    pub fn stop_wanted(&self) -> bool {
+        self.mapping.control().stop.0.load(Ordering::Relaxed) != 0
+    }
+
+    /// Counts instructions that were executed and are told of by no word so far.
+    #[inline]
+    pub fn set_unrecorded(&self, instructions: u64) {
+        self.mapping.control().unrecorded.0.store(instructions, Ordering::Relaxed);
+    }
+
+    #[cold]
+    fn call_recorder(&mut self) {
+        let control = self.mapping.control();
+        control.published.0.store(self.head, Ordering::Release);
+        control.calls.0.fetch_add(1, Ordering::SeqCst);
+        if control.recorder_sleeps.0.load(Ordering::SeqCst) != 0 {
+            futex_wake(&control.calls.0);
+        }
+        self.announce = self.head + BATCH;
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self) {
+        // What the slot does not count yet cannot be read, so it is counted first; a run's words are complete here, or a record's
+        // beginning, which the recorder keeps until the rest comes.
+        let errno = Errno::save();
+        let mapping = self.mapping;
+        let control = mapping.control();
+        loop {
+            let seen = control.room.0.load(Ordering::SeqCst);
+            let tail = control.tail.0.load(Ordering::Acquire);
+            self.limit = tail.saturating_add(CAPACITY);
+            if self.head < self.limit {
+                break;
+            }
+            Slot::get().head.store(self.head, Ordering::Release);
+            self.call_recorder();
+            control.tracee_sleeps.0.store(1, Ordering::SeqCst);
+            if control.tail.0.load(Ordering::SeqCst) == tail {
+                futex_wait(&control.room.0, seen, Duration::from_millis(100));
+            }
+            control.tracee_sleeps.0.store(0, Ordering::SeqCst);
+        }
+        errno.restore();
+    }
+}
+
+/// The recorder's end.
+pub struct RingReader {
+    mapping: Mapping,
+    /// Words copied out so far: its own count, which the tracee cannot change.
+    position: u64,
+}
+
+/// The counters in the shared memory contradict each other.
+#[derive(Debug, thiserror::Error)]
+#[error("its counters contradict each other")]
+pub struct Tampered;
+
+impl RingReader {
+    /// A handle for calling the recorder, or stopping the tracee, from another thread.
+    pub fn bell(&self) -> Bell {
+        Bell { mapping: self.mapping }
+    }
+
+    /// Moves the words that the tracee has told of, up to `most`, to the end of `out`; returns how many.
+    pub fn read(&mut self, out: &mut Vec<u64>, most: usize) -> Result<usize, Tampered> {
+        let published = self.mapping.control().published.0.load(Ordering::Acquire);
+        self.read_to(published.max(self.position), out, most)
+    }
+
+    /// The same for all words there are, told of or not.
+    pub fn read_all(&mut self, out: &mut Vec<u64>, most: usize) -> Result<usize, Tampered> {
+        self.read_to(Slot::get().head.load(Ordering::Acquire), out, most)
+    }
+
+    /// The same up to a count of words that the slot gave after the tracee's death.
+    pub fn read_to(&mut self, head: u64, out: &mut Vec<u64>, most: usize) -> Result<usize, Tampered> {
+        let available = head.checked_sub(self.position).filter(|&words| words <= CAPACITY).ok_or(Tampered)?;
+        let taken = available.min(most as u64);
+        out.extend((0..taken).map(|word| self.mapping.word(self.position + word).load(Ordering::Relaxed)));
+        if taken > 0 {
+            self.position += taken;
+            self.make_room();
+        }
+        Ok(taken as usize)
+    }
+
+    /// Sleeps until the tracee has told of more, the bell rings, or the time is over.
+    pub fn wait(&self, at_most: Duration) {
+        let control = self.mapping.control();
+        let seen = control.calls.0.load(Ordering::SeqCst);
+        control.recorder_sleeps.0.store(1, Ordering::SeqCst);
+        if control.published.0.load(Ordering::SeqCst) <= self.position {
+            futex_wait(&control.calls.0, seen, at_most);
+        }
+        control.recorder_sleeps.0.store(0, Ordering::SeqCst);
+    }
+
+    /// Whether the tracee has told of words that were not read yet.
+    pub fn has_called(&self) -> bool {
+        self.mapping.control().published.0.load(Ordering::Acquire) > self.position
+    }
+
+    /// Instructions that the tracee has counted and not told of.
+    pub fn unrecorded(&self) -> u64 {
+        self.mapping.control().unrecorded.0.load(Ordering::Acquire)
+    }
+
+    fn make_room(&self) {
+        let control = self.mapping.control();
+        control.tail.0.store(self.position, Ordering::SeqCst);
+        if control.tracee_sleeps.0.load(Ordering::SeqCst) != 0 {
+            control.room.0.fetch_add(1, Ordering::SeqCst);
+            futex_wake(&control.room.0);
+        }
+    }
+}
+
+/// Wakes the recorder from another thread of its process, and asks the tracee to end.
+#[derive(Clone, Copy)]
+pub struct Bell {
+    mapping: Mapping,
+}
+
+// SAFETY: the mapping lives as long as the process, and only its atomics are used.
+unsafe impl Send for Bell {}
+
+impl Bell {
+    pub fn ring(&self) {
+        let control = self.mapping.control();
+        control.calls.0.fetch_add(1, Ordering::SeqCst);
+        futex_wake(&control.calls.0);
+    }
+
+    /// Where the tracee is, to be compared with where it is later.
+    pub fn place(&self) -> (u64, u64) {
+        let slot = Slot::get();
+        (slot.head.load(Ordering::Acquire), slot.next.load(Ordering::Acquire))
+    }
+
+    pub fn ask_to_stop(&self) {
+        self.mapping.control().stop.0.store(1, Ordering::SeqCst);
+    }
+}
+
+fn futex_wait(word: &AtomicU32, seen: u32, at_most: Duration) {
+    let timeout = libc::timespec {
+        tv_sec: at_most.as_secs().cast_signed(),
+        tv_nsec: libc::c_long::from(at_most.subsec_nanos().cast_signed()),
+    };
+    // SAFETY: the word and the time live during the call; every result is a reason to look again.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &raw const timeout) };
+}
+
+fn futex_wake(word: &AtomicU32) {
+    // SAFETY: the word lives during the call.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
+}
+
+/// The C library's errno, which PyThreadState_Swap's callers have just restored.
+struct Errno(libc::c_int);
+
+impl Errno {
+    fn save() -> Errno {
+        // SAFETY: the location is this thread's own.
+        Errno(unsafe { *libc::__errno_location() })
+    }
+
+    fn restore(self) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = self.0 }
+    }
+}

@@ -1,0 +1,92 @@
+//! The thread that watches the child: its death, the parent's signals, and the time.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::ring::Bell;
+use crate::vm::process::{self, Child, Death, News};
+
+/// How long a program may take to end after it was asked to.
+const GRACE: Duration = Duration::from_millis(200);
+/// How often the warden looks without being called.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the warden has seen so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    pub death: Option<Death>,
+    pub timed_out: bool,
+}
+
+/// The other threads' view of the warden.
+#[derive(Clone)]
+pub struct Warden {
+    child: Child,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Warden {
+    /// Starts watching.
+    pub fn start(child: Child, bell: Bell, timeout: Option<Duration>) -> Warden {
+        let warden = Warden { child, seen: Arc::default() };
+        let watching = warden.clone();
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        std::thread::spawn(move || watching.watch(bell, deadline));
+        warden
+    }
+
+    pub fn seen(&self) -> Seen {
+        *self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Ends the child without asking.
+    pub fn kill(&self) {
+        if self.seen().death.is_none() {
+            self.child.signal(libc::SIGKILL);
+        }
+    }
+
+    fn watch(&self, bell: Bell, mut deadline: Option<Instant>) {
+        let mut interrupted_at = None;
+        loop {
+            if self.note_death() {
+                return bell.ring();
+            }
+            let wait = deadline.map_or(LOOK, |deadline| deadline.saturating_duration_since(Instant::now()).min(LOOK));
+            match process::news(wait) {
+                News::Child if self.child.is_stopped() => process::stop_self(),
+                News::Signal(libc::SIGINT) => {
+                    // A program that executes bytecode will get to its KeyboardInterrupt; one that does not is ended by the
+                    // second.
+                    let place = bell.place();
+                    if interrupted_at.replace(place) == Some(place) {
+                        self.child.signal(libc::SIGKILL);
+                    }
+                }
+                News::Signal(signal) => self.child.pass_on(signal),
+                News::Child | News::Nothing => {}
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                deadline = self.end_in_time(bell);
+            }
+        }
+    }
+
+    /// Asks the program to end, then makes it; returns the next deadline.
+    fn end_in_time(&self, bell: Bell) -> Option<Instant> {
+        let mut seen = self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if seen.timed_out {
+            self.child.signal(libc::SIGKILL);
+            return None;
+        }
+        seen.timed_out = true;
+        bell.ask_to_stop();
+        Some(Instant::now() + GRACE)
+    }
+
+    fn note_death(&self) -> bool {
+        let death = self.child.reap();
+        self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).death = death;
+        death.is_some()
+    }
+}

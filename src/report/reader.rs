@@ -1,0 +1,251 @@
+//! Opens a .bct, compressed or not, and hands the events of its blocks to a sink: all of them, or those around some instruction
+//! numbers.  Tells what is missing instead of failing: a damaged block costs only itself.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::pieces::{Found, Input, Pieces};
+use crate::format::bct::layout::{self, FILE_HEADER, FILE_MAGIC, Index, Piece, VERSION};
+use crate::format::decompressed;
+use crate::trace::decoder::state_end;
+use crate::trace::{Decoder, Event, Sink, State, StreamError};
+
+/// Why a trace cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    Io(PathBuf, #[source] io::Error),
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    NotATrace(PathBuf, &'static str),
+    #[error("cannot read {}: it is a .bct of version {}, and this bctrace reads version {VERSION}; {}", .0.display(), .1, newer(*.1))]
+    Version(PathBuf, u32),
+    #[error("cannot follow {}: {}", .0.display(), .1)]
+    NotFollowed(PathBuf, &'static str),
+    #[error(transparent)]
+    Output(io::Error),
+}
+
+fn newer(version: u32) -> &'static str {
+    if version > VERSION { "read it with a newer bctrace" } else { "read it with an older bctrace, or record it again" }
+}
+
+/// Something that is not as it should be, for the person who reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw(pub String);
+
+/// An open trace.
+pub struct Reader {
+    path: PathBuf,
+    pieces: Pieces,
+    index: Option<Index>,
+    /// Instructions executed up to the end of the last intact block.
+    reached: u64,
+    /// Somebody still writes the file.
+    pub growing: bool,
+}
+
+/// What is to be done with a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    Read,
+    StepOver,
+    /// Nothing behind it is wanted either.
+    Stop,
+}
+
+/// How far reading came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A block was read; one that its recorder has not finished stands at this offset still.
+    Block { unfinished: Option<u64> },
+    /// The trace is whole up to here, and this is its end.
+    Finished,
+    /// A block was not wanted, nor what is behind it.
+    Stopped,
+    /// No more bytes for now, or for ever if nobody writes the file.  Some of them are no whole piece yet.
+    Waiting { offset: u64, cut: bool },
+}
+
+impl Reader {
+    /// Opens a trace; `-` is standard input.
+    pub fn open(path: &Path) -> Result<Reader, TraceError> {
+        let failed = |error| TraceError::Io(path.to_owned(), error);
+        let mut pieces = Pieces::new(input(path).map_err(failed)?);
+        check_header(path, pieces.peek(FILE_HEADER).map_err(failed)?)?;
+        pieces.skip(FILE_HEADER as u64).map_err(failed)?;
+        let index = pieces.file().and_then(read_index);
+        Ok(Reader { path: path.to_owned(), pieces, index, reached: 0, growing: false })
+    }
+
+    /// The index of a finished trace, where it can be had without reading all of it.
+    pub fn index(&self) -> Option<&Index> {
+        self.index.as_ref()
+    }
+
+    /// The file, unless the trace comes through a pipe or is compressed.
+    pub fn file(&self) -> Option<&File> {
+        self.pieces.file()
+    }
+
+    /// Goes back to this offset, where a piece begins.
+    pub fn go_back(&mut self, offset: u64) -> Result<(), TraceError> {
+        self.pieces.seek(offset).map_err(|error| TraceError::Io(self.path.clone(), error))
+    }
+
+    /// Goes to the block with the first of these instruction numbers.
+    pub fn go_to(&mut self, window: &Range<u64>) -> Result<(), TraceError> {
+        let Some(index) = &self.index else { return Ok(()) };
+        let place = index.blocks.partition_point(|block| block.before.saturating_add(block.instructions) < window.start);
+        match index.blocks.get(place) {
+            Some(block) if self.pieces.file().is_some() => {
+                self.reached = block.before;
+                let offset = block.offset;
+                self.go_back(offset)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the next block that `want` asks for into the sink, past everything else; `known` bytes of its events are not handed
+    /// on.  Whatever is missing or damaged on the way is told to `flaws`.
+    pub fn next(
+        &mut self,
+        want: &dyn Fn(&Piece) -> Want,
+        known: &mut usize,
+        sink: &mut dyn Sink,
+        flaws: &mut dyn FnMut(Flaw),
+    ) -> Result<Progress, TraceError> {
+        loop {
+            let found = self.pieces.next(|piece| piece.is_block() && want(piece) == Want::Read);
+            match found.map_err(|error| TraceError::Io(self.path.clone(), error))? {
+                Found::Piece { offset, piece, payload: Some(payload) } => {
+                    self.reached = piece.after();
+                    match play(&payload, known, sink) {
+                        Ok(()) => {}
+                        Err(StreamError::Output(error)) => return Err(TraceError::Output(error)),
+                        Err(error) => flaws(Flaw(format!("the block at byte {offset} is no trace: {error}"))),
+                    }
+                    let unfinished = (piece.piece_type == layout::UNFINISHED_BLOCK).then_some(offset);
+                    return Ok(Progress::Block { unfinished });
+                }
+                Found::Piece { piece, payload: None, .. } => {
+                    if piece.is_block() && want(&piece) == Want::Stop {
+                        return Ok(Progress::Stopped);
+                    }
+                    if piece.is_block() {
+                        self.reached = piece.after();
+                    }
+                }
+                Found::Damage { offset, .. } if self.growing => {
+                    // A block that is being written is whole the next time.
+                    self.go_back(offset)?;
+                    return Ok(Progress::Waiting { offset, cut: true });
+                }
+                Found::Damage { offset, bytes, header } => flaws(self.damage(offset, bytes, header)),
+                Found::Trailer => return Ok(Progress::Finished),
+                Found::End { offset, rest, .. } => return Ok(Progress::Waiting { offset, cut: rest > 0 }),
+            }
+        }
+    }
+
+    /// Says which instructions a damage costs, as far as its header or its neighbours tell.
+    fn damage(&mut self, offset: u64, bytes: u64, header: Option<Piece>) -> Flaw {
+        let place = format!("{bytes} bytes at byte {offset} are damaged");
+        Flaw(match header {
+            Some(piece) if piece.is_block() => {
+                self.reached = piece.after();
+                format!("{place}: instructions {} to {} are missing", piece.before.saturating_add(1), piece.after())
+            }
+            Some(_) => format!("{place}: no instructions were there"),
+            None => format!("{place}: instructions behind number {} may be missing", self.reached),
+        })
+    }
+
+    /// The number of the last instruction that was read or stepped over.
+    pub fn reached(&self) -> u64 {
+        self.reached
+    }
+}
+
+fn input(path: &Path) -> io::Result<Input> {
+    if path == Path::new("-") {
+        return Ok(Input::Stream(decompressed(io::stdin().lock())?));
+    }
+    let file = File::open(path)?;
+    let mut first = [0; FILE_MAGIC.len()];
+    if file.metadata()?.is_file() && file.read_at(&mut first, 0)? == first.len() && first == FILE_MAGIC {
+        return Ok(Input::File(file));
+    }
+    Ok(Input::Stream(decompressed(file)?))
+}
+
+fn check_header(path: &Path, header: &[u8]) -> Result<(), TraceError> {
+    let not_a_trace = |why| Err(TraceError::NotATrace(path.to_owned(), why));
+    let Some((magic, version)) = header.split_at_checked(FILE_MAGIC.len()) else {
+        return not_a_trace("it is too short to be a .bct; record one: bctrace program.pyc trace.bct");
+    };
+    if magic != FILE_MAGIC {
+        return not_a_trace(match magic {
+            [0x03, 0xf3, b'\r', b'\n', ..] => "it is a .pyc; record a trace of it first: bctrace program.pyc trace.bct",
+            _ if magic[1..8] == FILE_MAGIC[1..8] => "it was a .bct, but was changed as text on its way; copy it as binary",
+            _ => "it is no .bct; only traces recorded as .bct can be read, text and JSON lines cannot",
+        });
+    }
+    match version.first_chunk().map(|bytes| u32::from_le_bytes(*bytes)) {
+        Some(VERSION) => Ok(()),
+        Some(other) => Err(TraceError::Version(path.to_owned(), other)),
+        None => not_a_trace("it ends inside its header"),
+    }
+}
+
+/// Reads the index of a finished file; None where there is none or it is damaged, which a walk finds out.
+fn read_index(file: &File) -> Option<Index> {
+    let length = file.metadata().ok()?.len();
+    let mut trailer = [0; layout::TRAILER];
+    file.read_exact_at(&mut trailer, length.checked_sub(layout::TRAILER as u64)?).ok()?;
+    let offset = layout::index_offset(&trailer)?;
+    let mut pieces = Pieces::new(Input::File(file.try_clone().ok()?));
+    pieces.seek(offset).ok()?;
+    match pieces.next(|piece| piece.piece_type == layout::INDEX).ok()? {
+        Found::Piece { payload: Some(payload), .. } => Index::decode(&payload),
+        _ => None,
+    }
+}
+
+/// Hands a block's events to the sink, but for those in the first `known` bytes of them.
+fn play(payload: &[u8], known: &mut usize, sink: &mut dyn Sink) -> Result<(), StreamError> {
+    let broken = |why| StreamError::Contradiction { after: 0, why };
+    if payload.len() % 8 != 0 {
+        return Err(broken("a block that ends inside a word"));
+    }
+    let words: Vec<u64> =
+        payload.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect();
+    let begin = state_end(&words).ok_or_else(|| broken("a block without a state"))?;
+    let (before, events) = words.split_at(begin);
+    let (old, new) = events.split_at((*known / 8).min(events.len()));
+    *known = events.len() * 8;
+    let mut decoder = Decoder::of_block();
+    let mut taken = decoder.decode(before, &mut Unheard)?;
+    taken += decoder.decode(old, &mut Unheard)?;
+    taken += decoder.decode(new, sink)?;
+    if taken < words.len() {
+        return Err(StreamError::Contradiction { after: decoder.state().instructions, why: "a block that ends inside an event" });
+    }
+    Ok(())
+}
+
+/// Takes events that are only to move the state.
+struct Unheard;
+
+impl Sink for Unheard {
+    fn event(&mut self, _event: &Event, _at: &State) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}

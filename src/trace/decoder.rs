@@ -1,0 +1,138 @@
+//! Turns words back into events, keeps the state, and hands both to a sink.  Reads the ring of a running program and the blocks of
+//! a file alike; believes nothing that it has not checked.
+
+use std::io;
+
+use super::event::{Event, Run, Then, record};
+use super::sink::Sink;
+use super::state::{Contradiction, State};
+use super::word::{self, Fields, Kind};
+
+/// Why a stream cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    #[error("the stream is not one of a traced program after instruction {after}: {why}")]
+    Contradiction { after: u64, why: Contradiction },
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+/// Finds where the own events of a file's block begin: behind the code objects that it repeats and the state that it begins with.
+/// None where there is no state.
+pub fn state_end(words: &[u64]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let first = *words.get(at)?;
+        let (record_type, bytes) = word::record_fields(first);
+        if Kind::of(first) != Some(Kind::Record) {
+            return None;
+        }
+        at += 1 + word::payload_words(bytes);
+        if record_type == record::STATE {
+            return (at <= words.len()).then_some(at);
+        }
+    }
+}
+
+/// Decodes one stream, in as many pieces as it comes in.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    state: State,
+    /// A STATE record may come next: it begins a block of a file and has no place anywhere else.
+    awaits_state: bool,
+}
+
+impl Decoder {
+    /// Makes a decoder for one block of a file, which begins with the state that the trace was in.
+    pub fn of_block() -> Decoder {
+        Decoder { awaits_state: true, ..Decoder::default() }
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Decodes as many whole events as `words` holds and returns the words they took; what is left is the beginning of an event.
+    pub fn decode<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<usize, StreamError> {
+        let mut at = 0;
+        while let Some(&first) = words.get(at) {
+            let taken = match Kind::of(first) {
+                Some(Kind::Record) => match self.record(&words[at..], sink)? {
+                    Some(taken) => taken,
+                    None => break,
+                },
+                Some(Kind::Wide) => match words.get(at + 1) {
+                    Some(&second) => {
+                        self.run(second, first, sink)?;
+                        2
+                    }
+                    None => break,
+                },
+                Some(_) => {
+                    self.run(first, 0, sink)?;
+                    1
+                }
+                None => 1,
+            };
+            at += taken;
+        }
+        Ok(at)
+    }
+
+    /// Hands one event that did not come as words to the sink, under the same checks.
+    pub fn event<S: Sink + ?Sized>(&mut self, event: &Event, sink: &mut S) -> Result<(), StreamError> {
+        sink.event(event, &self.state)?;
+        self.state.apply(event).map_err(|why| self.contradiction(why))
+    }
+
+    /// Makes a run of the current frame out of its place in the code; the count of its instructions is checked here.
+    pub fn open_run(&self, start: u32, length: u32, then: Then) -> Result<Event, StreamError> {
+        let count = self.state.count(start, length).map_err(|why| self.contradiction(why))?;
+        Ok(Event::Run(Run { start, length, count, then }))
+    }
+
+    /// The hot path: nothing of a run becomes an `Event`, for most of a stream is runs.
+    #[inline]
+    fn run<S: Sink + ?Sized>(&mut self, word: u64, wide: u64, sink: &mut S) -> Result<(), StreamError> {
+        let Fields { start, length, argument } = word::fields(word, wide);
+        let Some(then) = Kind::of(word).and_then(|kind| Then::from_parts(kind, argument)) else {
+            return Err(self.contradiction("a wide word before what is no run"));
+        };
+        let count = match self.state.count(start, length) {
+            Ok(count) => count,
+            Err(why) => return Err(self.contradiction(why)),
+        };
+        let run = Run { start, length, count, then };
+        sink.run(&run, &self.state)?;
+        self.state.apply_run(&run).map_err(|why| self.contradiction(why))
+    }
+
+    /// Decodes the record at the start of `words`; None where it is not whole yet.
+    fn record<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<Option<usize>, StreamError> {
+        let (record_type, bytes) = word::record_fields(words[0]);
+        if bytes > word::MAX_RECORD {
+            return Err(self.contradiction("a record longer than any"));
+        }
+        let Some(payload) = word::payload_from_words(&words[1..], bytes) else {
+            return Ok(None);
+        };
+        if record_type == record::STATE {
+            if !std::mem::take(&mut self.awaits_state) {
+                return Err(self.contradiction("a state where none can be"));
+            }
+            self.state.restore(&payload).ok_or_else(|| self.contradiction("a state that is none"))?;
+        } else {
+            let event = Event::decode(record_type, &payload)
+                .ok_or_else(|| self.contradiction("a record that does not hold what its type says"))?;
+            if let Some(event) = event {
+                self.event(&event, sink)?;
+            }
+        }
+        Ok(Some(1 + word::payload_words(bytes)))
+    }
+
+    #[cold]
+    fn contradiction(&self, why: Contradiction) -> StreamError {
+        StreamError::Contradiction { after: self.state.instructions, why }
+    }
+}

@@ -1,0 +1,378 @@
+//! The events of a trace and their encoding; docs/trace-format.md describes the same bytes for readers in other languages.
+
+use std::rc::Rc;
+
+use super::payload::{PayloadReader, PayloadWriter};
+use super::state::Code;
+use super::word::{self, Fields, Kind};
+
+/// One event, in the order in which things happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The trace begins.
+    Start(Start),
+    /// A code object, or other bytes of a known one, is about to run for the first time.
+    Code(Rc<Code>),
+    /// Sequential instructions of the current frame, and what came behind them.
+    Run(Run),
+    /// One instruction that begins or ends outside the code string.
+    Outside(Outside),
+    /// An exception was raised, or came out of a call.
+    Raised(Raised),
+    /// A frame that was entered while nothing was recorded, and is on the stack now.
+    Announce(Announce),
+    /// What happened here is not recorded.
+    Skipped(Skipped),
+    /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
+    Switch(u64),
+    /// The program is about to replace itself by this file.
+    Exec(Vec<u8>),
+    /// A limit or trigger ended the program here.
+    Stop(StopReason),
+    /// The interpreter has finished: no bytecode can follow.
+    Finished,
+    /// The trace is over.
+    End(End),
+}
+
+/// What was traced, and by what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// bctrace's version.
+    pub version: Vec<u8>,
+    /// The VM's version, "2.7.18".
+    pub vm: Vec<u8>,
+    /// The program's sys.argv.
+    pub argv: Vec<Vec<u8>>,
+    /// The options that shaped the recording, as typed.
+    pub options: Vec<Vec<u8>>,
+}
+
+/// Sequential units of the current frame: every instruction of [start, start + length).  Empty runs are legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Offset of the first instruction in bytes.
+    pub start: u32,
+    /// Bytes.
+    pub length: u32,
+    /// Instructions, an EXTENDED_ARG and its successor counted as two.
+    pub count: u64,
+    pub then: Then,
+}
+
+impl Run {
+    #[inline]
+    pub fn end(&self) -> u32 {
+        self.start + self.length
+    }
+
+    /// Encodes the run: its words, and how many of them count.
+    #[inline]
+    pub fn words(&self) -> ([u64; word::MAX_RUN_WORDS], usize) {
+        let (kind, argument) = self.then.parts();
+        word::pack(kind, Fields { start: self.start, length: self.length, argument })
+    }
+}
+
+/// What came behind a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    Jump,
+    Call { code: u32 },
+    Resume { slot: u32 },
+    Return,
+    Yield { slot: u32 },
+    Unwind,
+    Thread { number: u32 },
+    Version { code: u32 },
+    CodeGone { code: u32 },
+    SlotGone { slot: u32 },
+    ThreadGone { number: u32 },
+}
+
+impl Then {
+    #[inline]
+    fn parts(self) -> (Kind, u32) {
+        match self {
+            Then::Jump => (Kind::Jump, 0),
+            Then::Call { code } => (Kind::Call, code),
+            Then::Resume { slot } => (Kind::Resume, slot),
+            Then::Return => (Kind::Return, 0),
+            Then::Yield { slot } => (Kind::Yield, slot),
+            Then::Unwind => (Kind::Unwind, 0),
+            Then::Thread { number } => (Kind::Thread, number),
+            Then::Version { code } => (Kind::Version, code),
+            Then::CodeGone { code } => (Kind::CodeGone, code),
+            Then::SlotGone { slot } => (Kind::SlotGone, slot),
+            Then::ThreadGone { number } => (Kind::ThreadGone, number),
+        }
+    }
+
+    #[inline]
+    pub(super) fn from_parts(kind: Kind, argument: u32) -> Option<Then> {
+        Some(match kind {
+            Kind::Jump => Then::Jump,
+            Kind::Call => Then::Call { code: argument },
+            Kind::Resume => Then::Resume { slot: argument },
+            Kind::Return => Then::Return,
+            Kind::Yield => Then::Yield { slot: argument },
+            Kind::Unwind => Then::Unwind,
+            Kind::Thread => Then::Thread { number: argument },
+            Kind::Version => Then::Version { code: argument },
+            Kind::CodeGone => Then::CodeGone { code: argument },
+            Kind::SlotGone => Then::SlotGone { slot: argument },
+            Kind::ThreadGone => Then::ThreadGone { number: argument },
+            Kind::Record | Kind::Wide => return None,
+        })
+    }
+}
+
+/// One unit that is not wholly inside [0, length of the code string), with the bytes that the VM fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// Signed: a relative jump can go before the code.
+    pub offset: i32,
+    /// The unit's bytes, prefixes included; at least one.
+    pub bytes: Vec<u8>,
+}
+
+impl Outside {
+    /// Instructions of the unit: each prefix and the successor.
+    pub fn count(&self) -> u64 {
+        self.bytes.len().div_ceil(3) as u64
+    }
+}
+
+/// An exception in the current frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// It was raised by a Python frame called from here, or passed through here before.
+    pub propagated: bool,
+    pub type_name: Vec<u8>,
+    /// What can be told of its arguments without running Python, cut at 256 bytes; empty where there is nothing.
+    pub message: Vec<u8>,
+}
+
+/// A frame on the current thread's stack that no event mentioned before; it becomes the current one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announce {
+    pub code: u32,
+    pub frame: u64,
+    /// Where it is suspended between its runs, if it ever was.
+    pub slot: Option<u32>,
+}
+
+/// What a filter left out at one place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Instructions executed.
+    pub instructions: u64,
+    /// Frames entered, those that are announced later included.
+    pub frames: u64,
+}
+
+/// Why the tracer ended the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StopReason {
+    MaxInstructions = 1,
+    MaxSize = 2,
+    StopAt = 3,
+    Timeout = 4,
+}
+
+/// How a trace ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    pub reason: EndReason,
+    /// The interpreter had finished before.
+    pub finished: bool,
+    /// The program had replaced itself by another.
+    pub replaced: bool,
+    /// The last instruction executed: code name, offset, opcode name.
+    pub place: Option<(Vec<u8>, i64, Vec<u8>)>,
+    pub instructions: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The process ended with this status.
+    Exited(u8),
+    /// The process was killed by this signal.
+    Killed(u8),
+    Stopped(StopReason),
+    /// The shared memory held what the hook never writes.
+    Tampered(Vec<u8>),
+    /// The trace could not be written any further.
+    OutputFailed(Vec<u8>),
+}
+
+/// The type of a record that [`encode_code`](super::state::encode_code) wrote.
+pub const CODE_RECORD: u8 = record::CODE;
+
+/// The record types of the stream.
+pub(super) mod record {
+    pub const START: u8 = 1;
+    pub const CODE: u8 = 2;
+    pub const OUTSIDE: u8 = 3;
+    pub const RAISED: u8 = 4;
+    pub const ANNOUNCE: u8 = 5;
+    pub const SKIPPED: u8 = 6;
+    pub const STATE: u8 = 7;
+    pub const EXEC: u8 = 8;
+    pub const STOP: u8 = 9;
+    pub const FINISHED: u8 = 10;
+    pub const END: u8 = 11;
+    pub const SWITCH: u8 = 12;
+}
+
+impl Event {
+    /// Appends the event's words.
+    pub fn encode(&self, out: &mut Vec<u64>) {
+        let mut payload = PayloadWriter::default();
+        let kind = match self {
+            Event::Run(run) => {
+                let (words, count) = run.words();
+                out.extend_from_slice(&words[..count]);
+                return;
+            }
+            Event::Code(code) => {
+                word::push_record(out, record::CODE, &code.encode());
+                return;
+            }
+            Event::Start(start) => {
+                payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
+                record::START
+            }
+            Event::Outside(outside) => {
+                payload.i32(outside.offset).bytes(&outside.bytes);
+                record::OUTSIDE
+            }
+            Event::Raised(raised) => {
+                payload.u8(raised.propagated.into()).bytes(&raised.type_name).bytes(&raised.message);
+                record::RAISED
+            }
+            Event::Announce(frame) => {
+                payload.u32(frame.code).u64(frame.frame).u64(frame.slot.map_or(0, |slot| u64::from(slot) + 1));
+                record::ANNOUNCE
+            }
+            Event::Skipped(skipped) => {
+                payload.u64(skipped.instructions).u64(skipped.frames);
+                record::SKIPPED
+            }
+            Event::Switch(frame) => {
+                payload.u64(*frame);
+                record::SWITCH
+            }
+            Event::Exec(path) => {
+                payload.bytes(path);
+                record::EXEC
+            }
+            Event::Stop(reason) => {
+                payload.u8(*reason as u8);
+                record::STOP
+            }
+            Event::Finished => record::FINISHED,
+            Event::End(end) => {
+                end.write(&mut payload);
+                record::END
+            }
+        };
+        word::push_record(out, kind, &payload.finish());
+    }
+
+    /// Reads a record; None where its payload is not what its type asks for.  The outer None of a known type is an error, a type
+    /// that is not known is Some(None) and is skipped.
+    pub(super) fn decode(record_type: u8, payload: &[u8]) -> Option<Option<Event>> {
+        let mut reader = PayloadReader::new(payload);
+        let event = match record_type {
+            record::START => Event::Start(Start {
+                version: reader.bytes()?,
+                vm: reader.bytes()?,
+                argv: reader.list()?,
+                options: reader.list()?,
+            }),
+            record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
+            record::OUTSIDE => Event::Outside(Outside { offset: reader.i32()?, bytes: reader.bytes()? }),
+            record::RAISED => Event::Raised(Raised {
+                propagated: reader.u8()? != 0,
+                type_name: reader.bytes()?,
+                message: reader.bytes()?,
+            }),
+            record::ANNOUNCE => Event::Announce(Announce {
+                code: reader.u32()?,
+                frame: reader.u64()?,
+                slot: match reader.u64()? {
+                    0 => None,
+                    slot => Some(u32::try_from(slot - 1).ok()?),
+                },
+            }),
+            record::SKIPPED => Event::Skipped(Skipped { instructions: reader.u64()?, frames: reader.u64()? }),
+            record::SWITCH => Event::Switch(reader.u64()?),
+            record::EXEC => Event::Exec(reader.bytes()?),
+            record::STOP => Event::Stop(StopReason::from_number(reader.u8()?)?),
+            record::FINISHED => Event::Finished,
+            record::END => Event::End(End::read(&mut reader)?),
+            _ => return Some(None),
+        };
+        Some(Some(event))
+    }
+}
+
+impl StopReason {
+    fn from_number(number: u8) -> Option<StopReason> {
+        Some(match number {
+            1 => StopReason::MaxInstructions,
+            2 => StopReason::MaxSize,
+            3 => StopReason::StopAt,
+            4 => StopReason::Timeout,
+            _ => return None,
+        })
+    }
+
+    /// Names the option that stopped the program.
+    pub fn option(self) -> &'static str {
+        match self {
+            StopReason::MaxInstructions => "--max-instructions",
+            StopReason::MaxSize => "--max-size",
+            StopReason::StopAt => "--stop-at",
+            StopReason::Timeout => "--timeout",
+        }
+    }
+}
+
+impl End {
+    fn write(&self, out: &mut PayloadWriter) {
+        match &self.reason {
+            EndReason::Exited(status) => out.u8(1).u8(*status),
+            EndReason::Killed(signal) => out.u8(2).u8(*signal),
+            EndReason::Stopped(reason) => out.u8(3).u8(*reason as u8),
+            EndReason::Tampered(why) => out.u8(4).bytes(why),
+            EndReason::OutputFailed(why) => out.u8(5).bytes(why),
+        };
+        out.u8(self.finished.into()).u8(self.replaced.into()).u64(self.instructions);
+        match &self.place {
+            None => out.u8(0),
+            Some((name, offset, opname)) => out.u8(1).bytes(name).u64(offset.cast_unsigned()).bytes(opname),
+        };
+    }
+
+    fn read(reader: &mut PayloadReader) -> Option<End> {
+        let reason = match reader.u8()? {
+            1 => EndReason::Exited(reader.u8()?),
+            2 => EndReason::Killed(reader.u8()?),
+            3 => EndReason::Stopped(StopReason::from_number(reader.u8()?)?),
+            4 => EndReason::Tampered(reader.bytes()?),
+            5 => EndReason::OutputFailed(reader.bytes()?),
+            _ => return None,
+        };
+        let finished = reader.u8()? != 0;
+        let replaced = reader.u8()? != 0;
+        let instructions = reader.u64()?;
+        let place = match reader.u8()? {
+            0 => None,
+            _ => Some((reader.bytes()?, reader.u64()?.cast_signed(), reader.bytes()?)),
+        };
+        Some(End { reason, finished, replaced, place, instructions })
+    }
+}

@@ -1,0 +1,17 @@
+//! The domain: the stream of events that a traced program produces, its encoding in 64-bit words, the state that gives each event
+//! its place, and the sinks that consume it.  Knows neither the VM that makes events nor the formats that print them.
+
+pub mod by_id;
+pub mod decoder;
+pub mod event;
+pub mod filter;
+pub mod payload;
+pub mod sink;
+pub mod state;
+pub mod totals;
+pub mod word;
+
+pub use decoder::{Decoder, StreamError};
+pub use event::{End, EndReason, Event, Outside, Raised, Run, Start, StopReason, Then};
+pub use sink::Sink;
+pub use state::{Code, Frame, State};

@@ -1,0 +1,410 @@
+//! Where a trace stands: live code objects, threads, frames and counts.  Every event is checked here before it is believed, so a
+//! damaged or forged stream is refused at its first contradiction.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::by_id::ById;
+use super::event::{record, Announce, Event, Run, StopReason, Then};
+use super::payload::{PayloadReader, PayloadWriter};
+use super::word;
+use crate::bytecode::{CodeObject, Layout};
+
+/// Positions and depths above this are refused: no VM's stack gets there, and memory stays bounded.
+const MAX_FRAMES: usize = 1 << 24;
+
+/// Slots are numbered from 0, used again when free, and written as one more.
+const MAX_SLOT: u32 = u32::MAX - 1;
+
+/// Instructions and frames are refused beyond this, so that no sum of them overflows.
+const MAX_COUNT: u64 = 1 << 62;
+
+/// A code object as described once in the stream.  Its id is never used again; other bytes of the same object get another id.
+#[derive(Debug)]
+pub struct Code {
+    pub id: u32,
+    /// The id that the same code object had first; equal to `id` for the first bytes of an object.
+    pub first_id: u32,
+    /// The code object among whose constants it is, where that one was described.
+    pub parent: Option<u32>,
+    pub object: Arc<CodeObject>,
+    pub layout: Layout,
+}
+
+impl Code {
+    pub fn new(id: u32, first_id: u32, parent: Option<u32>, object: CodeObject) -> Code {
+        let layout = Layout::new(&object.bytes);
+        Code { id, first_id, parent, object: Arc::new(object), layout }
+    }
+
+    /// Writes the payload of a CODE record.
+    pub fn encode(&self) -> Vec<u8> {
+        encode_code(self.id, self.first_id, self.parent, &self.object)
+    }
+
+    pub(super) fn decode(reader: &mut PayloadReader) -> Option<Code> {
+        let id = reader.u32()?;
+        let first_id = reader.u32()?;
+        let parent = reader.u32()?.checked_sub(1);
+        let object = CodeObject {
+            name: reader.bytes()?,
+            filename: reader.bytes()?,
+            first_line: reader.i32()?,
+            flags: reader.u32()?,
+            argcount: reader.u32()?,
+            nlocals: reader.u32()?,
+            stacksize: reader.u32()?,
+            bytes: reader.bytes()?,
+            constants: reader.list()?,
+            names: reader.list()?,
+            varnames: reader.list()?,
+            cellvars: reader.list()?,
+            freevars: reader.list()?,
+            lnotab: reader.bytes()?,
+        };
+        Some(Code::new(id, first_id, parent, object))
+    }
+}
+
+/// Writes the payload of a CODE record without a `Code`, as the hook does.
+pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObject) -> Vec<u8> {
+    let mut out = PayloadWriter::default();
+    out.u32(id).u32(first_id).u32(parent.map_or(0, |parent| parent + 1));
+    out.bytes(&object.name).bytes(&object.filename);
+    out.i32(object.first_line).u32(object.flags).u32(object.argcount).u32(object.nlocals).u32(object.stacksize);
+    out.bytes(&object.bytes).list(&object.constants).list(&object.names).list(&object.varnames);
+    out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab);
+    out.finish()
+}
+
+/// One activation of a code object.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Numbered from 1 in the order in which frames are entered, over all threads.
+    pub id: u64,
+    pub code: Rc<Code>,
+    /// The frame that it was last entered from, 0 for none.
+    pub caller: u64,
+    /// Frames below it on its chain of callers.
+    pub depth: u32,
+    /// Where it is kept while suspended, once it has yielded.
+    pub slot: Option<u32>,
+}
+
+/// The frames of one thread; the last one runs.
+#[derive(Clone, Debug, Default)]
+pub struct Thread {
+    pub stack: Vec<Frame>,
+}
+
+/// The code objects by id.
+#[derive(Debug, Default)]
+struct CodeTable {
+    codes: ById<Rc<Code>>,
+    /// Above every id so far: ids are never used again.
+    next: u32,
+}
+
+impl CodeTable {
+    #[inline]
+    fn get(&self, id: u32) -> Option<&Rc<Code>> {
+        self.codes.get(&id)
+    }
+
+    fn insert(&mut self, code: Rc<Code>) {
+        self.next = self.next.max(code.id.saturating_add(1));
+        self.codes.insert(code.id, code);
+    }
+
+    fn remove(&mut self, id: u32) -> Option<Rc<Code>> {
+        self.codes.remove(&id)
+    }
+}
+
+/// A run by its place in a code object, which may be gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Last {
+    pub code: u32,
+    pub start: u32,
+    pub end: u32,
+}
+
+/// The state between two events.
+#[derive(Debug)]
+pub struct State {
+    /// Instructions executed so far, recorded or not, over all threads.
+    pub instructions: u64,
+    /// The number that the next frame gets.
+    pub next_frame: u64,
+    /// The thread that holds the GIL; threads are numbered from 0 in the order in which they first run bytecode.
+    pub thread: u32,
+    /// The interpreter has said that it is done.
+    pub finished: bool,
+    /// What the tracer ended the program for.
+    pub stopped: Option<StopReason>,
+    /// The last run that was not empty.
+    pub last: Option<Last>,
+    current: Thread,
+    others: BTreeMap<u32, Thread>,
+    next_thread: u32,
+    suspended: BTreeMap<u32, Frame>,
+    codes: CodeTable,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            instructions: 0,
+            next_frame: 1,
+            thread: 0,
+            finished: false,
+            stopped: None,
+            last: None,
+            current: Thread::default(),
+            others: BTreeMap::new(),
+            next_thread: 1,
+            suspended: BTreeMap::new(),
+            codes: CodeTable::default(),
+        }
+    }
+}
+
+/// Why an event contradicts what came before.
+pub type Contradiction = &'static str;
+
+impl State {
+    /// The frame that runs.
+    #[inline]
+    pub fn frame(&self) -> Option<&Frame> {
+        self.current.stack.last()
+    }
+
+    pub fn code(&self, id: u32) -> Option<&Rc<Code>> {
+        self.codes.get(id)
+    }
+
+    /// Counts the instructions of a run of the current frame, or says why there can be no such run.
+    #[inline]
+    pub fn count(&self, start: u32, length: u32) -> Result<u64, Contradiction> {
+        if length == 0 {
+            return Ok(0);
+        }
+        let code = &self.frame().ok_or("a run without a frame")?.code;
+        let end = start.checked_add(length).ok_or("a run's end beyond all bounds")?;
+        code.layout.count(&code.object.bytes, start, end).ok_or("a run that is no sequence of the code's instructions")
+    }
+
+    /// Moves on by one event.
+    pub fn apply(&mut self, event: &Event) -> Result<(), Contradiction> {
+        match event {
+            Event::Run(run) => self.apply_run(run)?,
+            Event::Code(code) => {
+                // A block of a file begins with descriptions that are repeated, in any order of ids.
+                if self.codes.get(code.id).is_some() {
+                    return Err("a code object's id that cannot be");
+                }
+                self.codes.insert(Rc::clone(code));
+            }
+            Event::Outside(outside) => {
+                self.frame().ok_or("an instruction without a frame")?;
+                self.instructions += outside.count();
+            }
+            Event::Announce(frame) => self.announce(frame)?,
+            Event::Skipped(skipped) => {
+                let instructions = self.instructions.checked_add(skipped.instructions);
+                let next_frame = self.next_frame.checked_add(skipped.frames);
+                let too_many = "more skipped than can be";
+                self.instructions = instructions.filter(|&count| count < MAX_COUNT).ok_or(too_many)?;
+                self.next_frame = next_frame.filter(|&count| count < MAX_COUNT).ok_or(too_many)?;
+            }
+            Event::Switch(frame) => {
+                let stack = &mut self.current.stack;
+                let at = stack.iter().rposition(|other| other.id == *frame);
+                let frame = stack.remove(at.ok_or("a switch to a frame that is not on the stack")?);
+                stack.push(frame);
+            }
+            Event::Finished => self.finished = true,
+            Event::Stop(reason) => self.stopped = Some(*reason),
+            Event::Start(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {}
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn apply_run(&mut self, run: &Run) -> Result<(), Contradiction> {
+        self.instructions += run.count;
+        if run.length != 0 {
+            let code = self.frame().map_or(0, |frame| frame.code.id);
+            self.last = Some(Last { code, start: run.start, end: run.end() });
+        }
+        match run.then {
+            Then::Jump => {}
+            Then::Call { code } => {
+                let code = Rc::clone(self.codes.get(code).ok_or("a frame of an unknown code object")?);
+                let id = self.next_frame;
+                self.next_frame += 1;
+                self.push(id, code, None)?;
+            }
+            Then::Resume { slot } => {
+                let frame = self.suspended.remove(&slot).ok_or("a resumed frame that is not suspended")?;
+                self.push(frame.id, frame.code, Some(slot))?;
+            }
+            Then::Return | Then::Unwind => {
+                self.leave()?;
+            }
+            Then::Yield { slot } => {
+                let mut frame = self.leave()?;
+                if slot > MAX_SLOT {
+                    return Err("a slot beyond all bounds");
+                }
+                frame.slot = Some(slot);
+                if self.suspended.len() >= MAX_FRAMES || self.suspended.insert(slot, frame).is_some() {
+                    return Err("a frame suspended where another one is");
+                }
+            }
+            Then::Thread { number } => self.switch_thread(number)?,
+            Then::Version { code } => {
+                let code = Rc::clone(self.codes.get(code).ok_or("an unknown version of a code object")?);
+                self.current.stack.last_mut().ok_or("a version without a frame")?.code = code;
+            }
+            Then::CodeGone { code } => {
+                // A block of a file does not describe the code objects that it only sees go.
+                self.codes.remove(code);
+            }
+            Then::SlotGone { slot } => {
+                self.suspended.remove(&slot);
+            }
+            Then::ThreadGone { number } => {
+                if number == self.thread {
+                    self.current = Thread::default();
+                } else {
+                    self.others.remove(&number);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, id: u64, code: Rc<Code>, slot: Option<u32>) -> Result<(), Contradiction> {
+        if self.current.stack.len() >= MAX_FRAMES {
+            return Err("a stack of more frames than any VM has");
+        }
+        let (caller, depth) = self.frame().map_or((0, 0), |frame| (frame.id, frame.depth + 1));
+        self.current.stack.push(Frame { id, code, caller, depth, slot });
+        Ok(())
+    }
+
+    fn announce(&mut self, frame: &Announce) -> Result<(), Contradiction> {
+        let code = Rc::clone(self.codes.get(frame.code).ok_or("a frame of an unknown code object")?);
+        if frame.frame == 0 || frame.frame >= self.next_frame || frame.slot.is_some_and(|slot| slot > MAX_SLOT) {
+            return Err("a frame with a number that was not given yet");
+        }
+        self.push(frame.frame, code, frame.slot)
+    }
+
+    fn leave(&mut self) -> Result<Frame, Contradiction> {
+        self.current.stack.pop().ok_or("a frame left where there is none")
+    }
+
+    fn switch_thread(&mut self, number: u32) -> Result<(), Contradiction> {
+        if number == self.thread {
+            return Ok(());
+        }
+        if number > self.next_thread || number as usize > MAX_FRAMES {
+            return Err("a thread's number that was not given yet");
+        }
+        self.next_thread = self.next_thread.max(number + 1);
+        let next = self.others.remove(&number).unwrap_or_default();
+        let left = std::mem::replace(&mut self.current, next);
+        self.others.insert(self.thread, left);
+        self.thread = number;
+        Ok(())
+    }
+
+    /// Appends the words of a STATE record, with which a block of a file begins.
+    pub fn push_record(&self, out: &mut Vec<u64>) {
+        word::push_record(out, record::STATE, &self.encode());
+    }
+
+    /// Writes the payload of a STATE record: everything but the code objects, which are described before it.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = PayloadWriter::default();
+        out.u64(self.instructions).u64(self.next_frame).u32(self.thread).u32(self.next_thread).u32(self.codes.next);
+        out.u8(self.finished.into()).u32(self.others.len() as u32);
+        encode_thread(&mut out, &self.current);
+        for (number, thread) in &self.others {
+            out.u32(*number);
+            encode_thread(&mut out, thread);
+        }
+        out.u32(self.suspended.len() as u32);
+        for (slot, frame) in &self.suspended {
+            out.u32(*slot);
+            encode_frame(&mut out, frame);
+        }
+        out.finish()
+    }
+
+    /// Takes over an encoded state; the code objects that it names must have been applied before.
+    pub(super) fn restore(&mut self, payload: &[u8]) -> Option<()> {
+        let mut reader = PayloadReader::new(payload);
+        self.instructions = reader.u64()?;
+        self.next_frame = reader.u64()?;
+        self.thread = reader.u32()?;
+        self.next_thread = reader.u32()?;
+        self.codes.next = self.codes.next.max(reader.u32()?);
+        if self.instructions > MAX_COUNT || self.next_frame > MAX_COUNT || self.next_thread as usize > MAX_FRAMES {
+            return None;
+        }
+        self.finished = reader.u8()? != 0;
+        let others = reader.u32()?;
+        self.current = self.decode_thread(&mut reader)?;
+        for _ in 0..others {
+            let number = reader.u32()?;
+            let thread = self.decode_thread(&mut reader)?;
+            self.others.insert(number, thread);
+        }
+        for _ in 0..reader.u32()? {
+            let slot = reader.u32()?;
+            let frame = self.decode_frame(&mut reader)?;
+            self.suspended.insert(slot, frame);
+        }
+        Some(())
+    }
+
+    fn decode_thread(&self, reader: &mut PayloadReader) -> Option<Thread> {
+        let count = reader.u32()?;
+        let mut stack = Vec::new();
+        for _ in 0..count {
+            stack.push(self.decode_frame(reader)?);
+        }
+        Some(Thread { stack })
+    }
+
+    fn decode_frame(&self, reader: &mut PayloadReader) -> Option<Frame> {
+        let id = reader.u64()?;
+        let caller = reader.u64()?;
+        let depth = reader.u32().filter(|&depth| depth as usize <= 2 * MAX_FRAMES)?;
+        let slot = reader.u32()?.checked_sub(1);
+        let code = Rc::clone(self.codes.get(reader.u32()?)?);
+        Some(Frame { id, code, caller, depth, slot })
+    }
+
+    /// Calls `use_code` with each code object that a frame of this state has: those that a STATE record needs described.
+    pub fn for_each_code_in_use(&self, mut use_code: impl FnMut(&Rc<Code>)) {
+        let threads = std::iter::once(&self.current).chain(self.others.values());
+        let frames = threads.flat_map(|thread| &thread.stack).chain(self.suspended.values());
+        frames.for_each(|frame| use_code(&frame.code));
+    }
+}
+
+fn encode_thread(out: &mut PayloadWriter, thread: &Thread) {
+    out.u32(thread.stack.len() as u32);
+    for frame in &thread.stack {
+        encode_frame(out, frame);
+    }
+}
+
+fn encode_frame(out: &mut PayloadWriter, frame: &Frame) {
+    out.u64(frame.id).u64(frame.caller).u32(frame.depth).u32(frame.slot.map_or(0, |slot| slot + 1)).u32(frame.code.id);
+}

@@ -1,0 +1,225 @@
+//! Counts per code object and thread, kept while a trace is written or read, small enough to stand at the end of a file.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::by_id::ById;
+use super::event::{Event, Run, Then};
+use super::payload::{PayloadReader, PayloadWriter};
+use super::state::{Code, State};
+
+/// Bytes of names beyond which further code objects are counted together: a program can make new ones for ever.
+const NAMES: usize = 4 << 20;
+/// Threads beyond which further ones are counted together.
+const THREADS: usize = 1 << 16;
+
+/// What a trace holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Recorded instructions; those that a filter left out are not among them.
+    pub instructions: u64,
+    /// Frames entered, as far as recorded.
+    pub frames: u64,
+    pub exceptions: u64,
+    /// In the order in which they first ran.  Code objects of the same name, file and first line are one entry.
+    pub codes: Vec<CodeTotal>,
+    /// All code objects that came when there was no room for another entry; its name and file are empty.
+    pub other_codes: CodeTotal,
+    /// Instructions by thread.
+    pub threads: BTreeMap<u32, u64>,
+    /// Instructions of threads that came when there was no room for another entry.
+    pub other_threads: u64,
+}
+
+/// What code objects of one name, file and first line have done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeTotal {
+    pub name: Vec<u8>,
+    pub filename: Vec<u8>,
+    pub first_line: i32,
+    /// How many such code objects ran.
+    pub objects: u64,
+    /// How many times the bytes of one were changed.
+    pub versions: u64,
+    pub frames: u64,
+    pub instructions: u64,
+}
+
+/// Counts events into totals.
+#[derive(Debug, Default)]
+pub struct Counter {
+    totals: Totals,
+    /// Where each live code object is counted; None is `other_codes`.
+    places: ById<Option<usize>>,
+    entries: HashMap<(Vec<u8>, Vec<u8>, i32), usize>,
+    names: usize,
+    /// The code object of the last run and its place, for most runs follow one of the same.
+    last: Option<(u32, Option<usize>)>,
+    thread: u32,
+    /// Instructions of `thread` that are not among the totals yet.
+    thread_instructions: u64,
+}
+
+impl Counter {
+    /// Counts an event that is no run.
+    pub fn event(&mut self, event: &Event, at: &State) {
+        match event {
+            Event::Run(run) => self.run(run, at),
+            Event::Code(code) => self.describe(code),
+            Event::Outside(outside) => self.executed(at, outside.count()),
+            Event::Raised(_) => self.totals.exceptions += 1,
+            _ => {}
+        }
+    }
+
+    #[inline]
+    pub fn run(&mut self, run: &Run, at: &State) {
+        if run.count > 0 {
+            self.executed(at, run.count);
+        }
+        match run.then {
+            Then::Call { code } => {
+                self.totals.frames += 1;
+                self.entry(code, at).frames += 1;
+            }
+            Then::CodeGone { code } => {
+                self.places.remove(&code);
+                self.last = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the totals so far.
+    pub fn totals(&mut self) -> &Totals {
+        self.settle_thread();
+        &self.totals
+    }
+
+    #[inline]
+    fn executed(&mut self, at: &State, count: u64) {
+        let Some(frame) = at.frame() else { return };
+        self.totals.instructions += count;
+        self.entry(frame.code.id, at).instructions += count;
+        if at.thread != self.thread {
+            self.settle_thread();
+            self.thread = at.thread;
+        }
+        self.thread_instructions += count;
+    }
+
+    #[inline]
+    fn entry(&mut self, code: u32, at: &State) -> &mut CodeTotal {
+        let place = match self.last {
+            Some((id, place)) if id == code => place,
+            _ => self.find(code, at),
+        };
+        self.entry_at(place)
+    }
+
+    fn entry_at(&mut self, place: Option<usize>) -> &mut CodeTotal {
+        match place {
+            Some(place) => &mut self.totals.codes[place],
+            None => &mut self.totals.other_codes,
+        }
+    }
+
+    fn find(&mut self, code: u32, at: &State) -> Option<usize> {
+        let place = match (self.places.get(&code), at.code(code)) {
+            (Some(&place), _) => place,
+            // It was described in a part of the trace that is not read.
+            (None, Some(code)) => self.place(code),
+            (None, None) => None,
+        };
+        self.last = Some((code, place));
+        place
+    }
+
+    fn describe(&mut self, code: &Code) {
+        let place = self.place(code);
+        let entry = self.entry_at(place);
+        *(if code.first_id == code.id { &mut entry.objects } else { &mut entry.versions }) += 1;
+    }
+
+    /// Gives a code object its place among the totals.
+    fn place(&mut self, code: &Code) -> Option<usize> {
+        let object = &code.object;
+        let key = (object.name.clone(), object.filename.clone(), object.first_line);
+        let place = match self.entries.get(&key) {
+            Some(&place) => Some(place),
+            None if self.names >= NAMES => None,
+            None => {
+                let (name, filename, first_line) = key.clone();
+                self.names += 2 * (name.len() + filename.len()) + size_of::<CodeTotal>();
+                self.totals.codes.push(CodeTotal { name, filename, first_line, ..CodeTotal::default() });
+                self.entries.insert(key, self.totals.codes.len() - 1);
+                Some(self.totals.codes.len() - 1)
+            }
+        };
+        self.places.insert(code.id, place);
+        self.last = None;
+        place
+    }
+
+    fn settle_thread(&mut self) {
+        let count = std::mem::take(&mut self.thread_instructions);
+        if count == 0 {
+            return;
+        }
+        let threads = &mut self.totals.threads;
+        if threads.len() < THREADS || threads.contains_key(&self.thread) {
+            *threads.entry(self.thread).or_default() += count;
+        } else {
+            self.totals.other_threads += count;
+        }
+    }
+}
+
+impl Totals {
+    /// Writes the totals as they stand in a file's index.
+    pub fn encode(&self, out: &mut PayloadWriter) {
+        out.u64(self.instructions).u64(self.frames).u64(self.exceptions).u32(self.codes.len() as u32);
+        self.codes.iter().chain([&self.other_codes]).for_each(|code| code.encode(out));
+        out.u32(self.threads.len() as u32);
+        for (thread, instructions) in &self.threads {
+            out.u32(*thread).u64(*instructions);
+        }
+        out.u64(self.other_threads);
+    }
+
+    pub fn decode(reader: &mut PayloadReader) -> Option<Totals> {
+        let mut totals = Totals {
+            instructions: reader.u64()?,
+            frames: reader.u64()?,
+            exceptions: reader.u64()?,
+            ..Totals::default()
+        };
+        for _ in 0..reader.u32()? {
+            totals.codes.push(CodeTotal::decode(reader)?);
+        }
+        totals.other_codes = CodeTotal::decode(reader)?;
+        for _ in 0..reader.u32()? {
+            totals.threads.insert(reader.u32()?, reader.u64()?);
+        }
+        totals.other_threads = reader.u64()?;
+        Some(totals)
+    }
+}
+
+impl CodeTotal {
+    fn encode(&self, out: &mut PayloadWriter) {
+        out.bytes(&self.name).bytes(&self.filename).i32(self.first_line);
+        out.u64(self.objects).u64(self.versions).u64(self.frames).u64(self.instructions);
+    }
+
+    fn decode(reader: &mut PayloadReader) -> Option<CodeTotal> {
+        Some(CodeTotal {
+            name: reader.bytes()?,
+            filename: reader.bytes()?,
+            first_line: reader.i32()?,
+            objects: reader.u64()?,
+            versions: reader.u64()?,
+            frames: reader.u64()?,
+            instructions: reader.u64()?,
+        })
+    }
+}

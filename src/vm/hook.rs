@@ -1,0 +1,237 @@
+//! The hook: what the eval loop tells, as a Rust trait, and the trampolines between both.  The rules that a hook obeys stand in
+//! cpython-2.7-patch/bctrace_hook.h.
+
+use std::ffi::c_int;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use super::ffi;
+use super::gil::Gil;
+use super::object::{CodeRef, Exception};
+use super::shared::{Control, Mode};
+
+/// What happens after a hook has returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Continue,
+    /// The process ends here and now.
+    Stop,
+}
+
+/// How a frame was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    Return,
+    Yield,
+    Exception,
+}
+
+/// Names a frame by its address, which may be used again once `frame_gone` or the end of its only run was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FrameAddress(pub usize);
+
+/// Names a thread by its state's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ThreadAddress(pub usize);
+
+/// Where a frame is about to fetch.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub frame: FrameAddress,
+    /// The address that the frame's offsets count from.
+    pub first: usize,
+    /// The address of the unit that is fetched next.
+    pub instruction: usize,
+}
+
+impl Place {
+    /// The offset of the unit that is fetched next; outside the code where a program jumped there.
+    #[inline]
+    pub fn offset(&self) -> i64 {
+        self.instruction.wrapping_sub(self.first).cast_signed() as i64
+    }
+
+    /// Tells whether the bytes that the VM executes from `offset` on are these.
+    ///
+    /// The caller vouches that `offset + described.len()` is within the length that [`CodeRef::length`] gave for this string.
+    #[inline]
+    pub fn holds(&self, _gil: Gil, offset: u32, described: &[u8]) -> bool {
+        let running = (self.first + offset as usize) as *const u8;
+        // SAFETY: the frame that the hook was called for executes this string, so it is alive, and the range is inside it.
+        let running = unsafe { std::slice::from_raw_parts(running, described.len()) };
+        running == described
+    }
+
+    /// The frame's code object.
+    pub fn code(&self, _gil: Gil) -> CodeRef {
+        // SAFETY: the hook was called for this frame, so it is alive, and so is its code object.
+        unsafe { CodeRef::new(ffi::vm_frame_code(self.frame.0 as *const ffi::_frame)) }
+    }
+
+    /// Copies the unit that is fetched next, byte by byte as the VM will, wherever it lies.  A chain of prefixes is followed for 64
+    /// of them.
+    pub fn fetch(&self, _gil: Gil) -> Vec<u8> {
+        use crate::bytecode::opcode::{EXTENDED_ARG, has_argument};
+        // SAFETY: the VM reads the same bytes right after the hook; where they are not mapped it dies the same way.
+        let byte = |at: usize| unsafe { ((self.instruction + at) as *const u8).read() };
+        let mut bytes = vec![byte(0)];
+        while bytes.len() < 64 * 3 && bytes[bytes.len() - 1] == EXTENDED_ARG {
+            let at = bytes.len();
+            bytes.extend([byte(at), byte(at + 1), byte(at + 2)]);
+        }
+        let opcode = bytes[bytes.len() - 1];
+        if has_argument(opcode) || bytes.len() > 1 {
+            let at = bytes.len();
+            bytes.extend([byte(at), byte(at + 1)]);
+        }
+        bytes
+    }
+}
+
+/// Receives what the eval loop does.  Called with the GIL held; must not panic (a panic ends the process), block for long, or run
+/// anything of Python.
+pub trait Hook {
+    fn jump(&mut self, gil: Gil, at: Place) -> Flow;
+    fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow;
+    fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow;
+    fn raised(&mut self, gil: Gil, frame: FrameAddress, exception: Exception) -> Flow;
+    fn thread(&mut self, gil: Gil, thread: ThreadAddress) -> Flow;
+    fn foreign(&mut self, gil: Gil);
+    fn thread_gone(&mut self, thread: ThreadAddress);
+    fn frame_gone(&mut self, frame: FrameAddress);
+    fn code_gone(&mut self, code: usize);
+    /// The interpreter is finalized: no bytecode follows.
+    fn finished(&mut self);
+}
+
+/// The installed hook; its type is the one that the trampolines were made for.
+static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Thread states that died: they may do so without the GIL, so the hook hears of them at the next change of threads.
+static DEAD_THREADS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// Installs a hook for the rest of the process and has the eval loop call it from now on, on this thread, which runs the
+/// interpreter.
+pub fn install<H: Hook + 'static>(mut hook: H, _interpreter: &super::program::Interpreter) {
+    // SAFETY: the interpreter runs on this thread, so the thread has a state and the GIL.
+    let (current, gil) = unsafe { (ThreadAddress(ffi::vm_current_thread() as usize), Gil::assume()) };
+    let _ = hook.thread(gil, current);
+    HOOK.store(Box::into_raw(Box::new(hook)).cast(), Ordering::Release);
+    // SAFETY: no hook is called before a mode is set, and the process has one thread.
+    unsafe {
+        ffi::bctrace_hooks = ffi::bctrace_hooks {
+            jump: Some(jump::<H>),
+            enter: Some(enter::<H>),
+            leave: Some(leave::<H>),
+            raised: Some(raised::<H>),
+            thread: Some(thread::<H>),
+            foreign: Some(foreign::<H>),
+            thread_gone: Some(thread_gone),
+            frame_gone: Some(frame_gone::<H>),
+            code_gone: Some(code_gone::<H>),
+        };
+    }
+    // SAFETY: the handler is a function that returns.
+    unsafe { libc::atexit(finished::<H>) };
+    Control::get().set_thread(current);
+    Control::get().set_mode(Mode::Runs);
+}
+
+/// Runs `call` on the installed hook.
+///
+/// # Safety
+/// The GIL is held, `H` is the type that was installed, and no call of the hook is on this process's stack.
+#[inline]
+unsafe fn with<H: Hook, T>(call: impl FnOnce(&mut H, Gil) -> T) -> T {
+    let hook = HOOK.load(Ordering::Relaxed).cast::<H>();
+    // SAFETY: the pointer is the box that `install::<H>` leaked; the GIL makes this the only reference.
+    let hook = unsafe { &mut *hook };
+    // SAFETY: by this function's contract.
+    call(hook, unsafe { Gil::assume() })
+}
+
+#[inline]
+fn status(flow: Flow) -> c_int {
+    (flow == Flow::Stop).into()
+}
+
+extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instruction: *const u8) -> c_int {
+    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    // SAFETY: called by ceval.c, which holds the GIL; a hook never re-enters the eval loop.
+    status(unsafe { with(|hook: &mut H, gil| hook.jump(gil, at)) })
+}
+
+extern "C" fn enter<H: Hook>(
+    frame: *mut ffi::_frame,
+    code: *mut ffi::_object,
+    first: *const u8,
+    instruction: *const u8,
+) -> c_int {
+    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    // SAFETY: as in `jump`; ceval.c passes the frame's code object, which the frame keeps alive.
+    status(unsafe { with(|hook: &mut H, gil| hook.enter(gil, CodeRef::new(code), at)) })
+}
+
+extern "C" fn leave<H: Hook>(frame: *mut ffi::_frame, how: c_int) -> c_int {
+    let how = match how as u32 {
+        ffi::BCTRACE_RETURN => Leave::Return,
+        ffi::BCTRACE_YIELD => Leave::Yield,
+        _ => Leave::Exception,
+    };
+    // SAFETY: as in `jump`.
+    status(unsafe { with(|hook: &mut H, gil| hook.leave(gil, FrameAddress(frame as usize), how)) })
+}
+
+extern "C" fn raised<H: Hook>(
+    frame: *mut ffi::_frame,
+    exception_type: *mut ffi::_object,
+    value: *mut ffi::_object,
+    propagated: c_int,
+) -> c_int {
+    let frame = FrameAddress(frame as usize);
+    // SAFETY: as in `jump`; ceval.c passes the thread's current error, which stays alive during the call.
+    status(unsafe {
+        with(|hook: &mut H, gil| hook.raised(gil, frame, Exception::new(exception_type, value, propagated != 0)))
+    })
+}
+
+extern "C" fn thread<H: Hook>(thread: *const ffi::_ts) -> c_int {
+    let dead = std::mem::take(&mut *DEAD_THREADS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    Control::get().set_thread(ThreadAddress(thread as usize));
+    // SAFETY: as in `jump`: PyThreadState_Swap has just been given the GIL for this thread state.
+    status(unsafe {
+        with(|hook: &mut H, gil| {
+            dead.into_iter().for_each(|thread| hook.thread_gone(ThreadAddress(thread)));
+            hook.thread(gil, ThreadAddress(thread as usize))
+        })
+    })
+}
+
+extern "C" fn foreign<H: Hook>() {
+    // SAFETY: as in `jump`: the import holds the GIL.
+    unsafe { with(|hook: &mut H, gil| hook.foreign(gil)) }
+}
+
+extern "C" fn thread_gone(thread: *const ffi::_ts) {
+    Control::get().forget_thread(ThreadAddress(thread as usize));
+    DEAD_THREADS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(thread as usize);
+}
+
+extern "C" fn frame_gone<H: Hook>(frame: *const ffi::_frame) {
+    // SAFETY: as in `jump`: objects are freed with the GIL held, and a hook frees none.
+    unsafe { with(|hook: &mut H, _| hook.frame_gone(FrameAddress(frame as usize))) }
+}
+
+extern "C" fn code_gone<H: Hook>(code: *const std::ffi::c_void) {
+    // SAFETY: as in `frame_gone`.
+    unsafe { with(|hook: &mut H, _| hook.code_gone(code as usize)) }
+}
+
+extern "C" fn finished<H: Hook>() {
+    // SAFETY: the question needs no interpreter.
+    let is_over = unsafe { ffi::vm_is_over() } != 0;
+    if is_over && Control::get().is_on() {
+        // SAFETY: the interpreter is finalized: this thread is the last one that could use the hook.
+        unsafe { with(|hook: &mut H, _| hook.finished()) }
+    }
+}

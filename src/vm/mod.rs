@@ -1,0 +1,16 @@
+//! The patched CPython 2.7.18 inside the binary, and the only door to it: running a program, the hook that every instruction
+//! passes, and a look at objects that runs none of their code.  All pointers into the VM stay in here.
+#![allow(unsafe_code)]
+
+mod ffi;
+mod gil;
+pub mod hook;
+pub mod object;
+pub mod process;
+pub mod program;
+pub mod shared;
+
+pub use gil::Gil;
+
+/// The version of the VM.
+pub const VERSION: &str = "2.7.18";

@@ -1,0 +1,66 @@
+//! Runs a program on the VM in this process, which it may end.
+
+use std::ffi::{CString, c_char, c_int};
+use std::ptr::NonNull;
+
+use super::ffi;
+
+/// An interpreter that has started, with no program running yet.  One per process.
+#[derive(Debug)]
+pub struct Interpreter {
+    /// The strings that sys.argv and the program's path are made of; C keeps pointers into them.
+    argv: Vec<CString>,
+}
+
+/// A loaded main program.
+#[derive(Debug)]
+pub struct Program {
+    code: NonNull<ffi::_object>,
+}
+
+impl Interpreter {
+    /// Starts the interpreter as `python2.7 -s argv[0] …` does.  The process must have one thread.
+    pub fn start(argv: Vec<CString>) -> Interpreter {
+        let mut pointers = pointers(&argv);
+        // SAFETY: the process has one thread and no interpreter; the strings live as long as the process, below.
+        unsafe { ffi::vm_initialize(argv.len() as c_int, pointers.as_mut_ptr()) };
+        std::mem::forget(pointers);
+        Interpreter { argv }
+    }
+
+    /// Loads the marshalled main program; None where the VM refuses it, which it has then said on stderr.
+    pub fn load(&self, marshalled: &[u8]) -> Option<Program> {
+        // SAFETY: the interpreter has started, on this thread, which holds the GIL; the VM copies what it keeps.
+        let code = unsafe { ffi::vm_load(marshalled.as_ptr().cast(), marshalled.len().cast_signed()) };
+        NonNull::new(code).map(|code| Program { code })
+    }
+
+    /// Runs the program as `__main__` and finalizes the interpreter; returns the exit status, unless the program ends the process.
+    pub fn run(self, program: Program) -> i32 {
+        let path = self.argv[0].as_ptr();
+        // SAFETY: the interpreter has started, on this thread; the code object is handed over.
+        let status = unsafe { ffi::vm_run_main(program.code.as_ptr(), path) };
+        std::mem::forget(self);
+        status
+    }
+}
+
+/// Runs the interpreter's own command line, `argv[0]` being its name; returns the exit status.
+pub fn python(argv: Vec<CString>) -> i32 {
+    let mut pointers = pointers(&argv);
+    // SAFETY: the process has one thread and no interpreter; the strings live until the end of the process.
+    let status = unsafe { ffi::vm_python_main(argv.len() as c_int, pointers.as_mut_ptr()) };
+    std::mem::forget((argv, pointers));
+    status
+}
+
+/// An argument vector as C wants it, with the NULL behind it.
+fn pointers(argv: &[CString]) -> Vec<*mut c_char> {
+    argv.iter().map(|argument| argument.as_ptr().cast_mut()).chain([std::ptr::null_mut()]).collect()
+}
+
+/// Flushes C's stdio and ends the process without running any more of the program.
+pub fn exit(status: i32) -> ! {
+    // SAFETY: exit may be called at any time; the interpreter is finalized or was never started.
+    unsafe { libc::exit(status) }
+}

@@ -1,0 +1,132 @@
+//! The two pages that the eval loop and the tracer share: the slot, which the recorder sees, and the control block, which no fork
+//! inherits.  Both lie where C has them as globals; other memory is mapped over them.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use super::ffi;
+use super::hook::ThreadAddress;
+
+/// Bytes of each page.
+pub const PAGE: usize = ffi::BCTRACE_PAGE as usize;
+
+/// Set in [`Slot::next`] after a call instruction.
+pub const CALLED: u64 = 1 << 63;
+/// Set in [`Slot::next`] while the slot is rewritten; the other bits then count the words that are whole.
+pub const CLOSING: u64 = 1 << 62;
+
+/// The open run: `struct bctrace_slot`.  Addresses are the tracee's.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Slot {
+    /// Behind the last unit fetched, or [`CALLED`] or [`CLOSING`] with what they mean.
+    pub next: AtomicU64,
+    /// The open run's first instruction; 0 where no run is recorded.
+    pub start: AtomicU64,
+    /// Where the frame's offsets count from.
+    pub first: AtomicU64,
+    /// Words written to the ring.
+    pub head: AtomicU64,
+}
+
+const _: () = assert!(size_of::<Slot>() == size_of::<ffi::bctrace_slot>());
+
+impl Slot {
+    /// The slot of this process.
+    #[inline]
+    pub fn get() -> &'static Slot {
+        // SAFETY: the global has this layout, is page-aligned and lives forever; C and Rust access its words with single
+        // instructions.
+        unsafe { &*(&raw const ffi::bctrace_slot).cast::<Slot>() }
+    }
+
+    /// Maps a page of a shared file over the slot, so that both processes after a fork see the same one.
+    pub fn share(file: std::os::fd::BorrowedFd, offset: usize) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        map_over((&raw const ffi::bctrace_slot).cast_mut().cast(), libc::MAP_SHARED, file.as_raw_fd(), offset as libc::off_t)
+    }
+}
+
+/// What the dispatch goes by: `struct bctrace_control`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Control {
+    mode: AtomicU32,
+    pad: u32,
+    thread: AtomicUsize,
+    described: AtomicUsize,
+    described_len: AtomicUsize,
+}
+
+const _: () = assert!(size_of::<Control>() == size_of::<ffi::bctrace_control>());
+
+/// How the eval loop dispatches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Mode {
+    Off = ffi::BCTRACE_OFF,
+    Runs = ffi::BCTRACE_RUNS,
+    /// Every unit is compared with the described bytes; with none described, every unit calls the hook.
+    Checked = ffi::BCTRACE_CHECKED,
+}
+
+impl Control {
+    /// The control block of this process.
+    #[inline]
+    pub fn get() -> &'static Control {
+        // SAFETY: as for `Slot::get`.
+        unsafe { &*(&raw const ffi::bctrace_control).cast::<Control>() }
+    }
+
+    /// Maps a page over the control block that every kind of fork gives the child as zeros, which is [`Mode::Off`].
+    pub fn make_private() -> io::Result<()> {
+        let page = (&raw const ffi::bctrace_control).cast_mut().cast();
+        map_over(page, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)?;
+        // SAFETY: the page was mapped just now, private and anonymous.
+        match unsafe { libc::madvise(page, PAGE, libc::MADV_WIPEONFORK) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    #[inline]
+    pub fn set_mode(&self, mode: Mode) {
+        self.mode.store(mode as u32, Ordering::Relaxed);
+    }
+
+    /// Tells PyThreadState_Swap which thread state the hook knows to hold the GIL.
+    pub fn set_thread(&self, thread: ThreadAddress) {
+        self.thread.store(thread.0, Ordering::Relaxed);
+    }
+
+    /// Whether the eval loop calls the hook at all.
+    pub fn is_on(&self) -> bool {
+        self.mode.load(Ordering::Relaxed) != Mode::Off as u32
+    }
+
+    /// Makes PyThreadState_Swap tell of a thread state at this address again.
+    pub fn forget_thread(&self, thread: ThreadAddress) {
+        let _ = self.thread.compare_exchange(thread.0, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Gives the bytes that [`Mode::Checked`] compares with, and keeps them alive; None makes every unit call the hook.
+    pub fn set_described(&self, bytes: Option<Arc<[u8]>>) {
+        let (address, len) = bytes.as_ref().map_or((0, 0), |bytes| (bytes.as_ptr() as usize, bytes.len()));
+        // The length first and the address last, so that a dispatch never reads more than there is.
+        self.described.store(0, Ordering::Relaxed);
+        self.described_len.store(len, Ordering::Relaxed);
+        self.described.store(address, Ordering::Relaxed);
+        *DESCRIBED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = bytes;
+    }
+}
+
+/// What the control block points to.
+static DESCRIBED: Mutex<Option<Arc<[u8]>>> = Mutex::new(None);
+
+fn map_over(page: *mut libc::c_void, kind: libc::c_int, file: libc::c_int, offset: libc::off_t) -> io::Result<()> {
+    // SAFETY: the page is one of the two globals that fill a whole aligned page (bctrace_hook.c), and nothing is kept in them yet.
+    let mapped =
+        unsafe { libc::mmap(page, PAGE, libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_FIXED, file, offset) };
+    if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
