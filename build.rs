@@ -6,7 +6,7 @@ mod steps;
 use steps::problem::Problem;
 use steps::recipe::Recipe;
 use steps::settings::Settings;
-use steps::{bindings, cargo, compile, cpython, modules};
+use steps::{bindings, cargo, compile, cpython, modules, stdlib};
 
 fn main() {
     if let Err(problem) = build() {
@@ -20,8 +20,10 @@ fn build() -> Result<(), Problem> {
     let recipe = Recipe::patched(&settings, modules::MODULES)?;
     let python = cpython::get_or_make(&settings, &recipe)?; // source, patch, configure, compile: once per recipe
     compile::compile_own(&settings, &recipe, &python, &settings.out_dir)?;
+    let library = stdlib::make(&settings, &python)?;
     bindings::generate(&settings, &python)?;
     cargo::link(&settings, &python);
+    cargo::embed(&library);
     cargo::watch(&settings, &python);
     Ok(())
 }

@@ -20,13 +20,12 @@ pub fn generate(settings: &Settings, python: &CPython) -> Result<(), Problem> {
     let mut builder = bindgen::Builder::default()
         .clang_arg(format!("-I{}", python.headers().display()))
         .clang_arg(format!("-I{}", settings.patch_dir().display()))
+        .clang_args(["-idirafter".to_string(), compiler_headers(settings)])
         .raw_line("// Made by bindgen from the headers in cpython-2.7-patch/: `cargo build --features bindgen` makes it anew.")
         .use_core()
         .layout_tests(true);
     for header in HEADERS.map(|name| settings.patch_dir().join(name)) {
-        if header.is_file() {
-            builder = builder.header(header.to_string_lossy()).allowlist_file(header.to_string_lossy());
-        }
+        builder = builder.header(header.to_string_lossy()).allowlist_file(header.to_string_lossy());
     }
     let next = "mend the headers, install libclang (Debian, Ubuntu: apt install libclang-dev), or build without\n\
                 `--features bindgen`";
@@ -40,4 +39,11 @@ pub fn generate(settings: &Settings, python: &CPython) -> Result<(), Problem> {
         return Ok(());
     }
     std::fs::write(&path, text).map_err(|error| Problem::io("write the bindings", &path, &error))
+}
+
+/// Returns the folder of the C compiler's own stddef.h; a libclang that was installed alone has none.
+#[cfg(feature = "bindgen")]
+fn compiler_headers(settings: &Settings) -> String {
+    let asked = super::compile::plain_cc(settings).get_compiler().to_command().arg("-print-file-name=include").output();
+    asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default()
 }

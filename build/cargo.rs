@@ -1,11 +1,13 @@
 //! All that is said to cargo: what to link, and when to run build.rs again.
 
+use std::path::Path;
+
 use super::compile::OWN_ARCHIVE;
 use super::cpython::CPython;
 use super::settings::{COMPILER_VARIABLES, Settings, VARIABLES};
 
 /// What the VM takes from the system, all of it in the C library or beside it.
-const SYSTEM_LIBRARIES: [&str; 4] = ["pthread", "dl", "util", "m"];
+pub const SYSTEM_LIBRARIES: [&str; 4] = ["pthread", "dl", "util", "m"];
 
 /// Tells cargo when the build is out of date. The cached CPython is watched too, so that an emptied cache is noticed.
 pub fn watch(settings: &Settings, python: &CPython) {
@@ -34,9 +36,16 @@ pub fn link(settings: &Settings, python: &CPython) {
     for library in SYSTEM_LIBRARIES {
         println!("cargo:rustc-link-lib=dylib={library}");
     }
+    // For the tests, which compile an extension module.
+    println!("cargo:rustc-env=BCTRACE_PYTHON_HEADERS={}", python.headers().display());
     // -rdynamic would export zlib and others too, which a loaded extension would then use instead of its own.
     let exports = settings.crate_dir.join("build/exports.list");
     println!("cargo:rustc-link-arg-bins=-Wl,--dynamic-list={}", exports.display());
+}
+
+/// Tells rustc where `include_bytes!` finds the packed standard library.
+pub fn embed(library: &Path) {
+    println!("cargo:rustc-env=BCTRACE_LIBRARY={}", library.display());
 }
 
 /// Shows a note that does not stop the build.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::cache;
 use super::compile;
+use super::libffi;
 use super::patch;
 use super::problem::Problem;
 use super::recipe::Recipe;
@@ -58,6 +59,7 @@ fn make(settings: &Settings, recipe: &Recipe, folder: &Path, log: &Path) -> Resu
         patch::apply(&file.name, &file.text, &tree)?;
     }
     compile::configure(recipe, &tree, log)?;
+    libffi::write_headers(&tree)?;
     compile::compile(settings, recipe, &tree, folder)?;
     compile::keep_headers(&tree, &folder.join("include"))?;
     for name in ["Lib", "LICENSE", "Makefile"] {

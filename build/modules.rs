@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::libffi;
+
 /// One built-in extension module.
 #[derive(Debug, Clone, Copy)]
 pub struct Module {
@@ -17,6 +19,9 @@ pub struct Module {
 const fn module(name: &'static str, sources: &'static [&'static str]) -> Module {
     Module { name, sources, defines: &[], includes: &[] }
 }
+
+/// As setup.py: pyexpat itself gives expat its hash salt.
+const EXPAT_DEFINES: &[(&str, &str)] = &[("HAVE_EXPAT_CONFIG_H", "1"), ("XML_POOR_ENTROPY", "1")];
 
 /// Modules that need nothing outside CPython's own tree and the C library.
 pub const MODULES: &[Module] = &[
@@ -94,12 +99,37 @@ pub const MODULES: &[Module] = &[
     module("_codecs_tw", &["cjkcodecs/_codecs_tw.c"]),
     module("_codecs_hk", &["cjkcodecs/_codecs_hk.c"]),
     module("_codecs_iso2022", &["cjkcodecs/_codecs_iso2022.c"]),
+    Module {
+        includes: &["Modules/_multiprocessing"],
+        ..module(
+            "_multiprocessing",
+            &[
+                "_multiprocessing/multiprocessing.c",
+                "_multiprocessing/socket_connection.c",
+                "_multiprocessing/semaphore.c",
+            ],
+        )
+    },
+    Module {
+        defines: EXPAT_DEFINES,
+        includes: &["Modules/expat"],
+        ..module("pyexpat", &["pyexpat.c", "expat/xmlparse.c", "expat/xmlrole.c", "expat/xmltok.c"])
+    },
+    Module {
+        // Its parser is pyexpat's, through a capsule.
+        defines: &[("HAVE_EXPAT_CONFIG_H", "1"), ("XML_POOR_ENTROPY", "1"), ("USE_PYEXPAT_CAPI", "1")],
+        includes: &["Modules/expat"],
+        ..module("_elementtree", &["_elementtree.c"])
+    },
+    Module { includes: libffi::INCLUDES, ..module("_ctypes", libffi::SOURCES) },
+    module("linuxaudiodev", &["linuxaudiodev.c"]),
+    module("ossaudiodev", &["ossaudiodev.c"]),
 ];
 
 /// Modules of the core whose init function does not follow from the name, as in Modules/config.c.in; none has no init function.
 const CORE: &[(&str, Option<&str>)] = &[
     ("marshal", Some("PyMarshal_Init")),
-    ("imp", Some("initimp")),
+    ("imp", Some("bctrace_initimp")),
     ("_ast", Some("init_ast")),
     ("__main__", None),
     ("__builtin__", None),

@@ -15,9 +15,10 @@ use super::source::{self, Pin};
 use super::sources;
 
 /// The text of the steps that decide what comes out; whoever changes one of them gets a fresh result.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("compile.rs"),
     include_str!("cpython.rs"),
+    include_str!("libffi.rs"),
     include_str!("modules.rs"),
     include_str!("patch.rs"),
     include_str!("source.rs"),

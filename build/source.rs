@@ -1,5 +1,6 @@
 //! Gets the pinned CPython source tarball and unpacks it. Every copy, wherever it comes from, is checked for size and sha256 before use.
 
+use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -151,9 +152,7 @@ fn not_to_be_had(pin: &Pin, cached: &Path, tried: Vec<String>) -> Problem {
 pub fn unpack(tarball: &Path, pin: &Pin, into: &Path) -> Result<PathBuf, Problem> {
     let failed = |error: io::Error| {
         let mut problem = Problem::io(format!("unpack {}", tarball.display()), into, &error);
-        if let Some(inner) = error.get_ref() {
-            problem.wrong = format!("{}: {error} ({inner})", into.display());
-        }
+        problem.wrong = with_causes(&error);
         problem
     };
     let file = File::open(tarball).map_err(|error| Problem::io("open the source tarball", tarball, &error))?;
@@ -173,6 +172,20 @@ pub fn unpack(tarball: &Path, pin: &Pin, into: &Path) -> Result<PathBuf, Problem
         format!("there is no {}/configure in it", pin.folder),
         format!("use {}, sha256 {}", pin.file, pin.sha256),
     ))
+}
+
+/// Writes an error with the errors that it stands for: the tar crate's own say which file, the innermost why.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 fn is_wanted(path: &Path, pin: &Pin) -> bool {

@@ -26,6 +26,12 @@
 
 #define BCTRACE_DISPATCH() goto *bctrace_targets[bctrace_control.mode + *next_instr]
 
+/* Moves next_instr behind an instruction.  The empty asm keeps the compiler from computing next_instr + 1 and + 3 before the table
+ * jump, for every opcode and in two more registers, because some label will want them. */
+#define BCTRACE_STEP_OVER(size) \
+        __asm__ volatile("" : "+r"(next_instr)); \
+        next_instr += (size)
+
 /* Stands at an opcode's traced label, before its plain one. */
 #define BCTRACE_FETCH(op, size) \
         if (BCTRACE_UNLIKELY((uintptr_t)next_instr != bctrace_slot.next)) \

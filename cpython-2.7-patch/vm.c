@@ -5,9 +5,32 @@
 #include "longintrepr.h"
 #include "marshal.h"
 #include "osdefs.h"
+#include "importer.h"
+#include "library.h"
 #include "vm.h"
 
 /* -- Running ------------------------------------------------------------------------------------------------------------ */
+
+static size_t (*unpack_library)(uint8_t *, size_t, const uint8_t *, size_t);
+
+static size_t
+unpack(void *to, size_t to_len, const void *from, size_t from_len)
+{
+    return unpack_library(to, to_len, from, from_len);
+}
+
+int
+vm_embed_library(const uint8_t *bytes, size_t len, size_t (*unpack_with)(uint8_t *, size_t, const uint8_t *, size_t))
+{
+    unpack_library = unpack_with;
+    return bctrace_library_embed(bytes, len, unpack);
+}
+
+void
+vm_set_executable(const char *path, int home_counts)
+{
+    bctrace_set_paths(path, home_counts);
+}
 
 /* The part of Py_Main (Modules/main.c) that the environment decides. */
 static void

@@ -12,6 +12,13 @@ struct _ts;
 
 /* -- Running ------------------------------------------------------------------------------------------------------------ */
 
+/* Hands over the packed standard library, which must live as long as the process; -1 where it is none.  See library.h. */
+int vm_embed_library(const uint8_t *bytes, size_t len,
+                     size_t (*unpack)(uint8_t *to, size_t to_len, const uint8_t *from, size_t from_len));
+
+/* What sys.executable is, and whether PYTHONHOME counts. */
+void vm_set_executable(const char *path, int home_counts);
+
 /* Starts the interpreter as `python2.7 -s` does, with sys.argv = argv and argv[0]'s folder first on sys.path. */
 void vm_initialize(int argc, char **argv);
 

@@ -6,5 +6,6 @@ pub mod bytecode;
 pub mod cli;
 pub mod format;
 pub mod record;
+pub mod report;
 pub mod trace;
 pub mod vm;

@@ -34,9 +34,8 @@ impl CodeObject {
     /// Describes a code object that was read from a file.
     pub fn from_marshal(code: &Code) -> CodeObject {
         let mut budget = Budget::default();
-        let mut names = |list: &[Arc<[u8]>]| -> Vec<Vec<u8>> {
-            list.iter().map(|name| text::name(name, &mut budget)).collect()
-        };
+        let mut names =
+            |list: &[Arc<[u8]>]| -> Vec<Vec<u8>> { list.iter().map(|name| text::name(name, &mut budget)).collect() };
         let [names, varnames, cellvars, freevars] =
             [&code.names, &code.varnames, &code.cellvars, &code.freevars].map(|list| names(list));
         let constant = |object| text::constant(object, Order::Hashed, &mut budget);

@@ -93,8 +93,7 @@ impl Iterator for Instructions<'_> {
         if self.at >= self.end {
             return None;
         }
-        let instruction =
-            Instruction::decode(self.bytes, self.at as usize, self.at as i32, self.prefix)?;
+        let instruction = Instruction::decode(self.bytes, self.at as usize, self.at as i32, self.prefix)?;
         self.at += u32::from(instruction.length);
         self.prefix = if instruction.opcode == EXTENDED_ARG { instruction.operand } else { None };
         Some(instruction)

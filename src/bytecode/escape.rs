@@ -13,9 +13,9 @@ pub fn has_escape(bytes: &[u8], part: Part) -> bool {
     if bytes.iter().all(|&byte| is_plain_ascii(byte, part)) {
         return false;
     }
-    bytes.utf8_chunks().any(|chunk| {
-        !chunk.invalid().is_empty() || chunk.valid().chars().any(|one| is_escaped(one, part))
-    })
+    bytes
+        .utf8_chunks()
+        .any(|chunk| !chunk.invalid().is_empty() || chunk.valid().chars().any(|one| is_escaped(one, part)))
 }
 
 /// Appends `bytes` to a line. `doubled` says that some part of the line has an escape.
@@ -107,7 +107,7 @@ mod tests {
         fn nothing_breaks_a_line(bytes: Vec<u8>) {
             let text = escaped(&bytes, Part::Name);
             assert!(text.chars().all(|one| !is_escaped(one, Part::Name)));
-            assert_eq!(has_escape(text.as_bytes(), Part::Name), false);
+            assert!(!has_escape(text.as_bytes(), Part::Name));
         }
     }
 }

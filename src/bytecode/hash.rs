@@ -48,12 +48,10 @@ pub(super) fn hash(object: &Object, work: &mut Work<'_>) -> Option<i64> {
             hash_long(value)
         }
         Object::Float(value) => hash_float(*value),
-        Object::Complex(pair) => {
-            hash_float(pair.0).wrapping_add(1_000_003i64.wrapping_mul(hash_float(pair.1)))
-        }
+        Object::Complex(pair) => hash_float(pair.0).wrapping_add(1_000_003i64.wrapping_mul(hash_float(pair.1))),
         Object::Str(bytes) => hash_bytes(bytes, work)?,
         Object::Unicode(points) => hash_string(points.iter().copied(), work)?,
-        Object::Tuple(items) => work.deeper(|work| hash_items(items, |item, work| hash(item, work), work))?,
+        Object::Tuple(items) => work.deeper(|work| hash_items(items, hash, work))?,
         Object::FrozenSet(items) => work.deeper(|work| hash_frozen_set(items, work))?,
         Object::Code(code) => work.deeper(|work| hash_code(code, work))?,
         Object::None | Object::Ellipsis | Object::StopIteration | Object::Other(_) => return None,
@@ -210,10 +208,7 @@ fn hash_bytes(bytes: &[u8], work: &mut Work<'_>) -> Option<i64> {
 }
 
 /// string_hash and unicode_hash, which give ASCII text the same hash.
-fn hash_string(
-    text: impl ExactSizeIterator<Item = u32> + Clone,
-    work: &mut Work<'_>,
-) -> Option<i64> {
+fn hash_string(text: impl ExactSizeIterator<Item = u32> + Clone, work: &mut Work<'_>) -> Option<i64> {
     let length = text.len();
     work.pay(length)?;
     let Some(first) = text.clone().next() else {
@@ -224,11 +219,7 @@ fn hash_string(
 }
 
 /// tuplehash.
-fn hash_items<T>(
-    items: &[T],
-    hash_one: impl Fn(&T, &mut Work<'_>) -> Option<i64>,
-    work: &mut Work<'_>,
-) -> Option<i64> {
+fn hash_items<T>(items: &[T], hash_one: impl Fn(&T, &mut Work<'_>) -> Option<i64>, work: &mut Work<'_>) -> Option<i64> {
     let mut hash = 0x345678i64;
     let mut factor = 1_000_003i64;
     for (place, item) in items.iter().enumerate() {
@@ -246,9 +237,8 @@ fn hash_items<T>(
 fn hash_frozen_set(items: &[Object], work: &mut Work<'_>) -> Option<i64> {
     let items = distinct(items, work)?;
     let begin = 1_927_868_237i64.wrapping_mul(items.len() as i64 + 1);
-    let mix = |hash: i64, (one, _): &(i64, &Object)| {
-        hash ^ (one ^ (one << 16) ^ 89_869_747).wrapping_mul(3_644_798_167)
-    };
+    let mix =
+        |hash: i64, (one, _): &(i64, &Object)| hash ^ (one ^ (one << 16) ^ 89_869_747).wrapping_mul(3_644_798_167);
     let hash = items.iter().fold(begin, mix);
     let hash = hash.wrapping_mul(69_069).wrapping_add(907_133_923);
     Some(if hash == -1 { 590_923_713 } else { hash })
@@ -256,11 +246,10 @@ fn hash_frozen_set(items: &[Object], work: &mut Work<'_>) -> Option<i64> {
 
 /// code_hash.
 fn hash_code(code: &Code, work: &mut Work<'_>) -> Option<i64> {
-    let text = |bytes: &[u8], work: &mut Work<'_>| {
-        hash_bytes(bytes, work).map(|hash| if hash == -1 { -2 } else { hash })
-    };
+    let text =
+        |bytes: &[u8], work: &mut Work<'_>| hash_bytes(bytes, work).map(|hash| if hash == -1 { -2 } else { hash });
     let mut hash = text(&code.name, work)? ^ text(&code.bytes, work)?;
-    hash ^= hash_items(&code.constants, |item, work| self::hash(item, work), work)?;
+    hash ^= hash_items(&code.constants, self::hash, work)?;
     for names in [&code.names, &code.varnames, &code.freevars, &code.cellvars] {
         hash ^= hash_items(names, |name, work| hash_bytes(name, work), work)?;
     }

@@ -94,12 +94,7 @@ impl Listing {
         self.lines.push(line, instruction);
     }
 
-    fn render_run<E>(
-        &mut self,
-        start: u32,
-        end: u32,
-        mut out: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn render_run<E>(&mut self, start: u32, end: u32, mut out: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let mut buffer = std::mem::take(&mut self.scratch);
         buffer.clear();
         let mut whole = true;
@@ -202,8 +197,8 @@ impl Lines {
             Some(value) if !self.resolve => Operand::Number(value),
             _ => Operand::resolve(&self.code, instruction),
         };
-        let doubled = self.name_has_escape
-            || matches!(operand, Operand::Text(raw) if escape::has_escape(raw, Part::Operand));
+        let doubled =
+            self.name_has_escape || matches!(operand, Operand::Text(raw) if escape::has_escape(raw, Part::Operand));
         text.extend_from_slice(if doubled { &self.prefix_doubled } else { &self.prefix });
         push_number(text, instruction.offset);
         text.push(b' ');

@@ -269,9 +269,7 @@ impl Open {
                 };
                 Ok(Value { object: Some(object), hashable })
             }
-            Open::Dict { items, .. } => {
-                Ok(Value { object: Some(Object::Dict(items.into())), hashable: false })
-            }
+            Open::Dict { items, .. } => Ok(Value { object: Some(Object::Dict(items.into())), hashable: false }),
             Open::Code(fields) => fields.finish(),
         }
     }

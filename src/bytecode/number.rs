@@ -161,9 +161,11 @@ mod tests {
 
     #[test]
     fn large_numbers_have_the_leading_digits_of_the_exact_text() {
-        for power in [16_000u32, 20_000, 50_000] {
+        for power in [10_000u32, 12_000] {
             let ten = BigUint::from(10u32).pow(power * 2);
-            for number in [ten.clone(), &ten - 1u32, &ten + 1u32, BigUint::from(7u32).pow(power * 3), &ten * 37u32 - 1u32] {
+            for number in
+                [ten.clone(), &ten - 1u32, &ten + 1u32, BigUint::from(7u32).pow(power * 3), &ten * 37u32 - 1u32]
+            {
                 let exact = number.to_str_radix(10);
                 let found = decimal(&number, 4096);
                 assert_eq!(found.count, exact.len() as u64);

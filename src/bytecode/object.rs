@@ -39,10 +39,9 @@ impl Object {
         Object::Str(bytes.into())
     }
 
-    /// Makes a long from its sign and its digits in base 2^`width`, the least significant first.
+    /// Makes a long; see [`long_from_digits`].
     pub fn long(negative: bool, digits: impl IntoIterator<Item = u32>, width: u32) -> Object {
-        let sign = if negative { Sign::Minus } else { Sign::Plus };
-        Object::Long(Box::new(BigInt::from_biguint(sign, join_digits(digits, width))))
+        Object::Long(Box::new(long_from_digits(negative, digits, width)))
     }
 
     /// Returns the name of the object's type, as 2.7's `type(x).__name__` says it.
@@ -137,6 +136,13 @@ impl Drop for Items {
             dying.append(&mut object.take_items());
         }
     }
+}
+
+/// Makes a number from its sign and its digits in base 2^`width`, the least significant first: 15 in
+/// marshal data, 30 in a live long of a 64-bit build.
+pub fn long_from_digits(negative: bool, digits: impl IntoIterator<Item = u32>, width: u32) -> BigInt {
+    let sign = if negative { Sign::Minus } else { Sign::Plus };
+    BigInt::from_biguint(sign, join_digits(digits, width))
 }
 
 fn join_digits(digits: impl IntoIterator<Item = u32>, width: u32) -> BigUint {

@@ -7,9 +7,8 @@ pub const HAVE_ARGUMENT: u8 = 90;
 pub const EXTENDED_ARG: u8 = 145;
 
 /// Names of the comparison operators, indexed by the operand of COMPARE_OP.
-pub const COMPARE_NAMES: [&str; 12] = [
-    "<", "<=", "==", "!=", ">", ">=", "in", "not in", "is", "is not", "exception match", "BAD",
-];
+pub const COMPARE_NAMES: [&str; 12] =
+    ["<", "<=", "==", "!=", ">", ">=", "in", "not in", "is", "is not", "exception match", "BAD"];
 
 /// What the operand of an opcode stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +61,7 @@ pub fn ends_segment(opcode: u8) -> bool {
     ENDS_SEGMENT[opcode as usize]
 }
 
-use OperandKind::{
-    Compare, Constant, Free, JumpAbsolute, JumpRelative, Local, Name, Nothing, Number,
-};
+use OperandKind::{Compare, Constant, Free, JumpAbsolute, JumpRelative, Local, Name, Nothing, Number};
 
 /// Every opcode that 2.7 defines. Number 0 is STOP_CODE: it has a name, yet ceval.c treats it as unknown.
 const DEFINED: &[(u8, &str, OperandKind)] = &[

@@ -25,7 +25,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { text: 64 << 20, work: 16 << 20 }
+        Budget { text: 64 << 20, work: 4 << 20 }
     }
 }
 

@@ -33,6 +33,10 @@ pub fn command() -> clap::Command {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Print a recorded .bct as text or in another form
+    Show(ShowArgs),
+    /// Tell what is in a recorded .bct and how it ended
+    Info(InfoArgs),
     /// List the code objects of a .pyc as the VM would decode them, without running it
     Dis(DisArgs),
     /// Run the Python 2.7 interpreter itself, untraced
@@ -121,6 +125,57 @@ pub struct FilterArgs {
     /// Leave the standard library out
     #[arg(long)]
     pub no_stdlib: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Trace to print, compressed or not; `-` is standard input
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Show what operands refer to: constants, names, jump targets
+    #[arg(short, long)]
+    pub resolve: bool,
+    /// Indent each line by the depth of its frame
+    #[arg(long)]
+    pub depth: bool,
+    /// Form to print in [default: text]
+    #[arg(short, long, value_enum)]
+    pub format: Option<FormatName>,
+    /// Begin with this instruction, counted from 1
+    #[arg(long, value_name = "N")]
+    pub from: Option<u64>,
+    /// Print so many instructions
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+    /// Print this thread only, numbered from 0; may be repeated
+    #[arg(long = "thread", value_name = "NUMBER")]
+    pub threads: Vec<u32>,
+    /// Print frames up to this depth only; the main program has 0
+    #[arg(long, value_name = "N")]
+    pub max_depth: Option<u32>,
+    /// Go on while the trace is still being recorded
+    #[arg(long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// Trace to look at, compressed or not; `-` is standard input
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: InfoFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InfoFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
 }
 
 #[derive(Debug, Args)]

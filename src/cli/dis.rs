@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args::DisArgs;
 use super::{filter, program};
-use crate::bytecode::code_objects;
+use crate::bytecode::code;
 use crate::bytecode::escape::{self, Part};
 use crate::bytecode::listing::Listing;
 use crate::bytecode::{CodeObject, Layout};
@@ -15,9 +15,11 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     let program = program::read(&args.pyc)?;
     let filter = filter::filter(args.filter.clone())?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let objects = code_objects(&program.pyc.code);
-    for object in objects.into_iter().filter(|object| filter.wants(object)) {
-        print(&mut out, object, args.resolve)?;
+    for (code, _) in code::nested(&program.pyc.code) {
+        let object = CodeObject::from_marshal(code);
+        if filter.wants(&object) {
+            print(&mut out, object, args.resolve)?;
+        }
     }
     out.flush()?;
     Ok(0)

@@ -1,11 +1,13 @@
 //! The command line: what was typed becomes a plan, a plan is carried out, and an error is printed once, here.
 
 mod args;
-//mod dis;
+mod dis;
 mod exit;
 mod filter;
+mod info;
 mod program;
 mod record;
+mod show;
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -29,7 +31,9 @@ pub fn run() -> ExitCode {
     let result = match matches.subcommand() {
         None => record::run(typed(RecordArgs::from_arg_matches(&matches)), &arguments),
         Some(_) => match typed(Command::from_arg_matches(&matches)) {
-            Command::Dis(_) => Ok(0),
+            Command::Dis(args) => dis::run(&args),
+            Command::Show(args) => show::run(args),
+            Command::Info(args) => info::run(args),
             Command::Python { .. } => return python(arguments),
         },
     };
@@ -60,5 +64,8 @@ fn python(arguments: Vec<OsString>) -> ExitCode {
 
 /// Makes a message safe for the terminal and one line: names of files can hold anything.
 fn one_line(message: &str) -> String {
-    message.chars().map(|char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() }).collect()
+    message
+        .chars()
+        .map(|char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() })
+        .collect()
 }

@@ -39,8 +39,9 @@ pub fn run(args: RecordArgs, typed: &[OsString]) -> anyhow::Result<u8> {
     };
     drop(program);
     let mut sink = open(&args)?;
-    let summary = record::record(plan, &mut *sink)
-        .with_context(|| format!("cannot write {} any further; it holds what was traced before", args.trace.display()))?;
+    let summary = record::record(plan, &mut *sink).with_context(|| {
+        format!("cannot write {} any further; it holds what was traced before", args.trace.display())
+    })?;
     if !quiet {
         tell(&summary);
     }
@@ -49,13 +50,7 @@ pub fn run(args: RecordArgs, typed: &[OsString]) -> anyhow::Result<u8> {
 
 /// The output, touched only now that all input is known to be good.
 fn open(args: &RecordArgs) -> anyhow::Result<Box<dyn Sink>> {
-    let asked = args.format.map(|name| match name {
-        FormatName::Text => Format::Text,
-        FormatName::Jsonl => Format::Jsonl,
-        FormatName::Bct => Format::Bct,
-        FormatName::Null => Format::Null,
-    });
-    let (format, compression) = format::by_suffix(&args.trace, asked);
+    let (format, compression) = format::by_suffix(&args.trace, args.format.map(self::format));
     if format == Format::Null {
         return Ok(format::null_sink());
     }
@@ -68,6 +63,16 @@ fn open(args: &RecordArgs) -> anyhow::Result<Box<dyn Sink>> {
     Ok(format::sink(format, options, output))
 }
 
+/// The format by its name.
+pub fn format(name: FormatName) -> Format {
+    match name {
+        FormatName::Text => Format::Text,
+        FormatName::Jsonl => Format::Jsonl,
+        FormatName::Bct => Format::Bct,
+        FormatName::Null => Format::Null,
+    }
+}
+
 fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
     let words = [args.pyc.clone().into_os_string()].into_iter().chain(args.arguments.iter().cloned());
     words.map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
@@ -75,7 +80,12 @@ fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
 
 /// The options as typed: every word up to the program's own.
 fn options(typed: &[OsString]) -> Vec<Vec<u8>> {
-    typed[1..].iter().map(|word| word.as_bytes().to_vec()).take_while(|word| word != b"--").filter(|word| word.starts_with(b"-")).collect()
+    typed[1..]
+        .iter()
+        .map(|word| word.as_bytes().to_vec())
+        .take_while(|word| word != b"--")
+        .filter(|word| word.starts_with(b"-"))
+        .collect()
 }
 
 /// Says how it ended: always where that was not the program's own doing, and all of it on a terminal.
@@ -112,9 +122,38 @@ fn how(end: &End) -> String {
 
 fn signal_name(signal: u8) -> String {
     const NAMES: [&str; 32] = [
-        "signal 0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1",
-        "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP",
-        "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+        "signal 0",
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGILL",
+        "SIGTRAP",
+        "SIGABRT",
+        "SIGBUS",
+        "SIGFPE",
+        "SIGKILL",
+        "SIGUSR1",
+        "SIGSEGV",
+        "SIGUSR2",
+        "SIGPIPE",
+        "SIGALRM",
+        "SIGTERM",
+        "SIGSTKFLT",
+        "SIGCHLD",
+        "SIGCONT",
+        "SIGSTOP",
+        "SIGTSTP",
+        "SIGTTIN",
+        "SIGTTOU",
+        "SIGURG",
+        "SIGXCPU",
+        "SIGXFSZ",
+        "SIGVTALRM",
+        "SIGPROF",
+        "SIGWINCH",
+        "SIGIO",
+        "SIGPWR",
+        "SIGSYS",
     ];
     NAMES.get(usize::from(signal)).map_or_else(|| format!("signal {signal}"), |name| (*name).to_string())
 }

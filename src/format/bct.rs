@@ -11,8 +11,8 @@ use zstd::bulk::Compressor;
 use self::block::{BLOCK_BYTES, Block};
 use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISHED_BLOCK};
 use super::Options;
-use super::lines::SizeLimit;
 use super::output::{Keep, Output};
+use crate::trace::sink::SizeLimit;
 use crate::trace::totals::Counter;
 use crate::trace::{Event, Run, Sink, State, Then};
 
@@ -81,7 +81,7 @@ impl Bct {
         let place = BlockPlace {
             offset: self.output.taken(),
             before: self.block.before,
-            instructions: self.block.after - self.block.before,
+            instructions: self.block.instructions(),
         };
         self.output.write(&piece, Keep::Nothing)?;
         self.index.blocks.push(place);
@@ -91,7 +91,7 @@ impl Bct {
 
     fn packed_block(&mut self, piece_type: u16) -> io::Result<Vec<u8>> {
         let raw = self.block.payload();
-        let instructions = self.block.after - self.block.before;
+        let instructions = self.block.instructions();
         let piece = Piece { piece_type, before: self.block.before, instructions, ..Piece::default() };
         pack(&mut self.compressor, piece, &raw)
     }

@@ -21,14 +21,21 @@ const ROOM: usize = 128 << 10;
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 /// RFC 1951: a last block of fixed codes that holds nothing.
 const DEFLATE_END: [u8; 2] = [3, 0];
-/// The zstd format (RFC 8878): a last block, raw, of no bytes.
-const ZSTD_END: [u8; 3] = [1, 0, 0];
+/// The zstd format (RFC 8878): the header of a frame without flags and with a window of 8 MiB.
+pub(super) const ZSTD_HEADER: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 0, (23 - 10) << 3];
+/// A last block, raw, of no bytes.
+pub(super) const ZSTD_END: [u8; 3] = [1, 0, 0];
 
 /// Compresses one stream into memory.
 pub(super) enum Compressor {
     None,
-    Zstd(Box<raw::Encoder<'static>>),
+    Zstd(Zstd),
     Gzip(Gzip),
+}
+
+pub(super) struct Zstd {
+    encoder: Box<raw::Encoder<'static>>,
+    begun: bool,
 }
 
 pub(super) struct Gzip {
@@ -43,7 +50,7 @@ impl Compressor {
     pub(super) fn new(compression: Compression) -> io::Result<Compressor> {
         Ok(match compression {
             Compression::None => Compressor::None,
-            Compression::Zstd => Compressor::Zstd(Box::new(raw::Encoder::new(1)?)),
+            Compression::Zstd => Compressor::Zstd(Zstd { encoder: Box::new(raw::Encoder::new(1)?), begun: false }),
             Compression::Gzip => Compressor::Gzip(Gzip {
                 deflate: Compress::new(flate2::Compression::fast(), false),
                 checksum: crc32fast::Hasher::new(),
@@ -61,7 +68,7 @@ impl Compressor {
     pub(super) fn compress(&mut self, bytes: &[u8], sync: bool, out: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Compressor::None => out.extend_from_slice(bytes),
-            Compressor::Zstd(encoder) => zstd_compress(encoder, bytes, sync, out)?,
+            Compressor::Zstd(zstd) => zstd.compress(bytes, sync, out)?,
             Compressor::Gzip(gzip) => gzip.compress(bytes, sync, out)?,
         }
         Ok(())
@@ -71,26 +78,32 @@ impl Compressor {
     pub(super) fn end_of_stream(&self) -> Vec<u8> {
         match self {
             Compressor::None => Vec::new(),
-            Compressor::Zstd(_) => ZSTD_END.to_vec(),
+            Compressor::Zstd(Zstd { begun: true, .. }) => ZSTD_END.to_vec(),
+            Compressor::Zstd(_) => [&ZSTD_HEADER[..], &ZSTD_END].concat(),
             Compressor::Gzip(gzip) => gzip.trailer(),
         }
     }
 }
 
-fn zstd_compress(encoder: &mut raw::Encoder, bytes: &[u8], sync: bool, out: &mut Vec<u8>) -> io::Result<()> {
-    let mut input = InBuffer::around(bytes);
-    let mut step = |out: &mut Vec<u8>, flush: bool| -> io::Result<(usize, usize)> {
-        let length = out.len();
-        out.resize(length + ROOM, 0);
-        let mut output = OutBuffer::around(&mut out[length..]);
-        let left = if flush { encoder.flush(&mut output)? } else { encoder.run(&mut input, &mut output)? };
-        let written = output.pos();
-        out.truncate(length + written);
-        Ok((left, input.pos()))
-    };
-    while step(out, false)?.1 < bytes.len() {}
-    while sync && step(out, true)?.0 > 0 {}
-    Ok(())
+impl Zstd {
+    fn compress(&mut self, bytes: &[u8], sync: bool, out: &mut Vec<u8>) -> io::Result<()> {
+        // Without a byte the encoder would make no header either.
+        self.begun |= !bytes.is_empty();
+        let encoder = &mut self.encoder;
+        let mut input = InBuffer::around(bytes);
+        let mut step = |out: &mut Vec<u8>, flush: bool| -> io::Result<(usize, usize)> {
+            let length = out.len();
+            out.resize(length + ROOM, 0);
+            let mut output = OutBuffer::around(&mut out[length..]);
+            let left = if flush { encoder.flush(&mut output)? } else { encoder.run(&mut input, &mut output)? };
+            let written = output.pos();
+            out.truncate(length + written);
+            Ok((left, input.pos()))
+        };
+        while step(out, false)?.1 < bytes.len() {}
+        while sync && step(out, true)?.0 > 0 {}
+        Ok(())
+    }
 }
 
 impl Gzip {
@@ -124,5 +137,37 @@ impl Gzip {
         // RFC 1952: the length modulo 2^32.
         out.extend_from_slice(&(self.length as u32).to_le_bytes());
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn unpacked(packed: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        if packed.starts_with(&GZIP_HEADER[..2]) {
+            flate2::read::GzDecoder::new(packed).read_to_end(&mut out).expect("gzip");
+        } else {
+            out = zstd::stream::decode_all(packed).expect("zstd");
+        }
+        out
+    }
+
+    #[test]
+    fn every_sync_point_can_be_the_end() {
+        for compression in [Compression::Zstd, Compression::Gzip] {
+            let mut compressor = Compressor::new(compression).expect("a compressor");
+            let (mut packed, mut whole) = (Vec::new(), Vec::new());
+            for step in 0..20 {
+                let ended = [&packed[..], &compressor.end_of_stream()].concat();
+                assert_eq!(unpacked(&ended), whole, "{compression:?} {step}");
+                let bytes: Vec<u8> = (0..step * 20_000).map(|place| (place % 251 * step % 256) as u8).collect();
+                compressor.compress(&bytes, step % 3 > 0, &mut packed).expect("compressed");
+                compressor.compress(b"end\n", true, &mut packed).expect("compressed");
+                whole.extend_from_slice(&[&bytes[..], b"end\n"].concat());
+            }
+        }
     }
 }

@@ -25,7 +25,9 @@ fn push_char(out: &mut Vec<u8>, one: char) {
         '\r' => out.extend_from_slice(b"\\r"),
         '\t' => out.extend_from_slice(b"\\t"),
         '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' => push_escape(out, one),
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => push_escape(out, one),
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            push_escape(out, one)
+        }
         _ => out.extend_from_slice(one.encode_utf8(&mut [0; 4]).as_bytes()),
     }
 }
@@ -134,7 +136,8 @@ mod tests {
             let mut out = Vec::new();
             push_string(&mut out, &bytes);
             let text = String::from_utf8(out).expect("UTF-8");
-            prop_assert!(text.chars().all(|one| !one.is_control() && !matches!(one, '\u{2028}'..='\u{202e}')));
+            let is_harmless = |one: char| !one.is_control() && !matches!(one, '\u{2028}'..='\u{202e}');
+            prop_assert!(text.chars().all(is_harmless));
         }
     }
 }

@@ -1,11 +1,237 @@
-//! stub
+//! JSON lines: one object per instruction, and objects of their own for code objects, exceptions, and the beginning and end;
+//! docs/formats.md describes them.  A code object's line stands before the first line that names it.
+
+mod records;
+mod rendered;
+
 use std::io;
+
+use self::rendered::Rendered;
 use super::Options;
+use super::lines::Lines;
 use super::output::Output;
-use crate::trace::{Event, Sink, State};
-pub(super) struct Jsonl;
-impl Jsonl { pub(super) fn new(_options: Options, _output: Output) -> Self { Jsonl } }
+use super::text::outside_instructions;
+use crate::bytecode::decode::{Instruction, units};
+use crate::trace::by_id::ById;
+use crate::trace::filter::Share;
+use crate::trace::{Code, Event, Frame, Outside, Run, Sink, State, Then};
+
+pub use records::push_end_members;
+
+/// Bytes of rendered instructions that are kept; beyond it all are made anew.
+const KEPT: usize = 32 << 20;
+
+/// Prints events as objects.
+pub(super) struct Jsonl {
+    lines: Lines,
+    options: Options,
+    codes: ById<Entry>,
+    kept: usize,
+    /// `,"thread":…,"frame":…,"depth":…` of this thread, frame and depth: a resumed frame has another one.
+    place: Vec<u8>,
+    place_of: (u32, u64, u32),
+    number: Number,
+}
+
+/// What has become of a code object.
+struct Entry {
+    wanted: bool,
+    described: bool,
+    rendered: Option<Box<Rendered>>,
+}
+
+impl Jsonl {
+    pub(super) fn new(options: Options, output: Output) -> Jsonl {
+        let lines = Lines::new(output, options.max_size);
+        let (codes, place, number) = (ById::default(), Vec::new(), Number::new());
+        Jsonl { lines, options, codes, kept: 0, place, place_of: (0, 0, 0), number }
+    }
+
+    /// Tells whether the current frame is wanted; then its code object is described and rendered.
+    fn wants_frame(&mut self, frame: &Frame, at: &State) -> io::Result<bool> {
+        let ready = |entry: &Entry| entry.described && entry.rendered.is_some();
+        match self.codes.get(&frame.code.id) {
+            Some(entry) if !entry.wanted => return Ok(false),
+            _ if !self.options.selection.wants_place(at) => return Ok(false),
+            Some(entry) if ready(entry) => {}
+            _ => {
+                if !self.prepare(&frame.code)? {
+                    return Ok(false);
+                }
+            }
+        }
+        let place_of = (at.thread, frame.id, frame.depth);
+        if self.place_of != place_of {
+            self.place_of = place_of;
+            self.place.clear();
+            super::json::push_member(&mut self.place, "thread", at.thread);
+            super::json::push_member(&mut self.place, "frame", frame.id);
+            super::json::push_member(&mut self.place, "depth", frame.depth);
+        }
+        Ok(true)
+    }
+
+    #[cold]
+    fn prepare(&mut self, code: &Code) -> io::Result<bool> {
+        if self.kept > KEPT {
+            self.codes.values_mut().for_each(|entry| entry.rendered = None);
+            self.kept = 0;
+        }
+        let wants = || self.options.selection.filter.wants(&code.object);
+        let entry =
+            self.codes.entry(code.id).or_insert_with(|| Entry { wanted: wants(), described: false, rendered: None });
+        if !entry.wanted {
+            return Ok(false);
+        }
+        let rendered = Rendered::new(code.id, &code.object);
+        self.kept += rendered.memory();
+        entry.rendered = Some(Box::new(rendered));
+        if !std::mem::replace(&mut entry.described, true) {
+            records::push_code(self.lines.open(), code);
+            self.lines.ended()?;
+        }
+        Ok(true)
+    }
+
+    fn print(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        let Some(frame) = at.frame() else { return Ok(()) };
+        let share = self.options.selection.share(run, at);
+        if share == Share::Nothing || !self.wants_frame(frame, at)? {
+            return Ok(());
+        }
+        let Some(rendered) = self.codes.get(&frame.code.id).and_then(|entry| entry.rendered.as_deref()) else {
+            return Ok(());
+        };
+        let first = at.instructions + 1;
+        let kept = frame.code.layout.index(run.start).filter(|_| share == Share::Whole);
+        if let Some(index) = kept.map(|index| index as usize)
+            && rendered.kept(index + run.count as usize - 1).is_some()
+        {
+            for (number, index) in (first..).zip(index..index + run.count as usize) {
+                let out = self.lines.open();
+                self.number.push_head(out, number, &self.place);
+                out.extend_from_slice(rendered.kept(index).unwrap_or_default());
+                self.lines.ended()?;
+            }
+            return Ok(());
+        }
+        let bytes = &frame.code.object.bytes;
+        let whole_units = units(bytes, run.start).take_while(|unit| unit.end <= run.end());
+        self.print_each(first, whole_units.flat_map(|unit| unit.instructions(bytes)), frame.code.id)
+    }
+
+    /// Prints instructions that are not kept, as far as they are in the window.
+    fn print_each(&mut self, first: u64, all: impl Iterator<Item = Instruction>, code: u32) -> io::Result<()> {
+        let Some(rendered) = self.codes.get(&code).and_then(|entry| entry.rendered.as_deref()) else {
+            return Ok(());
+        };
+        for (number, instruction) in (first..).zip(all) {
+            if self.options.selection.wants_number(number) {
+                let out = self.lines.open();
+                self.number.push_head(out, number, &self.place);
+                rendered.push(out, &instruction);
+                self.lines.ended()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn outside(&mut self, outside: &Outside, at: &State) -> io::Result<()> {
+        match at.frame() {
+            Some(frame) if self.wants_frame(frame, at)? => {
+                self.print_each(at.instructions + 1, outside_instructions(outside), frame.code.id)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An instruction's number in digits: nearly always one more than the last.
+struct Number {
+    digits: [u8; 20],
+    begin: usize,
+    value: u64,
+}
+
+impl Number {
+    fn new() -> Number {
+        Number { digits: [b'0'; 20], begin: 19, value: 0 }
+    }
+
+    /// Appends the beginning of an instruction's object.
+    #[inline]
+    fn push_head(&mut self, out: &mut Vec<u8>, number: u64, place: &[u8]) {
+        self.set(number);
+        out.extend_from_slice(b"{\"type\":\"instruction\",\"number\":");
+        out.extend_from_slice(&self.digits[self.begin..]);
+        out.extend_from_slice(place);
+    }
+
+    #[inline]
+    fn set(&mut self, number: u64) {
+        let is_next = number == self.value + 1;
+        self.value = number;
+        if is_next && self.digits[19] < b'9' {
+            self.digits[19] += 1;
+            return;
+        }
+        let mut rest = number;
+        self.begin = 20;
+        while rest > 0 || self.begin == 20 {
+            self.begin -= 1;
+            self.digits[self.begin] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
+}
+
 impl Sink for Jsonl {
-    fn event(&mut self, _event: &Event, _at: &State) -> io::Result<()> { Ok(()) }
-    fn written(&self) -> u64 { 0 }
+    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+        match event {
+            Event::Run(run) => self.run(run, at),
+            Event::Outside(outside) => self.outside(outside, at),
+            Event::Raised(raised) => {
+                let wanted = match at.frame() {
+                    Some(frame) if self.options.selection.wants_moment(at) => self.wants_frame(frame, at)?,
+                    _ => false,
+                };
+                if wanted {
+                    records::push_raised(self.lines.open(), raised, at);
+                    self.lines.ended()?;
+                }
+                Ok(())
+            }
+            _ if self.options.selection.wants_moment(at) => {
+                let mut line = Vec::new();
+                records::push_milestone(&mut line, event, at);
+                self.lines.push_past_limit(&line)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        if run.count > 0 {
+            self.print(run, at)?;
+        }
+        if let Then::CodeGone { code } = run.then
+            && let Some(entry) = self.codes.remove(&code)
+        {
+            self.kept = self.kept.saturating_sub(entry.rendered.map_or(0, |rendered| rendered.memory()));
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lines.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<u64> {
+        self.lines.finish()
+    }
+
+    fn written(&self) -> u64 {
+        self.lines.written()
+    }
 }

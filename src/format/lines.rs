@@ -4,19 +4,10 @@
 use std::io;
 
 use super::output::{Keep, Output};
+use crate::trace::sink::{SizeLimit, is_size_limit};
 
 /// Bytes that are written at once.  More than a pipe holds, less than the cache of a core.
 const BUFFER: usize = 1 << 20;
-
-/// The error of a sink whose output has reached its limit; what was written is complete.
-#[derive(Debug, thiserror::Error)]
-#[error("the output has reached --max-size")]
-pub(super) struct SizeLimit;
-
-/// Tells whether a sink's error says that --max-size is reached.
-pub fn is_size_limit(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<SizeLimit>())
-}
 
 /// Whole lines on their way to an output.
 pub(super) struct Lines {
@@ -56,6 +47,17 @@ impl Lines {
     #[inline]
     pub(super) fn ended(&mut self) -> io::Result<()> {
         if self.buffer.len() > self.full { self.flush() } else { Ok(()) }
+    }
+
+    /// Takes a line that says how the trace begins or ends: --max-size does not keep it out.
+    pub(super) fn push_past_limit(&mut self, line: &[u8]) -> io::Result<()> {
+        match self.flush() {
+            Err(error) if !is_size_limit(&error) => return Err(error),
+            _ => {}
+        }
+        self.room = self.room.saturating_sub(line.len() as u64);
+        self.set_full();
+        self.output.write(line, Keep::Lines)
     }
 
     /// Writes what is held back.

@@ -3,10 +3,12 @@
 
 pub mod bct;
 mod compression;
+pub mod json;
 mod jsonl;
 mod lines;
 mod null;
 mod output;
+mod packed;
 mod text;
 
 use std::ffi::OsStr;
@@ -14,7 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 pub use compression::Compression;
-pub use lines::is_size_limit;
+pub use jsonl::push_end_members;
 pub use output::{Checked, Output, OutputError, check_output, decompressed};
 
 use crate::trace::Sink;
@@ -67,6 +69,9 @@ pub fn null_sink() -> Box<dyn Sink> {
 /// Makes the sink of a format.
 pub fn sink(format: Format, options: Options, output: Output) -> Box<dyn Sink> {
     match format {
+        Format::Text if output.is_zstd() && options.selection.is_by_code_only() && !options.depth => {
+            Box::new(packed::PackedText::new(options, output))
+        }
         Format::Text => Box::new(text::Text::new(options, output)),
         Format::Jsonl => Box::new(jsonl::Jsonl::new(options, output)),
         Format::Bct => Box::new(bct::Bct::new(options, output)),

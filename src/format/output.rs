@@ -1,13 +1,14 @@
 //! Where a format's bytes go: a file written in place, or standard output.  Opening has two steps, so that every check of the
 //! input can come between looking at a file and touching it.  After a failed write the file ends at its last whole piece.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::compression::{Compression, Compressor};
+use super::compression::{Compression, Compressor, ZSTD_END};
 
 /// Uncompressed bytes between two sync points of a compressed file.  By size alone, so that equal runs give equal bytes.
 const SYNC: u64 = 4 << 20;
@@ -92,25 +93,37 @@ fn stdout() -> io::Result<File> {
 }
 
 impl Checked {
-    /// Opens the output: an existing file is emptied, a missing one made.
+    /// Opens the output: an existing file is emptied, a missing one made.  A file stays locked (flock) while it is open: so a reader
+    /// of a growing trace knows whether anybody still writes it.
     pub fn open(self, compression: Compression) -> Result<Output, OutputError> {
         let path = self.path;
         let open = || -> io::Result<Output> {
             let (file, own) = match self.kind {
                 CheckedKind::Stdout => (stdout()?, false),
                 CheckedKind::Existing(file) => (file, true),
-                CheckedKind::ByName => {
-                    (OpenOptions::new().write(true).create(true).truncate(false).open(&path)?, true)
-                }
+                CheckedKind::ByName => (OpenOptions::new().write(true).create(true).truncate(false).open(&path)?, true),
             };
             let own = own && file.metadata()?.is_file();
             if own {
+                lock(&file)?;
                 file.set_len(0)?;
             }
             Output::new(file, own, compression)
         };
         open().map_err(|error| OutputError::Io(path.clone(), error))
     }
+}
+
+/// Locks a file that is written; readers look at the lock for a moment only.
+fn lock(file: &File) -> io::Result<()> {
+    for _ in 0..50 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
+            // Not every file system has locks.
+            _ => return Ok(()),
+        }
+    }
+    Err(io::Error::new(ErrorKind::ResourceBusy, "another bctrace is writing it; name another file"))
 }
 
 /// What is worth keeping of a write that failed half way.
@@ -141,7 +154,17 @@ pub struct Output {
 impl Output {
     pub(super) fn new(file: File, own: bool, compression: Compression) -> io::Result<Output> {
         let compressor = Compressor::new(compression)?;
-        Ok(Output { file, own, compressor, pending: Vec::new(), taken: 0, unsynced: 0, stored: 0, end: Vec::new(), ahead: false })
+        Ok(Output {
+            file,
+            own,
+            compressor,
+            pending: Vec::new(),
+            taken: 0,
+            unsynced: 0,
+            stored: 0,
+            end: Vec::new(),
+            ahead: false,
+        })
     }
 
     /// Takes a piece of output that ends at a whole line or block.
@@ -168,6 +191,24 @@ impl Output {
             let last = std::mem::take(&mut self.pending);
             self.store(&last, Keep::Nothing)?;
         }
+        Ok(self.stored)
+    }
+
+    /// Tells whether the bytes of lines are to become a zstd frame.
+    pub(super) fn is_zstd(&self) -> bool {
+        matches!(self.compressor, Compressor::Zstd(_))
+    }
+
+    /// Takes blocks of a zstd frame that its maker has compressed.
+    pub(super) fn write_packed(&mut self, blocks: &[u8]) -> io::Result<()> {
+        self.store(blocks, Keep::Nothing)?;
+        self.end = ZSTD_END.to_vec();
+        Ok(())
+    }
+
+    /// Ends a frame of packed blocks; returns the bytes of the file.
+    pub(super) fn finish_packed(&mut self) -> io::Result<u64> {
+        self.store(&ZSTD_END, Keep::Nothing)?;
         Ok(self.stored)
     }
 

@@ -154,13 +154,15 @@ fn print_run(listing: &mut Listing, run: &Run, lines: &mut Lines, kept: &mut usi
 pub(super) fn outside_instructions(outside: &Outside) -> impl Iterator<Item = Instruction> + '_ {
     let mut at = 0;
     let mut prefix = None;
-    std::iter::from_fn(move || {
+    let instructions = std::iter::from_fn(move || {
         let offset = outside.offset.wrapping_add(at as i32);
         let instruction = Instruction::decode(&outside.bytes, at, offset, prefix)?;
         at += usize::from(instruction.length);
         prefix = if instruction.opcode == EXTENDED_ARG { instruction.operand } else { None };
         Some(instruction)
-    })
+    });
+    // Forged bytes may hold another number of instructions than is counted.
+    instructions.take(outside.count() as usize)
 }
 
 impl Sink for Text {

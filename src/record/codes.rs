@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::plan::{Trigger, Tracing};
+use super::plan::{Tracing, Trigger};
 use crate::bytecode::{CodeObject, Layout};
 use crate::trace::state::encode_code;
 use crate::vm::Gil;

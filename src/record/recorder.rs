@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::plan::Plan;
 use super::progress::Progress;
@@ -20,6 +20,9 @@ use crate::vm::shared::{CALLED, CLOSING, Slot};
 const BATCH: usize = 1 << 15;
 /// How long what the tracee has written may lie in the ring of an idle program.
 const IDLE: Duration = Duration::from_millis(50);
+
+/// How long a stopped program may take to write what it has printed.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A recording that is about to begin.
 pub struct Recording {
@@ -103,6 +106,7 @@ impl Recording {
 
     /// Drains the ring until the child is dead.
     fn drain(&mut self, warden: &Warden, sink: &mut dyn Sink) -> Result<(), Failure> {
+        let mut stopped = None;
         loop {
             if self.ring.read(&mut self.pending, BATCH)? > 0 {
                 self.decode(sink)?;
@@ -111,6 +115,10 @@ impl Recording {
             }
             if warden.seen().death.is_some() {
                 return Ok(());
+            }
+            // A program that was stopped ends at once, unless its C library waits for a lock that another thread keeps.
+            if self.decoder.state().stopped.is_some() && stopped.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                warden.kill();
             }
             self.ring.wait(IDLE);
             if self.ring.has_called() {

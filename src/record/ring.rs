@@ -2,14 +2,12 @@
 //! overtakes the recorder; the recorder believes nothing that it reads here.
 #![allow(unsafe_code)]
 
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::vm::shared::{PAGE, Slot};
+use crate::vm::shared::{CLOSING, PAGE, Slot};
 
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
 const CAPACITY: u64 = 1 << 21;
@@ -62,24 +60,18 @@ impl Mapping {
 
 /// Makes the shared memory, before the fork; each process keeps its end.
 pub fn create() -> io::Result<(RingWriter, RingReader)> {
-    let size = 2 * PAGE + CAPACITY as usize * size_of::<u64>();
-    // SAFETY: the name is a C string; the descriptor that comes back is ours alone.
-    let file = match unsafe { libc::memfd_create(c"bctrace".as_ptr(), libc::MFD_CLOEXEC) } {
-        -1 => return Err(io::Error::last_os_error()),
-        // SAFETY: as above.
-        file => unsafe { File::from_raw_fd(file) },
-    };
-    file.set_len(size as u64)?;
+    let size = PAGE + CAPACITY as usize * size_of::<u64>();
     let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a new mapping at a place that the kernel chooses.
-    let base =
-        unsafe { libc::mmap(std::ptr::null_mut(), size, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+    let base = unsafe { libc::mmap(std::ptr::null_mut(), size, protection, kind, -1, 0) };
     if base == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
-    Slot::share(file.as_fd(), 0)?;
-    let at = |offset: usize| NonNull::new(base.cast::<u8>().wrapping_add(offset)).expect("a mapping is not at address 0");
-    let mapping = Mapping { control: at(PAGE).cast(), words: at(2 * PAGE).cast() };
+    Slot::share()?;
+    let at =
+        |offset: usize| NonNull::new(base.cast::<u8>().wrapping_add(offset)).expect("a mapping is not at address 0");
+    let mapping = Mapping { control: at(0).cast(), words: at(PAGE).cast() };
     let writer = RingWriter { mapping, head: 0, limit: CAPACITY, announce: BATCH };
     Ok((writer, RingReader { mapping, position: 0 }))
 }
@@ -155,7 +147,11 @@ impl RingWriter {
             if self.head < self.limit {
                 break;
             }
-            Slot::get().head.store(self.head, Ordering::Release);
+            let slot = Slot::get();
+            if slot.next.load(Ordering::Relaxed) & CLOSING != 0 {
+                slot.next.store(CLOSING | self.head, Ordering::Release);
+            }
+            slot.head.store(self.head, Ordering::Release);
             self.call_recorder();
             control.tracee_sleeps.0.store(1, Ordering::SeqCst);
             if control.tail.0.load(Ordering::SeqCst) == tail {
@@ -255,10 +251,11 @@ impl Bell {
         futex_wake(&control.calls.0);
     }
 
-    /// Where the tracee is, to be compared with where it is later.
-    pub fn place(&self) -> (u64, u64) {
+    /// Where the tracee is, to be compared with where it is later; what it does unrecorded counts as well.
+    pub fn place(&self) -> (u64, u64, u64) {
         let slot = Slot::get();
-        (slot.head.load(Ordering::Acquire), slot.next.load(Ordering::Acquire))
+        let unrecorded = self.mapping.control().unrecorded.0.load(Ordering::Acquire);
+        (slot.head.load(Ordering::Acquire), slot.next.load(Ordering::Acquire), unrecorded)
     }
 
     pub fn ask_to_stop(&self) {

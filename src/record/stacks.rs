@@ -1,6 +1,7 @@
 //! The hook's account of frames: a stack for each thread, and the frames that are suspended between two runs.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use super::codes::Version;
@@ -19,8 +20,12 @@ pub struct Active {
     pub id: u64,
     /// Where it is kept while suspended, once it has yielded.
     pub slot: Option<u32>,
+    /// What its slot says of `announced`; false while it has none.
+    pub kept_as_announced: bool,
     /// The stream knows it.
     pub announced: bool,
+    /// Its runs are recorded.
+    pub recorded: bool,
 }
 
 /// A frame between two runs.
@@ -77,7 +82,7 @@ impl Stacks {
 /// The suspended frames, each in a slot with a small number that is used again.
 #[derive(Debug, Default)]
 pub struct SuspendedFrames {
-    frames: HashMap<FrameAddress, Suspended>,
+    frames: HashMap<FrameAddress, Suspended, BuildHasherDefault<AddressHasher>>,
     free: Vec<u32>,
     used: u32,
 }
@@ -110,5 +115,26 @@ impl SuspendedFrames {
     /// Frees the slot of a frame that [`SuspendedFrames::insert`] replaced.
     pub fn free(&mut self, slot: u32) {
         self.free.push(slot);
+    }
+}
+
+/// Spreads an address over 64 bits by one multiplication: every resumption of a generator looks its frame up.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_usize(usize::from(byte)));
+    }
+
+    #[inline]
+    fn write_usize(&mut self, address: usize) {
+        // 2^64 divided by the golden ratio; the map takes its bits from both ends of the product.
+        let product = (self.0 ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ product >> 32;
     }
 }

@@ -41,7 +41,8 @@ impl Warden {
 
     /// Ends the child without asking.
     pub fn kill(&self) {
-        if self.seen().death.is_none() {
+        let seen = self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if seen.death.is_none() {
             self.child.signal(libc::SIGKILL);
         }
     }
@@ -54,7 +55,10 @@ impl Warden {
             }
             let wait = deadline.map_or(LOOK, |deadline| deadline.saturating_duration_since(Instant::now()).min(LOOK));
             match process::news(wait) {
-                News::Child if self.child.is_stopped() => process::stop_self(),
+                News::Child if self.child.is_stopped() => {
+                    process::stop_self();
+                    self.child.signal(libc::SIGCONT);
+                }
                 News::Signal(libc::SIGINT) => {
                     // A program that executes bytecode will get to its KeyboardInterrupt; one that does not is ended by the
                     // second.
@@ -85,8 +89,9 @@ impl Warden {
     }
 
     fn note_death(&self) -> bool {
-        let death = self.child.reap();
-        self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).death = death;
-        death.is_some()
+        // Under the lock, so that nobody signals a number that is no longer the child's.
+        let mut seen = self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        seen.death = self.child.reap();
+        seen.death.is_some()
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::Flaw;
 use super::pieces::{Found, Input, Pieces};
 use crate::format::bct::layout::{self, FILE_HEADER, FILE_MAGIC, Index, Piece, VERSION};
 use crate::format::decompressed;
@@ -22,8 +23,12 @@ pub enum TraceError {
     NotATrace(PathBuf, &'static str),
     #[error("cannot read {}: it is a .bct of version {}, and this bctrace reads version {VERSION}; {}", .0.display(), .1, newer(*.1))]
     Version(PathBuf, u32),
-    #[error("cannot follow {}: {}", .0.display(), .1)]
-    NotFollowed(PathBuf, &'static str),
+    #[error("cannot follow {}: only a plain .bct file grows; show it without --follow", .0.display())]
+    NotFollowed(PathBuf),
+    #[error("cannot make a .bct of a part of {}: a .bct holds a whole trace; select when you show it, or ask for text or jsonl", .0.display())]
+    Part(PathBuf),
+    #[error("cannot make a .bct of {}: {}; ask for text or jsonl", .0.display(), .1)]
+    Flawed(PathBuf, Flaw),
     #[error(transparent)]
     Output(io::Error),
 }
@@ -31,10 +36,6 @@ pub enum TraceError {
 fn newer(version: u32) -> &'static str {
     if version > VERSION { "read it with a newer bctrace" } else { "read it with an older bctrace, or record it again" }
 }
-
-/// Something that is not as it should be, for the person who reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw(pub String);
 
 /// An open trace.
 pub struct Reader {
@@ -90,6 +91,11 @@ impl Reader {
         self.pieces.file()
     }
 
+    /// Tells whether the file is compressed as a whole, so that nothing can be read of what is added to it.
+    pub fn is_compressed(&self) -> bool {
+        self.pieces.file().is_none() && self.path != Path::new("-")
+    }
+
     /// Goes back to this offset, where a piece begins.
     pub fn go_back(&mut self, offset: u64) -> Result<(), TraceError> {
         self.pieces.seek(offset).map_err(|error| TraceError::Io(self.path.clone(), error))
@@ -98,7 +104,8 @@ impl Reader {
     /// Goes to the block with the first of these instruction numbers.
     pub fn go_to(&mut self, window: &Range<u64>) -> Result<(), TraceError> {
         let Some(index) = &self.index else { return Ok(()) };
-        let place = index.blocks.partition_point(|block| block.before.saturating_add(block.instructions) < window.start);
+        let place =
+            index.blocks.partition_point(|block| block.before.saturating_add(block.instructions) < window.start);
         match index.blocks.get(place) {
             Some(block) if self.pieces.file().is_some() => {
                 self.reached = block.before;
@@ -110,13 +117,14 @@ impl Reader {
     }
 
     /// Reads the next block that `want` asks for into the sink, past everything else; `known` bytes of its events are not handed
-    /// on.  Whatever is missing or damaged on the way is told to `flaws`.
+    /// on.  Whatever is missing or damaged on the way is told to `flaws`, which may
+    /// end the reading.
     pub fn next(
         &mut self,
         want: &dyn Fn(&Piece) -> Want,
         known: &mut usize,
         sink: &mut dyn Sink,
-        flaws: &mut dyn FnMut(Flaw),
+        flaws: &mut dyn FnMut(Flaw) -> Result<(), TraceError>,
     ) -> Result<Progress, TraceError> {
         loop {
             let found = self.pieces.next(|piece| piece.is_block() && want(piece) == Want::Read);
@@ -126,7 +134,7 @@ impl Reader {
                     match play(&payload, known, sink) {
                         Ok(()) => {}
                         Err(StreamError::Output(error)) => return Err(TraceError::Output(error)),
-                        Err(error) => flaws(Flaw(format!("the block at byte {offset} is no trace: {error}"))),
+                        Err(error) => flaws(Flaw::no_trace(offset, &error))?,
                     }
                     let unfinished = (piece.piece_type == layout::UNFINISHED_BLOCK).then_some(offset);
                     return Ok(Progress::Block { unfinished });
@@ -144,24 +152,16 @@ impl Reader {
                     self.go_back(offset)?;
                     return Ok(Progress::Waiting { offset, cut: true });
                 }
-                Found::Damage { offset, bytes, header } => flaws(self.damage(offset, bytes, header)),
+                Found::Damage { offset, bytes, header } => {
+                    flaws(Flaw::damaged(offset, bytes, header, self.reached))?;
+                    if let Some(piece) = header.filter(Piece::is_block) {
+                        self.reached = piece.after();
+                    }
+                }
                 Found::Trailer => return Ok(Progress::Finished),
                 Found::End { offset, rest, .. } => return Ok(Progress::Waiting { offset, cut: rest > 0 }),
             }
         }
-    }
-
-    /// Says which instructions a damage costs, as far as its header or its neighbours tell.
-    fn damage(&mut self, offset: u64, bytes: u64, header: Option<Piece>) -> Flaw {
-        let place = format!("{bytes} bytes at byte {offset} are damaged");
-        Flaw(match header {
-            Some(piece) if piece.is_block() => {
-                self.reached = piece.after();
-                format!("{place}: instructions {} to {} are missing", piece.before.saturating_add(1), piece.after())
-            }
-            Some(_) => format!("{place}: no instructions were there"),
-            None => format!("{place}: instructions behind number {} may be missing", self.reached),
-        })
     }
 
     /// The number of the last instruction that was read or stepped over.
@@ -190,7 +190,9 @@ fn check_header(path: &Path, header: &[u8]) -> Result<(), TraceError> {
     if magic != FILE_MAGIC {
         return not_a_trace(match magic {
             [0x03, 0xf3, b'\r', b'\n', ..] => "it is a .pyc; record a trace of it first: bctrace program.pyc trace.bct",
-            _ if magic[1..8] == FILE_MAGIC[1..8] => "it was a .bct, but was changed as text on its way; copy it as binary",
+            _ if magic[1..8] == FILE_MAGIC[1..8] => {
+                "it was a .bct, but was changed as text on its way; copy it as binary"
+            }
             _ => "it is no .bct; only traces recorded as .bct can be read, text and JSON lines cannot",
         });
     }
@@ -218,7 +220,7 @@ fn read_index(file: &File) -> Option<Index> {
 /// Hands a block's events to the sink, but for those in the first `known` bytes of them.
 fn play(payload: &[u8], known: &mut usize, sink: &mut dyn Sink) -> Result<(), StreamError> {
     let broken = |why| StreamError::Contradiction { after: 0, why };
-    if payload.len() % 8 != 0 {
+    if !payload.len().is_multiple_of(8) {
         return Err(broken("a block that ends inside a word"));
     }
     let words: Vec<u64> =
@@ -232,7 +234,10 @@ fn play(payload: &[u8], known: &mut usize, sink: &mut dyn Sink) -> Result<(), St
     taken += decoder.decode(old, &mut Unheard)?;
     taken += decoder.decode(new, sink)?;
     if taken < words.len() {
-        return Err(StreamError::Contradiction { after: decoder.state().instructions, why: "a block that ends inside an event" });
+        return Err(StreamError::Contradiction {
+            after: decoder.state().instructions,
+            why: "a block that ends inside an event",
+        });
     }
     Ok(())
 }

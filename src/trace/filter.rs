@@ -13,7 +13,7 @@ use super::state::State;
 use crate::bytecode::CodeObject;
 
 /// What the file names of the embedded standard library begin with.
-pub const STDLIB_PREFIX: &[u8] = b"<bctrace>/";
+pub const STDLIB_PREFIX: &[u8] = b"/opt/python2.7/lib/python2.7/";
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,7 +111,12 @@ impl Selection {
         (from.is_some() || count.is_some()).then(|| first..first.saturating_add(count.unwrap_or(u64::MAX)))
     }
 
-    /// Tells whether anything but the code object decides.
+    /// Tells whether all of a trace is wanted.
+    pub fn is_everything(&self) -> bool {
+        self.filter.is_everything() && self.is_by_code_only()
+    }
+
+    /// Tells whether nothing but the code object decides.
     pub fn is_by_code_only(&self) -> bool {
         self.threads.is_empty() && self.max_depth.is_none() && self.window.is_none()
     }

@@ -3,8 +3,12 @@
 
 pub mod by_id;
 pub mod decoder;
+#[cfg(test)]
+mod decoder_tests;
 pub mod event;
 pub mod filter;
+#[cfg(test)]
+pub mod invented;
 pub mod payload;
 pub mod sink;
 pub mod state;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::by_id::ById;
-use super::event::{record, Announce, Event, Run, StopReason, Then};
+use super::event::{Announce, Event, Run, StopReason, Then, record};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::word;
 use crate::bytecode::{CodeObject, Layout};
@@ -148,7 +148,7 @@ pub struct State {
     current: Thread,
     others: BTreeMap<u32, Thread>,
     next_thread: u32,
-    suspended: BTreeMap<u32, Frame>,
+    suspended: ById<Frame>,
     codes: CodeTable,
 }
 
@@ -164,7 +164,7 @@ impl Default for State {
             current: Thread::default(),
             others: BTreeMap::new(),
             next_thread: 1,
-            suspended: BTreeMap::new(),
+            suspended: ById::default(),
             codes: CodeTable::default(),
         }
     }
@@ -178,6 +178,11 @@ impl State {
     #[inline]
     pub fn frame(&self) -> Option<&Frame> {
         self.current.stack.last()
+    }
+
+    /// The frames of the current thread; the last one runs.
+    pub fn stack(&self) -> &[Frame] {
+        &self.current.stack
     }
 
     pub fn code(&self, id: u32) -> Option<&Rc<Code>> {
@@ -338,7 +343,9 @@ impl State {
             encode_thread(&mut out, thread);
         }
         out.u32(self.suspended.len() as u32);
-        for (slot, frame) in &self.suspended {
+        let mut suspended: Vec<_> = self.suspended.iter().collect();
+        suspended.sort_unstable_by_key(|(slot, _)| **slot);
+        for (slot, frame) in suspended {
             out.u32(*slot);
             encode_frame(&mut out, frame);
         }
@@ -388,6 +395,14 @@ impl State {
         let slot = reader.u32()?.checked_sub(1);
         let code = Rc::clone(self.codes.get(reader.u32()?)?);
         Some(Frame { id, code, caller, depth, slot })
+    }
+
+    /// Calls `each` with every live code object, in the order of their ids.
+    #[cfg(test)]
+    pub fn for_each_code(&self, each: impl FnMut(&Rc<Code>)) {
+        let mut codes: Vec<&Rc<Code>> = self.codes.codes.values().collect();
+        codes.sort_by_key(|code| code.id);
+        codes.into_iter().for_each(each);
     }
 
     /// Calls `use_code` with each code object that a frame of this state has: those that a STATE record needs described.

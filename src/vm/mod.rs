@@ -5,6 +5,7 @@
 mod ffi;
 mod gil;
 pub mod hook;
+pub mod library;
 pub mod object;
 pub mod process;
 pub mod program;

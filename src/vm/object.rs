@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::ffi;
 use super::gil::Gil;
-use crate::bytecode::text::{self, Budget, Text};
 use crate::bytecode::object::Code;
 use crate::bytecode::order::Order;
+use crate::bytecode::text::{self, Budget, Text};
 use crate::bytecode::{CodeObject, Object};
 
 /// Containers deeper than this show what they hold by its type: the walk runs on the program's stack.

@@ -6,7 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use libc::{c_int, pid_t, sigset_t};
+use libc::{c_int, pid_t, sighandler_t, sigset_t};
 
 /// Signals that the parent takes instead of being ended or stopped by them.  The terminal sends the first three to the program as
 /// well; the others are passed on.
@@ -48,11 +48,16 @@ pub enum News {
 pub fn fork(run: impl FnOnce() -> Infallible) -> io::Result<Child> {
     let parent = std::process::id();
     let before = block_signals()?;
+    // An ignored SIGCHLD would leave nothing to reap, and a file that is too large must be an error, not a death.
+    let inherited = [(libc::SIGCHLD, libc::SIG_DFL), (libc::SIGXFSZ, libc::SIG_IGN)].map(|(signal, action)| {
+        // SAFETY: neither action has a handler.
+        (signal, unsafe { libc::signal(signal, action) })
+    });
     // SAFETY: the process has one thread, so the child may do whatever the parent could.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
-            let prepared = prepare_child(parent.cast_signed(), &before);
+            let prepared = prepare_child(parent.cast_signed(), &before, &inherited);
             if let Err(error) = prepared {
                 eprintln!("bctrace: cannot prepare the program's process: {error}");
                 // SAFETY: ends this process alone.
@@ -144,8 +149,9 @@ impl Child {
     fn wait_state(&self, options: c_int) -> Option<libc::siginfo_t> {
         let mut details = MaybeUninit::<libc::siginfo_t>::zeroed();
         // SAFETY: the details are ours to be written.
-        let result =
-            unsafe { libc::waitid(libc::P_PID, self.pid.cast_unsigned(), details.as_mut_ptr(), options | libc::WNOHANG) };
+        let result = unsafe {
+            libc::waitid(libc::P_PID, self.pid.cast_unsigned(), details.as_mut_ptr(), options | libc::WNOHANG)
+        };
         // SAFETY: zeroed or written by waitid.
         let details = unsafe { details.assume_init() };
         (result == 0 && details.si_signo != 0).then_some(details)
@@ -165,24 +171,25 @@ fn has_called_exec(pid: pid_t) -> bool {
     flags.is_some_and(|flags| flags & PF_FORKNOEXEC == 0)
 }
 
-fn prepare_child(parent: pid_t, mask: &sigset_t) -> io::Result<()> {
+fn prepare_child(parent: pid_t, mask: &sigset_t, inherited: &[(c_int, sighandler_t)]) -> io::Result<()> {
     // SAFETY: the child dies when its parent does; the number is a signal.
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
     // SAFETY: asks for a number.
     if unsafe { libc::getppid() } != parent {
         return Err(io::Error::other("the parent is gone"));
     }
-    restore_signals()?;
+    restore_signals(inherited)?;
     close_own_descriptors()?;
     // SAFETY: the set is the one that the parent had.
     check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) })
 }
 
-/// Puts back what Rust's runtime has changed: its handlers for SIGSEGV and SIGBUS with their stack, and SIGPIPE.
-fn restore_signals() -> io::Result<()> {
-    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGPIPE] {
-        // SAFETY: the default action has no handler.
-        if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+/// Puts back what `fork` has changed, and Rust's runtime: its handlers for SIGSEGV and SIGBUS with their stack, and SIGPIPE.
+fn restore_signals(inherited: &[(c_int, sighandler_t)]) -> io::Result<()> {
+    let runtime = [libc::SIGSEGV, libc::SIGBUS, libc::SIGPIPE].map(|signal| (signal, libc::SIG_DFL));
+    for (signal, action) in runtime.iter().chain(inherited) {
+        // SAFETY: an exec leaves no handlers, so both what it left and the default have none.
+        if unsafe { libc::signal(*signal, *action) } == libc::SIG_ERR {
             return Err(io::Error::last_os_error());
         }
     }

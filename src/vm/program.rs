@@ -21,6 +21,7 @@ pub struct Program {
 impl Interpreter {
     /// Starts the interpreter as `python2.7 -s argv[0] …` does.  The process must have one thread.
     pub fn start(argv: Vec<CString>) -> Interpreter {
+        super::library::embed(false);
         let mut pointers = pointers(&argv);
         // SAFETY: the process has one thread and no interpreter; the strings live as long as the process, below.
         unsafe { ffi::vm_initialize(argv.len() as c_int, pointers.as_mut_ptr()) };
@@ -47,6 +48,7 @@ impl Interpreter {
 
 /// Runs the interpreter's own command line, `argv[0]` being its name; returns the exit status.
 pub fn python(argv: Vec<CString>) -> i32 {
+    super::library::embed(true);
     let mut pointers = pointers(&argv);
     // SAFETY: the process has one thread and no interpreter; the strings live until the end of the process.
     let status = unsafe { ffi::vm_python_main(argv.len() as c_int, pointers.as_mut_ptr()) };

@@ -2,8 +2,8 @@
 //! inherits.  Both lie where C has them as globals; other memory is mapped over them.
 
 use std::io;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::ffi;
 use super::hook::ThreadAddress;
@@ -41,10 +41,9 @@ impl Slot {
         unsafe { &*(&raw const ffi::bctrace_slot).cast::<Slot>() }
     }
 
-    /// Maps a page of a shared file over the slot, so that both processes after a fork see the same one.
-    pub fn share(file: std::os::fd::BorrowedFd, offset: usize) -> io::Result<()> {
-        use std::os::fd::AsRawFd;
-        map_over((&raw const ffi::bctrace_slot).cast_mut().cast(), libc::MAP_SHARED, file.as_raw_fd(), offset as libc::off_t)
+    /// Maps shared memory over the slot, so that both processes see the same one after a fork.
+    pub fn share() -> io::Result<()> {
+        map_over((&raw const ffi::bctrace_slot).cast_mut().cast(), libc::MAP_SHARED)
     }
 }
 
@@ -82,7 +81,7 @@ impl Control {
     /// Maps a page over the control block that every kind of fork gives the child as zeros, which is [`Mode::Off`].
     pub fn make_private() -> io::Result<()> {
         let page = (&raw const ffi::bctrace_control).cast_mut().cast();
-        map_over(page, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)?;
+        map_over(page, libc::MAP_PRIVATE)?;
         // SAFETY: the page was mapped just now, private and anonymous.
         match unsafe { libc::madvise(page, PAGE, libc::MADV_WIPEONFORK) } {
             0 => Ok(()),
@@ -124,9 +123,10 @@ impl Control {
 /// What the control block points to.
 static DESCRIBED: Mutex<Option<Arc<[u8]>>> = Mutex::new(None);
 
-fn map_over(page: *mut libc::c_void, kind: libc::c_int, file: libc::c_int, offset: libc::off_t) -> io::Result<()> {
+/// Maps fresh memory, shared or private, over a page.
+fn map_over(page: *mut libc::c_void, kind: libc::c_int) -> io::Result<()> {
+    let kind = kind | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
     // SAFETY: the page is one of the two globals that fill a whole aligned page (bctrace_hook.c), and nothing is kept in them yet.
-    let mapped =
-        unsafe { libc::mmap(page, PAGE, libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_FIXED, file, offset) };
+    let mapped = unsafe { libc::mmap(page, PAGE, libc::PROT_READ | libc::PROT_WRITE, kind, -1, 0) };
     if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -49,7 +49,7 @@ fn a_compiler_without_c_library_is_told_to_install_it() {
 fn a_full_disk_is_told_to_be_emptied() {
     let tree = tempfile::tempdir().unwrap();
     let problem = failed_configure(tree.path(), "configure: error: cannot compile", "as: No space left on device");
-    assert_says(&problem, &["free about 200 MB", "BCTRACE_CACHE_DIR"]);
+    assert_says(&problem, &["free about 100 MB", "BCTRACE_CACHE_DIR"]);
 }
 
 #[test]

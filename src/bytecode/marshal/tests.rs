@@ -66,7 +66,10 @@ fn leaves_are_read() {
 
 #[test]
 fn references_lead_to_interned_strings_only() {
-    assert_eq!(shown(b"(\x03\0\0\0s\x01\0\0\0xt\x01\0\0\0aR\0\0\0\0"), "Tuple(Items([Str([120]), Str([97]), Str([97])]))");
+    assert_eq!(
+        shown(b"(\x03\0\0\0s\x01\0\0\0xt\x01\0\0\0aR\0\0\0\0"),
+        "Tuple(Items([Str([120]), Str([97]), Str([97])]))"
+    );
     assert_eq!(
         error(b"(\x02\0\0\0t\x01\0\0\0aR\x01\0\0\0"),
         "bad marshal data at byte 11: string reference 1 leads nowhere: 1 strings were interned so far"
@@ -90,7 +93,7 @@ fn unhashable_objects_are_no_keys_and_no_items() {
     assert_eq!(shown(b"<\x01\0\0\0>\0\0\0\0"), "Set(Items([FrozenSet(Items([]))]))");
     let list_inside = [b"{".as_slice(), &code_with(1, b"(\x01\0\0\0[\0\0\0\0"), b"N0"].concat();
     assert!(error(&list_inside).ends_with("a dict cannot hold this code, which is unhashable"));
-    assert_eq!(shown(b"{[\0\0\0\000"), "Dict(Items([]))", "a key without a value is never hashed");
+    assert_eq!(shown(b"{[\0\0\0\x0000"), "Dict(Items([]))", "a key without a value is never hashed");
 }
 
 #[test]
@@ -117,7 +120,16 @@ fn nesting_is_limited_as_in_plain_python_and_takes_no_stack() {
 
 #[test]
 fn invalid_utf8_is_refused_as_python_refuses_it() {
-    for bad in [&b"\xff"[..], b"\xc0\x80", b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xc3", b"\xe2\x82"] {
+    for bad in [
+        &b"\xff"[..],
+        b"\xc0\x80",
+        b"\xc1\xbf",
+        b"\xe0\x9f\xbf",
+        b"\xf0\x8f\xbf\xbf",
+        b"\xf4\x90\x80\x80",
+        b"\xc3",
+        b"\xe2\x82",
+    ] {
         assert_eq!(decode_utf8(bad), Err(0), "{bad:?}");
     }
     assert_eq!(decode_utf8(b"a\xc3\xbc\xf0\x9f\x98\x80"), Ok(vec![97, 0xfc, 0x1f600]));

@@ -63,9 +63,13 @@ fn a_missing_header_is_recognised() {
 #[test]
 fn a_longer_header_is_told_where_it_is_one() {
     let twelve = error(&with_header(b"\x03\xf3\r\n\0\0\0\0\xd2\x04\0\0"));
-    assert!(twelve.starts_with("bad marshal data at byte 8: byte 0xd2 is no type code of Python 2.7; but a code object begins at byte 12"));
+    assert!(twelve.starts_with(
+        "bad marshal data at byte 8: byte 0xd2 is no type code of Python 2.7; but a code object begins at byte 12"
+    ));
     let as_none = error(&with_header(b"\x03\xf3\r\n\0\0\0\0N\x04\0\0"));
-    assert!(as_none.starts_with("the top-level object is None, not a code object; but a code object begins at byte 12"));
+    assert!(
+        as_none.starts_with("the top-level object is None, not a code object; but a code object begins at byte 12")
+    );
     assert!(!error(b"\x03\xf3\r\n\0\0\0\0NN").contains("but"));
 }
 

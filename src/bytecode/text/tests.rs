@@ -28,7 +28,7 @@ fn a_long_text_is_cut_and_tells_its_length() {
     assert_eq!(shown(&Object::str(&[b'x'; 4096])), "x".repeat(4096));
     assert_eq!(shown(&Object::str(&[b'x'; 4097])), "x".repeat(4096) + "…(4097 bytes)");
     let many: Vec<Object> = vec![Object::Int(10); 2000];
-    assert!(shown(&Object::List(many.into())).ends_with("10, 10…(8000 bytes)"));
+    assert!(shown(&Object::List(many.into())).ends_with(" 10, 10,…(8000 bytes)"));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use crate::trace::{Code, Event, State};
 
-/// Bytes of words in a block, at least.
-pub(super) const BLOCK_BYTES: usize = 1 << 20;
+/// Bytes of words in a block, at least.  Tests want many blocks out of few events.
+pub(super) const BLOCK_BYTES: usize = if cfg!(test) { 256 } else { 1 << 20 };
 /// A block is so many times larger than what it repeats, so that repeating costs little.
 const REPEATED: usize = 4;
 /// Beyond this a block ends whatever it repeats, so that memory stays bounded.
@@ -57,7 +57,9 @@ impl Block {
     /// Sees to it that a code object, which is used here, is described here.
     #[inline]
     pub(super) fn use_code(&mut self, id: u32, at: &State) {
-        if !self.marks.mark(id) && let Some(code) = at.code(id) {
+        if !self.marks.mark(id)
+            && let Some(code) = at.code(id)
+        {
             self.repeat(code);
         }
     }
@@ -65,6 +67,11 @@ impl Block {
     #[inline]
     pub(super) fn executed(&mut self, instructions: u64) {
         self.after = instructions;
+    }
+
+    /// Instructions executed in it so far.
+    pub(super) fn instructions(&self) -> u64 {
+        self.after.saturating_sub(self.before)
     }
 
     /// All of its words: repeated code objects, the state, the events.

@@ -121,6 +121,18 @@ unsafe extern "C" {
     pub static mut bctrace_hooks: bctrace_hooks;
 }
 unsafe extern "C" {
+    pub fn vm_embed_library(
+        bytes: *const u8,
+        len: usize,
+        unpack: ::core::option::Option<
+            unsafe extern "C" fn(to: *mut u8, to_len: usize, from: *const u8, from_len: usize) -> usize,
+        >,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vm_set_executable(path: *const ::core::ffi::c_char, home_counts: ::core::ffi::c_int);
+}
+unsafe extern "C" {
     pub fn vm_initialize(argc: ::core::ffi::c_int, argv: *mut *mut ::core::ffi::c_char);
 }
 unsafe extern "C" {

@@ -1,0 +1,163 @@
+//! Makes the one file that holds the standard library: the VM just built compiles Lib/ (compile_library.py in the patch folder),
+//! and the result is packed and indexed as library.h lays it out.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
+use super::cargo::SYSTEM_LIBRARIES;
+use super::compile::{OWN_ARCHIVE, plain_cc};
+use super::cpython::CPython;
+use super::problem::Problem;
+use super::settings::Settings;
+
+/// What the packed library is called in the output directory.
+const LIBRARY: &str = "library.bin";
+
+/// As BCTRACE_LIBRARY_MAGIC in library.h; the number in it changes with the layout.
+const MAGIC: &[u8] = b"BCTLIB 1";
+
+/// An interpreter with nothing but the VM, as CPython's own Modules/python.c.
+const BOOTSTRAP: &str = "int Py_Main(int, char **);\nint main(int argc, char **argv) { return Py_Main(argc, argv); }\n";
+
+/// One file of the library.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Relative to the library's folder, with `/` between its parts.
+    pub path: Vec<u8>,
+    /// A module's marshalled code; empty for a data file.
+    pub code: Vec<u8>,
+    /// A module's source text, or the bytes of a data file.
+    pub text: Vec<u8>,
+    /// Whether every start of an interpreter imports it: its code is then stored unpacked.
+    pub at_start: bool,
+}
+
+/// Compiles, packs and writes the library; returns where it lies.
+pub fn make(settings: &Settings, python: &CPython) -> Result<PathBuf, Problem> {
+    let cannot = "put the standard library together";
+    let interpreter = link_bootstrap(settings, python)?;
+    let compiled = compile_library(settings, python, &interpreter)?;
+    let bytes = fs::read(&compiled).map_err(|error| Problem::io(cannot, &compiled, &error))?;
+    let entries = read_compiled(&bytes).ok_or_else(|| {
+        let wrong = format!("{} ends in the middle of a record", compiled.display());
+        Problem::new(cannot, wrong, "free some disk space and build again")
+    })?;
+    let library = settings.out_dir.join(LIBRARY);
+    let packed = pack(&entries).map_err(|error| Problem::io(cannot, &library, &error))?;
+    fs::write(&library, packed).map_err(|error| Problem::io(cannot, &library, &error))?;
+    Ok(library)
+}
+
+/// Links the VM with a `main` of one line.
+fn link_bootstrap(settings: &Settings, python: &CPython) -> Result<PathBuf, Problem> {
+    let cannot = "link the interpreter that compiles the standard library";
+    let source = settings.out_dir.join("bootstrap.c");
+    fs::write(&source, BOOTSTRAP).map_err(|error| Problem::io(cannot, &source, &error))?;
+    let program = settings.out_dir.join("bootstrap");
+    let compiler = plain_cc(settings)
+        .try_get_compiler()
+        .map_err(|error| Problem::new(cannot, error.to_string(), "set CC to a working C compiler"))?;
+    let mut command = compiler.to_command();
+    command.arg("-o").arg(&program).arg(&source);
+    // A group, since each of the two archives refers to the other.
+    command.arg("-Wl,--start-group");
+    command.arg(archive(&settings.out_dir, OWN_ARCHIVE)).arg(archive(&python.folder, CPython::ARCHIVE));
+    command.arg("-Wl,--end-group").args(SYSTEM_LIBRARIES.map(|library| format!("-l{library}")));
+    run(command, cannot, "see the linker's own messages")?;
+    Ok(program)
+}
+
+fn archive(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("lib{name}.a"))
+}
+
+/// Runs compile_library.py on the sources; returns the file that it wrote.
+fn compile_library(settings: &Settings, python: &CPython, interpreter: &Path) -> Result<PathBuf, Problem> {
+    let out = settings.out_dir.join("library.compiled");
+    let mut command = Command::new(interpreter);
+    // Nothing of the builder's environment gets into the library; PYTHONPATH leads the VM to its sources. No site, no .pyc.
+    command.env_clear().env("PYTHONPATH", python.library()).args(["-S", "-B"]);
+    command.arg(settings.patch_dir().join("compile_library.py"));
+    command.arg(python.library()).arg(python.makefile()).arg(python.headers().join("pyconfig.h")).arg(&out);
+    run(command, "compile the standard library", "delete the cache directory and build again")?;
+    Ok(out)
+}
+
+/// Runs a command to its end; an error shows what it printed.
+fn run(mut command: Command, cannot: &str, next: &str) -> Result<(), Problem> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Problem::new(cannot, format!("`{name}` could not be started: {error}"), next))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(Problem::new(cannot, format!("`{name}` ended with {}:\n{said}", output.status), next))
+}
+
+/// Reads the records that compile_library.py writes; none where they are cut short.
+pub fn read_compiled(mut bytes: &[u8]) -> Option<Vec<Entry>> {
+    let mut entries = Vec::new();
+    while !bytes.is_empty() {
+        let mut number = || {
+            let (head, rest) = bytes.split_first_chunk::<4>()?;
+            bytes = rest;
+            usize::try_from(u32::from_le_bytes(*head)).ok()
+        };
+        let (at_start, path, code, text) = (number()?, number()?, number()?, number()?);
+        let mut part = |len| {
+            let (head, rest) = bytes.split_at_checked(len)?;
+            bytes = rest;
+            Some(head.to_vec())
+        };
+        entries.push(Entry { path: part(path)?, code: part(code)?, text: part(text)?, at_start: at_start != 0 });
+    }
+    Some(entries)
+}
+
+/// Returns the library's bytes as library.h describes them. They depend on the entries alone.
+pub fn pack(entries: &[Entry]) -> io::Result<Vec<u8>> {
+    /// `struct bctrace_entry`: path, its length, and at, packed and size of both parts.
+    const ENTRY_LEN: usize = 8 * size_of::<u32>();
+
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut index = [MAGIC, &number(entries.len())?].concat();
+    let mut contents: Vec<u8> = Vec::new();
+    let contents_at = index.len() + entries.len() * ENTRY_LEN;
+    for entry in entries {
+        index.extend(number(contents_at + contents.len())?);
+        index.extend(number(entry.path.len())?);
+        contents.extend(&entry.path);
+        for (part, unpacked) in [(&entry.code, entry.at_start), (&entry.text, false)] {
+            let packed = if unpacked { None } else { deflated(part)? };
+            let stored = packed.as_ref().unwrap_or(part);
+            for value in [contents_at + contents.len(), stored.len(), part.len()] {
+                index.extend(number(value)?);
+            }
+            contents.extend(stored);
+        }
+    }
+    index.extend(contents);
+    Ok(index)
+}
+
+/// Returns the bytes packed, or none where that makes them no smaller.
+fn deflated(bytes: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    let packed = encoder.finish()?;
+    Ok((packed.len() < bytes.len()).then_some(packed))
+}
+
+/// A number as C reads it on this machine, which is also the one that runs the result.
+fn number(value: usize) -> io::Result<[u8; 4]> {
+    u32::try_from(value).map(u32::to_ne_bytes).map_err(|_| io::Error::other("the standard library is larger than 4 GB"))
+}

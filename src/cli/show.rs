@@ -1,0 +1,33 @@
+//! `bctrace show`: prints a recorded trace.
+
+use std::path::Path;
+
+use super::args::ShowArgs;
+use super::{exit, filter, one_line, record};
+use crate::format::{self, Compression, Format};
+use crate::report::show::{self, ShowPlan};
+use crate::trace::filter::Selection;
+
+/// Runs the command.  Whoever reads the output may leave at any time.
+pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
+    let plan = ShowPlan {
+        format: args.format.map_or(Format::Text, record::format),
+        options: format::Options {
+            resolve: args.resolve,
+            depth: args.depth,
+            selection: Selection {
+                filter: filter::filter(args.filter)?,
+                threads: args.threads,
+                max_depth: args.max_depth,
+                window: Selection::window(args.from, args.count),
+            },
+            ..format::Options::default()
+        },
+        follow: args.follow,
+        trace: args.trace,
+    };
+    let output = format::check_output(Path::new("-"), Some(&plan.trace))?.open(Compression::None)?;
+    let name = one_line(&plan.trace.display().to_string());
+    let shown = show::run(&plan, output, &mut |flaw| eprintln!("bctrace: {name}: {flaw}"))?;
+    Ok(if shown.flawed { exit::FAILED } else { 0 })
+}

@@ -1,0 +1,106 @@
+//! The objects of JSON lines that are no instructions: code objects, exceptions, and how the trace begins and ends.
+
+use crate::format::json;
+use crate::trace::{Code, End, EndReason, Event, Raised, Start, State};
+
+/// Appends the object of a code object.
+pub(super) fn push_code(out: &mut Vec<u8>, code: &Code) {
+    let object = &code.object;
+    out.extend_from_slice(b"{\"type\":\"code\"");
+    json::push_member(out, "code", code.id);
+    json::push_member(out, "first_code", code.first_id);
+    json::push_optional_member(out, "parent", code.parent);
+    json::push_text_member(out, "name", &object.name);
+    json::push_text_member(out, "filename", &object.filename);
+    json::push_member(out, "first_line", object.first_line);
+    json::push_member(out, "flags", object.flags);
+    json::push_member(out, "argcount", object.argcount);
+    json::push_member(out, "nlocals", object.nlocals);
+    json::push_member(out, "stacksize", object.stacksize);
+    json::push_hex_member(out, "bytes_hex", &object.bytes);
+    json::push_list_member(out, "constants", &object.constants);
+    json::push_list_member(out, "names", &object.names);
+    json::push_list_member(out, "varnames", &object.varnames);
+    json::push_list_member(out, "cellvars", &object.cellvars);
+    json::push_list_member(out, "freevars", &object.freevars);
+    json::push_hex_member(out, "lnotab_hex", &object.lnotab);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends the object of an exception.
+pub(super) fn push_raised(out: &mut Vec<u8>, raised: &Raised, at: &State) {
+    out.extend_from_slice(b"{\"type\":\"exception\"");
+    json::push_member(out, "number", at.instructions);
+    json::push_member(out, "thread", at.thread);
+    if let Some(frame) = at.frame() {
+        json::push_member(out, "frame", frame.id);
+        json::push_member(out, "depth", frame.depth);
+        json::push_member(out, "code", frame.code.id);
+        json::push_text_member(out, "name", &frame.code.object.name);
+    }
+    json::push_text_member(out, "exception", &raised.type_name);
+    json::push_text_member(out, "message", &raised.message);
+    json::push_member(out, "propagated", raised.propagated);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends the object of an event that concerns the whole trace, if it is one.
+pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
+    match event {
+        Event::Start(start) => push_start(out, start),
+        Event::Exec(path) => {
+            push_moment(out, "exec", at);
+            json::push_text_member(out, "path", path);
+        }
+        Event::Stop(reason) => {
+            push_moment(out, "stop", at);
+            json::push_text_member(out, "option", reason.option().as_bytes());
+        }
+        Event::Finished => push_moment(out, "finished", at),
+        Event::End(end) => push_end(out, end, at),
+        _ => return,
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn push_moment(out: &mut Vec<u8>, record_type: &str, at: &State) {
+    out.extend_from_slice(format!("{{\"type\":\"{record_type}\"").as_bytes());
+    json::push_member(out, "number", at.instructions);
+}
+
+fn push_start(out: &mut Vec<u8>, start: &Start) {
+    out.extend_from_slice(b"{\"type\":\"start\"");
+    json::push_text_member(out, "bctrace", &start.version);
+    json::push_text_member(out, "python", &start.vm);
+    json::push_list_member(out, "argv", &start.argv);
+    json::push_list_member(out, "options", &start.options);
+}
+
+fn push_end(out: &mut Vec<u8>, end: &End, at: &State) {
+    push_moment(out, "end", at);
+    push_end_members(out, end);
+}
+
+/// Appends what is known of a trace's end as members of an object.
+pub fn push_end_members(out: &mut Vec<u8>, end: &End) {
+    let (reason, detail): (&str, Option<&[u8]>) = match &end.reason {
+        EndReason::Exited(_) => ("exited", None),
+        EndReason::Killed(_) => ("killed", None),
+        EndReason::Stopped(reason) => ("stopped", Some(reason.option().as_bytes())),
+        EndReason::Tampered(why) => ("tampered", Some(why)),
+        EndReason::OutputFailed(why) => ("output failed", Some(why)),
+    };
+    json::push_text_member(out, "reason", reason.as_bytes());
+    match end.reason {
+        EndReason::Exited(status) => json::push_member(out, "status", status),
+        EndReason::Killed(signal) => json::push_member(out, "signal", signal),
+        _ => json::push_text_member(out, "detail", detail.unwrap_or_default()),
+    }
+    json::push_member(out, "finished", end.finished);
+    json::push_member(out, "replaced", end.replaced);
+    if let Some((name, offset, opname)) = &end.place {
+        json::push_text_member(out, "name", name);
+        json::push_member(out, "offset", offset);
+        json::push_text_member(out, "opname", opname);
+    }
+}

@@ -1,0 +1,134 @@
+//! Frames coming and going: the hook's stack follows the VM's, and the stream is told.
+
+use std::rc::Rc;
+
+use super::Tracee;
+use crate::record::stacks::{Active, Suspended};
+use crate::trace::event::Event;
+use crate::trace::word::{Fields, Kind};
+use crate::vm::Gil;
+use crate::vm::hook::{Flow, FrameAddress, Place};
+use crate::vm::object::CodeRef;
+use crate::vm::shared::CALLED;
+
+impl Tracee {
+    /// Goes back to the frame that is on top now.  Whether it fetches what follows its call is not known yet, so only what is
+    /// regular is opened.
+    pub(super) fn go_on(&mut self, gil: Gil) -> Flow {
+        let Some(top) = self.stacks.current.stack.last() else {
+            self.open(0, 0, false, CALLED);
+            return self.flow();
+        };
+        let at = Place { frame: top.frame, first: top.first, instruction: top.next };
+        let recorded = top.recorded;
+        let is_known = top.announced || !top.version.wanted || !self.started;
+        if at.instruction != 0 && is_known && self.is_regular(gil, top, &at) {
+            if recorded && self.untold.any {
+                self.tell();
+            }
+            self.open(at.first, at.instruction, recorded, 0);
+        } else {
+            self.open(at.first, 0, recorded, CALLED);
+        }
+        self.flow()
+    }
+
+    /// Remembers where the frame on top goes on.
+    #[inline]
+    pub(super) fn leave_for_now(&mut self) {
+        let next = self.fetched();
+        if let Some(top) = self.stacks.current.stack.last_mut() {
+            top.next = next;
+        }
+    }
+
+    /// Puts a frame on top that is on the stack already: an extension has switched stacks.  False where it is not there.
+    #[cold]
+    pub(super) fn bring_up(&mut self, frame: FrameAddress) -> bool {
+        let Some(position) = self.stacks.current.stack.iter().rposition(|active| active.frame == frame) else {
+            return false;
+        };
+        self.leave_for_now();
+        self.close(Kind::Jump, 0);
+        let active = self.stacks.current.stack.remove(position);
+        if active.announced {
+            self.tell();
+            self.push_event(&Event::Switch(active.id));
+        }
+        self.stacks.current.stack.push(active);
+        self.open(0, 0, false, CALLED);
+        true
+    }
+
+    pub(super) fn push_frame(&mut self, gil: Gil, code: CodeRef, at: &Place) {
+        let version = match self.codes.recent(code.address(), at.first) {
+            Some(version) => Rc::clone(version),
+            None => self.find_version(gil, code, at),
+        };
+        let is_wanted = version.wanted && self.started;
+        let kept = if at.instruction == at.first { None } else { self.suspended.get(at.frame) };
+        let (kind, argument, is_told) = match kept {
+            Some(kept) => (Kind::Resume, kept.slot, kept.announced),
+            None => (Kind::Call, version.id, is_wanted),
+        };
+        self.leave_for_now();
+        let is_caller_told = self.stacks.current.stack.last().is_none_or(|top| top.announced);
+        if is_told && is_caller_told {
+            self.close(kind, argument);
+        } else {
+            self.close(Kind::Jump, 0);
+            if is_told {
+                self.announce_stack();
+                self.push_run(kind, Fields { argument, ..Fields::default() });
+            } else if kept.is_none() {
+                self.untold.frames += 1;
+                self.untold.any = true;
+            }
+        }
+        let id = kept.map_or(self.next_frame, |kept| kept.id);
+        self.next_frame += u64::from(kept.is_none());
+        self.stacks.current.stack.push(Active {
+            frame: at.frame,
+            version,
+            first: at.first,
+            next: 0,
+            id,
+            slot: kept.map(|kept| kept.slot),
+            kept_as_announced: kept.is_some_and(|kept| kept.announced),
+            announced: is_told,
+            recorded: is_told && is_wanted,
+        });
+        self.start = 0;
+    }
+
+    /// Keeps the frame on top in a slot; gives the slot.
+    #[inline]
+    pub(super) fn suspend(&mut self) -> u32 {
+        match self.stacks.current.stack.last() {
+            Some(Active { slot: Some(slot), kept_as_announced, announced, .. }) if kept_as_announced == announced => {
+                *slot
+            }
+            _ => self.suspend_anew(),
+        }
+    }
+
+    #[cold]
+    pub(super) fn suspend_anew(&mut self) -> u32 {
+        let Some(top) = self.stacks.current.stack.last_mut() else {
+            return 0;
+        };
+        let slot = *top.slot.get_or_insert_with(|| self.suspended.take_slot());
+        let suspended = Suspended { slot, id: top.id, announced: top.announced };
+        if let Some(other) = self.suspended.insert(top.frame, suspended) {
+            self.slot_gone(other);
+            self.suspended.free(other.slot);
+        }
+        slot
+    }
+
+    pub(super) fn slot_gone(&mut self, suspended: Suspended) {
+        if suspended.announced {
+            self.push_run(Kind::SlotGone, Fields { argument: suspended.slot, ..Fields::default() });
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the eval loop tells, taken in the general way where no shortcut fits.
+
+use super::Tracee;
+use crate::trace::event::{Event, Raised};
+use crate::trace::word::{Fields, Kind};
+use crate::vm::Gil;
+use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Place, ThreadAddress};
+use crate::vm::object::{CodeRef, Exception};
+use crate::vm::shared::{CALLED, Mode};
+
+impl Hook for Tracee {
+    fn jump(&mut self, gil: Gil, at: Place) -> Flow {
+        if let Some(flow) = self.jump_shortcut(gil, &at).or_else(|| self.jump_quietly(gil, &at)) {
+            return flow;
+        }
+        let Some(top) = self.stacks.current.stack.last().filter(|top| top.frame == at.frame) else {
+            if !self.bring_up(at.frame) {
+                let code = at.code(gil);
+                self.push_frame(gil, code, &at);
+            }
+            return self.arrive(gil, at);
+        };
+        // A call has run no Python: the run goes on, if the bytes are still those.
+        if self.start != 0 && self.fetched() == at.instruction && self.is_regular(gil, top, &at) {
+            return self.flow();
+        }
+        self.close(Kind::Jump, 0);
+        self.arrive(gil, at)
+    }
+
+    fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
+        if let Some(flow) = self.enter_shortcut(gil, code, &at).or_else(|| self.enter_quietly(gil, code, &at)) {
+            return flow;
+        }
+        self.push_frame(gil, code, &at);
+        self.arrive(gil, at)
+    }
+
+    fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
+        if let Some(flow) = self.leave_shortcut(gil, frame, how).or_else(|| self.leave_quietly(gil, frame, how)) {
+            return flow;
+        }
+        let is_on_top = self.stacks.current.stack.last().is_some_and(|top| top.frame == frame);
+        if !is_on_top && !self.bring_up(frame) {
+            return self.flow();
+        }
+        match how {
+            Leave::Yield => {
+                let slot = self.suspend();
+                self.close(Kind::Yield, slot);
+            }
+            Leave::Return => self.close(Kind::Return, 0),
+            Leave::Exception => self.close(Kind::Unwind, 0),
+        }
+        let left = self.stacks.current.stack.pop();
+        if how != Leave::Yield && left.is_some_and(|left| left.slot.is_some()) {
+            self.suspended.remove(frame);
+        }
+        self.start = 0;
+        self.go_on(gil)
+    }
+
+    #[cold]
+    fn raised(&mut self, gil: Gil, frame: FrameAddress, exception: Exception) -> Flow {
+        let Some(top) = self.stacks.current.stack.last().filter(|top| top.frame == frame) else {
+            return self.flow();
+        };
+        if !top.recorded {
+            return self.flow();
+        }
+        self.leave_for_now();
+        self.close(Kind::Jump, 0);
+        self.push_event(&Event::Raised(Raised {
+            propagated: exception.propagated,
+            type_name: exception.type_name(gil),
+            message: exception.message(gil),
+        }));
+        self.go_on(gil)
+    }
+
+    #[cold]
+    fn thread(&mut self, gil: Gil, thread: ThreadAddress) -> Flow {
+        self.leave_for_now();
+        self.close(Kind::Jump, 0);
+        self.stacks.switch(thread);
+        self.untold.any |= self.untold.thread != self.stacks.current.number;
+        self.start = 0;
+        self.go_on(gil)
+    }
+
+    #[cold]
+    fn foreign(&mut self, _gil: Gil) {
+        self.mode = Mode::Checked;
+        self.watch(self.watching);
+    }
+
+    #[cold]
+    fn thread_gone(&mut self, thread: ThreadAddress) {
+        if let Some(number) = self.stacks.forget(thread) {
+            self.push_run(Kind::ThreadGone, Fields { argument: number, ..Fields::default() });
+            self.commit();
+        }
+    }
+
+    fn frame_gone(&mut self, frame: FrameAddress) {
+        if let Some(suspended) = self.suspended.remove(frame) {
+            self.slot_gone(suspended);
+            self.commit();
+        }
+    }
+
+    #[cold]
+    fn code_gone(&mut self, code: usize) {
+        for id in self.codes.forget(code) {
+            self.push_run(Kind::CodeGone, Fields { argument: id, ..Fields::default() });
+        }
+        self.commit();
+    }
+
+    fn finished(&mut self) {
+        self.close(Kind::Jump, 0);
+        self.push_event(&Event::Finished);
+        self.open(0, 0, false, CALLED);
+    }
+}

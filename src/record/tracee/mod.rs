@@ -1,0 +1,218 @@
+//! The traced process's side: turns what the eval loop tells into words of the stream.
+//!
+//! The open run, and everything up to its last instruction, is in shared memory at every moment, so that the recorder can finish
+//! the trace whenever this process dies.  The slot is rewritten in an order that leaves no moment in between: the words first,
+//! then `next` says CLOSING and how many words are whole, then the rest, then `next` again.
+
+mod arrive;
+mod frames;
+mod hook;
+mod shortcuts;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::bytecode::Unit;
+use crate::record::codes::{Codes, Version};
+use crate::record::plan::{Tracing, Trigger};
+use crate::record::ring::RingWriter;
+use crate::record::stacks::{Active, Stacks, Suspended, SuspendedFrames};
+use crate::trace::event::{Announce, CODE_RECORD, Event, Outside, Raised, Skipped, StopReason};
+use crate::trace::word::{self, Fields, Kind};
+use crate::vm::Gil;
+use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Place, ThreadAddress};
+use crate::vm::object::{CodeRef, Exception};
+use crate::vm::shared::{CALLED, CLOSING, Control, Mode, Slot};
+
+/// The hook of a recording.
+pub struct Tracee {
+    ring: RingWriter,
+    slot: &'static Slot,
+    codes: Codes,
+    stacks: Stacks,
+    suspended: SuspendedFrames,
+    tracing: Rc<Tracing>,
+    /// The open run's first instruction, 0 if none is open; the slot has the same only where the run is recorded.
+    start: usize,
+    /// The frames of wanted code objects are recorded.
+    started: bool,
+    /// Every unit calls the hook.
+    watching: bool,
+    /// How regular code dispatches.
+    mode: Mode,
+    /// The number of the next frame.
+    next_frame: u64,
+    /// What the stream does not know yet.
+    untold: Untold,
+    /// Instructions of closed runs; counted only where something goes by it.
+    executed: u64,
+    limit: u64,
+    /// Nothing asks for a look at anything but the bytes: no filter is waiting, no limit or trigger, no foreign code.
+    shortcuts: bool,
+}
+
+/// What has happened since the last recorded event.
+#[derive(Debug, Default)]
+struct Untold {
+    any: bool,
+    instructions: u64,
+    frames: u64,
+    /// The thread that the stream is on.
+    thread: u32,
+}
+
+impl Tracee {
+    pub fn new(ring: RingWriter, tracing: Tracing) -> Tracee {
+        let tracing = Rc::new(tracing);
+        Tracee {
+            ring,
+            slot: Slot::get(),
+            codes: Codes::new(Rc::clone(&tracing)),
+            stacks: Stacks::default(),
+            suspended: SuspendedFrames::default(),
+            start: 0,
+            started: tracing.start_at.is_none(),
+            watching: false,
+            mode: Mode::Runs,
+            next_frame: 1,
+            untold: Untold::default(),
+            executed: 0,
+            limit: tracing.max_instructions.unwrap_or(u64::MAX),
+            shortcuts: tracing.max_instructions.is_none() && tracing.start_at.is_none() && tracing.stop_at.is_none(),
+            tracing,
+        }
+    }
+
+    fn decide_on_shortcuts(&mut self) {
+        let has_trigger = !self.started || self.tracing.stop_at.is_some();
+        self.shortcuts = self.limit == u64::MAX && !has_trigger && !self.watching && self.mode == Mode::Runs;
+    }
+
+    // -- The slot and the ring ---------------------------------------------------------------------------------------------
+
+    /// The address behind the last unit that was fetched.
+    #[inline]
+    fn fetched(&self) -> usize {
+        (self.slot.next.load(Ordering::Relaxed) & !CALLED) as usize
+    }
+
+    /// Opens a run at `start` in the frame on top, or none, after the words that were pushed.  `flags` makes the next dispatch call.
+    #[inline]
+    fn open(&mut self, first: usize, start: usize, recorded: bool, flags: u64) {
+        self.start = start;
+        let head = self.ring.head();
+        let slot = self.slot;
+        slot.next.store(CLOSING | head, Ordering::Release);
+        slot.head.store(head, Ordering::Release);
+        slot.first.store(first as u64, Ordering::Release);
+        slot.start.store(if recorded { start as u64 } else { 0 }, Ordering::Release);
+        slot.next.store(start as u64 | flags, Ordering::Release);
+        if self.mode == Mode::Checked {
+            self.describe_to_dispatch();
+        }
+        self.ring.announce();
+    }
+
+    /// Ends the open run of the frame on top by `kind`; the caller opens the next one.  Until then the slot says CLOSING: should the
+    /// ring be full in the middle of what comes behind the run, its words count and the slot must not tell of it a second time.
+    #[inline]
+    fn close(&mut self, kind: Kind, argument: u32) {
+        self.push_closed(kind, argument);
+        self.slot.next.store(CLOSING | self.ring.head(), Ordering::Release);
+    }
+
+    /// Pushes what ends the open run.
+    #[inline]
+    fn push_closed(&mut self, kind: Kind, argument: u32) {
+        let Some(top) = self.stacks.current.stack.last() else {
+            if self.untold.any {
+                self.tell();
+            }
+            return self.push_run(kind, Fields { argument, ..Fields::default() });
+        };
+        let (start, length) = match self.start {
+            0 => (0, 0),
+            start => ((start - top.first) as u32, (self.fetched() - start) as u32),
+        };
+        if top.recorded {
+            if self.limit != u64::MAX {
+                self.executed += top.version.count(start, start + length);
+            }
+            if length != 0 || kind != Kind::Jump {
+                self.push_run(kind, Fields { start, length, argument });
+            }
+            return;
+        }
+        let count = top.version.count(start, start + length);
+        let announced = top.announced;
+        self.skip(count);
+        if announced && kind != Kind::Jump {
+            self.tell();
+            self.push_run(kind, Fields { argument, ..Fields::default() });
+        }
+    }
+
+    #[inline]
+    fn push_run(&mut self, kind: Kind, fields: Fields) {
+        let (words, count) = word::pack(kind, fields);
+        self.ring.push(words[0]);
+        if count > 1 {
+            self.ring.push(words[1]);
+        }
+    }
+
+    fn push_event(&mut self, event: &Event) {
+        let mut words = Vec::new();
+        event.encode(&mut words);
+        words.into_iter().for_each(|word| self.ring.push(word));
+    }
+
+    /// Makes the pushed words count while a run is open that comes behind them.
+    fn commit(&mut self) {
+        self.slot.head.store(self.ring.head(), Ordering::Release);
+        self.ring.announce();
+    }
+
+    // -- What is left out --------------------------------------------------------------------------------------------------
+
+    #[inline]
+    fn skip(&mut self, instructions: u64) {
+        if instructions != 0 {
+            self.executed += instructions;
+            self.untold.instructions += instructions;
+            self.untold.any = true;
+            self.ring.set_unrecorded(self.untold.instructions);
+        }
+    }
+
+    /// Brings the stream up to date before something is recorded: the thread, what was skipped, the frames that are on the stack.
+    #[cold]
+    fn tell(&mut self) {
+        let number = self.stacks.current.number;
+        if self.untold.thread != number {
+            self.push_run(Kind::Thread, Fields { argument: number, ..Fields::default() });
+            self.untold.thread = number;
+        }
+        let Untold { instructions, frames, .. } = self.untold;
+        if instructions != 0 || frames != 0 {
+            self.push_event(&Event::Skipped(Skipped { instructions, frames }));
+        }
+        self.ring.set_unrecorded(0);
+        self.untold = Untold { thread: number, ..Untold::default() };
+    }
+
+    /// Tells of every frame of the current thread that the stream does not know.
+    #[cold]
+    fn announce_stack(&mut self) {
+        self.tell();
+        let mut words = Vec::new();
+        for active in self.stacks.current.stack.iter_mut().filter(|active| !active.announced) {
+            let frame = Announce { code: active.version.id, frame: active.id, slot: active.slot };
+            Event::Announce(frame).encode(&mut words);
+            active.announced = true;
+            active.recorded = active.version.wanted && self.started;
+        }
+        words.into_iter().for_each(|word| self.ring.push(word));
+    }
+}

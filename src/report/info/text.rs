@@ -1,0 +1,128 @@
+//! What is in a trace, for reading.
+
+use std::fmt::Display;
+
+use super::Info;
+use crate::bytecode::escape::{self, Part};
+use crate::trace::totals::CodeTotal;
+use crate::trace::{End, EndReason};
+
+pub(super) fn render(info: &Info) -> Vec<u8> {
+    let mut out = Vec::new();
+    line(&mut out, "trace", made_of(info));
+    if let Some(start) = &info.start {
+        let words = |list: &[Vec<u8>]| list.iter().map(|word| printable(word)).collect::<Vec<_>>().join(" ");
+        line(&mut out, "program", words(&start.argv));
+        if !start.options.is_empty() {
+            line(&mut out, "options", words(&start.options));
+        }
+        line(
+            &mut out,
+            "recorded by",
+            format!("bctrace {}, Python {}", printable(&start.version), printable(&start.vm)),
+        );
+    }
+    match &info.end {
+        Some(end) => line(&mut out, "end", ended(end)),
+        None => line(&mut out, "end", "none: the recorder was killed, or still writes"),
+    }
+    for flaw in &info.flaws {
+        line(&mut out, "damage", flaw);
+    }
+    let left_out = match info.left_out() {
+        0 => String::new(),
+        count => format!(", {} more were executed and are not in the trace", grouped(count)),
+    };
+    line(&mut out, "instructions", format!("{}{left_out}", grouped(info.totals.instructions)));
+    line(&mut out, "frames", grouped(info.totals.frames));
+    line(&mut out, "exceptions", grouped(info.totals.exceptions));
+    push_threads(&mut out, info);
+    push_codes(&mut out, info);
+    out
+}
+
+fn line(out: &mut Vec<u8>, what: &str, text: impl Display) {
+    out.extend_from_slice(format!("{what:<13} {text}\n").as_bytes());
+}
+
+fn made_of(info: &Info) -> String {
+    let bytes = info.bytes.map_or(String::new(), |bytes| format!(", {} bytes", grouped(bytes)));
+    let name = printable(info.trace.as_os_str().as_encoded_bytes());
+    format!("{name}, .bct version {}{bytes}, {} blocks", info.version, grouped(info.blocks))
+}
+
+/// Says how a trace ended.
+fn ended(end: &End) -> String {
+    let mut text = match &end.reason {
+        EndReason::Exited(status) => format!("exited with status {status}"),
+        EndReason::Killed(signal) => format!("killed by signal {signal}"),
+        EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
+        EndReason::Tampered(why) => format!("the stream was tampered with: {}", printable(why)),
+        EndReason::OutputFailed(why) => format!("the trace could not be written on: {}", printable(why)),
+    };
+    if let Some((name, offset, opname)) = &end.place {
+        text.push_str(&format!(" in {} at {offset} {}", printable(name), printable(opname)));
+    }
+    if end.replaced {
+        text.push_str(", after it had replaced itself by another program");
+    }
+    text
+}
+
+fn push_threads(out: &mut Vec<u8>, info: &Info) {
+    let threads = &info.totals.threads;
+    if threads.len() < 2 && info.totals.other_threads == 0 {
+        return;
+    }
+    out.extend_from_slice(b"\n     instructions  thread\n");
+    let rows = threads.iter().map(|(thread, count)| (*count, thread.to_string()));
+    let others = (info.totals.other_threads > 0).then(|| (info.totals.other_threads, "all others".to_owned()));
+    for (count, name) in rows.chain(others) {
+        out.extend_from_slice(format!("{:>17}  {name}\n", grouped(count)).as_bytes());
+    }
+}
+
+fn push_codes(out: &mut Vec<u8>, info: &Info) {
+    if info.totals.codes.is_empty() {
+        return;
+    }
+    out.extend_from_slice(b"\n     instructions          frames  code object\n");
+    let mut codes: Vec<&CodeTotal> = info.totals.codes.iter().collect();
+    codes.sort_by_key(|code| std::cmp::Reverse(code.instructions));
+    for code in codes {
+        let count = if code.objects > 1 { format!(", {} of them", grouped(code.objects)) } else { String::new() };
+        let changed =
+            if code.versions > 0 { format!(", bytes changed {} times", grouped(code.versions)) } else { String::new() };
+        let (name, file) = (printable(&code.name), printable(&code.filename));
+        push_code(out, code, format!("{name}  {file}:{}{count}{changed}", code.first_line));
+    }
+    if info.totals.other_codes != CodeTotal::default() {
+        push_code(out, &info.totals.other_codes, "all others".to_owned());
+    }
+}
+
+fn push_code(out: &mut Vec<u8>, code: &CodeTotal, name: String) {
+    out.extend_from_slice(
+        format!("{:>17}{:>16}  {name}\n", grouped(code.instructions), grouped(code.frames)).as_bytes(),
+    );
+}
+
+/// Escapes what a program chose, as in the lines of a trace.
+fn printable(bytes: &[u8]) -> String {
+    let mut out = Vec::new();
+    escape::push(&mut out, bytes, Part::Operand, escape::has_escape(bytes, Part::Operand));
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Writes a number with its digits in groups of three.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,117 @@
+//! Shows that streams come back as they were, in whatever pieces they come, and that damaged ones never bring a reader down.
+
+use proptest::prelude::*;
+
+use super::decoder::{Decoder, state_end};
+use super::invented::{traces, words};
+use super::{Event, Sink, State, StreamError};
+
+/// Keeps what it hears, as text: events have no equality of their own.
+#[derive(Default)]
+struct Heard {
+    events: Vec<String>,
+    numbers: Vec<u64>,
+}
+
+impl Sink for Heard {
+    fn event(&mut self, event: &Event, at: &State) -> std::io::Result<()> {
+        self.events.push(told(event));
+        self.numbers.push(at.instructions);
+        Ok(())
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}
+
+fn told(event: &Event) -> String {
+    match event {
+        Event::Code(code) => format!("code {} {} {:?} {:?}", code.id, code.first_id, code.parent, code.object),
+        other => format!("{other:?}"),
+    }
+}
+
+fn hear(words: &[u64]) -> Result<(Heard, usize), StreamError> {
+    let mut heard = Heard::default();
+    let taken = Decoder::default().decode(words, &mut heard)?;
+    Ok((heard, taken))
+}
+
+proptest! {
+    #[test]
+    fn events_come_back_from_their_words(events in traces(200)) {
+        let words = words(&events);
+        let (heard, taken) = hear(&words).expect("legal");
+        prop_assert_eq!(taken, words.len());
+        prop_assert_eq!(heard.events, events.iter().map(told).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_stream_in_pieces_is_the_same_stream(events in traces(60), step in 1usize..20) {
+        let words = words(&events);
+        let (whole, _) = hear(&words).expect("legal");
+        let (mut decoder, mut heard, mut begin) = (Decoder::default(), Heard::default(), 0);
+        for end in (0..words.len()).step_by(step).chain([words.len()]) {
+            begin += decoder.decode(&words[begin..end], &mut heard).expect("legal");
+        }
+        prop_assert_eq!(heard.events, whole.events);
+        prop_assert_eq!(heard.numbers, whole.numbers);
+    }
+
+    #[test]
+    fn a_flipped_bit_is_refused_or_read_and_never_a_panic(events in traces(60), word: usize, bit in 0u32..64) {
+        let mut words = words(&events);
+        let place = word % words.len();
+        words[place] ^= 1 << bit;
+        let _ = hear(&words);
+    }
+
+    #[test]
+    fn any_words_are_refused_or_read_and_never_a_panic(mut events in traces(20), words_behind: Vec<u64>) {
+        events.pop();
+        let mut words = words(&events);
+        words.extend(words_behind);
+        let _ = hear(&words);
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_a_state(events in traces(200), cut: usize) {
+        let cut = cut % events.len();
+        let (whole, _) = hear(&words(&events)).expect("legal");
+        let mut decoder = Decoder::default();
+        decoder.decode(&words(&events[..cut]), &mut Heard::default()).expect("legal");
+        let mut block = Vec::new();
+        decoder.state().for_each_code(|code| Event::Code(code.clone()).encode(&mut block));
+        decoder.state().push_record(&mut block);
+        let begin = block.len();
+        prop_assert_eq!(state_end(&block), Some(begin));
+        block.extend(words(&events[cut..]));
+        let mut heard = Heard::default();
+        let mut decoder = Decoder::of_block();
+        decoder.decode(&block[..begin], &mut Heard::default()).expect("legal");
+        decoder.decode(&block[begin..], &mut heard).expect("legal");
+        prop_assert_eq!(&heard.events[..], &whole.events[cut..]);
+        prop_assert_eq!(&heard.numbers[..], &whole.numbers[cut..]);
+    }
+
+    #[test]
+    fn a_damaged_state_is_refused_or_read_and_never_a_panic(events in traces(60), word: usize, bit in 0u32..64) {
+        let mut decoder = Decoder::default();
+        decoder.decode(&words(&events), &mut Heard::default()).expect("legal");
+        let mut block = Vec::new();
+        decoder.state().for_each_code(|code| Event::Code(code.clone()).encode(&mut block));
+        decoder.state().push_record(&mut block);
+        let place = word % block.len();
+        block[place] ^= 1 << bit;
+        block.extend(words(&events[events.len() / 2..]));
+        let _ = Decoder::of_block().decode(&block, &mut Heard::default());
+    }
+}
+
+#[test]
+fn a_state_has_no_place_in_a_running_stream() {
+    let mut words = Vec::new();
+    State::default().push_record(&mut words);
+    assert!(matches!(hear(&words), Err(StreamError::Contradiction { .. })));
+}

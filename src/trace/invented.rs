@@ -1,0 +1,213 @@
+//! Traces of programs that never ran, for tests: every sequence of numbers becomes a legal stream of events.
+
+use std::rc::Rc;
+
+use proptest::prelude::*;
+
+use super::event::{Announce, End, EndReason, Event, Outside, Raised, Run, Skipped, Start, StopReason, Then};
+use super::state::{Code, State};
+use crate::bytecode::decode::units;
+use crate::bytecode::{CodeObject, Unit};
+
+/// Bytes of code: plain ones, prefixes, overlapping and undefined instructions, a truncated end.
+const BYTES: [&[u8]; 5] = [
+    &[100, 0, 0, 124, 0, 0, 23, 125, 0, 0, 114, 0, 0, 100, 1, 0, 83],
+    &[145, 1, 0, 100, 0x70, 0x11, 145, 0, 0, 9, 100, 1, 83, 100, 0, 0],
+    &[113, 4, 0, 200, 100, 113, 100, 9, 9, 0, 6, 71, 83, 100, 1],
+    &[9],
+    &[],
+];
+
+const NAMES: [&[u8]; 5] = [b"<module>", b"f", b"a b\n> 0 NOP", b"\xff\xfe\\", "ü\u{202e}".as_bytes()];
+
+/// Invents any trace, with a beginning and an end.
+pub fn traces(longest: usize) -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(any::<u32>(), 0..longest).prop_map(|numbers| trace(&numbers))
+}
+
+/// Makes a trace out of numbers.
+pub fn trace(numbers: &[u32]) -> Vec<Event> {
+    let mut inventor = Inventor::default();
+    inventor.add(Event::Start(Start {
+        version: b"0.1".to_vec(),
+        vm: b"2.7.18".to_vec(),
+        argv: vec![b"a.pyc".to_vec(), b"\xff".to_vec()],
+        options: vec![],
+    }));
+    inventor.code(0);
+    inventor.run(0, Then::Call { code: 0 });
+    numbers.iter().for_each(|&number| inventor.step(number));
+    inventor.add(Event::Finished);
+    let place = Some((b"f\n".to_vec(), -12, b"NOP".to_vec()));
+    let instructions = inventor.state.instructions;
+    inventor.add(Event::End(End {
+        reason: EndReason::Exited(3),
+        finished: true,
+        replaced: false,
+        place,
+        instructions,
+    }));
+    inventor.events
+}
+
+#[derive(Default)]
+struct Inventor {
+    events: Vec<Event>,
+    state: State,
+    codes: Vec<u32>,
+    next_code: u32,
+    suspended: Vec<u32>,
+    threads: u32,
+}
+
+impl Inventor {
+    fn add(&mut self, event: Event) {
+        self.state.apply(&event).expect("invented events are legal");
+        self.events.push(event);
+    }
+
+    /// Adds one more event, or two, of a kind that `number` chooses.
+    fn step(&mut self, number: u32) {
+        let (what, detail) = (number % 32, number / 32);
+        let in_frame = self.state.frame().is_some();
+        match what {
+            0 => self.code(detail),
+            1 => self.add(Event::Stop(StopReason::MaxSize)),
+            2 => self.add(Event::Exec(b"/bin/true".to_vec())),
+            3 => {
+                let skipped = Skipped { instructions: u64::from(detail % 5000), frames: u64::from(detail % 3) };
+                self.add(Event::Skipped(skipped));
+            }
+            4 => self.announce(detail),
+            5 => self.forget_code(detail),
+            6 | 7 => self.thread(detail),
+            8 if in_frame => self.outside(detail),
+            9 if in_frame => self.raise(detail),
+            10 if in_frame => self.switch(detail),
+            11 => match self.suspended.pop() {
+                Some(slot) => self.run(detail, Then::SlotGone { slot }),
+                None => self.code(detail),
+            },
+            12 | 13 if in_frame => {
+                let slot = (0..).find(|slot| !self.suspended.contains(slot)).unwrap_or(0);
+                self.run(detail, Then::Yield { slot });
+                self.suspended.push(slot);
+            }
+            14 | 15 => match self.suspended.pop() {
+                Some(slot) => self.run(detail, Then::Resume { slot }),
+                None => self.call(detail),
+            },
+            16 | 17 if in_frame => self.run(detail, Then::Return),
+            18 if in_frame => self.run(detail, Then::Unwind),
+            19 if in_frame => {
+                let code = self.any_code(detail);
+                self.run(detail, Then::Version { code });
+            }
+            20..=24 => self.call(detail),
+            _ => self.run(detail, Then::Jump),
+        }
+    }
+
+    /// A run of the current frame from any offset, for as long as `detail` says; empty where there is none.
+    fn run(&mut self, detail: u32, then: Then) {
+        let mut run = Run { start: 0, length: 0, count: 0, then };
+        if let Some(frame) = self.state.frame() {
+            let bytes = &frame.code.object.bytes;
+            run.start = detail % (bytes.len() as u32 + 1);
+            let many = (detail / 64 % 8) as usize;
+            let units: Vec<Unit> = units(bytes, run.start).take(many).collect();
+            run.length = units.last().map_or(0, |unit| unit.end - run.start);
+            run.count = units.iter().map(|unit| u64::from(unit.instructions)).sum();
+        }
+        self.add(Event::Run(run));
+    }
+
+    fn call(&mut self, detail: u32) {
+        let code = self.any_code(detail);
+        self.run(detail, Then::Call { code });
+    }
+
+    fn any_code(&mut self, detail: u32) -> u32 {
+        if self.codes.is_empty() {
+            self.code(detail);
+        }
+        self.codes[detail as usize % self.codes.len()]
+    }
+
+    fn code(&mut self, detail: u32) {
+        let id = self.next_code;
+        let pick = |step: u32| (detail / step) as usize % 5;
+        let object = CodeObject {
+            name: NAMES[pick(1)].to_vec(),
+            filename: b"dir/file.py".to_vec(),
+            first_line: detail as i32 % 100,
+            bytes: BYTES[pick(5)].to_vec(),
+            constants: vec![b"None".to_vec(), NAMES[pick(25)].to_vec()],
+            varnames: vec![NAMES[pick(125)].to_vec()],
+            ..CodeObject::default()
+        };
+        self.next_code += 1 + detail % 3;
+        self.codes.push(id);
+        let first_id = if detail.is_multiple_of(7) { self.codes[0] } else { id };
+        self.add(Event::Code(Rc::new(Code::new(id, first_id, id.checked_sub(2), object))));
+    }
+
+    fn forget_code(&mut self, detail: u32) {
+        let mut used = Vec::new();
+        self.state.for_each_code_in_use(|code| used.push(code.id));
+        if let Some(place) = self.codes.iter().position(|code| !used.contains(code)) {
+            let code = self.codes.remove(place);
+            self.run(detail, Then::CodeGone { code });
+        }
+    }
+
+    fn thread(&mut self, detail: u32) {
+        let number = detail % (self.threads + 2);
+        if number != self.state.thread && detail.is_multiple_of(5) && number <= self.threads {
+            self.run(detail, Then::ThreadGone { number });
+            return;
+        }
+        self.threads = self.threads.max(number);
+        self.run(detail, Then::Thread { number });
+    }
+
+    fn announce(&mut self, detail: u32) {
+        let code = self.any_code(detail);
+        let frame = self.state.next_frame;
+        self.add(Event::Skipped(Skipped { instructions: 0, frames: 1 }));
+        self.add(Event::Announce(Announce { code, frame, slot: (detail.is_multiple_of(2)).then_some(detail) }));
+    }
+
+    fn outside(&mut self, detail: u32) {
+        let bytes: &[u8] = match detail % 3 {
+            0 => &[9],
+            1 => &[100, 1, 0],
+            _ => &[145, 1, 0, 100, 0, 0],
+        };
+        self.add(Event::Outside(Outside { offset: detail as i32 % 100 - 50, bytes: bytes.to_vec() }));
+    }
+
+    fn raise(&mut self, detail: u32) {
+        let message = NAMES[detail as usize % 5].to_vec();
+        self.add(Event::Raised(Raised {
+            propagated: detail.is_multiple_of(2),
+            type_name: b"ValueError".to_vec(),
+            message,
+        }));
+    }
+
+    fn switch(&mut self, detail: u32) {
+        let caller = self.state.frame().map_or(0, |frame| frame.caller);
+        let on_stack = self.state.stack().iter().any(|frame| frame.id == caller);
+        if on_stack && detail.is_multiple_of(2) {
+            self.add(Event::Switch(caller));
+        }
+    }
+}
+
+/// Encodes events as one stream of words.
+pub fn words(events: &[Event]) -> Vec<u64> {
+    let mut words = Vec::new();
+    events.iter().for_each(|event| event.encode(&mut words));
+    words
+}

@@ -1,0 +1,36 @@
+//! The standard library inside the binary: handed to the VM packed, unpacked module by module as they are imported.
+
+use std::ffi::{CString, c_int};
+use std::os::unix::ffi::OsStringExt;
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::ffi;
+
+/// Where the modules of the library seem to lie: what their file names begin with.  As BCTRACE_LIBRARY in library.h.
+pub const FOLDER: &str = "/opt/python2.7/lib/python2.7/";
+
+static PACKED: &[u8] = include_bytes!(env!("BCTRACE_LIBRARY"));
+
+/// Gives the VM its library and its own path.  To be called once, before the interpreter starts.
+pub(super) fn embed(home_counts: bool) {
+    // SAFETY: the bytes are static, and `unpack` is a function that calls nothing of Python and does not unwind.
+    let status = unsafe { ffi::vm_embed_library(PACKED.as_ptr(), PACKED.len(), Some(unpack)) };
+    assert_eq!(status, 0, "the build made the library and the VM together");
+    let executable = std::env::current_exe().map(|path| path.into_os_string().into_vec()).unwrap_or_default();
+    let executable = CString::new(executable).unwrap_or_default();
+    // SAFETY: the path is a C string, which the VM copies.
+    unsafe { ffi::vm_set_executable(executable.as_ptr(), c_int::from(home_counts)) };
+}
+
+/// Unpacks one part of the library; any other length than `to_len` tells that it is damaged.
+extern "C" fn unpack(to: *mut u8, to_len: usize, from: *const u8, from_len: usize) -> usize {
+    // SAFETY: library.c passes a part of `PACKED` and room for what it unpacks to.
+    let (to, from) =
+        unsafe { (std::slice::from_raw_parts_mut(to, to_len), std::slice::from_raw_parts(from, from_len)) };
+    let mut inflate = Decompress::new(true);
+    match inflate.decompress(from, to, FlushDecompress::Finish) {
+        Ok(Status::StreamEnd) => inflate.total_out() as usize,
+        _ => 0,
+    }
+}

@@ -1,0 +1,101 @@
+//! Every trace is one that CPython 2.7's eval loop could have produced, by the independent model in tests/successor, and by the VM's own
+//! account of it under sys.settrace; and one from which an instruction was left out is found.
+
+mod account;
+mod sources;
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::manifest::{self, Run};
+use crate::recorded::{self, Instruction, Recorded};
+use crate::running;
+use crate::successor::{self, Allowance, Event};
+
+#[test]
+fn every_step_of_every_fixture_is_legal() {
+    let scratch = tempfile::tempdir().unwrap();
+    let wrong: Vec<String> = manifest::runs().iter().filter_map(|run| illegal_step(run, scratch.path())).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_instruction_that_is_left_out_of_a_fixture_is_found() {
+    let scratch = tempfile::tempdir().unwrap();
+    for name in
+        ["factorial", "loops", "closures", "generators", "exceptions", "with_finally", "classes", "extended_arg_jump"]
+    {
+        let run = manifest::runs().iter().find(|run| run.name == name).unwrap();
+        let recorded = record(run, scratch.path());
+        for instruction in recorded.instructions.iter().step_by(1 + recorded.instructions.len() / 150) {
+            assert!(is_missed(&recorded, instruction), "{name} without {instruction:?} passes");
+        }
+    }
+}
+
+#[test]
+fn a_whole_run_that_is_left_out_of_a_fixture_is_found() {
+    let scratch = tempfile::tempdir().unwrap();
+    let run = manifest::runs().iter().find(|run| run.name == "exceptions").unwrap();
+    let recorded = record(run, scratch.path());
+    let (mut place, mut tried) = (0, 0);
+    while place < recorded.events.len() {
+        let length =
+            recorded.events[place..].iter().take_while(|event| matches!(event, Event::Executed { .. })).count();
+        if length > 1 {
+            let rest = [&recorded.events[..place], &recorded.events[place + length..]].concat();
+            assert_ne!(successor::check(&rest, Allowance::default()), [], "without {:?}", recorded.events[place]);
+            tried += 1;
+        }
+        place += length.max(1);
+    }
+    assert!(tried > 50, "{tried} runs were left out");
+}
+
+#[test]
+fn every_step_of_a_generated_program_is_legal_and_a_missing_one_is_found() {
+    let config = Config { cases: 48, failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
+    let strategy = (sources::program(), any::<prop::sample::Index>());
+    let scratch = tempfile::tempdir().unwrap();
+    TestRunner::new(config)
+        .run(&strategy, |(source, index)| {
+            let (pyc, trace) = (scratch.path().join("generated.pyc"), scratch.path().join("generated.bct"));
+            running::compile(&source, &pyc);
+            let ran = running::run(running::bctrace(["-q"]).arg(&pyc).arg(&trace));
+            prop_assert!(ran.status <= 1, "{}\n{}", ran.stderr(), source);
+            let recorded = recorded::read(&trace);
+            prop_assert_eq!(successor::check(&recorded.events, Allowance::default()), vec![], "{}", source);
+            let left_out = index.get(&recorded.instructions);
+            prop_assert!(is_missed(&recorded, left_out), "without {:?} it passes:\n{}", left_out, source);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Records a fixture as a .bct and reads it.
+fn record(run: &Run, scratch: &Path) -> Recorded {
+    let trace = scratch.join(format!("{}.bct", run.name));
+    run.traced(&["-q"], trace.to_str().unwrap());
+    recorded::read(&trace)
+}
+
+fn illegal_step(run: &Run, scratch: &Path) -> Option<String> {
+    let recorded = record(run, scratch);
+    let allowance = Allowance { trace_functions: run.tracing, ..Allowance::default() };
+    let violations = successor::check(&recorded.events, allowance);
+    if violations.len() == run.line_jumps {
+        return None;
+    }
+    let first: Vec<_> =
+        violations.iter().take(3).map(|found| (&found.what, recorded.events.get(found.event))).collect();
+    Some(format!("{}: {} steps are not legal: {first:?}", run.name, violations.len()))
+}
+
+/// Whether the model finds that this instruction is missing.
+fn is_missed(recorded: &Recorded, instruction: &Instruction) -> bool {
+    let mut events = recorded.events.clone();
+    events.remove(instruction.event);
+    !successor::check(&events, Allowance::default()).is_empty()
+}
