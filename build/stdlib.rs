@@ -125,7 +125,7 @@ pub fn read_compiled(mut bytes: &[u8]) -> Option<Vec<Entry>> {
 /// Returns the library's bytes as library.h describes them. They depend on the entries alone.
 pub fn pack(entries: &[Entry]) -> io::Result<Vec<u8>> {
     /// `struct bctrace_entry`: path, its length, and at, packed and size of both parts.
-    const ENTRY_LEN: usize = 8 * size_of::<u32>();
+    const ENTRY_LEN: usize = 8 * (u32::BITS / 8) as usize;
 
     let mut entries: Vec<&Entry> = entries.iter().collect();
     entries.sort_by(|a, b| a.path.cmp(&b.path));

@@ -2,11 +2,18 @@
 
 mod build_steps;
 mod cli;
+mod deaths;
+mod dis;
+mod docs;
 mod extension;
 mod goldens;
 mod layers;
 mod legality;
+mod live;
 mod manifest;
+mod plain;
 mod recorded;
+mod recording;
+mod robust;
 mod running;
 mod successor;

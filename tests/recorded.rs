@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -17,6 +18,8 @@ pub struct Recorded {
     pub events: Vec<Event>,
     /// The place of each instruction in `events`.
     pub instructions: Vec<Instruction>,
+    /// The places in `events` of each run's instructions.
+    pub runs: Vec<Range<usize>>,
     /// What the trace says at its end.
     pub end: Option<trace::End>,
     codes: HashMap<u32, Rc<Code>>,
@@ -136,6 +139,7 @@ impl Recorded {
         const EXTENDED_ARG: u8 = 145;
         const HAVE_ARGUMENT: u8 = 90;
         let frame = frame(at);
+        let first = self.events.len();
         let (mut place, mut high, mut prefixed) = (0, 0, false);
         while place < bytes.len() {
             let opcode = bytes[place];
@@ -164,6 +168,7 @@ impl Recorded {
             high = if prefixed { operand.unwrap_or(0).cast_unsigned() } else { 0 };
             place += if is_wide { 3 } else { 1 };
         }
+        self.runs.push(first..self.events.len());
     }
 }
 

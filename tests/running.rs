@@ -61,9 +61,6 @@ pub fn shell(script: &str) -> Command {
 fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
-    if let Some(path) = std::env::var_os("BCTRACE_TESTS_PYTHONPATH") {
-        command.env("PYTHONPATH", path);
-    }
     command
 }
 

@@ -128,7 +128,9 @@ fn check_magic(file: &[u8]) -> Result<(), PycError> {
         return Err(PycError::OtherFile(what));
     }
     if looks_like_text(file) {
-        return Err(PycError::OtherFile("it is text; Python source must be named .py"));
+        return Err(PycError::OtherFile(
+            "it is text; compile Python source first: `bctrace python -m py_compile FILE.py`",
+        ));
     }
     let beginning: Vec<String> = file.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     Err(PycError::NoMagic(beginning.join(" ")))

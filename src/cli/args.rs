@@ -21,14 +21,15 @@ Exit status: the program's own; 123 stopped by a limit, 124 by --timeout, 125 bc
 /// The whole command line: the arguments of the main command beside the subcommands.
 pub fn command() -> clap::Command {
     let command = clap::Command::new("bctrace")
-        .about("Trace every bytecode instruction that a Python 2.7 .pyc executes")
         .version(super::VERSION)
         .after_help(EXAMPLES)
         .styles(Styles::plain())
         .args_conflicts_with_subcommands(true)
         .subcommand_negates_reqs(true)
         .disable_help_subcommand(true);
+    // Set last: the arguments that are flattened in would put their own description in its place.
     Command::augment_subcommands(RecordArgs::augment_args(command))
+        .about("Trace every bytecode instruction that a Python 2.7 .pyc executes")
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ mod info;
 mod program;
 mod record;
 mod show;
+mod summary;
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;

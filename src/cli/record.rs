@@ -1,20 +1,18 @@
 //! The main command: runs a program and writes its trace.
 
 use std::ffi::{CString, OsString};
+use std::fs::File;
 use std::io::IsTerminal;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use anyhow::Context;
 use clap::error::ErrorKind;
-use indicatif::{HumanBytes, HumanCount};
 
 use super::args::{self, FormatName, RecordArgs, TraceWhat};
-use super::{exit, filter, program};
-use crate::bytecode::escape::{self, Part};
+use super::{exit, filter, program, summary};
 use crate::format::{self, Format};
-use crate::record::{self, Plan, Summary, Tracing};
+use crate::record::{self, Plan, Tracing};
 use crate::trace::Sink;
-use crate::trace::event::{End, EndReason};
 
 /// Runs the command; `typed` are the words of the command line.
 pub fn run(args: RecordArgs, typed: &[OsString]) -> anyhow::Result<u8> {
@@ -23,8 +21,8 @@ pub fn run(args: RecordArgs, typed: &[OsString]) -> anyhow::Result<u8> {
         args::command().error(ErrorKind::MissingRequiredArgument, message).exit();
     }
     let program = program::read(&args.pyc)?;
-    let quiet = args.quiet;
-    let plan = Plan {
+    let asked = summary::Asked::of(&args);
+    let mut plan = Plan {
         argv: argv(&args)?,
         marshalled: program.marshalled().to_vec(),
         tracing: Tracing {
@@ -34,27 +32,31 @@ pub fn run(args: RecordArgs, typed: &[OsString]) -> anyhow::Result<u8> {
             max_instructions: args.max_instructions,
         },
         timeout: args.timeout,
-        progress: !quiet && std::io::stderr().is_terminal(),
+        lines: None,
+        progress: !args.quiet && std::io::stderr().is_terminal(),
         options: options(typed),
     };
     drop(program);
-    let mut sink = open(&args)?;
+    let mut sink = open(&args, &mut plan.lines)?;
     let summary = record::record(plan, &mut *sink).with_context(|| {
         format!("cannot write {} any further; it holds what was traced before", args.trace.display())
     })?;
-    if !quiet {
-        tell(&summary);
+    if !args.quiet {
+        summary::tell(&summary, &asked);
     }
     Ok(exit::of_end(&summary.end))
 }
 
-/// The output, touched only now that all input is known to be good.
-fn open(args: &RecordArgs) -> anyhow::Result<Box<dyn Sink>> {
+/// The output, touched only now that all input is known to be good; `lines` becomes its file if that shall end at a whole line.
+fn open(args: &RecordArgs, lines: &mut Option<File>) -> anyhow::Result<Box<dyn Sink>> {
     let (format, compression) = format::by_suffix(&args.trace, args.format.map(self::format));
     if format == Format::Null {
         return Ok(format::null_sink());
     }
     let output = format::check_output(&args.trace, Some(&args.pyc))?.open(compression)?;
+    if matches!(format, Format::Text | Format::Jsonl) {
+        *lines = output.own_file();
+    }
     let options = format::Options {
         resolve: args.resolve,
         max_size: args.max_size.map(|size| size.as_u64()),
@@ -86,74 +88,4 @@ fn options(typed: &[OsString]) -> Vec<Vec<u8>> {
         .take_while(|word| word != b"--")
         .filter(|word| word.starts_with(b"-"))
         .collect()
-}
-
-/// Says how it ended: always where that was not the program's own doing, and all of it on a terminal.
-fn tell(summary: &Summary) {
-    let end = &summary.end;
-    if std::io::stderr().is_terminal() {
-        let count = HumanCount(end.instructions);
-        eprintln!("bctrace: {count} instructions, {} written; {}", HumanBytes(summary.written), how(end));
-    } else if end.replaced || !matches!(end.reason, EndReason::Exited(_)) {
-        eprintln!("bctrace: {}", how(end));
-    }
-}
-
-/// How a trace ended, in words.
-fn how(end: &End) -> String {
-    let what = match &end.reason {
-        _ if end.replaced => "the program was replaced by exec".to_string(),
-        EndReason::Exited(status) if end.finished => return format!("the program ended with status {status}"),
-        EndReason::Exited(status) => format!("the process ended with status {status}"),
-        EndReason::Killed(signal) => format!("killed by {}", signal_name(*signal)),
-        EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
-        EndReason::Tampered(why) => format!("stream tampered: {}", String::from_utf8_lossy(why)),
-        EndReason::OutputFailed(why) => format!("the trace could not be written: {}", String::from_utf8_lossy(why)),
-    };
-    match &end.place {
-        Some((name, offset, opname)) => {
-            let mut shown = Vec::new();
-            escape::push(&mut shown, name, Part::Name, false);
-            format!("{what} in {} at {offset} {}", String::from_utf8_lossy(&shown), String::from_utf8_lossy(opname))
-        }
-        None => what,
-    }
-}
-
-fn signal_name(signal: u8) -> String {
-    const NAMES: [&str; 32] = [
-        "signal 0",
-        "SIGHUP",
-        "SIGINT",
-        "SIGQUIT",
-        "SIGILL",
-        "SIGTRAP",
-        "SIGABRT",
-        "SIGBUS",
-        "SIGFPE",
-        "SIGKILL",
-        "SIGUSR1",
-        "SIGSEGV",
-        "SIGUSR2",
-        "SIGPIPE",
-        "SIGALRM",
-        "SIGTERM",
-        "SIGSTKFLT",
-        "SIGCHLD",
-        "SIGCONT",
-        "SIGSTOP",
-        "SIGTSTP",
-        "SIGTTIN",
-        "SIGTTOU",
-        "SIGURG",
-        "SIGXCPU",
-        "SIGXFSZ",
-        "SIGVTALRM",
-        "SIGPROF",
-        "SIGWINCH",
-        "SIGIO",
-        "SIGPWR",
-        "SIGSYS",
-    ];
-    NAMES.get(usize::from(signal)).map_or_else(|| format!("signal {signal}"), |name| (*name).to_string())
 }

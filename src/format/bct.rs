@@ -1,5 +1,5 @@
-//! The trace file: the stream itself in compressed, checksummed blocks, each readable without its neighbours, and an index at the
-//! end.  Blocks end by the size of their content alone, so that equal runs give equal bytes.
+//! The trace file: the stream itself in compressed, checksummed blocks, each readable without its neighbours, and an
+//! index at the end.  Blocks end by the size of their content alone, so that equal runs give equal bytes.
 
 mod block;
 pub mod layout;
@@ -108,7 +108,7 @@ fn pack(compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result
     piece.storage = STORED_ZSTD;
     piece.stored = stored as u32;
     piece.raw = raw.len() as u32;
-    piece.checksum = crc32fast::hash(&payload[..stored]);
+    piece.checksum = layout::checksum(&payload[..stored]);
     out[..layout::PIECE_HEADER].copy_from_slice(&piece.encode());
     out.truncate(layout::PIECE_HEADER + stored);
     Ok(out)
@@ -164,7 +164,8 @@ impl Sink for Bct {
         Ok(())
     }
 
-    /// Shows the block so far to readers of the growing file.  It is written again when it is full, so time leaves no mark.
+    /// Shows the block so far to readers of the growing file.  It is written again when it is full, so time leaves no
+    /// mark.
     fn flush(&mut self) -> io::Result<()> {
         if self.block.begun && self.block.shown < self.block.body.len() {
             let piece = self.packed_block(UNFINISHED_BLOCK)?;

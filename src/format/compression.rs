@@ -1,5 +1,5 @@
-//! What stands between a format's bytes and its file: nothing, zstd or gzip.  At every sync point what has been written can be
-//! decompressed whole, and `end_of_stream` tells the bytes that make a valid file of it.
+//! What stands between a format's bytes and its file: nothing, zstd or gzip.  At every sync point what has been written
+//! can be decompressed whole, and `end_of_stream` tells the bytes that make a valid file of it.
 
 use std::io;
 
@@ -17,7 +17,8 @@ pub enum Compression {
 /// Bytes of output room that a compressor is given at a time.
 const ROOM: usize = 128 << 10;
 
-/// A gzip header without name and time: equal runs give equal bytes.  RFC 1952: deflate, no flags, fastest, unknown system.
+/// A gzip header without name and time: equal runs give equal bytes.  RFC 1952: deflate, no flags, fastest, unknown
+/// system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 /// RFC 1951: a last block of fixed codes that holds nothing.
 const DEFLATE_END: [u8; 2] = [3, 0];

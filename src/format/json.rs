@@ -1,5 +1,6 @@
-//! JSON text out of arbitrary bytes.  Bytes that are no UTF-8 become U+FFFD, and a member of the same name with `_hex` behind it has
-//! them all: any reader of JSON can read both, and nothing is lost.  Control and bidi characters are escaped, for terminals' sake.
+//! JSON text out of arbitrary bytes.  Bytes that are no UTF-8 become U+FFFD, and a member of the same name with `_hex`
+//! behind it has them all: any reader of JSON can read both, and nothing is lost.  Control and bidi characters are
+//! escaped, for terminals' sake.
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -122,7 +123,9 @@ mod tests {
             out.push(b'}');
             let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
             let back = |text: &serde_json::Value, hex: &serde_json::Value| match hex.as_str() {
-                Some(hex) => (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..][..2], 16).expect("hex")).collect(),
+                Some(hex) => {
+                    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..][..2], 16).expect("hex")).collect()
+                }
                 None => text.as_str().expect("text").as_bytes().to_vec(),
             };
             prop_assert_eq!(back(&value["text"], &value["text_hex"]), bytes);

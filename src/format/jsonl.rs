@@ -1,5 +1,5 @@
-//! JSON lines: one object per instruction, and objects of their own for code objects, exceptions, and the beginning and end;
-//! docs/formats.md describes them.  A code object's line stands before the first line that names it.
+//! JSON lines: one object per instruction, and objects of their own for code objects, exceptions, and the beginning and
+//! end; docs/formats.md describes them.  A code object's line stands before the first line that names it.
 
 mod records;
 mod rendered;

@@ -1,5 +1,5 @@
-//! The buffer between formats that are made of lines and their output: holds whole lines only, hands them on in large writes, and
-//! stops at the last line within --max-size.
+//! The buffer between formats that are made of lines and their output: holds whole lines only, hands them on in large
+//! writes, and stops at the last line within --max-size.
 
 use std::io;
 

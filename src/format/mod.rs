@@ -1,5 +1,5 @@
-//! The forms of a trace: text, JSON lines, .bct and nothing at all, each a `Sink` in a file of its own, with compression and the
-//! opening of outputs behind them.  Knows no VM and no command line.
+//! The forms of a trace: text, JSON lines, .bct and nothing at all, each a `Sink` in a file of its own, with
+//! compression and the opening of outputs behind them.  Knows no VM and no command line.
 
 pub mod bct;
 mod compression;
@@ -44,8 +44,8 @@ pub struct Options {
     pub max_size: Option<u64>,
 }
 
-/// Tells format and compression from a file's name.  A format that was asked for wins over the suffix, a final .zst or .gz means
-/// compression all the same.
+/// Tells format and compression from a file's name.  A format that was asked for wins over the suffix, a final .zst or
+/// .gz means compression all the same.
 pub fn by_suffix(path: &Path, asked: Option<Format>) -> (Format, Compression) {
     let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
     let (name, compression) = match (name.strip_suffix(b".zst"), name.strip_suffix(b".gz")) {

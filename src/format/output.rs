@@ -1,5 +1,6 @@
-//! Where a format's bytes go: a file written in place, or standard output.  Opening has two steps, so that every check of the
-//! input can come between looking at a file and touching it.  After a failed write the file ends at its last whole piece.
+//! Where a format's bytes go: a file written in place, or standard output.  Opening has two steps, so that every check
+//! of the input can come between looking at a file and touching it.  After a failed write the file ends at its last
+//! whole piece.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,7 +11,8 @@ use std::time::Duration;
 
 use super::compression::{Compression, Compressor, ZSTD_END};
 
-/// Uncompressed bytes between two sync points of a compressed file.  By size alone, so that equal runs give equal bytes.
+/// Uncompressed bytes between two sync points of a compressed file.  By size alone, so that equal runs give equal
+/// bytes.
 const SYNC: u64 = 4 << 20;
 
 /// Why an output cannot be written.
@@ -93,8 +95,8 @@ fn stdout() -> io::Result<File> {
 }
 
 impl Checked {
-    /// Opens the output: an existing file is emptied, a missing one made.  A file stays locked (flock) while it is open: so a reader
-    /// of a growing trace knows whether anybody still writes it.
+    /// Opens the output: an existing file is emptied, a missing one made.  A file stays locked (flock) while it is
+    /// open: so a reader of a growing trace knows whether anybody still writes it.
     pub fn open(self, compression: Compression) -> Result<Output, OutputError> {
         let path = self.path;
         let open = || -> io::Result<Output> {
@@ -167,6 +169,12 @@ impl Output {
         })
     }
 
+    /// Another handle of the file, where its bytes are the format's own: not compressed, and nobody else's.
+    pub fn own_file(&self) -> Option<File> {
+        let is_plain = self.own && matches!(self.compressor, Compressor::None);
+        is_plain.then(|| self.file.try_clone().ok()).flatten()
+    }
+
     /// Takes a piece of output that ends at a whole line or block.
     pub(super) fn write(&mut self, bytes: &[u8], keep: Keep) -> io::Result<()> {
         if self.compressor.is_none() {
@@ -217,7 +225,8 @@ impl Output {
         self.taken
     }
 
-    /// Writes something provisional that the next write replaces, for readers of a growing file; false where that is impossible.
+    /// Writes something provisional that the next write replaces, for readers of a growing file; false where that is
+    /// impossible.
     pub(super) fn write_ahead(&mut self, bytes: &[u8]) -> bool {
         if !self.own || !self.compressor.is_none() {
             return false;
@@ -288,3 +297,6 @@ pub fn decompressed<'a>(mut input: impl Read + 'a) -> io::Result<Box<dyn Read + 
         _ => Box::new(whole),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,6 @@ use crate::vm::object::CodeRef;
 pub struct Version {
     /// Its number in the stream.
     pub id: u32,
-    /// The code object's address.
-    pub code: usize,
     /// The described bytes.
     pub bytes: Arc<[u8]>,
     pub layout: Layout,
@@ -150,7 +148,6 @@ fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: Cod
     let trigger = |option: &Option<Trigger>| option.clone().filter(|trigger| trigger.name == name);
     Version {
         id,
-        code: code.address(),
         layout: Layout::new(&object.bytes),
         wanted: tracing.filter.wants(&object),
         start_at: trigger(&tracing.start_at),

@@ -1,6 +1,7 @@
 //! A recording: two processes that share a ring.  The child runs the program and its hook fills the ring; the parent drains it into
 //! a sink and outlives whatever the child does.
 
+mod account;
 mod codes;
 mod plan;
 mod progress;
@@ -9,14 +10,16 @@ mod ring;
 mod stacks;
 mod tracee;
 mod warden;
+mod whole_lines;
 
-use std::convert::Infallible;
 use std::io;
 
+pub use account::Tally;
 pub use plan::{Plan, Tracing, Trigger};
 pub use recorder::Summary;
 
 use crate::trace::Sink;
+use crate::vm::guardian::Guardian;
 use crate::vm::hook;
 use crate::vm::process;
 use crate::vm::program::{Interpreter, exit};
@@ -25,15 +28,20 @@ use ring::RingWriter;
 use tracee::Tracee;
 
 /// Runs the program and writes its trace into `sink`.  The process must have one thread.
-pub fn record(plan: Plan, sink: &mut dyn Sink) -> io::Result<Summary> {
+pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Summary> {
+    let guardian = plan.lines.take().map(|file| Guardian::post(file, whole_lines::cut)).transpose()?;
     let (writer, reader) = ring::create()?;
     let recording = recorder::Recording::new(&plan, reader);
     let child = process::fork(|| run_program(plan, writer))?;
-    recording.run(child, sink)
+    let summary = recording.run(child, sink);
+    if let Some(guardian) = guardian {
+        guardian.dismiss();
+    }
+    summary
 }
 
 /// The child's side.
-fn run_program(plan: Plan, ring: RingWriter) -> Infallible {
+fn run_program(plan: Plan, ring: RingWriter) -> ! {
     if let Err(error) = Control::make_private() {
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);

@@ -1,6 +1,7 @@
 //! What is to be recorded, as plain data: made by the command line, used by both processes.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::time::Duration;
 
 use crate::trace::filter::Filter;
@@ -15,6 +16,8 @@ pub struct Plan {
     pub tracing: Tracing,
     /// The program is stopped after so much time.
     pub timeout: Option<Duration>,
+    /// The sink's file, where that is one of lines that nobody else writes: it shall end at a whole line whatever happens.
+    pub lines: Option<File>,
     /// Shows how far a long recording is, on a terminal.
     pub progress: bool,
     /// The options as typed, for the trace's first record.

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::account::{Account, Tally};
 use super::plan::Plan;
 use super::progress::Progress;
 use super::ring::{RingReader, Tampered};
@@ -38,6 +39,7 @@ pub struct Recording {
 #[derive(Clone, Debug)]
 pub struct Summary {
     pub end: End,
+    pub tally: Tally,
     /// Bytes of the trace, as they lie on the disk.
     pub written: u64,
 }
@@ -84,6 +86,8 @@ impl Recording {
     /// Records until the child is dead and everything is written.
     pub fn run(mut self, child: Child, sink: &mut dyn Sink) -> io::Result<Summary> {
         let warden = Warden::start(child, self.ring.bell(), self.timeout);
+        let mut account = Account::new(sink);
+        let sink = &mut account;
         let start = Event::Start(std::mem::take(&mut self.start));
         let result = match self.decoder.event(&start, sink) {
             Ok(()) => self.drain(&warden, sink).and_then(|()| self.finish_run(sink)),
@@ -101,11 +105,11 @@ impl Recording {
                 }
             }
         };
-        self.end(reason, warden.seen(), sink)
+        self.end(reason, warden.seen(), account)
     }
 
     /// Drains the ring until the child is dead.
-    fn drain(&mut self, warden: &Warden, sink: &mut dyn Sink) -> Result<(), Failure> {
+    fn drain(&mut self, warden: &Warden, sink: &mut Account) -> Result<(), Failure> {
         let mut stopped = None;
         loop {
             if self.ring.read(&mut self.pending, BATCH)? > 0 {
@@ -133,14 +137,14 @@ impl Recording {
         }
     }
 
-    fn decode(&mut self, sink: &mut dyn Sink) -> Result<(), Failure> {
+    fn decode(&mut self, sink: &mut Account) -> Result<(), Failure> {
         let taken = self.decoder.decode(&self.pending, sink)?;
         self.pending.drain(..taken);
         Ok(())
     }
 
     /// Takes what a dead child has left: the last words, and the run that was open.
-    fn finish_run(&mut self, sink: &mut dyn Sink) -> Result<(), Failure> {
+    fn finish_run(&mut self, sink: &mut Account) -> Result<(), Failure> {
         let slot = Slot::get();
         let next = slot.next.load(Ordering::Acquire);
         let is_closing = next & CLOSING != 0;
@@ -186,7 +190,7 @@ impl Recording {
     }
 
     /// Writes the end record and finishes the output.
-    fn end(mut self, reason: EndReason, seen: Seen, sink: &mut dyn Sink) -> io::Result<Summary> {
+    fn end(mut self, reason: EndReason, seen: Seen, mut sink: Account) -> io::Result<Summary> {
         let state = self.decoder.state();
         let end = End {
             reason,
@@ -195,12 +199,13 @@ impl Recording {
             place: place(state),
             instructions: state.instructions,
         };
-        match self.decoder.event(&Event::End(end.clone()), sink) {
+        match self.decoder.event(&Event::End(end.clone()), &mut sink) {
             Err(StreamError::Output(error)) if !is_size_limit(&error) => return Err(error),
             _ => {}
         }
         self.progress.clear();
-        Ok(Summary { end, written: sink.finish()? })
+        let written = sink.finish()?;
+        Ok(Summary { end, written, tally: sink.tally })
     }
 }
 

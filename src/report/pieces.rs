@@ -1,13 +1,14 @@
-//! Walks the pieces of a .bct in the order in which they stand, over damage, in a file or in what comes through a pipe.  Believes no
-//! length that it has not checked, and holds one piece at a time.
+//! Walks the pieces of a .bct in the order in which they stand, over damage, in a file or in what comes through a pipe.
+//! Believes no length that it has not checked, and holds one piece at a time.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 
 use crate::format::bct::layout::{self, PIECE_HEADER, PIECE_MAGIC, Piece, STORED_RAW, STORED_ZSTD};
 
-/// Bytes that are asked for at a time.
-const READ: usize = 256 << 10;
+/// Bytes that are asked for at a time.  Tests have small files, and want them in many parts.
+const READ: usize = if cfg!(test) { 100 } else { 256 << 10 };
 
 /// Where the bytes come from.
 pub enum Input {
@@ -35,12 +36,14 @@ pub struct Pieces {
     buffer: Vec<u8>,
     begin: usize,
     offset: u64,
+    /// Where the bytes behind the buffer are in a file.  Its own cursor is shared by every copy of the descriptor.
+    read_at: u64,
 }
 
 impl Pieces {
     /// Begins at the input's first byte.
     pub fn new(input: Input) -> Pieces {
-        Pieces { input, buffer: Vec::new(), begin: 0, offset: 0 }
+        Pieces { input, buffer: Vec::new(), begin: 0, offset: 0, read_at: 0 }
     }
 
     /// The file, where there is one: it can be read at any place.
@@ -52,13 +55,11 @@ impl Pieces {
     }
 
     /// Goes to a place of the file, and forgets what was read ahead.
-    pub fn seek(&mut self, offset: u64) -> io::Result<()> {
-        if let Input::File(file) = &mut self.input {
-            file.seek(SeekFrom::Start(offset))?;
+    pub fn seek(&mut self, offset: u64) {
+        if self.file().is_some() {
             self.buffer.clear();
-            (self.begin, self.offset) = (0, offset);
+            (self.begin, self.offset, self.read_at) = (0, offset, offset);
         }
-        Ok(())
     }
 
     /// Looks at up to `count` bytes that come next; fewer only at the end.
@@ -68,9 +69,10 @@ impl Pieces {
             self.begin = 0;
             let missing = (count - self.buffer.len()).clamp(READ, 16 * READ) as u64;
             let read = match &mut self.input {
-                Input::File(file) => file.take(missing).read_to_end(&mut self.buffer)?,
+                Input::File(file) => read_at(file, self.read_at, missing as usize, &mut self.buffer)?,
                 Input::Stream(stream) => stream.take(missing).read_to_end(&mut self.buffer)?,
             };
+            self.read_at += read as u64;
             if read == 0 {
                 break;
             }
@@ -83,7 +85,8 @@ impl Pieces {
     pub fn skip(&mut self, count: u64) -> io::Result<()> {
         let buffered = (self.buffer.len() - self.begin) as u64;
         if count > buffered && matches!(self.input, Input::File(_)) {
-            return self.seek(self.offset + count);
+            self.seek(self.offset + count);
+            return Ok(());
         }
         let mut left = count;
         while left > 0 {
@@ -146,8 +149,8 @@ impl Pieces {
         self.damage(1, None, false)
     }
 
-    /// Steps to the next piece, which begins `from` bytes on at least.  Where there is none and this one `is_cut`, it is the end,
-    /// and in a file, which may grow, nothing is stepped over.
+    /// Steps to the next piece, which begins `from` bytes on at least.  Where there is none and this one `is_cut`, it
+    /// is the end, and in a file, which may grow, nothing is stepped over.
     fn damage(&mut self, from: usize, header: Option<Piece>, is_cut: bool) -> io::Result<Found> {
         let offset = self.offset;
         self.skip(from as u64)?;
@@ -173,14 +176,28 @@ impl Pieces {
         if found || !is_cut {
             return Ok(Found::Damage { offset, bytes, header });
         }
-        self.seek(offset)?;
+        self.seek(offset);
         Ok(Found::End { offset, rest: bytes, header })
     }
 }
 
+/// Appends up to `most` bytes of a file, and tells how many there were.
+fn read_at(file: &File, offset: u64, most: usize, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let begin = buffer.len();
+    buffer.resize(begin + most, 0);
+    let read = loop {
+        match file.read_at(&mut buffer[begin..], offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    buffer.truncate(begin + *read.as_ref().unwrap_or(&0));
+    read
+}
+
 /// Checks and unpacks a payload.
 fn unpack(piece: &Piece, stored: &[u8]) -> Option<Vec<u8>> {
-    if crc32fast::hash(stored) != piece.checksum {
+    if layout::checksum(stored) != piece.checksum {
         return None;
     }
     let raw = piece.raw as usize;

@@ -1,5 +1,5 @@
-//! Opens a .bct, compressed or not, and hands the events of its blocks to a sink: all of them, or those around some instruction
-//! numbers.  Tells what is missing instead of failing: a damaged block costs only itself.
+//! Opens a .bct, compressed or not, and hands the events of its blocks to a sink: all of them, or those around some
+//! instruction numbers.  Tells what is missing instead of failing: a damaged block costs only itself.
 
 use std::fs::File;
 use std::io;
@@ -21,11 +21,13 @@ pub enum TraceError {
     Io(PathBuf, #[source] io::Error),
     #[error("cannot read {}: {}", .0.display(), .1)]
     NotATrace(PathBuf, &'static str),
-    #[error("cannot read {}: it is a .bct of version {}, and this bctrace reads version {VERSION}; {}", .0.display(), .1, newer(*.1))]
+    #[error("cannot read {}: it is a .bct of version {}, and this bctrace reads version {VERSION}; {}",
+        .0.display(), .1, newer(*.1))]
     Version(PathBuf, u32),
     #[error("cannot follow {}: only a plain .bct file grows; show it without --follow", .0.display())]
     NotFollowed(PathBuf),
-    #[error("cannot make a .bct of a part of {}: a .bct holds a whole trace; select when you show it, or ask for text or jsonl", .0.display())]
+    #[error("cannot make a .bct of a part of {}: a .bct holds a whole trace; select when you show it, \
+        or ask for text or jsonl", .0.display())]
     Part(PathBuf),
     #[error("cannot make a .bct of {}: {}; ask for text or jsonl", .0.display(), .1)]
     Flawed(PathBuf, Flaw),
@@ -97,28 +99,24 @@ impl Reader {
     }
 
     /// Goes back to this offset, where a piece begins.
-    pub fn go_back(&mut self, offset: u64) -> Result<(), TraceError> {
-        self.pieces.seek(offset).map_err(|error| TraceError::Io(self.path.clone(), error))
+    pub fn go_back(&mut self, offset: u64) {
+        self.pieces.seek(offset);
     }
 
     /// Goes to the block with the first of these instruction numbers.
-    pub fn go_to(&mut self, window: &Range<u64>) -> Result<(), TraceError> {
-        let Some(index) = &self.index else { return Ok(()) };
+    pub fn go_to(&mut self, window: &Range<u64>) {
+        let Some(index) = &self.index else { return };
         let place =
             index.blocks.partition_point(|block| block.before.saturating_add(block.instructions) < window.start);
-        match index.blocks.get(place) {
-            Some(block) if self.pieces.file().is_some() => {
-                self.reached = block.before;
-                let offset = block.offset;
-                self.go_back(offset)
-            }
-            _ => Ok(()),
+        if let Some(block) = index.blocks.get(place).or(index.blocks.last()) {
+            self.reached = block.before;
+            let offset = block.offset;
+            self.go_back(offset);
         }
     }
 
-    /// Reads the next block that `want` asks for into the sink, past everything else; `known` bytes of its events are not handed
-    /// on.  Whatever is missing or damaged on the way is told to `flaws`, which may
-    /// end the reading.
+    /// Reads the next block that `want` asks for into the sink, past everything else; `known` bytes of its events are
+    /// not handed on.  Whatever is missing or damaged on the way is told to `flaws`, which may end the reading.
     pub fn next(
         &mut self,
         want: &dyn Fn(&Piece) -> Want,
@@ -149,7 +147,7 @@ impl Reader {
                 }
                 Found::Damage { offset, .. } if self.growing => {
                     // A block that is being written is whole the next time.
-                    self.go_back(offset)?;
+                    self.go_back(offset);
                     return Ok(Progress::Waiting { offset, cut: true });
                 }
                 Found::Damage { offset, bytes, header } => {
@@ -210,7 +208,7 @@ fn read_index(file: &File) -> Option<Index> {
     file.read_exact_at(&mut trailer, length.checked_sub(layout::TRAILER as u64)?).ok()?;
     let offset = layout::index_offset(&trailer)?;
     let mut pieces = Pieces::new(Input::File(file.try_clone().ok()?));
-    pieces.seek(offset).ok()?;
+    pieces.seek(offset);
     match pieces.next(|piece| piece.piece_type == layout::INDEX).ok()? {
         Found::Piece { payload: Some(payload), .. } => Index::decode(&payload),
         _ => None,

@@ -1,4 +1,5 @@
-//! `bctrace show`: prints a .bct in another form, through the sinks that record in that form, so the bytes are the same.
+//! `bctrace show`: prints a .bct in another form, through the sinks that record in that form, so the bytes are the
+//! same.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -78,7 +79,7 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
 /// Prints what the file holds now.
 fn print(plan: &ShowPlan, reader: &mut Reader, sink: &mut dyn Sink, flaws: &mut Flaws) -> Result<(), TraceError> {
     if let Some(window) = &plan.options.selection.window {
-        reader.go_to(window)?;
+        reader.go_to(window);
     }
     loop {
         let mut known = 0;
@@ -115,7 +116,7 @@ fn follow(plan: &ShowPlan, reader: &mut Reader, sink: &mut dyn Sink, flaws: &mut
         if reader.growing {
             sleep(POLL);
         }
-        reader.go_back(wait_at)?;
+        reader.go_back(wait_at);
     }
 }
 

@@ -3,6 +3,7 @@
 mod damage;
 mod forged;
 mod growing;
+mod other_reader;
 mod same;
 
 use std::fs;

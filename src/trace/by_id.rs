@@ -1,5 +1,5 @@
-//! Maps keyed by the ids that a stream gives out: small, consecutive, never used again.  Memory follows the entries that are
-//! alive, however large the ids have become.
+//! Maps keyed by the ids that a stream gives out: small, consecutive, never used again.  Memory follows the entries
+//! that are alive, however large the ids have become.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -7,8 +7,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// A map from code object ids.
 pub type ById<T> = HashMap<u32, T, BuildHasherDefault<IdHasher>>;
 
-/// Spreads an id over 64 bits by one multiplication: a lookup happens for every call of the traced program.  A hostile stream
-/// can choose ids that collide, as slow as a list; it cannot make memory grow.
+/// Spreads an id over 64 bits by one multiplication: a lookup happens for every call of the traced program.  A hostile
+/// stream can choose ids that collide, as slow as a list; it cannot make memory grow.
 #[derive(Default)]
 pub struct IdHasher(u64);
 

@@ -1,4 +1,5 @@
-//! Shows that streams come back as they were, in whatever pieces they come, and that damaged ones never bring a reader down.
+//! Shows that streams come back as they were, in whatever pieces they come, and that damaged ones never bring a reader
+//! down.
 
 use proptest::prelude::*;
 

@@ -1,5 +1,5 @@
-//! Which parts of a trace are wanted: code objects by name and file, threads, depths, and a stretch of instruction numbers.
-//! Decides, and leaves counting, caching and printing to whoever asks.
+//! Which parts of a trace are wanted: code objects by name and file, threads, depths, and a stretch of instruction
+//! numbers. Decides, and leaves counting, caching and printing to whoever asks.
 
 use std::ffi::OsStr;
 use std::ops::Range;
@@ -133,8 +133,8 @@ impl Selection {
         self.window.as_ref().is_none_or(|window| window.contains(&number))
     }
 
-    /// Tells whether something that happened between instructions is wanted, as far as the window decides: it belongs to the
-    /// instruction before it, and the beginning of the trace to the first one.
+    /// Tells whether something that happened between instructions is wanted, as far as the window decides: it belongs
+    /// to the instruction before it, and the beginning of the trace to the first one.
     pub fn wants_moment(&self, at: &State) -> bool {
         self.wants_number(at.instructions.max(1))
     }

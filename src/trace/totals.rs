@@ -1,4 +1,5 @@
-//! Counts per code object and thread, kept while a trace is written or read, small enough to stand at the end of a file.
+//! Counts per code object and thread, kept while a trace is written or read, small enough to stand at the end of a
+//! file.
 
 use std::collections::{BTreeMap, HashMap};
 

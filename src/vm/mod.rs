@@ -4,6 +4,7 @@
 
 mod ffi;
 mod gil;
+pub mod guardian;
 pub mod hook;
 pub mod library;
 pub mod object;

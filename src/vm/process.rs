@@ -1,7 +1,6 @@
 //! The process that runs the program: forked before any thread exists, given back the state that an exec would have left it, and
 //! watched by its parent.
 
-use std::convert::Infallible;
 use std::io;
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -44,8 +43,8 @@ pub enum News {
     Nothing,
 }
 
-/// Forks.  In the child, which `run` must not leave, the program's signals, descriptors and parent are in order.
-pub fn fork(run: impl FnOnce() -> Infallible) -> io::Result<Child> {
+/// Forks.  In the child, which ends with `run`, the program's signals, descriptors and parent are in order.
+pub fn fork(run: impl FnOnce()) -> io::Result<Child> {
     let parent = std::process::id();
     let before = block_signals()?;
     // An ignored SIGCHLD would leave nothing to reap, and a file that is too large must be an error, not a death.
@@ -63,7 +62,9 @@ pub fn fork(run: impl FnOnce() -> Infallible) -> io::Result<Child> {
                 // SAFETY: ends this process alone.
                 unsafe { libc::_exit(125) };
             }
-            match run() {}
+            run();
+            // SAFETY: as above.
+            unsafe { libc::_exit(125) }
         }
         pid => Ok(Child { pid }),
     }

@@ -101,6 +101,7 @@ fn the_version_names_the_vm_and_the_format() {
 fn help_shows_each_option_with_examples() {
     for option in ["-h", "--help"] {
         let text = running::run(&mut running::bctrace([option])).succeeded();
+        assert!(text.starts_with("Trace every bytecode instruction"), "{text}");
         for part in ["--trace", "--name", "--resolve", "--quiet", "Examples:", "bctrace factorial.pyc trace.txt", "125"]
         {
             assert!(text.contains(part), "{part} is not in {text}");

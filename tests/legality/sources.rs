@@ -52,7 +52,7 @@ pub fn program() -> impl Strategy<Value = String> {
 
 /// Statements of a function that has x, add and, in a loop, break and continue.
 fn block(in_loop: bool) -> BoxedStrategy<String> {
-    prop::collection::vec(statement(3, in_loop), 1..4).prop_map(|statements| statements.concat()).boxed()
+    prop::collection::vec(statement(2, in_loop), 1..4).prop_map(|statements| statements.concat()).boxed()
 }
 
 fn statement(depth: u32, in_loop: bool) -> BoxedStrategy<String> {

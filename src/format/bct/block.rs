@@ -1,5 +1,5 @@
-//! The block of a .bct that is being filled: the words of its events, and what it must repeat of earlier blocks so that it can be
-//! read without them.
+//! The block of a .bct that is being filled: the words of its events, and what it must repeat of earlier blocks so that
+//! it can be read without them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! The bytes of a .bct around its words: file header, piece headers, index and trailer.  docs/trace-format.md describes them for
-//! readers in other languages; a change of either changes `VERSION`.
+//! The bytes of a .bct around its words: file header, piece headers, index and trailer.  docs/trace-format.md describes
+//! them for readers in other languages; a change of either changes `VERSION`.
 
 use crate::trace::payload::{PayloadReader, PayloadWriter};
 use crate::trace::totals::Totals;
@@ -96,6 +96,11 @@ impl Piece {
     pub fn after(&self) -> u64 {
         self.before.saturating_add(self.instructions)
     }
+}
+
+/// The checksum that stands for a payload.
+pub fn checksum(payload: &[u8]) -> u32 {
+    crc32fast::hash(payload)
 }
 
 /// Makes the header of a file.

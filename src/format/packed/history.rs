@@ -1,5 +1,5 @@
-//! What was printed lately: runs, by which a repeated one is found without looking at its text, and the text of new ones, in which parts
-//! of other new ones are found.
+//! What was printed lately: runs, by which a repeated one is found without looking at its text, and the text of new
+//! ones, in which parts of other new ones are found.
 
 use super::block::{Block, LARGEST, WINDOW};
 use crate::format::compression::ZSTD_HEADER;

@@ -1,5 +1,5 @@
-//! The codes of zstd's sequences (RFC 8878, 3.1.1.3.2): how literal lengths, match lengths and offsets become symbols, and the
-//! predefined FSE tables that encode the symbols.
+//! The codes of zstd's sequences (RFC 8878, 3.1.1.3.2): how literal lengths, match lengths and offsets become symbols,
+//! and the predefined FSE tables that encode the symbols.
 
 /// The first value of each literal length code, and its extra bits.
 const LITERAL_LENGTHS: [(u32, u8); 36] = {

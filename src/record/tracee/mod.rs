@@ -10,20 +10,15 @@ mod hook;
 mod shortcuts;
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::bytecode::Unit;
-use crate::record::codes::{Codes, Version};
-use crate::record::plan::{Tracing, Trigger};
+use crate::record::codes::Codes;
+use crate::record::plan::Tracing;
 use crate::record::ring::RingWriter;
-use crate::record::stacks::{Active, Stacks, Suspended, SuspendedFrames};
-use crate::trace::event::{Announce, CODE_RECORD, Event, Outside, Raised, Skipped, StopReason};
+use crate::record::stacks::{Stacks, SuspendedFrames};
+use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{self, Fields, Kind};
-use crate::vm::Gil;
-use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Place, ThreadAddress};
-use crate::vm::object::{CodeRef, Exception};
-use crate::vm::shared::{CALLED, CLOSING, Control, Mode, Slot};
+use crate::vm::shared::{CALLED, CLOSING, Mode, Slot};
 
 /// The hook of a recording.
 pub struct Tracee {

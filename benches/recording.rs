@@ -1,0 +1,176 @@
+//! What recording costs: runs programs untraced and in every form, in turn, and prints the ratios to untraced.
+//!
+//! `cargo bench --bench recording [-- ROUNDS]`.  Ratios, not seconds, are worth quoting: each is the median over rounds, every mode of
+//! a round right after the untraced run of the same round.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+const BCTRACE: &str = env!("CARGO_BIN_EXE_bctrace");
+/// The headers of the CPython that the VM was built from; its library lies beside them.
+const HEADERS: &str = env!("BCTRACE_PYTHON_HEADERS");
+const ROUNDS: usize = 5;
+
+/// A way to run a program.
+struct Mode {
+    name: &'static str,
+    options: &'static [&'static str],
+    output: Output,
+}
+
+enum Output {
+    /// Not traced at all: the interpreter with the hook off.
+    Untraced,
+    Named(&'static str),
+    /// Standard output, read by `cat`.
+    Pipe,
+}
+
+const MODES: [Mode; 10] = [
+    Mode { name: "untraced", options: &[], output: Output::Untraced },
+    Mode { name: "null", options: &["-f", "null"], output: Output::Named("null") },
+    Mode { name: "filter", options: &["-n", "no such name"], output: Output::Named("/dev/null") },
+    Mode { name: "text", options: &[], output: Output::Named("/dev/null") },
+    Mode { name: "text -r", options: &["-r"], output: Output::Named("/dev/null") },
+    Mode { name: ".bct", options: &[], output: Output::Named("trace.bct") },
+    Mode { name: ".txt.zst", options: &[], output: Output::Named("trace.txt.zst") },
+    Mode { name: ".jsonl.zst", options: &[], output: Output::Named("trace.jsonl.zst") },
+    Mode { name: "pipe", options: &[], output: Output::Pipe },
+    Mode { name: "file", options: &[], output: Output::Named("trace.txt") },
+];
+
+/// One measured program.
+struct Row {
+    name: String,
+    untraced: f64,
+    ratios: Vec<f64>,
+    instructions: u64,
+    bct_bytes: u64,
+    text_bytes: u64,
+    write_ratio: f64,
+}
+
+fn main() {
+    let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(ROUNDS);
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let rows: Vec<Row> =
+        programs(folder.path()).iter().map(|program| measure(program, folder.path(), rounds)).collect();
+    print_table(&rows);
+}
+
+/// Compiles the programs, pystone of CPython's own tree among them.
+fn programs(folder: &Path) -> Vec<PathBuf> {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/programs");
+    let mut sources: Vec<PathBuf> = fs::read_dir(ours)
+        .expect("the programs are there")
+        .map(|entry| entry.expect("a readable entry").path())
+        .collect();
+    sources.sort();
+    sources.push(Path::new(HEADERS).with_file_name("Lib").join("test/pystone.py"));
+    sources.iter().map(|source| compile(source, folder)).collect()
+}
+
+fn compile(source: &Path, folder: &Path) -> PathBuf {
+    let name = source.file_stem().expect("a source has a name");
+    let compiled = folder.join(name).with_extension("pyc");
+    let script = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], sys.argv[3], True)";
+    let status = Command::new(BCTRACE).args(["python", "-c", script]).arg(source).arg(&compiled).arg(name).status();
+    assert!(status.is_ok_and(|status| status.success()), "{} compiles", source.display());
+    compiled
+}
+
+fn measure(program: &Path, folder: &Path, rounds: usize) -> Row {
+    let mut times = vec![Vec::new(); MODES.len()];
+    let mut writes = Vec::new();
+    for _ in 0..rounds {
+        for (mode, times) in MODES.iter().zip(&mut times) {
+            times.push(run(mode, program, folder));
+        }
+        writes.push(write_as_many(&folder.join("trace.txt"), &folder.join("copy.txt")));
+    }
+    let untraced = times[0].clone();
+    let against = |times: &[f64]| median(times.iter().zip(&untraced).map(|(time, untraced)| time / untraced).collect());
+    let size = |name: &str| fs::metadata(folder.join(name)).map_or(0, |metadata| metadata.len());
+    Row {
+        name: program.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        untraced: median(untraced.clone()),
+        ratios: times[1..].iter().map(|times| against(times)).collect(),
+        instructions: lines(&folder.join("trace.txt")),
+        bct_bytes: size("trace.bct"),
+        text_bytes: size("trace.txt"),
+        write_ratio: against(&writes),
+    }
+}
+
+/// Runs a program once and returns the seconds it took, from start to finish.
+fn run(mode: &Mode, program: &Path, folder: &Path) -> f64 {
+    let mut command = Command::new(BCTRACE);
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let begin = Instant::now();
+    let status = match mode.output {
+        Output::Untraced => command.arg("python").arg(program).status(),
+        Output::Named(name) => command.arg("-q").args(mode.options).arg(program).arg(name).status(),
+        Output::Pipe => {
+            let mut child =
+                command.arg("-q").arg(program).arg("-").stdout(Stdio::piped()).spawn().expect("bctrace starts");
+            let pipe = child.stdout.take().expect("its output is a pipe");
+            let cat =
+                Command::new("cat").stdin(pipe).stdout(File::create("/dev/null").expect("/dev/null opens")).status();
+            assert!(cat.is_ok_and(|status| status.success()), "cat reads everything");
+            child.wait()
+        }
+    };
+    assert!(status.is_ok_and(|status| status.success()), "{} runs as {}", program.display(), mode.name);
+    begin.elapsed().as_secs_f64()
+}
+
+/// Writes as many bytes as `model` has into a fresh file with write(2) alone; returns the seconds it took.
+fn write_as_many(model: &Path, fresh: &Path) -> f64 {
+    use std::io::Write;
+    let _ = fs::remove_file(fresh);
+    let mut left = fs::metadata(model).map_or(0, |metadata| metadata.len()) as usize;
+    let block = vec![b'x'; 1 << 20];
+    let begin = Instant::now();
+    let mut file = File::create(fresh).expect("a fresh file opens");
+    while left > 0 {
+        let part = left.min(block.len());
+        file.write_all(&block[..part]).expect("the disk has room");
+        left -= part;
+    }
+    drop(file);
+    begin.elapsed().as_secs_f64()
+}
+
+fn lines(file: &Path) -> u64 {
+    let text = fs::read(file).unwrap_or_default();
+    text.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn print_table(rows: &[Row]) {
+    let modes: Vec<&str> = MODES[1..].iter().map(|mode| mode.name).collect();
+    println!(
+        "| program | instructions | untraced | {} | write(2) alone | .bct bytes per instruction |",
+        modes.join(" | ")
+    );
+    println!("|---|---|---|{}", "---|".repeat(modes.len() + 2));
+    for row in rows {
+        let ratios: Vec<String> = row.ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
+        let per_instruction = row.bct_bytes as f64 / row.instructions.max(1) as f64;
+        println!(
+            "| {} | {:.1} M | {:.2} s | {} | {:.2} ({:.1} GB) | {per_instruction:.4} |",
+            row.name,
+            row.instructions as f64 / 1e6,
+            row.untraced,
+            ratios.join(" | "),
+            row.write_ratio,
+            row.text_bytes as f64 / 1e9,
+        );
+    }
+}

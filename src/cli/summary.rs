@@ -1,0 +1,152 @@
+//! What is said on standard error when a recording is over.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
+
+use indicatif::{HumanBytes, HumanCount};
+
+use super::args::RecordArgs;
+use crate::bytecode::escape::{self, Part};
+use crate::record::Summary;
+use crate::trace::event::{End, EndReason, StopReason};
+
+/// What was asked for that may not have come true.
+#[derive(Debug)]
+pub struct Asked {
+    filtered: bool,
+    names: Vec<Vec<u8>>,
+    no_stdlib: bool,
+    start_at: Option<Vec<u8>>,
+    stop_at: Option<Vec<u8>>,
+}
+
+impl Asked {
+    pub fn of(args: &RecordArgs) -> Asked {
+        let bytes = |word: &Option<std::ffi::OsString>| word.as_deref().map(|word: &OsStr| word.as_bytes().to_vec());
+        let filter = &args.filter;
+        Asked {
+            filtered: !filter.names.is_empty() || !filter.patterns.is_empty() || !filter.files.is_empty(),
+            names: filter.names.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            no_stdlib: filter.no_stdlib,
+            start_at: bytes(&args.start_at),
+            stop_at: bytes(&args.stop_at),
+        }
+    }
+}
+
+/// Says what did not come true, and how it ended where that was not the program's own doing; on a terminal all of it.
+pub fn tell(summary: &Summary, asked: &Asked) {
+    let (end, tally) = (&summary.end, &summary.tally);
+    tell_what_was_missed(summary, asked);
+    if !std::io::stderr().is_terminal() {
+        if end.replaced || !matches!(end.reason, EndReason::Exited(_)) {
+            eprintln!("bctrace: {}", how(end));
+        }
+        return;
+    }
+    let left_out = match end.instructions - tally.recorded.min(end.instructions) {
+        0 => String::new(),
+        left_out => format!(", {} of them left out", HumanCount(left_out)),
+    };
+    let (instructions, codes, written) =
+        (HumanCount(end.instructions), HumanCount(tally.codes), HumanBytes(summary.written));
+    eprintln!("bctrace: {instructions} instructions{left_out}, {codes} code objects, {written} written; {}", how(end));
+    if !asked.no_stdlib && tally.stdlib > tally.recorded / 2 {
+        let share = tally.stdlib.saturating_mul(100) / tally.recorded.max(1);
+        eprintln!("bctrace: {share} % of the trace is the standard library; --no-stdlib leaves it out");
+    }
+}
+
+fn tell_what_was_missed(summary: &Summary, asked: &Asked) {
+    if let Some(place) = asked.stop_at.as_ref().filter(|_| summary.end.reason != EndReason::Stopped(StopReason::StopAt))
+    {
+        eprintln!("bctrace: --stop-at {} was never reached", shown(place));
+    }
+    if summary.tally.recorded > 0 {
+        return;
+    }
+    if let Some(place) = &asked.start_at {
+        eprintln!("bctrace: nothing was recorded: --start-at {} was never reached", shown(place));
+    } else if asked.filtered {
+        let near = nearest(asked, summary);
+        let hint = if near.is_empty() { String::new() } else { format!("; the nearest names are {}", near.join(", ")) };
+        eprintln!("bctrace: nothing was recorded: no code object that ran matches the filter{hint}");
+    }
+}
+
+/// The names that ran and are most like those that were asked for.
+fn nearest(asked: &Asked, summary: &Summary) -> Vec<String> {
+    let alike = |name: &String| {
+        let wanted = asked.names.iter().map(|wanted| String::from_utf8_lossy(wanted));
+        wanted.map(|wanted| strsim::jaro_winkler(&wanted, name)).fold(0.0, f64::max)
+    };
+    let names = summary.tally.names.iter().map(|name| shown(name));
+    let mut names: Vec<_> = names.map(|name| (alike(&name), name)).filter(|(likeness, _)| *likeness > 0.6).collect();
+    names.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+    names.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+/// A name as lines of text show it.
+fn shown(name: &[u8]) -> String {
+    let mut text = Vec::new();
+    escape::push(&mut text, name, Part::Name, false);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// How a trace ended, in words.
+fn how(end: &End) -> String {
+    let what = match &end.reason {
+        _ if end.replaced => "the program was replaced by exec".to_string(),
+        EndReason::Exited(status) if end.finished => return format!("the program ended with status {status}"),
+        EndReason::Exited(status) => format!("the process ended with status {status}"),
+        EndReason::Killed(signal) => format!("killed by {}", signal_name(*signal)),
+        EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
+        EndReason::Tampered(why) => format!("stream tampered: {}", String::from_utf8_lossy(why)),
+        EndReason::OutputFailed(why) => format!("the trace could not be written: {}", String::from_utf8_lossy(why)),
+    };
+    match &end.place {
+        Some((name, offset, opname)) => {
+            format!("{what} in {} at {offset} {}", shown(name), String::from_utf8_lossy(opname))
+        }
+        None => what,
+    }
+}
+
+fn signal_name(signal: u8) -> String {
+    const NAMES: [&str; 32] = [
+        "signal 0",
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGILL",
+        "SIGTRAP",
+        "SIGABRT",
+        "SIGBUS",
+        "SIGFPE",
+        "SIGKILL",
+        "SIGUSR1",
+        "SIGSEGV",
+        "SIGUSR2",
+        "SIGPIPE",
+        "SIGALRM",
+        "SIGTERM",
+        "SIGSTKFLT",
+        "SIGCHLD",
+        "SIGCONT",
+        "SIGSTOP",
+        "SIGTSTP",
+        "SIGTTIN",
+        "SIGTTOU",
+        "SIGURG",
+        "SIGXCPU",
+        "SIGXFSZ",
+        "SIGVTALRM",
+        "SIGPROF",
+        "SIGWINCH",
+        "SIGIO",
+        "SIGPWR",
+        "SIGSYS",
+    ];
+    NAMES.get(usize::from(signal)).map_or_else(|| format!("signal {signal}"), |name| (*name).to_string())
+}

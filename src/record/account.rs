@@ -1,0 +1,73 @@
+//! What a recording's summary tells beyond the counts of the stream: kept while events pass on their way to the sink.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use crate::trace::filter::is_stdlib;
+use crate::trace::{Event, Run, Sink, State};
+
+/// Names that are remembered at most: a program can make new ones for ever.
+const NAMES: usize = 10_000;
+
+/// A sink before the sink.
+pub struct Account<'a> {
+    sink: &'a mut dyn Sink,
+    pub tally: Tally,
+}
+
+/// What passed.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Code objects described.
+    pub codes: u64,
+    /// Instructions recorded.
+    pub recorded: u64,
+    /// Those of them that are the standard library's.
+    pub stdlib: u64,
+    /// The names of the code objects that ran, recorded or not.
+    pub names: BTreeSet<Vec<u8>>,
+}
+
+impl<'a> Account<'a> {
+    pub fn new(sink: &'a mut dyn Sink) -> Account<'a> {
+        Account { sink, tally: Tally::default() }
+    }
+}
+
+impl Sink for Account<'_> {
+    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+        match event {
+            Event::Code(code) => {
+                self.tally.codes += 1;
+                if self.tally.names.len() < NAMES {
+                    self.tally.names.insert(code.object.name.clone());
+                }
+            }
+            Event::Run(run) => return self.run(run, at),
+            Event::Outside(outside) => self.tally.recorded += outside.count(),
+            _ => {}
+        }
+        self.sink.event(event, at)
+    }
+
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        self.tally.recorded += run.count;
+        if at.frame().is_some_and(|frame| is_stdlib(&frame.code.object)) {
+            self.tally.stdlib += run.count;
+        }
+        self.sink.run(run, at)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<u64> {
+        self.sink.finish()
+    }
+
+    fn written(&self) -> u64 {
+        self.sink.written()
+    }
+}

@@ -1,0 +1,203 @@
+//! Every way in which a traced program can die, or make its process unusable: the trace holds exactly what was executed up to then, and
+//! the end is told with its reason and place.
+
+mod foreign;
+mod kills;
+mod tampering;
+
+use crate::live::{self, Live, Program};
+
+/// A program that calls the deed that its first argument names, in `f`, and then goes on; whatever the deed is, the bytecode is the same.
+fn deeds(table: &str) -> Program {
+    Program::new(&format!(
+        "import os, resource, signal, sys
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+sys.setrecursionlimit(10 ** 9)
+class Itself(object):
+    pass
+Itself.__call__ = Itself()
+me, null = os.getpid(), os.open('/dev/null', os.O_RDWR)
+def work():
+    for i in range(1000):
+        pass
+def f():
+    work()
+    deed(*arguments)
+    work()
+DEEDS = {{'nothing': (id, (0,)), {table}}}
+deed, arguments = DEEDS[sys.argv[1]]
+f()
+work()
+"
+    ))
+}
+
+/// The trace of the deed "nothing", as text and as JSON lines, and the deadly instruction's number and offset.
+struct Whole {
+    text: String,
+    json: String,
+    number: usize,
+    offset: String,
+}
+
+impl Whole {
+    fn of(program: &Program) -> Whole {
+        let text = program.text(&[], &["nothing"]);
+        assert_eq!(program.trace(&[], "whole.jsonl", &["nothing"]).status, 0);
+        let is_deed = |line: &&str| line.starts_with("f> ") && line.contains("CALL_FUNCTION_VAR");
+        let line = text.lines().find(is_deed).unwrap();
+        let number = text.lines().position(|other| other == line).unwrap() + 1;
+        let offset = line.split(' ').nth(1).unwrap().to_string();
+        Whole { json: program.read("whole.jsonl"), text, number, offset }
+    }
+
+    /// The text up to the deed.
+    fn until_deed(&self) -> String {
+        self.text.split_inclusive('\n').take(self.number).collect()
+    }
+}
+
+/// Asserts that a deed ends the program with this status and message, and that each form of trace ends at the deed.
+fn assert_dies(program: &Program, whole: &Whole, deed: &str, status: i32, message: &str) {
+    let message = message.replace("HERE", &format!("in f at {} CALL_FUNCTION_VAR", whole.offset));
+    for trace in ["t.txt", "t.jsonl", "t.bct"] {
+        let ran = program.trace(&[], trace, &[deed]);
+        assert_eq!((ran.status, ran.stderr()), (status, message.clone()), "{deed} {trace}");
+    }
+    let want = whole.until_deed();
+    assert_eq!(program.read("t.txt"), want, "{deed}: text");
+    assert_eq!(program.show(&[], "t.bct"), want, "{deed}: shown");
+    let (json, end) = without_end(&program.read("t.jsonl"));
+    live::assert_prefix(&without_argument(&json), &without_argument(&whole.json), deed);
+    let instructions = json.lines().filter(|line| line.starts_with("{\"type\":\"instruction\"")).count();
+    assert_eq!(instructions, whole.number, "{deed}");
+    let place = format!("\"name\":\"f\",\"offset\":{},\"opname\":\"CALL_FUNCTION_VAR\"", whole.offset);
+    assert!(end.starts_with("{\"type\":\"end\"") && end.contains(&place), "{deed}: {end}");
+}
+
+/// Parts the last line from the others.
+fn without_end(json: &str) -> (String, String) {
+    let at = json.trim_end().rfind('\n').unwrap() + 1;
+    (json[..at].to_string(), json[at..].to_string())
+}
+
+/// Without the first line, which has the argument that names the deed.
+fn without_argument(json: &str) -> String {
+    json.split_once('\n').unwrap().1.to_string()
+}
+
+#[test]
+fn death_by_a_signal_ends_the_trace_at_the_call_that_brought_it() {
+    let signals = [
+        ("SIGHUP", 1), ("SIGQUIT", 3), ("SIGILL", 4), ("SIGTRAP", 5), ("SIGABRT", 6), ("SIGBUS", 7), ("SIGFPE", 8),
+        ("SIGKILL", 9), ("SIGUSR1", 10), ("SIGSEGV", 11), ("SIGUSR2", 12), ("SIGALRM", 14), ("SIGTERM", 15), ("SIGXCPU", 24),
+        ("SIGSYS", 31),
+    ];
+    let entry = |(name, _): &(&str, i32)| format!("'{name}': (os.kill, (me, signal.{name})), ");
+    let program = deeds(&signals.iter().map(entry).collect::<String>());
+    let whole = Whole::of(&program);
+    for (name, number) in signals {
+        assert_dies(&program, &whole, name, 128 + number, &format!("bctrace: killed by {name} HERE\n"));
+    }
+}
+
+#[test]
+fn a_signal_without_a_name_is_told_by_its_number() {
+    let program = deeds("'rt': (os.kill, (me, 40))");
+    let whole = Whole::of(&program);
+    assert_dies(&program, &whole, "rt", 168, "bctrace: killed by signal 40 HERE\n");
+}
+
+#[test]
+fn death_without_a_signal_from_outside_ends_the_trace_at_its_call() {
+    let program = deeds("'_exit': (os._exit, (7,)), 'abort': (os.abort, ()), 'overflow': (Itself(), ())");
+    let whole = Whole::of(&program);
+    assert_dies(&program, &whole, "_exit", 7, "");
+    assert_dies(&program, &whole, "abort", 134, "bctrace: killed by SIGABRT HERE\n");
+    assert_dies(&program, &whole, "overflow", 139, "bctrace: killed by SIGSEGV HERE\n");
+}
+
+#[test]
+fn exec_ends_the_trace_and_the_status_is_the_new_programs() {
+    let program = deeds(
+        "'exec': (os.execv, ('/bin/sh', ['sh', '-c', 'exit 42'])),
+'killed': (os.execv, ('/bin/sh', ['sh', '-c', 'kill -9 $$']))",
+    );
+    let whole = Whole::of(&program);
+    for (deed, status) in [("exec", 42), ("killed", 137)] {
+        assert_dies(&program, &whole, deed, status, "bctrace: the program was replaced by exec HERE\n");
+    }
+}
+
+#[test]
+fn what_a_program_does_to_its_descriptors_and_limits_loses_nothing() {
+    let program = deeds(
+        "'close': (os.closerange, (0, 1000)), 'dup2': (map, (os.dup2, [null] * 60, range(60))),
+'size': (resource.setrlimit, (resource.RLIMIT_FSIZE, (0, 0))), 'memory': (resource.setrlimit, (resource.RLIMIT_AS, (1 << 20, 1 << 20))),
+'files': (resource.setrlimit, (resource.RLIMIT_NOFILE, (0, 0))), 'stack': (resource.setrlimit, (resource.RLIMIT_STACK, (1 << 20, 1 << 20))),
+'folder': (os.chdir, ('/',)), 'nice': (os.nice, (5,)), 'group': (os.setpgid, (0, 0))",
+    );
+    let whole = Whole::of(&program);
+    for deed in ["close", "dup2", "size", "memory", "files", "stack", "folder", "nice", "group"] {
+        for trace in ["t.txt", "t.bct"] {
+            let ran = program.trace(&[], trace, &[deed]);
+            assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{deed} {trace}");
+        }
+        live::assert_prefix(&program.read("t.txt"), &whole.text, deed);
+        assert_eq!(program.read("t.txt").len(), whole.text.len(), "{deed}");
+        assert_eq!(program.show(&[], "t.bct"), whole.text, "{deed}");
+    }
+}
+
+#[test]
+fn a_forked_process_is_not_traced() {
+    let program = deeds("'fork': (os.fork, ())");
+    let whole = Whole::of(&program);
+    for trace in ["t.txt", "t.bct"] {
+        let ran = program.trace(&[], trace, &["fork"]);
+        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{trace}");
+    }
+    assert_eq!(program.read("t.txt"), whole.text);
+    assert_eq!(program.show(&[], "t.bct"), whole.text);
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_forked_process() {
+    let program = Program::new(
+        "import os
+if os.fork() == 0:
+    os.closerange(1, 3)
+    os.read(0, 1)
+    os._exit(0)
+",
+    );
+    let mut live = Live::start(program.tracing(&[], "t.txt", &[]));
+    // The grandchild reads what is written only now.
+    assert_eq!(live.status(), 0);
+    assert_eq!(live.end().status, 0);
+}
+
+#[test]
+fn a_stack_overflow_in_python_code_ends_in_the_recursion() {
+    let program = Program::new(
+        "import resource, sys
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+sys.setrecursionlimit(10 ** 9)
+class Repeats(object):
+    def __getattr__(self, name):
+        return getattr(self, name)
+Repeats().missing
+",
+    );
+    let trace_with_stack = |kilobytes: u32| {
+        let script = format!("ulimit -s {kilobytes}; exec \"$0\" p.pyc t.txt");
+        let ran = live::run(program.shell(&script));
+        let message = ran.stderr();
+        assert_eq!(ran.status, 139, "{message}");
+        assert!(message.starts_with("bctrace: killed by SIGSEGV in __getattr__ at "), "{message}");
+        program.read("t.txt")
+    };
+    let (shorter, longer) = (trace_with_stack(1024), trace_with_stack(2048));
+    assert!(shorter.lines().count() > 1000 && shorter.len() < longer.len());
+    live::assert_prefix(&shorter, &longer, "the smaller stack");
+}

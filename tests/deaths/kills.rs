@@ -1,0 +1,130 @@
+//! SIGKILL from outside at moments that nothing chooses, to the program and to its recorder: what is left is an exact prefix.
+
+use crate::live::{self, Live, Program};
+
+/// Kills in each test.
+const ROUNDS: usize = 20;
+
+/// Prints its process number in a line, then a dot now and then, and waits; its trace is always the same.
+const WORK: &str = "import os
+def successor(i):
+    return i + 1
+def naturals():
+    j = 0
+    while 1:
+        j += 1
+        yield j
+os.write(1, '%d\\n' % os.getpid())
+i, values = 0, naturals()
+while i < 6000:
+    i = successor(i)
+    next(values)
+    if i * i % 7 == 4:
+        try:
+            int('x')
+        except ValueError:
+            pass
+    if i % 100 == 0:
+        os.write(1, '.')
+os.read(0, 1)
+";
+
+/// Starts a recording, waits for some of the dots, and kills the program or its recorder; returns what bctrace left on standard
+/// error where that was not killed.
+fn interrupted(program: &Program, trace: &str, round: usize, kill_recorder: bool) -> String {
+    let mut live = Live::start(program.tracing(&[], trace, &[]));
+    let traced: u32 = live.line().parse().unwrap();
+    // Neighbouring rounds lie far apart; the last ones may find the program waiting.
+    live.bytes(round * 23 % 60);
+    if kill_recorder {
+        live.kill();
+        live::until("the program has died with its recorder", || live::is_gone(traced).then_some(()));
+    } else {
+        live::signal("KILL", traced);
+    }
+    let ran = live.end();
+    assert_eq!(ran.status, 137, "{}", ran.stderr());
+    ran.stderr()
+}
+
+/// The text up to the end of its last whole line.
+fn whole_lines(text: &str) -> &str {
+    &text[..text.rfind('\n').map_or(0, |last| last + 1)]
+}
+
+#[test]
+fn the_trace_of_a_killed_program_is_exact() {
+    let program = Program::new(WORK);
+    let whole = program.text(&[], &[]);
+    for round in 0..ROUNDS {
+        let trace = ["t.txt", "t.bct"][round % 2];
+        let message = interrupted(&program, trace, round, false);
+        let text = if trace == "t.bct" { program.show(&[], trace) } else { program.read(trace) };
+        live::assert_prefix(&text, &whole, trace);
+        let last: Vec<&str> = text.lines().last().unwrap().split(' ').collect();
+        let place = format!("in {} at {} {}", last[0].strip_suffix('>').unwrap(), last[1], last[2]);
+        assert_eq!(message, format!("bctrace: killed by SIGKILL {place}\n"));
+    }
+}
+
+#[test]
+fn a_killed_recorder_takes_the_program_along_and_leaves_a_prefix_of_the_text() {
+    let program = Program::new(WORK);
+    let whole = program.text(&[], &[]);
+    for round in 0..ROUNDS {
+        interrupted(&program, "t.txt", round, true);
+        live::assert_prefix(whole_lines(&program.read("t.txt")), &whole, "t.txt");
+    }
+}
+
+#[test]
+fn a_killed_recorder_leaves_a_bct_that_is_readable_to_its_last_block() {
+    let program = Program::new(WORK);
+    let whole = program.text(&[], &[]);
+    for round in 0..ROUNDS {
+        interrupted(&program, "t.bct", round, true);
+        let shown = live::run(program.command(["show", "t.bct"]));
+        live::assert_prefix(&shown.stdout(), &whole, "t.bct");
+        // Killed before the file had its first bytes, it is no trace.
+        if program.path("t.bct").metadata().is_ok_and(|file| file.len() > 0) {
+            live::assert_failed(&shown, &["the trace has no end", &format!("instruction {}", shown.stdout().lines().count())]);
+        }
+    }
+}
+
+#[test]
+fn a_full_ring_loses_nothing_when_the_program_is_killed() {
+    let program = Program::new(
+        "import os
+os.write(2, '%d\\n' % os.getpid())
+i = 0
+while 1:
+    try:
+        raise ValueError
+    except ValueError:
+        i += 1
+",
+    );
+    // Standard output is the trace, which nobody reads: the recorder stands still, the ring fills, and the program waits.
+    let script = "exec \"$0\" p.pyc - 2>&1 >trace.fifo";
+    assert!(program.shell("/usr/bin/mkfifo trace.fifo").status().unwrap().success());
+    let mut live = Live::start(program.shell(script));
+    let trace = std::fs::File::open(program.path("trace.fifo")).unwrap();
+    let traced: u32 = live.line().parse().unwrap();
+    live::until("the program waits for room in the ring", || live::waits(traced).then_some(()));
+    live::signal("KILL", traced);
+    let text = std::io::read_to_string(trace).unwrap();
+    let ran = live.end();
+    assert_eq!(ran.status, 137);
+    let lines: Vec<&str> = text.lines().collect();
+    // Behind the first time around the loop each one is like it.
+    let head = lines.iter().position(|line| line.contains("SETUP_LOOP")).unwrap() + 1;
+    let around = lines[head..].iter().position(|line| line.contains("JUMP_ABSOLUTE")).unwrap() + 1;
+    assert!(lines.len() > 100_000, "{} lines", lines.len());
+    for (number, line) in lines[head..].iter().enumerate() {
+        assert_eq!(*line, lines[head + number % around], "line {}", head + number + 1);
+    }
+    let last: Vec<&str> = lines.last().unwrap().split(' ').collect();
+    let place = format!("in <module> at {} {}", last[1], last[2]);
+    assert_eq!(ran.stdout(), format!("bctrace: killed by SIGKILL {place}\n"));
+}

@@ -1,0 +1,261 @@
+//! A traced program in a folder of its own, and a `bctrace` that still runs: what it prints meanwhile, signals to it, and an end that
+//! must come in time.  Whatever hangs is killed and so fails its test.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::running::{self, Ran};
+
+/// How long anything may take before it counts as hanging.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A compiled program, `p.pyc`, and the folder in which it is traced.
+pub struct Program {
+    folder: tempfile::TempDir,
+}
+
+impl Program {
+    pub fn new(source: &str) -> Program {
+        let (folder, _) = running::compiled(source, "p.pyc");
+        Program { folder }
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `bctrace` with these words, in the folder.
+    pub fn command<I: IntoIterator<Item: AsRef<OsStr>>>(&self, words: I) -> Command {
+        let mut command = running::bctrace(words);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// A shell script in the folder; `"$0"` is `bctrace`.
+    pub fn shell(&self, script: &str) -> Command {
+        let mut command = running::shell(script);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// `bctrace OPTIONS p.pyc TRACE -- ARGUMENTS`.
+    pub fn tracing(&self, options: &[&str], trace: &str, arguments: &[&str]) -> Command {
+        self.command([options, &["p.pyc", trace, "--"], arguments].concat())
+    }
+
+    /// Traces the program to its end.
+    pub fn trace(&self, options: &[&str], trace: &str, arguments: &[&str]) -> Ran {
+        run(self.tracing(options, trace, arguments))
+    }
+
+    /// The text of a whole trace of the program, which must not fail.
+    pub fn text(&self, options: &[&str], arguments: &[&str]) -> String {
+        let ran = self.trace(options, "whole.txt", arguments);
+        assert_eq!(ran.status, 0, "{}", ran.stderr());
+        self.read("whole.txt")
+    }
+
+    /// `bctrace show OPTIONS TRACE`, which must say nothing on standard error.
+    #[track_caller]
+    pub fn show(&self, options: &[&str], trace: &str) -> String {
+        let ran = run(self.command([&["show"], options, &[trace]].concat()));
+        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "show {options:?} {trace}");
+        ran.stdout()
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        String::from_utf8(running::read(&self.path(name))).unwrap()
+    }
+}
+
+/// A `bctrace` that runs, with pipes at its standard streams.
+pub struct Live {
+    child: Child,
+    /// Taken by a test that closes it or writes to it.
+    pub stdin: Option<ChildStdin>,
+    /// Taken by a test that reads bytes or closes it.
+    pub stdout: Option<BufReader<ChildStdout>>,
+    stderr: JoinHandle<Vec<u8>>,
+    watch: Watch,
+}
+
+impl Live {
+    pub fn start(mut command: Command) -> Live {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let mut stderr = child.stderr.take().unwrap();
+        Live {
+            watch: Watch::start(child.id(), format!("{command:?}")),
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take().map(BufReader::new),
+            stderr: thread::spawn(move || {
+                let mut bytes = Vec::new();
+                stderr.read_to_end(&mut bytes).unwrap();
+                bytes
+            }),
+            child,
+        }
+    }
+
+    /// The number of bctrace's own process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the next line on standard output; returns it without its end.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "standard output ends in {line:?}");
+        line.pop();
+        line
+    }
+
+    /// Waits for so many bytes on standard output; returns fewer where it ends.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.stdout.as_mut().unwrap().take(count as u64).read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(name, self.id());
+    }
+
+    /// Kills bctrace itself with SIGKILL, and waits until it is dead.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for the end of bctrace alone, whatever still holds its pipes; returns its status.
+    pub fn status(&mut self) -> i32 {
+        status(self.child.wait().unwrap())
+    }
+
+    /// Closes standard input, waits for the end, and returns what has not been read yet.
+    #[track_caller]
+    pub fn end(mut self) -> Ran {
+        drop(self.stdin.take());
+        let mut stdout = Vec::new();
+        if let Some(mut pipe) = self.stdout.take() {
+            pipe.read_to_end(&mut stdout).unwrap();
+        }
+        let status = self.status();
+        let stderr = self.stderr.join().unwrap();
+        self.watch.end();
+        Ran { status, stdout, stderr }
+    }
+}
+
+fn status(status: std::process::ExitStatus) -> i32 {
+    status.code().or(status.signal().map(|signal| 128 + signal)).expect("a finished process")
+}
+
+/// Kills a process that does not end in time.
+struct Watch {
+    thread: JoinHandle<Option<String>>,
+    ended: Sender<()>,
+}
+
+impl Watch {
+    fn start(process: u32, what: String) -> Watch {
+        let (ended, end) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let in_time = end.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout);
+            if !in_time {
+                signal("KILL", process);
+            }
+            (!in_time).then_some(what)
+        });
+        Watch { thread, ended }
+    }
+
+    #[track_caller]
+    fn end(self) {
+        // Nobody listens any more where the time was over.
+        let _ = self.ended.send(());
+        if let Some(what) = self.thread.join().unwrap() {
+            panic!("hung for {PATIENCE:?}: {what}");
+        }
+    }
+}
+
+/// Runs to the end with nothing on standard input.
+#[track_caller]
+pub fn run(command: Command) -> Ran {
+    Live::start(command).end()
+}
+
+/// Sends a signal to a process; to a group where the number is negative.  One that is gone is no failure.
+pub fn signal(name: &str, process: impl TryInto<i64>) {
+    let process = process.try_into().ok().expect("a process number");
+    let kill = format!("kill -s {name} -- {process} 2>/dev/null");
+    running::shell(&kill).status().unwrap();
+}
+
+/// Looks again and again until there is something.
+#[track_caller]
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} until {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a process is gone, or a zombie that nobody reaps.
+pub fn is_gone(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])))
+}
+
+/// Whether a process sleeps, with no time used between two looks at it.
+pub fn waits(process: u32) -> bool {
+    let look = || {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        let fields: Vec<String> = stat.rsplit(") ").next().unwrap().split(' ').map(str::to_string).collect();
+        // State, then minor faults, user and system time: fields 3, 10, 14 and 15 of proc(5).
+        (fields[0].clone(), fields[7].clone(), fields[11].clone(), fields[12].clone())
+    };
+    let first = look();
+    thread::sleep(Duration::from_millis(120));
+    first.0 == "S" && first == look()
+}
+
+/// Asserts that a text is the beginning of another; says where they part.
+#[track_caller]
+pub fn assert_prefix(text: &str, whole: &str, what: &str) {
+    if whole.starts_with(text) {
+        return;
+    }
+    let (mut left, mut right) = (text.lines(), whole.lines());
+    for number in 1.. {
+        let (left, right) = (left.next(), right.next());
+        assert_eq!(left, right, "{what}: line {number} is not what it must be");
+        if left.is_none() {
+            break;
+        }
+    }
+    panic!("{what}: the lines are right, their ends are not");
+}
+
+/// Asserts that bctrace failed: status 125, and one line on standard error with all of `parts`.
+#[track_caller]
+pub fn assert_failed(ran: &Ran, parts: &[&str]) {
+    let message = ran.stderr();
+    assert_eq!((ran.status, message.matches('\n').count()), (125, 1), "{message}");
+    for part in [&["bctrace: "], parts].concat() {
+        assert!(message.contains(part), "{part:?} is not in: {message}");
+    }
+}

@@ -1,0 +1,119 @@
+//! Filters while recording: what they let through is what the unfiltered trace has of it, number for number.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::instructions;
+use crate::live::Program;
+use crate::manifest::{self, Run};
+use crate::running;
+
+/// Runs that differ in how frames come and go.
+const RUNS: [&str; 8] =
+    ["closures", "generators", "exceptions", "classes", "with_finally", "threads_locks", "exec_eval", "extended_arg_jump"];
+
+fn runs() -> impl Iterator<Item = &'static Run> {
+    manifest::runs().iter().filter(|run| RUNS.contains(&run.name.as_str()))
+}
+
+fn traced(run: &Run, options: &[&str], folder: &Path, suffix: &str) -> String {
+    let trace = folder.join(format!("t{suffix}"));
+    let ran = run.traced(&[&["-q"], options].concat(), trace.to_str().unwrap());
+    assert_eq!((ran.status, &ran.stdout()), (run.status, &run.stdout), "{} {options:?}: {}", run.name, ran.stderr());
+    String::from_utf8(running::read(&trace)).unwrap()
+}
+
+/// Up to five names of a text trace, as the trace writes them.
+fn names(text: &str) -> Vec<&str> {
+    let names: BTreeSet<&str> = text.lines().map(|line| line.split_once("> ").unwrap().0).collect();
+    let plain: Vec<&str> = names.into_iter().filter(|name| !name.contains('\\')).collect();
+    plain.iter().step_by(plain.len().div_ceil(5).max(1)).copied().collect()
+}
+
+#[test]
+fn a_name_lets_exactly_its_lines_through() {
+    assert_eq!(runs().count(), RUNS.len());
+    let scratch = tempfile::tempdir().unwrap();
+    for run in runs() {
+        let whole = traced(run, &[], scratch.path(), ".txt");
+        for name in names(&whole) {
+            let own = format!("{name}> ");
+            let want: String = whole.split_inclusive('\n').filter(|line| line.starts_with(&own)).collect();
+            assert_eq!(traced(run, &["-n", name], scratch.path(), ".txt"), want, "{} -n {name}", run.name);
+        }
+    }
+}
+
+#[test]
+fn a_filtered_record_has_the_numbers_frames_and_depths_of_the_whole() {
+    let scratch = tempfile::tempdir().unwrap();
+    for run in runs() {
+        let whole = traced(run, &[], scratch.path(), ".jsonl");
+        let text = traced(run, &[], scratch.path(), ".txt");
+        for name in names(&text).into_iter().take(3) {
+            let member = format!("\"name\":\"{name}\"");
+            let want: Vec<Value> = instructions(&whole).into_iter().filter(|line| line.contains(&member)).map(record).collect();
+            let got = traced(run, &["-n", name], scratch.path(), ".jsonl");
+            let got: Vec<Value> = instructions(&got).into_iter().map(record).collect();
+            assert_eq!(got, want, "{} -n {name}", run.name);
+        }
+    }
+}
+
+/// An instruction without its code object's number, which counts those that are told of.
+fn record(line: &str) -> Value {
+    let mut record: Value = serde_json::from_str(line).unwrap();
+    record.as_object_mut().unwrap().remove("code");
+    record
+}
+
+#[test]
+fn filtering_at_reading_time_gives_the_same_text() {
+    let scratch = tempfile::tempdir().unwrap();
+    for run in runs() {
+        let bct = scratch.path().join("t.bct");
+        run.traced(&["-q"], bct.to_str().unwrap());
+        let whole = traced(run, &[], scratch.path(), ".txt");
+        for name in names(&whole).into_iter().take(3) {
+            let shown = running::run(running::bctrace(["show", "-n", name]).arg(&bct)).succeeded();
+            assert_eq!(shown, traced(run, &["-n", name], scratch.path(), ".txt"), "{} -n {name}", run.name);
+        }
+    }
+}
+
+#[test]
+fn options_are_anded_and_values_are_ored() {
+    let program = Program::new(
+        "def apple(): pass
+def apricot(): pass
+def berry(): pass
+import weakref
+for f in apple, apricot, berry:
+    f()
+weakref.WeakKeyDictionary()
+",
+    );
+    let whole = program.text(&[], &[]);
+    let kept = |options: &[&str]| {
+        let text = program.text(options, &[]);
+        let names: BTreeSet<String> = text.lines().map(|line| line.split_once("> ").unwrap().0.to_string()).collect();
+        // Without files among the options, what a name has is there wholly.
+        let of_names = |line: &&str| names.contains(line.split_once("> ").unwrap().0);
+        if !options.contains(&"--no-stdlib") && !options.contains(&"--file") {
+            let want: String = whole.split_inclusive('\n').filter(of_names).collect();
+            assert_eq!(text, want, "{options:?}");
+        }
+        names.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(kept(&["-n", "apple", "-n", "berry"]), "apple berry");
+    assert_eq!(kept(&["--match", "^ap"]), "apple apricot");
+    assert_eq!(kept(&["--match", "^apr", "--match", "rry$"]), "apricot berry");
+    assert_eq!(kept(&["--match", "^ap", "-n", "berry", "-n", "apple"]), "apple");
+    assert_eq!(kept(&["--match", "^ap", "-n", "berry"]), "");
+    assert_eq!(kept(&["--file", "p.py", "-n", "berry"]), "berry");
+    assert_eq!(kept(&["--no-stdlib"]), "<module> apple apricot berry");
+    assert_eq!(kept(&["--file", "*.py", "--no-stdlib", "--match", "a"]), "apple apricot");
+    assert!(kept(&["--file", "*weakref.py"]).contains("__init__"));
+}

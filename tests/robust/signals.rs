@@ -1,0 +1,167 @@
+//! Signals to bctrace and to its process group: they reach the program, and the trace is complete.
+
+use std::os::unix::process::CommandExt;
+
+use crate::live::{self, Live, Program};
+
+/// A recording in a process group of its own, as a shell would start it.
+fn start(program: &Program, trace: &str) -> Live {
+    let mut command = program.tracing(&[], trace, &[]);
+    command.process_group(0);
+    Live::start(command)
+}
+
+/// What a terminal does when a key is pressed.
+fn to_group(name: &str, live: &Live) {
+    live::signal(name, -i64::from(live.id()));
+}
+
+#[test]
+fn signals_for_the_program_are_passed_on() {
+    let program = Program::new(
+        "import os, signal, sys
+def handler(number, frame):
+    os.write(1, 'got %d\\n' % number)
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+    signal.signal(number, handler)
+os.write(1, 'ready\\n')
+try:
+    while 1:
+        signal.pause()
+except KeyboardInterrupt:
+    sys.exit(4)
+",
+    );
+    for trace in ["t.txt", "t.bct"] {
+        let mut live = start(&program, trace);
+        assert_eq!(live.line(), "ready");
+        for (name, number) in [("TERM", 15), ("HUP", 1), ("USR1", 10), ("USR2", 12)] {
+            live.signal(name);
+            assert_eq!(live.line(), format!("got {number}"));
+        }
+        to_group("INT", &live);
+        let ran = live.end();
+        assert_eq!((ran.status, ran.stderr().as_str()), (4, ""));
+    }
+    let text = program.read("t.txt");
+    assert_eq!(text.lines().filter(|line| line.starts_with("handler> 0 ")).count(), 4);
+    let shown = program.show(&[], "t.bct");
+    assert_eq!(shown.lines().filter(|line| line.starts_with("handler> 0 ")).count(), 4);
+}
+
+#[test]
+fn a_signal_that_the_program_does_not_handle_ends_it_and_the_trace_says_so() {
+    let program = Program::new("import os, sys\nos.write(1, '%d\\n' % os.getpid())\nsys.stdin.read()\n");
+    for (name, number) in [("TERM", 15), ("HUP", 1), ("USR1", 10), ("USR2", 12)] {
+        let mut live = start(&program, "t.txt");
+        let traced: u32 = live.line().parse().unwrap();
+        live::until("the program reads", || live::waits(traced).then_some(()));
+        live.signal(name);
+        let status = live.status();
+        let ran = live.end();
+        assert_eq!(status, 128 + number, "{name}");
+        assert!(ran.stderr().starts_with(&format!("bctrace: killed by SIG{name} in <module> at ")), "{}", ran.stderr());
+        assert!(program.read("t.txt").lines().last().unwrap().contains(" CALL_FUNCTION (0)"), "{name}");
+    }
+}
+
+#[test]
+fn an_interrupt_from_the_terminal_is_the_programs_keyboard_interrupt() {
+    let program = Program::new(
+        "import os
+def clean_up():
+    os.write(1, 'cleaned up\\n')
+os.write(1, 'ready\\n')
+try:
+    while 1:
+        pass
+finally:
+    clean_up()
+",
+    );
+    for trace in ["t.txt", "t.bct"] {
+        let mut live = start(&program, trace);
+        assert_eq!(live.line(), "ready");
+        to_group("INT", &live);
+        let ran = live.end();
+        assert_eq!((ran.status, ran.stdout().as_str()), (1, "cleaned up\n"));
+        assert!(ran.stderr().ends_with("KeyboardInterrupt\n"), "{}", ran.stderr());
+    }
+    assert!(program.read("t.txt").contains("clean_up> 0 "));
+    assert!(program.show(&[], "t.bct").contains("clean_up> 0 "));
+    let info = live::run(program.command(["info", "t.bct"])).succeeded();
+    assert!(info.contains("exited with status 1"), "{info}");
+}
+
+#[test]
+fn a_program_that_handles_each_interrupt_and_goes_on_is_left_alone() {
+    let program = Program::new(
+        "import os, signal, sys
+seen = []
+def handler(number, frame):
+    seen.append(number)
+    os.write(1, 'caught\\n')
+signal.signal(signal.SIGINT, handler)
+os.write(1, 'ready\\n')
+while len(seen) < 5:
+    pass
+sys.exit(8)
+",
+    );
+    let mut live = start(&program, "t.bct");
+    assert_eq!(live.line(), "ready");
+    for _ in 0..5 {
+        to_group("INT", &live);
+        assert_eq!(live.line(), "caught");
+    }
+    assert_eq!(live.end().status, 8);
+}
+
+#[test]
+fn a_second_interrupt_ends_a_program_that_executes_nothing() {
+    let program = Program::new(
+        "import os, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.write(1, 'ready\\n')
+os.read(0, 1)
+",
+    );
+    let mut live = start(&program, "t.txt");
+    assert_eq!(live.line(), "ready");
+    let group = -i64::from(live.id());
+    let id = live.id();
+    live::until("the interrupts have ended it", || {
+        live::signal("INT", group);
+        live::is_gone(id).then_some(())
+    });
+    let status = live.status();
+    let ran = live.end();
+    assert_eq!(status, 137, "{}", ran.stderr());
+    assert!(ran.stderr().starts_with("bctrace: killed by SIGKILL in <module> at "), "{}", ran.stderr());
+}
+
+#[test]
+fn a_stopped_job_goes_on_when_it_is_continued() {
+    let program = Program::new("import os\nos.write(1, '%d\\n' % os.getpid())\nwhile os.read(0, 1):\n    os.write(1, 'more\\n')\n");
+    let mut live = start(&program, "t.txt");
+    let traced: u32 = live.line().parse().unwrap();
+    for name in ["TSTP", "STOP"] {
+        to_group(name, &live);
+        live::until("both have stopped", || (is_stopped(traced) && is_stopped(live.id())).then_some(()));
+        to_group("CONT", &live);
+        live::until("both go on", || (!is_stopped(traced) && !is_stopped(live.id())).then_some(()));
+    }
+    // A shell that knows only its own child continues that.
+    to_group("TSTP", &live);
+    live::until("both have stopped", || (is_stopped(traced) && is_stopped(live.id())).then_some(()));
+    live.signal("CONT");
+    live::until("both go on", || (!is_stopped(traced) && !is_stopped(live.id())).then_some(()));
+    std::io::Write::write_all(live.stdin.as_mut().unwrap(), b"x").unwrap();
+    assert_eq!(live.line(), "more");
+    assert_eq!(live.end().status, 0);
+}
+
+fn is_stopped(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().starts_with('T')
+}
