@@ -16,6 +16,9 @@ use crate::trace::sink::SizeLimit;
 use crate::trace::totals::Counter;
 use crate::trace::{Event, Run, Sink, State, Then};
 
+/// zstd's level: words of a loop repeat so much that a harder search finds little more, and the recorder must keep up with the VM.
+const LEVEL: i32 = 1;
+
 /// Writes blocks.
 pub(super) struct Bct {
     output: Output,
@@ -34,12 +37,14 @@ pub(super) struct Bct {
 
 impl Bct {
     pub(super) fn new(options: Options, output: Output) -> Bct {
+        let mut compressor = Compressor::default();
+        compressor.set_compression_level(LEVEL).expect("zstd takes this level");
         Bct {
             output,
             block: Block::default(),
             index: Index::default(),
             counter: Counter::default(),
-            compressor: Compressor::default(),
+            compressor,
             record: Vec::new(),
             taken: layout::FILE_HEADER as u64,
             max_size: options.max_size.unwrap_or(u64::MAX),

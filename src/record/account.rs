@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use crate::trace::filter::is_stdlib;
 use crate::trace::{Event, Run, Sink, State};
 
 /// Names that are remembered at most: a program can make new ones for ever.
@@ -53,7 +52,7 @@ impl Sink for Account<'_> {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
         self.tally.recorded += run.count;
-        if at.frame().is_some_and(|frame| is_stdlib(&frame.code.object)) {
+        if at.frame().is_some_and(|frame| frame.code.is_stdlib) {
             self.tally.stdlib += run.count;
         }
         self.sink.run(run, at)

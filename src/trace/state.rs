@@ -30,12 +30,15 @@ pub struct Code {
     pub parent: Option<u32>,
     pub object: Arc<CodeObject>,
     pub layout: Layout,
+    /// It is of the embedded standard library.
+    pub is_stdlib: bool,
 }
 
 impl Code {
     pub fn new(id: u32, first_id: u32, parent: Option<u32>, object: CodeObject) -> Code {
         let layout = Layout::new(&object.bytes);
-        Code { id, first_id, parent, object: Arc::new(object), layout }
+        let is_stdlib = super::filter::is_stdlib(&object);
+        Code { id, first_id, parent, object: Arc::new(object), layout, is_stdlib }
     }
 
     /// Writes the payload of a CODE record.

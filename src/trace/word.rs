@@ -104,12 +104,13 @@ pub fn pack(kind: Kind, fields: Fields) -> ([u64; MAX_RUN_WORDS], usize) {
 /// Reads a run word's numbers; `wide` is the wide word before it, or 0.
 #[inline]
 pub fn fields(word: u64, wide: u64) -> Fields {
-    let part = |n: u32| {
-        let low = word >> (KIND + n * FIELD) & FIELD_MASK;
-        let high = wide >> (KIND + n * HIGH) & HIGH_MASK;
-        (low | high << FIELD) as u32
-    };
-    Fields { start: part(0), length: part(1), argument: part(2) }
+    let low = |n: u32| (word >> (KIND + n * FIELD) & FIELD_MASK) as u32;
+    let fields = Fields { start: low(0), length: low(1), argument: low(2) };
+    if wide == 0 {
+        return fields;
+    }
+    let high = |n: u32| ((wide >> (KIND + n * HIGH) & HIGH_MASK) << FIELD) as u32;
+    Fields { start: fields.start | high(0), length: fields.length | high(1), argument: fields.argument | high(2) }
 }
 
 /// Packs a record's header.

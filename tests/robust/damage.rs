@@ -26,7 +26,7 @@ fn trace() -> (Program, Vec<u8>, String) {
     except ZeroDivisionError:
         return [j for j in (i, 2)]
 i = 1
-for turn in xrange(20000):
+for turn in xrange(8000):
     i = i * 1103515245 + 12345 & 0x7fffffff
     f(i >> 16)
 ",
@@ -68,7 +68,6 @@ fn every_beginning_of_a_bct_is_shown_as_far_as_it_goes() {
 #[test]
 fn a_flipped_bit_in_a_bct_is_told_and_costs_its_block_only() {
     let (program, bytes, text) = trace();
-    let lines: std::collections::HashSet<&str> = text.lines().collect();
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     for round in 0..120 {
         let mut damaged = bytes.clone();
@@ -81,10 +80,16 @@ fn a_flipped_bit_in_a_bct_is_told_and_costs_its_block_only() {
         if shown.status == 0 {
             assert!(shown.stdout() == text, "{what}: another trace without a word about it");
         }
-        let shown = shown.stdout();
-        assert!(shown.lines().all(|line| lines.contains(line)), "{what}: lines that nobody executed");
+        assert!(is_whole_but_a_piece(&shown.stdout(), &text), "{what}: lines that nobody executed");
         assert_tells_flaws(&live::run(program.command(["info", "t.bct"])), &format!("info, {what}"));
     }
+}
+
+/// Whether a text is the whole one, or lacks one piece of it.
+fn is_whole_but_a_piece(shown: &str, whole: &str) -> bool {
+    let beginning = shown.bytes().zip(whole.bytes()).take_while(|(left, right)| left == right).count();
+    let end = shown.bytes().rev().zip(whole.bytes().rev()).take_while(|(left, right)| left == right).count();
+    beginning + end >= shown.len()
 }
 
 #[test]

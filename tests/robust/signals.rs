@@ -24,8 +24,8 @@ def handler(number, frame):
     os.write(1, 'got %d\\n' % number)
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
     signal.signal(number, handler)
-os.write(1, 'ready\\n')
 try:
+    os.write(1, 'ready\\n')
     while 1:
         signal.pause()
 except KeyboardInterrupt:
@@ -71,8 +71,8 @@ fn an_interrupt_from_the_terminal_is_the_programs_keyboard_interrupt() {
         "import os
 def clean_up():
     os.write(1, 'cleaned up\\n')
-os.write(1, 'ready\\n')
 try:
+    os.write(1, 'ready\\n')
     while 1:
         pass
 finally:
