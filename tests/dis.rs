@@ -24,7 +24,7 @@ for name in sys.argv[2:]:
 
 /// Fixtures that `dis` reads otherwise than the VM: its operands have no sign and no bounds, it keeps a prefix for the next opcode with an
 /// operand, fails on an index that is out of range and on a last instruction that is cut; and names that need escapes.
-const READ_OTHERWISE: [&str; 8] = [
+const READ_OTHERWISE: [&str; 9] = [
     "before_the_code",
     "extended_arg_chained",
     "extended_arg_invalid",
@@ -32,6 +32,7 @@ const READ_OTHERWISE: [&str; 8] = [
     "extended_arg_no_operand",
     "falls_off",
     "hostile_names",
+    "junk",
     "out_of_range",
 ];
 

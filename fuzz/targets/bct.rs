@@ -16,7 +16,8 @@ fuzz_target!(|data: &[u8]| {
     file.write_all(&if kind % 2 == 0 { rest.to_vec() } else { block(rest) }).expect("written");
     let trace = file.path().to_owned();
     for form in [Format::Text, Format::Jsonl, Format::Bct] {
-        let output = format::check_output("/dev/null".as_ref(), None).and_then(|checked| checked.open(Compression::None));
+        let output =
+            format::check_output("/dev/null".as_ref(), None).and_then(|checked| checked.open(Compression::None));
         let options = Options { resolve: kind & 2 > 0, depth: kind & 4 > 0, ..Options::default() };
         let plan = ShowPlan { trace: trace.clone(), format: form, options, follow: false };
         let _ = show::run(&plan, output.expect("/dev/null"), &mut |_| {});

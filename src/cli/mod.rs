@@ -30,7 +30,7 @@ pub fn run() -> ExitCode {
     }
     let matches = args::command().get_matches();
     let result = match matches.subcommand() {
-        None => record::run(typed(RecordArgs::from_arg_matches(&matches)), &arguments),
+        None => record::run(typed(RecordArgs::from_arg_matches(&matches))),
         Some(_) => match typed(Command::from_arg_matches(&matches)) {
             Command::Dis(args) => dis::run(&args),
             Command::Show(args) => show::run(args),

@@ -1,6 +1,6 @@
 //! The main command: runs a program and writes its trace.
 
-use std::ffi::{CString, OsString};
+use std::ffi::CString;
 use std::fs::File;
 use std::io::IsTerminal;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -14,8 +14,8 @@ use crate::format::{self, Format};
 use crate::record::{self, Plan, Tracing};
 use crate::trace::Sink;
 
-/// Runs the command; `typed` are the words of the command line.
-pub fn run(args: RecordArgs, typed: &[OsString]) -> anyhow::Result<u8> {
+/// Runs the command.
+pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
     if args.trace_what == Some(TraceWhat::Only) && args.filter.names.is_empty() {
         let message = "-t only needs at least one -n NAME: the code object to trace";
         args::command().error(ErrorKind::MissingRequiredArgument, message).exit();
@@ -34,7 +34,7 @@ pub fn run(args: RecordArgs, typed: &[OsString]) -> anyhow::Result<u8> {
         timeout: args.timeout,
         lines: None,
         progress: !args.quiet && std::io::stderr().is_terminal(),
-        options: options(typed),
+        options: options(&args),
     };
     drop(program);
     let mut sink = open(&args, &mut plan.lines)?;
@@ -80,12 +80,20 @@ fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
     words.map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
 }
 
-/// The options as typed: every word up to the program's own.
-fn options(typed: &[OsString]) -> Vec<Vec<u8>> {
-    typed[1..]
-        .iter()
-        .map(|word| word.as_bytes().to_vec())
-        .take_while(|word| word != b"--")
-        .filter(|word| word.starts_with(b"-"))
-        .collect()
+/// The options that shape the recording, spelled in one way; where it is written is not among them.
+fn options(args: &RecordArgs) -> Vec<Vec<u8>> {
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    let mut push = |name: &str, value: &[u8]| words.push([name.as_bytes(), b"=", value].concat());
+    args.filter.names.iter().for_each(|name| push("--name", name.as_bytes()));
+    args.filter.patterns.iter().for_each(|pattern| push("--match", pattern.as_bytes()));
+    args.filter.files.iter().for_each(|glob| push("--file", glob.as_bytes()));
+    args.start_at.iter().for_each(|place| push("--start-at", place.as_bytes()));
+    args.stop_at.iter().for_each(|place| push("--stop-at", place.as_bytes()));
+    args.max_instructions.iter().for_each(|count| push("--max-instructions", count.to_string().as_bytes()));
+    args.max_size.iter().for_each(|size| push("--max-size", size.as_u64().to_string().as_bytes()));
+    args.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
+    if args.filter.no_stdlib {
+        words.push(b"--no-stdlib".to_vec());
+    }
+    words
 }

@@ -20,7 +20,7 @@ pub struct Plan {
     pub lines: Option<File>,
     /// Shows how far a long recording is, on a terminal.
     pub progress: bool,
-    /// The options as typed, for the trace's first record.
+    /// The options that shape the recording, for the trace's first record.
     pub options: Vec<Vec<u8>>,
 }
 

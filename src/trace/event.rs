@@ -44,7 +44,7 @@ pub struct Start {
     pub vm: Vec<u8>,
     /// The program's sys.argv.
     pub argv: Vec<Vec<u8>>,
-    /// The options that shaped the recording, as typed.
+    /// The options that shaped the recording, as `--name=value`.
     pub options: Vec<Vec<u8>>,
 }
 

@@ -23,7 +23,9 @@ fn a_crash_in_c_ends_the_trace_at_the_call() {
 
 #[test]
 fn a_crash_below_a_python_function_of_the_library_is_placed_there() {
-    let program = Program::new("import ctypes, resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nctypes.string_at(0)\n");
+    let program = Program::new(
+        "import ctypes, resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nctypes.string_at(0)\n",
+    );
     let ran = program.trace(&[], "t.txt", &[]);
     let text = program.read("t.txt");
     let last = text.lines().last().unwrap();

@@ -5,7 +5,7 @@ use crate::live::{self, Live, Program};
 /// Kills in each test.
 const ROUNDS: usize = 20;
 
-/// Prints its process number in a line, then a dot now and then, and waits; its trace is always the same.
+/// Prints its process number in a line, then `DOTS` dots, and waits; its trace is always the same.
 const WORK: &str = "import os
 def successor(i):
     return i + 1
@@ -16,7 +16,7 @@ def naturals():
         yield j
 os.write(1, '%d\\n' % os.getpid())
 i, values = 0, naturals()
-while i < 6000:
+while i < DOTS * 100:
     i = successor(i)
     next(values)
     if i * i % 7 == 4:
@@ -29,13 +29,16 @@ while i < 6000:
 os.read(0, 1)
 ";
 
-/// Starts a recording, waits for some of the dots, and kills the program or its recorder; returns what bctrace left on standard
+fn work(dots: usize) -> Program {
+    Program::new(&WORK.replace("DOTS", &dots.to_string()))
+}
+
+/// Starts a recording, waits for so many dots, and kills the program or its recorder; returns what bctrace left on standard
 /// error where that was not killed.
-fn interrupted(program: &Program, trace: &str, round: usize, kill_recorder: bool) -> String {
+fn interrupted(program: &Program, trace: &str, dots: usize, kill_recorder: bool) -> String {
     let mut live = Live::start(program.tracing(&[], trace, &[]));
     let traced: u32 = live.line().parse().unwrap();
-    // Neighbouring rounds lie far apart; the last ones may find the program waiting.
-    live.bytes(round * 23 % 60);
+    live.bytes(dots);
     if kill_recorder {
         live.kill();
         live::until("the program has died with its recorder", || live::is_gone(traced).then_some(()));
@@ -47,6 +50,11 @@ fn interrupted(program: &Program, trace: &str, round: usize, kill_recorder: bool
     ran.stderr()
 }
 
+/// How many dots to wait for: neighbouring rounds lie far apart, and some find the program waiting.
+fn dots(round: usize, all: usize) -> usize {
+    round * 23 % (all + 1)
+}
+
 /// The text up to the end of its last whole line.
 fn whole_lines(text: &str) -> &str {
     &text[..text.rfind('\n').map_or(0, |last| last + 1)]
@@ -54,11 +62,11 @@ fn whole_lines(text: &str) -> &str {
 
 #[test]
 fn the_trace_of_a_killed_program_is_exact() {
-    let program = Program::new(WORK);
+    let program = work(60);
     let whole = program.text(&[], &[]);
     for round in 0..ROUNDS {
         let trace = ["t.txt", "t.bct"][round % 2];
-        let message = interrupted(&program, trace, round, false);
+        let message = interrupted(&program, trace, dots(round, 60), false);
         let text = if trace == "t.bct" { program.show(&[], trace) } else { program.read(trace) };
         live::assert_prefix(&text, &whole, trace);
         let last: Vec<&str> = text.lines().last().unwrap().split(' ').collect();
@@ -69,27 +77,31 @@ fn the_trace_of_a_killed_program_is_exact() {
 
 #[test]
 fn a_killed_recorder_takes_the_program_along_and_leaves_a_prefix_of_the_text() {
-    let program = Program::new(WORK);
+    let program = work(60);
     let whole = program.text(&[], &[]);
     for round in 0..ROUNDS {
-        interrupted(&program, "t.txt", round, true);
+        interrupted(&program, "t.txt", dots(round, 60), true);
         live::assert_prefix(whole_lines(&program.read("t.txt")), &whole, "t.txt");
     }
 }
 
 #[test]
 fn a_killed_recorder_leaves_a_bct_that_is_readable_to_its_last_block() {
-    let program = Program::new(WORK);
+    let program = work(200);
     let whole = program.text(&[], &[]);
+    let mut longest = 0;
     for round in 0..ROUNDS {
-        interrupted(&program, "t.bct", round, true);
+        interrupted(&program, "t.bct", dots(round, 200), true);
         let shown = live::run(program.command(["show", "t.bct"]));
         live::assert_prefix(&shown.stdout(), &whole, "t.bct");
+        let count = shown.stdout().lines().count();
+        longest = longest.max(count);
         // Killed before the file had its first bytes, it is no trace.
         if program.path("t.bct").metadata().is_ok_and(|file| file.len() > 0) {
-            live::assert_failed(&shown, &["the trace has no end", &format!("instruction {}", shown.stdout().lines().count())]);
+            live::assert_failed(&shown, &["the trace has no end", &format!("instruction {count}")]);
         }
     }
+    assert!(longest > 100_000, "no block was ever left: the longest trace has {longest} lines");
 }
 
 #[test]

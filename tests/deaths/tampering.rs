@@ -46,9 +46,9 @@ fn whatever_is_written_into_the_shared_memory_the_recorder_survives() {
             let shown = live::run(program.command(["show", trace]));
             assert_eq!((shown.status, shown.stderr().as_str()), (0, ""), "{deed} {round}");
         } else {
-            // The lines may hold any bytes once the stream is not the hook's.
+            // Nothing is there where the recorder saw it first; lines may hold any bytes once the stream is not the hook's.
             let text = running::read(&program.path(trace));
-            assert!(text.ends_with(b"\n"), "{deed} {round}: the last line is cut");
+            assert!(text.is_empty() || text.ends_with(b"\n"), "{deed} {round}: the last line is cut");
         }
     }
 }

@@ -11,8 +11,16 @@ use crate::manifest::{self, Run};
 use crate::running;
 
 /// Runs that differ in how frames come and go.
-const RUNS: [&str; 8] =
-    ["closures", "generators", "exceptions", "classes", "with_finally", "threads_locks", "exec_eval", "extended_arg_jump"];
+const RUNS: [&str; 8] = [
+    "closures",
+    "generators",
+    "exceptions",
+    "classes",
+    "with_finally",
+    "threads_locks",
+    "exec_eval",
+    "extended_arg_jump",
+];
 
 fn runs() -> impl Iterator<Item = &'static Run> {
     manifest::runs().iter().filter(|run| RUNS.contains(&run.name.as_str()))
@@ -54,7 +62,8 @@ fn a_filtered_record_has_the_numbers_frames_and_depths_of_the_whole() {
         let text = traced(run, &[], scratch.path(), ".txt");
         for name in names(&text).into_iter().take(3) {
             let member = format!("\"name\":\"{name}\"");
-            let want: Vec<Value> = instructions(&whole).into_iter().filter(|line| line.contains(&member)).map(record).collect();
+            let want: Vec<Value> =
+                instructions(&whole).into_iter().filter(|line| line.contains(&member)).map(record).collect();
             let got = traced(run, &["-n", name], scratch.path(), ".jsonl");
             let got: Vec<Value> = instructions(&got).into_iter().map(record).collect();
             assert_eq!(got, want, "{} -n {name}", run.name);

@@ -8,8 +8,16 @@ use crate::running;
 
 /// Fixtures whose traces differ most.
 const RUNS: [&str; 10] = [
-    "factorial", "generators", "exceptions", "constants", "constant_types", "hostile_names", "self_modifying", "threads_locks",
-    "teardown", "out_of_range",
+    "factorial",
+    "generators",
+    "exceptions",
+    "constants",
+    "constant_types",
+    "hostile_names",
+    "self_modifying",
+    "threads_locks",
+    "teardown",
+    "out_of_range",
 ];
 
 fn runs() -> impl Iterator<Item = &'static Run> {

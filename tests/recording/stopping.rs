@@ -13,13 +13,11 @@ fn a_timeout_ends_a_loop_a_wait_and_a_call_into_c() {
         ("while 1:\n    pass", "JUMP_ABSOLUTE"),
         ("import sys\nsys.stdin.readline()", "CALL_FUNCTION"),
         ("sum(xrange(10 ** 14))", "CALL_FUNCTION"),
-        ("10 ** 10 ** 8", "CALL_FUNCTION"),
-        ("import time\nwhile 1:\n    try:\n        time.sleep(1000)\n    except BaseException:\n        pass", "CALL_FUNCTION"),
+        ("pow(10, 10 ** 8)", "CALL_FUNCTION"),
+        ("import time\ntime.sleep(1000)", "CALL_FUNCTION"),
     ];
     for (body, last) in bodies {
-        // The power is computed by a call, not by the compiler.
-        let body = body.replace("10 ** 10 ** 8", "pow(10, 10 ** 8)");
-        let program = Program::new(&body);
+        let program = Program::new(body);
         for trace in ["t.txt", "t.bct"] {
             let begin = Instant::now();
             let mut live = Live::start(program.tracing(&["--timeout", "300ms"], trace, &[]));

@@ -60,7 +60,8 @@ fn the_trace_of_an_idle_program_is_in_the_file() {
     let text = live::until("the text has what was executed", text);
     let json = Live::start(program.tracing(&[], "t.jsonl", &[]));
     let count = text.lines().count();
-    let is_there = || std::fs::read_to_string(program.path("t.jsonl")).ok().filter(|json| instructions(json).len() >= count);
+    let is_there =
+        || std::fs::read_to_string(program.path("t.jsonl")).ok().filter(|json| instructions(json).len() >= count);
     live::until("the JSON lines have what was executed", is_there);
     for live in [live, json] {
         assert_eq!(live.end().status, 0);

@@ -17,7 +17,7 @@ impl Numbers {
     }
 }
 
-/// A .bct of some blocks.
+/// A .bct of two blocks.
 fn trace() -> (Program, Vec<u8>, String) {
     let program = Program::new(
         "def f(i):
@@ -26,7 +26,7 @@ fn trace() -> (Program, Vec<u8>, String) {
     except ZeroDivisionError:
         return [j for j in (i, 2)]
 i = 1
-for turn in xrange(8000):
+for turn in xrange(20000):
     i = i * 1103515245 + 12345 & 0x7fffffff
     f(i >> 16)
 ",
@@ -132,7 +132,9 @@ fn a_pyc_with_flipped_bits_never_harms_the_recorder() {
         // What the bits make of it may run for ever, and may crash the VM.
         let options = ["--timeout", "2s", "--max-instructions", "100000"];
         let trace = ["t.txt", "t.bct"][round % 2];
-        let ran = live::run(program.shell(&format!("ulimit -c 0 -v 4000000; exec \"$0\" {} p.pyc {trace}", options.join(" "))));
+        let ran = live::run(
+            program.shell(&format!("ulimit -c 0 -v 4000000; exec \"$0\" {} p.pyc {trace}", options.join(" "))),
+        );
         let message = ran.stderr();
         let own: Vec<&str> = message.lines().filter(|line| line.starts_with("bctrace: ")).collect();
         assert!(!message.contains("panicked") && own.len() <= 1, "{places:?}: {message}");

@@ -173,7 +173,9 @@ fn closed_standard_streams_harm_neither_the_trace_nor_the_status() {
 
 #[test]
 fn the_program_has_no_descriptor_of_ours() {
-    let program = Program::new("import os\nprint os.open('/dev/null', os.O_RDONLY)\nprint sorted(map(int, os.listdir('/proc/self/fd')))\n");
+    let program = Program::new(
+        "import os\nprint os.open('/dev/null', os.O_RDONLY)\nprint sorted(map(int, os.listdir('/proc/self/fd')))\n",
+    );
     // What the tests have inherited themselves is there as well.
     let plain = live::run(program.command(["python", "p.pyc"])).succeeded();
     assert!(plain.starts_with("3\n"), "{plain}");

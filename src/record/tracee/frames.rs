@@ -12,8 +12,8 @@ use crate::vm::object::CodeRef;
 use crate::vm::shared::CALLED;
 
 impl Tracee {
-    /// Goes back to the frame that is on top now.  Whether it fetches what follows its call is not known yet, so only what is
-    /// regular is opened.
+    /// Goes on in the frame that is on top now.  Whether it fetches what comes next there is not known yet, for an exception may
+    /// come first: only what is regular is opened, the rest waits for the dispatch.
     pub(super) fn go_on(&mut self, gil: Gil) -> Flow {
         let Some(top) = self.stacks.current.stack.last() else {
             self.open(0, 0, false, CALLED);
@@ -91,7 +91,7 @@ impl Tracee {
             frame: at.frame,
             version,
             first: at.first,
-            next: 0,
+            next: at.instruction,
             id,
             slot: kept.map(|kept| kept.slot),
             kept_as_announced: kept.is_some_and(|kept| kept.announced),

@@ -33,7 +33,7 @@ impl Hook for Tracee {
             return flow;
         }
         self.push_frame(gil, code, &at);
-        self.arrive(gil, at)
+        self.go_on(gil)
     }
 
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
