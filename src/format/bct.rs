@@ -16,8 +16,8 @@ use crate::trace::sink::SizeLimit;
 use crate::trace::totals::Counter;
 use crate::trace::{Event, Run, Sink, State, Then};
 
-/// zstd's level: words of a loop repeat so much that a harder search finds little more, and the recorder must keep up with the VM.
-const LEVEL: i32 = 1;
+/// zstd's level: bare recursion takes 0.12 bytes an instruction at level 1, and no program is much faster for it.
+const LEVEL: i32 = 3;
 
 /// Writes blocks.
 pub(super) struct Bct {

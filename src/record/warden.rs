@@ -8,6 +8,8 @@ use crate::vm::process::{self, Child, Death, News};
 
 /// How long a program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(200);
+/// Two interrupts closer than this are one: a wrapper passes on what the terminal has sent as well.
+const TWICE: Duration = Duration::from_millis(500);
 /// How often the warden looks without being called.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -48,7 +50,7 @@ impl Warden {
     }
 
     fn watch(&self, bell: Bell, mut deadline: Option<Instant>) {
-        let mut interrupted_at = None;
+        let mut interrupted: Option<(Instant, _)> = None;
         loop {
             if self.note_death() {
                 return bell.ring();
@@ -63,8 +65,10 @@ impl Warden {
                     // A program that executes bytecode will get to its KeyboardInterrupt; one that does not is ended by the
                     // second.
                     let place = bell.place();
-                    if interrupted_at.replace(place) == Some(place) {
-                        self.child.signal(libc::SIGKILL);
+                    match interrupted {
+                        Some((when, _)) if Instant::now().duration_since(when) < TWICE => {}
+                        Some((_, before)) if before == place => self.child.signal(libc::SIGKILL),
+                        _ => interrupted = Some((Instant::now(), place)),
                     }
                 }
                 News::Signal(signal) => self.child.pass_on(signal),

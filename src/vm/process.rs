@@ -70,6 +70,11 @@ pub fn fork(run: impl FnOnce()) -> io::Result<Child> {
     }
 }
 
+/// Gives this process the signal handling that an exec leaves, for running the interpreter in place of this program.
+pub fn forget_runtime() -> io::Result<()> {
+    restore_signals(&[])
+}
+
 /// Blocks what [`news`] waits for; returns the mask from before.
 fn block_signals() -> io::Result<sigset_t> {
     let mut before = MaybeUninit::uninit();

@@ -48,6 +48,10 @@ impl Interpreter {
 
 /// Runs the interpreter's own command line, `argv[0]` being its name; returns the exit status.
 pub fn python(argv: Vec<CString>) -> i32 {
+    if let Err(error) = super::process::forget_runtime() {
+        eprintln!("bctrace: cannot reset the signals: {error}");
+        return 125;
+    }
     super::library::embed(true);
     let mut pointers = pointers(&argv);
     // SAFETY: the process has one thread and no interpreter; the strings live until the end of the process.
