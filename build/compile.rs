@@ -94,17 +94,43 @@ pub fn compile(settings: &Settings, recipe: &Recipe, tree: &Path, into: &Path) -
     archive.out_dir(into).objects(objects).try_compile(CPython::ARCHIVE).map_err(|error| failed(&error, into))
 }
 
-/// Compiles our own C files and the table of built-in modules into an archive in `into`. That takes a second, so it is no part
-/// of the recipe and is done in every build.
+/// Compiles our own C files, the table of built-in modules, and the modules that call a crate's C library, into an archive in
+/// `into`. That takes seconds and depends on where cargo has put the crates, so it is no part of the recipe and is done in every
+/// build.
 pub fn compile_own(settings: &Settings, recipe: &Recipe, python: &CPython, into: &Path) -> Result<(), Problem> {
     let table = into.join("inittab.c");
     fs::write(&table, modules::inittab_c(recipe.modules))
         .map_err(|error| Problem::io("write the table of built-in modules", &table, &error))?;
     let mut build = flagged_cc(settings, recipe);
     build.warnings(true).extra_warnings(true).flags(["-Wno-unused-parameter", "-Wno-missing-field-initializers"]);
-    build.include(python.headers()).include(settings.patch_dir());
+    build
+        .include(python.headers())
+        .include(settings.patch_dir())
+        .objects(linked_modules(settings, recipe, python, into)?);
+    build.includes(settings.libraries.iter().map(|library| &library.headers));
     build.out_dir(into).file(table).files(paths_with_extension(&settings.patch_dir(), "c")?);
     build.try_compile(OWN_ARCHIVE).map_err(|error| failed(&error, into))
+}
+
+/// Compiles the modules that call a crate's C library; returns their object files.
+fn linked_modules(
+    settings: &Settings,
+    recipe: &Recipe,
+    python: &CPython,
+    into: &Path,
+) -> Result<Vec<PathBuf>, Problem> {
+    let mut objects = Vec::new();
+    for module in recipe.modules.iter().filter(|module| module.library.is_some()) {
+        let mut build = flagged_cc(settings, recipe);
+        for (name, value) in module.defines {
+            build.define(name, *value);
+        }
+        build.warnings(false).include(python.headers());
+        build.includes(settings.libraries.iter().map(|library| &library.headers));
+        build.out_dir(into).files(module.sources.iter().map(|source| python.modules().join(source)));
+        objects.extend(build.try_compile_intermediates().map_err(|error| failed(&error, into))?);
+    }
+    Ok(objects)
 }
 
 fn flagged_cc(settings: &Settings, recipe: &Recipe) -> cc::Build {
@@ -146,7 +172,7 @@ fn groups(recipe: &Recipe, tree: &Path) -> Result<Groups, Problem> {
             add(How { defines, ..How::default() }, tree.join(folder).join(format!("{name}.c")));
         }
     }
-    for Module { sources, defines, includes, .. } in recipe.modules {
+    for Module { sources, defines, includes, .. } in recipe.modules.iter().filter(|module| module.library.is_none()) {
         let includes = includes.iter().map(|include| tree.join(include)).collect();
         let how = How { defines: owned(defines), includes };
         for file in *sources {

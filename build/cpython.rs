@@ -32,6 +32,11 @@ impl CPython {
         self.folder.join("Lib")
     }
 
+    /// Returns the sources of extension modules, as CPython's Modules/.
+    pub fn modules(&self) -> PathBuf {
+        self.folder.join("Modules")
+    }
+
     /// Returns the Makefile that configure wrote; its variables tell what was found.
     pub fn makefile(&self) -> PathBuf {
         self.folder.join("Makefile")
@@ -62,7 +67,7 @@ fn make(settings: &Settings, recipe: &Recipe, folder: &Path, log: &Path) -> Resu
     libffi::write_headers(&tree)?;
     compile::compile(settings, recipe, &tree, folder)?;
     compile::keep_headers(&tree, &folder.join("include"))?;
-    for name in ["Lib", "LICENSE", "Makefile"] {
+    for name in ["Lib", "LICENSE", "Makefile", "Modules"] {
         let kept = folder.join(name);
         fs::rename(tree.join(name), &kept).map_err(|error| Problem::io("keep a part of CPython", &kept, &error))?;
     }

@@ -14,16 +14,37 @@ pub struct Module {
     pub defines: &'static [(&'static str, &'static str)],
     /// Include folders relative to the tree, before the common ones.
     pub includes: &'static [&'static str],
+    /// The C library that the sources call, where it is not CPython's own.
+    pub library: Option<&'static ForeignLibrary>,
 }
 
+/// A C library whose source a crate carries, compiles and links.
+#[derive(Debug)]
+pub struct ForeignLibrary {
+    /// The variable in which the crate's build says where its headers are, and the one for the archive's folder.
+    pub include: &'static str,
+    pub folder: &'static str,
+    /// The archive, relative to that folder.
+    pub archive: &'static str,
+}
+
+const ZLIB: ForeignLibrary = ForeignLibrary { include: "DEP_Z_INCLUDE", folder: "DEP_Z_ROOT", archive: "lib/libz.a" };
+const BZIP2: ForeignLibrary =
+    ForeignLibrary { include: "DEP_BZIP2_INCLUDE", folder: "DEP_BZIP2_ROOT", archive: "lib/libbz2.a" };
+const SQLITE: ForeignLibrary =
+    ForeignLibrary { include: "DEP_SQLITE3_INCLUDE", folder: "DEP_SQLITE3_LIB_DIR", archive: "libsqlite3.a" };
+
+/// Every library that a module calls.
+pub const FOREIGN_LIBRARIES: [&ForeignLibrary; 3] = [&ZLIB, &BZIP2, &SQLITE];
+
 const fn module(name: &'static str, sources: &'static [&'static str]) -> Module {
-    Module { name, sources, defines: &[], includes: &[] }
+    Module { name, sources, defines: &[], includes: &[], library: None }
 }
 
 /// As setup.py: pyexpat itself gives expat its hash salt.
 const EXPAT_DEFINES: &[(&str, &str)] = &[("HAVE_EXPAT_CONFIG_H", "1"), ("XML_POOR_ENTROPY", "1")];
 
-/// Modules that need nothing outside CPython's own tree and the C library.
+/// The modules. What one needs outside the C library is in CPython's own tree or comes with a crate.
 pub const MODULES: &[Module] = &[
     // The ones that CPython always builds in (Setup.dist, Setup.config).
     module("thread", &["threadmodule.c"]),
@@ -124,6 +145,27 @@ pub const MODULES: &[Module] = &[
     Module { includes: libffi::INCLUDES, ..module("_ctypes", libffi::SOURCES) },
     module("linuxaudiodev", &["linuxaudiodev.c"]),
     module("ossaudiodev", &["ossaudiodev.c"]),
+    Module { library: Some(&ZLIB), ..module("zlib", &["zlibmodule.c"]) },
+    Module { library: Some(&BZIP2), ..module("bz2", &["bz2module.c"]) },
+    Module {
+        defines: &[("MODULE_NAME", "\"sqlite3\""), ("SQLITE_OMIT_LOAD_EXTENSION", "1")],
+        includes: &["Modules/_sqlite"],
+        library: Some(&SQLITE),
+        ..module(
+            "_sqlite3",
+            &[
+                "_sqlite/cache.c",
+                "_sqlite/connection.c",
+                "_sqlite/cursor.c",
+                "_sqlite/microprotocols.c",
+                "_sqlite/module.c",
+                "_sqlite/prepare_protocol.c",
+                "_sqlite/row.c",
+                "_sqlite/statement.c",
+                "_sqlite/util.c",
+            ],
+        )
+    },
 ];
 
 /// Modules of the core whose init function does not follow from the name, as in Modules/config.c.in; none has no init function.

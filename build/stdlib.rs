@@ -21,8 +21,13 @@ const LIBRARY: &str = "library.bin";
 /// As BCTRACE_LIBRARY_MAGIC in library.h; the number in it changes with the layout.
 const MAGIC: &[u8] = b"BCTLIB 1";
 
-/// An interpreter with nothing but the VM, as CPython's own Modules/python.c.
-const BOOTSTRAP: &str = "int Py_Main(int, char **);\nint main(int argc, char **argv) { return Py_Main(argc, argv); }\n";
+/// An interpreter with nothing but the VM, as CPython's own Modules/python.c. What libbz2 calls after an internal error is in
+/// the Rust part of its crate.
+const BOOTSTRAP: &str = "int Py_Main(int, char **);
+void abort(void);
+void bz_internal_error(int code) { (void)code; abort(); }
+int main(int argc, char **argv) { return Py_Main(argc, argv); }
+";
 
 /// One file of the library.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,9 +69,10 @@ fn link_bootstrap(settings: &Settings, python: &CPython) -> Result<PathBuf, Prob
         .map_err(|error| Problem::new(cannot, error.to_string(), "set CC to a working C compiler"))?;
     let mut command = compiler.to_command();
     command.arg("-o").arg(&program).arg(&source);
-    // A group, since each of the two archives refers to the other.
+    // A group, since the first two archives refer to each other.
     command.arg("-Wl,--start-group");
     command.arg(archive(&settings.out_dir, OWN_ARCHIVE)).arg(archive(&python.folder, CPython::ARCHIVE));
+    command.args(settings.libraries.iter().map(|library| &library.archive));
     command.arg("-Wl,--end-group").args(SYSTEM_LIBRARIES.map(|library| format!("-l{library}")));
     run(command, cannot, "see the linker's own messages")?;
     Ok(program)

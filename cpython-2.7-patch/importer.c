@@ -1,12 +1,7 @@
 /* The importer of the embedded library: a type in C whose instances stand for one folder each, as zipimporter's stand for a zip
  * file.  It is called through sys.path_hooks, so that the order of sys.path decides what shadows what, as with files. */
 #include "Python.h"
-#include "osdefs.h"
-#include "marshal.h"
 #include "importer.h"
-
-#define INIT_PY "/__init__.py"
-#define INIT_PY_LEN (sizeof(INIT_PY) - 1)
 
 typedef struct {
     PyObject_HEAD
@@ -15,105 +10,6 @@ typedef struct {
 } Importer;
 
 static PyTypeObject Importer_Type;
-
-int
-bctrace_find_in(const char *folder, size_t folder_len, const char *name, struct bctrace_module *module)
-{
-    char path[MAXPATHLEN];
-    size_t len = folder_len + strlen(name);
-
-    if (len + INIT_PY_LEN >= sizeof path)
-        return 0;
-    memcpy(path, folder, folder_len);
-    strcpy(path + folder_len, name);
-    strcpy(path + len, INIT_PY);
-    module->is_package = bctrace_library_find(path, len + INIT_PY_LEN, &module->file);
-    if (module->is_package)
-        return 1;
-    strcpy(path + len, ".py");
-    return bctrace_library_find(path, len + 3, &module->file);
-}
-
-/* BCTRACE_LIBRARY joined with the first len bytes of a file's path and a suffix. */
-static PyObject *
-absolute(struct bctrace_file file, size_t len, const char *suffix)
-{
-    char path[MAXPATHLEN];
-
-    /* PyString_FromFormat does not know %.*s. */
-    PyOS_snprintf(path, sizeof path, "%s%s%.*s%s", BCTRACE_LIBRARY, len ? "/" : "", (int)len, file.path, suffix);
-    return PyString_FromString(path);
-}
-
-static PyObject *
-filename_of(struct bctrace_file file, const char *suffix)
-{
-    return absolute(file, file.path_len, suffix);
-}
-
-static PyObject *
-damaged(struct bctrace_file file)
-{
-    PyObject *filename = filename_of(file, "");
-
-    if (filename != NULL)
-        PyErr_Format(PyExc_ImportError, "cannot unpack %.200s: the interpreter's own file is damaged", PyString_AS_STRING(filename));
-    Py_XDECREF(filename);
-    return NULL;
-}
-
-static PyObject *
-text_of(struct bctrace_file file)
-{
-    PyObject *text = PyString_FromStringAndSize(NULL, file.text.size);
-
-    if (text != NULL && bctrace_library_read(file.text, PyString_AS_STRING(text)) < 0) {
-        Py_DECREF(text);
-        return damaged(file);
-    }
-    return text;
-}
-
-/* Under -O the text is compiled anew, since the embedded code holds asserts and docstrings: a .pyo would not. */
-static PyObject *
-compiled(struct bctrace_file file)
-{
-    PyObject *text = text_of(file), *filename = filename_of(file, ""), *code = NULL;
-
-    if (text != NULL && filename != NULL)
-        code = Py_CompileString(PyString_AS_STRING(text), PyString_AS_STRING(filename), Py_file_input);
-    Py_XDECREF(text);
-    Py_XDECREF(filename);
-    return code;
-}
-
-static PyObject *
-code_of(struct bctrace_file file)
-{
-    const char *stored = bctrace_library_stored(file.code);
-    PyObject *code;
-    char *bytes = NULL;
-
-    if (Py_OptimizeFlag)
-        return compiled(file);
-    if (stored == NULL) {
-        bytes = PyMem_Malloc(file.code.size);
-        if (bytes == NULL)
-            return PyErr_NoMemory();
-        if (bctrace_library_read(file.code, bytes) < 0) {
-            PyMem_Free(bytes);
-            return damaged(file);
-        }
-        stored = bytes;
-    }
-    code = PyMarshal_ReadObjectFromString((char *)stored, file.code.size);
-    PyMem_Free(bytes);
-    if (code != NULL && !PyCode_Check(code)) {
-        Py_DECREF(code);
-        return damaged(file);
-    }
-    return code;
-}
 
 static int
 set_stolen(PyObject *dict, const char *name, PyObject *value)
@@ -128,16 +24,14 @@ set_stolen(PyObject *dict, const char *name, PyObject *value)
 static PyObject *
 loader_of(struct bctrace_module module)
 {
-    size_t len = module.file.path_len - (module.is_package ? INIT_PY_LEN : 0);
+    size_t len = module.file.path_len - (module.is_package ? BCTRACE_INIT_PY_LEN : 0);
     PyObject *importer, *path;
 
     while (len > 0 && module.file.path[len - 1] != '/')
         len--;
-    path = absolute(module.file, len ? len - 1 : 0, "");
-    if (path == NULL)
-        return NULL;
-    importer = PyObject_CallFunctionObjArgs((PyObject *)&Importer_Type, path, NULL);
-    Py_DECREF(path);
+    path = bctrace_path_object(module.file, len ? len - 1 : 0, "");
+    importer = path == NULL ? NULL : PyObject_CallFunctionObjArgs((PyObject *)&Importer_Type, path, NULL);
+    Py_XDECREF(path);
     return importer;
 }
 
@@ -145,9 +39,9 @@ loader_of(struct bctrace_module module)
 static PyObject *
 load(const char *name, struct bctrace_module module, PyObject *loader)
 {
-    PyObject *code = code_of(module.file), *loaded = NULL, *dict;
+    PyObject *code = bctrace_code(module.file), *loaded = NULL, *dict;
     /* .pyc, as a plain interpreter's second run shows it. */
-    PyObject *filename = filename_of(module.file, Py_OptimizeFlag ? "o" : "c");
+    PyObject *filename = bctrace_filename(module.file, Py_OptimizeFlag ? "o" : "c");
 
     if (code == NULL || filename == NULL || (loaded = PyImport_AddModule(name)) == NULL)
         goto done;
@@ -156,7 +50,7 @@ load(const char *name, struct bctrace_module module, PyObject *loader)
     if (PyDict_SetItemString(dict, "__loader__", loader) < 0)
         goto done;
     if (module.is_package) {
-        PyObject *folder = absolute(module.file, module.file.path_len - INIT_PY_LEN, "");
+        PyObject *folder = bctrace_path_object(module.file, module.file.path_len - BCTRACE_INIT_PY_LEN, "");
         if (folder == NULL || set_stolen(dict, "__path__", Py_BuildValue("[N]", folder)) < 0)
             goto done;
     }
@@ -232,7 +126,7 @@ importer_get_code(Importer *self, PyObject *args)
 {
     struct bctrace_module module;
 
-    return demand(self, args, "s:get_code", &module) ? code_of(module.file) : NULL;
+    return demand(self, args, "s:get_code", &module) ? bctrace_code(module.file) : NULL;
 }
 
 static PyObject *
@@ -240,7 +134,7 @@ importer_get_source(Importer *self, PyObject *args)
 {
     struct bctrace_module module;
 
-    return demand(self, args, "s:get_source", &module) ? text_of(module.file) : NULL;
+    return demand(self, args, "s:get_source", &module) ? bctrace_text(module.file) : NULL;
 }
 
 static PyObject *
@@ -248,7 +142,7 @@ importer_get_filename(Importer *self, PyObject *args)
 {
     struct bctrace_module module;
 
-    return demand(self, args, "s:get_filename", &module) ? filename_of(module.file, "") : NULL;
+    return demand(self, args, "s:get_filename", &module) ? bctrace_filename(module.file, "") : NULL;
 }
 
 static PyObject *
@@ -270,7 +164,7 @@ importer_get_data(Importer *self, PyObject *args)
         return NULL;
     relative = bctrace_library_inside(path);
     if (relative != NULL && bctrace_library_find(relative, strlen(relative), &file))
-        return text_of(file);
+        return bctrace_text(file);
     errno = ENOENT;
     return PyErr_SetFromErrnoWithFilename(PyExc_IOError, path);
 }
@@ -281,12 +175,13 @@ append_module(PyObject *list, const char *prefix, struct bctrace_file file, size
 {
     const char *name = file.path + folder_len;
     size_t len = file.path_len - folder_len, tail = 3;
-    int package = len > INIT_PY_LEN && memcmp(name + len - INIT_PY_LEN, INIT_PY, INIT_PY_LEN) == 0, err = -1;
+    int package = len > BCTRACE_INIT_PY_LEN && memcmp(name + len - BCTRACE_INIT_PY_LEN, BCTRACE_INIT_PY, BCTRACE_INIT_PY_LEN) == 0;
+    int err = -1;
     PyObject *qualified, *item;
 
     if (len <= tail || file.code.size == 0)
         return 0;
-    len -= package ? INIT_PY_LEN : tail;
+    len -= package ? BCTRACE_INIT_PY_LEN : tail;
     if (memchr(name, '/', len) || memchr(name, '.', len) || (!package && len == 8 && memcmp(name, "__init__", 8) == 0))
         return 0;
     qualified = PyString_FromString(prefix);
@@ -340,33 +235,49 @@ static PyMethodDef importer_methods[] = {
     {NULL, NULL}
 };
 
-/* Claims every path below BCTRACE_PREFIX, so that lib-dynload, lib-tk and the like are never looked for on a disk that may hold
- * another Python's. */
+/* A folder's path relative to the library, with a slash behind it, in memory of PyMem_Malloc. */
+static char *
+folder_of(const char *relative)
+{
+    size_t len = strlen(relative);
+    char *folder = PyMem_Malloc(len + 2);
+
+    if (folder == NULL)
+        return (char *)PyErr_NoMemory();
+    strcpy(folder, relative);
+    if (len > 0 && folder[len - 1] != '/')
+        strcpy(folder + len, "/");
+    return folder;
+}
+
+/* Whether a path is to be looked for in the library alone: all below BCTRACE_PREFIX, so that lib-dynload and the like are never
+ * looked for on a disk that may hold another Python's, but a module's own file, which is no folder. */
+static int
+is_claimed(const char *path)
+{
+    size_t len = sizeof(BCTRACE_PREFIX) - 1;
+    const char *dot = strrchr(path, '.');
+
+    if (bctrace_library_count() == 0 || strncmp(path, BCTRACE_PREFIX, len) != 0)
+        return 0;
+    return (path[len] == '/' || path[len] == '\0') && (dot == NULL || strncmp(dot, ".py", 3) != 0);
+}
+
 static int
 importer_init(Importer *self, PyObject *args, PyObject *keywords)
 {
     char *path, *folder = NULL;
     const char *relative;
-    size_t len = sizeof(BCTRACE_PREFIX) - 1;
 
     if (!_PyArg_NoKeywords("LibraryImporter()", keywords) || !PyArg_ParseTuple(args, "s:LibraryImporter", &path))
         return -1;
-    if (bctrace_library_count() == 0 || strncmp(path, BCTRACE_PREFIX, len) != 0 || (path[len] != '/' && path[len] != '\0')) {
+    if (!is_claimed(path)) {
         PyErr_Format(PyExc_ImportError, "not in the embedded library: '%.200s'", path);
         return -1;
     }
     relative = bctrace_library_inside(path);
-    if (relative != NULL) {
-        len = strlen(relative);
-        folder = PyMem_Malloc(len + 2);
-        if (folder == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        strcpy(folder, relative);
-        if (len > 0 && folder[len - 1] != '/')
-            strcpy(folder + len, "/");
-    }
+    if (relative != NULL && (folder = folder_of(relative)) == NULL)
+        return -1;
     PyMem_Free(self->folder);
     self->folder = folder;
     Py_XDECREF(self->path);

@@ -24,6 +24,16 @@ struct bctrace_module { struct bctrace_file file; int is_package; };
 /* Finds the module or package `name` in a folder ("" or "json/"); returns 1 and fills `module`, or 0. */
 int bctrace_find_in(const char *folder, size_t folder_len, const char *name, struct bctrace_module *module);
 
+#define BCTRACE_INIT_PY "/__init__.py"
+#define BCTRACE_INIT_PY_LEN (sizeof(BCTRACE_INIT_PY) - 1)
+
+/* New references, or NULL with an exception set: BCTRACE_LIBRARY with the first len bytes of a file's path and a suffix; with the whole
+ * path; a file's text; a module's code. */
+struct _object *bctrace_path_object(struct bctrace_file file, size_t len, const char *suffix);
+struct _object *bctrace_filename(struct bctrace_file file, const char *suffix);
+struct _object *bctrace_text(struct bctrace_file file);
+struct _object *bctrace_code(struct bctrace_file file);
+
 /* Loads a module under a name of the caller's choice; returns a new reference, or NULL with an exception set. */
 struct _object *bctrace_load(const char *name, struct bctrace_module module);
 

@@ -9,6 +9,7 @@ mod configure;
 mod patch;
 mod settings;
 mod source;
+mod stdlib;
 
 use std::path::Path;
 
@@ -26,6 +27,7 @@ fn settings_in(scratch: &Path) -> Settings {
         tarball: None,
         cache_dir: scratch.join("cache"),
         offline: true,
+        libraries: Vec::new(),
         compiler: None,
     }
 }

@@ -9,6 +9,7 @@ mod extension;
 mod goldens;
 mod layers;
 mod legality;
+mod library;
 mod live;
 mod manifest;
 mod plain;

@@ -2,6 +2,9 @@
 //! passes, and a look at objects that runs none of their code.  All pointers into the VM stay in here.
 #![allow(unsafe_code)]
 
+// The C libraries that built-in modules call; nothing else makes the linker look at them.
+use {bzip2_sys as _, libsqlite3_sys as _, libz_sys as _};
+
 mod ffi;
 mod gil;
 pub mod guardian;

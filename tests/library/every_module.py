@@ -1,0 +1,18 @@
+"""Imports every module that the embedded library has and prints those that fail, with the reason."""
+import pkgutil
+import sys
+
+# Importing these does something, on purpose.
+ACTS = ('antigravity', 'this')
+
+library = [entry for entry in sys.path if entry.endswith('/lib/python2.7')]
+count = 0
+for _, name, _ in pkgutil.walk_packages(library, onerror=lambda name: None):
+    if name in ACTS or name.endswith('__main__'):
+        continue
+    count += 1
+    try:
+        __import__(name)
+    except Exception as error:
+        print '%s: %s' % (name, error)
+print 'more than 550' if count > 550 else count
