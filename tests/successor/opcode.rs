@@ -18,7 +18,6 @@ pub const JUMP_FORWARD: u8 = 110;
 pub const JUMP_IF_FALSE_OR_POP: u8 = 111;
 pub const JUMP_IF_TRUE_OR_POP: u8 = 112;
 pub const JUMP_ABSOLUTE: u8 = 113;
-pub const POP_JUMP_IF_FALSE: u8 = 114;
 pub const POP_JUMP_IF_TRUE: u8 = 115;
 pub const CONTINUE_LOOP: u8 = 119;
 pub const SETUP_LOOP: u8 = 120;
