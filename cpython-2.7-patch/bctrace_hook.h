@@ -26,8 +26,9 @@ enum { BCTRACE_RETURN = 0, BCTRACE_YIELD = 1, BCTRACE_EXCEPTION = 2 };
 /* Set in `next` after a call instruction: the callee may have been C code that changed the bytes, so the next dispatch calls out
  * even where control is sequential. */
 #define BCTRACE_CALLED ((uintptr_t)1 << 63)
-/* Set in `next` while the hook rewrites the slot; the low bits then count the words that are complete. */
+/* Set in `next` while the hook rewrites the slot; what the low bits then count is the hook's affair. */
 #define BCTRACE_CLOSING ((uintptr_t)1 << 62)
+#define BCTRACE_REPEATING ((uintptr_t)1 << 61)
 
 #define BCTRACE_PAGE 4096
 
@@ -48,10 +49,12 @@ struct bctrace_control {
 
 /* The open run, where the recorder can read it after any death.  Addresses are the tracee's: the recorder only subtracts them. */
 struct bctrace_slot {
-    uintptr_t next;  /* behind the last unit fetched; see BCTRACE_CALLED and BCTRACE_CLOSING */
-    uintptr_t start; /* first instruction of the open run, 0: none open */
-    uintptr_t first; /* first_instr of the frame that runs: where its offsets count from */
-    uint64_t head;   /* words written to the ring */
+    uintptr_t next;    /* behind the last unit fetched; see BCTRACE_CALLED, BCTRACE_CLOSING, BCTRACE_REPEATING */
+    uintptr_t start;   /* first instruction of the open run, 0: none open */
+    uintptr_t first;   /* first_instr of the frame that runs: where its offsets count from */
+    uint64_t head;     /* words in the ring */
+    uint64_t position; /* words of the stream: those, and what repeats and is not told of yet */
+    uint64_t distance; /* how far back that stood before */
 };
 
 struct bctrace_hooks {

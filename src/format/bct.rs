@@ -8,7 +8,7 @@ use std::io;
 
 use zstd::bulk::Compressor;
 
-use self::block::{BLOCK_BYTES, Block};
+use self::block::Block;
 use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISHED_BLOCK};
 use super::Options;
 use super::output::{Keep, Output};
@@ -18,6 +18,8 @@ use crate::trace::{Event, Run, Sink, State, Then};
 
 /// zstd's level: a harder search finds no more in what programs do, and the recorder must keep up with the VM.
 const LEVEL: i32 = 1;
+/// Words of room that are kept for the next record.
+const RECORD_WORDS: usize = 1 << 17;
 
 /// Writes blocks.
 pub(super) struct Bct {
@@ -52,12 +54,9 @@ impl Bct {
         }
     }
 
-    /// Makes room for so many bytes of words: ends the block or the trace where they do not fit.
+    /// Begins another block.
     #[cold]
-    fn make_room(&mut self, bytes: usize, at: &State) -> io::Result<()> {
-        if self.block.begun && self.block.body.len() + bytes <= self.block.full {
-            return Ok(());
-        }
+    fn begin_block(&mut self, at: &State) -> io::Result<()> {
         self.end_block()?;
         if self.output.taken() == 0 {
             self.output.write(&layout::file_header(), Keep::Nothing)?;
@@ -131,9 +130,11 @@ impl Sink for Bct {
         if !matches!(event, Event::Stop(_) | Event::Finished | Event::End(_)) {
             self.count(bytes)?;
         }
-        self.make_room(bytes, at)?;
-        record.iter().for_each(|word| self.block.body.extend_from_slice(&word.to_le_bytes()));
-        record.shrink_to(BLOCK_BYTES);
+        if self.block.is_full_with(record.len()) {
+            self.begin_block(at)?;
+        }
+        self.block.push_record(&record);
+        record.shrink_to(RECORD_WORDS);
         self.record = record;
         self.block.executed(match event {
             Event::Outside(outside) => at.instructions + outside.count(),
@@ -155,12 +156,10 @@ impl Sink for Bct {
     fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
         let (words, count) = run.words();
         self.count(count * 8)?;
-        if self.block.body.len() + 16 > self.block.full {
-            self.make_room(16, at)?;
+        if self.block.is_full_with(count) {
+            self.begin_block(at)?;
         }
-        for word in &words[..count] {
-            self.block.body.extend_from_slice(&word.to_le_bytes());
-        }
+        self.block.push_run(&words[..count]);
         self.block.executed(at.instructions + run.count);
         if let Then::Call { code } | Then::Version { code } = run.then {
             self.block.use_code(code, at);
@@ -172,10 +171,10 @@ impl Sink for Bct {
     /// Shows the block so far to readers of the growing file.  It is written again when it is full, so time leaves no
     /// mark.
     fn flush(&mut self) -> io::Result<()> {
-        if self.block.begun && self.block.shown < self.block.body.len() {
+        if self.block.begun && self.block.shown < self.block.words() {
             let piece = self.packed_block(UNFINISHED_BLOCK)?;
             if self.output.write_ahead(&piece) {
-                self.block.shown = self.block.body.len();
+                self.block.shown = self.block.words();
             }
         }
         Ok(())

@@ -12,12 +12,13 @@ use super::warden::{Seen, Warden};
 use crate::bytecode::{decode, opcode};
 use crate::trace::decoder::{Decoder, StreamError};
 use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
+use crate::trace::repeat::RepeatReader;
 use crate::trace::sink::is_size_limit;
 use crate::trace::{Sink, State};
 use crate::vm::process::{Child, How};
-use crate::vm::shared::{CALLED, CLOSING, Slot};
+use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 
-/// Words taken from the ring at a time.
+/// Words taken from the ring, and words of the stream decoded, at a time.
 const BATCH: usize = 1 << 15;
 /// How long what the tracee has written may lie in the ring of an idle program.
 const IDLE: Duration = Duration::from_millis(50);
@@ -30,7 +31,11 @@ pub struct Recording {
     ring: RingReader,
     start: Start,
     timeout: Option<Duration>,
-    pending: Vec<u64>,
+    /// Words from the ring that were not read yet.
+    packed: Vec<u64>,
+    repeats: RepeatReader,
+    /// Words of the stream that were not decoded yet: the beginning of an event.
+    words: Vec<u64>,
     decoder: Decoder,
     progress: Progress,
 }
@@ -65,6 +70,10 @@ impl From<Tampered> for Failure {
     }
 }
 
+fn tampered(why: &str) -> Failure {
+    Failure::Tampered(why.into())
+}
+
 impl Recording {
     pub fn new(plan: &Plan, ring: RingReader) -> Recording {
         let start = Start {
@@ -77,7 +86,9 @@ impl Recording {
             ring,
             start,
             timeout: plan.timeout,
-            pending: Vec::new(),
+            packed: Vec::new(),
+            repeats: RepeatReader::default(),
+            words: Vec::new(),
             decoder: Decoder::default(),
             progress: Progress::new(plan.progress),
         }
@@ -112,7 +123,7 @@ impl Recording {
     fn drain(&mut self, warden: &Warden, sink: &mut Account) -> Result<(), Failure> {
         let mut stopped = None;
         loop {
-            if self.ring.read(&mut self.pending, BATCH)? > 0 {
+            if self.ring.read(&mut self.packed, BATCH)? > 0 {
                 self.decode(sink)?;
                 self.progress.show(&self.decoder, sink);
                 continue;
@@ -128,45 +139,90 @@ impl Recording {
             if self.ring.has_called() {
                 continue;
             }
-            // The tracee writes little: what it has not told of is taken as well.
-            if self.ring.read_all(&mut self.pending, BATCH)? > 0 {
-                self.decode(sink)?;
-            }
+            self.catch_up(sink)?;
             sink.flush().map_err(Failure::Output)?;
             self.progress.show(&self.decoder, sink);
         }
     }
 
+    /// Decodes what was taken from the ring.
     fn decode(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let taken = self.decoder.decode(&self.pending, sink)?;
-        self.pending.drain(..taken);
+        loop {
+            let taken = self.repeats.read(&self.packed, &mut self.words, BATCH).map_err(tampered)?;
+            self.packed.drain(..taken);
+            self.decode_words(sink)?;
+            if self.packed.is_empty() && !self.repeats.has_rest() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn decode_words(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        let taken = self.decoder.decode(&self.words, sink)?;
+        self.words.drain(..taken);
+        self.ring.done(self.repeats.position());
         Ok(())
+    }
+
+    /// Takes what a live tracee that writes little has not told of.
+    fn catch_up(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        let slot = Slot::get();
+        let head = slot.head.load(Ordering::Acquire);
+        // In this order: the tracee writes it the other way round, so a distance that is read behind a position belongs to it,
+        // or the head has changed.
+        let position = slot.position.load(Ordering::Acquire);
+        let distance = slot.distance.load(Ordering::Acquire);
+        while self.ring.read_to(head, &mut self.packed, BATCH)? > 0 {
+            self.decode(sink)?;
+        }
+        if slot.head.load(Ordering::Acquire) == head {
+            self.repeat_to(position, distance, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the words up to a position that repeat and that no word in the ring tells of.
+    fn repeat_to(&mut self, position: u64, distance: u64, sink: &mut Account) -> Result<(), Failure> {
+        self.repeats.read_ahead(distance, position, &mut self.words).map_err(tampered)?;
+        self.decode_words(sink)
     }
 
     /// Takes what a dead child has left: the last words, and the run that was open.
     fn finish_run(&mut self, sink: &mut Account) -> Result<(), Failure> {
         let slot = Slot::get();
         let next = slot.next.load(Ordering::Acquire);
-        let is_closing = next & CLOSING != 0;
-        let head = if is_closing { next & !CLOSING } else { slot.head.load(Ordering::Acquire) };
-        while self.ring.read_to(head, &mut self.pending, BATCH)? > 0 {
+        let head = if next & CLOSING != 0 { next & !CLOSING } else { slot.head.load(Ordering::Acquire) };
+        while self.ring.read_to(head, &mut self.packed, BATCH)? > 0 {
             self.decode(sink)?;
         }
-        let start = slot.start.load(Ordering::Acquire);
-        if !is_closing && start != 0 {
-            let offset = start.wrapping_sub(slot.first.load(Ordering::Acquire));
-            let length = (next & !CALLED).wrapping_sub(start);
-            let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
-                return Err(Failure::Tampered("the open run is nowhere in the code".into()));
-            };
-            let run = self.decoder.open_run(offset, length, Then::Jump)?;
-            self.decoder.event(&run, sink)?;
+        if next & CLOSING == 0 {
+            let is_open = next & REPEATING == 0;
+            let position = if is_open { slot.position.load(Ordering::Acquire) } else { next & !REPEATING };
+            self.repeat_to(position, slot.distance.load(Ordering::Acquire), sink)?;
+            if is_open {
+                self.open_run(slot, next, sink)?;
+            }
         }
         let instructions = self.ring.unrecorded();
         if instructions != 0 {
             self.decoder.event(&Event::Skipped(Skipped { instructions, frames: 0 }), sink)?;
         }
         Ok(())
+    }
+
+    /// Takes the run that was open, if one was.
+    fn open_run(&mut self, slot: &Slot, next: u64, sink: &mut Account) -> Result<(), Failure> {
+        let start = slot.start.load(Ordering::Acquire);
+        if start == 0 {
+            return Ok(());
+        }
+        let offset = start.wrapping_sub(slot.first.load(Ordering::Acquire));
+        let length = (next & !CALLED).wrapping_sub(start);
+        let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
+            return Err(tampered("the open run is nowhere in the code"));
+        };
+        let run = self.decoder.open_run(offset, length, Then::Jump)?;
+        Ok(self.decoder.event(&run, sink)?)
     }
 
     fn reason(&self, seen: Seen) -> EndReason {

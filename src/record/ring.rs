@@ -23,6 +23,8 @@ struct Control {
     calls: Line<AtomicU32>,
     /// Words that the recorder has copied out.
     tail: Line<AtomicU64>,
+    /// Words of the stream that the recorder is done with, those that repeat included.
+    done: Line<AtomicU64>,
     /// Counts what the recorder has made room for; the tracee sleeps on this word.
     room: Line<AtomicU32>,
     recorder_sleeps: Line<AtomicU32>,
@@ -122,8 +124,9 @@ impl RingWriter {
         self.mapping.control().unrecorded.0.store(instructions, Ordering::Relaxed);
     }
 
+    /// Tells the recorder of all words.
     #[cold]
-    fn call_recorder(&mut self) {
+    pub fn call_recorder(&mut self) {
         let control = self.mapping.control();
         control.published.0.store(self.head, Ordering::Release);
         control.calls.0.fetch_add(1, Ordering::SeqCst);
@@ -133,28 +136,38 @@ impl RingWriter {
         self.announce = self.head + BATCH;
     }
 
+    /// Waits until the recorder is done with so many words of the stream; it has been called.
+    #[inline]
+    pub fn wait_for_recorder(&self, position: u64) {
+        self.wait_until(|control| control.done.0.load(Ordering::SeqCst) >= position);
+    }
+
     #[cold]
     fn wait_for_room(&mut self) {
         // What the slot does not count yet cannot be read, so it is counted first; a run's words are complete here, or a record's
         // beginning, which the recorder keeps until the rest comes.
+        let slot = Slot::get();
+        if slot.next.load(Ordering::Relaxed) & CLOSING != 0 {
+            slot.next.store(CLOSING | self.head, Ordering::Release);
+        }
+        slot.head.store(self.head, Ordering::Release);
+        self.call_recorder();
+        let head = self.head;
+        self.wait_until(|control| head < control.tail.0.load(Ordering::SeqCst).saturating_add(CAPACITY));
+        self.limit = self.mapping.control().tail.0.load(Ordering::Acquire).saturating_add(CAPACITY);
+    }
+
+    /// Sleeps until the recorder has come so far; without end, for it outlives the tracee.
+    fn wait_until(&self, is_so: impl Fn(&Control) -> bool) {
+        let control = self.mapping.control();
+        if is_so(control) {
+            return;
+        }
         let errno = Errno::save();
-        let mapping = self.mapping;
-        let control = mapping.control();
-        loop {
+        while !is_so(control) {
             let seen = control.room.0.load(Ordering::SeqCst);
-            let tail = control.tail.0.load(Ordering::Acquire);
-            self.limit = tail.saturating_add(CAPACITY);
-            if self.head < self.limit {
-                break;
-            }
-            let slot = Slot::get();
-            if slot.next.load(Ordering::Relaxed) & CLOSING != 0 {
-                slot.next.store(CLOSING | self.head, Ordering::Release);
-            }
-            slot.head.store(self.head, Ordering::Release);
-            self.call_recorder();
             control.tracee_sleeps.0.store(1, Ordering::SeqCst);
-            if control.tail.0.load(Ordering::SeqCst) == tail {
+            if !is_so(control) {
                 futex_wait(&control.room.0, seen, Duration::from_millis(100));
             }
             control.tracee_sleeps.0.store(0, Ordering::SeqCst);
@@ -187,21 +200,23 @@ impl RingReader {
         self.read_to(published.max(self.position), out, most)
     }
 
-    /// The same for all words there are, told of or not.
-    pub fn read_all(&mut self, out: &mut Vec<u64>, most: usize) -> Result<usize, Tampered> {
-        self.read_to(Slot::get().head.load(Ordering::Acquire), out, most)
-    }
-
-    /// The same up to a count of words that the slot gave after the tracee's death.
+    /// The same up to a count of words that the slot gave.
     pub fn read_to(&mut self, head: u64, out: &mut Vec<u64>, most: usize) -> Result<usize, Tampered> {
         let available = head.checked_sub(self.position).filter(|&words| words <= CAPACITY).ok_or(Tampered)?;
         let taken = available.min(most as u64);
         out.extend((0..taken).map(|word| self.mapping.word(self.position + word).load(Ordering::Relaxed)));
         if taken > 0 {
             self.position += taken;
-            self.make_room();
+            self.mapping.control().tail.0.store(self.position, Ordering::SeqCst);
+            self.wake_tracee();
         }
         Ok(taken as usize)
+    }
+
+    /// Tells the tracee how many words of its stream are done with.
+    pub fn done(&self, position: u64) {
+        self.mapping.control().done.0.store(position, Ordering::SeqCst);
+        self.wake_tracee();
     }
 
     /// Sleeps until the tracee has told of more, the bell rings, or the time is over.
@@ -225,9 +240,8 @@ impl RingReader {
         self.mapping.control().unrecorded.0.load(Ordering::Acquire)
     }
 
-    fn make_room(&self) {
+    fn wake_tracee(&self) {
         let control = self.mapping.control();
-        control.tail.0.store(self.position, Ordering::SeqCst);
         if control.tracee_sleeps.0.load(Ordering::SeqCst) != 0 {
             control.room.0.fetch_add(1, Ordering::SeqCst);
             futex_wake(&control.room.0);
@@ -255,7 +269,7 @@ impl Bell {
     pub fn place(&self) -> (u64, u64, u64) {
         let slot = Slot::get();
         let unrecorded = self.mapping.control().unrecorded.0.load(Ordering::Acquire);
-        (slot.head.load(Ordering::Acquire), slot.next.load(Ordering::Acquire), unrecorded)
+        (slot.position.load(Ordering::Acquire), slot.next.load(Ordering::Acquire), unrecorded)
     }
 
     pub fn ask_to_stop(&self) {

@@ -12,6 +12,7 @@ use super::pieces::{Found, Input, Pieces};
 use crate::format::bct::layout::{self, FILE_HEADER, FILE_MAGIC, Index, Piece, VERSION};
 use crate::format::decompressed;
 use crate::trace::decoder::state_end;
+use crate::trace::repeat::RepeatReader;
 use crate::trace::{Decoder, Event, Sink, State, StreamError};
 
 /// Why a trace cannot be read.
@@ -38,6 +39,11 @@ pub enum TraceError {
 fn newer(version: u32) -> &'static str {
     if version > VERSION { "read it with a newer bctrace" } else { "read it with an older bctrace, or record it again" }
 }
+
+/// Words of a block that are decoded at a time.
+const BATCH: usize = 1 << 15;
+/// Words of events in a block at most: a few bytes can stand for any number of words, and what they do to a reader has an end.
+const MOST_WORDS: u64 = 1 << 28;
 
 /// An open trace.
 pub struct Reader {
@@ -115,7 +121,7 @@ impl Reader {
         }
     }
 
-    /// Reads the next block that `want` asks for into the sink, past everything else; `known` bytes of its events are
+    /// Reads the next block that `want` asks for into the sink, past everything else; `known` words of its events are
     /// not handed on.  Whatever is missing or damaged on the way is told to `flaws`, which may end the reading.
     pub fn next(
         &mut self,
@@ -215,7 +221,7 @@ fn read_index(file: &File) -> Option<Index> {
     }
 }
 
-/// Hands a block's events to the sink, but for those in the first `known` bytes of them.
+/// Hands a block's events to the sink, but for those in the first `known` words of them.
 fn play(payload: &[u8], known: &mut usize, sink: &mut dyn Sink) -> Result<(), StreamError> {
     let broken = |why| StreamError::Contradiction { after: 0, why };
     if !payload.len().is_multiple_of(8) {
@@ -224,20 +230,32 @@ fn play(payload: &[u8], known: &mut usize, sink: &mut dyn Sink) -> Result<(), St
     let words: Vec<u64> =
         payload.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect();
     let begin = state_end(&words).ok_or_else(|| broken("a block without a state"))?;
-    let (before, events) = words.split_at(begin);
-    let (old, new) = events.split_at((*known / 8).min(events.len()));
-    *known = events.len() * 8;
+    let (before, mut packed) = words.split_at(begin);
     let mut decoder = Decoder::of_block();
-    let mut taken = decoder.decode(before, &mut Unheard)?;
-    taken += decoder.decode(old, &mut Unheard)?;
-    taken += decoder.decode(new, sink)?;
-    if taken < words.len() {
-        return Err(StreamError::Contradiction {
-            after: decoder.state().instructions,
-            why: "a block that ends inside an event",
-        });
+    decoder.decode(before, &mut Unheard)?;
+    let (mut repeats, mut events) = (RepeatReader::default(), Vec::new());
+    while !packed.is_empty() || repeats.has_rest() {
+        let taken = repeats.read(packed, &mut events, BATCH).map_err(broken)?;
+        packed = &packed[taken..];
+        if repeats.position() > MOST_WORDS {
+            return Err(broken("a block of more events than any holds"));
+        }
+        let first = repeats.position() as usize - events.len();
+        let old = known.saturating_sub(first).min(events.len());
+        let mut taken = decoder.decode(&events[..old], &mut Unheard)?;
+        if taken == old {
+            taken += decoder.decode(&events[old..], sink)?;
+        }
+        events.drain(..taken);
     }
-    Ok(())
+    *known = repeats.position() as usize;
+    match events.is_empty() {
+        true => Ok(()),
+        false => {
+            let why = "a block that ends inside an event";
+            Err(StreamError::Contradiction { after: decoder.state().instructions, why })
+        }
+    }
 }
 
 /// Takes events that are only to move the state.

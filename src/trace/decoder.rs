@@ -96,7 +96,7 @@ impl Decoder {
     fn run<S: Sink + ?Sized>(&mut self, word: u64, wide: u64, sink: &mut S) -> Result<(), StreamError> {
         let Fields { start, length, argument } = word::fields(word, wide);
         let Some(then) = Kind::of(word).and_then(|kind| Then::from_parts(kind, argument)) else {
-            return Err(self.contradiction("a wide word before what is no run"));
+            return Err(self.contradiction("a word that is no run where one must be"));
         };
         let count = match self.state.count(start, length) {
             Ok(count) => count,

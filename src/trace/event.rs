@@ -122,7 +122,7 @@ impl Then {
             Kind::CodeGone => Then::CodeGone { code: argument },
             Kind::SlotGone => Then::SlotGone { slot: argument },
             Kind::ThreadGone => Then::ThreadGone { number: argument },
-            Kind::Record | Kind::Wide => return None,
+            Kind::Record | Kind::Repeat | Kind::Wide => return None,
         })
     }
 }

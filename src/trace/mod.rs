@@ -10,6 +10,7 @@ pub mod filter;
 #[cfg(test)]
 pub mod invented;
 pub mod payload;
+pub mod repeat;
 pub mod sink;
 pub mod state;
 pub mod totals;

@@ -47,6 +47,8 @@ pub enum Kind {
     SlotGone = 10,
     /// Thread `argument` is no more.
     ThreadGone = 11,
+    /// Words that stood before stand here again; see `trace::repeat`.
+    Repeat = 12,
     Wide = 15,
 }
 
@@ -67,6 +69,7 @@ impl Kind {
             9 => Kind::CodeGone,
             10 => Kind::SlotGone,
             11 => Kind::ThreadGone,
+            12 => Kind::Repeat,
             15 => Kind::Wide,
             _ => return None,
         })

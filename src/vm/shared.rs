@@ -13,21 +13,27 @@ pub const PAGE: usize = ffi::BCTRACE_PAGE as usize;
 
 /// Set in [`Slot::next`] after a call instruction.
 pub const CALLED: u64 = 1 << 63;
-/// Set in [`Slot::next`] while the slot is rewritten; the other bits then count the words that are whole.
+/// Set in [`Slot::next`] while the slot is rewritten; the other bits then count the words in the ring that are whole.
 pub const CLOSING: u64 = 1 << 62;
+/// The same where no words were put into the ring: the other bits are the position that words repeat to.
+pub const REPEATING: u64 = 1 << 61;
 
 /// The open run: `struct bctrace_slot`.  Addresses are the tracee's.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Slot {
-    /// Behind the last unit fetched, or [`CALLED`] or [`CLOSING`] with what they mean.
+    /// Behind the last unit fetched, or [`CALLED`], [`CLOSING`] or [`REPEATING`] with what they mean.
     pub next: AtomicU64,
     /// The open run's first instruction; 0 where no run is recorded.
     pub start: AtomicU64,
     /// Where the frame's offsets count from.
     pub first: AtomicU64,
-    /// Words written to the ring.
+    /// Words in the ring.
     pub head: AtomicU64,
+    /// Words of the stream, those included that repeat and that no word in the ring tells of yet.
+    pub position: AtomicU64,
+    /// How far back in the stream those stood before.
+    pub distance: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Slot>() == size_of::<ffi::bctrace_slot>());

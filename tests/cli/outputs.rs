@@ -109,7 +109,7 @@ fn a_dash_writes_the_trace_to_standard_output() {
 
 #[test]
 fn a_reader_that_leaves_ends_the_recording_quietly() {
-    let scratch = Scratch::with("import sys\nfor i in xrange(300000): pass\nsys.stderr.write('went on')");
+    let scratch = Scratch::with("import sys\nfor i in xrange(3000000): pass\nsys.stderr.write('went on')");
     let mut command = scratch.command(["ok.pyc", "-"]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = [0; 20];

@@ -46,6 +46,23 @@ class Payload:
         return [self.bytes() for _ in range(self.number("I"))]
 
 
+def lengthened(packed):
+    """Puts the words that a repeat word stands for in its place."""
+    words, payload = [], 0
+    for word in packed:
+        if payload:
+            payload -= 1
+        elif word & 15 == 12:
+            distance, count = word >> 4 & 0xfffffff, word >> 32
+            for _ in range(count):
+                words.append(words[-distance])
+            continue
+        elif word & 15 == 0:
+            payload = ((word >> 12 & 0xffffffff) + 7) // 8
+        words.append(word)
+    return words
+
+
 class Frame:
     def __init__(self, number, caller, depth, slot, code):
         self.number, self.caller, self.depth, self.slot, self.code = number, caller, depth, slot, code
@@ -60,6 +77,17 @@ class Block:
         self.instructions, self.next_frame, self.thread = 0, 1, 0
 
     def read(self, words):
+        """The words up to the state as they are, the events behind it with what repeats."""
+        events = 0
+        while True:
+            record, length = words[events] >> 4 & 0xff, words[events] >> 12 & 0xffffffff
+            events += 1 + (length + 7) // 8
+            if record == 7:
+                break
+        self.read_words(words[:events])
+        self.read_words(lengthened(words[events:]))
+
+    def read_words(self, words):
         at = 0
         while at < len(words):
             kind = words[at] & 15
@@ -171,8 +199,8 @@ class Block:
 
 
 def read(data, out):
-    if data[:12] != b"\x89bctrace\r\n\x1a\n" or data[12:16] != b"\1\0\0\0":
-        raise ValueError("no .bct of version 1")
+    if data[:12] != b"\x89bctrace\r\n\x1a\n" or data[12:16] != b"\2\0\0\0":
+        raise ValueError("no .bct of version 2")
     at = 16
     while data[at:at + 8] == b"\xb7bct\xa7pc\n":
         kind, storage, stored, raw, before, count, check, _zero, head_check = struct.unpack_from("<HHIIQQIII", data, at + 8)

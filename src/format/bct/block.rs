@@ -4,28 +4,31 @@
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
+use crate::trace::repeat::RepeatWriter;
 use crate::trace::{Code, Event, State};
 
-/// Bytes of words in a block, at least.  Tests want many blocks out of few events.
-pub(super) const BLOCK_BYTES: usize = if cfg!(test) { 256 } else { 1 << 20 };
+/// Words of events in a block, at least, those included that only repeat: they decide how long it takes to go to an instruction.
+/// Tests want many blocks out of few events.
+const BLOCK_WORDS: usize = if cfg!(test) { 32 } else { 1 << 17 };
 /// A block is so many times larger than what it repeats, so that repeating costs little.
 const REPEATED: usize = 4;
 /// Beyond this a block ends whatever it repeats, so that memory stays bounded.
-const LARGEST: usize = 64 << 20;
+const LARGEST: usize = 8 << 20;
 
 /// A block on its way.
 #[derive(Default)]
 pub(super) struct Block {
     pub(super) begun: bool,
-    /// The words of its events.
-    pub(super) body: Vec<u8>,
-    /// Bytes of `body` at which it ends; 0 where it has not begun.
-    pub(super) full: usize,
+    /// The words of its events, shortened.
+    body: Vec<u64>,
+    repeats: RepeatWriter,
+    /// Words of events at which it ends; 0 where it has not begun.
+    full: u64,
     /// Instructions executed before it, and up to its end so far.
     pub(super) before: u64,
     pub(super) after: u64,
-    /// An unfinished block stands in the file as far as this many bytes of `body`.
-    pub(super) shown: usize,
+    /// An unfinished block stands in the file as far as this many words of its events.
+    pub(super) shown: u64,
     /// Code objects that it describes itself.
     pub(super) described: HashSet<u32>,
     /// The words of the state before it.
@@ -48,10 +51,37 @@ impl Block {
 
     /// Empties it for the next one.
     pub(super) fn clear(&mut self) {
-        let mut body = std::mem::take(&mut self.body);
+        let (mut body, mut repeats) = (std::mem::take(&mut self.body), std::mem::take(&mut self.repeats));
         body.clear();
-        body.shrink_to(2 * BLOCK_BYTES);
-        *self = Block { body, ..Block::default() };
+        body.shrink_to(2 * BLOCK_WORDS);
+        repeats.restart();
+        *self = Block { body, repeats, ..Block::default() };
+    }
+
+    /// Words of its events, those that only repeat included.
+    #[inline]
+    pub(super) fn words(&self) -> u64 {
+        self.repeats.position()
+    }
+
+    /// Tells whether so many words more make it too long, or it has not begun.
+    #[inline]
+    pub(super) fn is_full_with(&self, words: usize) -> bool {
+        self.words() + words as u64 > self.full
+    }
+
+    /// Adds the words of a run.
+    #[inline]
+    pub(super) fn push_run(&mut self, words: &[u64]) {
+        match words {
+            [word] => self.repeats.put(*word, |word| self.body.push(word)),
+            _ => self.push_record(words),
+        }
+    }
+
+    /// Adds the words of a record.
+    pub(super) fn push_record(&mut self, words: &[u64]) {
+        self.repeats.put_together(words, |word| self.body.push(word));
     }
 
     /// Sees to it that a code object, which is used here, is described here.
@@ -76,10 +106,9 @@ impl Block {
 
     /// All of its words: repeated code objects, the state, the events.
     pub(super) fn payload(&self) -> Vec<u8> {
-        let before = self.repeated.values().flatten().chain(&self.state);
-        let mut payload = Vec::with_capacity((self.repeated_words + self.state.len()) * 8 + self.body.len());
-        before.for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
-        payload.extend_from_slice(&self.body);
+        let told = self.repeated.values().flatten().chain(&self.state).chain(&self.body).copied();
+        let mut payload = Vec::with_capacity((self.repeated_words + self.state.len() + self.body.len() + 1) * 8);
+        told.chain(self.repeats.untold()).for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
         payload
     }
 
@@ -96,8 +125,8 @@ impl Block {
     }
 
     fn set_full(&mut self) {
-        let repeated = (self.state.len() + self.repeated_words) * 8;
-        self.full = (REPEATED * repeated).clamp(BLOCK_BYTES, LARGEST);
+        let repeated = self.state.len() + self.repeated_words;
+        self.full = (REPEATED * repeated).clamp(BLOCK_WORDS, LARGEST) as u64;
     }
 }
 

@@ -111,7 +111,7 @@ impl Tracee {
         if let Some(payload) = found.description {
             let mut words = Vec::new();
             word::push_record(&mut words, CODE_RECORD, &payload);
-            words.into_iter().for_each(|word| self.ring.push(word));
+            self.stream.push_together(&words);
         }
         found.version
     }
@@ -180,7 +180,7 @@ impl Tracee {
 
     #[inline]
     pub(super) fn flow(&self) -> Flow {
-        if self.ring.stop_wanted() { Flow::Stop } else { Flow::Continue }
+        if self.stream.stop_wanted() { Flow::Stop } else { Flow::Continue }
     }
 }
 

@@ -98,14 +98,14 @@ impl Hook for Tracee {
     fn thread_gone(&mut self, thread: ThreadAddress) {
         if let Some(number) = self.stacks.forget(thread) {
             self.push_run(Kind::ThreadGone, Fields { argument: number, ..Fields::default() });
-            self.commit();
+            self.stream.commit();
         }
     }
 
     fn frame_gone(&mut self, frame: FrameAddress) {
         if let Some(suspended) = self.suspended.remove(frame) {
             self.slot_gone(suspended);
-            self.commit();
+            self.stream.commit();
         }
     }
 
@@ -114,7 +114,7 @@ impl Hook for Tracee {
         for id in self.codes.forget(code) {
             self.push_run(Kind::CodeGone, Fields { argument: id, ..Fields::default() });
         }
-        self.commit();
+        self.stream.commit();
     }
 
     fn finished(&mut self) {

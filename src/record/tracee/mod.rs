@@ -1,13 +1,10 @@
 //! The traced process's side: turns what the eval loop tells into words of the stream.
-//!
-//! The open run, and everything up to its last instruction, is in shared memory at every moment, so that the recorder can finish
-//! the trace whenever this process dies.  The slot is rewritten in an order that leaves no moment in between: the words first,
-//! then `next` says CLOSING and how many words are whole, then the rest, then `next` again.
 
 mod arrive;
 mod frames;
 mod hook;
 mod shortcuts;
+mod stream;
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -17,12 +14,13 @@ use crate::record::plan::Tracing;
 use crate::record::ring::RingWriter;
 use crate::record::stacks::{Stacks, SuspendedFrames};
 use crate::trace::event::{Announce, Event, Skipped};
-use crate::trace::word::{self, Fields, Kind};
-use crate::vm::shared::{CALLED, CLOSING, Mode, Slot};
+use crate::trace::word::{Fields, Kind};
+use crate::vm::shared::{CALLED, Mode, Slot};
+use stream::Stream;
 
 /// The hook of a recording.
 pub struct Tracee {
-    ring: RingWriter,
+    stream: Stream,
     slot: &'static Slot,
     codes: Codes,
     stacks: Stacks,
@@ -61,7 +59,7 @@ impl Tracee {
     pub fn new(ring: RingWriter, tracing: Tracing) -> Tracee {
         let tracing = Rc::new(tracing);
         Tracee {
-            ring,
+            stream: Stream::new(ring),
             slot: Slot::get(),
             codes: Codes::new(Rc::clone(&tracing)),
             stacks: Stacks::default(),
@@ -93,28 +91,21 @@ impl Tracee {
     }
 
     /// Opens a run at `start` in the frame on top, or none, after the words that were pushed.  `flags` makes the next dispatch call.
-    #[inline]
+    #[inline(always)]
     fn open(&mut self, first: usize, start: usize, recorded: bool, flags: u64) {
         self.start = start;
-        let head = self.ring.head();
-        let slot = self.slot;
-        slot.next.store(CLOSING | head, Ordering::Release);
-        slot.head.store(head, Ordering::Release);
-        slot.first.store(first as u64, Ordering::Release);
-        slot.start.store(if recorded { start as u64 } else { 0 }, Ordering::Release);
-        slot.next.store(start as u64 | flags, Ordering::Release);
+        self.stream.open(first, if recorded { start } else { 0 }, start as u64 | flags);
         if self.mode == Mode::Checked {
             self.describe_to_dispatch();
         }
-        self.ring.announce();
     }
 
-    /// Ends the open run of the frame on top by `kind`; the caller opens the next one.  Until then the slot says CLOSING: should the
-    /// ring be full in the middle of what comes behind the run, its words count and the slot must not tell of it a second time.
+    /// Ends the open run of the frame on top by `kind`; the caller opens the next one.  Until then the slot is closed: should the ring
+    /// be full in the middle of what comes behind the run, its words count and the slot must not tell of it a second time.
     #[inline]
     fn close(&mut self, kind: Kind, argument: u32) {
         self.push_closed(kind, argument);
-        self.slot.next.store(CLOSING | self.ring.head(), Ordering::Release);
+        self.stream.close();
     }
 
     /// Pushes what ends the open run.
@@ -148,25 +139,15 @@ impl Tracee {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_run(&mut self, kind: Kind, fields: Fields) {
-        let (words, count) = word::pack(kind, fields);
-        self.ring.push(words[0]);
-        if count > 1 {
-            self.ring.push(words[1]);
-        }
+        self.stream.push_run(kind, fields);
     }
 
     fn push_event(&mut self, event: &Event) {
         let mut words = Vec::new();
         event.encode(&mut words);
-        words.into_iter().for_each(|word| self.ring.push(word));
-    }
-
-    /// Makes the pushed words count while a run is open that comes behind them.
-    fn commit(&mut self) {
-        self.slot.head.store(self.ring.head(), Ordering::Release);
-        self.ring.announce();
+        self.stream.push_together(&words);
     }
 
     // -- What is left out --------------------------------------------------------------------------------------------------
@@ -177,7 +158,7 @@ impl Tracee {
             self.executed += instructions;
             self.untold.instructions += instructions;
             self.untold.any = true;
-            self.ring.set_unrecorded(self.untold.instructions);
+            self.stream.set_unrecorded(self.untold.instructions);
         }
     }
 
@@ -193,7 +174,7 @@ impl Tracee {
         if instructions != 0 || frames != 0 {
             self.push_event(&Event::Skipped(Skipped { instructions, frames }));
         }
-        self.ring.set_unrecorded(0);
+        self.stream.set_unrecorded(0);
         self.untold = Untold { thread: number, ..Untold::default() };
     }
 
@@ -208,6 +189,6 @@ impl Tracee {
             active.announced = true;
             active.recorded = active.version.wanted && self.started;
         }
-        words.into_iter().for_each(|word| self.ring.push(word));
+        self.stream.push_together(&words);
     }
 }

@@ -1,0 +1,129 @@
+//! The tracee's words on their way into the ring, and the slot, which says at every moment how far the stream goes.
+//!
+//! The open run, and everything up to its last instruction, is in shared memory at every moment, so that the recorder can finish
+//! the trace whenever this process dies.  The slot is rewritten in an order that leaves no moment in between: the words first, then
+//! `next` says that the slot is being rewritten and which words are whole, then the rest, then `next` again.
+
+use std::sync::atomic::Ordering;
+
+use crate::record::ring::RingWriter;
+use crate::trace::repeat::RepeatWriter;
+use crate::trace::word::{self, Fields, Kind};
+use crate::vm::shared::{CLOSING, REPEATING, Slot};
+
+/// Words of the stream after which the recorder hears of them, at the latest.
+const PAUSE: u64 = 1 << 13;
+/// Words of the stream that the recorder may be behind.
+const LAG: u64 = 1 << 19;
+
+/// The tracee's end of the stream.
+pub(super) struct Stream {
+    ring: RingWriter,
+    repeats: RepeatWriter,
+    slot: &'static Slot,
+    /// The words of the ring that the slot tells of.
+    head: u64,
+    /// The position at which to look after the recorder.
+    pause: u64,
+}
+
+impl Stream {
+    pub(super) fn new(ring: RingWriter) -> Stream {
+        Stream { ring, repeats: RepeatWriter::default(), slot: Slot::get(), head: 0, pause: PAUSE }
+    }
+
+    /// Whether the recorder wants the process to end.
+    #[inline]
+    pub(super) fn stop_wanted(&self) -> bool {
+        self.ring.stop_wanted()
+    }
+
+    /// Counts instructions that were executed and are told of by no word so far.
+    #[inline]
+    pub(super) fn set_unrecorded(&self, instructions: u64) {
+        self.ring.set_unrecorded(instructions);
+    }
+
+    /// Adds a run.
+    #[inline(always)]
+    pub(super) fn push_run(&mut self, kind: Kind, fields: Fields) {
+        match word::pack(kind, fields) {
+            ([word, _], 1) => {
+                if !self.repeats.takes(word) {
+                    self.push_new(word);
+                }
+            }
+            (words, _) => self.push_together(&words),
+        }
+    }
+
+    #[inline(never)]
+    fn push_new(&mut self, word: u64) {
+        self.repeats.put_new(word, |word| self.ring.push(word));
+    }
+
+    /// Adds the words of a record, or of a wide run.
+    #[cold]
+    pub(super) fn push_together(&mut self, words: &[u64]) {
+        self.repeats.put_together(words, |word| self.ring.push(word));
+    }
+
+    /// Begins to rewrite the slot: what was added is whole, and the run that was open is in it.
+    #[inline(always)]
+    pub(super) fn close(&mut self) {
+        if self.ring.head() == self.head {
+            let position = self.repeats.position();
+            self.slot.next.store(REPEATING | position, Ordering::Release);
+            self.slot.position.store(position, Ordering::Release);
+        } else {
+            self.close_behind_new();
+        }
+    }
+
+    #[inline(never)]
+    fn close_behind_new(&mut self) {
+        self.slot.next.store(CLOSING | self.ring.head(), Ordering::Release);
+        self.tell();
+    }
+
+    /// Opens a run at `start` behind what was added, or none where it is 0.  `next` is where the dispatch goes on without a call.
+    #[inline(always)]
+    pub(super) fn open(&mut self, first: usize, start: usize, next: u64) {
+        self.close();
+        self.slot.first.store(first as u64, Ordering::Release);
+        self.slot.start.store(start as u64, Ordering::Release);
+        self.slot.next.store(next, Ordering::Release);
+        if self.repeats.position() >= self.pause {
+            self.pause();
+        }
+    }
+
+    /// Makes what was added count while the slot stays as it is: the open run comes behind it.
+    pub(super) fn commit(&mut self) {
+        self.tell();
+        if self.repeats.position() >= self.pause {
+            self.pause();
+        }
+    }
+
+    /// Writes down how far the stream goes.  A dead process's recorder finds words in the ring beyond `position`, which it takes, or
+    /// a `distance` that belongs to no words yet.
+    fn tell(&mut self) {
+        self.head = self.ring.head();
+        self.slot.head.store(self.head, Ordering::Release);
+        self.slot.position.store(self.repeats.position(), Ordering::Release);
+        self.slot.distance.store(self.repeats.distance(), Ordering::Release);
+        self.ring.announce();
+    }
+
+    /// Lets the recorder know what repeats, and waits for it where it is far behind.
+    #[cold]
+    fn pause(&mut self) {
+        self.repeats.tell(|word| self.ring.push(word));
+        self.tell();
+        self.ring.call_recorder();
+        let position = self.repeats.position();
+        self.ring.wait_for_recorder(position.saturating_sub(LAG));
+        self.pause = position + PAUSE;
+    }
+}

@@ -1,0 +1,266 @@
+//! Words that come again, told as a distance and a count: a program repeats itself, so a stream of a hundred words shrinks to a few
+//! on its way through the ring and into a file.  The search is one comparison per word: what came last time after the same few
+//! words is expected to come again.
+//!
+//! ```text
+//! repeat word   bits 0..4 REPEAT   4..32 distance   32..64 count: as many words again as stood so far back, overlapping or not
+//! ```
+
+use super::state::Contradiction;
+use super::word::{self, Kind};
+
+/// How far back a repeat word reaches, in words.  The writer's share of the caches grows with it; programs hardly shrink further.
+pub const HISTORY: usize = 1 << 14;
+/// Words that one repeat word stands for, at most.
+pub const MAX_REPEAT: u64 = 1 << 20;
+
+const MASK: usize = HISTORY - 1;
+/// Words by which a place to go on from is found, and the table of places.
+const CONTEXT: u64 = 4;
+const PLACES: usize = 1 << 12;
+
+const DISTANCE: u32 = 4;
+const DISTANCE_MASK: u64 = (1 << 28) - 1;
+const COUNT: u32 = 32;
+
+/// Makes a repeat word.
+fn pack(distance: u64, count: u64) -> u64 {
+    Kind::Repeat as u64 | distance << DISTANCE | count << COUNT
+}
+
+/// Shortens a stream.  What it puts out lags behind by the words that repeat and are not told of yet.
+pub struct RepeatWriter {
+    /// The last words, each at its position modulo the size.
+    history: Box<[u64; HISTORY]>,
+    /// Words of the stream so far.
+    position: u64,
+    /// Words that the ones put out stand for.
+    told: u64,
+    /// How far back the next word is expected.
+    distance: u64,
+    /// Where the stream went on after the words that hash here.
+    places: Box<[u64; PLACES]>,
+}
+
+impl Default for RepeatWriter {
+    fn default() -> Self {
+        let history = boxed();
+        RepeatWriter { history, position: 0, told: 0, distance: HISTORY as u64, places: boxed() }
+    }
+}
+
+/// An array of zeros that never lay on the stack.
+fn boxed<const N: usize>() -> Box<[u64; N]> {
+    vec![0; N].into_boxed_slice().try_into().expect("the vector has this length")
+}
+
+impl RepeatWriter {
+    /// Words of the stream so far, told of or not.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How far back the words are that repeat and are not told of yet.
+    #[inline]
+    pub fn distance(&self) -> u64 {
+        self.distance
+    }
+
+    /// Takes a word if it is the one that was expected; nothing is put out then.
+    #[inline(always)]
+    pub fn takes(&mut self, word: u64) -> bool {
+        let expected = self.history[self.position.wrapping_sub(self.distance) as usize & MASK];
+        if expected == word {
+            self.keep(word);
+        }
+        expected == word
+    }
+
+    /// Takes any word of a run.
+    #[inline]
+    pub fn put(&mut self, word: u64, out: impl FnMut(u64)) {
+        if !self.takes(word) {
+            self.put_new(word, out);
+        }
+    }
+
+    /// Takes a word that `takes` has refused.
+    pub fn put_new(&mut self, word: u64, mut out: impl FnMut(u64)) {
+        self.tell(&mut out);
+        out(word);
+        self.keep(word);
+        self.told = self.position;
+        let place = &mut self.places[self.context()];
+        let last = std::mem::replace(place, self.position);
+        // A word counts from 1 behind it, so 0 is nobody's place.
+        let distance = self.position - last;
+        self.distance = if last != 0 && distance < HISTORY as u64 { distance } else { HISTORY as u64 };
+    }
+
+    /// Takes words that belong together, a record or a wide run: a repeat word stands for all of them or for none.
+    pub fn put_together(&mut self, words: &[u64], mut out: impl FnMut(u64)) {
+        let begin = self.position.wrapping_sub(self.distance);
+        let is_expected = words.len() as u64 <= self.distance
+            && (begin..).zip(words).all(|(at, word)| self.history[at as usize & MASK] == *word);
+        if is_expected {
+            return words.iter().for_each(|word| self.keep(*word));
+        }
+        self.tell(&mut out);
+        for word in words {
+            out(*word);
+            self.keep(*word);
+        }
+        self.told = self.position;
+    }
+
+    /// Puts out the repeat words for what was not told of yet.
+    pub fn tell(&mut self, out: impl FnMut(u64)) {
+        self.untold().for_each(out);
+        self.told = self.position;
+    }
+
+    /// The repeat words for what was not told of yet.
+    pub fn untold(&self) -> impl Iterator<Item = u64> + use<> {
+        let (distance, untold) = (self.distance, self.position - self.told);
+        (0..untold.div_ceil(MAX_REPEAT)).map(move |nth| pack(distance, (untold - nth * MAX_REPEAT).min(MAX_REPEAT)))
+    }
+
+    /// Begins another stream.
+    pub fn restart(&mut self) {
+        self.history.fill(0);
+        self.places.fill(0);
+        (self.position, self.told, self.distance) = (0, 0, HISTORY as u64);
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, word: u64) {
+        self.history[self.position as usize & MASK] = word;
+        self.position += 1;
+    }
+
+    /// The place in the table of the last words.
+    fn context(&self) -> usize {
+        let mut hash = 0u64;
+        for back in 1..=CONTEXT {
+            let word = self.history[self.position.wrapping_sub(back) as usize & MASK];
+            hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        (hash >> 52) as usize
+    }
+}
+
+const _: () = assert!(PLACES == 1 << 12, "context() takes the upper 12 bits");
+
+/// Brings a shortened stream back to its length.  Believes nothing: what cannot be is a contradiction.
+pub struct RepeatReader {
+    history: Box<[u64; HISTORY]>,
+    /// Words given so far.
+    position: u64,
+    /// Of these, how many the next repeat word will tell of once more.
+    ahead: u64,
+    /// Words of a record's payload that are still to come: they are no words of a kind.
+    payload: usize,
+    /// Of the repeat word that is being read: how many words are left, and from how far back.
+    rest: u64,
+    distance: u64,
+}
+
+impl Default for RepeatReader {
+    fn default() -> Self {
+        RepeatReader { history: boxed(), position: 0, ahead: 0, payload: 0, rest: 0, distance: 0 }
+    }
+}
+
+impl RepeatReader {
+    /// Words of the stream given so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Appends what `packed` stands for to `out`, up to some `most` words; returns how many of `packed` it took.  A repeat word that
+    /// was not told to its end is, by the next call.
+    pub fn read(&mut self, packed: &[u64], out: &mut Vec<u64>, most: usize) -> Result<usize, Contradiction> {
+        let full = out.len() + most;
+        self.repeat(out, full);
+        for (taken, &word) in packed.iter().enumerate() {
+            if out.len() >= full {
+                return Ok(taken);
+            }
+            if self.payload > 0 {
+                self.payload -= 1;
+            } else if Kind::of(word) == Some(Kind::Repeat) {
+                self.begin(word >> DISTANCE & DISTANCE_MASK, word >> COUNT)?;
+                self.repeat(out, full);
+                continue;
+            } else if Kind::of(word) == Some(Kind::Record) {
+                let (_, bytes) = word::record_fields(word);
+                if bytes > word::MAX_RECORD {
+                    return Err("a record longer than any");
+                }
+                self.payload = word::payload_words(bytes);
+            }
+            if self.ahead > 0 {
+                return Err("a word where words were to repeat");
+            }
+            out.push(word);
+            self.keep(word);
+        }
+        Ok(packed.len())
+    }
+
+    /// Whether a repeat word has not been told to its end.
+    pub fn has_rest(&self) -> bool {
+        self.rest > 0
+    }
+
+    /// Appends the words up to `position` that repeat and that no repeat word tells of yet.
+    pub fn read_ahead(&mut self, distance: u64, position: u64, out: &mut Vec<u64>) -> Result<(), Contradiction> {
+        let Some(count) = position.checked_sub(self.position).filter(|&count| count > 0) else {
+            return Ok(());
+        };
+        if self.payload > 0 || self.rest > 0 || self.ahead + count > MAX_REPEAT {
+            return Err("words that repeat where there can be none");
+        }
+        self.begin_at(distance, count)?;
+        self.repeat(out, usize::MAX);
+        self.ahead += count;
+        Ok(())
+    }
+
+    fn begin(&mut self, distance: u64, count: u64) -> Result<(), Contradiction> {
+        let count = count.checked_sub(self.ahead).filter(|_| count <= MAX_REPEAT);
+        let count = count.ok_or("a repetition of so many words as none can be")?;
+        self.ahead = 0;
+        self.begin_at(distance, count)
+    }
+
+    fn begin_at(&mut self, distance: u64, count: u64) -> Result<(), Contradiction> {
+        if distance == 0 || distance > self.position.min(HISTORY as u64) {
+            return Err("a repetition of words that never were");
+        }
+        (self.distance, self.rest) = (distance, count);
+        Ok(())
+    }
+
+    /// Goes on with the repeat word that is being read.
+    fn repeat(&mut self, out: &mut Vec<u64>, full: usize) {
+        let count = self.rest.min(full.saturating_sub(out.len()) as u64);
+        self.rest -= count;
+        for _ in 0..count {
+            let word = self.history[(self.position - self.distance) as usize & MASK];
+            out.push(word);
+            self.keep(word);
+        }
+    }
+
+    #[inline]
+    fn keep(&mut self, word: u64) {
+        self.history[self.position as usize & MASK] = word;
+        self.position += 1;
+    }
+}
+
+#[cfg(test)]
+#[path = "repeat_tests.rs"]
+mod tests;

@@ -1,0 +1,102 @@
+//! Shows that a shortened stream comes back word for word, in whatever pieces it comes, and that no forged one brings a reader down.
+
+use proptest::prelude::*;
+
+use super::super::word::{Fields, push_record};
+use super::*;
+
+/// A stream of runs and records in the order that `numbers` say, few enough of each that they repeat.
+fn stream(numbers: &[u16]) -> Vec<Vec<u64>> {
+    numbers
+        .iter()
+        .map(|&number| {
+            let mut words = Vec::new();
+            let fields = |start| Fields { start, length: 3, argument: 0 };
+            match number % 16 {
+                // A payload's words may look like anything.
+                0 => push_record(&mut words, 4, &pack(1, 5).to_le_bytes().repeat(usize::from(number / 16 % 3))),
+                1 => words.extend(word::pack(Kind::Jump, fields(1 << 24)).0),
+                _ => words.push(word::pack(Kind::Jump, fields(u32::from(number % 5))).0[0]),
+            }
+            words
+        })
+        .collect()
+}
+
+fn shortened(stream: &[Vec<u64>]) -> Vec<u64> {
+    let (mut writer, mut out) = (RepeatWriter::default(), Vec::new());
+    for words in stream {
+        match words[..] {
+            [word] => writer.put(word, |word| out.push(word)),
+            _ => writer.put_together(words, |word| out.push(word)),
+        }
+    }
+    writer.tell(|word| out.push(word));
+    out
+}
+
+/// Brings words back, `most` at a time.
+fn lengthened(packed: &[u64], most: usize) -> Result<Vec<u64>, Contradiction> {
+    let (mut reader, mut out, mut taken) = (RepeatReader::default(), Vec::new(), 0);
+    while taken < packed.len() || reader.has_rest() {
+        taken += reader.read(&packed[taken..], &mut out, most)?;
+    }
+    Ok(out)
+}
+
+proptest! {
+    #[test]
+    fn a_stream_comes_back(numbers: Vec<u16>, times in 1usize..20, most in 1usize..50) {
+        let stream = vec![stream(&numbers); times].concat();
+        prop_assert_eq!(lengthened(&shortened(&stream), most), Ok(stream.concat()));
+    }
+
+    #[test]
+    fn words_that_were_told_ahead_come_once(numbers: Vec<u16>, ahead in 1u64..9) {
+        let stream = vec![stream(&numbers); 4].concat();
+        let (mut writer, mut reader, mut packed, mut out) = (RepeatWriter::default(), RepeatReader::default(), vec![], vec![]);
+        for (count, words) in stream.iter().enumerate() {
+            match words[..] {
+                [word] => writer.put(word, |word| packed.push(word)),
+                _ => writer.put_together(words, |word| packed.push(word)),
+            }
+            if count as u64 % ahead == 0 {
+                prop_assert_eq!(reader.read(&packed, &mut out, usize::MAX >> 1), Ok(packed.len()));
+                packed.clear();
+                prop_assert_eq!(reader.read_ahead(writer.distance(), writer.position(), &mut out), Ok(()));
+                prop_assert_eq!(reader.position(), writer.position());
+            }
+        }
+        writer.tell(|word| packed.push(word));
+        prop_assert_eq!(reader.read(&packed, &mut out, usize::MAX >> 1), Ok(packed.len()));
+        prop_assert_eq!(out, stream.concat());
+    }
+
+    #[test]
+    fn any_words_are_refused_or_read_and_never_a_panic(packed in proptest::collection::vec(forged(), 0..30)) {
+        let _ = lengthened(&packed, 1 << 12);
+    }
+}
+
+/// Words that are often repetitions.
+fn forged() -> impl Strategy<Value = u64> {
+    prop_oneof![any::<u64>(), (0u64..6, 0u64..2000).prop_map(|(distance, count)| pack(distance, count)), Just(1)]
+}
+
+#[test]
+fn a_loop_of_any_length_is_a_word_for_each_million() {
+    let (mut writer, mut out) = (RepeatWriter::default(), Vec::new());
+    (0..10 * MAX_REPEAT).for_each(|count| writer.put(count % 7 << 4 | Kind::Jump as u64, |word| out.push(word)));
+    writer.tell(|word| out.push(word));
+    assert!(out.len() < 30, "{} words", out.len());
+}
+
+#[test]
+fn what_never_was_cannot_repeat() {
+    let jump = Kind::Jump as u64;
+    for packed in
+        [vec![pack(1, 1)], vec![jump, pack(0, 1)], vec![jump, pack(2, 1)], vec![jump, pack(1, MAX_REPEAT + 1)]]
+    {
+        assert!(lengthened(&packed, 100).is_err(), "{packed:x?}");
+    }
+}
