@@ -55,6 +55,7 @@ struct bctrace_slot {
     uint64_t head;     /* words in the ring */
     uint64_t position; /* words of the stream: those, and what repeats and is not told of yet */
     uint64_t distance; /* how far back that stood before */
+    uint64_t stop;     /* not 0: the recorder wants the process to end */
 };
 
 struct bctrace_hooks {

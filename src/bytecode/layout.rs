@@ -63,6 +63,13 @@ impl Layout {
         }
     }
 
+    /// Returns the bytes of `bytes`, which are those of `new`, from `start` to the segment's end; None as for `segment_end`.
+    #[inline]
+    pub fn segment<'a>(&self, bytes: &'a [u8], start: usize) -> Option<&'a [u8]> {
+        // NONE is beyond every code string's end.
+        bytes.get(start..self.cells.get(start)?.segment_end as usize)
+    }
+
     /// Counts the instructions of the run of sequential units from `start` that ends exactly at `end`;
     /// None where no such run exists. O(1) for canonical starts; else it decodes until it meets `end`
     /// or the canonical chain, so never more than the VM executed. `bytes` are those of `new`.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::plan::{Tracing, Trigger};
 use crate::bytecode::{CodeObject, Layout};
 use crate::trace::state::encode_code;
+use crate::trace::word;
 use crate::vm::Gil;
 use crate::vm::hook::Place;
 use crate::vm::object::CodeRef;
@@ -19,6 +20,8 @@ pub struct Version {
     /// The described bytes.
     pub bytes: Arc<[u8]>,
     pub layout: Layout,
+    /// Its id and its offsets need no wide words.
+    pub is_narrow: bool,
     /// Some filter wants it.
     pub wanted: bool,
     pub start_at: Option<Trigger>,
@@ -149,6 +152,7 @@ fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: Cod
     Version {
         id,
         layout: Layout::new(&object.bytes),
+        is_narrow: id < word::NARROW && object.bytes.len() < word::NARROW as usize,
         wanted: tracing.filter.wants(&object),
         start_at: trigger(&tracing.start_at),
         stop_at: trigger(&tracing.stop_at),

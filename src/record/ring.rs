@@ -29,8 +29,6 @@ struct Control {
     room: Line<AtomicU32>,
     recorder_sleeps: Line<AtomicU32>,
     tracee_sleeps: Line<AtomicU32>,
-    /// Not 0: the tracee shall end the process at its next event.
-    stop: Line<AtomicU32>,
     /// Instructions of the tracee that no word tells of.
     unrecorded: Line<AtomicU64>,
 }
@@ -110,12 +108,6 @@ impl RingWriter {
         if self.head >= self.announce {
             self.call_recorder();
         }
-    }
-
-    /// Whether the recorder wants the process to end.
-    #[inline]
-    pub fn stop_wanted(&self) -> bool {
-        self.mapping.control().stop.0.load(Ordering::Relaxed) != 0
     }
 
     /// Counts instructions that were executed and are told of by no word so far.
@@ -273,7 +265,7 @@ impl Bell {
     }
 
     pub fn ask_to_stop(&self) {
-        self.mapping.control().stop.0.store(1, Ordering::SeqCst);
+        Slot::get().stop.store(1, Ordering::SeqCst);
     }
 }
 

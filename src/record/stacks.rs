@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use super::codes::Version;
-use crate::vm::hook::{FrameAddress, ThreadAddress};
+use crate::vm::hook::{FrameAddress, Place, ThreadAddress};
 
 /// A frame on a thread's stack.
 #[derive(Clone, Debug)]
@@ -28,6 +29,89 @@ pub struct Active {
     pub recorded: bool,
 }
 
+impl Active {
+    /// Whether its runs are recorded as words that need no wide ones.
+    #[inline(always)]
+    pub fn is_plain(&self) -> bool {
+        self.recorded && self.version.is_narrow
+    }
+
+    /// Makes it the frame that begins or goes on at a place, recorded and known to the stream.
+    #[inline(always)]
+    pub fn reuse(&mut self, version: &Rc<Version>, at: &Place, id: u64, slot: Option<u32>) {
+        if !Rc::ptr_eq(&self.version, version) {
+            self.version = Rc::clone(version);
+        }
+        (self.frame, self.first, self.next) = (at.frame, at.first, 0);
+        (self.id, self.slot) = (id, slot);
+        (self.kept_as_announced, self.announced, self.recorded) = (slot.is_some(), true, true);
+    }
+
+    /// Whether its instructions are only counted, now and later.
+    #[inline(always)]
+    pub fn is_unwanted(&self) -> bool {
+        !self.recorded && !self.version.wanted
+    }
+}
+
+/// The frames of a thread, the running one last.  Places of frames that were left are kept and written over, so that entering one
+/// costs neither memory management nor, where the same function ran there before, a reference.
+#[derive(Debug, Default)]
+pub struct Stack {
+    places: Vec<Active>,
+    depth: usize,
+}
+
+impl Stack {
+    /// The place above the last frame, where there is one to write over; `grown` must follow.
+    #[inline(always)]
+    pub fn place_above(&mut self) -> Option<&mut Active> {
+        self.places.get_mut(self.depth)
+    }
+
+    /// Makes the frame that was written to the place above the last one.
+    #[inline(always)]
+    pub fn grown(&mut self) {
+        self.depth += 1;
+    }
+
+    pub fn push(&mut self, frame: Active) {
+        match self.place_above() {
+            Some(place) => *place = frame,
+            None => self.places.push(frame),
+        }
+        self.grown();
+    }
+
+    /// Leaves the last frame.
+    #[inline(always)]
+    pub fn pop(&mut self) -> Option<&Active> {
+        self.depth = self.depth.checked_sub(1)?;
+        self.places.get(self.depth)
+    }
+
+    /// Makes the frame at `place` the last one.
+    pub fn bring_up(&mut self, place: usize) {
+        self[place..].rotate_left(1);
+    }
+}
+
+impl Deref for Stack {
+    type Target = [Active];
+
+    #[inline(always)]
+    fn deref(&self) -> &[Active] {
+        &self.places[..self.depth]
+    }
+}
+
+impl DerefMut for Stack {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [Active] {
+        &mut self.places[..self.depth]
+    }
+}
+
 /// A frame between two runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Suspended {
@@ -40,7 +124,7 @@ pub struct Suspended {
 #[derive(Debug, Default)]
 pub struct Thread {
     pub number: u32,
-    pub stack: Vec<Active>,
+    pub stack: Stack,
 }
 
 /// All threads; the current one is kept apart.
@@ -61,7 +145,7 @@ impl Stacks {
         let next = self.others.remove(&address).unwrap_or_else(|| {
             let number = self.next_number;
             self.next_number += 1;
-            Thread { number, stack: Vec::new() }
+            Thread { number, stack: Stack::default() }
         });
         let left = std::mem::replace(&mut self.current, next);
         if let Some(previous) = self.address.replace(address) {

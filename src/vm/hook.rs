@@ -55,8 +55,8 @@ impl Place {
     ///
     /// The caller vouches that `offset + described.len()` is within the length that [`CodeRef::length`] gave for this string.
     #[inline]
-    pub fn holds(&self, _gil: Gil, offset: u32, described: &[u8]) -> bool {
-        let running = (self.first + offset as usize) as *const u8;
+    pub fn holds(&self, _gil: Gil, offset: usize, described: &[u8]) -> bool {
+        let running = (self.first + offset) as *const u8;
         // SAFETY: the frame that the hook was called for executes this string, so it is alive, and the range is inside it.
         let running = unsafe { std::slice::from_raw_parts(running, described.len()) };
         are_equal(running, described)
@@ -88,20 +88,26 @@ impl Place {
     }
 }
 
-/// Compares short slices without a call: two overlapping words cover 8 to 16 bytes, what a run usually has.
+/// Compares slices of one length without a call: most are shorter than one is worth.
 #[inline(always)]
 fn are_equal(left: &[u8], right: &[u8]) -> bool {
-    let (Some(first), Some(other_first)) = (left.first_chunk::<8>(), right.first_chunk::<8>()) else {
-        return left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left == right);
-    };
-    let (Some(last), Some(other_last)) = (left.last_chunk::<8>(), right.last_chunk::<8>()) else {
-        return false;
-    };
-    if left.len() > 16 {
-        return left == right;
+    debug_assert_eq!(left.len(), right.len());
+    match left.len() {
+        16.. => {
+            let chunks = left.as_chunks::<16>().0.iter().zip(right.as_chunks::<16>().0);
+            let differences = chunks.map(|(left, right)| u128::from_ne_bytes(*left) ^ u128::from_ne_bytes(*right));
+            differences.fold(0, |all, one| all | one) == 0 && left.last_chunk::<16>() == right.last_chunk()
+        }
+        8.. => ends_are_equal::<8>(left, right),
+        4.. => ends_are_equal::<4>(left, right),
+        _ => left.iter().zip(right).all(|(left, right)| left == right),
     }
-    u64::from_ne_bytes(*first) == u64::from_ne_bytes(*other_first)
-        && u64::from_ne_bytes(*last) == u64::from_ne_bytes(*other_last)
+}
+
+/// Compares the first and the last `N` bytes, of slices that have so many.
+#[inline(always)]
+fn ends_are_equal<const N: usize>(left: &[u8], right: &[u8]) -> bool {
+    left.first_chunk::<N>() == right.first_chunk() && left.last_chunk::<N>() == right.last_chunk()
 }
 
 /// Receives what the eval loop does.  Called with the GIL held; must not panic (a panic ends the process), block for long, or run

@@ -34,6 +34,8 @@ pub struct Slot {
     pub position: AtomicU64,
     /// How far back in the stream those stood before.
     pub distance: AtomicU64,
+    /// Not 0: the tracee shall end the process at its next event.
+    pub stop: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Slot>() == size_of::<ffi::bctrace_slot>());

@@ -34,8 +34,7 @@ impl Tracee {
             if recorded && self.untold.any {
                 self.tell();
             }
-            self.open(at.first, at.instruction, recorded, 0);
-            return self.flow();
+            return self.open(at.first, at.instruction, recorded, 0);
         }
         self.arrive_irregularly(gil, at)
     }
@@ -76,10 +75,9 @@ impl Tracee {
             Some(_) => self.open(at.first, at.instruction, recorded, 0),
             None => {
                 self.record_outside(gil, &at, recorded);
-                self.open(at.first, 0, recorded, CALLED);
+                self.open(at.first, 0, recorded, CALLED)
             }
         }
-        self.flow()
     }
 
     /// Gives the frame on top the version whose bytes it executes.
@@ -174,23 +172,14 @@ impl Tracee {
     pub(super) fn stop(&mut self, reason: StopReason) -> Flow {
         self.tell();
         self.push_event(&Event::Stop(reason));
-        self.open(0, 0, false, CALLED);
+        let _ = self.open(0, 0, false, CALLED);
         Flow::Stop
-    }
-
-    #[inline]
-    pub(super) fn flow(&self) -> Flow {
-        if self.stream.stop_wanted() { Flow::Stop } else { Flow::Continue }
     }
 }
 
 /// Whether the units from a place to where the flow surely ends, or foreign code may run, are inside the code and as described.
 #[inline(always)]
 pub(super) fn is_as_described(gil: Gil, version: &Version, at: &Place) -> bool {
-    let Ok(offset) = u32::try_from(at.offset()) else {
-        return false;
-    };
-    let end = version.layout.segment_end(offset);
-    end.and_then(|end| version.bytes.get(offset as usize..end as usize))
-        .is_some_and(|units| at.holds(gil, offset, units))
+    let offset = at.instruction.wrapping_sub(at.first);
+    version.layout.segment(&version.bytes, offset).is_some_and(|units| at.holds(gil, offset, units))
 }

@@ -16,8 +16,7 @@ impl Tracee {
     /// come first: only what is regular is opened, the rest waits for the dispatch.
     pub(super) fn go_on(&mut self, gil: Gil) -> Flow {
         let Some(top) = self.stacks.current.stack.last() else {
-            self.open(0, 0, false, CALLED);
-            return self.flow();
+            return self.open(0, 0, false, CALLED);
         };
         let at = Place { frame: top.frame, first: top.first, instruction: top.next };
         let recorded = top.recorded;
@@ -26,11 +25,10 @@ impl Tracee {
             if recorded && self.untold.any {
                 self.tell();
             }
-            self.open(at.first, at.instruction, recorded, 0);
+            self.open(at.first, at.instruction, recorded, 0)
         } else {
-            self.open(at.first, 0, recorded, CALLED);
+            self.open(at.first, 0, recorded, CALLED)
         }
-        self.flow()
     }
 
     /// Remembers where the frame on top goes on.
@@ -50,13 +48,13 @@ impl Tracee {
         };
         self.leave_for_now();
         self.close(Kind::Jump, 0);
-        let active = self.stacks.current.stack.remove(position);
-        if active.announced {
+        let Active { announced, id, .. } = self.stacks.current.stack[position];
+        if announced {
             self.tell();
-            self.push_event(&Event::Switch(active.id));
+            self.push_event(&Event::Switch(id));
         }
-        self.stacks.current.stack.push(active);
-        self.open(0, 0, false, CALLED);
+        self.stacks.current.stack.bring_up(position);
+        let _ = self.open(0, 0, false, CALLED);
         true
     }
 

@@ -1,6 +1,7 @@
 //! What the eval loop tells, taken in the general way where no shortcut fits.
 
 use super::Tracee;
+use super::stream::flow;
 use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
@@ -9,64 +10,37 @@ use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{CALLED, Mode};
 
 impl Hook for Tracee {
+    #[inline(always)]
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
-        if let Some(flow) = self.jump_shortcut(gil, &at).or_else(|| self.jump_quietly(gil, &at)) {
-            return flow;
+        match self.jump_shortcut(gil, &at) {
+            Some(flow) => flow,
+            None => self.jump_anyhow(gil, at),
         }
-        let Some(top) = self.stacks.current.stack.last().filter(|top| top.frame == at.frame) else {
-            if !self.bring_up(at.frame) {
-                let code = at.code(gil);
-                self.push_frame(gil, code, &at);
-            }
-            return self.arrive(gil, at);
-        };
-        // A call has run no Python: the run goes on, if the bytes are still those.
-        if self.start != 0 && self.fetched() == at.instruction && self.is_regular(gil, top, &at) {
-            return self.flow();
-        }
-        self.close(Kind::Jump, 0);
-        self.arrive(gil, at)
     }
 
+    #[inline(always)]
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
-        if let Some(flow) = self.enter_shortcut(gil, code, &at).or_else(|| self.enter_quietly(gil, code, &at)) {
-            return flow;
+        match self.enter_shortcut(gil, code, &at) {
+            Some(flow) => flow,
+            None => self.enter_anyhow(gil, code, at),
         }
-        self.push_frame(gil, code, &at);
-        self.go_on(gil)
     }
 
+    #[inline(always)]
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
-        if let Some(flow) = self.leave_shortcut(gil, frame, how).or_else(|| self.leave_quietly(gil, frame, how)) {
-            return flow;
+        match self.leave_shortcut(gil, frame, how) {
+            Some(flow) => flow,
+            None => self.leave_anyhow(gil, frame, how),
         }
-        let is_on_top = self.stacks.current.stack.last().is_some_and(|top| top.frame == frame);
-        if !is_on_top && !self.bring_up(frame) {
-            return self.flow();
-        }
-        match how {
-            Leave::Yield => {
-                let slot = self.suspend();
-                self.close(Kind::Yield, slot);
-            }
-            Leave::Return => self.close(Kind::Return, 0),
-            Leave::Exception => self.close(Kind::Unwind, 0),
-        }
-        let left = self.stacks.current.stack.pop();
-        if how != Leave::Yield && left.is_some_and(|left| left.slot.is_some()) {
-            self.suspended.remove(frame);
-        }
-        self.start = 0;
-        self.go_on(gil)
     }
 
     #[cold]
     fn raised(&mut self, gil: Gil, frame: FrameAddress, exception: Exception) -> Flow {
         let Some(top) = self.stacks.current.stack.last().filter(|top| top.frame == frame) else {
-            return self.flow();
+            return flow();
         };
         if !top.recorded {
-            return self.flow();
+            return flow();
         }
         self.leave_for_now();
         self.close(Kind::Jump, 0);
@@ -120,6 +94,54 @@ impl Hook for Tracee {
     fn finished(&mut self) {
         self.close(Kind::Jump, 0);
         self.push_event(&Event::Finished);
-        self.open(0, 0, false, CALLED);
+        let _ = self.open(0, 0, false, CALLED);
+    }
+}
+
+/// What no shortcut takes.
+impl Tracee {
+    #[inline(never)]
+    fn jump_anyhow(&mut self, gil: Gil, at: Place) -> Flow {
+        let Some(top) = self.stacks.current.stack.last().filter(|top| top.frame == at.frame) else {
+            if !self.bring_up(at.frame) {
+                let code = at.code(gil);
+                self.push_frame(gil, code, &at);
+            }
+            return self.arrive(gil, at);
+        };
+        // A call has run no Python: the run goes on, if the bytes are still those.
+        if self.start != 0 && self.fetched() == at.instruction && self.is_regular(gil, top, &at) {
+            return flow();
+        }
+        self.close(Kind::Jump, 0);
+        self.arrive(gil, at)
+    }
+
+    #[inline(never)]
+    fn enter_anyhow(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
+        self.push_frame(gil, code, &at);
+        self.go_on(gil)
+    }
+
+    #[inline(never)]
+    fn leave_anyhow(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
+        let is_on_top = self.stacks.current.stack.last().is_some_and(|top| top.frame == frame);
+        if !is_on_top && !self.bring_up(frame) {
+            return flow();
+        }
+        match how {
+            Leave::Yield => {
+                let slot = self.suspend();
+                self.close(Kind::Yield, slot);
+            }
+            Leave::Return => self.close(Kind::Return, 0),
+            Leave::Exception => self.close(Kind::Unwind, 0),
+        }
+        let left = self.stacks.current.stack.pop();
+        if how != Leave::Yield && left.is_some_and(|left| left.slot.is_some()) {
+            self.suspended.remove(frame);
+        }
+        self.start = 0;
+        self.go_on(gil)
     }
 }

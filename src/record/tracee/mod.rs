@@ -15,13 +15,13 @@ use crate::record::ring::RingWriter;
 use crate::record::stacks::{Stacks, SuspendedFrames};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
+use crate::vm::hook::Flow;
 use crate::vm::shared::{CALLED, Mode, Slot};
 use stream::Stream;
 
 /// The hook of a recording.
 pub struct Tracee {
     stream: Stream,
-    slot: &'static Slot,
     codes: Codes,
     stacks: Stacks,
     suspended: SuspendedFrames,
@@ -60,7 +60,6 @@ impl Tracee {
         let tracing = Rc::new(tracing);
         Tracee {
             stream: Stream::new(ring),
-            slot: Slot::get(),
             codes: Codes::new(Rc::clone(&tracing)),
             stacks: Stacks::default(),
             suspended: SuspendedFrames::default(),
@@ -87,17 +86,16 @@ impl Tracee {
     /// The address behind the last unit that was fetched.
     #[inline]
     fn fetched(&self) -> usize {
-        (self.slot.next.load(Ordering::Relaxed) & !CALLED) as usize
+        (Slot::get().next.load(Ordering::Relaxed) & !CALLED) as usize
     }
 
     /// Opens a run at `start` in the frame on top, or none, after the words that were pushed.  `flags` makes the next dispatch call.
-    #[inline(always)]
-    fn open(&mut self, first: usize, start: usize, recorded: bool, flags: u64) {
+    fn open(&mut self, first: usize, start: usize, recorded: bool, flags: u64) -> Flow {
         self.start = start;
-        self.stream.open(first, if recorded { start } else { 0 }, start as u64 | flags);
         if self.mode == Mode::Checked {
             self.describe_to_dispatch();
         }
+        self.stream.open(first, if recorded { start } else { 0 }, start as u64 | flags)
     }
 
     /// Ends the open run of the frame on top by `kind`; the caller opens the next one.  Until then the slot is closed: should the ring
@@ -139,7 +137,7 @@ impl Tracee {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn push_run(&mut self, kind: Kind, fields: Fields) {
         self.stream.push_run(kind, fields);
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::record::ring::RingWriter;
 use crate::trace::repeat::RepeatWriter;
 use crate::trace::word::{self, Fields, Kind};
+use crate::vm::hook::Flow;
 use crate::vm::shared::{CLOSING, REPEATING, Slot};
 
 /// Words of the stream after which the recorder hears of them, at the latest.
@@ -20,7 +21,6 @@ const LAG: u64 = 1 << 19;
 pub(super) struct Stream {
     ring: RingWriter,
     repeats: RepeatWriter,
-    slot: &'static Slot,
     /// The words of the ring that the slot tells of.
     head: u64,
     /// The position at which to look after the recorder.
@@ -29,13 +29,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(ring: RingWriter) -> Stream {
-        Stream { ring, repeats: RepeatWriter::default(), slot: Slot::get(), head: 0, pause: PAUSE }
-    }
-
-    /// Whether the recorder wants the process to end.
-    #[inline]
-    pub(super) fn stop_wanted(&self) -> bool {
-        self.ring.stop_wanted()
+        Stream { ring, repeats: RepeatWriter::default(), head: 0, pause: PAUSE }
     }
 
     /// Counts instructions that were executed and are told of by no word so far.
@@ -45,7 +39,7 @@ impl Stream {
     }
 
     /// Adds a run.
-    #[inline(always)]
+    #[inline]
     pub(super) fn push_run(&mut self, kind: Kind, fields: Fields) {
         match word::pack(kind, fields) {
             ([word, _], 1) => {
@@ -68,34 +62,48 @@ impl Stream {
         self.repeats.put_together(words, |word| self.ring.push(word));
     }
 
-    /// Begins to rewrite the slot: what was added is whole, and the run that was open is in it.
+    /// Adds a run of one word and opens the next one, at `start`: what most events come to.
     #[inline(always)]
-    pub(super) fn close(&mut self) {
-        if self.ring.head() == self.head {
-            let position = self.repeats.position();
-            self.slot.next.store(REPEATING | position, Ordering::Release);
-            self.slot.position.store(position, Ordering::Release);
-        } else {
-            self.close_behind_new();
+    pub(super) fn push_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
+        if !self.repeats.takes(word) {
+            return self.push_new_and_open(word, first, start);
         }
+        close_repeating(self.repeats.position());
+        self.open_closed(first, start, start as u64)
     }
 
     #[inline(never)]
-    fn close_behind_new(&mut self) {
-        self.slot.next.store(CLOSING | self.ring.head(), Ordering::Release);
-        self.tell();
+    fn push_new_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
+        self.push_new(word);
+        self.open(first, start, start as u64)
+    }
+
+    /// Begins to rewrite the slot: what was added is whole, and the run that was open is in it.
+    pub(super) fn close(&mut self) {
+        if self.ring.head() == self.head {
+            close_repeating(self.repeats.position());
+        } else {
+            Slot::get().next.store(CLOSING | self.ring.head(), Ordering::Release);
+            self.tell();
+        }
     }
 
     /// Opens a run at `start` behind what was added, or none where it is 0.  `next` is where the dispatch goes on without a call.
-    #[inline(always)]
-    pub(super) fn open(&mut self, first: usize, start: usize, next: u64) {
+    pub(super) fn open(&mut self, first: usize, start: usize, next: u64) -> Flow {
         self.close();
-        self.slot.first.store(first as u64, Ordering::Release);
-        self.slot.start.store(start as u64, Ordering::Release);
-        self.slot.next.store(next, Ordering::Release);
+        self.open_closed(first, start, next)
+    }
+
+    #[inline(always)]
+    fn open_closed(&mut self, first: usize, start: usize, next: u64) -> Flow {
+        let slot = Slot::get();
+        slot.first.store(first as u64, Ordering::Release);
+        slot.start.store(start as u64, Ordering::Release);
+        slot.next.store(next, Ordering::Release);
         if self.repeats.position() >= self.pause {
-            self.pause();
+            return self.pause();
         }
+        flow()
     }
 
     /// Makes what was added count while the slot stays as it is: the open run comes behind it.
@@ -109,21 +117,37 @@ impl Stream {
     /// Writes down how far the stream goes.  A dead process's recorder finds words in the ring beyond `position`, which it takes, or
     /// a `distance` that belongs to no words yet.
     fn tell(&mut self) {
+        let slot = Slot::get();
         self.head = self.ring.head();
-        self.slot.head.store(self.head, Ordering::Release);
-        self.slot.position.store(self.repeats.position(), Ordering::Release);
-        self.slot.distance.store(self.repeats.distance(), Ordering::Release);
+        slot.head.store(self.head, Ordering::Release);
+        slot.position.store(self.repeats.position(), Ordering::Release);
+        slot.distance.store(self.repeats.distance(), Ordering::Release);
         self.ring.announce();
     }
 
     /// Lets the recorder know what repeats, and waits for it where it is far behind.
     #[cold]
-    fn pause(&mut self) {
+    fn pause(&mut self) -> Flow {
         self.repeats.tell(|word| self.ring.push(word));
         self.tell();
         self.ring.call_recorder();
         let position = self.repeats.position();
         self.ring.wait_for_recorder(position.saturating_sub(LAG));
         self.pause = position + PAUSE;
+        flow()
     }
+}
+
+/// Begins to rewrite the slot where nothing was put into the ring.
+#[inline(always)]
+fn close_repeating(position: u64) {
+    let slot = Slot::get();
+    slot.next.store(REPEATING | position, Ordering::Release);
+    slot.position.store(position, Ordering::Release);
+}
+
+/// Whether the recorder wants the process to end.
+#[inline(always)]
+pub(super) fn flow() -> Flow {
+    if Slot::get().stop.load(Ordering::Relaxed) == 0 { Flow::Continue } else { Flow::Stop }
 }

@@ -55,10 +55,11 @@ pub struct bctrace_slot {
     pub head: u64,
     pub position: u64,
     pub distance: u64,
+    pub stop: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 48usize];
+    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 56usize];
     ["Alignment of bctrace_slot"][::core::mem::align_of::<bctrace_slot>() - 8usize];
     ["Offset of field: bctrace_slot::next"][::core::mem::offset_of!(bctrace_slot, next) - 0usize];
     ["Offset of field: bctrace_slot::start"][::core::mem::offset_of!(bctrace_slot, start) - 8usize];
@@ -66,6 +67,7 @@ const _: () = {
     ["Offset of field: bctrace_slot::head"][::core::mem::offset_of!(bctrace_slot, head) - 24usize];
     ["Offset of field: bctrace_slot::position"][::core::mem::offset_of!(bctrace_slot, position) - 32usize];
     ["Offset of field: bctrace_slot::distance"][::core::mem::offset_of!(bctrace_slot, distance) - 40usize];
+    ["Offset of field: bctrace_slot::stop"][::core::mem::offset_of!(bctrace_slot, stop) - 48usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
