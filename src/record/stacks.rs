@@ -30,6 +30,12 @@ pub struct Active {
 }
 
 impl Active {
+    /// Where it goes on when what it called is done.
+    #[inline(always)]
+    pub fn place(&self) -> Place {
+        Place { frame: self.frame, first: self.first, instruction: self.next }
+    }
+
     /// Whether its runs are recorded as words that need no wide ones.
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
@@ -73,6 +79,19 @@ impl Stack {
     #[inline(always)]
     pub fn grown(&mut self) {
         self.depth += 1;
+    }
+
+    /// The frame that runs.
+    #[inline(always)]
+    pub fn top(&mut self) -> Option<&mut Active> {
+        self.places.get_mut(self.depth.wrapping_sub(1))
+    }
+
+    /// The frame that runs, and the one below it.
+    #[inline(always)]
+    pub fn top_two(&self) -> Option<(&Active, &Active)> {
+        let caller = self.depth.wrapping_sub(2);
+        Some((self.places.get(caller.wrapping_add(1))?, self.places.get(caller)?))
     }
 
     pub fn push(&mut self, frame: Active) {

@@ -12,10 +12,11 @@ use super::shared::{Control, Mode};
 
 /// What happens after a hook has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
 pub enum Flow {
-    Continue,
+    Continue = 0,
     /// The process ends here and now.
-    Stop,
+    Stop = 1,
 }
 
 /// How a frame was left.
@@ -58,8 +59,23 @@ impl Place {
     pub fn holds(&self, _gil: Gil, offset: usize, described: &[u8]) -> bool {
         let running = (self.first + offset) as *const u8;
         // SAFETY: the frame that the hook was called for executes this string, so it is alive, and the range is inside it.
+        unsafe { std::slice::from_raw_parts(running, described.len()) == described }
+    }
+
+    /// The same, which may give false for more than 64 bytes: compares without a call.
+    #[inline(always)]
+    pub fn surely_holds(&self, _gil: Gil, offset: usize, described: &[u8]) -> bool {
+        let running = (self.first + offset) as *const u8;
+        // SAFETY: as above.
         let running = unsafe { std::slice::from_raw_parts(running, described.len()) };
-        are_equal(running, described)
+        match described.len() {
+            32..=64 => ends_are_equal::<32>(running, described),
+            16..32 => ends_are_equal::<16>(running, described),
+            8..16 => ends_are_equal::<8>(running, described),
+            4..8 => ends_are_equal::<4>(running, described),
+            0..4 => running.iter().zip(described).all(|(running, described)| running == described),
+            _ => false,
+        }
     }
 
     /// The frame's code object.
@@ -85,22 +101,6 @@ impl Place {
             bytes.extend([byte(at), byte(at + 1)]);
         }
         bytes
-    }
-}
-
-/// Compares slices of one length without a call: most are shorter than one is worth.
-#[inline(always)]
-fn are_equal(left: &[u8], right: &[u8]) -> bool {
-    debug_assert_eq!(left.len(), right.len());
-    match left.len() {
-        16.. => {
-            let chunks = left.as_chunks::<16>().0.iter().zip(right.as_chunks::<16>().0);
-            let differences = chunks.map(|(left, right)| u128::from_ne_bytes(*left) ^ u128::from_ne_bytes(*right));
-            differences.fold(0, |all, one| all | one) == 0 && left.last_chunk::<16>() == right.last_chunk()
-        }
-        8.. => ends_are_equal::<8>(left, right),
-        4.. => ends_are_equal::<4>(left, right),
-        _ => left.iter().zip(right).all(|(left, right)| left == right),
     }
 }
 
@@ -174,7 +174,7 @@ unsafe fn with<H: Hook, T>(call: impl FnOnce(&mut H, Gil) -> T) -> T {
 
 #[inline]
 fn status(flow: Flow) -> c_int {
-    (flow == Flow::Stop).into()
+    flow as c_int
 }
 
 extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instruction: *const u8) -> c_int {

@@ -178,8 +178,7 @@ impl Tracee {
 }
 
 /// Whether the units from a place to where the flow surely ends, or foreign code may run, are inside the code and as described.
-#[inline(always)]
-pub(super) fn is_as_described(gil: Gil, version: &Version, at: &Place) -> bool {
+fn is_as_described(gil: Gil, version: &Version, at: &Place) -> bool {
     let offset = at.instruction.wrapping_sub(at.first);
     version.layout.segment(&version.bytes, offset).is_some_and(|units| at.holds(gil, offset, units))
 }

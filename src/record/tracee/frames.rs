@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::Tracee;
+use super::{Tracee, fetched};
 use crate::record::stacks::{Active, Suspended};
 use crate::trace::event::Event;
 use crate::trace::word::{Fields, Kind};
@@ -18,7 +18,7 @@ impl Tracee {
         let Some(top) = self.stacks.current.stack.last() else {
             return self.open(0, 0, false, CALLED);
         };
-        let at = Place { frame: top.frame, first: top.first, instruction: top.next };
+        let at = top.place();
         let recorded = top.recorded;
         let is_known = top.announced || !top.version.wanted || !self.started;
         if at.instruction != 0 && is_known && self.is_regular(gil, top, &at) {
@@ -34,7 +34,7 @@ impl Tracee {
     /// Remembers where the frame on top goes on.
     #[inline]
     pub(super) fn leave_for_now(&mut self) {
-        let next = self.fetched();
+        let next = fetched();
         if let Some(top) = self.stacks.current.stack.last_mut() {
             top.next = next;
         }

@@ -1,6 +1,6 @@
 //! What the eval loop tells, taken in the general way where no shortcut fits.
 
-use super::Tracee;
+use super::{Tracee, fetched};
 use super::stream::flow;
 use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
@@ -12,26 +12,17 @@ use crate::vm::shared::{CALLED, Mode};
 impl Hook for Tracee {
     #[inline(always)]
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
-        match self.jump_shortcut(gil, &at) {
-            Some(flow) => flow,
-            None => self.jump_anyhow(gil, at),
-        }
+        self.jump_usually(gil, at)
     }
 
     #[inline(always)]
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
-        match self.enter_shortcut(gil, code, &at) {
-            Some(flow) => flow,
-            None => self.enter_anyhow(gil, code, at),
-        }
+        self.enter_usually(gil, code, at)
     }
 
     #[inline(always)]
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
-        match self.leave_shortcut(gil, frame, how) {
-            Some(flow) => flow,
-            None => self.leave_anyhow(gil, frame, how),
-        }
+        self.leave_usually(gil, frame, how)
     }
 
     #[cold]
@@ -98,10 +89,11 @@ impl Hook for Tracee {
     }
 }
 
-/// What no shortcut takes.
+/// What is not the usual case.  The parts of a place come one by one, so that it never has to be put into memory for them.
 impl Tracee {
     #[inline(never)]
-    fn jump_anyhow(&mut self, gil: Gil, at: Place) -> Flow {
+    pub(super) fn jump_anyhow(&mut self, gil: Gil, frame: FrameAddress, first: usize, instruction: usize) -> Flow {
+        let at = Place { frame, first, instruction };
         let Some(top) = self.stacks.current.stack.last().filter(|top| top.frame == at.frame) else {
             if !self.bring_up(at.frame) {
                 let code = at.code(gil);
@@ -110,7 +102,7 @@ impl Tracee {
             return self.arrive(gil, at);
         };
         // A call has run no Python: the run goes on, if the bytes are still those.
-        if self.start != 0 && self.fetched() == at.instruction && self.is_regular(gil, top, &at) {
+        if self.start != 0 && fetched() == at.instruction && self.is_regular(gil, top, &at) {
             return flow();
         }
         self.close(Kind::Jump, 0);
@@ -118,13 +110,14 @@ impl Tracee {
     }
 
     #[inline(never)]
-    fn enter_anyhow(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
+    pub(super) fn enter_anyhow(&mut self, gil: Gil, code: CodeRef, frame: FrameAddress, first: usize, instruction: usize) -> Flow {
+        let at = Place { frame, first, instruction };
         self.push_frame(gil, code, &at);
         self.go_on(gil)
     }
 
     #[inline(never)]
-    fn leave_anyhow(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
+    pub(super) fn leave_anyhow(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
         let is_on_top = self.stacks.current.stack.last().is_some_and(|top| top.frame == frame);
         if !is_on_top && !self.bring_up(frame) {
             return flow();

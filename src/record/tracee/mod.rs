@@ -83,12 +83,6 @@ impl Tracee {
 
     // -- The slot and the ring ---------------------------------------------------------------------------------------------
 
-    /// The address behind the last unit that was fetched.
-    #[inline]
-    fn fetched(&self) -> usize {
-        (Slot::get().next.load(Ordering::Relaxed) & !CALLED) as usize
-    }
-
     /// Opens a run at `start` in the frame on top, or none, after the words that were pushed.  `flags` makes the next dispatch call.
     fn open(&mut self, first: usize, start: usize, recorded: bool, flags: u64) -> Flow {
         self.start = start;
@@ -117,7 +111,7 @@ impl Tracee {
         };
         let (start, length) = match self.start {
             0 => (0, 0),
-            start => ((start - top.first) as u32, (self.fetched() - start) as u32),
+            start => ((start - top.first) as u32, (fetched() - start) as u32),
         };
         if top.recorded {
             if self.limit != u64::MAX {
@@ -189,4 +183,10 @@ impl Tracee {
         }
         self.stream.push_together(&words);
     }
+}
+
+/// The address behind the last unit that was fetched.
+#[inline(always)]
+fn fetched() -> usize {
+    (Slot::get().next.load(Ordering::Relaxed) & !CALLED) as usize
 }

@@ -1,12 +1,12 @@
-//! The usual cases of the three hot events, where code is as described and nothing asks for a look at anything else.  Each gives
-//! None, with nothing done, where anything is out of the ordinary.  They call nothing in most cases, so that the compiler need not
-//! save registers for them.
+//! The three hot events, of which nearly all are of one usual case: the code is as described and nothing asks for a look at anything
+//! else.  That case calls nothing, and whatever takes over from it is called last, so that the compiler need not save registers.
 
 use std::sync::atomic::Ordering;
 
-use super::Tracee;
-use super::arrive::is_as_described;
 use super::stream::flow;
+use super::{Tracee, fetched};
+use crate::record::codes::Version;
+use crate::record::stacks::Active;
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Leave, Place};
@@ -14,110 +14,149 @@ use crate::vm::object::CodeRef;
 use crate::vm::shared::Slot;
 
 impl Tracee {
-    /// A jump within the frame on top, or a call that ran no Python.
+    /// Usually a jump within the frame on top, or a call that ran no Python.
     #[inline(always)]
-    pub(super) fn jump_shortcut(&mut self, gil: Gil, at: &Place) -> Option<Flow> {
-        let top = self.stacks.current.stack.last()?;
-        let is_usual = self.shortcuts && self.start != 0 && top.frame == at.frame && top.first == at.first;
-        if !is_usual || !is_as_described(gil, &top.version, at) {
-            return None;
-        }
-        if !top.is_plain() {
-            return if top.is_unwanted() { Some(self.count_and_open(at.instruction)) } else { None };
-        }
-        let next = self.fetched();
-        if next == at.instruction {
-            return Some(flow());
-        }
-        let word = narrow(Kind::Jump, top.first, self.start, next, 0);
-        self.start = at.instruction;
-        Some(self.stream.push_and_open(word, at.first, at.instruction))
-    }
-
-    /// A new frame, or a generator's, entered from a frame of the same kind: recorded, or unwanted.
-    #[inline(always)]
-    pub(super) fn enter_shortcut(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Option<Flow> {
-        if !self.shortcuts || self.start == 0 {
-            return None;
-        }
-        let version = self.codes.recent(code.address(), at.first)?;
-        if !is_as_described(gil, version, at) {
-            return None;
-        }
-        let next = self.fetched();
-        let caller = self.stacks.current.stack.last_mut()?;
-        if !version.wanted {
-            let is_usual = caller.is_unwanted() && at.instruction == at.first;
-            return if is_usual { self.enter_unwanted(code, at) } else { None };
-        }
-        if !caller.is_plain() || self.untold.any || !version.is_narrow {
-            return None;
-        }
-        let (kind, argument, id, slot) = match at.instruction == at.first {
-            true => (Kind::Call, version.id, self.next_frame, None),
-            false => {
-                let kept = self.suspended.get(at.frame).filter(|kept| kept.announced && kept.slot < word::NARROW)?;
-                (Kind::Resume, kept.slot, kept.id, Some(kept.slot))
-            }
+    pub(super) fn jump_usually(&mut self, gil: Gil, at: Place) -> Flow {
+        let Place { frame, first, instruction } = at;
+        let is_usual = self.shortcuts && self.start != 0;
+        let Some(top) = self.stacks.current.stack.top().filter(|top| {
+            is_usual && top.frame == frame && top.first == first && is_surely_as_described(gil, &top.version, &at)
+        }) else {
+            return self.jump_anyhow(gil, frame, first, instruction);
         };
-        caller.next = next;
-        let word = narrow(kind, caller.first, self.start, next, argument);
-        let place = self.stacks.current.stack.place_above()?;
-        place.reuse(version, at, id, slot);
-        self.stacks.current.stack.grown();
-        self.next_frame += u64::from(slot.is_none());
-        self.start = at.instruction;
-        Some(self.stream.push_and_open(word, at.first, at.instruction))
+        if !top.is_plain() {
+            return self.jump_unrecorded(gil, frame, first, instruction);
+        }
+        let next = fetched();
+        if next == instruction {
+            return flow();
+        }
+        let word = narrow(Kind::Jump, first, self.start, next, 0);
+        self.start = instruction;
+        self.stream.push_and_open(word, first, instruction)
     }
 
-    /// A return or yield to a frame of the same kind that goes on behind its call.
+    /// Usually a new frame that is entered from a recorded one.
     #[inline(always)]
-    pub(super) fn leave_shortcut(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Option<Flow> {
-        let [.., caller, top] = &*self.stacks.current.stack else {
-            return None;
+    pub(super) fn enter_usually(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
+        let Place { frame, first, instruction } = at;
+        if instruction != first {
+            return self.resume(gil, code, frame, first, instruction);
+        }
+        let is_usual = self.shortcuts && self.start != 0 && !self.untold.any;
+        let (version, stack) = (self.codes.recent(code.address(), first), &mut self.stacks.current.stack);
+        let (Some(version), Some(caller)) = (version, stack.top()) else {
+            return self.enter_anyhow(gil, code, frame, first, instruction);
+        };
+        let is_recorded = version.wanted && version.is_narrow && caller.is_plain();
+        if !is_usual || !is_recorded || !is_surely_as_described(gil, version, &at) {
+            return self.enter_unrecorded(gil, code, frame, first, instruction);
+        }
+        let next = fetched();
+        caller.next = next;
+        let word = narrow(Kind::Call, caller.first, self.start, next, version.id);
+        let Some(place) = stack.place_above() else {
+            return self.enter_anyhow(gil, code, frame, first, instruction);
+        };
+        place.reuse(version, &at, self.next_frame, None);
+        stack.grown();
+        self.next_frame += 1;
+        self.start = instruction;
+        self.stream.push_and_open(word, first, instruction)
+    }
+
+    /// Usually a return or yield to a recorded frame that goes on behind its call.
+    #[inline(always)]
+    pub(super) fn leave_usually(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
+        let Some((top, caller)) = self.stacks.current.stack.top_two() else {
+            return self.leave_anyhow(gil, frame, how);
         };
         let is_usual = self.shortcuts && self.start != 0 && top.frame == frame && caller.next != 0;
-        let (first, instruction) = (caller.first, caller.next);
-        if !is_usual || !is_as_described(gil, &caller.version, &Place { frame: caller.frame, first, instruction }) {
+        let at = caller.place();
+        if !is_usual || !is_surely_as_described(gil, &caller.version, &at) {
+            return self.leave_anyhow(gil, frame, how);
+        }
+        let kind = match (how, top.slot) {
+            (Leave::Return, None) => Kind::Return,
+            (Leave::Yield, Some(slot)) if top.kept_as_announced && slot < word::NARROW => Kind::Yield,
+            _ => return self.leave_anyhow(gil, frame, how),
+        };
+        if !top.is_plain() || !caller.is_plain() {
+            return self.leave_unrecorded(gil, frame, how);
+        }
+        let word = narrow(kind, top.first, self.start, fetched(), top.slot.unwrap_or(0));
+        self.stacks.current.stack.pop();
+        self.start = at.instruction;
+        self.stream.push_and_open(word, at.first, at.instruction)
+    }
+
+    /// A generator's frame goes on: usually both it and who resumes it are recorded.
+    #[inline(never)]
+    fn resume(&mut self, gil: Gil, code: CodeRef, frame: FrameAddress, first: usize, instruction: usize) -> Flow {
+        let at = Place { frame, first, instruction };
+        match self.resume_usually(gil, code, &at) {
+            Some(flow) => flow,
+            None => self.enter_anyhow(gil, code, frame, first, instruction),
+        }
+    }
+
+    #[inline(always)]
+    fn resume_usually(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Option<Flow> {
+        let version = self.codes.recent(code.address(), at.first)?;
+        let kept = self.suspended.get(at.frame)?;
+        let caller = self.stacks.current.stack.top().filter(|caller| caller.is_plain())?;
+        let is_usual = self.shortcuts && self.start != 0 && !self.untold.any;
+        let is_recorded = version.wanted && version.is_narrow && kept.announced && kept.slot < word::NARROW;
+        if !is_usual || !is_recorded || !is_surely_as_described(gil, version, at) {
             return None;
         }
-        if !top.is_plain() || !caller.is_plain() {
-            let is_unwanted = top.is_unwanted() && !top.announced && caller.is_unwanted();
-            let is_usual = is_unwanted && how == Leave::Return && top.slot.is_none();
-            return if is_usual { Some(self.leave_unwanted(instruction)) } else { None };
+        let next = fetched();
+        caller.next = next;
+        let word = narrow(Kind::Resume, caller.first, self.start, next, kept.slot);
+        self.stacks.current.stack.place_above()?.reuse(version, at, kept.id, Some(kept.slot));
+        self.stacks.current.stack.grown();
+        self.start = at.instruction;
+        Some(self.stream.push_and_open(word, at.first, at.instruction))
+    }
+}
+
+/// The same among frames that no filter wants: their instructions are only counted.
+impl Tracee {
+    #[inline(never)]
+    fn jump_unrecorded(&mut self, gil: Gil, frame: FrameAddress, first: usize, instruction: usize) -> Flow {
+        match self.stacks.current.stack.top().is_some_and(|top| top.is_unwanted()) {
+            true => self.count_and_open(instruction),
+            false => self.jump_anyhow(gil, frame, first, instruction),
         }
-        let (kind, argument) = match (how, top.slot) {
-            (Leave::Return, None) => (Kind::Return, 0),
-            (Leave::Yield, Some(slot)) if top.kept_as_announced && slot < word::NARROW => (Kind::Yield, slot),
-            _ => return None,
-        };
-        let word = narrow(kind, top.first, self.start, self.fetched(), argument);
-        self.stacks.current.stack.pop();
-        self.start = instruction;
-        Some(self.stream.push_and_open(word, first, instruction))
     }
 
-    /// Counts the open run of the frame on top, which is not recorded, and lets the next one begin at `start` without a call.
-    #[inline(always)]
-    fn count_and_open(&mut self, start: usize) -> Flow {
-        if let Some(top) = self.stacks.current.stack.last() {
-            let count = top.version.count((self.start - top.first) as u32, (self.fetched() - top.first) as u32);
-            self.skip(count);
+    #[inline(never)]
+    fn enter_unrecorded(
+        &mut self,
+        gil: Gil,
+        code: CodeRef,
+        frame: FrameAddress,
+        first: usize,
+        instruction: usize,
+    ) -> Flow {
+        let at = Place { frame, first, instruction };
+        match self.enter_unwanted(gil, code, &at) {
+            Some(flow) => flow,
+            None => self.enter_anyhow(gil, code, frame, first, instruction),
         }
-        self.start = start;
-        Slot::get().next.store(start as u64, Ordering::Relaxed);
-        flow()
     }
 
     #[inline(always)]
-    fn enter_unwanted(&mut self, code: CodeRef, at: &Place) -> Option<Flow> {
-        let version = self.codes.recent(code.address(), at.first)?;
+    fn enter_unwanted(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Option<Flow> {
+        let version = self.codes.recent(code.address(), at.first).filter(|version| !version.wanted)?;
+        if !self.shortcuts || self.start == 0 || !is_surely_as_described(gil, version, at) {
+            return None;
+        }
+        self.stacks.current.stack.top().filter(|caller| caller.is_unwanted())?.next = fetched();
         let place = self.stacks.current.stack.place_above()?;
         place.reuse(version, at, self.next_frame, None);
         (place.announced, place.recorded) = (false, false);
-        let next = self.fetched();
         let flow = self.count_and_open(at.instruction);
-        self.stacks.current.stack.last_mut()?.next = next;
         self.stacks.current.stack.grown();
         self.next_frame += 1;
         self.untold.frames += 1;
@@ -125,12 +164,38 @@ impl Tracee {
         Some(flow)
     }
 
-    #[inline(always)]
-    fn leave_unwanted(&mut self, instruction: usize) -> Flow {
-        let flow = self.count_and_open(instruction);
+    #[inline(never)]
+    fn leave_unrecorded(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
+        let is_unwanted = |(top, caller): (&Active, &Active)| {
+            top.is_unwanted() && !top.announced && top.slot.is_none() && caller.is_unwanted()
+        };
+        let usual = self.stacks.current.stack.top_two().filter(|two| is_unwanted(*two) && how == Leave::Return);
+        let Some(at) = usual.map(|(_, caller)| caller.place()) else {
+            return self.leave_anyhow(gil, frame, how);
+        };
+        let flow = self.count_and_open(at.instruction);
         self.stacks.current.stack.pop();
         flow
     }
+
+    /// Counts the open run of the frame on top, and lets the next one begin at `start` without a call.
+    #[inline(always)]
+    fn count_and_open(&mut self, start: usize) -> Flow {
+        if let Some(top) = self.stacks.current.stack.top() {
+            let count = top.version.count((self.start - top.first) as u32, (fetched() - top.first) as u32);
+            self.skip(count);
+        }
+        self.start = start;
+        Slot::get().next.store(start as u64, Ordering::Relaxed);
+        flow()
+    }
+}
+
+/// Whether the units up to the end of the segment are as described; false too where that takes longer to say.
+#[inline(always)]
+fn is_surely_as_described(gil: Gil, version: &Version, at: &Place) -> bool {
+    let offset = at.instruction.wrapping_sub(at.first);
+    version.layout.segment(&version.bytes, offset).is_some_and(|units| at.surely_holds(gil, offset, units))
 }
 
 /// The word of a run from `start` to `end`, by addresses in a code string that begins at `first`.
