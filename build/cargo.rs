@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::compile::OWN_ARCHIVE;
 use super::cpython::CPython;
+use super::libraries::Library;
 use super::settings::{COMPILER_VARIABLES, Settings, VARIABLES};
 
 /// What the VM takes from the system, all of it in the C library or beside it.
@@ -26,12 +27,16 @@ pub fn watch(settings: &Settings, python: &CPython) {
 }
 
 /// Tells cargo to link the VM, whole, and to export the Python C API (and nothing else of ours) from the program.
-pub fn link(settings: &Settings, python: &CPython) {
+pub fn link(settings: &Settings, python: &CPython, libraries: &[Library]) {
     // Whole, since extension modules that the program loads may need what the VM itself never calls. Not bundled into the
     // rlib, which would copy the archive for every profile.
     for (folder, archive) in [(&python.folder, CPython::ARCHIVE), (&settings.out_dir, OWN_ARCHIVE)] {
         println!("cargo:rustc-link-search=native={}", folder.display());
         println!("cargo:rustc-link-lib=static:+whole-archive,-bundle={archive}");
+    }
+    let made = libraries.iter().filter(|library| !library.linked_by_crate);
+    for archive in made.flat_map(|library| &library.archives) {
+        println!("cargo:rustc-link-arg={}", archive.display());
     }
     for library in SYSTEM_LIBRARIES {
         println!("cargo:rustc-link-lib=dylib={library}");
