@@ -46,6 +46,9 @@ pub fn link(settings: &Settings, python: &CPython, libraries: &[Library]) {
     // -rdynamic would export zlib and others too, which a loaded extension would then use instead of its own.
     let exports = settings.crate_dir.join("build/exports.list");
     println!("cargo:rustc-link-arg-bins=-Wl,--dynamic-list={}", exports.display());
+    // At a fixed address, as a plain python2.7 is: nothing is relocated at each start, and the addresses of built-in types, which
+    // their hashes are made of, are the same in every run.
+    println!("cargo:rustc-link-arg-bins=-no-pie");
 }
 
 /// Tells rustc where `include_bytes!` finds the packed standard library.
