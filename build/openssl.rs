@@ -90,7 +90,8 @@ pub fn missing_tool(path: Option<&OsStr>) -> Option<&'static str> {
 /// Returns hex digits that differ whenever anything that decides what comes out does.
 fn fingerprint(source: &Path, recipe: &Recipe) -> Result<String, Problem> {
     let version = source.join("include/openssl/opensslv.h");
-    let version = fs::read_to_string(&version).map_err(|error| Problem::io("read OpenSSL's source", &version, &error))?;
+    let version =
+        fs::read_to_string(&version).map_err(|error| Problem::io("read OpenSSL's source", &version, &error))?;
     let compiler = &recipe.compiler;
     let parts = format!("{:?}", (version, &recipe.target, compiler, OPTIONS, include_str!("openssl.rs")));
     Ok(hex(&Sha256::digest(parts)[..8]))
