@@ -26,7 +26,10 @@ CONDITIONAL = {
     'crypt': 'where the build finds a static libcrypt, which Debian has beside the C library',
 }
 
-NOTES = {'ensurepip': 'without the pip that it would install'}
+NOTES = {
+    'ensurepip': 'without the pip that it would install',
+    'ssl': CONDITIONAL['_ssl'],
+}
 
 # What importing these does is not for a test.
 ACTS = ('antigravity', 'this')
