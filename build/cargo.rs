@@ -36,7 +36,10 @@ pub fn link(settings: &Settings, python: &CPython, libraries: &[Library]) {
     }
     let made = libraries.iter().filter(|library| !library.linked_by_crate);
     for archive in made.flat_map(|library| &library.archives) {
-        println!("cargo:rustc-link-arg={}", archive.display());
+        let (folder, name) = (archive.parent().unwrap_or(archive), archive.file_stem().unwrap_or_default());
+        let name = name.to_string_lossy();
+        println!("cargo:rustc-link-search=native={}", folder.display());
+        println!("cargo:rustc-link-lib=static:-bundle={}", name.strip_prefix("lib").unwrap_or(&name));
     }
     for library in SYSTEM_LIBRARIES {
         println!("cargo:rustc-link-lib=dylib={library}");
