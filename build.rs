@@ -6,7 +6,7 @@ mod steps;
 use steps::problem::Problem;
 use steps::recipe::Recipe;
 use steps::settings::Settings;
-use steps::{bindings, cargo, compile, cpython, modules, stdlib};
+use steps::{bindings, cargo, compile, cpython, libraries, modules, stdlib};
 
 fn main() {
     if let Err(problem) = build() {
@@ -19,10 +19,11 @@ fn build() -> Result<(), Problem> {
     let settings = Settings::from_env()?;
     let recipe = Recipe::patched(&settings, modules::MODULES)?;
     let python = cpython::get_or_make(&settings, &recipe)?; // source, patch, configure, compile: once per recipe
-    compile::compile_own(&settings, &recipe, &python, &settings.out_dir)?;
-    let library = stdlib::make(&settings, &python)?;
+    let libraries = libraries::gather(&settings, &recipe)?;
+    compile::compile_own(&settings, &recipe, &python, &libraries)?;
+    let library = stdlib::make(&settings, &python, &libraries)?;
     bindings::generate(&settings, &python)?;
-    cargo::link(&settings, &python);
+    cargo::link(&settings, &python, &libraries);
     cargo::embed(&library);
     cargo::watch(&settings, &python);
     Ok(())

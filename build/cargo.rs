@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::compile::OWN_ARCHIVE;
 use super::cpython::CPython;
+use super::libraries::Library;
 use super::settings::{COMPILER_VARIABLES, Settings, VARIABLES};
 
 /// What the VM takes from the system, all of it in the C library or beside it.
@@ -26,12 +27,19 @@ pub fn watch(settings: &Settings, python: &CPython) {
 }
 
 /// Tells cargo to link the VM, whole, and to export the Python C API (and nothing else of ours) from the program.
-pub fn link(settings: &Settings, python: &CPython) {
+pub fn link(settings: &Settings, python: &CPython, libraries: &[Library]) {
     // Whole, since extension modules that the program loads may need what the VM itself never calls. Not bundled into the
     // rlib, which would copy the archive for every profile.
     for (folder, archive) in [(&python.folder, CPython::ARCHIVE), (&settings.out_dir, OWN_ARCHIVE)] {
         println!("cargo:rustc-link-search=native={}", folder.display());
         println!("cargo:rustc-link-lib=static:+whole-archive,-bundle={archive}");
+    }
+    let made = libraries.iter().filter(|library| !library.linked_by_crate);
+    for archive in made.flat_map(|library| &library.archives) {
+        let (folder, name) = (archive.parent().unwrap_or(archive), archive.file_stem().unwrap_or_default());
+        let name = name.to_string_lossy();
+        println!("cargo:rustc-link-search=native={}", folder.display());
+        println!("cargo:rustc-link-lib=static:-bundle={}", name.strip_prefix("lib").unwrap_or(&name));
     }
     for library in SYSTEM_LIBRARIES {
         println!("cargo:rustc-link-lib=dylib={library}");
@@ -41,6 +49,9 @@ pub fn link(settings: &Settings, python: &CPython) {
     // -rdynamic would export zlib and others too, which a loaded extension would then use instead of its own.
     let exports = settings.crate_dir.join("build/exports.list");
     println!("cargo:rustc-link-arg-bins=-Wl,--dynamic-list={}", exports.display());
+    // At a fixed address, as a plain python2.7 is: nothing is relocated at each start, and the addresses of built-in types, which
+    // their hashes are made of, are the same in every run.
+    println!("cargo:rustc-link-arg-bins=-no-pie");
 }
 
 /// Tells rustc where `include_bytes!` finds the packed standard library.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::cpython::CPython;
+use super::libraries::Library;
 use super::modules::{self, Module};
 use super::problem::{NEXT_NO_SPACE, Problem};
 use super::recipe::{Recipe, paths_with_extension};
@@ -94,39 +95,48 @@ pub fn compile(settings: &Settings, recipe: &Recipe, tree: &Path, into: &Path) -
     archive.out_dir(into).objects(objects).try_compile(CPython::ARCHIVE).map_err(|error| failed(&error, into))
 }
 
-/// Compiles our own C files, the table of built-in modules, and the modules that call a crate's C library, into an archive in
-/// `into`. That takes seconds and depends on where cargo has put the crates, so it is no part of the recipe and is done in every
-/// build.
-pub fn compile_own(settings: &Settings, recipe: &Recipe, python: &CPython, into: &Path) -> Result<(), Problem> {
+/// Compiles our own C files, the table of built-in modules, and the modules that call one of `libraries`, into an archive in the
+/// output directory. That takes seconds and depends on where cargo has put the crates, so it is no part of the recipe and is done
+/// in every build.
+pub fn compile_own(
+    settings: &Settings,
+    recipe: &Recipe,
+    python: &CPython,
+    libraries: &[Library],
+) -> Result<(), Problem> {
+    let into = &settings.out_dir;
+    let modules = modules::possible(recipe.modules, libraries);
     let table = into.join("inittab.c");
-    fs::write(&table, modules::inittab_c(recipe.modules))
+    fs::write(&table, modules::inittab_c(&modules))
         .map_err(|error| Problem::io("write the table of built-in modules", &table, &error))?;
     let mut build = flagged_cc(settings, recipe);
     build.warnings(true).extra_warnings(true).flags(["-Wno-unused-parameter", "-Wno-missing-field-initializers"]);
     build
         .include(python.headers())
         .include(settings.patch_dir())
-        .objects(linked_modules(settings, recipe, python, into)?);
-    build.includes(settings.libraries.iter().map(|library| &library.headers));
+        .objects(linked_modules(settings, recipe, python, libraries)?);
+    build.includes(libraries.iter().filter_map(|library| library.headers.as_ref()));
     build.out_dir(into).file(table).files(paths_with_extension(&settings.patch_dir(), "c")?);
     build.try_compile(OWN_ARCHIVE).map_err(|error| failed(&error, into))
 }
 
-/// Compiles the modules that call a crate's C library; returns their object files.
+/// Compiles the modules that call one of the libraries; returns their object files.
 fn linked_modules(
     settings: &Settings,
     recipe: &Recipe,
     python: &CPython,
-    into: &Path,
+    libraries: &[Library],
 ) -> Result<Vec<PathBuf>, Problem> {
+    let into = &settings.out_dir;
     let mut objects = Vec::new();
-    for module in recipe.modules.iter().filter(|module| module.library.is_some()) {
+    for module in recipe.modules {
+        let Some(library) = libraries.iter().find(|library| module.library == Some(library.name)) else { continue };
         let mut build = flagged_cc(settings, recipe);
         for (name, value) in module.defines {
             build.define(name, *value);
         }
         build.warnings(false).include(python.headers());
-        build.includes(settings.libraries.iter().map(|library| &library.headers));
+        build.includes(&library.headers);
         build.out_dir(into).files(module.sources.iter().map(|source| python.modules().join(source)));
         objects.extend(build.try_compile_intermediates().map_err(|error| failed(&error, into))?);
     }
@@ -211,7 +221,8 @@ pub fn keep_headers(tree: &Path, into: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-fn last_lines(text: &str) -> String {
+/// Returns the lines of a tool's output that say why it failed.
+pub fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::libffi;
+use super::libraries::Library;
 
 /// One built-in extension module.
 #[derive(Debug, Clone, Copy)]
@@ -14,28 +15,9 @@ pub struct Module {
     pub defines: &'static [(&'static str, &'static str)],
     /// Include folders relative to the tree, before the common ones.
     pub includes: &'static [&'static str],
-    /// The C library that the sources call, where it is not CPython's own.
-    pub library: Option<&'static ForeignLibrary>,
+    /// The C library that the sources call, where it is not CPython's own, by its name in `libraries`.
+    pub library: Option<&'static str>,
 }
-
-/// A C library whose source a crate carries, compiles and links.
-#[derive(Debug)]
-pub struct ForeignLibrary {
-    /// The variable in which the crate's build says where its headers are, and the one for the archive's folder.
-    pub include: &'static str,
-    pub folder: &'static str,
-    /// The archive, relative to that folder.
-    pub archive: &'static str,
-}
-
-const ZLIB: ForeignLibrary = ForeignLibrary { include: "DEP_Z_INCLUDE", folder: "DEP_Z_ROOT", archive: "lib/libz.a" };
-const BZIP2: ForeignLibrary =
-    ForeignLibrary { include: "DEP_BZIP2_INCLUDE", folder: "DEP_BZIP2_ROOT", archive: "lib/libbz2.a" };
-const SQLITE: ForeignLibrary =
-    ForeignLibrary { include: "DEP_SQLITE3_INCLUDE", folder: "DEP_SQLITE3_LIB_DIR", archive: "libsqlite3.a" };
-
-/// Every library that a module calls.
-pub const FOREIGN_LIBRARIES: [&ForeignLibrary; 3] = [&ZLIB, &BZIP2, &SQLITE];
 
 const fn module(name: &'static str, sources: &'static [&'static str]) -> Module {
     Module { name, sources, defines: &[], includes: &[], library: None }
@@ -44,7 +26,7 @@ const fn module(name: &'static str, sources: &'static [&'static str]) -> Module 
 /// As setup.py: pyexpat itself gives expat its hash salt.
 const EXPAT_DEFINES: &[(&str, &str)] = &[("HAVE_EXPAT_CONFIG_H", "1"), ("XML_POOR_ENTROPY", "1")];
 
-/// The modules. What one needs outside the C library is in CPython's own tree or comes with a crate.
+/// The modules. What one needs outside the C library is in CPython's own tree, or is one of `libraries`.
 pub const MODULES: &[Module] = &[
     // The ones that CPython always builds in (Setup.dist, Setup.config).
     module("thread", &["threadmodule.c"]),
@@ -145,12 +127,12 @@ pub const MODULES: &[Module] = &[
     Module { includes: libffi::INCLUDES, ..module("_ctypes", libffi::SOURCES) },
     module("linuxaudiodev", &["linuxaudiodev.c"]),
     module("ossaudiodev", &["ossaudiodev.c"]),
-    Module { library: Some(&ZLIB), ..module("zlib", &["zlibmodule.c"]) },
-    Module { library: Some(&BZIP2), ..module("bz2", &["bz2module.c"]) },
+    Module { library: Some("zlib"), ..module("zlib", &["zlibmodule.c"]) },
+    Module { library: Some("bzip2"), ..module("bz2", &["bz2module.c"]) },
     Module {
         defines: &[("MODULE_NAME", "\"sqlite3\""), ("SQLITE_OMIT_LOAD_EXTENSION", "1")],
         includes: &["Modules/_sqlite"],
-        library: Some(&SQLITE),
+        library: Some("sqlite3"),
         ..module(
             "_sqlite3",
             &[
@@ -166,6 +148,9 @@ pub const MODULES: &[Module] = &[
             ],
         )
     },
+    Module { library: Some("openssl"), ..module("_ssl", &["_ssl.c"]) },
+    Module { library: Some("openssl"), ..module("_hashlib", &["_hashopenssl.c"]) },
+    Module { library: Some("crypt"), ..module("crypt", &["cryptmodule.c"]) },
 ];
 
 /// Modules of the core whose init function does not follow from the name, as in Modules/config.c.in; none has no init function.
@@ -180,6 +165,12 @@ const CORE: &[(&str, Option<&str>)] = &[
     ("gc", Some("initgc")),
     ("_warnings", Some("_PyWarnings_Init")),
 ];
+
+/// Returns the modules that can be had with these libraries.
+pub fn possible(modules: &[Module], libraries: &[Library]) -> Vec<Module> {
+    let has = |name: &str| libraries.iter().any(|library| library.name == name);
+    modules.iter().filter(|module| module.library.is_none_or(has)).copied().collect()
+}
 
 /// Writes the C file that defines `_PyImport_Inittab`, CPython's table of built-in modules (Python/import.c, init_builtin); it stands for
 /// Modules/config.c.

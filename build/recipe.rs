@@ -116,10 +116,20 @@ impl Compiler {
         }
         Ok(Compiler {
             path: tool.path().to_path_buf(),
-            args: tool.args().iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+            args: tool
+                .args()
+                .iter()
+                .map(|arg| arg.to_string_lossy().into_owned())
+                .filter(|arg| !is_warning(arg))
+                .collect(),
             version: String::from_utf8_lossy(&output.stdout).into_owned(),
         })
     }
+}
+
+/// Whether the `cc` crate added the argument by itself: sysconfig tells the program what configure is told.
+fn is_warning(argument: &str) -> bool {
+    ["-Wall", "-Wextra"].contains(&argument)
 }
 
 fn no_compiler(wrong: String) -> Problem {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::modules::FOREIGN_LIBRARIES;
+use super::libraries::{self, Library};
 use super::problem::Problem;
 
 /// Our variables; cargo runs build.rs again when one of them changes.
@@ -23,17 +23,12 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Refuses every step that would use the network.
     pub offline: bool,
-    /// Where the crates' C libraries are, as their builds told cargo.
+    /// The crates' C libraries, as their builds told cargo.
     pub libraries: Vec<Library>,
+    /// What `make` has to know to take no more processors than cargo allows.
+    pub make_flags: Option<OsString>,
     /// The C compiler; none means what the `cc` crate finds.
     pub compiler: Option<PathBuf>,
-}
-
-/// A C library that a crate has compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Library {
-    pub headers: PathBuf,
-    pub archive: PathBuf,
 }
 
 impl Settings {
@@ -58,7 +53,8 @@ impl Settings {
             tarball: var("BCTRACE_CPYTHON_TARBALL").map(PathBuf::from),
             cache_dir: cache_dir(&var, &out_dir),
             offline: var("BCTRACE_OFFLINE").is_some_and(|value| value != "0"),
-            libraries: libraries(&var),
+            libraries: libraries::of_crates(&var),
+            make_flags: var("CARGO_MAKEFLAGS"),
             compiler: None,
             out_dir,
         };
@@ -90,15 +86,6 @@ impl Settings {
         }
         Ok(())
     }
-}
-
-/// Returns the libraries of `FOREIGN_LIBRARIES` that cargo tells of, which in a build are all.
-fn libraries(var: &impl Fn(&str) -> Option<OsString>) -> Vec<Library> {
-    let found = FOREIGN_LIBRARIES.iter().filter_map(|library| {
-        let archive = PathBuf::from(var(library.folder)?).join(library.archive);
-        Some(Library { headers: PathBuf::from(var(library.include)?), archive })
-    });
-    found.collect()
 }
 
 /// Returns the first usable of BCTRACE_CACHE_DIR, $XDG_CACHE_HOME/bctrace, ~/.cache/bctrace and OUT_DIR. The first is taken as it

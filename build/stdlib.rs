@@ -12,6 +12,7 @@ use flate2::write::ZlibEncoder;
 use super::cargo::SYSTEM_LIBRARIES;
 use super::compile::{OWN_ARCHIVE, plain_cc};
 use super::cpython::CPython;
+use super::libraries::Library;
 use super::problem::Problem;
 use super::settings::Settings;
 
@@ -43,9 +44,9 @@ pub struct Entry {
 }
 
 /// Compiles, packs and writes the library; returns where it lies.
-pub fn make(settings: &Settings, python: &CPython) -> Result<PathBuf, Problem> {
+pub fn make(settings: &Settings, python: &CPython, libraries: &[Library]) -> Result<PathBuf, Problem> {
     let cannot = "put the standard library together";
-    let interpreter = link_bootstrap(settings, python)?;
+    let interpreter = link_bootstrap(settings, python, libraries)?;
     let compiled = compile_library(settings, python, &interpreter)?;
     let bytes = fs::read(&compiled).map_err(|error| Problem::io(cannot, &compiled, &error))?;
     let entries = read_compiled(&bytes).ok_or_else(|| {
@@ -59,7 +60,7 @@ pub fn make(settings: &Settings, python: &CPython) -> Result<PathBuf, Problem> {
 }
 
 /// Links the VM with a `main` of one line.
-fn link_bootstrap(settings: &Settings, python: &CPython) -> Result<PathBuf, Problem> {
+fn link_bootstrap(settings: &Settings, python: &CPython, libraries: &[Library]) -> Result<PathBuf, Problem> {
     let cannot = "link the interpreter that compiles the standard library";
     let source = settings.out_dir.join("bootstrap.c");
     fs::write(&source, BOOTSTRAP).map_err(|error| Problem::io(cannot, &source, &error))?;
@@ -72,7 +73,7 @@ fn link_bootstrap(settings: &Settings, python: &CPython) -> Result<PathBuf, Prob
     // A group, since the first two archives refer to each other.
     command.arg("-Wl,--start-group");
     command.arg(archive(&settings.out_dir, OWN_ARCHIVE)).arg(archive(&python.folder, CPython::ARCHIVE));
-    command.args(settings.libraries.iter().map(|library| &library.archive));
+    command.args(libraries.iter().flat_map(|library| &library.archives));
     command.arg("-Wl,--end-group").args(SYSTEM_LIBRARIES.map(|library| format!("-l{library}")));
     run(command, cannot, "see the linker's own messages")?;
     Ok(program)

@@ -54,14 +54,30 @@ apply_environment(void)
     }
 }
 
+/* Puts the entries behind the program's folder, which PySys_SetArgv has put first. */
+static void
+add_to_path(char **entries)
+{
+    PyObject *path = PySys_GetObject("path"), *entry;
+    Py_ssize_t place = 1;
+
+    for (; *entries != NULL && path != NULL && PyList_Check(path); entries++) {
+        entry = PyString_FromString(*entries);
+        if (entry == NULL || PyList_Insert(path, place++, entry) < 0)
+            Py_FatalError("no memory for sys.path");
+        Py_DECREF(entry);
+    }
+}
+
 void
-vm_initialize(int argc, char **argv)
+vm_initialize(int argc, char **argv, char **path)
 {
     PySys_ResetWarnOptions();
     apply_environment();
     Py_NoUserSiteDirectory = 1;
     Py_Initialize();
     PySys_SetArgv(argc, argv);
+    add_to_path(path);
 }
 
 struct _object *

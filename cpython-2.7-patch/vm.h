@@ -19,8 +19,9 @@ int vm_embed_library(const uint8_t *bytes, size_t len,
 /* What sys.executable is, and whether PYTHONHOME counts. */
 void vm_set_executable(const char *path, int home_counts);
 
-/* Starts the interpreter as `python2.7 -s` does, with sys.argv = argv and argv[0]'s folder first on sys.path. */
-void vm_initialize(int argc, char **argv);
+/* Starts the interpreter as `python2.7 -s` does, with sys.argv = argv, and with argv[0]'s folder and then the entries of `path`, which
+ * ends in NULL, first on sys.path. */
+void vm_initialize(int argc, char **argv, char **path);
 
 /* Reads the code object that is marshalled in these bytes; NULL, with the error printed, where it is none. */
 struct _object *vm_load(const char *marshalled, ptrdiff_t len);

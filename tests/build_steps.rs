@@ -6,6 +6,7 @@ mod build;
 
 mod cache;
 mod configure;
+mod openssl;
 mod patch;
 mod settings;
 mod source;
@@ -28,6 +29,7 @@ fn settings_in(scratch: &Path) -> Settings {
         cache_dir: scratch.join("cache"),
         offline: true,
         libraries: Vec::new(),
+        make_flags: None,
         compiler: None,
     }
 }

@@ -3,6 +3,7 @@
 mod inputs;
 mod options;
 mod outputs;
+mod path;
 mod program;
 
 use std::ffi::OsStr;

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Calls a function of the API that the VM itself never calls (`PyObject_Compare` is used by no part of it that the linker
-/// Calls `PyObject_DelItemString`, which nothing in the VM calls, and functions of its own that have the names of some of ours.
+/// Calls `PyObject_DelItemString`, which nothing in the VM calls, functions of its own that have the names of some of ours, and those
+/// of Unicode, whose names tell UCS4 from UCS2.
 const SOURCE: &str = r#"
 #include <Python.h>
 
 int vm_is_over(void) { return 42; }
 int ZSTD_versionNumber(void) { return 43; }
+int SSL_version(void) { return 44; }
 
 static PyObject *
 numbers(PyObject *self, PyObject *args)
@@ -20,7 +21,7 @@ numbers(PyObject *self, PyObject *args)
 
     if (!PyArg_ParseTuple(args, "O", &dict) || PyObject_DelItemString(dict, "key") < 0)
         return NULL;
-    return Py_BuildValue("nii", PyDict_Size(dict), vm_is_over(), ZSTD_versionNumber());
+    return Py_BuildValue("niiiN", PyDict_Size(dict), vm_is_over(), ZSTD_versionNumber(), SSL_version(), PyUnicode_FromOrdinal(0x1F40D));
 }
 
 static PyMethodDef methods[] = {{"numbers", numbers, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
@@ -40,7 +41,7 @@ fn a_compiled_extension_loads_and_keeps_its_own_functions() {
     let mut python = Command::new(env!("CARGO_BIN_EXE_bctrace"));
     let output = python.args(["python", "-S", "-c", script]).arg(folder.path()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!((out.as_ref(), err.as_ref()), ("(0, 42, 43)\n", ""));
+    assert_eq!((out.as_ref(), err.as_ref()), ("(0, 42, 43, 44, u'\\U0001f40d')\n", ""));
 }
 
 fn compile(folder: &Path) {

@@ -12,6 +12,7 @@ mod legality;
 mod library;
 mod live;
 mod manifest;
+mod modules;
 mod plain;
 mod recorded;
 mod recording;

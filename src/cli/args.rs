@@ -80,6 +80,9 @@ pub struct RecordArgs {
     /// Arguments of the program: sys.argv[1:]
     #[arg(last = true, value_name = "ARGS")]
     pub arguments: Vec<OsString>,
+    /// Look for the program's modules here too, behind its own folder; may be repeated
+    #[arg(long, value_name = "DIR_OR_ZIP", value_hint = ValueHint::AnyPath)]
+    pub path: Vec<PathBuf>,
     /// Trace all code objects, or only those that -n names [default: all]
     #[arg(short, long = "trace", value_name = "WHAT", value_enum, hide_possible_values = false)]
     pub trace_what: Option<TraceWhat>,

@@ -1,9 +1,10 @@
 //! The main command: runs a program and writes its trace.
 
 use std::ffi::CString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::IsTerminal;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use anyhow::Context;
 use clap::error::ErrorKind;
@@ -24,6 +25,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
     let asked = summary::Asked::of(&args);
     let mut plan = Plan {
         argv: argv(&args)?,
+        path: args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?,
         marshalled: program.marshalled().to_vec(),
         tracing: Tracing {
             filter: filter::filter(args.filter.clone())?,
@@ -80,10 +82,19 @@ fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
     words.map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
 }
 
+/// An entry of sys.path: absolute, as `site` makes the others.
+fn path_entry(entry: &Path) -> anyhow::Result<CString> {
+    let cannot = || format!("cannot use --path {}", entry.display());
+    fs::metadata(entry).with_context(cannot)?;
+    let absolute = std::path::absolute(entry).with_context(cannot)?;
+    CString::new(absolute.into_os_string().into_vec()).context("an argument holds a NUL byte")
+}
+
 /// The options that shape the recording, spelled in one way; where it is written is not among them.
 fn options(args: &RecordArgs) -> Vec<Vec<u8>> {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut push = |name: &str, value: &[u8]| words.push([name.as_bytes(), b"=", value].concat());
+    args.path.iter().for_each(|entry| push("--path", entry.as_os_str().as_bytes()));
     args.filter.names.iter().for_each(|name| push("--name", name.as_bytes()));
     args.filter.patterns.iter().for_each(|pattern| push("--match", pattern.as_bytes()));
     args.filter.files.iter().for_each(|glob| push("--file", glob.as_bytes()));

@@ -46,7 +46,7 @@ fn run_program(plan: Plan, ring: RingWriter) -> ! {
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);
     }
-    let interpreter = Interpreter::start(plan.argv);
+    let interpreter = Interpreter::start(plan.argv, &plan.path);
     let Some(program) = interpreter.load(&plan.marshalled) else {
         exit(125);
     };

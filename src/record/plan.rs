@@ -11,6 +11,8 @@ use crate::trace::filter::Filter;
 pub struct Plan {
     /// sys.argv: the program's path first.
     pub argv: Vec<CString>,
+    /// What comes behind the program's folder on sys.path.
+    pub path: Vec<CString>,
     /// The marshalled main program, which has been checked.
     pub marshalled: Vec<u8>,
     pub tracing: Tracing,

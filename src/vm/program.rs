@@ -19,12 +19,14 @@ pub struct Program {
 }
 
 impl Interpreter {
-    /// Starts the interpreter as `python2.7 -s argv[0] …` does.  The process must have one thread.
-    pub fn start(argv: Vec<CString>) -> Interpreter {
+    /// Starts the interpreter as `python2.7 -s argv[0] …` does, with `path` on sys.path behind the program's folder.  The process must
+    /// have one thread.
+    pub fn start(argv: Vec<CString>, path: &[CString]) -> Interpreter {
         super::library::embed(false);
-        let mut pointers = pointers(&argv);
-        // SAFETY: the process has one thread and no interpreter; the strings live as long as the process, below.
-        unsafe { ffi::vm_initialize(argv.len() as c_int, pointers.as_mut_ptr()) };
+        let (mut pointers, mut path) = (pointers(&argv), self::pointers(path));
+        // SAFETY: the process has one thread and no interpreter; argv's strings live as long as the process, below, and the VM copies
+        // those of path.
+        unsafe { ffi::vm_initialize(argv.len() as c_int, pointers.as_mut_ptr(), path.as_mut_ptr()) };
         std::mem::forget(pointers);
         Interpreter { argv }
     }

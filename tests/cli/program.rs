@@ -44,6 +44,13 @@ fn the_programs_folder_comes_first_on_the_path() {
 }
 
 #[test]
+fn built_in_objects_have_the_same_address_in_every_run() {
+    let scratch = Scratch::with("print id(None), id(int), id(len.__self__.__class__), hash(list)");
+    let first = scratch.run(["ok.pyc", "t.txt"]).succeeded();
+    assert_eq!(first, scratch.run(["ok.pyc", "t.txt"]).succeeded());
+}
+
+#[test]
 fn standard_input_passes_through() {
     let scratch = Scratch::with("import sys; print repr(sys.stdin.read())");
     let ran = running::run_with(&mut scratch.command(["-q", "ok.pyc", "t.txt"]), b"one\ntwo\0\xff");

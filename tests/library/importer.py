@@ -65,6 +65,10 @@ assert [name for _, name, _ in pkgutil.walk_packages(json.__path__, 'json.')] ==
     'json.decoder', 'json.encoder', 'json.scanner', 'json.tool']
 import lib2to3.pygram
 assert pkgutil.get_data('lib2to3', 'Grammar.txt').startswith('#')
+from lib2to3 import refactor
+fixers = refactor.get_fixers_from_package('lib2to3.fixes')
+refactored = refactor.RefactoringTool(fixers).refactor_string(u"print d.has_key('a')\n", 'x')
+assert len(fixers) > 50 and unicode(refactored) == u"print('a' in d)\n"
 assert reload(random) is random
 sys.path_importer_cache.clear()
 import colorsys
@@ -74,4 +78,6 @@ import distutils.sysconfig
 import sysconfig
 assert sysconfig.get_config_var('SO') == '.so' and sysconfig.get_config_var('LIBDIR') == sys.prefix + '/lib'
 assert distutils.sysconfig.get_python_lib(1) == LIBRARY + '/site-packages'
+assert sysconfig.get_config_var('CFLAGS').split()[-2:] == ['-Wall', '-Wstrict-prototypes']
+assert sysconfig.get_config_var('Py_UNICODE_SIZE') == 4 and sys.maxunicode == 0x10ffff
 print 'all well'

@@ -139,7 +139,11 @@ unsafe extern "C" {
     pub fn vm_set_executable(path: *const ::core::ffi::c_char, home_counts: ::core::ffi::c_int);
 }
 unsafe extern "C" {
-    pub fn vm_initialize(argc: ::core::ffi::c_int, argv: *mut *mut ::core::ffi::c_char);
+    pub fn vm_initialize(
+        argc: ::core::ffi::c_int,
+        argv: *mut *mut ::core::ffi::c_char,
+        path: *mut *mut ::core::ffi::c_char,
+    );
 }
 unsafe extern "C" {
     pub fn vm_load(marshalled: *const ::core::ffi::c_char, len: isize) -> *mut _object;
