@@ -18,3 +18,4 @@ mod recording;
 mod robust;
 mod running;
 mod successor;
+mod values;

@@ -1,5 +1,7 @@
 //! Readers of a finished or growing trace file: printing it in any form, and telling what is in it.  Knows no VM.
 
+mod calls;
+mod compares;
 pub mod flaw;
 pub mod info;
 pub mod pieces;

@@ -8,11 +8,16 @@ use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Place, ThreadAddress};
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{CALLED, Mode};
+use crate::vm::value::ValueStack;
 
 impl Hook for Tracee {
     #[inline(always)]
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
         self.jump_usually(gil, at)
+    }
+
+    fn unit(&mut self, gil: Gil, at: Place, _stack: ValueStack) -> Flow {
+        self.jump(gil, at)
     }
 
     #[inline(always)]
