@@ -138,11 +138,6 @@ impl Block {
         }
     }
 
-    #[inline]
-    pub(super) fn awaits_run(&self) -> bool {
-        self.awaiting.is_some()
-    }
-
     /// Says that the run of its values is there.
     #[inline]
     pub(super) fn has_run(&mut self) {
