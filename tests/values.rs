@@ -3,6 +3,7 @@
 
 mod checked;
 mod hostile;
+mod rebuilt;
 mod views;
 
 use crate::live::Program;

@@ -6,6 +6,7 @@ pub mod flaw;
 pub mod info;
 pub mod pieces;
 pub mod reader;
+pub mod rebuild;
 pub mod show;
 #[cfg(test)]
 mod tests;
