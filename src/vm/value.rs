@@ -71,7 +71,7 @@ pub struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.pointers.len()
     }
 

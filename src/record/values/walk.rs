@@ -241,14 +241,14 @@ impl Walk {
         out: &mut impl Words,
     ) {
         let Some(number) = self.enters(object, look, tag, at, out) else { return };
-        let shown = items.len().min(self.caps.width as usize).min(self.objects as usize);
-        let is_cut = shown < items.len();
+        let shown = items.count().min(self.caps.width as usize).min(self.objects as usize);
+        let is_cut = shown < items.count();
         out.push(at.pack(tag, value::container_payload(number, shown as u32, is_cut)));
         for item in items.iter().take(shown) {
             self.object(gil, item, At::Inside { depth: at.depth() + 1 }, out);
         }
         if is_cut {
-            out.push(value::pack_raw(items.len() as u64));
+            out.push(value::pack_raw(items.count() as u64));
         }
     }
 
