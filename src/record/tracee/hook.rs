@@ -1,7 +1,7 @@
 //! What the eval loop tells, taken in the general way where no shortcut fits.
 
-use super::{Tracee, fetched};
 use super::stream::flow;
+use super::{Tracee, fetched};
 use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
@@ -115,7 +115,14 @@ impl Tracee {
     }
 
     #[inline(never)]
-    pub(super) fn enter_anyhow(&mut self, gil: Gil, code: CodeRef, frame: FrameAddress, first: usize, instruction: usize) -> Flow {
+    pub(super) fn enter_anyhow(
+        &mut self,
+        gil: Gil,
+        code: CodeRef,
+        frame: FrameAddress,
+        first: usize,
+        instruction: usize,
+    ) -> Flow {
         let at = Place { frame, first, instruction };
         self.push_frame(gil, code, &at);
         self.go_on(gil)

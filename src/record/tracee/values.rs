@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Tracee;
+use super::{Tracee, fetched};
 use crate::bytecode::effect;
 use crate::record::values::{Caps, Walk, Words};
 use crate::trace::value::{MOST_STEPS, MOST_WORDS, Role, Tag, pack};
@@ -110,7 +110,7 @@ impl Valued {
     fn is_in_run(&self, frame: FrameAddress) -> bool {
         let tracee = &self.tracee;
         tracee.start != 0
-            && tracee.fetched() != tracee.start
+            && fetched() != tracee.start
             && tracee.stacks.current.stack.last().is_some_and(|top| top.frame == frame && top.recorded)
     }
 
