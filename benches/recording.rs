@@ -28,7 +28,7 @@ enum Output {
     Pipe,
 }
 
-const MODES: [Mode; 10] = [
+const MODES: [Mode; 12] = [
     Mode { name: "untraced", options: &[], output: Output::Untraced },
     Mode { name: "null", options: &["-f", "null"], output: Output::Named("null") },
     Mode { name: "filter", options: &["-n", "no such name"], output: Output::Named("/dev/null") },
@@ -37,6 +37,8 @@ const MODES: [Mode; 10] = [
     Mode { name: ".bct", options: &[], output: Output::Named("trace.bct") },
     Mode { name: ".txt.zst", options: &[], output: Output::Named("trace.txt.zst") },
     Mode { name: ".jsonl.zst", options: &[], output: Output::Named("trace.jsonl.zst") },
+    Mode { name: "values", options: &["--values", "-f", "null"], output: Output::Named("null") },
+    Mode { name: "v .bct", options: &["--values"], output: Output::Named("values.bct") },
     Mode { name: "pipe", options: &[], output: Output::Pipe },
     Mode { name: "file", options: &[], output: Output::Named("trace.txt") },
 ];

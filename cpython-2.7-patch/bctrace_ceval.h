@@ -61,6 +61,11 @@
     bctrace_jump: \
         if (bctrace_hooks.jump(f, first_instr, next_instr)) \
             bctrace_stop(); \
+        goto bctrace_called; \
+    bctrace_value: \
+        if (bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer)) \
+            bctrace_stop(); \
+    bctrace_called: \
         bctrace_slot.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
         goto *bctrace_targets[*next_instr]
 

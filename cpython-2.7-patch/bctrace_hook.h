@@ -1,10 +1,10 @@
 /* What the patched VM tells its tracer, and when.  This header is the contract between ceval.c and the code that installs a
  * hook; it is the only thing both sides share.
  *
- * Modes.  ceval dispatches through one table of 3 * 256 labels, indexed by `mode + opcode`.  BCTRACE_OFF reaches the opcodes'
+ * Modes.  ceval dispatches through one table of 4 * 256 labels, indexed by `mode + opcode`.  BCTRACE_OFF reaches the opcodes'
  * own labels: an untraced VM pays one addition.  BCTRACE_RUNS goes by way of a label that compares the instruction with the
  * address it expects and calls out only where they differ.  BCTRACE_CHECKED also compares each unit's bytes with the copy that
- * the hook described.
+ * the hook described.  BCTRACE_VALUES calls out for each unit, with the value stack.
  *
  * Units.  An EXTENDED_ARG, what follows it and so on up to the first opcode that is not EXTENDED_ARG is one unit.  The VM
  * fetches its successor itself (ceval.c, TARGET(EXTENDED_ARG)); ceval only advances `next` there and never calls out.
@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-enum { BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512 };
+enum { BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512, BCTRACE_VALUES = 768 };
 
 /* How a frame was left. */
 enum { BCTRACE_RETURN = 0, BCTRACE_YIELD = 1, BCTRACE_EXCEPTION = 2 };
@@ -62,6 +62,9 @@ struct bctrace_hooks {
     /* The unit at instr is fetched next, and control is not where `next` says, or the last instruction was a call, or
      * (BCTRACE_CHECKED) the bytes may differ from the described ones. */
     int (*jump)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr);
+    /* The unit at instr is fetched next (BCTRACE_VALUES): what jump is told, and what else every unit is; `top` is behind the
+     * topmost entry of the value stack. */
+    int (*unit)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr, struct _object *const *top);
     /* A frame of code begins, or goes on at instr.  After the CALL events of sys.settrace and sys.setprofile. */
     int (*enter)(struct _frame *frame, struct _object *code, const unsigned char *first_instr, const unsigned char *instr);
     /* A frame that was entered is left: BCTRACE_RETURN, BCTRACE_YIELD or BCTRACE_EXCEPTION. */

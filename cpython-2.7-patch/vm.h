@@ -63,7 +63,9 @@ void vm_code_numbers(const struct _object *code, struct vm_code_numbers *out);
  * things in code objects whatever their subclass. */
 enum vm_kind {
     VM_OTHER, VM_NONE, VM_ELLIPSIS, VM_FALSE, VM_TRUE, VM_INT, VM_LONG, VM_FLOAT, VM_COMPLEX, VM_STR, VM_UNICODE, VM_TUPLE,
-    VM_LIST, VM_DICT, VM_SET, VM_FROZENSET, VM_CODE, VM_STOP_ITERATION
+    VM_LIST, VM_DICT, VM_SET, VM_FROZENSET, VM_CODE, VM_STOP_ITERATION,
+    /* Told apart by vm_look alone; for vm_kind they are VM_OTHER. */
+    VM_NOT_IMPLEMENTED, VM_FUNCTION, VM_METHOD, VM_BUILTIN, VM_DESCRIPTOR, VM_TYPE, VM_CLASS, VM_INSTANCE, VM_MODULE, VM_MISSING
 };
 enum vm_kind vm_kind(const struct _object *object);
 
@@ -88,5 +90,33 @@ int vm_next(const struct _object *object, ptrdiff_t *position, const struct _obj
  * argument tuple; NULL where there is none. */
 const char *vm_exception_name(const struct _object *type, ptrdiff_t *len);
 const struct _object *vm_exception_message(const struct _object *value);
+
+/* -- Values ------------------------------------------------------------------------------------------------------------- */
+
+/* To be called once, when the interpreter has started, before vm_look. */
+void vm_prepare_values(void);
+
+/* Where a frame's local variables and value stack lie, and where what was allocated for them ends. */
+struct vm_frame_room { struct _object *const *locals, *const *stack, *const *end; };
+void vm_frame_room(const struct _frame *frame, struct vm_frame_room *out);
+
+/* One object, by its exact type: kind is an enum vm_kind, VM_MISSING for NULL.  number is an int's value, a float's bits, or the
+ * length of what has one; data the bytes of a str, the code points of a unicode, the items of a tuple or list. */
+struct vm_seen { uint32_t kind; uint64_t number; const void *data, *type; };
+void vm_look(const struct _object *object, struct vm_seen *out);
+
+/* Whether calling this, a VM_TYPE or VM_CLASS, makes a new object of it before any Python runs. */
+int vm_makes_new(const struct _object *callable);
+
+/* Whether all keys of a dict are strs, as the way in which it looks them up says. */
+int vm_has_str_keys(const struct _object *dict);
+
+/* Whether an object's hash hangs on an address, so that its place in a dict or set is another one in each run. */
+int vm_is_hashed_by_address(const struct _object *key);
+
+/* What a callable, class, module, code object or instance is called, and the class or module that the name belongs to; borrowed,
+ * no bytes where there is none. */
+struct vm_text { const unsigned char *bytes; size_t len; };
+void vm_name(const struct _object *object, enum vm_kind kind, struct vm_text *owner, struct vm_text *name);
 
 #endif

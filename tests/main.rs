@@ -19,3 +19,4 @@ mod recording;
 mod robust;
 mod running;
 mod successor;
+mod values;

@@ -3,6 +3,7 @@
 
 pub mod code;
 pub mod decode;
+pub mod effect;
 pub mod escape;
 mod hash;
 pub mod layout;

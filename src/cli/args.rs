@@ -109,9 +109,31 @@ pub struct RecordArgs {
     /// Stop the program after so much time, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
+    #[command(flatten)]
+    pub values: ValueArgs,
     /// Show neither progress nor summary
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// Whether values are recorded, and how much of each.
+#[derive(Clone, Debug, Args)]
+pub struct ValueArgs {
+    /// Record what each instruction consumes and produces
+    #[arg(long)]
+    pub values: bool,
+    /// Items of a container that are shown at most
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1000), requires = "values")]
+    pub value_width: u32,
+    /// Containers in containers that are shown at most
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=50), requires = "values")]
+    pub value_depth: u32,
+    /// Bytes or characters of a string, or bytes of a long, that are shown at most
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=10000), requires = "values")]
+    pub value_length: u32,
+    /// Record whole value stacks too, to check what a reader makes of the values
+    #[arg(long, hide = true, requires = "values")]
+    pub value_stacks: bool,
 }
 
 /// Which code objects are wanted: any of the values of one option, and all of the options.
@@ -144,6 +166,15 @@ pub struct ShowArgs {
     /// Indent each line by the depth of its frame
     #[arg(long)]
     pub depth: bool,
+    /// Print what was compared, subscripted and calculated, by place, with counts
+    #[arg(long, conflicts_with_all = ["calls", "format"])]
+    pub compares: bool,
+    /// Print the calls as a tree, Python's and C's, with arguments and results
+    #[arg(long, conflicts_with = "format")]
+    pub calls: bool,
+    /// Leave out the values that were recorded
+    #[arg(long)]
+    pub no_values: bool,
     /// Form to print in [default: text]
     #[arg(short, long, value_enum)]
     pub format: Option<FormatName>,

@@ -9,10 +9,10 @@ use std::path::Path;
 use anyhow::Context;
 use clap::error::ErrorKind;
 
-use super::args::{self, FormatName, RecordArgs, TraceWhat};
+use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
 use super::{exit, filter, program, summary};
 use crate::format::{self, Format};
-use crate::record::{self, Plan, Tracing};
+use crate::record::{self, Caps, Plan, Tracing};
 use crate::trace::Sink;
 
 /// Runs the command.
@@ -32,6 +32,8 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
             start_at: args.start_at.as_deref().map(filter::trigger),
             stop_at: args.stop_at.as_deref().map(filter::trigger),
             max_instructions: args.max_instructions,
+            values: caps(&args.values),
+            stacks: args.values.value_stacks,
         },
         timeout: args.timeout,
         lines: None,
@@ -61,6 +63,7 @@ fn open(args: &RecordArgs, lines: &mut Option<File>) -> anyhow::Result<Box<dyn S
     }
     let options = format::Options {
         resolve: args.resolve,
+        values: args.values.values,
         max_size: args.max_size.map(|size| size.as_u64()),
         ..format::Options::default()
     };
@@ -75,6 +78,12 @@ pub fn format(name: FormatName) -> Format {
         FormatName::Bct => Format::Bct,
         FormatName::Null => Format::Null,
     }
+}
+
+/// How much of each value is recorded, if any are.
+fn caps(args: &ValueArgs) -> Option<Caps> {
+    let caps = Caps { width: args.value_width, depth: args.value_depth, length: args.value_length };
+    args.values.then_some(caps)
 }
 
 fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
@@ -103,6 +112,12 @@ fn options(args: &RecordArgs) -> Vec<Vec<u8>> {
     args.max_instructions.iter().for_each(|count| push("--max-instructions", count.to_string().as_bytes()));
     args.max_size.iter().for_each(|size| push("--max-size", size.as_u64().to_string().as_bytes()));
     args.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
+    if let Some(Caps { width, depth, length }) = caps(&args.values) {
+        push("--value-width", width.to_string().as_bytes());
+        push("--value-depth", depth.to_string().as_bytes());
+        push("--value-length", length.to_string().as_bytes());
+        words.push(b"--values".to_vec());
+    }
     if args.filter.no_stdlib {
         words.push(b"--no-stdlib".to_vec());
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args::ShowArgs;
 use super::{exit, filter, one_line, record};
 use crate::format::{self, Compression, Format};
-use crate::report::show::{self, ShowPlan};
+use crate::report::show::{self, ShowPlan, View};
 use crate::trace::filter::Selection;
 
 /// Runs the command.  Whoever reads the output may leave at any time.
@@ -15,6 +15,7 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
         options: format::Options {
             resolve: args.resolve,
             depth: args.depth,
+            values: !args.no_values,
             selection: Selection {
                 filter: filter::filter(args.filter)?,
                 threads: args.threads,
@@ -22,6 +23,11 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
                 window: Selection::window(args.from, args.count),
             },
             ..format::Options::default()
+        },
+        view: match (args.compares, args.calls) {
+            (true, _) => View::Compares,
+            (_, true) => View::Calls,
+            _ => View::Trace,
         },
         follow: args.follow,
         trace: args.trace,

@@ -8,12 +8,13 @@ use std::io;
 
 use zstd::bulk::Compressor;
 
-use self::block::Block;
+use self::block::{Block, Reached};
 use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISHED_BLOCK};
 use super::Options;
 use super::output::{Keep, Output};
 use crate::trace::sink::SizeLimit;
 use crate::trace::totals::Counter;
+use crate::trace::value;
 use crate::trace::{Event, Run, Sink, State, Then};
 
 /// zstd's level: a harder search finds no more in what programs do, and the recorder must keep up with the VM.
@@ -81,7 +82,7 @@ impl Bct {
         if !self.block.begun {
             return Ok(());
         }
-        let piece = self.packed_block(BLOCK)?;
+        let piece = self.packed_block(BLOCK, &self.block.reached())?;
         let place = BlockPlace {
             offset: self.output.taken(),
             before: self.block.before,
@@ -93,8 +94,9 @@ impl Bct {
         Ok(())
     }
 
-    fn packed_block(&mut self, piece_type: u16) -> io::Result<Vec<u8>> {
-        let raw = self.block.payload();
+    /// Packs the block as far as it goes.
+    fn packed_block(&mut self, piece_type: u16, reached: &Reached) -> io::Result<Vec<u8>> {
+        let raw = self.block.payload(reached);
         let instructions = self.block.instructions();
         let piece = Piece { piece_type, before: self.block.before, instructions, ..Piece::default() };
         pack(&mut self.compressor, piece, &raw)
@@ -120,8 +122,10 @@ fn pack(compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result
 
 impl Sink for Bct {
     fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
-        if let Event::Run(run) = event {
-            return self.run(run, at);
+        match event {
+            Event::Run(run) => return self.run(run, at),
+            Event::Values(words) => return self.values(words, at),
+            _ => {}
         }
         let mut record = std::mem::take(&mut self.record);
         record.clear();
@@ -146,6 +150,7 @@ impl Sink for Bct {
                 self.block.described.insert(code.id);
             }
             Event::Announce(frame) => self.block.use_code(frame.code, at),
+            Event::Name(name) => self.block.define_name(name.name),
             _ => {}
         }
         self.counter.event(event, at);
@@ -160,6 +165,9 @@ impl Sink for Bct {
             self.begin_block(at)?;
         }
         self.block.push_run(&words[..count]);
+        if run.length > 0 {
+            self.block.has_run();
+        }
         self.block.executed(at.instructions + run.count);
         if let Then::Call { code } | Then::Version { code } = run.then {
             self.block.use_code(code, at);
@@ -168,13 +176,32 @@ impl Sink for Bct {
         Ok(())
     }
 
+    fn values(&mut self, words: &[u64], at: &State) -> io::Result<()> {
+        // Where a block or the trace ends must not hang on how many words come at a time.
+        if self.block.is_full_with(1) {
+            self.begin_block(at)?;
+        }
+        self.block.awaits_run_from();
+        let fits = usize::try_from(self.max_size.saturating_sub(self.taken) / 8).unwrap_or(usize::MAX);
+        let (taken, left) = words.split_at(fits.min(words.len()));
+        self.count(size_of_val(taken))?;
+        for &word in taken {
+            if let Some(name) = value::name_of(word) {
+                self.block.use_name(name, at);
+            }
+            self.block.push_value(word);
+        }
+        self.count(size_of_val(left))
+    }
+
     /// Shows the block so far to readers of the growing file.  It is written again when it is full, so time leaves no
     /// mark.
     fn flush(&mut self) -> io::Result<()> {
-        if self.block.begun && self.block.shown < self.block.words() {
-            let piece = self.packed_block(UNFINISHED_BLOCK)?;
+        let settled = self.block.settled();
+        if self.block.begun && self.block.shown < settled.words() {
+            let piece = self.packed_block(UNFINISHED_BLOCK, &settled)?;
             if self.output.write_ahead(&piece) {
-                self.block.shown = self.block.words();
+                self.block.shown = settled.words();
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use super::Options;
 use super::lines::Lines;
 use super::output::Output;
 use super::text::outside_instructions;
+use super::values::Waiting;
 use crate::bytecode::decode::{Instruction, units};
 use crate::trace::by_id::ById;
 use crate::trace::filter::Share;
@@ -31,6 +32,8 @@ pub(super) struct Jsonl {
     place: Vec<u8>,
     place_of: (u32, u64, u32),
     number: Number,
+    /// The values of the next run.
+    waiting: Waiting,
 }
 
 /// What has become of a code object.
@@ -44,7 +47,7 @@ impl Jsonl {
     pub(super) fn new(options: Options, output: Output) -> Jsonl {
         let lines = Lines::new(output, options.max_size);
         let (codes, place, number) = (ById::default(), Vec::new(), Number::new());
-        Jsonl { lines, options, codes, kept: 0, place, place_of: (0, 0, 0), number }
+        Jsonl { lines, options, codes, kept: 0, place, place_of: (0, 0, 0), number, waiting: Waiting::default() }
     }
 
     /// Tells whether the current frame is wanted; then its code object is described and rendered.
@@ -91,6 +94,36 @@ impl Jsonl {
             self.lines.ended()?;
         }
         Ok(true)
+    }
+
+    /// Prints a run with its values.
+    fn print_with_values(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        let wanted = match at.frame() {
+            Some(frame) if self.options.selection.share(run, at) != Share::Nothing => self.wants_frame(frame, at)?,
+            _ => false,
+        };
+        let frame = at.frame().filter(|_| wanted);
+        let entry = frame.and_then(|frame| self.codes.get(&frame.code.id));
+        let (Some(frame), Some(rendered)) = (frame, entry.and_then(|entry| entry.rendered.as_deref())) else {
+            self.waiting.clear();
+            return Ok(());
+        };
+        let (selection, lines) = (&self.options.selection, &mut self.lines);
+        self.waiting.each(run, at, &frame.code, |number, _, instruction, values| {
+            if !selection.wants_number(number) {
+                return Ok(());
+            }
+            let out = lines.open();
+            self.number.push_head(out, number, &self.place);
+            rendered.push(out, instruction);
+            if let Some(values) = values.filter(|values| !values.is_empty()) {
+                // Before the brace and the line break.
+                out.truncate(out.len() - 2);
+                records::push_values(out, values);
+                out.extend_from_slice(b"}\n");
+            }
+            lines.ended()
+        })
     }
 
     fn print(&mut self, run: &Run, at: &State) -> io::Result<()> {
@@ -190,6 +223,7 @@ impl Sink for Jsonl {
         match event {
             Event::Run(run) => self.run(run, at),
             Event::Outside(outside) => self.outside(outside, at),
+            Event::Values(words) => self.values(words, at),
             Event::Raised(raised) => {
                 let wanted = match at.frame() {
                     Some(frame) if self.options.selection.wants_moment(at) => self.wants_frame(frame, at)?,
@@ -199,6 +233,10 @@ impl Sink for Jsonl {
                     records::push_raised(self.lines.open(), raised, at);
                     self.lines.ended()?;
                 }
+                Ok(())
+            }
+            Event::Name(_) => {
+                self.waiting.event(event, at);
                 Ok(())
             }
             _ if self.options.selection.wants_moment(at) => {
@@ -213,12 +251,22 @@ impl Sink for Jsonl {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
         if run.count > 0 {
-            self.print(run, at)?;
+            match self.waiting.is_empty() {
+                true => self.print(run, at)?,
+                false => self.print_with_values(run, at)?,
+            }
         }
         if let Then::CodeGone { code } = run.then
             && let Some(entry) = self.codes.remove(&code)
         {
             self.kept = self.kept.saturating_sub(entry.rendered.map_or(0, |rendered| rendered.memory()));
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, words: &[u64], _at: &State) -> io::Result<()> {
+        if self.options.values {
+            self.waiting.push(words);
         }
         Ok(())
     }

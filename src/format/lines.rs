@@ -10,7 +10,7 @@ use crate::trace::sink::{SizeLimit, is_size_limit};
 const BUFFER: usize = 1 << 20;
 
 /// Whole lines on their way to an output.
-pub(super) struct Lines {
+pub struct Lines {
     output: Output,
     buffer: Vec<u8>,
     /// Bytes in the buffer at which it is written: `BUFFER`, or less close to the limit.
@@ -20,7 +20,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(output: Output, max_size: Option<u64>) -> Lines {
+    pub fn new(output: Output, max_size: Option<u64>) -> Lines {
         let room = max_size.unwrap_or(u64::MAX);
         let mut lines = Lines { output, buffer: Vec::with_capacity(BUFFER), full: 0, room };
         lines.set_full();
@@ -29,7 +29,7 @@ impl Lines {
 
     /// Takes whole lines.
     #[inline]
-    pub(super) fn push(&mut self, lines: &[u8]) -> io::Result<()> {
+    pub fn push(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.buffer.len() + lines.len() > self.full {
             return self.push_to_full(lines);
         }
@@ -39,18 +39,18 @@ impl Lines {
 
     /// Gives room for a line to be made in place; `ended` must follow.
     #[inline]
-    pub(super) fn open(&mut self) -> &mut Vec<u8> {
+    pub fn open(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
     /// Says that what was put into the buffer ends a line.
     #[inline]
-    pub(super) fn ended(&mut self) -> io::Result<()> {
+    pub fn ended(&mut self) -> io::Result<()> {
         if self.buffer.len() > self.full { self.flush() } else { Ok(()) }
     }
 
     /// Takes a line that says how the trace begins or ends: --max-size does not keep it out.
-    pub(super) fn push_past_limit(&mut self, line: &[u8]) -> io::Result<()> {
+    pub fn push_past_limit(&mut self, line: &[u8]) -> io::Result<()> {
         match self.flush() {
             Err(error) if !is_size_limit(&error) => return Err(error),
             _ => {}
@@ -61,7 +61,7 @@ impl Lines {
     }
 
     /// Writes what is held back.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         if !self.buffer.is_empty() {
             let buffer = std::mem::take(&mut self.buffer);
             let result = self.write(&buffer);
@@ -75,7 +75,7 @@ impl Lines {
         Ok(())
     }
 
-    pub(super) fn finish(&mut self) -> io::Result<u64> {
+    pub fn finish(&mut self) -> io::Result<u64> {
         // The limit is no news any more.
         match self.flush() {
             Err(error) if !is_size_limit(&error) => Err(error),
@@ -84,7 +84,7 @@ impl Lines {
     }
 
     /// The bytes taken so far.
-    pub(super) fn written(&self) -> u64 {
+    pub fn written(&self) -> u64 {
         self.output.taken() + self.buffer.len() as u64
     }
 

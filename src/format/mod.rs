@@ -5,11 +5,12 @@ pub mod bct;
 mod compression;
 pub mod json;
 mod jsonl;
-mod lines;
+pub mod lines;
 mod null;
 mod output;
 mod packed;
 mod text;
+pub mod values;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -36,8 +37,10 @@ pub enum Format {
 pub struct Options {
     /// Shows what operands refer to (-r).  Text only: JSON lines have both, .bct needs neither.
     pub resolve: bool,
-    /// Puts the frame's depth before each line (--depth).  Text only.
+    /// Indents each line by two spaces for each frame below (--depth).  Text only.
     pub depth: bool,
+    /// Prints the values that were recorded (--values).  A .bct holds them whatever this says.
+    pub values: bool,
     /// What is printed of the events.  A .bct holds whatever it is given.
     pub selection: Selection,
     /// Bytes before compression, at most (--max-size).
@@ -69,7 +72,9 @@ pub fn null_sink() -> Box<dyn Sink> {
 /// Makes the sink of a format.
 pub fn sink(format: Format, options: Options, output: Output) -> Box<dyn Sink> {
     match format {
-        Format::Text if output.is_zstd() && options.selection.is_by_code_only() && !options.depth => {
+        Format::Text
+            if output.is_zstd() && options.selection.is_by_code_only() && !options.depth && !options.values =>
+        {
             Box::new(packed::PackedText::new(options, output))
         }
         Format::Text => Box::new(text::Text::new(options, output)),

@@ -16,6 +16,10 @@ impl Sink for Null {
         Ok(())
     }
 
+    fn values(&mut self, _words: &[u64], _at: &State) -> io::Result<()> {
+        Ok(())
+    }
+
     fn written(&self) -> u64 {
         0
     }

@@ -163,6 +163,10 @@ impl Sink for PackedText {
         Ok(())
     }
 
+    fn values(&mut self, _words: &[u64], _at: &State) -> io::Result<()> {
+        Ok(())
+    }
+
     fn finish(&mut self) -> io::Result<u64> {
         self.packer.end_block();
         self.sync()?;

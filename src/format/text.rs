@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Options;
 use super::lines::Lines;
 use super::output::Output;
+use super::values::{self, Waiting};
 use crate::bytecode::Listing;
 use crate::bytecode::decode::{Instruction, units};
 use crate::bytecode::opcode::EXTENDED_ARG;
@@ -24,6 +25,8 @@ pub(super) struct Text {
     plain: bool,
     codes: ById<Entry>,
     kept: usize,
+    /// The values of the next run.
+    waiting: Waiting,
 }
 
 /// What has become of a code object.
@@ -36,7 +39,7 @@ impl Text {
     pub(super) fn new(options: Options, output: Output) -> Text {
         let plain = options.selection.is_by_code_only() && !options.depth;
         let lines = Lines::new(output, options.max_size);
-        Text { lines, options, plain, codes: ById::default(), kept: 0 }
+        Text { lines, options, plain, codes: ById::default(), kept: 0, waiting: Waiting::default() }
     }
 
     #[inline]
@@ -56,6 +59,42 @@ impl Text {
                 self.print(run, at)
             }
         }
+    }
+
+    /// Prints a run with its values.
+    fn print_with_values(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        let Some(frame) = at.frame() else { return Ok(()) };
+        let code = &frame.code;
+        if !self.codes.contains_key(&code.id) {
+            self.list(code);
+        }
+        let Some(Entry::Listed(listing)) = self.codes.get(&code.id) else {
+            self.waiting.clear();
+            return Ok(());
+        };
+        let (selection, lines) = (&self.options.selection, &mut self.lines);
+        if !selection.wants_place(at) || selection.share(run, at) == Share::Nothing {
+            self.waiting.clear();
+            return Ok(());
+        }
+        let depth = self.options.depth.then_some(frame.depth);
+        self.waiting.each(run, at, code, |number, unit, instruction, values| {
+            if !selection.wants_number(number) {
+                return Ok(());
+            }
+            let line = lines.open();
+            push_depth(line, depth);
+            match listing.slice(unit.start, unit.end).filter(|_| unit.instructions == 1) {
+                Some(kept) => line.extend_from_slice(kept),
+                None => listing.push_instruction(line, instruction),
+            }
+            if let Some(values) = values.filter(|values| !values.is_empty()) {
+                line.pop();
+                values::push_values(line, &code.object, instruction, values);
+                line.push(b'\n');
+            }
+            lines.ended()
+        })
     }
 
     /// Decides about a code object that runs for the first time, or whose listing was given up.
@@ -128,13 +167,15 @@ impl Text {
             return Ok(());
         }
         let line = self.lines.open();
-        if self.options.depth {
-            let depth = at.frame().map_or(0, |frame| frame.depth);
-            line.extend_from_slice(depth.to_string().as_bytes());
-            line.push(b' ');
-        }
+        push_depth(line, at.frame().map(|frame| frame.depth).filter(|_| self.options.depth));
         listing.push_instruction(line, instruction);
         self.lines.ended()
+    }
+}
+
+fn push_depth(line: &mut Vec<u8>, depth: Option<u32>) {
+    if let Some(depth) = depth {
+        line.extend(std::iter::repeat_n(b' ', 2 * depth as usize));
     }
 }
 
@@ -169,7 +210,10 @@ impl Sink for Text {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
         if run.length > 0 {
-            self.print(run, at)?;
+            match self.waiting.is_empty() {
+                true => self.print(run, at)?,
+                false => self.print_with_values(run, at)?,
+            }
         }
         if let Then::CodeGone { code } = run.then {
             self.forget(code);
@@ -181,7 +225,15 @@ impl Sink for Text {
         match event {
             Event::Run(run) => self.run(run, at)?,
             Event::Outside(outside) => self.outside(outside, at)?,
-            _ => {}
+            Event::Values(words) => self.values(words, at)?,
+            _ => self.waiting.event(event, at),
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, words: &[u64], _at: &State) -> io::Result<()> {
+        if self.options.values {
+            self.waiting.push(words);
         }
         Ok(())
     }

@@ -58,6 +58,11 @@ impl Sink for Account<'_> {
         self.sink.run(run, at)
     }
 
+    #[inline]
+    fn values(&mut self, words: &[u64], at: &State) -> io::Result<()> {
+        self.sink.values(words, at)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }

@@ -9,6 +9,7 @@ mod recorder;
 mod ring;
 mod stacks;
 mod tracee;
+mod values;
 mod warden;
 mod whole_lines;
 
@@ -17,15 +18,16 @@ use std::io;
 pub use account::Tally;
 pub use plan::{Plan, Tracing, Trigger};
 pub use recorder::Summary;
+pub use values::Caps;
 
 use crate::trace::Sink;
 use crate::vm::guardian::Guardian;
 use crate::vm::hook;
 use crate::vm::process;
 use crate::vm::program::{Interpreter, exit};
-use crate::vm::shared::Control;
+use crate::vm::shared::{Control, Mode};
 use ring::RingWriter;
-use tracee::Tracee;
+use tracee::{Tracee, Valued};
 
 /// Runs the program and writes its trace into `sink`.  The process must have one thread.
 pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Summary> {
@@ -51,6 +53,11 @@ fn run_program(plan: Plan, ring: RingWriter) -> ! {
         exit(125);
     };
     drop(plan.marshalled);
-    hook::install(Tracee::new(ring, plan.tracing), &interpreter);
+    let (values, stacks) = (plan.tracing.values, plan.tracing.stacks);
+    let tracee = Tracee::new(ring, plan.tracing);
+    match values {
+        None => hook::install(tracee, Mode::Runs, &interpreter),
+        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, &interpreter),
+    }
     exit(interpreter.run(program))
 }

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::time::Duration;
 
+use super::values::Caps;
 use crate::trace::filter::Filter;
 
 /// A recording.
@@ -36,6 +37,10 @@ pub struct Tracing {
     pub stop_at: Option<Trigger>,
     /// The program is stopped after so many instructions.
     pub max_instructions: Option<u64>,
+    /// Values are recorded, so much of each.
+    pub values: Option<Caps>,
+    /// Whole value stacks are recorded too, so that they can be compared with what a reader makes of the values.
+    pub stacks: bool,
 }
 
 /// A place by the name of its code object.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::calls::Calls;
+use super::compares::Compares;
 use super::reader::{Progress, Reader, Want};
 use super::{Flaw, TraceError};
 use crate::format::bct::layout::Piece;
@@ -23,8 +25,22 @@ pub struct ShowPlan {
     pub trace: PathBuf,
     pub format: Format,
     pub options: Options,
+    /// What of the trace is printed.
+    pub view: View,
     /// Goes on while the file grows.
     pub follow: bool,
+}
+
+/// What of a trace is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// Each instruction, in the plan's format.
+    #[default]
+    Trace,
+    /// Comparisons, subscripts and arithmetic, by place.
+    Compares,
+    /// A tree of calls.
+    Calls,
 }
 
 /// What came of it.
@@ -43,7 +59,7 @@ type Flaws<'a> = dyn FnMut(Flaw) -> Result<(), TraceError> + 'a;
 
 /// Prints a trace into `output`; what is missing or damaged goes to `tell`.
 pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Result<Shown, TraceError> {
-    let is_bct = plan.format == Format::Bct;
+    let is_bct = plan.format == Format::Bct && plan.view == View::Trace;
     if is_bct && !plan.options.selection.is_everything() {
         return Err(TraceError::Part(plan.trace.clone()));
     }
@@ -61,7 +77,12 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
     if plan.follow && reader.is_compressed() {
         return Err(TraceError::NotFollowed(plan.trace.clone()));
     }
-    let mut sink = format::sink(plan.format, plan.options.clone(), output);
+    let options = plan.options.clone();
+    let mut sink: Box<dyn Sink> = match plan.view {
+        View::Trace => format::sink(plan.format, options, output),
+        View::Compares => Box::new(Compares::new(options, output)),
+        View::Calls => Box::new(Calls::new(options, output)),
+    };
     let result = if plan.follow {
         follow(plan, &mut reader, &mut *sink, &mut flaws)
     } else {

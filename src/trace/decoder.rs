@@ -6,6 +6,7 @@ use std::io;
 use super::event::{Event, Run, Then, record};
 use super::sink::Sink;
 use super::state::{Contradiction, State};
+use super::value::MOST_WORDS;
 use super::word::{self, Fields, Kind};
 
 /// Why a stream cannot be read on.
@@ -40,6 +41,8 @@ pub struct Decoder {
     state: State,
     /// A STATE record may come next: it begins a block of a file and has no place anywhere else.
     awaits_state: bool,
+    /// Words of values since the last run that was not empty.
+    values: usize,
 }
 
 impl Decoder {
@@ -68,6 +71,7 @@ impl Decoder {
                     }
                     None => break,
                 },
+                Some(Kind::Value | Kind::Part) => self.values(&words[at..], sink)?,
                 Some(_) => {
                     self.run(first, 0, sink)?;
                     1
@@ -77,6 +81,18 @@ impl Decoder {
             at += taken;
         }
         Ok(at)
+    }
+
+    /// Hands on the values at the start of `words`; what they are is looked at only where they are shown.
+    fn values<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<usize, StreamError> {
+        let is_value = |word: &&u64| matches!(Kind::of(**word), Some(Kind::Value | Kind::Part));
+        let taken = words.iter().take_while(is_value).count();
+        self.values += taken;
+        if self.values > MOST_WORDS {
+            return Err(self.contradiction("more values than a run can have"));
+        }
+        sink.values(&words[..taken], &self.state)?;
+        Ok(taken)
     }
 
     /// Hands one event that did not come as words to the sink, under the same checks.
@@ -102,6 +118,9 @@ impl Decoder {
             Ok(count) => count,
             Err(why) => return Err(self.contradiction(why)),
         };
+        if length > 0 {
+            self.values = 0;
+        }
         let run = Run { start, length, count, then };
         sink.run(&run, &self.state)?;
         self.state.apply_run(&run).map_err(|why| self.contradiction(why))

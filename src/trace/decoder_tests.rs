@@ -10,14 +10,25 @@ use super::{Event, Sink, State, StreamError};
 /// Keeps what it hears, as text: events have no equality of their own.
 #[derive(Default)]
 struct Heard {
+    /// Values that belong to the next event: a stream in pieces hands them on in pieces.
+    values: Vec<u64>,
     events: Vec<String>,
     numbers: Vec<u64>,
 }
 
 impl Sink for Heard {
     fn event(&mut self, event: &Event, at: &State) -> std::io::Result<()> {
+        if !self.values.is_empty() {
+            self.events.push(told(&Event::Values(std::mem::take(&mut self.values))));
+            self.numbers.push(at.instructions);
+        }
         self.events.push(told(event));
         self.numbers.push(at.instructions);
+        Ok(())
+    }
+
+    fn values(&mut self, words: &[u64], _at: &State) -> std::io::Result<()> {
+        self.values.extend_from_slice(words);
         Ok(())
     }
 

@@ -15,6 +15,10 @@ pub enum Event {
     Code(Rc<Code>),
     /// Sequential instructions of the current frame, and what came behind them.
     Run(Run),
+    /// Values of the next run's instructions, as words.
+    Values(Vec<u64>),
+    /// An entry of the table of names that values refer to.
+    Name(Name),
     /// One instruction that begins or ends outside the code string.
     Outside(Outside),
     /// An exception was raised, or came out of a call.
@@ -33,6 +37,13 @@ pub enum Event {
     Finished,
     /// The trace is over.
     End(End),
+}
+
+/// An entry of the table of names gets another text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    pub name: u32,
+    pub text: Rc<[u8]>,
 }
 
 /// What was traced, and by what.
@@ -122,7 +133,7 @@ impl Then {
             Kind::CodeGone => Then::CodeGone { code: argument },
             Kind::SlotGone => Then::SlotGone { slot: argument },
             Kind::ThreadGone => Then::ThreadGone { number: argument },
-            Kind::Record | Kind::Repeat | Kind::Wide => return None,
+            Kind::Record | Kind::Repeat | Kind::Value | Kind::Part | Kind::Wide => return None,
         })
     }
 }
@@ -210,6 +221,9 @@ pub enum EndReason {
 /// The type of a record that [`encode_code`](super::state::encode_code) wrote.
 pub const CODE_RECORD: u8 = record::CODE;
 
+/// The type of a record that tells a name: 32 bits entry, then the text.
+pub const NAME_RECORD: u8 = record::NAME;
+
 /// The record types of the stream.
 pub(super) mod record {
     pub const START: u8 = 1;
@@ -224,6 +238,7 @@ pub(super) mod record {
     pub const FINISHED: u8 = 10;
     pub const END: u8 = 11;
     pub const SWITCH: u8 = 12;
+    pub const NAME: u8 = 13;
 }
 
 impl Event {
@@ -239,6 +254,14 @@ impl Event {
             Event::Code(code) => {
                 word::push_record(out, record::CODE, &code.encode());
                 return;
+            }
+            Event::Values(words) => {
+                out.extend_from_slice(words);
+                return;
+            }
+            Event::Name(name) => {
+                payload.u32(name.name).bytes(&name.text);
+                record::NAME
             }
             Event::Start(start) => {
                 payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
@@ -293,6 +316,7 @@ impl Event {
                 options: reader.list()?,
             }),
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
+            record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.bytes()?.into() }),
             record::OUTSIDE => Event::Outside(Outside { offset: reader.i32()?, bytes: reader.bytes()? }),
             record::RAISED => Event::Raised(Raised {
                 propagated: reader.u8()? != 0,

@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use super::event::{Announce, End, EndReason, Event, Outside, Raised, Run, Skipped, Start, StopReason, Then};
+use super::event::{Announce, End, EndReason, Event, Name, Outside, Raised, Run, Skipped, Start, StopReason, Then};
 use super::state::{Code, State};
+use super::value::{self, Role, Tag, What};
 use crate::bytecode::decode::units;
 use crate::bytecode::{CodeObject, Unit};
 
@@ -119,7 +120,34 @@ impl Inventor {
             run.length = units.last().map_or(0, |unit| unit.end - run.start);
             run.count = units.iter().map(|unit| u64::from(unit.instructions)).sum();
         }
+        if run.length > 0 && detail.is_multiple_of(3) {
+            self.values(detail);
+        }
         self.add(Event::Run(run));
+    }
+
+    /// Values of the next run, and a name; some of them are no values at all.
+    fn values(&mut self, detail: u32) {
+        if detail.is_multiple_of(2) {
+            let text = NAMES[detail as usize % 5].into();
+            self.add(Event::Name(Name { name: detail % 7, text }));
+        }
+        let role = [Role::Operand, Role::Result, Role::Argument, Role::Stack][detail as usize / 16 % 4];
+        let number = u64::from(detail);
+        let mut words = vec![
+            value::pack(Tag::Int, role, detail % 4, number),
+            value::pack(Tag::Object, Role::Operand, 0, value::object_payload(detail % 7, What::Builtin, detail)),
+            value::pack(Tag::List, Role::Operand, 1, value::container_payload(9, 2, true)),
+            value::pack_nested(Tag::ShortStr, number << 8 | 3),
+            value::pack_nested(Tag::None, 0),
+            value::pack_raw(1000),
+            value::pack(Tag::Same, Role::Operand, 1, 0),
+        ];
+        if detail.is_multiple_of(5) {
+            let any = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            words.extend([any & !0xf | 13, any.rotate_left(20) & !0xf | 14]);
+        }
+        self.add(Event::Values(words));
     }
 
     fn call(&mut self, detail: u32) {

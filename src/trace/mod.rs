@@ -14,6 +14,7 @@ pub mod repeat;
 pub mod sink;
 pub mod state;
 pub mod totals;
+pub mod value;
 pub mod word;
 
 pub use decoder::{Decoder, StreamError};

@@ -27,6 +27,12 @@ pub trait Sink {
         self.event(&Event::Run(*run), at)
     }
 
+    /// Takes values of the next run that is not empty, as `event` would.
+    #[inline]
+    fn values(&mut self, words: &[u64], at: &State) -> io::Result<()> {
+        self.event(&Event::Values(words.to_vec()), at)
+    }
+
     /// Hands on what is held back, as far as readers of a growing trace need it.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::by_id::ById;
 use super::event::{Announce, Event, Run, StopReason, Then, record};
 use super::payload::{PayloadReader, PayloadWriter};
+use super::value::Names;
 use super::word;
 use crate::bytecode::{CodeObject, Layout};
 
@@ -153,6 +154,7 @@ pub struct State {
     next_thread: u32,
     suspended: ById<Frame>,
     codes: CodeTable,
+    names: Names,
 }
 
 impl Default for State {
@@ -169,6 +171,7 @@ impl Default for State {
             next_thread: 1,
             suspended: ById::default(),
             codes: CodeTable::default(),
+            names: Names::default(),
         }
     }
 }
@@ -190,6 +193,16 @@ impl State {
 
     pub fn code(&self, id: u32) -> Option<&Rc<Code>> {
         self.codes.get(id)
+    }
+
+    /// The frame that is suspended in a slot.
+    pub fn suspended(&self, slot: u32) -> Option<&Frame> {
+        self.suspended.get(&slot)
+    }
+
+    /// The names that values refer to.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Counts the instructions of a run of the current frame, or says why there can be no such run.
@@ -232,9 +245,14 @@ impl State {
                 let frame = stack.remove(at.ok_or("a switch to a frame that is not on the stack")?);
                 stack.push(frame);
             }
+            Event::Name(name) => {
+                if !self.names.set(name.name, Rc::clone(&name.text)) {
+                    return Err("a name beyond the table of names");
+                }
+            }
             Event::Finished => self.finished = true,
             Event::Stop(reason) => self.stopped = Some(*reason),
-            Event::Start(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {}
+            Event::Start(_) | Event::Values(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {}
         }
         Ok(())
     }

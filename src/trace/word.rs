@@ -49,6 +49,10 @@ pub enum Kind {
     ThreadGone = 11,
     /// Words that stood before stand here again; see `trace::repeat`.
     Repeat = 12,
+    /// What an instruction of the next run consumed or produced; see [`super::value`].
+    Value = 13,
+    /// More of a value.
+    Part = 14,
     Wide = 15,
 }
 
@@ -70,6 +74,8 @@ impl Kind {
             10 => Kind::SlotGone,
             11 => Kind::ThreadGone,
             12 => Kind::Repeat,
+            13 => Kind::Value,
+            14 => Kind::Part,
             15 => Kind::Wide,
             _ => return None,
         })

@@ -9,6 +9,7 @@ use super::ffi;
 use super::gil::Gil;
 use super::object::{CodeRef, Exception};
 use super::shared::{Control, Mode};
+use super::value::ValueStack;
 
 /// What happens after a hook has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,22 @@ impl Place {
         }
     }
 
+    /// Reads the opcode that the unit ends with and its operand, as the VM will; a chain of prefixes is followed for 64 of them.
+    #[inline]
+    pub fn opcode(&self, _gil: Gil) -> (u8, i32) {
+        use crate::bytecode::opcode::{EXTENDED_ARG, has_argument};
+        // SAFETY: the VM reads the same bytes right after the hook.
+        let byte = |at: usize| unsafe { ((self.instruction + at) as *const u8).read() };
+        let argument = |at: usize| i32::from(u16::from_le_bytes([byte(at + 1), byte(at + 2)]));
+        let (mut at, mut prefix) = (0, 0i32);
+        while at < 64 * 3 && byte(at) == EXTENDED_ARG {
+            prefix = prefix.wrapping_shl(16) | argument(at);
+            at += 3;
+        }
+        let opcode = byte(at);
+        (opcode, if has_argument(opcode) { prefix.wrapping_shl(16) | argument(at) } else { 0 })
+    }
+
     /// The frame's code object.
     pub fn code(&self, _gil: Gil) -> CodeRef {
         // SAFETY: the hook was called for this frame, so it is alive, and so is its code object.
@@ -114,6 +131,7 @@ fn ends_are_equal<const N: usize>(left: &[u8], right: &[u8]) -> bool {
 /// anything of Python.
 pub trait Hook {
     fn jump(&mut self, gil: Gil, at: Place) -> Flow;
+    fn unit(&mut self, gil: Gil, at: Place, stack: ValueStack) -> Flow;
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow;
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow;
     fn raised(&mut self, gil: Gil, frame: FrameAddress, exception: Exception) -> Flow;
@@ -132,17 +150,20 @@ static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 /// Thread states that died: they may do so without the GIL, so the hook hears of them at the next change of threads.
 static DEAD_THREADS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
-/// Installs a hook for the rest of the process and has the eval loop call it from now on, on this thread, which runs the
-/// interpreter.
-pub fn install<H: Hook + 'static>(mut hook: H, _interpreter: &super::program::Interpreter) {
+/// Installs a hook for the rest of the process and has the eval loop call it from now on, in this mode, on this thread, which runs
+/// the interpreter.
+pub fn install<H: Hook + 'static>(mut hook: H, mode: Mode, _interpreter: &super::program::Interpreter) {
     // SAFETY: the interpreter runs on this thread, so the thread has a state and the GIL.
     let (current, gil) = unsafe { (ThreadAddress(ffi::vm_current_thread() as usize), Gil::assume()) };
+    // SAFETY: the interpreter has started.
+    unsafe { ffi::vm_prepare_values() };
     let _ = hook.thread(gil, current);
     HOOK.store(Box::into_raw(Box::new(hook)).cast(), Ordering::Release);
     // SAFETY: no hook is called before a mode is set, and the process has one thread.
     unsafe {
         ffi::bctrace_hooks = ffi::bctrace_hooks {
             jump: Some(jump::<H>),
+            unit: Some(unit::<H>),
             enter: Some(enter::<H>),
             leave: Some(leave::<H>),
             raised: Some(raised::<H>),
@@ -156,7 +177,7 @@ pub fn install<H: Hook + 'static>(mut hook: H, _interpreter: &super::program::In
     // SAFETY: the handler is a function that returns.
     unsafe { libc::atexit(finished::<H>) };
     Control::get().set_thread(current);
-    Control::get().set_mode(Mode::Runs);
+    Control::get().set_mode(mode);
 }
 
 /// Runs `call` on the installed hook.
@@ -181,6 +202,17 @@ extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instructi
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
     // SAFETY: called by ceval.c, which holds the GIL; a hook never re-enters the eval loop.
     status(unsafe { with(|hook: &mut H, gil| hook.jump(gil, at)) })
+}
+
+extern "C" fn unit<H: Hook>(
+    frame: *mut ffi::_frame,
+    first: *const u8,
+    instruction: *const u8,
+    top: *const *mut ffi::_object,
+) -> c_int {
+    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    // SAFETY: as in `jump`; ceval.c passes the running frame and its stack pointer.
+    status(unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, ValueStack::new(frame, top))) })
 }
 
 extern "C" fn enter<H: Hook>(

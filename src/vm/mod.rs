@@ -14,6 +14,7 @@ pub mod object;
 pub mod process;
 pub mod program;
 pub mod shared;
+pub mod value;
 
 pub use gil::Gil;
 

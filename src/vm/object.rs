@@ -57,9 +57,7 @@ impl CodeRef {
     pub fn describe(&self, gil: Gil, first: usize) -> CodeObject {
         let mut budget = Budget::default();
         let mut copier = Copier::new(gil);
-        let mut numbers = ffi::vm_code_numbers { first_line: 0, flags: 0, argcount: 0, nlocals: 0, stacksize: 0 };
-        // SAFETY: the code object is alive; the struct is ours.
-        unsafe { ffi::vm_code_numbers(self.pointer, &mut numbers) };
+        let numbers = self.numbers(gil);
         let consts = self.part(ffi::vm_code_part_VM_CODE_CONSTS);
         let names = |part: ffi::vm_code_part, budget: &mut Budget| -> Vec<Vec<u8>> {
             items(gil, self.part(part)).map(|item| text::name(str_bytes(gil, item), budget)).collect()
@@ -80,6 +78,14 @@ impl CodeRef {
             lnotab: str_bytes(gil, self.part(ffi::vm_code_part_VM_CODE_LNOTAB)).to_vec(),
             constants: items(gil, consts).map(|item| copier.constant_text(item, &mut budget)).collect(),
         }
+    }
+
+    /// The numbers that describe it.
+    pub(super) fn numbers(&self, _gil: Gil) -> ffi::vm_code_numbers {
+        let mut numbers = ffi::vm_code_numbers { first_line: 0, flags: 0, argcount: 0, nlocals: 0, stacksize: 0 };
+        // SAFETY: the code object is alive; the struct is ours.
+        unsafe { ffi::vm_code_numbers(self.pointer, &mut numbers) };
+        numbers
     }
 
     /// The name, uncut.

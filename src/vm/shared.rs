@@ -76,6 +76,8 @@ pub enum Mode {
     Runs = ffi::BCTRACE_RUNS,
     /// Every unit is compared with the described bytes; with none described, every unit calls the hook.
     Checked = ffi::BCTRACE_CHECKED,
+    /// Every unit calls the hook, with the value stack.
+    Values = ffi::BCTRACE_VALUES,
 }
 
 impl Control {

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
+use crate::trace::event::Name;
 use crate::trace::repeat::RepeatWriter;
+use crate::trace::value::NAMES;
 use crate::trace::{Code, Event, State};
 
 /// Words of events in a block, at least, those included that only repeat: they decide how long it takes to go to an instruction.
@@ -29,6 +31,11 @@ pub(super) struct Block {
     pub(super) after: u64,
     /// An unfinished block stands in the file as far as this many words of its events.
     pub(super) shown: u64,
+    /// Where the values begin whose run has not come yet.
+    awaiting: Option<Reached>,
+    /// The names that its values refer to, as they were before it; and for each name whether it or the block tells it.
+    names: BTreeMap<u32, Vec<u64>>,
+    told: Vec<bool>,
     /// Code objects that it describes itself.
     pub(super) described: HashSet<u32>,
     /// The words of the state before it.
@@ -67,7 +74,8 @@ impl Block {
     /// Tells whether so many words more make it too long, or it has not begun.
     #[inline]
     pub(super) fn is_full_with(&self, words: usize) -> bool {
-        self.words() + words as u64 > self.full
+        // Values and the run that they belong to stay together.
+        self.awaiting.is_none() && self.words() + words as u64 > self.full
     }
 
     /// Adds the words of a run.
@@ -94,6 +102,64 @@ impl Block {
         }
     }
 
+    /// Sees to it that a name, which is used here, is told here.
+    #[inline]
+    pub(super) fn use_name(&mut self, name: u32, at: &State) {
+        if !self.tells(name)
+            && let Some(text) = at.names().get(name)
+        {
+            let mut words = Vec::new();
+            Event::Name(Name { name, text: Rc::clone(text) }).encode(&mut words);
+            self.repeated_words += words.len();
+            self.names.insert(name, words);
+            self.set_full();
+        }
+    }
+
+    /// Says that its own events give a name.
+    pub(super) fn define_name(&mut self, name: u32) {
+        self.tells(name);
+    }
+
+    /// Whether a name is told; from now on it is.
+    #[inline]
+    fn tells(&mut self, name: u32) -> bool {
+        if self.told.is_empty() {
+            self.told.resize(NAMES, false);
+        }
+        self.told.get_mut(name as usize).is_none_or(|told| std::mem::replace(told, true))
+    }
+
+    /// Says that values come next.
+    #[inline]
+    pub(super) fn awaits_run_from(&mut self) {
+        if self.awaiting.is_none() {
+            self.awaiting = Some(self.reached());
+        }
+    }
+
+    /// Says that the run of its values is there.
+    #[inline]
+    pub(super) fn has_run(&mut self) {
+        self.awaiting = None;
+    }
+
+    /// All that it has.
+    pub(super) fn reached(&self) -> Reached {
+        Reached { body: self.body.len(), untold: self.repeats.untold().collect(), words: self.words() }
+    }
+
+    /// How far it can be shown: values without their run cannot.
+    pub(super) fn settled(&self) -> Reached {
+        self.awaiting.clone().unwrap_or_else(|| self.reached())
+    }
+
+    /// Adds one word of a value.
+    #[inline]
+    pub(super) fn push_value(&mut self, word: u64) {
+        self.repeats.put(word, |word| self.body.push(word));
+    }
+
     #[inline]
     pub(super) fn executed(&mut self, instructions: u64) {
         self.after = instructions;
@@ -104,11 +170,12 @@ impl Block {
         self.after.saturating_sub(self.before)
     }
 
-    /// All of its words: repeated code objects, the state, the events.
-    pub(super) fn payload(&self) -> Vec<u8> {
-        let told = self.repeated.values().flatten().chain(&self.state).chain(&self.body).copied();
-        let mut payload = Vec::with_capacity((self.repeated_words + self.state.len() + self.body.len() + 1) * 8);
-        told.chain(self.repeats.untold()).for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
+    /// All of its words: repeated code objects and names, the state, the events as far as `reached`.
+    pub(super) fn payload(&self, reached: &Reached) -> Vec<u8> {
+        let before = self.repeated.values().chain(self.names.values()).flatten().chain(&self.state);
+        let told = before.chain(&self.body[..reached.body]).chain(&reached.untold);
+        let mut payload = Vec::with_capacity((self.repeated_words + self.state.len() + reached.body + 1) * 8);
+        told.for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
         payload
     }
 
@@ -127,6 +194,23 @@ impl Block {
     fn set_full(&mut self) {
         let repeated = self.state.len() + self.repeated_words;
         self.full = (REPEATED * repeated).clamp(BLOCK_WORDS, LARGEST) as u64;
+    }
+}
+
+/// How far a block goes.
+#[derive(Clone, Debug)]
+pub(super) struct Reached {
+    /// Words of `body`.
+    body: usize,
+    /// The repeat words that come behind them.
+    untold: Vec<u64>,
+    words: u64,
+}
+
+impl Reached {
+    /// Words of events, those that only repeat included.
+    pub(super) fn words(&self) -> u64 {
+        self.words
     }
 }
 

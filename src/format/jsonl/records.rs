@@ -1,6 +1,8 @@
 //! The objects of JSON lines that are no instructions: code objects, exceptions, and how the trace begins and ends.
 
 use crate::format::json;
+use crate::format::values::push_value;
+use crate::trace::value::UnitValues;
 use crate::trace::{Code, End, EndReason, Event, Raised, Start, State};
 
 /// Appends the object of a code object.
@@ -42,6 +44,26 @@ pub(super) fn push_raised(out: &mut Vec<u8>, raised: &Raised, at: &State) {
     json::push_text_member(out, "message", &raised.message);
     json::push_member(out, "propagated", raised.propagated);
     out.extend_from_slice(b"}\n");
+}
+
+/// Appends an instruction's values as members, each list where it has any.
+pub(super) fn push_values(out: &mut Vec<u8>, values: &UnitValues) {
+    let lists = [
+        ("arguments", Some(&values.arguments)),
+        ("returned", Some(&values.late)),
+        ("stack", values.stack.as_ref()),
+        ("operands", Some(&values.operands)),
+        ("results", Some(&values.results)),
+    ];
+    for (key, list) in lists {
+        let Some(list) = list.filter(|list| !list.is_empty()) else { continue };
+        let texts = list.iter().map(|value| {
+            let mut text = Vec::new();
+            push_value(&mut text, value);
+            text
+        });
+        json::push_list_member(out, key, &texts.collect::<Vec<_>>());
+    }
 }
 
 /// Appends the object of an event that concerns the whole trace, if it is one.

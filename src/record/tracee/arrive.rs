@@ -137,7 +137,9 @@ impl Tracee {
         self.watching = watching;
         self.decide_on_shortcuts();
         self.describe_to_dispatch();
-        Control::get().set_mode(if watching { Mode::Checked } else { self.mode });
+        // With values every unit calls the hook anyway.
+        let is_checked = watching && self.mode != Mode::Values;
+        Control::get().set_mode(if is_checked { Mode::Checked } else { self.mode });
     }
 
     /// Gives the dispatch the bytes of the frame on top to compare with.

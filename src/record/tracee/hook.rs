@@ -1,18 +1,23 @@
 //! What the eval loop tells, taken in the general way where no shortcut fits.
 
-use super::{Tracee, fetched};
 use super::stream::flow;
+use super::{Tracee, fetched};
 use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Place, ThreadAddress};
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{CALLED, Mode};
+use crate::vm::value::ValueStack;
 
 impl Hook for Tracee {
     #[inline(always)]
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
         self.jump_usually(gil, at)
+    }
+
+    fn unit(&mut self, gil: Gil, at: Place, _stack: ValueStack) -> Flow {
+        self.jump(gil, at)
     }
 
     #[inline(always)]
@@ -110,7 +115,14 @@ impl Tracee {
     }
 
     #[inline(never)]
-    pub(super) fn enter_anyhow(&mut self, gil: Gil, code: CodeRef, frame: FrameAddress, first: usize, instruction: usize) -> Flow {
+    pub(super) fn enter_anyhow(
+        &mut self,
+        gil: Gil,
+        code: CodeRef,
+        frame: FrameAddress,
+        first: usize,
+        instruction: usize,
+    ) -> Flow {
         let at = Place { frame, first, instruction };
         self.push_frame(gil, code, &at);
         self.go_on(gil)

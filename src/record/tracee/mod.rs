@@ -5,6 +5,7 @@ mod frames;
 mod hook;
 mod shortcuts;
 mod stream;
+mod values;
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -18,6 +19,8 @@ use crate::trace::word::{Fields, Kind};
 use crate::vm::hook::Flow;
 use crate::vm::shared::{CALLED, Mode, Slot};
 use stream::Stream;
+
+pub use values::Valued;
 
 /// The hook of a recording.
 pub struct Tracee {
@@ -78,7 +81,7 @@ impl Tracee {
 
     fn decide_on_shortcuts(&mut self) {
         let has_trigger = !self.started || self.tracing.stop_at.is_some();
-        self.shortcuts = self.limit == u64::MAX && !has_trigger && !self.watching && self.mode == Mode::Runs;
+        self.shortcuts = self.limit == u64::MAX && !has_trigger && !self.watching && self.mode != Mode::Checked;
     }
 
     // -- The slot and the ring ---------------------------------------------------------------------------------------------

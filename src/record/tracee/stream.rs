@@ -7,6 +7,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::record::ring::RingWriter;
+use crate::record::values::Words;
 use crate::trace::repeat::RepeatWriter;
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::hook::Flow;
@@ -36,6 +37,12 @@ impl Stream {
     #[inline]
     pub(super) fn set_unrecorded(&self, instructions: u64) {
         self.ring.set_unrecorded(instructions);
+    }
+
+    /// Words so far.
+    #[inline]
+    pub(super) fn position(&self) -> u64 {
+        self.repeats.position()
     }
 
     /// Adds a run.
@@ -144,6 +151,19 @@ fn close_repeating(position: u64) {
     let slot = Slot::get();
     slot.next.store(REPEATING | position, Ordering::Release);
     slot.position.store(position, Ordering::Release);
+}
+
+impl Words for Stream {
+    #[inline]
+    fn push(&mut self, word: u64) {
+        if !self.repeats.takes(word) {
+            self.push_new(word);
+        }
+    }
+
+    fn push_together(&mut self, words: &[u64]) {
+        Stream::push_together(self, words);
+    }
 }
 
 /// Whether the recorder wants the process to end.

@@ -7,7 +7,7 @@ use crate::trace::filter::{Filter, Selection, Wanted};
 use crate::trace::invented::traces;
 
 fn options(resolve: bool, depth: bool, selection: Selection) -> Options {
-    Options { resolve, depth, selection, max_size: None }
+    Options { resolve, depth, selection, ..Options::default() }
 }
 
 fn windowed(from: u64, count: u64) -> Options {
@@ -22,7 +22,7 @@ proptest! {
         let desk = Desk::new();
         desk.record(&events, "t.bct", Options::default());
         for form in ["txt", "jsonl", "bct", "txt.zst", "jsonl.gz"] {
-            let options = options(resolve, depth, Selection::default());
+            let options = Options { values: !depth, ..options(resolve, depth, Selection::default()) };
             let direct = desk.record(&events, &format!("direct.{form}"), options.clone());
             let (shown, flaws) = desk.show(&desk.path("t.bct"), &format!("shown.{form}"), options).expect("readable");
             prop_assert!(direct == shown, "{form} differs");
@@ -108,8 +108,9 @@ proptest! {
         let text = String::from_utf8(text).expect("lines are UTF-8");
         prop_assert_eq!(text.lines().count(), instructions.len());
         for (line, object) in text.lines().zip(instructions) {
-            let (depth, line) = line.split_once(' ').expect("a depth");
-            prop_assert_eq!(depth, object["depth"].to_string());
+            let depth = line.bytes().take_while(|&byte| byte == b' ').count() / 2;
+            prop_assert_eq!(object["depth"].as_u64(), Some(depth as u64));
+            let line = &line[2 * depth..];
             let (_, rest) = line.split_once("> ").expect("a name");
             let offset = object["offset"].to_string();
             let expected = match (object["opname"].as_str(), object["operand"].as_i64()) {

@@ -6,6 +6,7 @@ pub const BCTRACE_PAGE: u32 = 4096;
 pub const BCTRACE_OFF: _bindgen_ty_1 = 0;
 pub const BCTRACE_RUNS: _bindgen_ty_1 = 256;
 pub const BCTRACE_CHECKED: _bindgen_ty_1 = 512;
+pub const BCTRACE_VALUES: _bindgen_ty_1 = 768;
 pub type _bindgen_ty_1 = ::core::ffi::c_uint;
 pub const BCTRACE_RETURN: _bindgen_ty_2 = 0;
 pub const BCTRACE_YIELD: _bindgen_ty_2 = 1;
@@ -79,6 +80,14 @@ pub struct bctrace_hooks {
             instr: *const ::core::ffi::c_uchar,
         ) -> ::core::ffi::c_int,
     >,
+    pub unit: ::core::option::Option<
+        unsafe extern "C" fn(
+            frame: *mut _frame,
+            first_instr: *const ::core::ffi::c_uchar,
+            instr: *const ::core::ffi::c_uchar,
+            top: *const *mut _object,
+        ) -> ::core::ffi::c_int,
+    >,
     pub enter: ::core::option::Option<
         unsafe extern "C" fn(
             frame: *mut _frame,
@@ -105,17 +114,18 @@ pub struct bctrace_hooks {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 72usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 80usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
-    ["Offset of field: bctrace_hooks::enter"][::core::mem::offset_of!(bctrace_hooks, enter) - 8usize];
-    ["Offset of field: bctrace_hooks::leave"][::core::mem::offset_of!(bctrace_hooks, leave) - 16usize];
-    ["Offset of field: bctrace_hooks::raised"][::core::mem::offset_of!(bctrace_hooks, raised) - 24usize];
-    ["Offset of field: bctrace_hooks::thread"][::core::mem::offset_of!(bctrace_hooks, thread) - 32usize];
-    ["Offset of field: bctrace_hooks::foreign"][::core::mem::offset_of!(bctrace_hooks, foreign) - 40usize];
-    ["Offset of field: bctrace_hooks::thread_gone"][::core::mem::offset_of!(bctrace_hooks, thread_gone) - 48usize];
-    ["Offset of field: bctrace_hooks::frame_gone"][::core::mem::offset_of!(bctrace_hooks, frame_gone) - 56usize];
-    ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 64usize];
+    ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
+    ["Offset of field: bctrace_hooks::enter"][::core::mem::offset_of!(bctrace_hooks, enter) - 16usize];
+    ["Offset of field: bctrace_hooks::leave"][::core::mem::offset_of!(bctrace_hooks, leave) - 24usize];
+    ["Offset of field: bctrace_hooks::raised"][::core::mem::offset_of!(bctrace_hooks, raised) - 32usize];
+    ["Offset of field: bctrace_hooks::thread"][::core::mem::offset_of!(bctrace_hooks, thread) - 40usize];
+    ["Offset of field: bctrace_hooks::foreign"][::core::mem::offset_of!(bctrace_hooks, foreign) - 48usize];
+    ["Offset of field: bctrace_hooks::thread_gone"][::core::mem::offset_of!(bctrace_hooks, thread_gone) - 56usize];
+    ["Offset of field: bctrace_hooks::frame_gone"][::core::mem::offset_of!(bctrace_hooks, frame_gone) - 64usize];
+    ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 72usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;
@@ -218,6 +228,16 @@ pub const vm_kind_VM_SET: vm_kind = 14;
 pub const vm_kind_VM_FROZENSET: vm_kind = 15;
 pub const vm_kind_VM_CODE: vm_kind = 16;
 pub const vm_kind_VM_STOP_ITERATION: vm_kind = 17;
+pub const vm_kind_VM_NOT_IMPLEMENTED: vm_kind = 18;
+pub const vm_kind_VM_FUNCTION: vm_kind = 19;
+pub const vm_kind_VM_METHOD: vm_kind = 20;
+pub const vm_kind_VM_BUILTIN: vm_kind = 21;
+pub const vm_kind_VM_DESCRIPTOR: vm_kind = 22;
+pub const vm_kind_VM_TYPE: vm_kind = 23;
+pub const vm_kind_VM_CLASS: vm_kind = 24;
+pub const vm_kind_VM_INSTANCE: vm_kind = 25;
+pub const vm_kind_VM_MODULE: vm_kind = 26;
+pub const vm_kind_VM_MISSING: vm_kind = 27;
 pub type vm_kind = ::core::ffi::c_uint;
 unsafe extern "C" {
     pub fn vm_kind(object: *const _object) -> vm_kind;
@@ -262,4 +282,70 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_exception_message(value: *const _object) -> *const _object;
+}
+unsafe extern "C" {
+    pub fn vm_prepare_values();
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_frame_room {
+    pub locals: *const *mut _object,
+    pub stack: *const *mut _object,
+    pub end: *const *mut _object,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_frame_room"][::core::mem::size_of::<vm_frame_room>() - 24usize];
+    ["Alignment of vm_frame_room"][::core::mem::align_of::<vm_frame_room>() - 8usize];
+    ["Offset of field: vm_frame_room::locals"][::core::mem::offset_of!(vm_frame_room, locals) - 0usize];
+    ["Offset of field: vm_frame_room::stack"][::core::mem::offset_of!(vm_frame_room, stack) - 8usize];
+    ["Offset of field: vm_frame_room::end"][::core::mem::offset_of!(vm_frame_room, end) - 16usize];
+};
+unsafe extern "C" {
+    pub fn vm_frame_room(frame: *const _frame, out: *mut vm_frame_room);
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_seen {
+    pub kind: u32,
+    pub number: u64,
+    pub data: *const ::core::ffi::c_void,
+    pub type_: *const ::core::ffi::c_void,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_seen"][::core::mem::size_of::<vm_seen>() - 32usize];
+    ["Alignment of vm_seen"][::core::mem::align_of::<vm_seen>() - 8usize];
+    ["Offset of field: vm_seen::kind"][::core::mem::offset_of!(vm_seen, kind) - 0usize];
+    ["Offset of field: vm_seen::number"][::core::mem::offset_of!(vm_seen, number) - 8usize];
+    ["Offset of field: vm_seen::data"][::core::mem::offset_of!(vm_seen, data) - 16usize];
+    ["Offset of field: vm_seen::type_"][::core::mem::offset_of!(vm_seen, type_) - 24usize];
+};
+unsafe extern "C" {
+    pub fn vm_look(object: *const _object, out: *mut vm_seen);
+}
+unsafe extern "C" {
+    pub fn vm_makes_new(callable: *const _object) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vm_has_str_keys(dict: *const _object) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vm_is_hashed_by_address(key: *const _object) -> ::core::ffi::c_int;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_text {
+    pub bytes: *const ::core::ffi::c_uchar,
+    pub len: usize,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_text"][::core::mem::size_of::<vm_text>() - 16usize];
+    ["Alignment of vm_text"][::core::mem::align_of::<vm_text>() - 8usize];
+    ["Offset of field: vm_text::bytes"][::core::mem::offset_of!(vm_text, bytes) - 0usize];
+    ["Offset of field: vm_text::len"][::core::mem::offset_of!(vm_text, len) - 8usize];
+};
+unsafe extern "C" {
+    pub fn vm_name(object: *const _object, kind: vm_kind, owner: *mut vm_text, name: *mut vm_text);
 }

@@ -1,0 +1,270 @@
+//! The values of an instruction in the order and with the signs of source code: `'guess' == 's3cret' -> False`.
+
+use super::repr::{push_name, push_value};
+use crate::bytecode::operand::Operand;
+use crate::bytecode::{CodeObject, Instruction};
+use crate::trace::value::{UnitValues, Value};
+
+/// Appends what stands behind an instruction: `(argument=…)` where its frame begins with it, `(-> …)` for what the call before it
+/// has returned, what it consumes, `-> …` for what it has produced.  Nothing where there are no values.
+pub fn push_values(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruction, values: &UnitValues) {
+    if values.is_empty() {
+        return;
+    }
+    out.push(b' ');
+    if !values.arguments.is_empty() {
+        out.extend_from_slice(b" (");
+        push_arguments(out, code, &values.arguments);
+        out.push(b')');
+    }
+    // What is stored or printed at once needs not be told twice.
+    if !values.late.is_empty() && values.late != values.operands {
+        out.extend_from_slice(b" (-> ");
+        push_list(out, &values.late);
+        out.push(b')');
+    }
+    if let Some(stack) = &values.stack {
+        out.extend_from_slice(b" [");
+        push_list(out, stack);
+        out.push(b']');
+    }
+    push_phrase(out, code, instruction, values);
+}
+
+/// Appends what an instruction consumes and has produced, each behind a space.
+pub fn push_phrase(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruction, values: &UnitValues) {
+    if !values.operands.is_empty() {
+        out.push(b' ');
+        push_operands(out, code, instruction, &values.operands);
+    }
+    if !values.results.is_empty() {
+        out.extend_from_slice(b" -> ");
+        push_list(out, &values.results);
+    }
+}
+
+/// Appends what the instruction before has produced, where that took other frames, behind a space.
+pub fn push_late(out: &mut Vec<u8>, values: &UnitValues) {
+    if !values.late.is_empty() {
+        out.extend_from_slice(b" -> ");
+        push_list(out, &values.late);
+    }
+}
+
+/// Appends a frame's arguments with the names of its local variables.
+pub fn push_arguments(out: &mut Vec<u8>, code: &CodeObject, arguments: &[Value]) {
+    for (place, argument) in arguments.iter().enumerate() {
+        if place > 0 {
+            out.extend_from_slice(b", ");
+        }
+        if let Some(name) = code.varnames.get(place) {
+            push_name(out, name);
+            out.push(b'=');
+        }
+        push_value(out, argument);
+    }
+}
+
+/// Appends a call: what is called, and the arguments.
+fn push_call(out: &mut Vec<u8>, instruction: &Instruction, operands: &[Value]) {
+    let Some((callable, arguments)) = operands.split_first() else { return };
+    match callable {
+        Value::Object { what, name, .. } if what.is_called_by_name() => push_name(out, name),
+        other => push_value(out, other),
+    }
+    let operand = instruction.operand.unwrap_or(0);
+    let positional = (operand & 0xff) as usize;
+    let named = 2 * (operand >> 8 & 0xff) as usize;
+    out.push(b'(');
+    let mut stars: &[&str] = match instruction.opcode {
+        140 => &["*"],
+        141 => &["**"],
+        142 => &["*", "**"],
+        _ => &[],
+    };
+    let mut is_first = true;
+    for (place, argument) in arguments.iter().enumerate() {
+        let is_value_of_name = place >= positional && place < positional + named && (place - positional) % 2 == 1;
+        if is_value_of_name {
+            out.push(b'=');
+        } else if !std::mem::take(&mut is_first) {
+            out.extend_from_slice(b", ");
+        }
+        if place < positional || is_value_of_name {
+            push_value(out, argument);
+        } else if place < positional + named {
+            push_keyword(out, argument);
+        } else {
+            let (star, rest) = stars.split_first().unwrap_or((&"", &[]));
+            stars = rest;
+            out.extend_from_slice(star.as_bytes());
+            push_value(out, argument);
+        }
+    }
+    out.push(b')');
+}
+
+fn push_keyword(out: &mut Vec<u8>, name: &Value) {
+    match name {
+        Value::Str(text) if text.cut.is_none() => push_name(out, &text.bytes),
+        other => push_value(out, other),
+    }
+}
+
+fn push_list(out: &mut Vec<u8>, values: &[Value]) {
+    for (place, value) in values.iter().enumerate() {
+        if place > 0 {
+            out.extend_from_slice(b", ");
+        }
+        push_value(out, value);
+    }
+}
+
+/// Appends what an instruction consumes.
+pub fn push_operands(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruction, operands: &[Value]) {
+    let name = || match Operand::resolve(code, instruction) {
+        Operand::Text(text) => text,
+        _ => b"?",
+    };
+    let opcode = instruction.opcode;
+    match (opcode, operands) {
+        (131 | 140..=142, _) => push_call(out, instruction, operands),
+        (107, [left, right]) => push_infix(out, left, &String::from_utf8_lossy(name()), right),
+        (_, [left, right]) if infix(opcode).is_some() => {
+            push_infix(out, left, infix(opcode).unwrap_or_default(), right)
+        }
+        (_, [value]) if prefix(opcode).is_some() => {
+            out.extend_from_slice(prefix(opcode).unwrap_or_default().as_bytes());
+            push_value(out, value);
+        }
+        (13, [value]) => push_wrapped(out, "`", value, "`"),
+        (68, [value]) => push_wrapped(out, "iter(", value, ")"),
+        (25, [container, key]) => push_subscript(out, container, key),
+        (60, [value, container, key]) => {
+            push_subscript(out, container, key);
+            push_assigned(out, value);
+        }
+        (61, [container, key]) => {
+            out.extend_from_slice(b"del ");
+            push_subscript(out, container, key);
+        }
+        (30..=33, [container, bounds @ ..]) => push_slice(out, container, bounds, opcode - 30),
+        (40..=43, [value, container, bounds @ ..]) => {
+            push_slice(out, container, bounds, opcode - 40);
+            push_assigned(out, value);
+        }
+        (50..=53, [container, bounds @ ..]) => {
+            out.extend_from_slice(b"del ");
+            push_slice(out, container, bounds, opcode - 50);
+        }
+        (95, [value, object]) => {
+            push_attribute(out, object, name());
+            push_assigned(out, value);
+        }
+        (96, [object]) => {
+            out.extend_from_slice(b"del ");
+            push_attribute(out, object, name());
+        }
+        (106, [object]) => push_attribute(out, object, name()),
+        // STORE_MAP and MAP_ADD pop the key first.
+        (54 | 147, [value, key]) => {
+            push_value(out, key);
+            out.extend_from_slice(b": ");
+            push_value(out, value);
+        }
+        (85, [code, globals, locals]) => {
+            push_wrapped(out, "exec ", code, " in ");
+            push_list(out, &[globals.clone(), locals.clone()]);
+        }
+        (73, [item, stream]) => {
+            push_wrapped(out, ">>", stream, ", ");
+            push_value(out, item);
+        }
+        _ => push_list(out, operands),
+    }
+}
+
+fn push_infix(out: &mut Vec<u8>, left: &Value, sign: &str, right: &Value) {
+    push_value(out, left);
+    out.extend_from_slice(format!(" {sign} ").as_bytes());
+    push_value(out, right);
+}
+
+fn push_wrapped(out: &mut Vec<u8>, before: &str, value: &Value, behind: &str) {
+    out.extend_from_slice(before.as_bytes());
+    push_value(out, value);
+    out.extend_from_slice(behind.as_bytes());
+}
+
+fn push_subscript(out: &mut Vec<u8>, container: &Value, key: &Value) {
+    push_value(out, container);
+    push_wrapped(out, "[", key, "]");
+}
+
+fn push_assigned(out: &mut Vec<u8>, value: &Value) {
+    out.extend_from_slice(b" = ");
+    push_value(out, value);
+}
+
+fn push_attribute(out: &mut Vec<u8>, object: &Value, name: &[u8]) {
+    push_value(out, object);
+    out.push(b'.');
+    push_name(out, name);
+}
+
+/// Bit 0 of `which` says that there is a lower bound, bit 1 that there is an upper one.
+fn push_slice(out: &mut Vec<u8>, container: &Value, bounds: &[Value], which: u8) {
+    push_value(out, container);
+    out.push(b'[');
+    let mut bounds = bounds.iter();
+    if which & 1 != 0
+        && let Some(lower) = bounds.next()
+    {
+        push_value(out, lower);
+    }
+    out.push(b':');
+    if let Some(upper) = bounds.next() {
+        push_value(out, upper);
+    }
+    out.push(b']');
+}
+
+fn infix(opcode: u8) -> Option<&'static str> {
+    Some(match opcode {
+        19 => "**",
+        20 => "*",
+        21 | 27 => "/",
+        22 => "%",
+        23 => "+",
+        24 => "-",
+        26 => "//",
+        28 => "//=",
+        29 | 58 => "/=",
+        55 => "+=",
+        56 => "-=",
+        57 => "*=",
+        59 => "%=",
+        62 => "<<",
+        63 => ">>",
+        64 => "&",
+        65 => "^",
+        66 => "|",
+        67 => "**=",
+        75 => "<<=",
+        76 => ">>=",
+        77 => "&=",
+        78 => "^=",
+        79 => "|=",
+        _ => return None,
+    })
+}
+
+fn prefix(opcode: u8) -> Option<&'static str> {
+    Some(match opcode {
+        10 => "+",
+        11 => "-",
+        12 => "not ",
+        15 => "~",
+        _ => return None,
+    })
+}

@@ -1,0 +1,91 @@
+//! The table of names on the side that gives them: each text is looked up by its content, and told where it is not there.
+
+use crate::trace::value::NAMES;
+
+/// The texts that the reader's table has.
+pub(super) struct GivenNames {
+    texts: Vec<Box<[u8]>>,
+}
+
+impl Default for GivenNames {
+    fn default() -> GivenNames {
+        GivenNames { texts: vec![Box::default(); NAMES] }
+    }
+}
+
+/// Bytes of a name at most; it is cut there.
+const LONGEST: usize = 200;
+
+impl GivenNames {
+    /// The entry that has the name `owner.name`; true where it must be told first.
+    #[inline]
+    pub(super) fn find(&mut self, owner: &[u8], name: &[u8]) -> (u32, bool) {
+        let (owner, name) = (&owner[..owner.len().min(LONGEST)], &name[..name.len().min(LONGEST)]);
+        let hash = hash(owner, name);
+        let places = [hash as usize & (NAMES - 1), (hash >> 32) as usize & (NAMES - 1)];
+        for place in places {
+            if is_joined(&self.texts[place], owner, name) {
+                return (place as u32, false);
+            }
+        }
+        // The second place, unless the first is still empty: what is used often stays in the first.
+        let place = if self.texts[places[0]].is_empty() { places[0] } else { places[1] };
+        self.texts[place] = if owner.is_empty() { name.into() } else { [owner, b".", name].concat().into() };
+        (place as u32, true)
+    }
+
+    pub(super) fn text(&self, name: u32) -> &[u8] {
+        &self.texts[name as usize]
+    }
+}
+
+#[inline]
+fn is_joined(text: &[u8], owner: &[u8], name: &[u8]) -> bool {
+    if owner.is_empty() {
+        return text == name && !name.is_empty();
+    }
+    text.len() == owner.len() + 1 + name.len()
+        && text[owner.len()] == b'.'
+        && &text[..owner.len()] == owner
+        && &text[owner.len() + 1..] == name
+}
+
+#[inline]
+fn hash(owner: &[u8], name: &[u8]) -> u64 {
+    let mut hash = (owner.len() as u64) << 8 | name.len() as u64;
+    for part in [owner, name] {
+        for chunk in part.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+    hash ^ hash >> 29
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_once_while_it_has_its_place() {
+        let mut names = GivenNames::default();
+        let (first, is_new) = names.find(b"marshal", b"loads");
+        assert!(is_new);
+        assert_eq!(names.text(first), b"marshal.loads");
+        assert_eq!(names.find(b"marshal", b"loads"), (first, false));
+        let (other, is_new) = names.find(b"", b"Foo");
+        assert!(is_new && other != first);
+        assert_eq!(names.find(b"", b"Foo"), (other, false));
+    }
+
+    #[test]
+    fn any_number_of_names_takes_the_same_room() {
+        let mut names = GivenNames::default();
+        for number in 0..100_000u32 {
+            let (place, _) = names.find(b"C", number.to_string().as_bytes());
+            assert_eq!(names.text(place), format!("C.{number}").as_bytes());
+        }
+        assert_eq!(names.texts.len(), NAMES);
+    }
+}

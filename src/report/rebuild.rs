@@ -1,0 +1,257 @@
+//! The state of the program at any instruction, made of the values that a trace holds: the value stack, the block stack and the
+//! local variables of each frame, as ceval.c's PyEval_EvalFrameEx keeps them.
+
+use std::collections::HashMap;
+
+use crate::bytecode::Instruction;
+use crate::bytecode::opcode::EXTENDED_ARG;
+use crate::trace::value::{UnitValues, Value};
+
+/// An entry of a value stack.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Slot {
+    /// What it is was recorded.
+    Known(Value),
+    /// The constant of this index: the code tells what it is.
+    Constant(i32),
+    /// Something that no value tells: an empty dict under construction, a traceback, a local variable from before the trace.
+    Unknown,
+    /// What unwinding put there for END_FINALLY.
+    Why(Why),
+}
+
+/// Why a block is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    Exception,
+    Return,
+    Break,
+    Continue(i32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockKind {
+    Loop,
+    Except,
+    /// SETUP_FINALLY and SETUP_WITH.
+    Finally,
+}
+
+/// An entry of a block stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    pub kind: BlockKind,
+    /// Entries of the value stack that stay when it is left.
+    pub level: usize,
+}
+
+/// One frame.
+#[derive(Clone, Debug, Default)]
+pub struct FrameState {
+    pub stack: Vec<Slot>,
+    pub blocks: Vec<Block>,
+    /// Local variables by index, those of which the trace tells.
+    pub locals: HashMap<i32, Slot>,
+    /// The instruction whose results are not there yet.
+    due: Option<Instruction>,
+}
+
+impl FrameState {
+    /// Takes what is told before an instruction: arguments, and what the instruction before has produced after all.
+    pub fn arrive(&mut self, values: &UnitValues) {
+        for (place, argument) in values.arguments.iter().enumerate() {
+            self.locals.insert(place as i32, Slot::Known(argument.clone()));
+        }
+        if let Some(instruction) = self.due.take() {
+            self.finish(&instruction, &values.late);
+        }
+    }
+
+    /// Executes an instruction, the last of its unit, as far as it goes without its results; `results` are those that are told.
+    pub fn execute(&mut self, instruction: &Instruction, results: &[Value], jumped: bool) {
+        debug_assert_ne!(instruction.opcode, EXTENDED_ARG, "a unit ends with another opcode");
+        let operand = instruction.operand.unwrap_or(0);
+        if matches!(instruction.opcode, 84 | 85) {
+            // IMPORT_STAR and EXEC_STMT may have changed any local variable.
+            self.locals.clear();
+        }
+        match instruction.opcode {
+            1 | 84 | 87..=88 | 80 | 81 | 83 | 119 => self.leave(instruction.opcode, operand),
+            2 => self.rotate(2),
+            3 => self.rotate(3),
+            5 => self.rotate(4),
+            4 => self.copy(1),
+            99 => self.copy(operand.clamp(0, 5) as usize),
+            100 => self.stack.push(Slot::Constant(operand)),
+            124 => self.stack.push(self.locals.get(&operand).cloned().unwrap_or(Slot::Unknown)),
+            125 => {
+                let value = self.stack.pop().unwrap_or(Slot::Unknown);
+                self.locals.insert(operand, value);
+            }
+            126 => {
+                self.locals.remove(&operand);
+            }
+            105 => self.stack.push(Slot::Unknown),
+            120 => self.block(BlockKind::Loop),
+            121 => self.block(BlockKind::Except),
+            122 => self.block(BlockKind::Finally),
+            111 | 112 if jumped => {}
+            // FOR_ITER at the end of the iteration.
+            93 if jumped => self.pop(1),
+            _ if results.is_empty() && produces(instruction) => self.due = Some(*instruction),
+            _ => self.finish(instruction, results),
+        }
+    }
+
+    /// Pops what an instruction consumes and pushes what it has produced.
+    fn finish(&mut self, instruction: &Instruction, results: &[Value]) {
+        let pops = pops(instruction);
+        self.pop(pops);
+        match instruction.opcode {
+            143 => {
+                // The object's __exit__, a block that leaves it there, and what __enter__ gave.
+                self.stack.push(Slot::Unknown);
+                self.block(BlockKind::Finally);
+            }
+            92 => {
+                self.stack.extend(results.iter().rev().cloned().map(Slot::Known));
+                let told = results.len();
+                let count = instruction.operand.unwrap_or(0).max(0) as usize;
+                self.stack.extend((told..count).map(|_| Slot::Unknown));
+                return;
+            }
+            _ => {}
+        }
+        match results.last() {
+            Some(result) => self.stack.push(Slot::Known(result.clone())),
+            None if produces(instruction) => self.stack.push(Slot::Unknown),
+            None => {}
+        }
+    }
+
+    fn leave(&mut self, opcode: u8, operand: i32) {
+        match opcode {
+            // POP_TOP, IMPORT_STAR.
+            1 | 84 => self.pop(1),
+            // POP_BLOCK.
+            87 => {
+                if let Some(block) = self.blocks.pop() {
+                    self.stack.truncate(block.level);
+                }
+            }
+            // BREAK_LOOP, CONTINUE_LOOP, RETURN_VALUE.
+            80 => self.unwind(Why::Break),
+            119 => self.unwind(Why::Continue(operand)),
+            83 => {
+                self.pop(1);
+                self.unwind(Why::Return);
+            }
+            // END_FINALLY.
+            88 => match self.stack.last() {
+                Some(Slot::Why(why @ (Why::Return | Why::Continue(_)))) => {
+                    let why = *why;
+                    self.pop(2);
+                    self.unwind(why);
+                }
+                Some(Slot::Why(Why::Break)) => {
+                    self.pop(1);
+                    self.unwind(Why::Break);
+                }
+                Some(Slot::Why(Why::Exception)) => {
+                    self.pop(3);
+                    self.unwind(Why::Exception);
+                }
+                _ => self.pop(1),
+            },
+            // WITH_CLEANUP takes __exit__ from under what END_FINALLY will look at.
+            _ => {
+                let below = match self.stack.last() {
+                    Some(Slot::Why(Why::Exception)) => 4,
+                    Some(Slot::Why(Why::Return | Why::Continue(_))) => 3,
+                    _ => 2,
+                };
+                if let Some(place) = self.stack.len().checked_sub(below) {
+                    self.stack.remove(place);
+                }
+            }
+        }
+    }
+
+    /// An exception was raised, or came out of what was called.
+    pub fn raise(&mut self) {
+        self.due = None;
+        self.unwind(Why::Exception);
+    }
+
+    /// Says what WITH_CLEANUP's exception became: `__exit__` has swallowed it.
+    pub fn swallow(&mut self) {
+        self.pop(3);
+        self.stack.push(Slot::Constant(-1));
+    }
+
+    /// As the loop behind fast_block_end.
+    fn unwind(&mut self, why: Why) {
+        while let Some(block) = self.blocks.pop() {
+            if block.kind == BlockKind::Loop && matches!(why, Why::Continue(_)) {
+                self.blocks.push(block);
+                return;
+            }
+            self.stack.truncate(block.level);
+            match (block.kind, why) {
+                (BlockKind::Loop, Why::Break) => return,
+                (BlockKind::Except | BlockKind::Finally, Why::Exception) => {
+                    self.stack.extend([Slot::Unknown, Slot::Unknown, Slot::Why(why)]);
+                    return;
+                }
+                (BlockKind::Finally, _) => {
+                    if matches!(why, Why::Return | Why::Continue(_)) {
+                        self.stack.push(Slot::Unknown);
+                    }
+                    self.stack.push(Slot::Why(why));
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn block(&mut self, kind: BlockKind) {
+        self.blocks.push(Block { kind, level: self.stack.len() });
+    }
+
+    fn pop(&mut self, count: usize) {
+        self.stack.truncate(self.stack.len().saturating_sub(count));
+    }
+
+    fn rotate(&mut self, count: usize) {
+        if let Some(place) = self.stack.len().checked_sub(count) {
+            self.stack[place..].rotate_right(1);
+        }
+    }
+
+    fn copy(&mut self, count: usize) {
+        let place = self.stack.len().saturating_sub(count);
+        let copies = self.stack[place..].to_vec();
+        self.stack.extend(copies);
+    }
+}
+
+/// Whether an instruction leaves a result.
+fn produces(instruction: &Instruction) -> bool {
+    let effect = crate::bytecode::effect::of(instruction.opcode, instruction.operand.unwrap_or(0));
+    effect.results > 0 || (instruction.opcode == 92 && instruction.operand.unwrap_or(0) > 0)
+}
+
+/// Entries that an instruction pops which has no way of its own.
+fn pops(instruction: &Instruction) -> usize {
+    let operand = instruction.operand.unwrap_or(0).max(0) as usize;
+    match instruction.opcode {
+        102..=104 => operand,
+        132 => operand + 1,
+        134 => operand + 2,
+        108 => 2,
+        // FOR_ITER and IMPORT_FROM leave what they look at; STORE_MAP and MAP_ADD the dict.
+        93 | 109 => 0,
+        opcode => crate::bytecode::effect::of(opcode, instruction.operand.unwrap_or(0)).operands as usize,
+    }
+}

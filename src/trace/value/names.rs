@@ -1,0 +1,30 @@
+//! The names that objects' words refer to: a small table whose entries are replaced, so that both sides stay bounded.
+
+use std::rc::Rc;
+
+/// Entries.
+pub const NAMES: usize = 1 << 12;
+
+/// The table as a reader has it.
+#[derive(Debug, Default)]
+pub struct Names {
+    entries: Vec<Option<Rc<[u8]>>>,
+}
+
+impl Names {
+    pub fn get(&self, name: u32) -> Option<&Rc<[u8]>> {
+        self.entries.get(name as usize)?.as_ref()
+    }
+
+    /// Gives an entry its text; false where there is no such entry.
+    pub fn set(&mut self, name: u32, text: Rc<[u8]>) -> bool {
+        if name as usize >= NAMES {
+            return false;
+        }
+        if self.entries.len() <= name as usize {
+            self.entries.resize(name as usize + 1, None);
+        }
+        self.entries[name as usize] = Some(text);
+        true
+    }
+}

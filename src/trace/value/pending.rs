@@ -1,0 +1,148 @@
+//! The values that wait for their run, as a sink keeps them, and how they fall to the units of the run once it is there.
+
+use std::rc::Rc;
+
+use super::reader::Reader;
+use super::{Names, Role, Tag, Value, payload};
+use crate::trace::event::Name;
+use crate::trace::state::State;
+use crate::trace::word::Kind;
+
+/// Words of values since the last run.
+#[derive(Debug, Default)]
+pub struct Pending {
+    words: Vec<u64>,
+    renamed: Vec<Renamed>,
+}
+
+/// A name that got another text while values waited that mean the one before.
+#[derive(Debug)]
+pub(super) struct Renamed {
+    /// Of the words before this one.
+    pub(super) before: usize,
+    pub(super) name: u32,
+    pub(super) text: Rc<[u8]>,
+}
+
+/// The values of one unit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnitValues {
+    /// What the frame was entered with, where it begins here.
+    pub arguments: Vec<Value>,
+    /// What the frame's last instruction before the run has produced: a call, whose frames came in between.
+    pub late: Vec<Value>,
+    /// What it consumed, in the order of source code.
+    pub operands: Vec<Value>,
+    pub results: Vec<Value>,
+    /// The whole value stack before it, the top last.
+    pub stack: Option<Vec<Value>>,
+}
+
+impl UnitValues {
+    pub fn is_empty(&self) -> bool {
+        let lists = [&self.arguments, &self.late, &self.operands, &self.results];
+        lists.iter().all(|list| list.is_empty()) && self.stack.is_none()
+    }
+
+    fn clear(&mut self) {
+        self.arguments.clear();
+        self.late.clear();
+        self.operands.clear();
+        self.results.clear();
+        self.stack = None;
+    }
+}
+
+impl Pending {
+    #[inline]
+    pub fn push(&mut self, words: &[u64]) {
+        self.words.extend_from_slice(words);
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.renamed.clear();
+    }
+
+    /// Hears of a name that is about to get another text.
+    pub fn name(&mut self, name: &Name, at: &State) {
+        if let Some(text) = at.names().get(name.name).filter(|_| !self.words.is_empty()) {
+            self.renamed.push(Renamed { before: self.words.len(), name: name.name, text: Rc::clone(text) });
+        }
+    }
+
+    /// Begins to hand out the values of a run, unit by unit.
+    pub fn cursor<'a>(&'a self, names: &'a Names) -> Cursor<'a> {
+        let count = self.words.len();
+        Cursor {
+            reader: Reader { words: &self.words, count, names, renamed: &self.renamed },
+            unit: -1,
+            at: -1,
+            last: Value::Missing,
+        }
+    }
+}
+
+/// Hands out values in the order of units.
+pub struct Cursor<'a> {
+    reader: Reader<'a>,
+    /// The unit that the next value belongs to, as far as words told; -1 is before the run.
+    unit: i64,
+    /// The unit that was asked for last.
+    at: i64,
+    /// The last result.
+    last: Value,
+}
+
+impl Cursor<'_> {
+    /// Whether any values are left.
+    pub fn is_done(&self) -> bool {
+        self.reader.words.is_empty()
+    }
+
+    /// Puts the values of the run's next unit into `out`.
+    pub fn next(&mut self, out: &mut UnitValues) {
+        out.clear();
+        self.at += 1;
+        while let Some((&word, rest)) = self.reader.words.split_first() {
+            if Kind::of(word) != Some(Kind::Value) {
+                self.reader.words = rest;
+                continue;
+            }
+            let tag = Tag::of(word);
+            let unit = self.unit + if tag == Tag::Step { payload(word) as i64 } else { (word >> 12 & 0xf) as i64 };
+            if unit > self.at {
+                return;
+            }
+            self.reader.words = rest;
+            self.unit = unit;
+            if tag != Tag::Step {
+                self.take(word, out);
+            }
+        }
+    }
+
+    fn take(&mut self, word: u64, out: &mut UnitValues) {
+        let role = word >> 9 & 7;
+        let value = match Tag::of(word) {
+            Tag::Same => self.last.clone(),
+            _ => self.reader.value(word, 0),
+        };
+        if role == Role::Result as u64 {
+            self.last = value.clone();
+        }
+        match role {
+            0 => out.operands.push(value),
+            1 if self.unit < 0 => out.late.push(value),
+            1 => out.results.push(value),
+            2 => out.arguments.push(value),
+            3 => out.stack.get_or_insert_default().push(value),
+            _ => {}
+        }
+    }
+}
