@@ -40,8 +40,8 @@ pub enum Command {
     Info(InfoArgs),
     /// List the code objects of a .pyc as the VM would decode them, without running it
     Dis(DisArgs),
-    /// Run the Python 2.7 interpreter itself, untraced
-    #[command(disable_help_flag = true)]
+    /// Run the Python 2.7 interpreter itself; with --trace-to FILE it is recorded
+    #[command(disable_help_flag = true, override_usage = "bctrace python [--trace-to FILE] [PYTHON ARGS]...")]
     Python {
         /// Arguments of the interpreter, as python2.7 takes them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PYTHON ARGS")]

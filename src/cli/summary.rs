@@ -12,7 +12,7 @@ use crate::record::Summary;
 use crate::trace::event::{End, EndReason, StopReason};
 
 /// What was asked for that may not have come true.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Asked {
     filtered: bool,
     names: Vec<Vec<u8>>,

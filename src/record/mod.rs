@@ -15,14 +15,14 @@ mod whole_lines;
 use std::io;
 
 pub use account::Tally;
-pub use plan::{Plan, Tracing, Trigger};
+pub use plan::{Plan, Program, Tracing, Trigger};
 pub use recorder::Summary;
 
 use crate::trace::Sink;
 use crate::vm::guardian::Guardian;
 use crate::vm::hook;
 use crate::vm::process;
-use crate::vm::program::{Interpreter, exit};
+use crate::vm::program::{self, Interpreter, exit};
 use crate::vm::shared::Control;
 use ring::RingWriter;
 use tracee::Tracee;
@@ -46,11 +46,16 @@ fn run_program(plan: Plan, ring: RingWriter) -> ! {
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);
     }
+    let tracee = Tracee::new(ring, plan.tracing);
+    let marshalled = match plan.program {
+        Program::Marshalled(bytes) => bytes,
+        Program::CommandLine => exit(program::python(plan.argv, |interpreter| hook::install(tracee, interpreter))),
+    };
     let interpreter = Interpreter::start(plan.argv);
-    let Some(program) = interpreter.load(&plan.marshalled) else {
+    let Some(program) = interpreter.load(&marshalled) else {
         exit(125);
     };
-    drop(plan.marshalled);
-    hook::install(Tracee::new(ring, plan.tracing), &interpreter);
+    drop(marshalled);
+    hook::install(tracee, &interpreter);
     exit(interpreter.run(program))
 }
