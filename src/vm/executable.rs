@@ -24,7 +24,9 @@ pub fn path() -> PathBuf {
     match started_as() {
         Some(name) if name.is_absolute() => name,
         Some(name) if name.components().count() > 1 => std::path::absolute(&name).unwrap_or(name),
-        _ => std::env::current_exe().map(|binary| link_to(&binary).unwrap_or_else(|_| spelled(&binary))).unwrap_or_default(),
+        _ => std::env::current_exe()
+            .map(|binary| link_to(&binary).unwrap_or_else(|_| spelled(&binary)))
+            .unwrap_or_default(),
     }
 }
 

@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import Queue
+import subprocess
 import sys
 import threading
 
@@ -20,23 +21,29 @@ import tree
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def words(name):
-    """Yields (line number, words) of a file's lines, without comments."""
+def lines(name):
+    """Yields a file's lines, without comments."""
     with open(os.path.join(HERE, name)) as stream:
         for line in stream:
             if line.strip() and not line.startswith('#'):
                 yield line.strip()
 
 
-def exceptions():
-    """Returns {(module, way): reason} of exceptions.txt, whose lines are `MODULE [untraced|recorded]: REASON`."""
-    found = {}
-    for line in words('exceptions.txt'):
-        names, reason = line.split(': ', 1)
-        names = names.split()
-        for way in names[1:] or ['untraced', 'recorded']:
-            found[names[0], way] = reason
-    return found
+class Exceptions(object):
+    """What exceptions.txt says: modules and cases that need not pass."""
+
+    def __init__(self, importable):
+        self.modules, self.cases = {}, {}
+        for line in lines('exceptions.txt'):
+            words, reason = line.split(': ', 1)
+            words = words.split()
+            if words[1:2] == ['without']:
+                if not importable(words[2]):
+                    self.modules[words[0]] = reason
+            elif len(words) == 2:
+                self.cases.setdefault(words[0], {})[words[1]] = reason
+            else:
+                self.modules[words[0]] = reason
 
 
 class Suite(object):
@@ -46,14 +53,13 @@ class Suite(object):
         self.tree = tree.Tree()
         self.tree.prepare()
         self.bctrace = os.path.realpath(sys.executable)
-        path = [self.tree.test_path()]
         plain = options.plain or tree.find_plain() or self.tree.make_plain()
         print 'plain: %s\nbctrace: %s' % (plain, self.bctrace)
         own = [self.bctrace, 'python']
-        self.plain = run.Interpreter('plain', [plain, '-s'], path)
-        path = path + [self.tree.extensions()]
+        self.plain = run.Interpreter('plain', [plain, '-s'], [])
+        path = [self.tree.test_path(), self.tree.extensions()]
         self.ways = [run.Interpreter('untraced', own, path), run.Interpreter('recorded', own, path, trace='.bct')]
-        self.exceptions = exceptions()
+        self.exceptions = Exceptions(lambda name: subprocess.call(own + ['-c', 'import ' + name], stderr=open(os.devnull, 'w')) == 0)
         self.known_plain = PlainResults(os.path.join(self.tree.work, 'plain.json'), plain)
         self.wrong = []
         self.lock = threading.Lock()
@@ -63,7 +69,7 @@ class Suite(object):
         if self.options.modules:
             return self.options.modules
         if not self.options.all:
-            return list(words('chosen.txt'))
+            return list(lines('chosen.txt'))
         paths = glob.glob(os.path.join(self.tree.lib(), 'test', 'test_*'))
         names = [os.path.basename(path).replace('.py', '') for path in paths if path.endswith('.py') or os.path.isdir(path)]
         return sorted(name for name in names if name != 'test_support')
@@ -96,32 +102,44 @@ class Suite(object):
 
     def module(self, module):
         """Runs one module all ways and judges."""
-        plain = self.known_plain.get(module) or self.attempt(self.plain, module)
+        plain = self.known_plain.get(module) or self.attempt(self.plain, module, '')
         self.known_plain.put(module, plain)
         told = ['%-28s plain %s %.1f s' % (module, plain.verdict, plain.seconds)]
+        cases = self.wanted_cases(module)
         for way in self.ways:
-            result = self.attempt(way, module, unless=plain.verdict)
+            result = self.attempt(way, module, plain.verdict, cases)
             told.append('%s %s %.1f s' % (way.name, result.verdict, result.seconds))
             self.judge(module, way.name, plain.verdict, result)
         with self.lock:
             print ', '.join(told)
             sys.stdout.flush()
 
-    def attempt(self, way, module, unless=None):
+    def wanted_cases(self, module):
+        """Returns the cases that must pass, None for all; runs the others, which must not."""
+        excepted = self.exceptions.cases.get(module)
+        if not excepted:
+            return None
+        untraced = self.ways[0]
+        for case, reason in excepted.items():
+            result = untraced.run(module, self.tree.lib(), self.options.timeout, [case])
+            if result.verdict != run.FAILED:
+                self.complain(module, '%s %s, but stands in exceptions.txt: %s' % (case, result.verdict, reason))
+        return [case for case in untraced.cases(module, self.tree.lib()) if case not in excepted]
+
+    def attempt(self, way, module, accepted, cases=None):
         """Runs a module; once more, while nothing else is retried, where it does not end as it should."""
-        result = way.run(module, self.tree.lib(), self.options.timeout)
-        if result.verdict not in (run.PASSED, run.SKIPPED, unless) and (module, way.name) not in self.exceptions:
-            with self.alone:
-                again = way.run(module, self.tree.lib(), self.options.timeout)
-            if again.verdict in (run.PASSED, run.SKIPPED):
-                return again
-        return result
+        result = way.run(module, self.tree.lib(), self.options.timeout, cases)
+        if result.is_good() or result.verdict == accepted or module in self.exceptions.modules:
+            return result
+        with self.alone:
+            again = way.run(module, self.tree.lib(), self.options.timeout, cases)
+        return again if again.is_good() else result
 
     def judge(self, module, way, plain, result):
         good = result.verdict == run.PASSED or (result.verdict == run.SKIPPED and plain != run.PASSED)
-        reason = self.exceptions.get((module, way))
-        if good and reason and plain == run.PASSED:
-            self.complain(module, '%s: stands in exceptions.txt (%s), and passes' % (way, reason))
+        reason = self.exceptions.modules.get(module)
+        if good and reason:
+            self.complain(module, '%s: %s, but stands in exceptions.txt: %s' % (way, result.verdict, reason))
         # What fails in the plain build as well is no fault of ours.
         if good or reason or plain == result.verdict:
             return
@@ -145,7 +163,7 @@ class PlainResults(object):
 
     def __init__(self, path, plain):
         self.path, self.lock = path, threading.Lock()
-        self.stamp = [plain, os.path.getmtime(plain), run.RESOURCES]
+        self.stamp = [plain, os.path.getmtime(plain), run.RESOURCES, 'own tests']
         self.known = {}
         if os.path.exists(path):
             with open(path) as stream:

@@ -1,5 +1,6 @@
 """One module of CPython's tests under one interpreter: how it is started, watched and judged."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,9 @@ RESOURCES = 'decimal,subprocess,cpu'
 INSIDE = ('test_ctypes', 'test_distutils', 'test_email', 'test_email_codecs', 'test_email_renamed', 'test_json',
           'test_lib2to3', 'test_sqlite', 'test_unittest')
 
+# How unittest shows a case.
+CASE = re.compile(r'^(\w+) \(([\w.]+)\)', re.MULTILINE)
+
 PASSED, SKIPPED, FAILED, TIMED_OUT, UNREADABLE = 'passed', 'skipped', 'FAILED', 'TIMED OUT', 'UNREADABLE TRACE'
 
 
@@ -22,6 +26,12 @@ class Result(object):
     def __init__(self, verdict, seconds, output):
         self.verdict, self.seconds, self.output = verdict, seconds, output
 
+    def is_good(self):
+        return self.verdict in (# How unittest shows a case.
+CASE = re.compile(r'^(\w+) \(([\w.]+)\)', re.MULTILINE)
+
+PASSED, SKIPPED)
+
 
 class Interpreter(object):
     """How tests are run: a command that `-m test.regrtest` follows, and where it finds them."""
@@ -29,17 +39,33 @@ class Interpreter(object):
     def __init__(self, name, command, path, trace=None):
         self.name, self.command, self.path, self.trace = name, command, path, trace
 
-    def run(self, module, lib, timeout):
-        """Runs one module in a folder of its own."""
+    def run(self, module, lib, timeout, cases=None):
+        """Runs one module, or some cases of it, in a folder of its own."""
         scratch = tempfile.mkdtemp(prefix='bctrace-suite-')
         try:
             trace = os.path.join(scratch, 'trace' + self.trace) if self.trace else None
             command = self.command + (['--trace-to', trace] if trace else [])
-            command += ['-m', 'test.regrtest', '-u', RESOURCES, module]
-            result = watched(command, self.environment(module, lib, scratch), scratch, timeout)
+            command += ['-m', 'test.regrtest', '-u', RESOURCES] + matching(cases, scratch) + [module]
+            begun = time.time()
+            status, output = watched(command, self.environment(module, lib, scratch), scratch, timeout)
+            result = Result(verdict(status, output), time.time() - begun, output)
             if trace and result.verdict == PASSED:
                 self.check(trace, result)
             return result
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def cases(self, module, lib):
+        """Returns the names of a module's cases, such as test.test_gc.GCTests.test_list."""
+        listed = self.regrtest(['--list-cases', module], module, lib).split()
+        # What a module collects itself is known only when it has run.
+        return listed or [case + '.' + name for name, case in CASE.findall(self.regrtest(['-v', module], module, lib))]
+
+    def regrtest(self, arguments, module, lib):
+        scratch = tempfile.mkdtemp(prefix='bctrace-suite-')
+        try:
+            command = self.command + ['-m', 'test.regrtest'] + arguments
+            return watched(command, self.environment(module, lib, scratch), scratch, 300)[1]
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -60,14 +86,14 @@ class Interpreter(object):
             result.verdict, result.output = UNREADABLE, result.output + told[:2000]
 
 
-def watched(command, environment, folder, timeout):
-    """Runs a command in a session of its own, which ends when it takes too long."""
+def watched(command, environment, folder, timeout, errors=subprocess.STDOUT):
+    """Runs a command in a process group of its own, which ends when it takes too long; returns its exit status, None where it was ended,
+    and its output."""
     log = os.path.join(folder, 'log')
-    begun = time.time()
     late = threading.Event()
     with open(log, 'wb') as stream, open(os.devnull) as nothing:
-        child = subprocess.Popen(command, stdin=nothing, stdout=stream, stderr=subprocess.STDOUT, env=environment,
-                                 cwd=folder, preexec_fn=os.setsid, close_fds=True)
+        child = subprocess.Popen(command, stdin=nothing, stdout=stream, stderr=errors, env=environment, cwd=folder,
+                                 preexec_fn=os.setpgrp, close_fds=True)
 
         def end():
             late.set()
@@ -79,12 +105,21 @@ def watched(command, environment, folder, timeout):
         alarm.cancel()
         alarm.join()
     with open(log, 'rb') as stream:
-        output = stream.read()
-    return Result(TIMED_OUT if late.is_set() else verdict(status, output), time.time() - begun, output)
+        return None if late.is_set() else status, stream.read()
+
+
+def matching(cases, folder):
+    """Returns the arguments that choose these cases; none for all."""
+    if cases is None:
+        return []
+    path = os.path.join(folder, 'cases')
+    with open(path, 'w') as stream:
+        stream.write('\n'.join(cases) + '\n')
+    return ['--matchfile', path]
 
 
 def verdict(status, output):
     """Judges by the exit status; a module that was left out has it 0 as well, and says so in a line of its own."""
     if status != 0:
-        return FAILED
+        return TIMED_OUT if status is None else FAILED
     return SKIPPED if '1 test skipped:' in output or 'No tests run' in output else PASSED
