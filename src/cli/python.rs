@@ -59,7 +59,7 @@ fn record_to(trace: &Path, argv: Vec<CString>) -> anyhow::Result<u8> {
     };
     let mut sink = record::open(trace, None, None, Default::default(), &mut plan.lines)?;
     let summary = record::carry_out(plan, &mut *sink, trace)?;
-    summary::tell(&summary, &Asked::default());
+    summary::tell(&summary, &Asked::nothing());
     Ok(exit::of_end(&summary.end))
 }
 

@@ -81,7 +81,10 @@ fn the_end_says_how_the_interpreter_ended() {
         ("1 / 0", "exited with status 1"),
         ("import os; os._exit(4)", "exited with status 4"),
         ("import os; os.abort()", "killed by signal 6"),
-        ("import os, sys; os.execv(sys.executable, ['python', '-V'])", "after it had replaced itself by another program"),
+        (
+            "import os, sys; os.execv(sys.executable, ['python', '-V'])",
+            "after it had replaced itself by another program",
+        ),
     ];
     for (source, told) in ends {
         record(&program, "t.bct", &["-c", source]);
@@ -122,4 +125,35 @@ os.write(1, 'read\\n')
     std::io::Write::write_all(live.stdin.as_mut().unwrap(), b"x").unwrap();
     assert_eq!(live.line(), "read");
     assert_eq!(live.end().status, 0);
+}
+
+/// Types at an interpreter that has a terminal, whose command line the arguments are; prints what the terminal shows, and the status.
+const TYPIST: &str = "import os, pty, sys
+process, terminal = pty.fork()
+if process == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+shown = ''
+def wait_for(text):
+    global shown
+    while not shown.endswith(text):
+        shown += os.read(terminal, 1)
+wait_for('>>> ')
+os.write(terminal, '6 * 7\\n')
+wait_for('42\\r\\n>>> ')
+os.write(terminal, 'exit(5)\\n')
+wait_for('exit(5)\\r\\n')
+print shown
+print os.waitpid(process, 0)[1] >> 8
+";
+
+#[test]
+fn an_interpreter_on_a_terminal_prompts() {
+    let program = Program::new(TYPIST);
+    let bctrace = crate::running::binary().to_str().unwrap();
+    for interpreter in [vec![bctrace, "python"], vec![bctrace, "python", "--trace-to", "typed.txt"]] {
+        let shown = program.trace(&["-q"], "t.txt", &interpreter).succeeded();
+        assert!(shown.starts_with("Python 2.7.18 (default, "), "{shown}");
+        assert!(shown.ends_with(">>> exit(5)\r\n\n5\n"), "{shown}");
+    }
+    assert!(program.read("typed.txt").contains("<module>> 3 PRINT_EXPR\n"));
 }

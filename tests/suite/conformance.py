@@ -124,7 +124,10 @@ class Suite(object):
             result = untraced.run(module, self.tree.lib(), self.options.timeout, [case])
             if result.verdict != run.FAILED:
                 self.complain(module, '%s %s, but stands in exceptions.txt: %s' % (case, result.verdict, reason))
-        return [case for case in untraced.cases(module, self.tree.lib()) if case not in excepted]
+        wanted = [case for case in untraced.cases(module, self.tree.lib()) if case not in excepted]
+        if not wanted:
+            self.complain(module, 'has no cases but those in exceptions.txt')
+        return wanted
 
     def attempt(self, way, module, accepted, cases=None):
         """Runs a module; once more, while nothing else is retried, where it does not end as it should."""
