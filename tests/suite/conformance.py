@@ -58,7 +58,8 @@ class Suite(object):
         own = [self.bctrace, 'python']
         self.plain = run.Interpreter('plain', [plain, '-s'], [])
         path = [self.tree.test_path(), self.tree.extensions()]
-        self.ways = [run.Interpreter('untraced', own, path), run.Interpreter('recorded', own, path, trace='.bct')]
+        inside = self.tree.subpackages()
+        self.ways = [run.Interpreter('untraced', own, path, inside), run.Interpreter('recorded', own, path, inside, '.bct')]
         self.exceptions = Exceptions(lambda name: subprocess.call(own + ['-c', 'import ' + name], stderr=open(os.devnull, 'w')) == 0)
         self.known_plain = PlainResults(os.path.join(self.tree.work, 'plain.json'), plain)
         self.wrong = []

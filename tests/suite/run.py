@@ -31,10 +31,11 @@ class Result(object):
 
 
 class Interpreter(object):
-    """How tests are run: a command that `-m test.regrtest` follows, and where it finds them."""
+    """How tests are run: a command that `-m test.regrtest` follows, and where it finds them; `inside` is where it finds those inside
+    packages of the library."""
 
-    def __init__(self, name, command, path, trace=None):
-        self.name, self.command, self.path, self.trace = name, command, path, trace
+    def __init__(self, name, command, path, inside=None, trace=None):
+        self.name, self.command, self.path, self.inside, self.trace = name, command, path, inside, trace
 
     def run(self, module, lib, timeout, cases=None):
         """Runs one module, or some cases of it, in a folder of its own."""
@@ -69,8 +70,8 @@ class Interpreter(object):
     def environment(self, module, lib, scratch):
         kept = dict((name, os.environ[name]) for name in ('PATH', 'HOME', 'CC', 'USER', 'LOGNAME') if name in os.environ)
         path = list(self.path)
-        if module in INSIDE and self.command[-1] == 'python':
-            path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'subpackages'))
+        if module in INSIDE and self.inside:
+            path.append(self.inside)
             kept['BCTRACE_SUITE_LIB'] = lib
         return dict(kept, PYTHONPATH=':'.join(path), TMPDIR=scratch, LC_ALL='C.UTF-8')
 

@@ -8,6 +8,7 @@ is run, which is an error where CI is set.  --bless writes the expected outputs 
 """
 import argparse
 import glob
+import hashlib
 import os
 import py_compile
 import shutil
@@ -76,7 +77,7 @@ def unpack(archive, folder):
 def library():
     """Returns the folder with all packages, made once for each list of them."""
     with open(os.path.join(JOBS, 'packages.txt')) as stream:
-        name = 'packages-%08x' % (hash(stream.read()) & 0xffffffff)
+        name = 'packages-' + hashlib.sha256(stream.read()).hexdigest()[:16]
     folder = os.path.join(tree.cache_folder(), name)
     if not os.path.isdir(folder):
         making = tempfile.mkdtemp(prefix='making-', dir=tree.cache_folder())

@@ -75,6 +75,14 @@ class Tree(object):
             os.symlink(os.path.join(self.lib(), 'test'), os.path.join(folder, 'test'))
         return folder
 
+    def subpackages(self):
+        """Returns a folder with sitecustomize.py, which the interpreter may write its .pyc to."""
+        folder = os.path.join(self.work, 'subpackages')
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+        shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'sitecustomize.py'), folder)
+        return folder
+
     def extensions(self):
         """Returns a folder with the extension modules, compiled against the tree's headers."""
         folder = os.path.join(self.work, 'extensions')
