@@ -67,6 +67,9 @@ fn own_folder() -> io::Result<PathBuf> {
     // SAFETY: asks for a number.
     let user = unsafe { libc::geteuid() };
     let folder = std::env::temp_dir().join(format!("bctrace-{user}"));
+    if !folder.is_absolute() {
+        return Err(io::Error::other("it depends on the working directory"));
+    }
     match DirBuilder::new().mode(0o700).create(&folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}

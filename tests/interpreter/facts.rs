@@ -1,14 +1,21 @@
 //! What an interpreter says of itself: the same as a plain one's, recorded or not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::running;
 
-/// What facts.py prints, in an environment that both interpreters have.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interpreter")
+}
+
+/// What facts.py prints.
 fn facts(mut command: Command) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interpreter");
-    command.args(["-s", "facts.py"]).current_dir(folder);
+    printed(command.args(["-s", "facts.py"]).current_dir(folder()))
+}
+
+/// What is printed in an environment that all interpreters have.
+fn printed(command: &mut Command) -> String {
     running::run(command.env_clear().env("HOME", "/").env("PATH", "/usr/bin:/bin")).succeeded()
 }
 
@@ -26,6 +33,16 @@ fn a_recorded_interpreter_says_what_one_that_is_not_says() {
     let mut recorded = running::bctrace(["python", "--trace-to"]);
     recorded.arg(scratch.path().join("trace.bct"));
     assert_same(&facts(recorded), &facts(running::bctrace(["python"])));
+}
+
+#[test]
+fn a_traced_program_sees_what_it_would_see_in_a_plain_interpreter() {
+    let Some(python) = crate::plain::plain() else { return };
+    let source = String::from_utf8(running::read(&folder().join("facts.py"))).unwrap();
+    let (scratch, _) = running::compiled(&source, "facts.pyc");
+    let plain = printed(Command::new(python).args(["-s", "facts.pyc"]).current_dir(&scratch));
+    let traced = printed(running::bctrace(["-q", "facts.pyc", "trace.bct"]).current_dir(&scratch));
+    assert_same(&traced, &plain);
 }
 
 #[track_caller]

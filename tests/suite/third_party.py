@@ -138,7 +138,8 @@ def main():
         folder = tempfile.mkdtemp(prefix='bctrace-job-')
         if options.bless:
             with open(job.replace('.py', '.txt'), 'w') as stream:
-                stream.write(output_of([options.bless, '-s', job], path, folder)[0])
+                # Without site, whose packages could be others.
+                stream.write(output_of([options.bless, '-S', job], path, folder)[0])
         else:
             complaints += check(os.path.realpath(sys.executable), job, path, folder)
             print os.path.basename(job)
