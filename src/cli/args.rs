@@ -14,6 +14,7 @@ Examples:
   bctrace -t only -n recur_factorial -r factorial.pyc trace.txt
   bctrace program.pyc trace.bct -- arguments of the program
   bctrace show -r --from 1000 --count 50 trace.bct
+  bctrace python --trace-to trace.bct -m unittest mytests
 
 Exit status: the program's own; 123 stopped by a limit, 124 by --timeout, 125 bctrace itself failed,
 141 the trace's reader closed the pipe, 2 wrong usage.";
