@@ -5,6 +5,7 @@
 #include "longintrepr.h"
 #include "marshal.h"
 #include "osdefs.h"
+#include "bctrace_main.h"
 #include "importer.h"
 #include "library.h"
 #include "vm.h"
@@ -125,10 +126,22 @@ vm_run_main(struct _object *code, const char *path)
     return result == NULL;
 }
 
+static void (*program_begins)(void *);
+static void *program_context;
+
 int
-vm_python_main(int argc, char **argv)
+vm_python_main(int argc, char **argv, void (*begins)(void *), void *context)
 {
+    program_begins = begins;
+    program_context = context;
     return Py_Main(argc, argv);
+}
+
+void
+bctrace_program_begins(void)
+{
+    if (program_begins != NULL)
+        program_begins(program_context);
 }
 
 /* -- Frames and code objects -------------------------------------------------------------------------------------------- */

@@ -30,8 +30,8 @@ struct _object *vm_load(const char *marshalled, ptrdiff_t len);
  * program ends by SystemExit: that exits as in plain Python.  Source: PyRun_SimpleFileExFlags in Python/pythonrun.c. */
 int vm_run_main(struct _object *code, const char *path);
 
-/* The interpreter's own command line. */
-int vm_python_main(int argc, char **argv);
+/* The interpreter's own command line.  `begins` is called where its program begins (bctrace_main.h); NULL: nobody asks. */
+int vm_python_main(int argc, char **argv, void (*begins)(void *context), void *context);
 
 /* -- Frames and code objects -------------------------------------------------------------------------------------------- */
 

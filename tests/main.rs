@@ -7,6 +7,7 @@ mod dis;
 mod docs;
 mod extension;
 mod goldens;
+mod interpreter;
 mod layers;
 mod legality;
 mod library;

@@ -17,7 +17,7 @@ use crate::running::{self, Ran};
 const PATIENCE: &str = "3";
 
 /// Finds an interpreter, or says that nothing is compared.
-fn plain() -> Option<PathBuf> {
+pub fn plain() -> Option<PathBuf> {
     let named = std::env::var_os("BCTRACE_PYTHON27").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|folder| folder.join("python2.7"));

@@ -14,6 +14,7 @@ Examples:
   bctrace -t only -n recur_factorial -r factorial.pyc trace.txt
   bctrace program.pyc trace.bct -- arguments of the program
   bctrace show -r --from 1000 --count 50 trace.bct
+  bctrace python --trace-to trace.bct -m unittest mytests
 
 Exit status: the program's own; 123 stopped by a limit, 124 by --timeout, 125 bctrace itself failed,
 141 the trace's reader closed the pipe, 2 wrong usage.";
@@ -40,8 +41,8 @@ pub enum Command {
     Info(InfoArgs),
     /// List the code objects of a .pyc as the VM would decode them, without running it
     Dis(DisArgs),
-    /// Run the Python 2.7 interpreter itself, untraced
-    #[command(disable_help_flag = true)]
+    /// Run the Python 2.7 interpreter itself; with --trace-to FILE it is recorded
+    #[command(disable_help_flag = true, override_usage = "bctrace python [--trace-to FILE] [PYTHON ARGS]...")]
     Python {
         /// Arguments of the interpreter, as python2.7 takes them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PYTHON ARGS")]

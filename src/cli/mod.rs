@@ -6,16 +6,17 @@ mod exit;
 mod filter;
 mod info;
 mod program;
+mod python;
 mod record;
 mod show;
 mod summary;
 
-use std::ffi::{CString, OsString};
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
+use crate::vm::executable;
 use args::{Command, RecordArgs};
 
 /// What `--version` tells.
@@ -23,20 +24,14 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nCPython 2.7.18, patc
 
 /// Runs the command that was typed; the process ends with what it returns.
 pub fn run() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
     // The interpreter's own options are not ours to parse, `--help` and `--version` among them.
-    if arguments.get(1).is_some_and(|word| word == "python") {
-        return python(arguments);
-    }
-    let matches = args::command().get_matches();
-    let result = match matches.subcommand() {
-        None => record::run(typed(RecordArgs::from_arg_matches(&matches))),
-        Some(_) => match typed(Command::from_arg_matches(&matches)) {
-            Command::Dis(args) => dis::run(&args),
-            Command::Show(args) => show::run(args),
-            Command::Info(args) => info::run(args),
-            Command::Python { .. } => return python(arguments),
-        },
+    let result = if executable::started_as().is_some() {
+        python::run_as(arguments)
+    } else if arguments.get(1).is_some_and(|word| word == "python") {
+        python::run(arguments.split_off(2))
+    } else {
+        run_command()
     };
     match result {
         Ok(status) => ExitCode::from(status),
@@ -48,19 +43,23 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Runs what clap has parsed.
+fn run_command() -> anyhow::Result<u8> {
+    let matches = args::command().get_matches();
+    if matches.subcommand().is_none() {
+        return record::run(typed(RecordArgs::from_arg_matches(&matches)));
+    }
+    match typed(Command::from_arg_matches(&matches)) {
+        Command::Dis(args) => dis::run(&args),
+        Command::Show(args) => show::run(args),
+        Command::Info(args) => info::run(args),
+        Command::Python { arguments, .. } => python::run(arguments),
+    }
+}
+
 /// What clap has parsed; it has checked all of it, so an error is one of usage that it explains.
 fn typed<T>(parsed: Result<T, clap::Error>) -> T {
     parsed.unwrap_or_else(|error| error.exit())
-}
-
-/// Runs the interpreter's own command line.
-fn python(arguments: Vec<OsString>) -> ExitCode {
-    let program = std::env::current_exe().map_or_else(|_| arguments[0].clone(), Into::into);
-    let argv = [program].into_iter().chain(arguments.into_iter().skip(2));
-    match argv.map(|argument| CString::new(argument.into_vec())).collect() {
-        Ok(argv) => crate::vm::program::exit(crate::vm::program::python(argv)),
-        Err(_) => unreachable!("the arguments of a process hold no NUL"),
-    }
 }
 
 /// Makes a message safe for the terminal and one line: names of files can hold anything.

@@ -12,7 +12,7 @@ use clap::error::ErrorKind;
 use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
 use super::{exit, filter, program, summary};
 use crate::format::{self, Format};
-use crate::record::{self, Caps, Plan, Tracing};
+use crate::record::{self, Caps, Plan, Program, Summary, Tracing};
 use crate::trace::Sink;
 
 /// Runs the command.
@@ -25,8 +25,10 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
     let asked = summary::Asked::of(&args);
     let mut plan = Plan {
         argv: argv(&args)?,
-        path: args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?,
-        marshalled: program.marshalled().to_vec(),
+        program: Program::Marshalled {
+            bytes: program.marshalled().to_vec(),
+            path: args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?,
+        },
         tracing: Tracing {
             filter: filter::filter(args.filter.clone())?,
             start_at: args.start_at.as_deref().map(filter::trigger),
@@ -41,10 +43,14 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         options: options(&args),
     };
     drop(program);
-    let mut sink = open(&args, &mut plan.lines)?;
-    let summary = record::record(plan, &mut *sink).with_context(|| {
-        format!("cannot write {} any further; it holds what was traced before", args.trace.display())
-    })?;
+    let format_options = format::Options {
+        resolve: args.resolve,
+        values: args.values.values,
+        max_size: args.max_size.map(|size| size.as_u64()),
+        ..format::Options::default()
+    };
+    let mut sink = open(&args.trace, Some(&args.pyc), args.format.map(self::format), format_options, &mut plan.lines)?;
+    let summary = carry_out(plan, &mut *sink, &args.trace)?;
     if !args.quiet {
         summary::tell(&summary, &asked);
     }
@@ -52,22 +58,28 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
 }
 
 /// The output, touched only now that all input is known to be good; `lines` becomes its file if that shall end at a whole line.
-fn open(args: &RecordArgs, lines: &mut Option<File>) -> anyhow::Result<Box<dyn Sink>> {
-    let (format, compression) = format::by_suffix(&args.trace, args.format.map(self::format));
+pub fn open(
+    trace: &Path,
+    input: Option<&Path>,
+    format: Option<Format>,
+    options: format::Options,
+    lines: &mut Option<File>,
+) -> anyhow::Result<Box<dyn Sink>> {
+    let (format, compression) = format::by_suffix(trace, format);
     if format == Format::Null {
         return Ok(format::null_sink());
     }
-    let output = format::check_output(&args.trace, Some(&args.pyc))?.open(compression)?;
+    let output = format::check_output(trace, input)?.open(compression)?;
     if matches!(format, Format::Text | Format::Jsonl) {
         *lines = output.own_file();
     }
-    let options = format::Options {
-        resolve: args.resolve,
-        values: args.values.values,
-        max_size: args.max_size.map(|size| size.as_u64()),
-        ..format::Options::default()
-    };
     Ok(format::sink(format, options, output))
+}
+
+/// Runs the program and writes its trace.
+pub fn carry_out(plan: Plan, sink: &mut dyn Sink, trace: &Path) -> anyhow::Result<Summary> {
+    record::record(plan, sink)
+        .with_context(|| format!("cannot write {} any further; it holds what was traced before", trace.display()))
 }
 
 /// The format by its name.

@@ -22,6 +22,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// What can be asked for where there are no options to do so.
+    pub fn nothing() -> Asked {
+        Asked { filtered: false, names: Vec::new(), no_stdlib: true, start_at: None, stop_at: None }
+    }
+
     pub fn of(args: &RecordArgs) -> Asked {
         let bytes = |word: &Option<std::ffi::OsString>| word.as_deref().map(|word: &OsStr| word.as_bytes().to_vec());
         let filter = &args.filter;

@@ -16,7 +16,7 @@ mod whole_lines;
 use std::io;
 
 pub use account::Tally;
-pub use plan::{Plan, Tracing, Trigger};
+pub use plan::{Plan, Program, Tracing, Trigger};
 pub use recorder::Summary;
 pub use values::Caps;
 
@@ -24,7 +24,7 @@ use crate::trace::Sink;
 use crate::vm::guardian::Guardian;
 use crate::vm::hook;
 use crate::vm::process;
-use crate::vm::program::{Interpreter, exit};
+use crate::vm::program::{self, Interpreter, exit};
 use crate::vm::shared::{Control, Mode};
 use ring::RingWriter;
 use tracee::{Tracee, Valued};
@@ -48,16 +48,21 @@ fn run_program(plan: Plan, ring: RingWriter) -> ! {
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);
     }
-    let interpreter = Interpreter::start(plan.argv, &plan.path);
-    let Some(program) = interpreter.load(&plan.marshalled) else {
-        exit(125);
-    };
-    drop(plan.marshalled);
     let (values, stacks) = (plan.tracing.values, plan.tracing.stacks);
     let tracee = Tracee::new(ring, plan.tracing);
-    match values {
-        None => hook::install(tracee, Mode::Runs, &interpreter),
-        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, &interpreter),
-    }
+    let install = |interpreter: &Interpreter| match values {
+        None => hook::install(tracee, Mode::Runs, interpreter),
+        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
+    };
+    let (marshalled, path) = match plan.program {
+        Program::Marshalled { bytes, path } => (bytes, path),
+        Program::CommandLine => exit(program::python(plan.argv, install)),
+    };
+    let interpreter = Interpreter::start(plan.argv, &path);
+    let Some(program) = interpreter.load(&marshalled) else {
+        exit(125);
+    };
+    drop(marshalled);
+    install(&interpreter);
     exit(interpreter.run(program))
 }

@@ -10,12 +10,9 @@ use crate::trace::filter::Filter;
 /// A recording.
 #[derive(Debug)]
 pub struct Plan {
-    /// sys.argv: the program's path first.
+    /// sys.argv, the program's path first; or the interpreter's own command line.
     pub argv: Vec<CString>,
-    /// What comes behind the program's folder on sys.path.
-    pub path: Vec<CString>,
-    /// The marshalled main program, which has been checked.
-    pub marshalled: Vec<u8>,
+    pub program: Program,
     pub tracing: Tracing,
     /// The program is stopped after so much time.
     pub timeout: Option<Duration>,
@@ -25,6 +22,22 @@ pub struct Plan {
     pub progress: bool,
     /// The options that shape the recording, for the trace's first record.
     pub options: Vec<Vec<u8>>,
+}
+
+impl Plan {
+    /// Whether a second interrupt ends a program that executes nothing; the interpreter waits for whoever types.
+    pub fn interrupts_end(&self) -> bool {
+        !matches!(self.program, Program::CommandLine)
+    }
+}
+
+/// What runs.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// A marshalled main program, which has been checked, and what comes behind its folder on sys.path.
+    Marshalled { bytes: Vec<u8>, path: Vec<CString> },
+    /// What the interpreter's command line names.
+    CommandLine,
 }
 
 /// What the hook goes by.

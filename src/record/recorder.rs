@@ -31,6 +31,7 @@ pub struct Recording {
     ring: RingReader,
     start: Start,
     timeout: Option<Duration>,
+    interrupts_end: bool,
     /// Words from the ring that were not read yet.
     packed: Vec<u64>,
     repeats: RepeatReader,
@@ -86,6 +87,7 @@ impl Recording {
             ring,
             start,
             timeout: plan.timeout,
+            interrupts_end: plan.interrupts_end(),
             packed: Vec::new(),
             repeats: RepeatReader::default(),
             words: Vec::new(),
@@ -96,7 +98,7 @@ impl Recording {
 
     /// Records until the child is dead and everything is written.
     pub fn run(mut self, child: Child, sink: &mut dyn Sink) -> io::Result<Summary> {
-        let warden = Warden::start(child, self.ring.bell(), self.timeout);
+        let warden = Warden::start(child, self.ring.bell(), self.timeout, self.interrupts_end);
         let mut account = Account::new(sink);
         let sink = &mut account;
         let start = Event::Start(std::mem::take(&mut self.start));

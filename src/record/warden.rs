@@ -25,12 +25,13 @@ pub struct Seen {
 pub struct Warden {
     child: Child,
     seen: Arc<Mutex<Seen>>,
+    interrupts_end: bool,
 }
 
 impl Warden {
     /// Starts watching.
-    pub fn start(child: Child, bell: Bell, timeout: Option<Duration>) -> Warden {
-        let warden = Warden { child, seen: Arc::default() };
+    pub fn start(child: Child, bell: Bell, timeout: Option<Duration>, interrupts_end: bool) -> Warden {
+        let warden = Warden { child, seen: Arc::default(), interrupts_end };
         let watching = warden.clone();
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         std::thread::spawn(move || watching.watch(bell, deadline));
@@ -61,6 +62,7 @@ impl Warden {
                     process::stop_self();
                     self.child.signal(libc::SIGCONT);
                 }
+                News::Signal(libc::SIGINT) if !self.interrupts_end => {}
                 News::Signal(libc::SIGINT) => {
                     // A program that executes bytecode will get to its KeyboardInterrupt; one that does not is ended by the
                     // second.

@@ -53,7 +53,7 @@ pub struct Start {
     pub version: Vec<u8>,
     /// The VM's version, "2.7.18".
     pub vm: Vec<u8>,
-    /// The program's sys.argv.
+    /// The program's sys.argv, or the command line of a recorded `bctrace python`, as that of `python2.7`.
     pub argv: Vec<Vec<u8>>,
     /// The options that shaped the recording, as `--name=value`.
     pub options: Vec<Vec<u8>>,

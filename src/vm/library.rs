@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::ffi;
+use super::{executable, ffi};
 
 /// Where the modules of the library seem to lie: what their file names begin with.  As BCTRACE_LIBRARY in library.h.
 pub const FOLDER: &str = "/opt/python2.7/lib/python2.7/";
@@ -17,8 +17,7 @@ pub(super) fn embed(home_counts: bool) {
     // SAFETY: the bytes are static, and `unpack` is a function that calls nothing of Python and does not unwind.
     let status = unsafe { ffi::vm_embed_library(PACKED.as_ptr(), PACKED.len(), Some(unpack)) };
     assert_eq!(status, 0, "the build made the library and the VM together");
-    let executable = std::env::current_exe().map(|path| path.into_os_string().into_vec()).unwrap_or_default();
-    let executable = CString::new(executable).unwrap_or_default();
+    let executable = CString::new(executable::path().into_os_string().into_vec()).unwrap_or_default();
     // SAFETY: the path is a C string, which the VM copies.
     unsafe { ffi::vm_set_executable(executable.as_ptr(), c_int::from(home_counts)) };
 }

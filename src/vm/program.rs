@@ -1,6 +1,6 @@
 //! Runs a program on the VM in this process, which it may end.
 
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::NonNull;
 
 use super::ffi;
@@ -48,18 +48,31 @@ impl Interpreter {
     }
 }
 
-/// Runs the interpreter's own command line, `argv[0]` being its name; returns the exit status.
-pub fn python(argv: Vec<CString>) -> i32 {
+/// Runs the interpreter's own command line, `argv[0]` being its name; calls `begins` where its program begins, unless there is none to
+/// run; returns the exit status, unless the program ends the process.
+pub fn python<F: FnOnce(&Interpreter)>(argv: Vec<CString>, begins: F) -> i32 {
     if let Err(error) = super::process::forget_runtime() {
         eprintln!("bctrace: cannot reset the signals: {error}");
         return 125;
     }
     super::library::embed(true);
     let mut pointers = pointers(&argv);
-    // SAFETY: the process has one thread and no interpreter; the strings live until the end of the process.
-    let status = unsafe { ffi::vm_python_main(argv.len() as c_int, pointers.as_mut_ptr()) };
+    let mut begins = Some(begins);
+    let context = (&raw mut begins).cast();
+    // SAFETY: the process has one thread and no interpreter; the strings live until the end of the process, and `begins`, which
+    // has the type that the trampoline takes, until the call returns.
+    let status =
+        unsafe { ffi::vm_python_main(argv.len() as c_int, pointers.as_mut_ptr(), Some(program_begins::<F>), context) };
     std::mem::forget((argv, pointers));
     status
+}
+
+extern "C" fn program_begins<F: FnOnce(&Interpreter)>(context: *mut c_void) {
+    // SAFETY: `python::<F>` passed the address of its own option, which nothing else refers to during the call.
+    let begins = unsafe { &mut *context.cast::<Option<F>>() };
+    if let Some(begins) = begins.take() {
+        begins(&Interpreter { argv: Vec::new() });
+    }
 }
 
 /// An argument vector as C wants it, with the NULL behind it.

@@ -162,7 +162,12 @@ unsafe extern "C" {
     pub fn vm_run_main(code: *mut _object, path: *const ::core::ffi::c_char) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
-    pub fn vm_python_main(argc: ::core::ffi::c_int, argv: *mut *mut ::core::ffi::c_char) -> ::core::ffi::c_int;
+    pub fn vm_python_main(
+        argc: ::core::ffi::c_int,
+        argv: *mut *mut ::core::ffi::c_char,
+        begins: ::core::option::Option<unsafe extern "C" fn(context: *mut ::core::ffi::c_void)>,
+        context: *mut ::core::ffi::c_void,
+    ) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
     pub fn vm_frame_code(frame: *const _frame) -> *mut _object;

@@ -1,0 +1,1 @@
+print "main of the folder", __name__, __package__

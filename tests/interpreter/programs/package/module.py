@@ -1,0 +1,1 @@
+import sys; print "module", __name__, __package__, sys.argv[1:]

@@ -1,0 +1,2 @@
+print "startup", __name__
+started = 1

@@ -1,0 +1,159 @@
+//! `bctrace python --trace-to`: what is in the recording, in which form, and what is said when it cannot be made.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
+
+use crate::live::{self, Live, Program};
+use crate::running::Ran;
+
+/// Records `bctrace python ARGUMENTS` in the program's folder.
+fn record(program: &Program, trace: &str, arguments: &[&str]) -> Ran {
+    live::run(program.command([&["python", "--trace-to", trace], arguments].concat()))
+}
+
+/// The program, also as source.
+fn with_source(source: &str) -> Program {
+    let program = Program::new(source);
+    fs::write(program.path("p.py"), source).unwrap();
+    program
+}
+
+const SOURCE: &str = "import atexit
+def f(n):
+    return [i for i in range(n)]
+class Late(object):
+    def __del__(self):
+        f(1)
+late = Late()
+atexit.register(f, 2)
+print f(3)
+";
+
+#[test]
+fn a_recorded_script_has_the_trace_of_its_pyc() {
+    let program = with_source(SOURCE);
+    let of_pyc = program.text(&["-r"], &[]);
+    assert_eq!(record(&program, "t.bct", &["p.py"]).succeeded(), "[0, 1, 2]\n");
+    assert_eq!(program.show(&["-r"], "t.bct"), of_pyc);
+    let source = live::run(program.shell("exec \"$0\" python --trace-to stdin.bct < p.py")).succeeded();
+    assert_eq!(source, "[0, 1, 2]\n");
+    assert_eq!(program.show(&["-r"], "stdin.bct").replace("<stdin>", "p.py"), of_pyc);
+    assert_eq!(record(&program, "c.bct", &["-c", SOURCE]).succeeded(), "[0, 1, 2]\n");
+    assert_eq!(program.show(&["-r"], "c.bct").replace("<string>", "p.py"), of_pyc);
+}
+
+#[test]
+fn every_form_holds_the_same_recording() {
+    let program = with_source(SOURCE);
+    record(&program, "t.txt", &["p.py"]).succeeded();
+    let text = program.read("t.txt");
+    assert!(text.starts_with("<module>> 0 LOAD_CONST (0)\n") && text.contains("__del__> 0 "), "{text}");
+    for trace in ["t.bct", "t.bct.zst", "t.bct.gz"] {
+        record(&program, trace, &["p.py"]).succeeded();
+        assert_eq!(program.show(&[], trace), text, "{trace}");
+    }
+    record(&program, "t.jsonl", &["p.py"]).succeeded();
+    let json = program.read("t.jsonl");
+    assert!(json.starts_with("{\"type\":\"start\"") && json.contains("\"argv\":[\"python2.7\",\"p.py\"]"), "{json}");
+    assert_eq!(json.matches("{\"type\":\"instruction\"").count(), text.lines().count());
+    let both = live::run(program.command(["python", "--trace-to=-", "p.py"])).succeeded();
+    assert!(text.lines().all(|line| both.contains(line)));
+}
+
+#[test]
+fn a_module_is_recorded_with_runpy_and_without_the_interpreters_start() {
+    let program = Program::new("");
+    fs::write(program.path("module.py"), "print __name__\n").unwrap();
+    assert_eq!(record(&program, "t.jsonl", &["-B", "-m", "module"]).succeeded(), "__main__\n");
+    let json = program.read("t.jsonl");
+    let first = json.lines().find(|line| line.starts_with("{\"type\":\"code\"")).unwrap();
+    assert!(first.contains("/runpy.py\""), "{first}");
+    assert!(json.contains("module.py\"") && !json.contains("/site.py\""));
+}
+
+#[test]
+fn the_end_says_how_the_interpreter_ended() {
+    let program = Program::new("");
+    let ends = [
+        ("pass", "exited with status 0"),
+        ("raise SystemExit(3)", "exited with status 3"),
+        ("1 / 0", "exited with status 1"),
+        ("import os; os._exit(4)", "exited with status 4"),
+        ("import os; os.abort()", "killed by signal 6"),
+        (
+            "import os, sys; os.execv(sys.executable, ['python', '-V'])",
+            "after it had replaced itself by another program",
+        ),
+    ];
+    for (source, told) in ends {
+        record(&program, "t.bct", &["-c", source]);
+        let info = live::run(program.command(["info", "t.bct"])).succeeded();
+        assert!(info.contains(told), "{source}: {info}");
+    }
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_is_told_before_anything_runs() {
+    let program = Program::new("");
+    let ran = record(&program, "no/such/folder/t.txt", &["-c", "print 1"]);
+    assert_eq!((ran.status, ran.stdout().as_str()), (125, ""));
+    assert!(ran.stderr().starts_with("bctrace: cannot write no/such/folder/t.txt"), "{}", ran.stderr());
+    let ran = live::run(program.command(["python", "--trace-to"]));
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr().contains("--trace-to needs a FILE"), "{}", ran.stderr());
+}
+
+#[test]
+fn interrupts_never_end_a_recorded_interpreter_that_waits() {
+    let program = Program::new("");
+    let source = "import os, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.write(1, 'ready\\n')
+os.read(0, 1)
+os.write(1, 'read\\n')
+";
+    let mut command = program.command(["python", "--trace-to", "t.txt", "-c", source]);
+    command.process_group(0);
+    let mut live = Live::start(command);
+    assert_eq!(live.line(), "ready");
+    let begun = Instant::now();
+    live::until("interrupts have come for longer than two are one", || {
+        live::signal("INT", -i64::from(live.id()));
+        (begun.elapsed() > Duration::from_secs(1)).then_some(())
+    });
+    std::io::Write::write_all(live.stdin.as_mut().unwrap(), b"x").unwrap();
+    assert_eq!(live.line(), "read");
+    assert_eq!(live.end().status, 0);
+}
+
+/// Types at an interpreter that has a terminal, whose command line the arguments are; prints what the terminal shows, and the status.
+const TYPIST: &str = "import os, pty, sys
+process, terminal = pty.fork()
+if process == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+shown = ''
+def wait_for(text):
+    global shown
+    while not shown.endswith(text):
+        shown += os.read(terminal, 1)
+wait_for('>>> ')
+os.write(terminal, '6 * 7\\n')
+wait_for('42\\r\\n>>> ')
+os.write(terminal, 'exit(5)\\n')
+wait_for('exit(5)\\r\\n')
+print shown
+print os.waitpid(process, 0)[1] >> 8
+";
+
+#[test]
+fn an_interpreter_on_a_terminal_prompts() {
+    let program = Program::new(TYPIST);
+    let bctrace = crate::running::binary().to_str().unwrap();
+    for interpreter in [vec![bctrace, "python"], vec![bctrace, "python", "--trace-to", "typed.txt"]] {
+        let shown = program.trace(&["-q"], "t.txt", &interpreter).succeeded();
+        assert!(shown.starts_with("Python 2.7.18 (default, "), "{shown}");
+        assert!(shown.ends_with(">>> exit(5)\r\n\n5\n"), "{shown}");
+    }
+    assert!(program.read("typed.txt").contains("<module>> 3 PRINT_EXPR\n"));
+}
