@@ -12,6 +12,7 @@ use super::args::{self, FormatName, RecordArgs, TraceWhat};
 use super::{exit, filter, program, summary};
 use crate::format::{self, Format};
 use crate::record::{self, Plan, Tracing};
+use crate::report::layers::{Dumping, Folder};
 use crate::trace::Sink;
 
 /// Runs the command.
@@ -37,7 +38,11 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         options: options(&args),
     };
     drop(program);
+    let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     let mut sink = open(&args, &mut plan.lines)?;
+    if let Some(folder) = folder {
+        sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
+    }
     let summary = record::record(plan, &mut *sink).with_context(|| {
         format!("cannot write {} any further; it holds what was traced before", args.trace.display())
     })?;

@@ -146,6 +146,7 @@ impl Sink for Bct {
                 self.block.described.insert(code.id);
             }
             Event::Announce(frame) => self.block.use_code(frame.code, at),
+            Event::Layer(layer) => self.block.use_code(layer.code, at),
             _ => {}
         }
         self.counter.event(event, at);

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::origins::Origins;
 use super::plan::{Tracing, Trigger};
 use crate::bytecode::{CodeObject, Layout};
+use crate::trace::origin::Layer;
 use crate::trace::state::encode_code;
 use crate::trace::word;
 use crate::vm::Gil;
@@ -47,7 +49,6 @@ impl Version {
 struct Known {
     versions: Vec<Rc<Version>>,
     parent: Option<u32>,
-    children: Vec<usize>,
 }
 
 /// A direct-mapped cache in front of the table: a frame's entry should not hash.
@@ -64,16 +65,24 @@ const RECENT: usize = 1 << 10;
 pub struct Codes {
     tracing: Rc<Tracing>,
     known: HashMap<usize, Known>,
-    /// Which described code object has this one among its constants.
+    /// Which described code object has, or had, this live one among its constants.
     parents: HashMap<usize, u32>,
     recent: Box<[Recent]>,
     next_id: u32,
+    pub origins: Origins,
 }
 
-/// A version, and the payload of the record that describes it where it is new.
+/// A version, and what describes it where it is new.
 pub struct Found {
     pub version: Rc<Version>,
-    pub description: Option<Vec<u8>>,
+    pub description: Option<Description>,
+}
+
+/// What the stream is told of a new version.
+pub struct Description {
+    /// The payload of its CODE record.
+    pub code: Vec<u8>,
+    pub layer: Layer,
 }
 
 impl Codes {
@@ -84,6 +93,7 @@ impl Codes {
             parents: HashMap::new(),
             recent: vec![Recent::default(); RECENT].into(),
             next_id: 0,
+            origins: Origins::default(),
         }
     }
 
@@ -113,18 +123,20 @@ impl Codes {
         let object = code.describe(gil, at.first);
         let id = self.next_id;
         self.next_id += 1;
-        let known = self.known.entry(code.address()).or_insert_with(|| Known {
-            versions: Vec::new(),
-            parent: self.parents.get(&code.address()).copied(),
-            children: code.children(gil),
-        });
+        let known = self
+            .known
+            .entry(code.address())
+            .or_insert_with(|| Known { versions: Vec::new(), parent: self.parents.get(&code.address()).copied() });
         if known.versions.is_empty() {
-            known.children.iter().for_each(|child| {
-                self.parents.insert(*child, id);
+            code.children(gil).into_iter().for_each(|child| {
+                self.parents.insert(child, id);
             });
         }
         let first_id = known.versions.first().map_or(id, |version| version.id);
-        let description = encode_code(id, first_id, known.parent, &object);
+        let whole = code.whole(gil, at.first);
+        let made = self.origins.get(code.address());
+        let layer = Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
+        let description = Description { code: encode_code(id, first_id, known.parent, &object), layer };
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object));
         known.versions.push(Rc::clone(&version));
         Found { version, description: Some(description) }
@@ -132,6 +144,8 @@ impl Codes {
 
     /// Forgets a code object whose address may be used again; returns the ids that are gone with it.
     pub fn forget(&mut self, code: usize) -> Vec<u32> {
+        self.origins.forget(code);
+        self.parents.remove(&code);
         let Some(known) = self.known.remove(&code) else {
             return Vec::new();
         };
@@ -139,9 +153,6 @@ impl Codes {
         if entry.code == code {
             *entry = Recent::default();
         }
-        known.children.iter().for_each(|child| {
-            self.parents.remove(child);
-        });
         known.versions.iter().map(|version| version.id).collect()
     }
 }

@@ -33,6 +33,8 @@ pub enum TraceError {
     #[error("cannot make a .bct of {}: {}; ask for text or jsonl", .0.display(), .1)]
     Flawed(PathBuf, Flaw),
     #[error(transparent)]
+    Folder(#[from] super::layers::FolderError),
+    #[error(transparent)]
     Output(io::Error),
 }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::origin::{Layer, Made};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::state::Code;
 use super::word::{self, Fields, Kind};
@@ -13,6 +14,10 @@ pub enum Event {
     Start(Start),
     /// A code object, or other bytes of a known one, is about to run for the first time.
     Code(Rc<Code>),
+    /// Code objects were made.
+    Made(Made),
+    /// What was described just before, whole.
+    Layer(Layer),
     /// Sequential instructions of the current frame, and what came behind them.
     Run(Run),
     /// One instruction that begins or ends outside the code string.
@@ -224,6 +229,8 @@ pub(super) mod record {
     pub const FINISHED: u8 = 10;
     pub const END: u8 = 11;
     pub const SWITCH: u8 = 12;
+    pub const MADE: u8 = 20;
+    pub const LAYER: u8 = 21;
 }
 
 impl Event {
@@ -239,6 +246,14 @@ impl Event {
             Event::Code(code) => {
                 word::push_record(out, record::CODE, &code.encode());
                 return;
+            }
+            Event::Made(made) => {
+                made.write(&mut payload);
+                record::MADE
+            }
+            Event::Layer(layer) => {
+                layer.write(&mut payload);
+                record::LAYER
             }
             Event::Start(start) => {
                 payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
@@ -293,6 +308,8 @@ impl Event {
                 options: reader.list()?,
             }),
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
+            record::MADE => Event::Made(Made::read(&mut reader)?),
+            record::LAYER => Event::Layer(Layer::read(&mut reader)?),
             record::OUTSIDE => Event::Outside(Outside { offset: reader.i32()?, bytes: reader.bytes()? }),
             record::RAISED => Event::Raised(Raised {
                 propagated: reader.u8()? != 0,

@@ -214,6 +214,9 @@ impl State {
                 }
                 self.codes.insert(Rc::clone(code));
             }
+            Event::Layer(layer) => {
+                self.codes.get(layer.code).ok_or("a layer of an unknown code object")?;
+            }
             Event::Outside(outside) => {
                 self.frame().ok_or("an instruction without a frame")?;
                 self.instructions += outside.count();
@@ -234,7 +237,7 @@ impl State {
             }
             Event::Finished => self.finished = true,
             Event::Stop(reason) => self.stopped = Some(*reason),
-            Event::Start(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {}
+            Event::Start(_) | Event::Made(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {}
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Looks at live objects and describes code objects.  Runs no code of theirs, keeps no reference, sets no error.
 
+mod whole;
+
 use std::collections::HashMap;
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -57,9 +59,7 @@ impl CodeRef {
     pub fn describe(&self, gil: Gil, first: usize) -> CodeObject {
         let mut budget = Budget::default();
         let mut copier = Copier::new(gil);
-        let mut numbers = ffi::vm_code_numbers { first_line: 0, flags: 0, argcount: 0, nlocals: 0, stacksize: 0 };
-        // SAFETY: the code object is alive; the struct is ours.
-        unsafe { ffi::vm_code_numbers(self.pointer, &mut numbers) };
+        let numbers = self.numbers(gil);
         let consts = self.part(ffi::vm_code_part_VM_CODE_CONSTS);
         let names = |part: ffi::vm_code_part, budget: &mut Budget| -> Vec<Vec<u8>> {
             items(gil, self.part(part)).map(|item| text::name(str_bytes(gil, item), budget)).collect()
@@ -96,6 +96,13 @@ impl CodeRef {
     pub fn children(&self, gil: Gil) -> Vec<usize> {
         let code = |item: &Pointer| kind(gil, *item) == ffi::vm_kind_VM_CODE;
         items(gil, self.part(ffi::vm_code_part_VM_CODE_CONSTS)).filter(code).map(|item| item as usize).collect()
+    }
+
+    fn numbers(&self, _gil: Gil) -> ffi::vm_code_numbers {
+        let mut numbers = ffi::vm_code_numbers { first_line: 0, flags: 0, argcount: 0, nlocals: 0, stacksize: 0 };
+        // SAFETY: the code object is alive; the struct is ours.
+        unsafe { ffi::vm_code_numbers(self.pointer, &mut numbers) };
+        numbers
     }
 
     fn part(&self, part: ffi::vm_code_part) -> Pointer {
@@ -231,13 +238,10 @@ impl<'a> Copier<'a> {
     /// Copies what the text of a code object among constants shows.
     fn copy_code(&self, object: Pointer) -> Object {
         let code = CodeRef { pointer: object };
-        let mut numbers = ffi::vm_code_numbers { first_line: 0, flags: 0, argcount: 0, nlocals: 0, stacksize: 0 };
-        // SAFETY: the object is alive and, by its kind, a code object.
-        unsafe { ffi::vm_code_numbers(object, &mut numbers) };
         Object::Code(Box::new(Code {
             name: code.name(self.gil).into(),
             filename: code.filename(self.gil).into(),
-            first_line: numbers.first_line,
+            first_line: code.numbers(self.gil).first_line,
             argcount: 0,
             nlocals: 0,
             stacksize: 0,
@@ -260,20 +264,29 @@ impl<'a> Copier<'a> {
 }
 
 fn copy_long(object: Pointer) -> Object {
+    let (digits, negative) = long_digits(object);
+    Object::long(negative, digits.iter().copied(), 30)
+}
+
+/// The digits of a long in base 2^30, the least significant first, and whether it is negative.
+fn long_digits<'a>(object: Pointer) -> (&'a [u32], bool) {
     let (mut digits, mut negative): (isize, c_int) = (0, 0);
     // SAFETY: the object is alive and, by its kind, a long; both numbers are ours.
     let first = unsafe { ffi::vm_long(object, &mut digits, &mut negative) };
-    // SAFETY: so many digits are there.
-    let digits = unsafe { std::slice::from_raw_parts(first, digits.cast_unsigned()) };
-    Object::long(negative != 0, digits.iter().copied(), 30)
+    // SAFETY: so many digits are there, and nothing frees them while the hook runs.
+    (unsafe { std::slice::from_raw_parts(first, digits.cast_unsigned()) }, negative != 0)
 }
 
 fn copy_unicode(object: Pointer) -> Object {
+    Object::Unicode(Arc::from(code_points(object)))
+}
+
+fn code_points<'a>(object: Pointer) -> &'a [u32] {
     let mut len = 0;
     // SAFETY: the object is alive and, by its kind, a unicode object; the number is ours.
     let first = unsafe { ffi::vm_unicode(object, &mut len) };
-    // SAFETY: so many code points are there.
-    Object::Unicode(Arc::from(unsafe { std::slice::from_raw_parts(first, len.cast_unsigned()) }))
+    // SAFETY: so many code points are there, and nothing frees them while the hook runs.
+    unsafe { std::slice::from_raw_parts(first, len.cast_unsigned()) }
 }
 
 #[inline]
