@@ -24,7 +24,7 @@ pub enum OutputError {
     NoFolder(PathBuf, PathBuf),
     #[error("cannot write {}: it is the input file itself; name another file", .0.display())]
     IsInput(PathBuf),
-    #[error("cannot write {}: {}", .0.display(), .1)]
+    #[error("cannot write {}", .0.display())]
     Io(PathBuf, #[source] io::Error),
 }
 

@@ -51,6 +51,18 @@ struct Known {
     parent: Option<u32>,
 }
 
+impl Known {
+    /// Makes room for another version where there are many: one goes that no frame has.  The first one stays, as the others are
+    /// versions of it.  Gives the id of what is gone.
+    fn forget_one(&mut self) -> Option<u32> {
+        if self.versions.len() < VERSIONS {
+            return None;
+        }
+        let unused = self.versions.iter().skip(1).position(|version| Rc::strong_count(version) == 1)?;
+        Some(self.versions.remove(unused + 1).id)
+    }
+}
+
 /// A direct-mapped cache in front of the table: a frame's entry should not hash.
 #[derive(Clone, Debug, Default)]
 struct Recent {
@@ -60,6 +72,9 @@ struct Recent {
 }
 
 const RECENT: usize = 1 << 10;
+
+/// Versions of one code object that are remembered: code can change itself for ever.  One that was forgotten and comes again is another.
+const VERSIONS: usize = 64;
 
 /// The table.
 pub struct Codes {
@@ -83,6 +98,8 @@ pub struct Description {
     /// The payload of its CODE record.
     pub code: Vec<u8>,
     pub layer: Layer,
+    /// The id of a version that was forgotten for it.
+    pub forgotten: Option<u32>,
 }
 
 impl Codes {
@@ -136,7 +153,8 @@ impl Codes {
         let whole = code.whole(gil, at.first);
         let made = self.origins.get(code.address());
         let layer = Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
-        let description = Description { code: encode_code(id, first_id, known.parent, &object), layer };
+        let forgotten = known.forget_one();
+        let description = Description { code: encode_code(id, first_id, known.parent, &object), layer, forgotten };
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object));
         known.versions.push(Rc::clone(&version));
         Found { version, description: Some(description) }

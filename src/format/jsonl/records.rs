@@ -44,7 +44,7 @@ fn push_made(out: &mut Vec<u8>, made: &Made, at: &State) {
     push_moment(out, "made", at);
     json::push_member(out, "made", made.number);
     json::push_text_member(out, "how", made.how.name().as_bytes());
-    json::push_optional_member(out, "code", made.place.map(|(code, _)| code));
+    json::push_optional_member(out, "by", made.place.map(|(code, _)| code));
     json::push_optional_member(out, "offset", made.place.map(|(_, offset)| offset));
     if !made.path.is_empty() {
         json::push_text_member(out, "path", &made.path);

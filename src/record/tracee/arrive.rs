@@ -91,6 +91,10 @@ impl Tracee {
         {
             return;
         }
+        // The version is the frame's that runs now: its thread comes first.
+        if self.untold.any {
+            self.tell();
+        }
         let found = self.codes.find(gil, code, at);
         let version = self.described(found);
         let top = self.stacks.current.stack.last_mut().expect("the stack was not empty above");

@@ -7,7 +7,7 @@ use crate::record::codes::{Description, Found, Version};
 use crate::record::origins::Moment;
 use crate::trace::event::{CODE_RECORD, Event};
 use crate::trace::origin::How;
-use crate::trace::word::{self, Kind};
+use crate::trace::word::{self, Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Maker, Place};
 use crate::vm::object::CodeRef;
@@ -66,11 +66,14 @@ impl Tracee {
 
     /// Describes a version where it is new; the open run is closed by then.
     pub(super) fn described(&mut self, found: Found) -> Rc<Version> {
-        if let Some(Description { code, layer }) = found.description {
+        if let Some(Description { code, layer, forgotten }) = found.description {
             let mut words = Vec::new();
             word::push_record(&mut words, CODE_RECORD, &code);
             self.stream.push_together(&words);
             self.push_event(&Event::Layer(layer));
+            if let Some(argument) = forgotten {
+                self.push_run(Kind::CodeGone, Fields { argument, ..Fields::default() });
+            }
         }
         found.version
     }

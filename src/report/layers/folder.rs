@@ -14,7 +14,7 @@ const NAME: usize = 64;
 pub enum FolderError {
     #[error("cannot write code objects into {}: it is not empty; name a new folder", .0.display())]
     NotEmpty(PathBuf),
-    #[error("cannot write code objects into {}: {}", .0.display(), .1)]
+    #[error("cannot write code objects into {}", .0.display())]
     Io(PathBuf, #[source] io::Error),
 }
 
@@ -48,9 +48,10 @@ impl Folder {
         self.write("manifest.json", &manifest::render(layers))
     }
 
-    /// Makes a new file; nothing that somebody else has put there is written over or followed.
+    /// Makes a new file.  The folder was empty, so what has that name is of the program's making: it goes, and is not followed.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.path.join(name);
+        let _ = fs::remove_file(&path);
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         file.and_then(|mut file| file.write_all(bytes))
             .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))

@@ -8,8 +8,10 @@ use crate::bytecode::marshal::DEPTH_LIMIT;
 use crate::bytecode::marshal::write::{Begun, Sequence, Writer};
 use crate::vm::Gil;
 
-/// Bytes of marshal data of one code object.  What does not fit is left out; a graph of shared tuples can unfold to any size.
+/// Bytes of marshal data of one code object, and containers in it.  What does not fit is left out; a graph of shared tuples can unfold
+/// to any size.
 const MAX_BYTES: usize = 128 << 20;
+const MAX_CONTAINERS: u32 = 1 << 20;
 
 /// A code object as marshal data.
 #[derive(Clone, Debug)]
@@ -23,7 +25,15 @@ pub struct Whole {
 impl CodeRef {
     /// Writes the object, with the code string that runs.
     pub fn whole(&self, gil: Gil, first: usize) -> Whole {
-        let mut walk = Walk { gil, out: Writer::default(), open: Vec::new(), addresses: HashSet::new(), missing: 0 };
+        let mut walk = Walk {
+            gil,
+            out: Writer::default(),
+            open: Vec::new(),
+            addresses: HashSet::new(),
+            left: MAX_CONTAINERS,
+            // What runs may be no string: then its length is not known, and an empty one stands for it.
+            missing: self.length(gil, first).is_none().into(),
+        };
         walk.begin_code(*self, &self.bytes(gil, first));
         while let Some(open) = walk.open.last_mut() {
             match open.next() {
@@ -109,6 +119,8 @@ struct Walk<'a> {
     open: Vec<Open>,
     /// The containers that are open.
     addresses: HashSet<usize>,
+    /// Containers that may still be begun.
+    left: u32,
     missing: u32,
 }
 
@@ -164,7 +176,7 @@ impl Walk<'_> {
         let may_be_key = matches!(kind, ffi::vm_kind_VM_TUPLE | ffi::vm_kind_VM_FROZENSET | ffi::vm_kind_VM_CODE);
         let depth = self.open.last().map_or(1, |open| open.depth);
         // The deepest that a container holds are the names of a code object, two below it.
-        let fits = depth + 2 <= DEPTH_LIMIT && self.has_room(0);
+        let fits = depth + 2 <= DEPTH_LIMIT && self.left > 0 && self.has_room(0);
         if !fits || (is_key && !may_be_key) || self.addresses.contains(&(object as usize)) {
             return self.leave_out();
         }
@@ -188,6 +200,7 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, open: Open) {
+        self.left = self.left.saturating_sub(1);
         self.addresses.insert(open.object as usize);
         self.open.push(open);
     }
