@@ -229,8 +229,8 @@ pub(super) mod record {
     pub const FINISHED: u8 = 10;
     pub const END: u8 = 11;
     pub const SWITCH: u8 = 12;
-    pub const MADE: u8 = 20;
-    pub const LAYER: u8 = 21;
+    pub const MADE: u8 = 14;
+    pub const LAYER: u8 = 15;
 }
 
 impl Event {
