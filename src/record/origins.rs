@@ -1,8 +1,7 @@
 //! Which making each live code object comes from, by address.  Shrinks as they die.
 
-use std::collections::HashMap;
-
 use crate::trace::origin::{How, Made};
+use crate::vm::address::ByAddress;
 use crate::vm::hook::FrameAddress;
 
 /// What tells one making from the next: everything that a C function makes for one instruction is one.
@@ -18,7 +17,7 @@ pub struct Moment {
 /// The table.
 #[derive(Debug, Default)]
 pub struct Origins {
-    made: HashMap<usize, u32>,
+    made: ByAddress<u32>,
     /// The last making, and when it was.
     last: Option<(How, Vec<u8>, Moment)>,
     next: u32,

@@ -1,14 +1,12 @@
 //! Owns writing marshal data as Python/marshal.c of 2.7.18 writes it (version 2), so that 2.7 loads it: objects piece by piece, by
 //! whoever walks over them.  Knows no object itself; counts are filled in when a container ends.
 
-use std::collections::HashMap;
-
 /// Marshal data in the making.
 #[derive(Debug, Default)]
 pub struct Writer {
     bytes: Vec<u8>,
-    /// Interned strings that were written, by their owner's key: TYPE_STRINGREF refers to them by their place.
-    interned: HashMap<usize, u32>,
+    /// Interned strings that were written: TYPE_STRINGREF refers to them by their place.
+    interned: i32,
 }
 
 /// A container that was begun: where its count stands.
@@ -97,21 +95,18 @@ impl Writer {
         self.sized(bytes);
     }
 
-    /// Writes an interned str, or a reference to where it was written before; `key` tells whether it is the same.
-    pub fn interned(&mut self, key: usize, bytes: &[u8]) {
-        let place = self.interned.len() as u32;
-        match self.interned.get(&key) {
-            Some(place) => {
-                let place = place.cast_signed();
-                self.bytes.push(b'R');
-                self.number(place);
-            }
-            None => {
-                self.interned.insert(key, place);
-                self.bytes.push(b't');
-                self.sized(bytes);
-            }
-        }
+    /// Writes an interned str; gives its place, for references to it.
+    pub fn interned(&mut self, bytes: &[u8]) -> i32 {
+        self.bytes.push(b't');
+        self.sized(bytes);
+        self.interned += 1;
+        self.interned - 1
+    }
+
+    /// Writes the interned str once more that has this place.
+    pub fn reference(&mut self, place: i32) {
+        self.bytes.push(b'R');
+        self.number(place);
     }
 
     /// Writes a unicode, each code point by itself: surrogates stay what they are, where marshal.c would join a pair.  False, and
@@ -223,9 +218,8 @@ mod tests {
     fn a_string_that_was_interned_before_is_referred_to() {
         let object = back(|out| {
             let begun = out.begin(Sequence::Tuple);
-            for (key, text) in [(7, "first"), (9, "second"), (7, "first"), (9, "second")] {
-                out.interned(key, text.as_bytes());
-            }
+            let places = ["first", "second"].map(|text| out.interned(text.as_bytes()));
+            places.into_iter().for_each(|place| out.reference(place));
             out.end(begun, 4);
         });
         let texts: Vec<&[u8]> = object

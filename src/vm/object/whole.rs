@@ -1,12 +1,11 @@
 //! Writes a live code object whole, as marshal data that 2.7 loads: with everything among its constants, other code objects included.
 //! Walks exact types on a stack of its own, so that neither depth nor cycles, which C code can make, do harm.
 
-use std::collections::HashSet;
-
 use super::{CodeRef, Pointer, ffi, items, kind, str_bytes};
 use crate::bytecode::marshal::DEPTH_LIMIT;
 use crate::bytecode::marshal::write::{Begun, Sequence, Writer};
 use crate::vm::Gil;
+use crate::vm::address::{Addresses, ByAddress};
 
 /// Bytes of marshal data of one code object, and containers in it.  What does not fit is left out; a graph of shared tuples can unfold
 /// to any size.
@@ -29,7 +28,8 @@ impl CodeRef {
             gil,
             out: Writer::default(),
             open: Vec::new(),
-            addresses: HashSet::new(),
+            addresses: Addresses::default(),
+            interned: ByAddress::default(),
             left: MAX_CONTAINERS,
             // What runs may be no string: then its length is not known, and an empty one stands for it.
             missing: self.length(gil, first).is_none().into(),
@@ -118,7 +118,9 @@ struct Walk<'a> {
     out: Writer,
     open: Vec<Open>,
     /// The containers that are open.
-    addresses: HashSet<usize>,
+    addresses: Addresses,
+    /// The places of interned strings that were written.
+    interned: ByAddress<i32>,
     /// Containers that may still be begun.
     left: u32,
     missing: u32,
@@ -164,9 +166,12 @@ impl Walk<'_> {
             return self.leave_out();
         }
         // SAFETY: the object is alive and, by its kind, a str.
-        match unsafe { ffi::vm_is_interned(object) } {
-            0 => self.out.str(bytes),
-            _ => self.out.interned(object as usize, bytes),
+        if unsafe { ffi::vm_is_interned(object) } == 0 {
+            return self.out.str(bytes);
+        }
+        match self.interned.get(&(object as usize)) {
+            Some(&place) => self.out.reference(place),
+            None => drop(self.interned.insert(object as usize, self.out.interned(bytes))),
         }
     }
 
