@@ -24,8 +24,8 @@ pub enum OutputError {
     NoFolder(PathBuf, PathBuf),
     #[error("cannot write {}: it is the input file itself; name another file", .0.display())]
     IsInput(PathBuf),
-    #[error("cannot write {}", .0.display())]
-    Io(PathBuf, #[source] io::Error),
+    #[error("cannot write {}: {}", .0.display(), .1)]
+    Io(PathBuf, io::Error),
 }
 
 /// An output that can be opened, as far as can be told without touching it.

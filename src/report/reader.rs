@@ -18,8 +18,8 @@ use crate::trace::{Decoder, Event, Sink, State, StreamError};
 /// Why a trace cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    #[error("cannot read {}", .0.display())]
-    Io(PathBuf, #[source] io::Error),
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    Io(PathBuf, io::Error),
     #[error("cannot read {}: {}", .0.display(), .1)]
     NotATrace(PathBuf, &'static str),
     #[error("cannot read {}: it is a .bct of version {}, and this bctrace reads version {VERSION}; {}",

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::Tracee;
+use super::{Tracee, fetched};
 use crate::record::codes::{Description, Found, Version};
 use crate::record::origins::Moment;
 use crate::trace::event::{CODE_RECORD, Event};
@@ -20,7 +20,7 @@ impl Tracee {
     pub(super) fn code_made(&mut self, code: usize, by: Maker) {
         let how = How::from_number(by.how).unwrap_or(How::NativeCode);
         let frame = by.frame.map(|(frame, _)| frame);
-        let now = Moment { frame, next: self.fetched(), position: self.stream.position() };
+        let now = Moment { frame, next: fetched(), position: self.stream.position() };
         if !self.codes.origins.goes_on(how, by.path, &now) {
             let top = self.stacks.current.stack.last();
             let place = top.zip(by.frame).filter(|(top, (frame, _))| top.frame == *frame);
@@ -36,7 +36,7 @@ impl Tracee {
 
     /// Closes the open run in the middle of an instruction; gives the address behind it, 0 where that is not known.
     pub(super) fn interrupt(&mut self) -> usize {
-        let next = if self.start == 0 { 0 } else { self.fetched() };
+        let next = if self.start == 0 { 0 } else { fetched() };
         self.leave_for_now();
         self.close(Kind::Jump, 0);
         self.start = 0;
@@ -48,10 +48,11 @@ impl Tracee {
 
     /// Goes on behind the instruction that was interrupted.  It may be a call that changes bytes, so the next dispatch calls out.
     fn go_on_after_interrupt(&mut self, next: usize) {
-        match self.stacks.current.stack.last() {
+        // Where the program shall stop, it does at the next event.
+        let _ = match self.stacks.current.stack.last() {
             Some(top) => self.open(top.first, next, top.recorded, CALLED),
             None => self.open(0, 0, false, CALLED),
-        }
+        };
     }
 
     /// Finds the version of a code object that a frame begins to run.  What is new is described behind the caller's last instruction.

@@ -14,8 +14,8 @@ const NAME: usize = 64;
 pub enum FolderError {
     #[error("cannot write code objects into {}: it is not empty; name a new folder", .0.display())]
     NotEmpty(PathBuf),
-    #[error("cannot write code objects into {}", .0.display())]
-    Io(PathBuf, #[source] io::Error),
+    #[error("cannot write code objects into {}: {}", .0.display(), .1)]
+    Io(PathBuf, io::Error),
 }
 
 /// A folder that was empty when it was opened.
