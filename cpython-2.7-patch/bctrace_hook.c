@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "bctrace_hook.h"
+#include "bctrace_origin.h"
 
 #define PAGE_OF(type) \
     union { struct type value; char page[BCTRACE_PAGE]; } __attribute__((aligned(BCTRACE_PAGE)))
@@ -12,6 +13,7 @@ PAGE_OF(bctrace_control) bctrace_control_page __asm__("bctrace_control") __attri
 PAGE_OF(bctrace_slot) bctrace_slot_page __asm__("bctrace_slot") __attribute__((visibility("hidden")));
 
 struct bctrace_hooks bctrace_hooks;
+__thread struct bctrace_maker bctrace_maker;
 
 void
 bctrace_stop(void)

@@ -23,6 +23,12 @@ enum { BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512, BCTRACE_VALUE
 /* How a frame was left. */
 enum { BCTRACE_RETURN = 0, BCTRACE_YIELD = 1, BCTRACE_EXCEPTION = 2 };
 
+/* What made a code object; BCTRACE_BY_C is C code that has no name here. */
+enum {
+    BCTRACE_BY_C = 0, BCTRACE_BY_IMPORT = 1, BCTRACE_BY_EXEC = 2, BCTRACE_BY_EVAL = 3, BCTRACE_BY_EXECFILE = 4,
+    BCTRACE_BY_COMPILE = 5, BCTRACE_BY_MARSHAL = 6, BCTRACE_BY_CODE_TYPE = 7
+};
+
 /* Set in `next` after a call instruction: the callee may have been C code that changed the bytes, so the next dispatch calls out
  * even where control is sequential. */
 #define BCTRACE_CALLED ((uintptr_t)1 << 63)
@@ -79,6 +85,8 @@ struct bctrace_hooks {
     void (*thread_gone)(const struct _ts *thread);
     void (*frame_gone)(const struct _frame *frame);
     void (*code_gone)(const void *code);
+    /* A code object has been made, in frame or, where that is NULL, in none; path is NULL or the file that is imported. */
+    void (*made)(const void *code, int how, const char *path, const struct _frame *frame);
 };
 
 extern struct bctrace_control bctrace_control __attribute__((visibility("hidden")));

@@ -2,6 +2,7 @@
 #include "Python.h"
 #include "osdefs.h"
 #include "marshal.h"
+#include "bctrace_origin.h"
 #include "importer.h"
 
 int
@@ -77,6 +78,7 @@ compiled(struct bctrace_file file)
 PyObject *
 bctrace_code(struct bctrace_file file)
 {
+    BCTRACE_MAKES(BCTRACE_BY_IMPORT, NULL);
     const char *stored = bctrace_library_stored(file.code);
     PyObject *code;
     char *bytes = NULL;

@@ -152,6 +152,12 @@ vm_frame_code(const struct _frame *frame)
     return (PyObject *)frame->f_code;
 }
 
+int32_t
+vm_frame_offset(const struct _frame *frame)
+{
+    return frame->f_lasti;
+}
+
 const struct _ts *
 vm_current_thread(void)
 {
@@ -191,6 +197,7 @@ vm_code_part(const struct _object *object, enum vm_code_part part)
     case VM_CODE_CELLVARS: return code->co_cellvars;
     case VM_CODE_FREEVARS: return code->co_freevars;
     case VM_CODE_LNOTAB: return code->co_lnotab;
+    case VM_CODE_CODE: return code->co_code;
     }
     return NULL;
 }
@@ -297,6 +304,12 @@ vm_str(const struct _object *object, ptrdiff_t *len)
     }
     *len = PyString_GET_SIZE(object);
     return (const unsigned char *)PyString_AS_STRING(object);
+}
+
+int
+vm_is_interned(const struct _object *object)
+{
+    return PyString_CheckExact(object) && PyString_CHECK_INTERNED(object);
 }
 
 const uint32_t *

@@ -50,9 +50,12 @@ ptrdiff_t vm_code_length(const struct _object *code, const unsigned char *first_
 /* A borrowed tuple, str or other object of a code object. */
 enum vm_code_part {
     VM_CODE_NAME, VM_CODE_FILENAME, VM_CODE_CONSTS, VM_CODE_NAMES, VM_CODE_VARNAMES, VM_CODE_CELLVARS, VM_CODE_FREEVARS,
-    VM_CODE_LNOTAB
+    VM_CODE_LNOTAB, VM_CODE_CODE
 };
 const struct _object *vm_code_part(const struct _object *code, enum vm_code_part part);
+
+/* The offset of the instruction that a frame executes, -1 before its first. */
+int32_t vm_frame_offset(const struct _frame *frame);
 
 struct vm_code_numbers { int32_t first_line; uint32_t flags, argcount, nlocals, stacksize; };
 void vm_code_numbers(const struct _object *code, struct vm_code_numbers *out);
@@ -79,6 +82,8 @@ void vm_complex(const struct _object *object, double *real, double *imag);
 /* Digits of PyLong_SHIFT = 30 bits, least significant first; *negative is its sign. */
 const uint32_t *vm_long(const struct _object *object, ptrdiff_t *digits, int *negative);
 const unsigned char *vm_str(const struct _object *object, ptrdiff_t *len);
+/* Whether a str is interned, as marshal stores it. */
+int vm_is_interned(const struct _object *object);
 const uint32_t *vm_unicode(const struct _object *object, ptrdiff_t *len);
 /* -1 where the object has no items. */
 ptrdiff_t vm_len(const struct _object *object);

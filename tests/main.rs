@@ -5,6 +5,7 @@ mod cli;
 mod deaths;
 mod dis;
 mod docs;
+mod dumps;
 mod extension;
 mod goldens;
 mod interpreter;

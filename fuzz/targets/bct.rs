@@ -7,7 +7,9 @@ use std::io::Write;
 use bctrace::format::bct::layout::{self, Piece};
 use bctrace::format::{self, Compression, Format, Options};
 use bctrace::report::info::{self, InfoPlan};
+use bctrace::report::layers::{self, LayersPlan};
 use bctrace::report::show::{self, ShowPlan};
+use bctrace::trace::filter::Filter;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -22,6 +24,8 @@ fuzz_target!(|data: &[u8]| {
         let plan = ShowPlan { trace: trace.clone(), format: form, options, follow: false };
         let _ = show::run(&plan, output.expect("/dev/null"), &mut |_| {});
     }
+    let plan = LayersPlan { trace: trace.clone(), filter: Filter::default(), folder: None, tree: true };
+    let _ = layers::run(plan, &mut std::io::sink(), &mut |_| {});
     let _ = info::run(&InfoPlan { trace, json: kind & 2 > 0 }, &mut std::io::sink());
 });
 

@@ -63,6 +63,11 @@ impl Pyc {
     }
 }
 
+/// Makes the file that holds marshalled code; the time in its header is 0.
+pub fn of_marshal(marshal: &[u8]) -> Vec<u8> {
+    [&MAGIC_BYTES, &[0; 4], marshal].concat()
+}
+
 fn read_code(file: &[u8], header: usize) -> Result<Pyc, PycError> {
     let data = file.get(header..).unwrap_or_default();
     match marshal::read(data) {

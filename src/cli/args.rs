@@ -13,11 +13,15 @@ Examples:
   bctrace factorial.pyc trace.txt
   bctrace -t only -n recur_factorial -r factorial.pyc trace.txt
   bctrace program.pyc trace.bct -- arguments of the program
+  bctrace --dump-code layers packed.pyc trace.bct
   bctrace show -r --from 1000 --count 50 trace.bct
   bctrace python --trace-to trace.bct -m unittest mytests
 
 Exit status: the program's own; 123 stopped by a limit, 124 by --timeout, 125 bctrace itself failed,
 141 the trace's reader closed the pipe, 2 wrong usage.";
+
+/// The options of `show` that shape the printed trace: layers are neither instructions nor in a window.
+const OF_THE_TRACE: [&str; 8] = ["resolve", "depth", "format", "from", "count", "threads", "max_depth", "follow"];
 
 /// The whole command line: the arguments of the main command beside the subcommands.
 pub fn command() -> clap::Command {
@@ -112,6 +116,9 @@ pub struct RecordArgs {
     pub timeout: Option<Duration>,
     #[command(flatten)]
     pub values: ValueArgs,
+    /// Write every code object that ran into this new folder, as .pyc files with a manifest.json
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dump_code: Option<PathBuf>,
     /// Show neither progress nor summary
     #[arg(short, long)]
     pub quiet: bool,
@@ -194,6 +201,12 @@ pub struct ShowArgs {
     /// Go on while the trace is still being recorded
     #[arg(long)]
     pub follow: bool,
+    /// Print the code objects that ran, and where each came from, as a tree, instead of the trace
+    #[arg(long, conflicts_with_all = OF_THE_TRACE)]
+    pub layers: bool,
+    /// Write every code object that ran into this new folder, as .pyc files with a manifest.json, instead of printing
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = OF_THE_TRACE)]
+    pub dump_code: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

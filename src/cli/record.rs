@@ -13,6 +13,7 @@ use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
 use super::{exit, filter, program, summary};
 use crate::format::{self, Format};
 use crate::record::{self, Caps, Plan, Program, Summary, Tracing};
+use crate::report::layers::{Dumping, Folder};
 use crate::trace::Sink;
 
 /// Runs the command.
@@ -43,6 +44,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         options: options(&args),
     };
     drop(program);
+    let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     let format_options = format::Options {
         resolve: args.resolve,
         values: args.values.values,
@@ -50,6 +52,9 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         ..format::Options::default()
     };
     let mut sink = open(&args.trace, Some(&args.pyc), args.format.map(self::format), format_options, &mut plan.lines)?;
+    if let Some(folder) = folder {
+        sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
+    }
     let summary = carry_out(plan, &mut *sink, &args.trace)?;
     if !args.quiet {
         summary::tell(&summary, &asked);

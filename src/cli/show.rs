@@ -1,15 +1,20 @@
 //! `bctrace show`: prints a recorded trace.
 
+use std::io;
 use std::path::Path;
 
 use super::args::ShowArgs;
 use super::{exit, filter, one_line, record};
 use crate::format::{self, Compression, Format};
+use crate::report::layers::{self, LayersPlan};
 use crate::report::show::{self, ShowPlan, View};
 use crate::trace::filter::Selection;
 
 /// Runs the command.  Whoever reads the output may leave at any time.
 pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
+    if args.layers || args.dump_code.is_some() {
+        return show_layers(args);
+    }
     let plan = ShowPlan {
         format: args.format.map_or(Format::Text, record::format),
         options: format::Options {
@@ -36,4 +41,14 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
     let name = one_line(&plan.trace.display().to_string());
     let shown = show::run(&plan, output, &mut |flaw| eprintln!("bctrace: {name}: {flaw}"))?;
     Ok(if shown.flawed { exit::FAILED } else { 0 })
+}
+
+/// Prints or writes the code objects that ran.
+fn show_layers(args: ShowArgs) -> anyhow::Result<u8> {
+    let filter = filter::filter(args.filter)?;
+    let plan = LayersPlan { trace: args.trace, filter, folder: args.dump_code, tree: args.layers };
+    let name = one_line(&plan.trace.display().to_string());
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let flawed = layers::run(plan, &mut out, &mut |flaw| eprintln!("bctrace: {name}: {flaw}"))?;
+    Ok(if flawed { exit::FAILED } else { 0 })
 }

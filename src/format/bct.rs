@@ -151,6 +151,7 @@ impl Sink for Bct {
             }
             Event::Announce(frame) => self.block.use_code(frame.code, at),
             Event::Name(name) => self.block.define_name(name.name),
+            Event::Layer(layer) => self.block.use_code(layer.code, at),
             _ => {}
         }
         self.counter.event(event, at);

@@ -15,6 +15,7 @@ use super::values::Waiting;
 use crate::bytecode::decode::{Instruction, units};
 use crate::trace::by_id::ById;
 use crate::trace::filter::Share;
+use crate::trace::origin::Layer;
 use crate::trace::{Code, Event, Frame, Outside, Run, Sink, State, Then};
 
 pub use records::push_end_members;
@@ -169,6 +170,18 @@ impl Jsonl {
         Ok(())
     }
 
+    /// Prints where a code object comes from, behind the code object itself.
+    fn layer(&mut self, layer: &Layer, at: &State) -> io::Result<()> {
+        let Some(code) = at.code(layer.code).filter(|_| self.options.selection.wants_moment(at)) else {
+            return Ok(());
+        };
+        if self.prepare(code)? {
+            records::push_layer(self.lines.open(), layer, code, at);
+            self.lines.ended()?;
+        }
+        Ok(())
+    }
+
     fn outside(&mut self, outside: &Outside, at: &State) -> io::Result<()> {
         match at.frame() {
             Some(frame) if self.wants_frame(frame, at)? => {
@@ -239,6 +252,7 @@ impl Sink for Jsonl {
                 self.waiting.event(event, at);
                 Ok(())
             }
+            Event::Layer(layer) => self.layer(layer, at),
             _ if self.options.selection.wants_moment(at) => {
                 let mut line = Vec::new();
                 records::push_milestone(&mut line, event, at);

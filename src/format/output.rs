@@ -25,7 +25,7 @@ pub enum OutputError {
     #[error("cannot write {}: it is the input file itself; name another file", .0.display())]
     IsInput(PathBuf),
     #[error("cannot write {}: {}", .0.display(), .1)]
-    Io(PathBuf, #[source] io::Error),
+    Io(PathBuf, io::Error),
 }
 
 /// An output that can be opened, as far as can be told without touching it.

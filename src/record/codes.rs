@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::origins::Origins;
 use super::plan::{Tracing, Trigger};
 use crate::bytecode::{CodeObject, Layout};
+use crate::trace::origin::Layer;
 use crate::trace::state::encode_code;
 use crate::trace::word;
 use crate::vm::Gil;
@@ -47,7 +49,18 @@ impl Version {
 struct Known {
     versions: Vec<Rc<Version>>,
     parent: Option<u32>,
-    children: Vec<usize>,
+}
+
+impl Known {
+    /// Makes room for another version where there are many: one goes that no frame has.  The first one stays, as the others are
+    /// versions of it.  Gives the id of what is gone.
+    fn forget_one(&mut self) -> Option<u32> {
+        if self.versions.len() < VERSIONS {
+            return None;
+        }
+        let unused = self.versions.iter().skip(1).position(|version| Rc::strong_count(version) == 1)?;
+        Some(self.versions.remove(unused + 1).id)
+    }
 }
 
 /// A direct-mapped cache in front of the table: a frame's entry should not hash.
@@ -60,20 +73,33 @@ struct Recent {
 
 const RECENT: usize = 1 << 10;
 
+/// Versions of one code object that are remembered: code can change itself for ever.  One that was forgotten and comes again is another.
+const VERSIONS: usize = 64;
+
 /// The table.
 pub struct Codes {
     tracing: Rc<Tracing>,
     known: HashMap<usize, Known>,
-    /// Which described code object has this one among its constants.
+    /// Which described code object has, or had, this live one among its constants.
     parents: HashMap<usize, u32>,
     recent: Box<[Recent]>,
     next_id: u32,
+    pub origins: Origins,
 }
 
-/// A version, and the payload of the record that describes it where it is new.
+/// A version, and what describes it where it is new.
 pub struct Found {
     pub version: Rc<Version>,
-    pub description: Option<Vec<u8>>,
+    pub description: Option<Description>,
+}
+
+/// What the stream is told of a new version.
+pub struct Description {
+    /// The payload of its CODE record.
+    pub code: Vec<u8>,
+    pub layer: Layer,
+    /// The id of a version that was forgotten for it.
+    pub forgotten: Option<u32>,
 }
 
 impl Codes {
@@ -84,6 +110,7 @@ impl Codes {
             parents: HashMap::new(),
             recent: vec![Recent::default(); RECENT].into(),
             next_id: 0,
+            origins: Origins::default(),
         }
     }
 
@@ -113,18 +140,21 @@ impl Codes {
         let object = code.describe(gil, at.first);
         let id = self.next_id;
         self.next_id += 1;
-        let known = self.known.entry(code.address()).or_insert_with(|| Known {
-            versions: Vec::new(),
-            parent: self.parents.get(&code.address()).copied(),
-            children: code.children(gil),
-        });
+        let known = self
+            .known
+            .entry(code.address())
+            .or_insert_with(|| Known { versions: Vec::new(), parent: self.parents.get(&code.address()).copied() });
         if known.versions.is_empty() {
-            known.children.iter().for_each(|child| {
-                self.parents.insert(*child, id);
+            code.children(gil).into_iter().for_each(|child| {
+                self.parents.insert(child, id);
             });
         }
         let first_id = known.versions.first().map_or(id, |version| version.id);
-        let description = encode_code(id, first_id, known.parent, &object);
+        let whole = code.whole(gil, at.first);
+        let made = self.origins.get(code.address());
+        let layer = Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
+        let forgotten = known.forget_one();
+        let description = Description { code: encode_code(id, first_id, known.parent, &object), layer, forgotten };
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object));
         known.versions.push(Rc::clone(&version));
         Found { version, description: Some(description) }
@@ -132,6 +162,8 @@ impl Codes {
 
     /// Forgets a code object whose address may be used again; returns the ids that are gone with it.
     pub fn forget(&mut self, code: usize) -> Vec<u32> {
+        self.origins.forget(code);
+        self.parents.remove(&code);
         let Some(known) = self.known.remove(&code) else {
             return Vec::new();
         };
@@ -139,9 +171,6 @@ impl Codes {
         if entry.code == code {
             *entry = Recent::default();
         }
-        known.children.iter().for_each(|child| {
-            self.parents.remove(child);
-        });
         known.versions.iter().map(|version| version.id).collect()
     }
 }

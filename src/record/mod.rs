@@ -3,6 +3,7 @@
 
 mod account;
 mod codes;
+mod origins;
 mod plan;
 mod progress;
 mod recorder;

@@ -19,7 +19,7 @@ use crate::trace::{Decoder, Event, Sink, State, StreamError};
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     #[error("cannot read {}: {}", .0.display(), .1)]
-    Io(PathBuf, #[source] io::Error),
+    Io(PathBuf, io::Error),
     #[error("cannot read {}: {}", .0.display(), .1)]
     NotATrace(PathBuf, &'static str),
     #[error("cannot read {}: it is a .bct of version {}, and this bctrace reads version {VERSION}; {}",
@@ -32,6 +32,8 @@ pub enum TraceError {
     Part(PathBuf),
     #[error("cannot make a .bct of {}: {}; ask for text or jsonl", .0.display(), .1)]
     Flawed(PathBuf, Flaw),
+    #[error(transparent)]
+    Folder(#[from] super::layers::FolderError),
     #[error(transparent)]
     Output(io::Error),
 }

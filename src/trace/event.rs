@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::origin::{Layer, Made};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::state::Code;
 use super::word::{self, Fields, Kind};
@@ -13,6 +14,10 @@ pub enum Event {
     Start(Start),
     /// A code object, or other bytes of a known one, is about to run for the first time.
     Code(Rc<Code>),
+    /// Code objects were made.
+    Made(Made),
+    /// What was described just before, whole.
+    Layer(Layer),
     /// Sequential instructions of the current frame, and what came behind them.
     Run(Run),
     /// Values of the next run's instructions, as words.
@@ -239,6 +244,8 @@ pub(super) mod record {
     pub const END: u8 = 11;
     pub const SWITCH: u8 = 12;
     pub const NAME: u8 = 13;
+    pub const MADE: u8 = 14;
+    pub const LAYER: u8 = 15;
 }
 
 impl Event {
@@ -262,6 +269,14 @@ impl Event {
             Event::Name(name) => {
                 payload.u32(name.name).bytes(&name.text);
                 record::NAME
+            }
+            Event::Made(made) => {
+                made.write(&mut payload);
+                record::MADE
+            }
+            Event::Layer(layer) => {
+                layer.write(&mut payload);
+                record::LAYER
             }
             Event::Start(start) => {
                 payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
@@ -317,6 +332,8 @@ impl Event {
             }),
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
             record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.bytes()?.into() }),
+            record::MADE => Event::Made(Made::read(&mut reader)?),
+            record::LAYER => Event::Layer(Layer::read(&mut reader)?),
             record::OUTSIDE => Event::Outside(Outside { offset: reader.i32()?, bytes: reader.bytes()? }),
             record::RAISED => Event::Raised(Raised {
                 propagated: reader.u8()? != 0,

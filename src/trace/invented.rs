@@ -5,6 +5,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::event::{Announce, End, EndReason, Event, Name, Outside, Raised, Run, Skipped, Start, StopReason, Then};
+use super::origin::{How, Layer, Made};
 use super::state::{Code, State};
 use super::value::{self, Role, Tag, What};
 use crate::bytecode::decode::units;
@@ -105,6 +106,7 @@ impl Inventor {
                 self.run(detail, Then::Version { code });
             }
             20..=24 => self.call(detail),
+            25 => self.made(detail),
             _ => self.run(detail, Then::Jump),
         }
     }
@@ -178,6 +180,16 @@ impl Inventor {
         self.codes.push(id);
         let first_id = if detail.is_multiple_of(7) { self.codes[0] } else { id };
         self.add(Event::Code(Rc::new(Code::new(id, first_id, id.checked_sub(2), object))));
+    }
+
+    /// Something is made, and a code object shown whole.
+    fn made(&mut self, detail: u32) {
+        let how = How::from_number((detail % 8) as u8).expect("eight ways");
+        let place = detail.is_multiple_of(3).then_some((detail % 5, detail as i32 - 7));
+        self.add(Event::Made(Made { number: detail, how, place, path: NAMES[detail as usize % 5].to_vec() }));
+        let (code, made) = (self.any_code(detail), detail.is_multiple_of(2).then_some(detail));
+        let marshal = BYTES[detail as usize % 5].into();
+        self.add(Event::Layer(Layer { code, made, missing: detail % 3, marshal }));
     }
 
     fn forget_code(&mut self, detail: u32) {

@@ -9,6 +9,7 @@ pub mod event;
 pub mod filter;
 #[cfg(test)]
 pub mod invented;
+pub mod origin;
 pub mod payload;
 pub mod repeat;
 pub mod sink;

@@ -60,7 +60,7 @@ proptest! {
                 [word] => writer.put(word, |word| packed.push(word)),
                 _ => writer.put_together(words, |word| packed.push(word)),
             }
-            if count as u64 % ahead == 0 {
+            if (count as u64).is_multiple_of(ahead) {
                 prop_assert_eq!(reader.read(&packed, &mut out, usize::MAX >> 1), Ok(packed.len()));
                 packed.clear();
                 prop_assert_eq!(reader.read_ahead(writer.distance(), writer.position(), &mut out), Ok(()));
@@ -86,7 +86,7 @@ fn forged() -> impl Strategy<Value = u64> {
 #[test]
 fn a_loop_of_any_length_is_a_word_for_each_million() {
     let (mut writer, mut out) = (RepeatWriter::default(), Vec::new());
-    (0..10 * MAX_REPEAT).for_each(|count| writer.put(count % 7 << 4 | Kind::Jump as u64, |word| out.push(word)));
+    (0..10 * MAX_REPEAT).for_each(|count| writer.put(((count % 7) << 4) | Kind::Jump as u64, |word| out.push(word)));
     writer.tell(|word| out.push(word));
     assert!(out.len() < 30, "{} words", out.len());
 }

@@ -227,6 +227,9 @@ impl State {
                 }
                 self.codes.insert(Rc::clone(code));
             }
+            Event::Layer(layer) => {
+                self.codes.get(layer.code).ok_or("a layer of an unknown code object")?;
+            }
             Event::Outside(outside) => {
                 self.frame().ok_or("an instruction without a frame")?;
                 self.instructions += outside.count();
@@ -252,7 +255,8 @@ impl State {
             }
             Event::Finished => self.finished = true,
             Event::Stop(reason) => self.stopped = Some(*reason),
-            Event::Start(_) | Event::Values(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {}
+            Event::Start(_) | Event::Made(_) | Event::Values(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The hook: what the eval loop tells, as a Rust trait, and the trampolines between both.  The rules that a hook obeys stand in
 //! cpython-2.7-patch/bctrace_hook.h.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -127,6 +127,17 @@ fn ends_are_equal<const N: usize>(left: &[u8], right: &[u8]) -> bool {
     left.first_chunk::<N>() == right.first_chunk() && left.last_chunk::<N>() == right.last_chunk()
 }
 
+/// What made a code object: one C function, working for the instruction that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Maker<'a> {
+    /// One of the numbers BCTRACE_BY_C and so on of cpython-2.7-patch/bctrace_hook.h.
+    pub how: u8,
+    /// The file that is imported; empty where none is.
+    pub path: &'a [u8],
+    /// The frame that runs, and the offset of its instruction.
+    pub frame: Option<(FrameAddress, i32)>,
+}
+
 /// Receives what the eval loop does.  Called with the GIL held; must not panic (a panic ends the process), block for long, or run
 /// anything of Python.
 pub trait Hook {
@@ -140,6 +151,8 @@ pub trait Hook {
     fn thread_gone(&mut self, thread: ThreadAddress);
     fn frame_gone(&mut self, frame: FrameAddress);
     fn code_gone(&mut self, code: usize);
+    /// The code object at this address has been made.
+    fn made(&mut self, gil: Gil, code: usize, by: Maker);
     /// The interpreter is finalized: no bytecode follows.
     fn finished(&mut self);
 }
@@ -172,6 +185,7 @@ pub fn install<H: Hook + 'static>(mut hook: H, mode: Mode, _interpreter: &super:
             thread_gone: Some(thread_gone),
             frame_gone: Some(frame_gone::<H>),
             code_gone: Some(code_gone::<H>),
+            made: Some(made::<H>),
         };
     }
     // SAFETY: the handler is a function that returns.
@@ -279,6 +293,24 @@ extern "C" fn frame_gone<H: Hook>(frame: *const ffi::_frame) {
 extern "C" fn code_gone<H: Hook>(code: *const std::ffi::c_void) {
     // SAFETY: as in `frame_gone`.
     unsafe { with(|hook: &mut H, _| hook.code_gone(code as usize)) }
+}
+
+extern "C" fn made<H: Hook>(
+    code: *const std::ffi::c_void,
+    how: c_int,
+    path: *const std::ffi::c_char,
+    frame: *const ffi::_frame,
+) {
+    // SAFETY: `path` is NULL or a C string of the function that makes the code object, which is still running.
+    let path = if path.is_null() { &[][..] } else { unsafe { CStr::from_ptr(path) }.to_bytes() };
+    let at = (!frame.is_null()).then(|| {
+        // SAFETY: the frame is the running one of the thread that holds the GIL.
+        let offset = unsafe { ffi::vm_frame_offset(frame) };
+        (FrameAddress(frame as usize), offset)
+    });
+    let by = Maker { how: how as u8, path, frame: at };
+    // SAFETY: as in `jump`: PyCode_New is called with the GIL held, and a hook makes no code objects.
+    unsafe { with(|hook: &mut H, gil| hook.made(gil, code as usize, by)) }
 }
 
 extern "C" fn finished<H: Hook>() {

@@ -1,5 +1,7 @@
 //! Looks at live objects and describes code objects.  Runs no code of theirs, keeps no reference, sets no error.
 
+mod whole;
+
 use std::collections::HashMap;
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -237,13 +239,10 @@ impl<'a> Copier<'a> {
     /// Copies what the text of a code object among constants shows.
     fn copy_code(&self, object: Pointer) -> Object {
         let code = CodeRef { pointer: object };
-        let mut numbers = ffi::vm_code_numbers { first_line: 0, flags: 0, argcount: 0, nlocals: 0, stacksize: 0 };
-        // SAFETY: the object is alive and, by its kind, a code object.
-        unsafe { ffi::vm_code_numbers(object, &mut numbers) };
         Object::Code(Box::new(Code {
             name: code.name(self.gil).into(),
             filename: code.filename(self.gil).into(),
-            first_line: numbers.first_line,
+            first_line: code.numbers(self.gil).first_line,
             argcount: 0,
             nlocals: 0,
             stacksize: 0,
@@ -266,20 +265,29 @@ impl<'a> Copier<'a> {
 }
 
 fn copy_long(object: Pointer) -> Object {
+    let (digits, negative) = long_digits(object);
+    Object::long(negative, digits.iter().copied(), 30)
+}
+
+/// The digits of a long in base 2^30, the least significant first, and whether it is negative.
+fn long_digits<'a>(object: Pointer) -> (&'a [u32], bool) {
     let (mut digits, mut negative): (isize, c_int) = (0, 0);
     // SAFETY: the object is alive and, by its kind, a long; both numbers are ours.
     let first = unsafe { ffi::vm_long(object, &mut digits, &mut negative) };
-    // SAFETY: so many digits are there.
-    let digits = unsafe { std::slice::from_raw_parts(first, digits.cast_unsigned()) };
-    Object::long(negative != 0, digits.iter().copied(), 30)
+    // SAFETY: so many digits are there, and nothing frees them while the hook runs.
+    (unsafe { std::slice::from_raw_parts(first, digits.cast_unsigned()) }, negative != 0)
 }
 
 fn copy_unicode(object: Pointer) -> Object {
+    Object::Unicode(Arc::from(code_points(object)))
+}
+
+fn code_points<'a>(object: Pointer) -> &'a [u32] {
     let mut len = 0;
     // SAFETY: the object is alive and, by its kind, a unicode object; the number is ours.
     let first = unsafe { ffi::vm_unicode(object, &mut len) };
-    // SAFETY: so many code points are there.
-    Object::Unicode(Arc::from(unsafe { std::slice::from_raw_parts(first, len.cast_unsigned()) }))
+    // SAFETY: so many code points are there, and nothing frees them while the hook runs.
+    unsafe { std::slice::from_raw_parts(first, len.cast_unsigned()) }
 }
 
 #[inline]

@@ -2,6 +2,7 @@
 
 use crate::format::json;
 use crate::format::values::push_value;
+use crate::trace::origin::{Layer, Made};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, End, EndReason, Event, Raised, Start, State};
 
@@ -27,6 +28,29 @@ pub(super) fn push_code(out: &mut Vec<u8>, code: &Code) {
     json::push_list_member(out, "freevars", &object.freevars);
     json::push_hex_member(out, "lnotab_hex", &object.lnotab);
     out.extend_from_slice(b"}\n");
+}
+
+/// Appends the object of a code object's first execution.
+pub(super) fn push_layer(out: &mut Vec<u8>, layer: &Layer, code: &Code, at: &State) {
+    push_moment(out, "layer", at);
+    json::push_member(out, "code", code.id);
+    json::push_member(out, "first_code", code.first_id);
+    json::push_text_member(out, "name", &code.object.name);
+    json::push_optional_member(out, "made", layer.made);
+    json::push_member(out, "missing", layer.missing);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends the members of what has made code objects.
+fn push_made(out: &mut Vec<u8>, made: &Made, at: &State) {
+    push_moment(out, "made", at);
+    json::push_member(out, "made", made.number);
+    json::push_text_member(out, "how", made.how.name().as_bytes());
+    json::push_optional_member(out, "by", made.place.map(|(code, _)| code));
+    json::push_optional_member(out, "offset", made.place.map(|(_, offset)| offset));
+    if !made.path.is_empty() {
+        json::push_text_member(out, "path", &made.path);
+    }
 }
 
 /// Appends the object of an exception.
@@ -70,6 +94,7 @@ pub(super) fn push_values(out: &mut Vec<u8>, values: &UnitValues) {
 pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
     match event {
         Event::Start(start) => push_start(out, start),
+        Event::Made(made) => push_made(out, made, at),
         Event::Exec(path) => {
             push_moment(out, "exec", at);
             json::push_text_member(out, "path", path);

@@ -9,11 +9,10 @@ use crate::bytecode::Unit;
 use crate::record::codes::Version;
 use crate::record::plan::Trigger;
 use crate::record::stacks::Active;
-use crate::trace::event::{CODE_RECORD, Event, Outside, StopReason};
-use crate::trace::word::{self, Fields, Kind};
+use crate::trace::event::{Event, Outside, StopReason};
+use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, Place};
-use crate::vm::object::CodeRef;
 use crate::vm::shared::{CALLED, Control, Mode};
 
 impl Tracee {
@@ -92,7 +91,12 @@ impl Tracee {
         {
             return;
         }
-        let version = self.find_version(gil, code, at);
+        // The version is the frame's that runs now: its thread comes first.
+        if self.untold.any {
+            self.tell();
+        }
+        let found = self.codes.find(gil, code, at);
+        let version = self.described(found);
         let top = self.stacks.current.stack.last_mut().expect("the stack was not empty above");
         top.first = at.first;
         if top.version.id != version.id {
@@ -101,17 +105,6 @@ impl Tracee {
                 self.push_run(Kind::Version, Fields { argument: version.id, ..Fields::default() });
             }
         }
-    }
-
-    /// Finds the version of the bytes at a place, describing it where it is new.
-    pub(super) fn find_version(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Rc<Version> {
-        let found = self.codes.find(gil, code, at);
-        if let Some(payload) = found.description {
-            let mut words = Vec::new();
-            word::push_record(&mut words, CODE_RECORD, &payload);
-            self.stream.push_together(&words);
-        }
-        found.version
     }
 
     pub(super) fn record_outside(&mut self, gil: Gil, at: &Place, recorded: bool) {

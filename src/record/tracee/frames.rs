@@ -59,9 +59,10 @@ impl Tracee {
     }
 
     pub(super) fn push_frame(&mut self, gil: Gil, code: CodeRef, at: &Place) {
+        self.leave_for_now();
         let version = match self.codes.recent(code.address(), at.first) {
             Some(version) => Rc::clone(version),
-            None => self.find_version(gil, code, at),
+            None => self.meet(gil, code, at),
         };
         let is_wanted = version.wanted && self.started;
         let kept = if at.instruction == at.first { None } else { self.suspended.get(at.frame) };
@@ -69,7 +70,6 @@ impl Tracee {
             Some(kept) => (Kind::Resume, kept.slot, kept.announced),
             None => (Kind::Call, version.id, is_wanted),
         };
-        self.leave_for_now();
         let is_caller_told = self.stacks.current.stack.last().is_none_or(|top| top.announced);
         if is_told && is_caller_told {
             self.close(kind, argument);

@@ -5,7 +5,7 @@ use super::{Tracee, fetched};
 use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
-use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Place, ThreadAddress};
+use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddress};
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{CALLED, Mode};
 use crate::vm::value::ValueStack;
@@ -85,6 +85,10 @@ impl Hook for Tracee {
             self.push_run(Kind::CodeGone, Fields { argument: id, ..Fields::default() });
         }
         self.stream.commit();
+    }
+
+    fn made(&mut self, _gil: Gil, code: usize, by: Maker) {
+        self.code_made(code, by);
     }
 
     fn finished(&mut self) {

@@ -3,6 +3,7 @@
 mod arrive;
 mod frames;
 mod hook;
+mod layers;
 mod shortcuts;
 mod stream;
 mod values;

@@ -33,16 +33,15 @@ impl Stream {
         Stream { ring, repeats: RepeatWriter::default(), head: 0, pause: PAUSE }
     }
 
+    /// Words of the stream so far.
+    pub(super) fn position(&self) -> u64 {
+        self.repeats.position()
+    }
+
     /// Counts instructions that were executed and are told of by no word so far.
     #[inline]
     pub(super) fn set_unrecorded(&self, instructions: u64) {
         self.ring.set_unrecorded(instructions);
-    }
-
-    /// Words so far.
-    #[inline]
-    pub(super) fn position(&self) -> u64 {
-        self.repeats.position()
     }
 
     /// Adds a run.

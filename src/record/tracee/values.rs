@@ -9,7 +9,7 @@ use crate::record::values::{Caps, Walk, Words};
 use crate::trace::value::{MOST_STEPS, MOST_WORDS, Role, Tag, pack};
 use crate::trace::word::Kind;
 use crate::vm::Gil;
-use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Place, ThreadAddress};
+use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddress};
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{Mode, Slot};
 use crate::vm::value::{Making, ObjectRef, ValueStack};
@@ -285,6 +285,10 @@ impl Hook for Valued {
 
     fn code_gone(&mut self, code: usize) {
         self.tracee.code_gone(code);
+    }
+
+    fn made(&mut self, gil: Gil, code: usize, by: Maker) {
+        self.tracee.made(gil, code, by);
     }
 
     fn finished(&mut self) {

@@ -12,6 +12,15 @@ pub const BCTRACE_RETURN: _bindgen_ty_2 = 0;
 pub const BCTRACE_YIELD: _bindgen_ty_2 = 1;
 pub const BCTRACE_EXCEPTION: _bindgen_ty_2 = 2;
 pub type _bindgen_ty_2 = ::core::ffi::c_uint;
+pub const BCTRACE_BY_C: _bindgen_ty_3 = 0;
+pub const BCTRACE_BY_IMPORT: _bindgen_ty_3 = 1;
+pub const BCTRACE_BY_EXEC: _bindgen_ty_3 = 2;
+pub const BCTRACE_BY_EVAL: _bindgen_ty_3 = 3;
+pub const BCTRACE_BY_EXECFILE: _bindgen_ty_3 = 4;
+pub const BCTRACE_BY_COMPILE: _bindgen_ty_3 = 5;
+pub const BCTRACE_BY_MARSHAL: _bindgen_ty_3 = 6;
+pub const BCTRACE_BY_CODE_TYPE: _bindgen_ty_3 = 7;
+pub type _bindgen_ty_3 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug)]
 pub struct _frame {
@@ -111,10 +120,18 @@ pub struct bctrace_hooks {
     pub thread_gone: ::core::option::Option<unsafe extern "C" fn(thread: *const _ts)>,
     pub frame_gone: ::core::option::Option<unsafe extern "C" fn(frame: *const _frame)>,
     pub code_gone: ::core::option::Option<unsafe extern "C" fn(code: *const ::core::ffi::c_void)>,
+    pub made: ::core::option::Option<
+        unsafe extern "C" fn(
+            code: *const ::core::ffi::c_void,
+            how: ::core::ffi::c_int,
+            path: *const ::core::ffi::c_char,
+            frame: *const _frame,
+        ),
+    >,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 80usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 88usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
     ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
@@ -126,6 +143,7 @@ const _: () = {
     ["Offset of field: bctrace_hooks::thread_gone"][::core::mem::offset_of!(bctrace_hooks, thread_gone) - 56usize];
     ["Offset of field: bctrace_hooks::frame_gone"][::core::mem::offset_of!(bctrace_hooks, frame_gone) - 64usize];
     ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 72usize];
+    ["Offset of field: bctrace_hooks::made"][::core::mem::offset_of!(bctrace_hooks, made) - 80usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;
@@ -189,9 +207,13 @@ pub const vm_code_part_VM_CODE_VARNAMES: vm_code_part = 4;
 pub const vm_code_part_VM_CODE_CELLVARS: vm_code_part = 5;
 pub const vm_code_part_VM_CODE_FREEVARS: vm_code_part = 6;
 pub const vm_code_part_VM_CODE_LNOTAB: vm_code_part = 7;
+pub const vm_code_part_VM_CODE_CODE: vm_code_part = 8;
 pub type vm_code_part = ::core::ffi::c_uint;
 unsafe extern "C" {
     pub fn vm_code_part(code: *const _object, part: vm_code_part) -> *const _object;
+}
+unsafe extern "C" {
+    pub fn vm_frame_offset(frame: *const _frame) -> i32;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -264,6 +286,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_str(object: *const _object, len: *mut isize) -> *const ::core::ffi::c_uchar;
+}
+unsafe extern "C" {
+    pub fn vm_is_interned(object: *const _object) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
     pub fn vm_unicode(object: *const _object, len: *mut isize) -> *const u32;

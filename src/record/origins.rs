@@ -1,0 +1,57 @@
+//! Which making each live code object comes from, by address.  Shrinks as they die.
+
+use crate::trace::origin::{How, Made};
+use crate::vm::address::ByAddress;
+use crate::vm::hook::FrameAddress;
+
+/// What tells one making from the next: everything that a C function makes for one instruction is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    pub frame: Option<FrameAddress>,
+    /// The address behind the instruction that runs.
+    pub next: usize,
+    /// Words of the stream.
+    pub position: u64,
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub struct Origins {
+    made: ByAddress<u32>,
+    /// The last making, and when it was.
+    last: Option<(How, Vec<u8>, Moment)>,
+    next: u32,
+}
+
+impl Origins {
+    /// Whether what is made now is part of the last making.
+    pub fn goes_on(&self, how: How, path: &[u8], now: &Moment) -> bool {
+        self.last.as_ref().is_some_and(|(last, of, moment)| *last == how && of == path && moment == now)
+    }
+
+    /// Begins a making; its moment is told when it is written.
+    pub fn begin(&mut self, how: How, path: &[u8], place: Option<(u32, i32)>) -> Made {
+        self.next += 1;
+        Made { number: self.next - 1, how, place, path: path.to_vec() }
+    }
+
+    /// Remembers the moment of a making that has been written.
+    pub fn written(&mut self, made: Made, moment: Moment) {
+        self.last = Some((made.how, made.path, moment));
+    }
+
+    /// Remembers that a code object was made now.
+    pub fn insert(&mut self, code: usize) {
+        if let Some(number) = self.next.checked_sub(1) {
+            self.made.insert(code, number);
+        }
+    }
+
+    pub fn get(&self, code: usize) -> Option<u32> {
+        self.made.get(&code).copied()
+    }
+
+    pub fn forget(&mut self, code: usize) {
+        self.made.remove(&code);
+    }
+}

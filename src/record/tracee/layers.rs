@@ -1,0 +1,81 @@
+//! What is told of code objects besides their bytes: who made them, and all that they hold.
+
+use std::rc::Rc;
+
+use super::{Tracee, fetched};
+use crate::record::codes::{Description, Found, Version};
+use crate::record::origins::Moment;
+use crate::trace::event::{CODE_RECORD, Event};
+use crate::trace::origin::How;
+use crate::trace::word::{self, Fields, Kind};
+use crate::vm::Gil;
+use crate::vm::hook::{Maker, Place};
+use crate::vm::object::CodeRef;
+use crate::vm::shared::CALLED;
+
+impl Tracee {
+    /// Remembers who has made a code object.  One record tells of all that one C function makes, and stands behind the instruction
+    /// that it works for.
+    #[cold]
+    pub(super) fn code_made(&mut self, code: usize, by: Maker) {
+        let how = How::from_number(by.how).unwrap_or(How::NativeCode);
+        let frame = by.frame.map(|(frame, _)| frame);
+        let now = Moment { frame, next: fetched(), position: self.stream.position() };
+        if !self.codes.origins.goes_on(how, by.path, &now) {
+            let top = self.stacks.current.stack.last();
+            let place = top.zip(by.frame).filter(|(top, (frame, _))| top.frame == *frame);
+            let place = place.map(|(top, (_, offset))| (top.version.id, offset));
+            let made = self.codes.origins.begin(how, by.path, place);
+            let next = self.interrupt();
+            self.push_event(&Event::Made(made.clone()));
+            self.go_on_after_interrupt(next);
+            self.codes.origins.written(made, Moment { position: self.stream.position(), ..now });
+        }
+        self.codes.origins.insert(code);
+    }
+
+    /// Closes the open run in the middle of an instruction; gives the address behind it, 0 where that is not known.
+    pub(super) fn interrupt(&mut self) -> usize {
+        let next = if self.start == 0 { 0 } else { fetched() };
+        self.leave_for_now();
+        self.close(Kind::Jump, 0);
+        self.start = 0;
+        if self.untold.any {
+            self.tell();
+        }
+        next
+    }
+
+    /// Goes on behind the instruction that was interrupted.  It may be a call that changes bytes, so the next dispatch calls out.
+    fn go_on_after_interrupt(&mut self, next: usize) {
+        // Where the program shall stop, it does at the next event.
+        let _ = match self.stacks.current.stack.last() {
+            Some(top) => self.open(top.first, next, top.recorded, CALLED),
+            None => self.open(0, 0, false, CALLED),
+        };
+    }
+
+    /// Finds the version of a code object that a frame begins to run.  What is new is described behind the caller's last instruction.
+    #[cold]
+    pub(super) fn meet(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Rc<Version> {
+        let found = self.codes.find(gil, code, at);
+        if found.description.is_some() {
+            self.interrupt();
+        }
+        self.described(found)
+    }
+
+    /// Describes a version where it is new; the open run is closed by then.
+    pub(super) fn described(&mut self, found: Found) -> Rc<Version> {
+        if let Some(Description { code, layer, forgotten }) = found.description {
+            let mut words = Vec::new();
+            word::push_record(&mut words, CODE_RECORD, &code);
+            self.stream.push_together(&words);
+            self.push_event(&Event::Layer(layer));
+            if let Some(argument) = forgotten {
+                self.push_run(Kind::CodeGone, Fields { argument, ..Fields::default() });
+            }
+        }
+        found.version
+    }
+}

@@ -1,0 +1,65 @@
+//! manifest.json: one object with the layers of a trace, one line each; docs/formats.md describes it.
+
+use super::folder::file_name;
+use super::{Layer, Layers, Origin};
+use crate::format::json;
+
+/// Renders the manifest.
+pub(super) fn render(layers: &Layers) -> Vec<u8> {
+    let mut out = b"{\"manifest\":1".to_vec();
+    json::push_list_member(&mut out, "argv", &layers.argv);
+    json::push_member(&mut out, "left_out", layers.left_out);
+    out.extend_from_slice(b",\"layers\":[");
+    let wanted = layers.layers.iter().enumerate().filter(|(_, layer)| layer.wanted);
+    for (index, (place, layer)) in wanted.enumerate() {
+        out.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+        push_layer(&mut out, place, layer);
+    }
+    out.extend_from_slice(b"\n]}\n");
+    out
+}
+
+fn push_layer(out: &mut Vec<u8>, place: usize, layer: &Layer) {
+    let number = |place: usize| place + 1;
+    out.extend_from_slice(format!("{{\"number\":{}", number(place)).as_bytes());
+    json::push_text_member(out, "file", file_name(place, &layer.name).as_bytes());
+    json::push_hex_member(out, "sha256", &layer.digest);
+    json::push_member(out, "code", layer.code);
+    json::push_text_member(out, "name", &layer.name);
+    json::push_text_member(out, "filename", &layer.filename);
+    json::push_member(out, "first_line", layer.first_line);
+    json::push_optional_member(out, "parent", layer.parent().map(number));
+    json::push_optional_member(out, "version_of", layer.version_of.map(number));
+    push_origin(out, &layer.origin);
+    let executed = |at: u64| (layer.instructions > 0).then_some(at);
+    json::push_optional_member(out, "first_instruction", executed(layer.first));
+    json::push_optional_member(out, "last_instruction", executed(layer.last));
+    json::push_member(out, "instructions", layer.instructions);
+    json::push_member(out, "objects", layer.objects);
+    json::push_member(out, "missing", layer.missing);
+    out.push(b'}');
+}
+
+fn push_origin(out: &mut Vec<u8>, origin: &Origin) {
+    json::push_text_member(out, "origin", origin.name().as_bytes());
+    if let Origin::Made { instruction, place, path, .. } = origin {
+        json::push_member(out, "instruction", instruction);
+        json::push_optional_member(out, "offset", place.map(|(_, offset)| offset));
+        if !path.is_empty() {
+            json::push_text_member(out, "path", path);
+        }
+    }
+}
+
+impl Origin {
+    /// The word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Origin::Main => "main program",
+            Origin::Before => "before the trace",
+            Origin::Constant(_) => "constant",
+            Origin::Made { how, .. } => how.name(),
+            Origin::Lost => "lost",
+        }
+    }
+}

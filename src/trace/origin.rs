@@ -1,0 +1,108 @@
+//! Where code objects come from, and what they are as a whole: the records MADE and LAYER.
+
+use std::rc::Rc;
+
+use super::payload::{PayloadReader, PayloadWriter};
+
+/// A C function has made one code object or several, for the last instruction that was executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Numbered from 0 in the order in which they come.
+    pub number: u32,
+    pub how: How,
+    /// The code object that runs and the offset of the instruction, where a frame runs that is known.
+    pub place: Option<(u32, i32)>,
+    /// The file that is imported; empty where none is, or none is known.
+    pub path: Vec<u8>,
+}
+
+/// Which function made code objects.  The numbers are those of BCTRACE_BY_C and so on in cpython-2.7-patch/bctrace_hook.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum How {
+    /// C code that is none of these: an extension, or `PyCode_New` called through ctypes.
+    NativeCode = 0,
+    Import = 1,
+    Exec = 2,
+    /// `eval` and `input`.
+    Eval = 3,
+    ExecFile = 4,
+    Compile = 5,
+    /// `marshal.loads` and `marshal.load`.
+    Marshal = 6,
+    /// `types.CodeType`, which `new.code` is as well.
+    CodeType = 7,
+}
+
+impl How {
+    pub fn from_number(number: u8) -> Option<How> {
+        Some(match number {
+            0 => How::NativeCode,
+            1 => How::Import,
+            2 => How::Exec,
+            3 => How::Eval,
+            4 => How::ExecFile,
+            5 => How::Compile,
+            6 => How::Marshal,
+            7 => How::CodeType,
+            _ => return None,
+        })
+    }
+
+    /// The word for it, as a programmer would write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            How::NativeCode => "native code",
+            How::Import => "import",
+            How::Exec => "exec",
+            How::Eval => "eval",
+            How::ExecFile => "execfile",
+            How::Compile => "compile",
+            How::Marshal => "marshal.loads",
+            How::CodeType => "types.CodeType",
+        }
+    }
+}
+
+/// A code object, or other bytes of one, that is about to run for the first time: whole, and where it comes from.  Its description, a
+/// CODE record, comes right before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    pub code: u32,
+    /// The number of the [`Made`] that it comes from; None where it was there before the trace began.
+    pub made: Option<u32>,
+    /// Constants that are left out of `marshal`, with None in their place.
+    pub missing: u32,
+    /// The code object as marshal data.
+    pub marshal: Rc<[u8]>,
+}
+
+impl Made {
+    pub(super) fn write(&self, out: &mut PayloadWriter) {
+        let (code, offset) = self.place.map_or((0, 0), |(code, offset)| (code + 1, offset));
+        out.u32(self.number).u8(self.how as u8).u32(code).i32(offset).bytes(&self.path);
+    }
+
+    pub(super) fn read(reader: &mut PayloadReader) -> Option<Made> {
+        let number = reader.u32()?;
+        let how = How::from_number(reader.u8()?)?;
+        let code = reader.u32()?.checked_sub(1);
+        let offset = reader.i32()?;
+        Some(Made { number, how, place: code.map(|code| (code, offset)), path: reader.bytes()? })
+    }
+}
+
+impl Layer {
+    pub(super) fn write(&self, out: &mut PayloadWriter) {
+        out.u32(self.code).u32(self.made.map_or(0, |made| made + 1)).u32(self.missing).bytes(&self.marshal);
+    }
+
+    pub(super) fn read(reader: &mut PayloadReader) -> Option<Layer> {
+        Some(Layer {
+            code: reader.u32()?,
+            made: reader.u32()?.checked_sub(1),
+            missing: reader.u32()?,
+            marshal: reader.bytes()?.into(),
+        })
+    }
+}
