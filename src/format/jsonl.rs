@@ -54,7 +54,7 @@ impl Jsonl {
     /// Tells whether the current frame is wanted; then its code object is described and rendered.
     fn wants_frame(&mut self, frame: &Frame, at: &State) -> io::Result<bool> {
         let ready = |entry: &Entry| entry.described && entry.rendered.is_some();
-        match self.codes.get(&frame.code.id) {
+        match self.codes.get(frame.code.id) {
             Some(entry) if !entry.wanted => return Ok(false),
             _ if !self.options.selection.wants_place(at) => return Ok(false),
             Some(entry) if ready(entry) => {}
@@ -83,7 +83,7 @@ impl Jsonl {
         }
         let wants = || self.options.selection.filter.wants(&code.object);
         let entry =
-            self.codes.entry(code.id).or_insert_with(|| Entry { wanted: wants(), described: false, rendered: None });
+            self.codes.get_or_insert_with(code.id, || Entry { wanted: wants(), described: false, rendered: None });
         if !entry.wanted {
             return Ok(false);
         }
@@ -104,7 +104,7 @@ impl Jsonl {
             _ => false,
         };
         let frame = at.frame().filter(|_| wanted);
-        let entry = frame.and_then(|frame| self.codes.get(&frame.code.id));
+        let entry = frame.and_then(|frame| self.codes.get(frame.code.id));
         let (Some(frame), Some(rendered)) = (frame, entry.and_then(|entry| entry.rendered.as_deref())) else {
             self.waiting.clear();
             return Ok(());
@@ -133,7 +133,7 @@ impl Jsonl {
         if share == Share::Nothing || !self.wants_frame(frame, at)? {
             return Ok(());
         }
-        let Some(rendered) = self.codes.get(&frame.code.id).and_then(|entry| entry.rendered.as_deref()) else {
+        let Some(rendered) = self.codes.get(frame.code.id).and_then(|entry| entry.rendered.as_deref()) else {
             return Ok(());
         };
         let first = at.instructions + 1;
@@ -156,7 +156,7 @@ impl Jsonl {
 
     /// Prints instructions that are not kept, as far as they are in the window.
     fn print_each(&mut self, first: u64, all: impl Iterator<Item = Instruction>, code: u32) -> io::Result<()> {
-        let Some(rendered) = self.codes.get(&code).and_then(|entry| entry.rendered.as_deref()) else {
+        let Some(rendered) = self.codes.get(code).and_then(|entry| entry.rendered.as_deref()) else {
             return Ok(());
         };
         for (number, instruction) in (first..).zip(all) {
@@ -271,7 +271,7 @@ impl Sink for Jsonl {
             }
         }
         if let Then::CodeGone { code } = run.then
-            && let Some(entry) = self.codes.remove(&code)
+            && let Some(entry) = self.codes.remove(code)
         {
             self.kept = self.kept.saturating_sub(entry.rendered.map_or(0, |rendered| rendered.memory()));
         }

@@ -93,8 +93,8 @@ impl PackedText {
 
     /// Takes the listing of a wanted code object out of the table, made if need be.
     fn take_listing(&mut self, code: &Code) -> Option<Box<Listing>> {
-        match self.codes.get_mut(&code.id) {
-            Some(Some(_)) => self.codes.remove(&code.id)?,
+        match self.codes.get_mut(code.id) {
+            Some(Some(_)) => self.codes.remove(code.id)?,
             Some(None) => None,
             None if !self.options.selection.filter.wants(&code.object) => {
                 self.codes.insert(code.id, None);
@@ -156,7 +156,7 @@ impl Sink for PackedText {
             self.print(run, at)?;
         }
         if let Then::CodeGone { code } = run.then
-            && let Some(Some(listing)) = self.codes.remove(&code)
+            && let Some(Some(listing)) = self.codes.remove(code)
         {
             self.kept = self.kept.saturating_sub(listing.memory());
         }

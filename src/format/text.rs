@@ -45,7 +45,7 @@ impl Text {
     #[inline]
     fn print(&mut self, run: &Run, at: &State) -> io::Result<()> {
         let Some(frame) = at.frame() else { return Ok(()) };
-        match self.codes.get_mut(&frame.code.id) {
+        match self.codes.get_mut(frame.code.id) {
             Some(Entry::Unwanted) => Ok(()),
             Some(Entry::Listed(listing)) if self.plain => {
                 if let Some(slice) = listing.slice(run.start, run.end()) {
@@ -65,10 +65,10 @@ impl Text {
     fn print_with_values(&mut self, run: &Run, at: &State) -> io::Result<()> {
         let Some(frame) = at.frame() else { return Ok(()) };
         let code = &frame.code;
-        if !self.codes.contains_key(&code.id) {
+        if self.codes.get(code.id).is_none() {
             self.list(code);
         }
-        let Some(Entry::Listed(listing)) = self.codes.get(&code.id) else {
+        let Some(Entry::Listed(listing)) = self.codes.get(code.id) else {
             self.waiting.clear();
             return Ok(());
         };
@@ -115,7 +115,7 @@ impl Text {
     }
 
     fn forget(&mut self, code: u32) {
-        if let Some(Entry::Listed(listing)) = self.codes.remove(&code) {
+        if let Some(Entry::Listed(listing)) = self.codes.remove(code) {
             self.kept = self.kept.saturating_sub(listing.memory());
         }
     }
@@ -127,7 +127,7 @@ impl Text {
         match self.options.selection.share(run, at) {
             Share::Nothing => return Ok(()),
             Share::Whole if !self.options.depth => {
-                if let Some(Entry::Listed(listing)) = self.codes.get_mut(&code.id) {
+                if let Some(Entry::Listed(listing)) = self.codes.get_mut(code.id) {
                     print_run(listing, run, &mut self.lines, &mut self.kept)?;
                 }
                 return Ok(());
@@ -146,7 +146,7 @@ impl Text {
 
     fn outside(&mut self, outside: &Outside, at: &State) -> io::Result<()> {
         let Some(frame) = at.frame() else { return Ok(()) };
-        if !self.codes.contains_key(&frame.code.id) {
+        if self.codes.get(frame.code.id).is_none() {
             self.list(&frame.code);
         }
         if !self.options.selection.wants_place(at) {
@@ -162,7 +162,7 @@ impl Text {
 
     /// Prints one instruction if it is in the window.
     fn instruction(&mut self, number: u64, instruction: &Instruction, at: &State, code: &Code) -> io::Result<()> {
-        let Some(Entry::Listed(listing)) = self.codes.get(&code.id) else { return Ok(()) };
+        let Some(Entry::Listed(listing)) = self.codes.get(code.id) else { return Ok(()) };
         if !self.options.selection.wants_number(number) {
             return Ok(());
         }

@@ -1,16 +1,104 @@
-//! Maps keyed by the ids that a stream gives out: small, consecutive, never used again.  Memory follows the entries
-//! that are alive, however large the ids have become.
+//! Maps keyed by the ids that a stream gives out: small and consecutive.  Memory follows the entries that are alive, however large
+//! the ids have become.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map from code object ids.
-pub type ById<T> = HashMap<u32, T, BuildHasherDefault<IdHasher>>;
+/// Ids below this are places of a list; few programs get beyond it.
+const LOW: u32 = 1 << 16;
 
-/// Spreads an id over 64 bits by one multiplication: a lookup happens for every call of the traced program.  A hostile
-/// stream can choose ids that collide, as slow as a list; it cannot make memory grow.
+/// A map from the ids of a stream, which are looked up for every call of the traced program.
+#[derive(Clone, Debug)]
+pub struct ById<T> {
+    low: Vec<Option<T>>,
+    /// Entries in `low`.
+    low_len: usize,
+    high: HashMap<u32, T, BuildHasherDefault<IdHasher>>,
+}
+
+impl<T> Default for ById<T> {
+    fn default() -> Self {
+        ById { low: Vec::new(), low_len: 0, high: HashMap::default() }
+    }
+}
+
+impl<T> ById<T> {
+    #[inline]
+    pub fn get(&self, id: u32) -> Option<&T> {
+        if id < LOW { self.low.get(id as usize)?.as_ref() } else { self.high.get(&id) }
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
+        if id < LOW { self.low.get_mut(id as usize)?.as_mut() } else { self.high.get_mut(&id) }
+    }
+
+    /// Sets an entry; gives the one that was there.
+    #[inline]
+    pub fn insert(&mut self, id: u32, value: T) -> Option<T> {
+        if id >= LOW {
+            return self.high.insert(id, value);
+        }
+        if self.low.len() <= id as usize {
+            self.low.resize_with(id as usize + 1, || None);
+        }
+        let before = self.low[id as usize].replace(value);
+        self.low_len += usize::from(before.is_none());
+        before
+    }
+
+    /// The entry of an id, made where there was none.
+    pub fn get_or_insert_with(&mut self, id: u32, make: impl FnOnce() -> T) -> &mut T {
+        if id >= LOW {
+            return self.high.entry(id).or_insert_with(make);
+        }
+        if self.low.len() <= id as usize {
+            self.low.resize_with(id as usize + 1, || None);
+        }
+        let place = &mut self.low[id as usize];
+        self.low_len += usize::from(place.is_none());
+        place.get_or_insert_with(make)
+    }
+
+    #[inline]
+    pub fn remove(&mut self, id: u32) -> Option<T> {
+        if id >= LOW {
+            return self.high.remove(&id);
+        }
+        let value = self.low.get_mut(id as usize)?.take()?;
+        self.low_len -= 1;
+        Some(value)
+    }
+
+    pub fn len(&self) -> usize {
+        self.low_len + self.high.len()
+    }
+
+    pub fn clear(&mut self) {
+        self.low.clear();
+        self.low_len = 0;
+        self.high.clear();
+    }
+
+    /// The entries with their ids, in no certain order.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let low = (0..).zip(&self.low).filter_map(|(id, value)| Some((id, value.as_ref()?)));
+        low.chain(self.high.iter().map(|(id, value)| (*id, value)))
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.iter().map(|(_, value)| value)
+    }
+
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.low.iter_mut().flatten().chain(self.high.values_mut())
+    }
+}
+
+/// Spreads an id over 64 bits by one multiplication.  A hostile stream can choose ids that collide, as slow as a list; it cannot make
+/// memory grow.
 #[derive(Default)]
-pub struct IdHasher(u64);
+struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
@@ -32,6 +120,26 @@ impl Hasher for IdHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn low_and_high_ids_are_kept_alike() {
+        let mut map = ById::default();
+        for id in [0, 7, LOW - 1, LOW, u32::MAX] {
+            assert_eq!(map.insert(id, id), None);
+            assert_eq!(map.insert(id, id / 2), Some(id));
+            assert_eq!(map.get(id), Some(&(id / 2)));
+            *map.get_or_insert_with(id, || 1) += 1;
+        }
+        assert_eq!(*map.get_or_insert_with(9, || 1), 1);
+        assert_eq!((map.get(8), map.remove(8), map.get(LOW + 1)), (None, None, None));
+        let mut ids: Vec<u32> = map.iter().map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [0, 7, 9, LOW - 1, LOW, u32::MAX]);
+        assert_eq!(map.remove(LOW), Some(LOW / 2 + 1));
+        assert_eq!((map.len(), map.values().count()), (5, 5));
+        map.clear();
+        assert_eq!((map.len(), map.values().count()), (0, 0));
+    }
 
     #[test]
     fn consecutive_ids_do_not_collide() {

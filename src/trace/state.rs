@@ -113,7 +113,7 @@ struct CodeTable {
 impl CodeTable {
     #[inline]
     fn get(&self, id: u32) -> Option<&Rc<Code>> {
-        self.codes.get(&id)
+        self.codes.get(id)
     }
 
     fn insert(&mut self, code: Rc<Code>) {
@@ -122,7 +122,7 @@ impl CodeTable {
     }
 
     fn remove(&mut self, id: u32) -> Option<Rc<Code>> {
-        self.codes.remove(&id)
+        self.codes.remove(id)
     }
 }
 
@@ -197,7 +197,7 @@ impl State {
 
     /// The frame that is suspended in a slot.
     pub fn suspended(&self, slot: u32) -> Option<&Frame> {
-        self.suspended.get(&slot)
+        self.suspended.get(slot)
     }
 
     /// The names that values refer to.
@@ -277,7 +277,7 @@ impl State {
                 self.push(id, code, None)?;
             }
             Then::Resume { slot } => {
-                let frame = self.suspended.remove(&slot).ok_or("a resumed frame that is not suspended")?;
+                let frame = self.suspended.remove(slot).ok_or("a resumed frame that is not suspended")?;
                 self.push(frame.id, frame.code, Some(slot))?;
             }
             Then::Return | Then::Unwind => {
@@ -303,7 +303,7 @@ impl State {
                 self.codes.remove(code);
             }
             Then::SlotGone { slot } => {
-                self.suspended.remove(&slot);
+                self.suspended.remove(slot);
             }
             Then::ThreadGone { number } => {
                 if number == self.thread {
@@ -369,9 +369,9 @@ impl State {
         }
         out.u32(self.suspended.len() as u32);
         let mut suspended: Vec<_> = self.suspended.iter().collect();
-        suspended.sort_unstable_by_key(|(slot, _)| **slot);
+        suspended.sort_unstable_by_key(|(slot, _)| *slot);
         for (slot, frame) in suspended {
-            out.u32(*slot);
+            out.u32(slot);
             encode_frame(&mut out, frame);
         }
         out.finish()

@@ -83,7 +83,7 @@ impl Counter {
                 self.entry(code, at).frames += 1;
             }
             Then::CodeGone { code } => {
-                self.places.remove(&code);
+                self.places.remove(code);
                 self.last = None;
             }
             _ => {}
@@ -125,7 +125,7 @@ impl Counter {
     }
 
     fn find(&mut self, code: u32, at: &State) -> Option<usize> {
-        let place = match (self.places.get(&code), at.code(code)) {
+        let place = match (self.places.get(code), at.code(code)) {
             (Some(&place), _) => place,
             // It was described in a part of the trace that is not read.
             (None, Some(code)) => self.place(code),

@@ -169,7 +169,7 @@ impl Collector {
         let layer = match self.last {
             Some((last, layer)) if last == id => layer,
             _ => {
-                let layer = self.live.get(&id).copied();
+                let layer = self.live.get(id).copied();
                 self.last = Some((id, layer));
                 layer
             }
@@ -206,7 +206,7 @@ impl Sink for Collector {
             self.executed(run.count, at);
         }
         if let Then::CodeGone { code } = run.then {
-            self.live.remove(&code);
+            self.live.remove(code);
             self.last = None;
         }
         Ok(())
