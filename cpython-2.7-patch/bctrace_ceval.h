@@ -45,16 +45,21 @@
             goto bctrace_jump; \
         bctrace_slot.next = (uintptr_t)(next_instr + BCTRACE_SIZE(*next_instr))
 
+/* The slot once more.  Where the traced labels meet it goes by this name, or the compiler would load its address at each of them, in
+ * case it is needed there. */
+extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute__((visibility("hidden")));
+
 /* Where the traced labels meet.  A unit with a prefix is always shown to the hook in BCTRACE_CHECKED: its successor's bytes have to
  * be compared too. */
 #define BCTRACE_CALL_OUT() \
     bctrace_check: { \
         uintptr_t at = (uintptr_t)(next_instr - first_instr); \
         const unsigned char *told = bctrace_control.described; \
-        if ((uintptr_t)next_instr == bctrace_slot.next && told != NULL && at + 3 <= bctrace_control.described_len && \
+        if ((uintptr_t)next_instr == bctrace_slot_here.next && told != NULL && at + 3 <= bctrace_control.described_len && \
             *next_instr == told[at] && *next_instr != EXTENDED_ARG && \
             (!HAS_ARG(*next_instr) || (next_instr[1] == told[at + 1] && next_instr[2] == told[at + 2]))) { \
-            bctrace_slot.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
+            bctrace_slot_here.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
+            __asm__ volatile("" : : : "memory"); \
             goto *bctrace_targets[*next_instr]; \
         } \
     } \
@@ -66,7 +71,8 @@
         if (bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer)) \
             bctrace_stop(); \
     bctrace_called: \
-        bctrace_slot.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
+        bctrace_slot_here.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
+        __asm__ volatile("" : : : "memory"); \
         goto *bctrace_targets[*next_instr]
 
 /* In EXTENDED_ARG, which has stepped over its successor, and over two bytes behind it even where that takes no operand. */

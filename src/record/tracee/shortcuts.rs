@@ -18,12 +18,13 @@ impl Tracee {
     #[inline(always)]
     pub(super) fn jump_usually(&mut self, gil: Gil, at: Place) -> Flow {
         let Place { frame, first, instruction } = at;
-        let is_usual = self.shortcuts && self.start != 0;
-        let Some(top) = self.stacks.current.stack.top().filter(|top| {
-            is_usual && top.frame == frame && top.first == first && is_surely_as_described(gil, &top.version, &at)
-        }) else {
+        let Some(top) = self.stacks.current.stack.top() else {
             return self.jump_anyhow(gil, frame, first, instruction);
         };
+        let is_usual = self.shortcuts && self.start != 0 && top.frame == frame && top.first == first;
+        if !is_usual || !is_surely_as_described(gil, &top.version, &at) {
+            return self.jump_anyhow(gil, frame, first, instruction);
+        }
         if !top.is_plain() {
             return self.jump_unrecorded(gil, frame, first, instruction);
         }
