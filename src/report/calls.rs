@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 
+use super::show::check_values;
 use crate::bytecode::Instruction;
 use crate::format::lines::Lines;
 use crate::format::values::{Waiting, push_arguments, push_escaped, push_late, push_name, push_operands, push_value};
@@ -226,6 +227,7 @@ impl Sink for Calls {
         match event {
             Event::Run(run) => return self.run(run, at),
             Event::Values(words) => self.waiting.push(words),
+            Event::Start(start) => check_values(start)?,
             Event::Raised(raised) => {
                 let mut text = b"-> raises ".to_vec();
                 push_name(&mut text, &raised.type_name);

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 
+use super::show::check_values;
 use crate::bytecode::Instruction;
 use crate::bytecode::opcode;
 use crate::bytecode::operand::Operand;
@@ -195,6 +196,7 @@ impl Sink for Compares {
         match event {
             Event::Run(run) => self.run(run, at),
             Event::Values(words) => self.values(words, at),
+            Event::Start(start) => check_values(start),
             _ => {
                 self.waiting.event(event, at);
                 Ok(())

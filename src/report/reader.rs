@@ -32,6 +32,8 @@ pub enum TraceError {
     Part(PathBuf),
     #[error("cannot make a .bct of {}: {}; ask for text or jsonl", .0.display(), .1)]
     Flawed(PathBuf, Flaw),
+    #[error("cannot show that of {}: it was recorded without values; record it again with --values", .0.display())]
+    NoValues(PathBuf),
     #[error(transparent)]
     Folder(#[from] super::layers::FolderError),
     #[error(transparent)]

@@ -2,7 +2,7 @@
 //! same.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::reader::{Progress, Reader, Want};
 use super::{Flaw, TraceError};
 use crate::format::bct::layout::Piece;
 use crate::format::{self, Format, Options, Output};
-use crate::trace::Sink;
+use crate::trace::{Sink, Start};
 
 /// How long a follower waits before it looks again.
 const POLL: Duration = Duration::from_millis(100);
@@ -93,7 +93,23 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
     match result {
         Ok(_) => Ok(shown),
         Err(TraceError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(Shown { closed: true, ..shown }),
+        Err(TraceError::Output(error)) if error.get_ref().is_some_and(|inner| inner.is::<NoValues>()) => {
+            Err(TraceError::NoValues(plan.trace.clone()))
+        }
         Err(error) => Err(error),
+    }
+}
+
+/// The error of a view that needs values in a trace without.
+#[derive(Debug, thiserror::Error)]
+#[error("the trace has no values")]
+struct NoValues;
+
+/// Refuses a trace that was recorded without values.
+pub(super) fn check_values(start: &Start) -> io::Result<()> {
+    match start.options.iter().any(|option| option == b"--values") {
+        true => Ok(()),
+        false => Err(io::Error::other(NoValues)),
     }
 }
 

@@ -110,3 +110,13 @@ fn depth_indents_the_text() {
         "{text}"
     );
 }
+
+#[test]
+fn a_view_of_values_refuses_a_trace_without() {
+    let program = Program::new("print 1 + 1");
+    program.trace(&[], "t.bct", &[]);
+    for view in ["--compares", "--calls"] {
+        let shown = crate::live::run(program.command(["show", view, "t.bct"]));
+        crate::live::assert_failed(&shown, &["t.bct", "without values", "--values"]);
+    }
+}
