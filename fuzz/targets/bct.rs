@@ -8,7 +8,7 @@ use bctrace::format::bct::layout::{self, Piece};
 use bctrace::format::{self, Compression, Format, Options};
 use bctrace::report::info::{self, InfoPlan};
 use bctrace::report::layers::{self, LayersPlan};
-use bctrace::report::show::{self, ShowPlan};
+use bctrace::report::show::{self, ShowPlan, View};
 use bctrace::trace::filter::Filter;
 use libfuzzer_sys::fuzz_target;
 
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
         let output =
             format::check_output("/dev/null".as_ref(), None).and_then(|checked| checked.open(Compression::None));
         let options = Options { resolve: kind & 2 > 0, depth: kind & 4 > 0, ..Options::default() };
-        let plan = ShowPlan { trace: trace.clone(), format: form, options, follow: false };
+        let plan = ShowPlan { trace: trace.clone(), format: form, options, view: View::Trace, follow: false };
         let _ = show::run(&plan, output.expect("/dev/null"), &mut |_| {});
     }
     let plan = LayersPlan { trace: trace.clone(), filter: Filter::default(), folder: None, tree: true };

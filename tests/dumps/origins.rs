@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Manifest;
-use crate::live::Program;
+use crate::live::{self, Program};
 
 /// Each way to a code object, in a file name of its own.
 const WAYS: &str = "import sys, marshal, types, new, parser, ctypes, zipfile
@@ -105,6 +105,17 @@ fn a_function_that_is_dug_out_comes_from_what_made_it() {
 fn a_function_that_was_there_before_the_trace_is_told_so() {
     let program = Program::new("import os\nos.getenv('HOME')\n");
     assert_eq!(Manifest::of(&program).only("getenv")["origin"], "before the trace");
+}
+
+#[test]
+fn what_a_recorded_interpreter_is_told_to_run_is_the_main_program() {
+    let program = Program::new("");
+    let command = program.command(["python", "--trace-to", "t.bct", "-c", "exec 'x = 1'"]);
+    assert_eq!(live::run(command).status, 0);
+    let tree = program.show(&["--layers", "--no-stdlib"], "t.bct");
+    let wanted = "0001 <module> (<string>, line 1): main program; 6 instructions, 1 to 10
+  0002 <module> (<string>, line 1): exec at instruction 4; 4 instructions, 5 to 8\n";
+    assert_eq!(tree, wanted);
 }
 
 #[test]

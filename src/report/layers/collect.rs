@@ -133,6 +133,8 @@ impl Collector {
         let simple = |origin: Origin| (Place::Origin(origin.clone()), origin);
         match (code.parent, making) {
             (Some(parent), _) => simple(self.ids.0.get(&parent).map_or(Origin::Lost, |&layer| Origin::Constant(layer))),
+            // The interpreter compiles what it is told to run before the first frame.
+            (None, Some(Making { instruction: 0, .. })) if code.first_id == 0 => simple(Origin::Main),
             (None, Some(Making { how, instruction, place, path })) => {
                 let origin = Origin::Made { how, instruction, place, path: path.to_vec() };
                 (Place::Making(how, place, path), origin)
