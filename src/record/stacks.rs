@@ -1,11 +1,11 @@
 //! The hook's account of frames: a stack for each thread, and the frames that are suspended between two runs.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use super::codes::Version;
+use crate::vm::address::ByAddress;
 use crate::vm::hook::{FrameAddress, Place, ThreadAddress};
 
 /// A frame on a thread's stack.
@@ -185,19 +185,19 @@ impl Stacks {
 /// The suspended frames, each in a slot with a small number that is used again.
 #[derive(Debug, Default)]
 pub struct SuspendedFrames {
-    frames: HashMap<FrameAddress, Suspended, BuildHasherDefault<AddressHasher>>,
+    frames: ByAddress<Suspended>,
     free: Vec<u32>,
     used: u32,
 }
 
 impl SuspendedFrames {
     pub fn get(&self, frame: FrameAddress) -> Option<Suspended> {
-        self.frames.get(&frame).copied()
+        self.frames.get(&frame.0).copied()
     }
 
     /// Keeps a frame; one that was kept at the same address is gone, and returned.
     pub fn insert(&mut self, frame: FrameAddress, suspended: Suspended) -> Option<Suspended> {
-        self.frames.insert(frame, suspended).filter(|other| other.slot != suspended.slot)
+        self.frames.insert(frame.0, suspended).filter(|other| other.slot != suspended.slot)
     }
 
     /// A slot that no frame has.
@@ -210,7 +210,7 @@ impl SuspendedFrames {
 
     /// Forgets a frame and frees its slot.
     pub fn remove(&mut self, frame: FrameAddress) -> Option<Suspended> {
-        let suspended = self.frames.remove(&frame)?;
+        let suspended = self.frames.remove(&frame.0)?;
         self.free.push(suspended.slot);
         Some(suspended)
     }
@@ -218,26 +218,5 @@ impl SuspendedFrames {
     /// Frees the slot of a frame that [`SuspendedFrames::insert`] replaced.
     pub fn free(&mut self, slot: u32) {
         self.free.push(slot);
-    }
-}
-
-/// Spreads an address over 64 bits by one multiplication: every resumption of a generator looks its frame up.
-#[derive(Default)]
-struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_usize(usize::from(byte)));
-    }
-
-    #[inline]
-    fn write_usize(&mut self, address: usize) {
-        // 2^64 divided by the golden ratio; the map takes its bits from both ends of the product.
-        let product = (self.0 ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = product ^ product >> 32;
     }
 }

@@ -1,5 +1,5 @@
-//! Tables keyed by addresses of objects, which are looked at for every object of a code object: no hash against chosen keys is needed, as
-//! the allocator chooses them.
+//! Tables keyed by addresses, which are looked at for every object of a code object and every resumption of a generator: no hash
+//! against chosen keys is needed, as the allocator chooses them.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
