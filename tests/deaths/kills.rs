@@ -84,11 +84,11 @@ fn a_killed_recorder_takes_the_program_along_and_leaves_whole_lines_of_the_text(
 
 #[test]
 fn a_killed_recorder_leaves_a_bct_that_is_readable_to_its_last_block() {
-    let program = work(200);
+    let program = work(600);
     let whole = program.text(&[], &[]);
     let mut longest = 0;
     for round in 0..ROUNDS {
-        interrupted(&program, "t.bct", dots(round, 200), true);
+        interrupted(&program, "t.bct", 30 * round, true);
         let shown = live::run(program.command(["show", "t.bct"]));
         live::assert_prefix(&shown.stdout(), &whole, "t.bct");
         let count = shown.stdout().lines().count();
