@@ -1,6 +1,7 @@
 //! Where a trace stands: live code objects, threads, frames and counts.  Every event is checked here before it is believed, so a
 //! damaged or forged stream is refused at its first contradiction.
 
+mod check;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -225,7 +226,7 @@ impl State {
         code.layout.count(&code.object.bytes, start, end).ok_or("a run that is no sequence of the code's instructions")
     }
 
-    /// Moves on by one event.
+    /// Moves on by one event, which `check` has found to be possible.
     pub fn apply(&mut self, event: &Event) -> Result<(), Contradiction> {
         match event {
             Event::Run(run) => self.apply_run(run)?,
