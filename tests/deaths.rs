@@ -123,6 +123,21 @@ fn death_without_a_signal_from_outside_ends_the_trace_at_its_call() {
 }
 
 #[test]
+fn death_after_the_last_code_object_is_gone_is_told_with_its_place() {
+    let program = Program::new(
+        "import os, sys
+from functools import partial
+sys.exitfunc = partial(os.kill, os.getpid(), 9)
+",
+    );
+    let ran = program.trace(&[], "t.txt", &[]);
+    let text = program.read("t.txt");
+    let last = text.lines().last().unwrap();
+    let place = last.strip_prefix("<module>> ").expect("nothing runs behind the main program");
+    assert_eq!((ran.status, ran.stderr()), (137, format!("bctrace: killed by SIGKILL in <module> at {place}\n")));
+}
+
+#[test]
 fn exec_ends_the_trace_and_the_status_is_the_new_programs() {
     let program = deeds(
         "'exec': (os.execv, ('/bin/sh', ['sh', '-c', 'exit 42'])),

@@ -270,7 +270,7 @@ impl Recording {
 /// The last instruction that was executed, as far as it is known: code name, offset, opcode name.
 fn place(state: &State) -> Option<(Vec<u8>, i64, Vec<u8>)> {
     let last = state.last?;
-    let object = &state.code(last.code)?.object;
+    let object = &state.code_of(last)?.object;
     let unit = decode::units(&object.bytes, last.start).take_while(|unit| unit.start < last.end).last()?;
     let opname = opcode::name(unit.last.opcode).unwrap_or("**********INVALID**********");
     Some((object.name.clone(), unit.last.offset.into(), opname.into()))

@@ -70,7 +70,7 @@ impl<T> ById<T> {
         Some(value)
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.low_len + self.high.len()
     }
 

@@ -97,6 +97,7 @@ impl Decoder {
 
     /// Hands one event that did not come as words to the sink, under the same checks.
     pub fn event<S: Sink + ?Sized>(&mut self, event: &Event, sink: &mut S) -> Result<(), StreamError> {
+        self.state.check(event).map_err(|why| self.contradiction(why))?;
         sink.event(event, &self.state)?;
         self.state.apply(event).map_err(|why| self.contradiction(why))
     }
@@ -122,6 +123,9 @@ impl Decoder {
             self.values = 0;
         }
         let run = Run { start, length, count, then };
+        if let Err(why) = self.state.check_run(&run) {
+            return Err(self.contradiction(why));
+        }
         sink.run(&run, &self.state)?;
         self.state.apply_run(&run).map_err(|why| self.contradiction(why))
     }

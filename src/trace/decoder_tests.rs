@@ -37,6 +37,23 @@ impl Sink for Heard {
     }
 }
 
+/// Writes what it hears.
+#[derive(Default)]
+struct Again {
+    words: Vec<u64>,
+}
+
+impl Sink for Again {
+    fn event(&mut self, event: &Event, _at: &State) -> std::io::Result<()> {
+        event.encode(&mut self.words);
+        Ok(())
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}
+
 fn told(event: &Event) -> String {
     match event {
         Event::Code(code) => format!("code {} {} {:?} {:?}", code.id, code.first_id, code.parent, code.object),
@@ -77,6 +94,16 @@ proptest! {
         let place = word % words.len();
         words[place] ^= 1 << bit;
         let _ = hear(&words);
+    }
+
+    #[test]
+    fn a_sink_hears_nothing_that_nobody_could_read_again(events in traces(60), word: usize, bit in 0u32..64) {
+        let mut damaged = words(&events);
+        let place = word % damaged.len();
+        damaged[place] ^= 1 << bit;
+        let mut again = Again::default();
+        let _ = Decoder::default().decode(&damaged, &mut again);
+        prop_assert!(hear(&again.words).is_ok());
     }
 
     #[test]

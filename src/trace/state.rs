@@ -1,15 +1,17 @@
 //! Where a trace stands: live code objects, threads, frames and counts.  Every event is checked here before it is believed, so a
 //! damaged or forged stream is refused at its first contradiction.
 
+mod check;
+mod stored;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::by_id::ById;
-use super::event::{Announce, Event, Run, StopReason, Then, record};
+use super::event::{Announce, Event, Run, StopReason, Then};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::value::Names;
-use super::word;
 use crate::bytecode::{CodeObject, Layout};
 
 /// Positions and depths above this are refused: no VM's stack gets there, and memory stays bounded.
@@ -149,6 +151,8 @@ pub struct State {
     pub stopped: Option<StopReason>,
     /// The last run that was not empty.
     pub last: Option<Last>,
+    /// Its code object, where that is gone.
+    gone: Option<Rc<Code>>,
     current: Thread,
     others: BTreeMap<u32, Thread>,
     next_thread: u32,
@@ -166,6 +170,7 @@ impl Default for State {
             finished: false,
             stopped: None,
             last: None,
+            gone: None,
             current: Thread::default(),
             others: BTreeMap::new(),
             next_thread: 1,
@@ -195,6 +200,11 @@ impl State {
         self.codes.get(id)
     }
 
+    /// The code object of a run, which may be gone if the run was the last one.
+    pub fn code_of(&self, last: Last) -> Option<&Rc<Code>> {
+        self.codes.get(last.code).or_else(|| self.gone.as_ref().filter(|gone| gone.id == last.code))
+    }
+
     /// The frame that is suspended in a slot.
     pub fn suspended(&self, slot: u32) -> Option<&Frame> {
         self.suspended.get(slot)
@@ -216,7 +226,7 @@ impl State {
         code.layout.count(&code.object.bytes, start, end).ok_or("a run that is no sequence of the code's instructions")
     }
 
-    /// Moves on by one event.
+    /// Moves on by one event, which `check` has found to be possible.
     pub fn apply(&mut self, event: &Event) -> Result<(), Contradiction> {
         match event {
             Event::Run(run) => self.apply_run(run)?,
@@ -300,7 +310,10 @@ impl State {
             }
             Then::CodeGone { code } => {
                 // A block of a file does not describe the code objects that it only sees go.
-                self.codes.remove(code);
+                let gone = self.codes.remove(code);
+                if self.last.is_some_and(|last| last.code == code) {
+                    self.gone = gone;
+                }
             }
             Then::SlotGone { slot } => {
                 self.suspended.remove(slot);
@@ -352,76 +365,6 @@ impl State {
         Ok(())
     }
 
-    /// Appends the words of a STATE record, with which a block of a file begins.
-    pub fn push_record(&self, out: &mut Vec<u64>) {
-        word::push_record(out, record::STATE, &self.encode());
-    }
-
-    /// Writes the payload of a STATE record: everything but the code objects, which are described before it.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = PayloadWriter::default();
-        out.u64(self.instructions).u64(self.next_frame).u32(self.thread).u32(self.next_thread).u32(self.codes.next);
-        out.u8(self.finished.into()).u32(self.others.len() as u32);
-        encode_thread(&mut out, &self.current);
-        for (number, thread) in &self.others {
-            out.u32(*number);
-            encode_thread(&mut out, thread);
-        }
-        out.u32(self.suspended.len() as u32);
-        let mut suspended: Vec<_> = self.suspended.iter().collect();
-        suspended.sort_unstable_by_key(|(slot, _)| *slot);
-        for (slot, frame) in suspended {
-            out.u32(slot);
-            encode_frame(&mut out, frame);
-        }
-        out.finish()
-    }
-
-    /// Takes over an encoded state; the code objects that it names must have been applied before.
-    pub(super) fn restore(&mut self, payload: &[u8]) -> Option<()> {
-        let mut reader = PayloadReader::new(payload);
-        self.instructions = reader.u64()?;
-        self.next_frame = reader.u64()?;
-        self.thread = reader.u32()?;
-        self.next_thread = reader.u32()?;
-        self.codes.next = self.codes.next.max(reader.u32()?);
-        if self.instructions > MAX_COUNT || self.next_frame > MAX_COUNT || self.next_thread as usize > MAX_FRAMES {
-            return None;
-        }
-        self.finished = reader.u8()? != 0;
-        let others = reader.u32()?;
-        self.current = self.decode_thread(&mut reader)?;
-        for _ in 0..others {
-            let number = reader.u32()?;
-            let thread = self.decode_thread(&mut reader)?;
-            self.others.insert(number, thread);
-        }
-        for _ in 0..reader.u32()? {
-            let slot = reader.u32()?;
-            let frame = self.decode_frame(&mut reader)?;
-            self.suspended.insert(slot, frame);
-        }
-        Some(())
-    }
-
-    fn decode_thread(&self, reader: &mut PayloadReader) -> Option<Thread> {
-        let count = reader.u32()?;
-        let mut stack = Vec::new();
-        for _ in 0..count {
-            stack.push(self.decode_frame(reader)?);
-        }
-        Some(Thread { stack })
-    }
-
-    fn decode_frame(&self, reader: &mut PayloadReader) -> Option<Frame> {
-        let id = reader.u64()?;
-        let caller = reader.u64()?;
-        let depth = reader.u32().filter(|&depth| depth as usize <= 2 * MAX_FRAMES)?;
-        let slot = reader.u32()?.checked_sub(1);
-        let code = Rc::clone(self.codes.get(reader.u32()?)?);
-        Some(Frame { id, code, caller, depth, slot })
-    }
-
     /// Calls `each` with every live code object, in the order of their ids.
     #[cfg(test)]
     pub fn for_each_code(&self, each: impl FnMut(&Rc<Code>)) {
@@ -436,15 +379,4 @@ impl State {
         let frames = threads.flat_map(|thread| &thread.stack).chain(self.suspended.values());
         frames.for_each(|frame| use_code(&frame.code));
     }
-}
-
-fn encode_thread(out: &mut PayloadWriter, thread: &Thread) {
-    out.u32(thread.stack.len() as u32);
-    for frame in &thread.stack {
-        encode_frame(out, frame);
-    }
-}
-
-fn encode_frame(out: &mut PayloadWriter, frame: &Frame) {
-    out.u64(frame.id).u64(frame.caller).u32(frame.depth).u32(frame.slot.map_or(0, |slot| slot + 1)).u32(frame.code.id);
 }
