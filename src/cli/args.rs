@@ -119,6 +119,9 @@ pub struct RecordArgs {
     /// Write every code object that ran into this new folder, as .pyc files with a manifest.json
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dump_code: Option<PathBuf>,
+    /// Trace the processes that the program forks too, each into a file beside TRACEFILE that has its number in the name
+    #[arg(long)]
+    pub follow_forks: bool,
     /// Show neither progress nor summary
     #[arg(short, long)]
     pub quiet: bool,

@@ -56,9 +56,10 @@ fn record_to(trace: &Path, argv: Vec<CString>) -> anyhow::Result<u8> {
         lines: None,
         progress: false,
         options: Vec::new(),
+        follow: None,
     };
     let mut sink = record::open(trace, None, None, Default::default(), &mut plan.lines)?;
-    let summary = record::carry_out(plan, &mut *sink, trace)?;
+    let summary = record::carry_out(plan, &mut *sink, trace)?.summary;
     summary::tell(&summary, &Asked::nothing());
     Ok(exit::of_end(&summary.end))
 }

@@ -10,9 +10,9 @@ use anyhow::Context;
 use clap::error::ErrorKind;
 
 use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
-use super::{exit, filter, program, summary};
+use super::{exit, filter, follow, program, summary};
 use crate::format::{self, Format};
-use crate::record::{self, Caps, Plan, Program, Summary, Tracing};
+use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
 use crate::report::layers::{Dumping, Folder};
 use crate::trace::Sink;
 
@@ -42,6 +42,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         lines: None,
         progress: !args.quiet && std::io::stderr().is_terminal(),
         options: options(&args),
+        follow: None,
     };
     drop(program);
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
@@ -51,15 +52,20 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         max_size: args.max_size.map(|size| size.as_u64()),
         ..format::Options::default()
     };
-    let mut sink = open(&args.trace, Some(&args.pyc), args.format.map(self::format), format_options, &mut plan.lines)?;
+    let format = args.format.map(self::format);
+    if args.follow_forks {
+        plan.follow = Some(follow::plan(&args.trace, format, format_options.clone())?);
+    }
+    let mut sink = open(&args.trace, Some(&args.pyc), format, format_options, &mut plan.lines)?;
     if let Some(folder) = folder {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
     }
-    let summary = carry_out(plan, &mut *sink, &args.trace)?;
+    let Outcome { summary, descent } = carry_out(plan, &mut *sink, &args.trace)?;
     if !args.quiet {
         summary::tell(&summary, &asked);
     }
-    Ok(exit::of_end(&summary.end))
+    let is_well = follow::tell(&descent, args.quiet);
+    Ok(if is_well { exit::of_end(&summary.end) } else { exit::FAILED })
 }
 
 /// The output, touched only now that all input is known to be good; `lines` becomes its file if that shall end at a whole line.
@@ -82,7 +88,7 @@ pub fn open(
 }
 
 /// Runs the program and writes its trace.
-pub fn carry_out(plan: Plan, sink: &mut dyn Sink, trace: &Path) -> anyhow::Result<Summary> {
+pub fn carry_out(plan: Plan, sink: &mut dyn Sink, trace: &Path) -> anyhow::Result<Outcome> {
     record::record(plan, sink)
         .with_context(|| format!("cannot write {} any further; it holds what was traced before", trace.display()))
 }
@@ -134,6 +140,9 @@ fn options(args: &RecordArgs) -> Vec<Vec<u8>> {
         push("--value-depth", depth.to_string().as_bytes());
         push("--value-length", length.to_string().as_bytes());
         words.push(b"--values".to_vec());
+    }
+    if args.follow_forks {
+        words.push(b"--follow-forks".to_vec());
     }
     if args.filter.no_stdlib {
         words.push(b"--no-stdlib".to_vec());
