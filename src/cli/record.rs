@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::error::ErrorKind;
 
 use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
+use super::summary::Asked;
 use super::{exit, filter, follow, program, summary};
 use crate::format::{self, Format};
 use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
@@ -23,7 +24,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         args::command().error(ErrorKind::MissingRequiredArgument, message).exit();
     }
     let program = program::read(&args.pyc)?;
-    let asked = summary::Asked::of(&args);
+    let asked = Asked::of(&args);
     let mut plan = Plan {
         argv: argv(&args)?,
         program: Program::Marshalled {
@@ -62,6 +63,8 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
     }
     let Outcome { summary, descent } = carry_out(plan, &mut *sink, &args.trace)?;
     if !args.quiet {
+        // What did not come true here has in another process.
+        let asked = if descent.has_recorded() { Asked::nothing() } else { asked };
         summary::tell(&summary, &asked);
     }
     let is_well = follow::tell(&descent, args.quiet);

@@ -34,6 +34,14 @@ pub struct Descent {
     pub turned_away: u32,
 }
 
+impl Descent {
+    /// Whether anything was recorded of any of them.
+    pub fn has_recorded(&self) -> bool {
+        let summaries = self.followed.iter().filter_map(|followed| followed.recorded.as_ref().ok());
+        summaries.map(|(_, summary)| summary).any(|summary| summary.tally.recorded > 0)
+    }
+}
+
 /// The thread that receives them.
 pub struct Family {
     shared: Arc<Shared>,
@@ -166,6 +174,11 @@ impl Receiving {
 /// Records one process until it is dead.
 fn record(shared: &Shared, process: Arc<Descendant>, ring: RingReader) -> io::Result<(PathBuf, Summary)> {
     let pid = process.id();
+    let (dying, bell) = (Arc::clone(&process), ring.bell());
+    thread::spawn(move || {
+        dying.wait();
+        bell.ring();
+    });
     let mut watch = Follower { process, bell: ring.bell(), deadline: shared.deadline, seen: Seen::default() };
     let recorded = (shared.follow.0)(pid).and_then(|(path, mut sink)| {
         let summary = Recording::new(shared.start.clone(), ring, false).run(&mut watch, &mut *sink)?;

@@ -115,10 +115,20 @@ impl Descendant {
         unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), libc::WNOHANG) };
     }
 
+    /// Waits until the process is dead.
+    pub fn wait(&self) {
+        while !self.is_dead_in(-1) {}
+    }
+
     fn is_dead(&self) -> bool {
+        self.is_dead_in(0)
+    }
+
+    /// Whether the process is dead, or dies in so many milliseconds.
+    fn is_dead_in(&self, milliseconds: c_int) -> bool {
         let mut asked = libc::pollfd { fd: self.file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one entry, which lives during the call.
-        unsafe { libc::poll(&raw mut asked, 1, 0) == 1 }
+        unsafe { libc::poll(&raw mut asked, 1, milliseconds) == 1 }
     }
 
     /// Asks the kernel for the status of a process that its parent has reaped, which Linux knows from 6.15 on.

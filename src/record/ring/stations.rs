@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libc::pid_t;
 
@@ -18,6 +18,8 @@ use crate::vm::shared::{PAGE, Slot};
 const STATIONS: usize = 32;
 /// A slot's page, a control page, a ring.
 const SIZE: usize = 2 * PAGE + CAPACITY as usize * size_of::<u64>();
+/// How long a process waits for a station where all are taken: the recorder may not have heard of a death yet.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Set in a claim that the recorder has heard of.
 const LET_IN: u32 = 1 << 31;
 
@@ -27,6 +29,8 @@ struct Hall {
     /// Counts the claims; the recorder sleeps on this word.
     knocks: Line<AtomicU32>,
     turned_away: Line<AtomicU32>,
+    /// Counts the stations that were taken back; those who wait for one sleep on this word.
+    freed: Line<AtomicU32>,
     /// Who has which station: the process's number, 0 for nobody.
     claims: [AtomicU32; STATIONS],
 }
@@ -67,14 +71,11 @@ impl Stations {
     /// Gets this process, which was forked just now, a ring, and its slot; none where all are taken or the recorder does not want it.
     pub fn claim(&self) -> Option<RingWriter> {
         let me = std::process::id();
-        let claims = &self.hall().claims;
-        let free =
-            claims.iter().position(|claim| claim.compare_exchange(0, me, Ordering::SeqCst, Ordering::Relaxed).is_ok());
-        let Some(station) = free else {
+        let Some(station) = self.take_free(me) else {
             self.hall().turned_away.0.fetch_add(1, Ordering::SeqCst);
             return None;
         };
-        let claim = &claims[station];
+        let claim = &self.hall().claims[station];
         let mapping = self.mapping(station);
         if Slot::adopt(mapping.slot).is_err() {
             self.hall().turned_away.0.fetch_add(1, Ordering::SeqCst);
@@ -89,6 +90,21 @@ impl Stations {
                 _ => return None,
             }
             end_without(Some(self.recorder));
+        }
+    }
+
+    /// Puts a process's number to a station that is free, or becomes so soon.
+    fn take_free(&self, me: u32) -> Option<usize> {
+        let Hall { claims, freed, .. } = self.hall();
+        let take = |claim: &AtomicU32| claim.compare_exchange(0, me, Ordering::SeqCst, Ordering::Relaxed).is_ok();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = freed.0.load(Ordering::SeqCst);
+            let left = deadline.saturating_duration_since(Instant::now());
+            match claims.iter().position(take) {
+                None if !left.is_zero() => futex_wait(&freed.0, seen, left),
+                station => return station,
+            }
         }
     }
 
@@ -173,6 +189,9 @@ impl Reception {
         if emptied == 0 {
             self.busy[arrival.station] = false;
             self.answer(arrival, 0);
+            let freed = &self.stations.hall().freed.0;
+            freed.fetch_add(1, Ordering::SeqCst);
+            futex_wake(freed);
         }
     }
 
