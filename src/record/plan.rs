@@ -31,8 +31,11 @@ pub struct Plan {
     pub follow: Option<Follow>,
 }
 
-/// Makes the sink for a process by its number, in a thread of its own, and tells the name of its file.
-pub struct Follow(pub Box<dyn Fn(i32) -> io::Result<(PathBuf, Box<dyn Sink>)> + Send + Sync>);
+/// Makes the sink for a process by its number, in the thread that will use it.
+pub struct Follow(pub Box<OpensTrace>);
+
+/// What does that, and tells the name of the file.
+pub type OpensTrace = dyn Fn(i32) -> io::Result<(PathBuf, Box<dyn Sink>)> + Send + Sync;
 
 impl fmt::Debug for Follow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
