@@ -327,3 +327,57 @@ fn a_trace_that_has_no_place_for_others_beside_it_is_refused() {
     let ran = program.trace(&["--follow-forks", "--format", "null"], "/dev/null", &[]);
     assert_eq!((ran.status, ran.stderr().as_str()), (0, ""));
 }
+
+/// Starts the interpreter in the ways that programs do.
+const STARTS: &str = "import os, subprocess, sys
+command = [sys.executable, '-c', 'import sys\\ndef f(n): return n + 1\\nsys.exit(f(int(sys.argv[1])))']
+print subprocess.call(command + ['2'])
+print subprocess.call(command + ['3'], env={})
+sys.stdout.flush()
+os.execv(sys.executable, command + ['4'])
+";
+
+#[test]
+fn an_interpreter_that_the_program_starts_is_followed() {
+    let program = Program::new(STARTS);
+    let ran = program.trace(&["--follow-forks", "-n", "f"], "t.bct", &[]);
+    // The third has taken the place of the first process.
+    assert_eq!((ran.status, ran.stdout().as_str()), (5, "3\n4\n"), "{}", ran.stderr());
+    let started: Vec<String> =
+        program.descendants().into_iter().filter(|trace| !program.show(&[], trace).is_empty()).collect();
+    // An empty environment does not say where the recorder is.
+    assert_eq!(started.len(), 2, "{started:?}");
+    let mut arguments = Vec::new();
+    for trace in &started {
+        assert_eq!(program.show(&["-r"], trace).lines().count(), 4);
+        let start = program.show(&["--format", "jsonl"], trace).lines().next().unwrap().to_string();
+        assert!(start.contains("\"-c\""), "{start}");
+        arguments.extend(["\"2\"", "\"4\""].into_iter().filter(|argument| start.contains(argument)));
+    }
+    arguments.sort_unstable();
+    assert_eq!(arguments, ["\"2\"", "\"4\""]);
+}
+
+#[test]
+fn a_recorded_interpreter_follows_as_well() {
+    let program = Program::new(STARTS);
+    std::fs::write(program.path("p.py"), STARTS.replace("os.execv", "subprocess.call([]) if 0 else str")).unwrap();
+    let ran = live::run(program.command(["python", "--trace-to", "t.bct", "--follow-forks", "p.py"]));
+    assert_eq!((ran.status, ran.stdout().as_str()), (1, "3\n4\n"), "{}", ran.stderr());
+    let with_f = |trace: &String| !program.show(&["-n", "f"], trace).is_empty();
+    assert_eq!(program.descendants().iter().filter(|trace| with_f(trace)).count(), 1);
+}
+
+#[test]
+fn without_follow_forks_nothing_tells_of_a_recorder() {
+    let program = Program::new("import os\nprint [name for name in os.environ if 'BCTRACE' in name]\n");
+    assert_eq!(program.trace(&[], "t.bct", &[]).succeeded(), "[]\n");
+    let mut command = program.tracing(&[], "t.bct", &[]);
+    for address in ["", ":", "1:3", "x:y", "99999999:3"] {
+        let mut python = program.command(["python", "-c", "print 6 * 7"]);
+        python.env("BCTRACE_FOLLOW", address);
+        assert_eq!(live::run(python).succeeded(), "42\n", "{address}");
+    }
+    command.env("BCTRACE_FOLLOW", "1:3");
+    assert_eq!(live::run(command).status, 0);
+}

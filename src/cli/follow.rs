@@ -1,15 +1,18 @@
 //! --follow-forks: a trace for each process, beside the one of the first.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use clap::FromArgMatches;
 
+use super::args::{self, RecordArgs};
 use super::{record, summary};
 use crate::format::{self, Format};
-use crate::record::{Descent, Follow};
+use crate::record::{Descent, Follow, Recorder, Tracing};
 use crate::trace::{EndReason, Sink};
 
 /// Names that are tried for one process, whose number an older one may have had.
@@ -37,6 +40,19 @@ pub fn plan(trace: &Path, format: Option<Format>, options: format::Options) -> a
             record::open(&path, None, format, options.clone(), &mut None).map_err(io::Error::other)?;
         Ok((path, sink))
     })))
+}
+
+/// Finds the recorder that wants this interpreter, as one that a followed program has started, and what it records.
+pub fn recorder() -> Option<(Recorder, Tracing)> {
+    let recorder = Recorder::of_this_process()?;
+    let words: Vec<OsString> = recorder.command_line()?.into_iter().map(OsString::from_vec).collect();
+    let tracing = if words.get(1).is_some_and(|word| word == "python") {
+        Tracing::default()
+    } else {
+        let matches = args::command().try_get_matches_from(words).ok()?;
+        record::tracing(&RecordArgs::from_arg_matches(&matches).ok()?).ok()?
+    };
+    Some((recorder, tracing))
 }
 
 /// Makes an empty file for a process beside the first one's trace; none that is there already is touched.

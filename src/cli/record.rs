@@ -31,14 +31,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
             bytes: program.marshalled().to_vec(),
             path: args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?,
         },
-        tracing: Tracing {
-            filter: filter::filter(args.filter.clone())?,
-            start_at: args.start_at.as_deref().map(filter::trigger),
-            stop_at: args.stop_at.as_deref().map(filter::trigger),
-            max_instructions: args.max_instructions,
-            values: caps(&args.values),
-            stacks: args.values.value_stacks,
-        },
+        tracing: tracing(&args)?,
         timeout: args.timeout,
         lines: None,
         progress: !args.quiet && std::io::stderr().is_terminal(),
@@ -69,6 +62,18 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
     }
     let is_well = follow::tell(&descent, args.quiet);
     Ok(if is_well { exit::of_end(&summary.end) } else { exit::FAILED })
+}
+
+/// What the hook goes by.
+pub fn tracing(args: &RecordArgs) -> anyhow::Result<Tracing> {
+    Ok(Tracing {
+        filter: filter::filter(args.filter.clone())?,
+        start_at: args.start_at.as_deref().map(filter::trigger),
+        stop_at: args.stop_at.as_deref().map(filter::trigger),
+        max_instructions: args.max_instructions,
+        values: caps(&args.values),
+        stacks: args.values.value_stacks,
+    })
 }
 
 /// The output, touched only now that all input is known to be good; `lines` becomes its file if that shall end at a whole line.

@@ -104,6 +104,13 @@ impl Family {
 }
 
 impl Shared {
+    /// The first record of a process's trace: a process that was started has a command line of its own.
+    fn start_of(&self, pid: i32) -> Start {
+        let own = process::command_line(std::process::id().cast_signed());
+        let started = process::command_line(pid).filter(|words| Some(words) != own.as_ref());
+        Start { argv: started.unwrap_or_else(|| self.start.argv.clone()), ..self.start.clone() }
+    }
+
     fn present(&self) -> MutexGuard<'_, Vec<Arc<Descendant>>> {
         self.present.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -163,7 +170,10 @@ impl Receiving {
         for Visit { arrival, process, recording } in self.visits.extract_if(.., is_over) {
             let lost = || Err(io::Error::other("its recording has failed"));
             let recorded = recording.join().unwrap_or_else(|_| lost());
-            process.reap();
+            // The first process, which may have become an interpreter, has a warden that waits for its death.
+            if process.id() != self.shared.first {
+                process.reap();
+            }
             self.shared.present().retain(|other| !Arc::ptr_eq(other, &process));
             self.reception.take_back(arrival);
             self.descent.followed.push(Followed { pid: process.id(), recorded });
@@ -181,7 +191,7 @@ fn record(shared: &Shared, process: Arc<Descendant>, ring: RingReader) -> io::Re
     });
     let mut watch = Follower { process, bell: ring.bell(), deadline: shared.deadline, seen: Seen::default() };
     let recorded = (shared.follow.0)(pid).and_then(|(path, mut sink)| {
-        let summary = Recording::new(shared.start.clone(), ring, false).run(&mut watch, &mut *sink)?;
+        let summary = Recording::new(shared.start_of(pid), ring, false).run(&mut watch, &mut *sink)?;
         Ok((path, summary))
     });
     if recorded.is_err() {

@@ -33,7 +33,7 @@ use crate::vm::program::{self, Interpreter, exit};
 use crate::vm::shared::{Control, Mode};
 use family::Family;
 use recorder::Recording;
-use ring::{RingWriter, Stations};
+use ring::{Reception, RingWriter, Stations};
 use tracee::{Tracee, Valued};
 use warden::Warden;
 
@@ -56,7 +56,11 @@ pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let (start, timeout, interrupts_end) = (plan.start(), plan.timeout, plan.interrupts_end());
     let recording = Recording::new(start.clone(), reader, plan.progress);
     let bell = recording.bell();
-    let child = process::fork(|| run_program(plan, writer, stations))?;
+    let address = reception.as_ref().map(Reception::address);
+    let child = process::fork(|| {
+        address.iter().for_each(|address| process::set_variable(FOLLOW, address));
+        run_program(plan, writer, stations)
+    })?;
     let family =
         follow.zip(reception).map(|(follow, reception)| Family::start(reception, follow, start, child.id(), timeout));
     let summary = recording.run(&mut Warden::start(child, bell, timeout, interrupts_end), sink);
@@ -70,18 +74,16 @@ pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Outcome> {
     Ok(Outcome { summary: summary?, descent })
 }
 
+/// The name of the variable that tells the interpreters that the program starts where their recorder is.
+const FOLLOW: &str = "BCTRACE_FOLLOW";
+
 /// The child's side.
 fn run_program(plan: Plan, ring: RingWriter, stations: Option<Stations>) -> ! {
     if let Err(error) = Control::make_private() {
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);
     }
-    let (values, stacks) = (plan.tracing.values, plan.tracing.stacks);
-    let tracee = Tracee::new(ring, plan.tracing, stations);
-    let install = |interpreter: &Interpreter| match values {
-        None => hook::install(tracee, Mode::Runs, interpreter),
-        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
-    };
+    let install = |interpreter: &Interpreter| install(plan.tracing, ring, stations, interpreter);
     let (marshalled, path) = match plan.program {
         Program::Marshalled { bytes, path } => (bytes, path),
         Program::CommandLine => exit(program::python(plan.argv, install)),
@@ -93,4 +95,40 @@ fn run_program(plan: Plan, ring: RingWriter, stations: Option<Stations>) -> ! {
     drop(marshalled);
     install(&interpreter);
     exit(interpreter.run(program))
+}
+
+fn install(tracing: Tracing, ring: RingWriter, stations: Option<Stations>, interpreter: &Interpreter) {
+    let (values, stacks) = (tracing.values, tracing.stacks);
+    let tracee = Tracee::new(ring, tracing, stations);
+    match values {
+        None => hook::install(tracee, Mode::Runs, interpreter),
+        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
+    }
+}
+
+/// A recorder that wants the interpreters that its program starts.
+pub struct Recorder {
+    stations: Stations,
+}
+
+impl Recorder {
+    /// Finds it by the environment.
+    pub fn of_this_process() -> Option<Recorder> {
+        Stations::open(&std::env::var(FOLLOW).ok()?).map(|stations| Recorder { stations })
+    }
+
+    /// The words that it was started with.
+    pub fn command_line(&self) -> Option<Vec<Vec<u8>>> {
+        process::command_line(self.stations.recorder())
+    }
+
+    /// Has this process, which is the interpreter, recorded from now on, unless there is no place for it.
+    pub fn join(self, tracing: Tracing, interpreter: &Interpreter) {
+        if Control::make_private().is_err() {
+            return;
+        }
+        if let Some(ring) = self.stations.claim() {
+            install(tracing, ring, Some(self.stations), interpreter);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use super::descendant::Stat;
@@ -113,6 +114,25 @@ pub fn news(at_most: Duration) -> News {
         -1 => News::Nothing,
         signal => News::Signal(signal),
     }
+}
+
+/// Whether a process runs this very binary.
+pub fn is_same_program(pid: pid_t) -> bool {
+    let program =
+        |process: &str| std::fs::metadata(format!("/proc/{process}/exe")).map(|file| (file.dev(), file.ino())).ok();
+    program("self").is_some_and(|own| program(&pid.to_string()) == Some(own))
+}
+
+/// Returns the words that a process was started with.
+pub fn command_line(pid: pid_t) -> Option<Vec<Vec<u8>>> {
+    let text = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(text.strip_suffix(b"\0")?.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect())
+}
+
+/// Sets a variable in the environment of this process, which has one thread.
+pub fn set_variable(name: &str, value: &str) {
+    // SAFETY: no other thread reads the environment.
+    unsafe { std::env::set_var(name, value) };
 }
 
 /// Whether a signal of the parent's is meant for the program as well, which the terminal has not sent it.

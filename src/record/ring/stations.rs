@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use libc::pid_t;
 
 use super::{CAPACITY, Control, Line, Mapping, RingReader, RingWriter, end_without, futex_wait, futex_wake};
+use crate::vm::process;
 use crate::vm::shared::{PAGE, Slot};
 
 /// Processes that are recorded at the same time, at most, besides the program's first.
@@ -65,7 +66,26 @@ impl Stations {
             return Err(io::Error::last_os_error());
         }
         let stations = Stations { hall: map(&file)?, recorder: std::process::id().cast_signed() };
-        Ok((stations, Reception { stations, busy: [false; STATIONS], turned_away: 0, _file: file }))
+        Ok((stations, Reception { stations, busy: [false; STATIONS], turned_away: 0, file }))
+    }
+
+    /// Opens the stations of a recorder, as [`Reception::address`] says where, in a process that was started; none where that is no
+    /// such thing or another bctrace's.
+    pub fn open(address: &str) -> Option<Stations> {
+        let (recorder, descriptor) = address.split_once(':')?;
+        let (recorder, descriptor): (pid_t, u32) = (recorder.parse().ok()?, descriptor.parse().ok()?);
+        if !process::is_same_program(recorder) {
+            return None;
+        }
+        let path = format!("/proc/{recorder}/fd/{descriptor}");
+        let file = File::options().read(true).write(true).open(path).ok()?;
+        let is_whole = file.metadata().ok()?.len() == (PAGE + STATIONS * SIZE) as u64;
+        Some(Stations { hall: is_whole.then(|| map(&file).ok())??, recorder })
+    }
+
+    /// The recorder's process.
+    pub fn recorder(&self) -> pid_t {
+        self.recorder
     }
 
     /// Gets this process, which was forked just now, a ring, and its slot; none where all are taken or the recorder does not want it.
@@ -146,7 +166,7 @@ pub struct Reception {
     /// Processes that the recorder has turned away.
     turned_away: u32,
     /// Keeps the memory open for processes that are started.
-    _file: File,
+    file: File,
 }
 
 /// A process that has claimed a station.
@@ -158,6 +178,11 @@ pub struct Arrival {
 }
 
 impl Reception {
+    /// Where processes that are started find the stations, as long as this process lives.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.stations.recorder, self.file.as_raw_fd())
+    }
+
     /// Who waits to be let in.
     pub fn arrivals(&self) -> Vec<Arrival> {
         let claims = self.stations.hall().claims.iter().map(|claim| claim.load(Ordering::SeqCst)).enumerate();
