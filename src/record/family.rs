@@ -154,10 +154,12 @@ impl Receiving {
             return self.reception.turn_away(arrival);
         };
         self.shared.present().push(Arc::clone(&process));
+        // As long as it waits it is alive, and what /proc tells is its own.
+        let start = self.shared.start_of(arrival.pid);
         let ring = self.reception.let_in(arrival);
         let (shared, watched, bell) = (Arc::clone(&self.shared), Arc::clone(&process), self.reception.bell());
         let recording = thread::spawn(move || {
-            let result = record(&shared, watched, ring);
+            let result = record(&shared, watched, start, ring);
             bell.knock();
             result
         });
@@ -182,7 +184,7 @@ impl Receiving {
 }
 
 /// Records one process until it is dead.
-fn record(shared: &Shared, process: Arc<Descendant>, ring: RingReader) -> io::Result<(PathBuf, Summary)> {
+fn record(shared: &Shared, process: Arc<Descendant>, start: Start, ring: RingReader) -> io::Result<(PathBuf, Summary)> {
     let pid = process.id();
     let (dying, bell) = (Arc::clone(&process), ring.bell());
     thread::spawn(move || {
@@ -191,7 +193,7 @@ fn record(shared: &Shared, process: Arc<Descendant>, ring: RingReader) -> io::Re
     });
     let mut watch = Follower { process, bell: ring.bell(), deadline: shared.deadline, seen: Seen::default() };
     let recorded = (shared.follow.0)(pid).and_then(|(path, mut sink)| {
-        let summary = Recording::new(shared.start_of(pid), ring, false).run(&mut watch, &mut *sink)?;
+        let summary = Recording::new(start, ring, false).run(&mut watch, &mut *sink)?;
         Ok((path, summary))
     });
     if recorded.is_err() {
