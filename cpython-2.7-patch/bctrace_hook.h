@@ -62,6 +62,7 @@ struct bctrace_slot {
     uint64_t position; /* words of the stream: those, and what repeats and is not told of yet */
     uint64_t distance; /* how far back that stood before */
     uint64_t stop;     /* not 0: the recorder wants the process to end */
+    uint64_t execs;    /* not 0: the process is about to replace itself, or has */
 };
 
 struct bctrace_hooks {
@@ -87,6 +88,8 @@ struct bctrace_hooks {
     void (*code_gone)(const void *code);
     /* A code object has been made, in frame or, where that is NULL, in none; path is NULL or the file that is imported. */
     void (*made)(const void *code, int how, const char *path, const struct _frame *frame);
+    /* This process has just been forked, by a C function of the VM: the mode is BCTRACE_OFF, the rest is the parent's. */
+    void (*forked)(void);
 };
 
 extern struct bctrace_control bctrace_control __attribute__((visibility("hidden")));
@@ -106,6 +109,16 @@ extern void bctrace_stop(void) __attribute__((noreturn, visibility("hidden")));
 #define BCTRACE_THREAD(ts) do { \
         if (bctrace_control.mode && (ts) != NULL && (ts) != bctrace_control.thread && bctrace_hooks.thread(ts)) \
             bctrace_stop(); \
+    } while (0)
+
+#define BCTRACE_FORKED() do { if (bctrace_hooks.forked) bctrace_hooks.forked(); } while (0)
+
+#define BCTRACE_EXEC(call) do { \
+        if (bctrace_control.mode) \
+            bctrace_slot.execs = 1; \
+        call; \
+        if (bctrace_control.mode) \
+            bctrace_slot.execs = 0; \
     } while (0)
 
 #endif

@@ -164,6 +164,24 @@ vm_current_thread(void)
     return _PyThreadState_Current;
 }
 
+const struct _frame *
+vm_current_frame(void)
+{
+    return _PyThreadState_Current != NULL ? _PyThreadState_Current->frame : NULL;
+}
+
+const struct _frame *
+vm_frame_back(const struct _frame *frame)
+{
+    return frame->f_back;
+}
+
+const unsigned char *
+vm_frame_first(const struct _frame *frame)
+{
+    return (const unsigned char *)PyString_AS_STRING(frame->f_code->co_code);
+}
+
 int
 vm_is_over(void)
 {

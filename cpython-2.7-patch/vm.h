@@ -41,6 +41,13 @@ struct _object *vm_frame_code(const struct _frame *frame);
 /* The state of the thread that holds the GIL. */
 const struct _ts *vm_current_thread(void);
 
+/* The frame that runs on this thread, and the one that called a frame; NULL where there is none. */
+const struct _frame *vm_current_frame(void);
+const struct _frame *vm_frame_back(const struct _frame *frame);
+
+/* The text of a frame's code string, from its code object. */
+const unsigned char *vm_frame_first(const struct _frame *frame);
+
 /* The interpreter has been finalized, or never started. */
 int vm_is_over(void);
 

@@ -7,6 +7,7 @@ mod dis;
 mod docs;
 mod dumps;
 mod extension;
+mod forks;
 mod goldens;
 mod interpreter;
 mod layers;

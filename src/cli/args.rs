@@ -46,7 +46,10 @@ pub enum Command {
     /// List the code objects of a .pyc as the VM would decode them, without running it
     Dis(DisArgs),
     /// Run the Python 2.7 interpreter itself; with --trace-to FILE it is recorded
-    #[command(disable_help_flag = true, override_usage = "bctrace python [--trace-to FILE] [PYTHON ARGS]...")]
+    #[command(
+        disable_help_flag = true,
+        override_usage = "bctrace python [--trace-to FILE [--follow-forks]] [PYTHON ARGS]..."
+    )]
     Python {
         /// Arguments of the interpreter, as python2.7 takes them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PYTHON ARGS")]
@@ -119,6 +122,9 @@ pub struct RecordArgs {
     /// Write every code object that ran into this new folder, as .pyc files with a manifest.json
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dump_code: Option<PathBuf>,
+    /// Trace the processes that the program forks, and the interpreters that it starts, each into a file beside TRACEFILE
+    #[arg(long)]
+    pub follow_forks: bool,
     /// Show neither progress nor summary
     #[arg(short, long)]
     pub quiet: bool,

@@ -20,7 +20,7 @@ pub fn of_end(end: &End) -> u8 {
         EndReason::Killed(signal) => signal.saturating_add(128),
         EndReason::Stopped(StopReason::Timeout) => TIMED_OUT,
         EndReason::Stopped(_) => STOPPED,
-        EndReason::Tampered(_) | EndReason::OutputFailed(_) => FAILED,
+        EndReason::Tampered(_) | EndReason::OutputFailed(_) | EndReason::Unknown => FAILED,
     }
 }
 

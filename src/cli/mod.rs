@@ -4,6 +4,7 @@ mod args;
 mod dis;
 mod exit;
 mod filter;
+mod follow;
 mod info;
 mod program;
 mod python;

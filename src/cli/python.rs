@@ -8,24 +8,31 @@ use anyhow::Context;
 use clap::error::ErrorKind;
 
 use super::summary::Asked;
-use super::{args, exit, record, summary};
-use crate::record::{Plan, Program, Tracing};
+use super::{args, exit, follow, record, summary};
+use crate::record::{Outcome, Plan, Program, Tracing};
 use crate::vm::program;
 
-/// The only option that is ours; it stands before the interpreter's.
+/// The options that are ours; they stand before the interpreter's, the second behind the first.
 const TRACE_TO: &str = "--trace-to";
+const FOLLOW_FORKS: &str = "--follow-forks";
 
 /// Runs the interpreter under the name that it was started by; does not return.
 pub fn run_as(arguments: Vec<OsString>) -> anyhow::Result<u8> {
-    program::exit(program::python(c_strings(arguments)?, |_| ()))
+    let argv = c_strings(arguments)?;
+    program::exit(match follow::recorder() {
+        Some((recorder, tracing)) => program::python(argv, |interpreter| recorder.join(tracing, interpreter)),
+        None => program::python(argv, |_| ()),
+    })
 }
 
 /// Runs `bctrace python` with the words behind that; returns only where they ask for a recording.
 pub fn run(arguments: Vec<OsString>) -> anyhow::Result<u8> {
-    let (trace, arguments) = trace_to(arguments);
+    let (trace, mut arguments) = trace_to(arguments);
+    let follows = trace.is_some() && arguments.first().is_some_and(|word| word == FOLLOW_FORKS);
+    arguments.drain(..usize::from(follows));
     let argv = [OsString::from("python2.7")].into_iter().chain(arguments).collect();
     match trace {
-        Some(trace) => record_to(&trace, c_strings(argv)?),
+        Some(trace) => record_to(&trace, c_strings(argv)?, follows),
         None => run_as(argv),
     }
 }
@@ -47,7 +54,7 @@ fn trace_to(mut arguments: Vec<OsString>) -> (Option<PathBuf>, Vec<OsString>) {
     (Some(trace.into()), arguments.split_off(words))
 }
 
-fn record_to(trace: &Path, argv: Vec<CString>) -> anyhow::Result<u8> {
+fn record_to(trace: &Path, argv: Vec<CString>, follows: bool) -> anyhow::Result<u8> {
     let mut plan = Plan {
         argv,
         program: Program::CommandLine,
@@ -56,11 +63,13 @@ fn record_to(trace: &Path, argv: Vec<CString>) -> anyhow::Result<u8> {
         lines: None,
         progress: false,
         options: Vec::new(),
+        follow: if follows { Some(follow::plan(trace, None, Default::default())?) } else { None },
     };
     let mut sink = record::open(trace, None, None, Default::default(), &mut plan.lines)?;
-    let summary = record::carry_out(plan, &mut *sink, trace)?;
+    let Outcome { summary, descent } = record::carry_out(plan, &mut *sink, trace)?;
     summary::tell(&summary, &Asked::nothing());
-    Ok(exit::of_end(&summary.end))
+    let is_well = follow::tell(&descent, false);
+    Ok(if is_well { exit::of_end(&summary.end) } else { exit::FAILED })
 }
 
 fn c_strings(words: Vec<OsString>) -> anyhow::Result<Vec<CString>> {

@@ -10,9 +10,10 @@ use anyhow::Context;
 use clap::error::ErrorKind;
 
 use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
-use super::{exit, filter, program, summary};
+use super::summary::Asked;
+use super::{exit, filter, follow, program, summary};
 use crate::format::{self, Format};
-use crate::record::{self, Caps, Plan, Program, Summary, Tracing};
+use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
 use crate::report::layers::{Dumping, Folder};
 use crate::trace::Sink;
 
@@ -23,25 +24,19 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         args::command().error(ErrorKind::MissingRequiredArgument, message).exit();
     }
     let program = program::read(&args.pyc)?;
-    let asked = summary::Asked::of(&args);
+    let asked = Asked::of(&args);
     let mut plan = Plan {
         argv: argv(&args)?,
         program: Program::Marshalled {
             bytes: program.marshalled().to_vec(),
             path: args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?,
         },
-        tracing: Tracing {
-            filter: filter::filter(args.filter.clone())?,
-            start_at: args.start_at.as_deref().map(filter::trigger),
-            stop_at: args.stop_at.as_deref().map(filter::trigger),
-            max_instructions: args.max_instructions,
-            values: caps(&args.values),
-            stacks: args.values.value_stacks,
-        },
+        tracing: tracing(&args)?,
         timeout: args.timeout,
         lines: None,
         progress: !args.quiet && std::io::stderr().is_terminal(),
         options: options(&args),
+        follow: None,
     };
     drop(program);
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
@@ -51,15 +46,34 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         max_size: args.max_size.map(|size| size.as_u64()),
         ..format::Options::default()
     };
-    let mut sink = open(&args.trace, Some(&args.pyc), args.format.map(self::format), format_options, &mut plan.lines)?;
+    let format = args.format.map(self::format);
+    if args.follow_forks {
+        plan.follow = Some(follow::plan(&args.trace, format, format_options.clone())?);
+    }
+    let mut sink = open(&args.trace, Some(&args.pyc), format, format_options, &mut plan.lines)?;
     if let Some(folder) = folder {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
     }
-    let summary = carry_out(plan, &mut *sink, &args.trace)?;
+    let Outcome { summary, descent } = carry_out(plan, &mut *sink, &args.trace)?;
     if !args.quiet {
+        // What did not come true here has in another process.
+        let asked = if descent.has_recorded() { Asked::nothing() } else { asked };
         summary::tell(&summary, &asked);
     }
-    Ok(exit::of_end(&summary.end))
+    let is_well = follow::tell(&descent, args.quiet);
+    Ok(if is_well { exit::of_end(&summary.end) } else { exit::FAILED })
+}
+
+/// What the hook goes by.
+pub fn tracing(args: &RecordArgs) -> anyhow::Result<Tracing> {
+    Ok(Tracing {
+        filter: filter::filter(args.filter.clone())?,
+        start_at: args.start_at.as_deref().map(filter::trigger),
+        stop_at: args.stop_at.as_deref().map(filter::trigger),
+        max_instructions: args.max_instructions,
+        values: caps(&args.values),
+        stacks: args.values.value_stacks,
+    })
 }
 
 /// The output, touched only now that all input is known to be good; `lines` becomes its file if that shall end at a whole line.
@@ -82,7 +96,7 @@ pub fn open(
 }
 
 /// Runs the program and writes its trace.
-pub fn carry_out(plan: Plan, sink: &mut dyn Sink, trace: &Path) -> anyhow::Result<Summary> {
+pub fn carry_out(plan: Plan, sink: &mut dyn Sink, trace: &Path) -> anyhow::Result<Outcome> {
     record::record(plan, sink)
         .with_context(|| format!("cannot write {} any further; it holds what was traced before", trace.display()))
 }
@@ -134,6 +148,9 @@ fn options(args: &RecordArgs) -> Vec<Vec<u8>> {
         push("--value-depth", depth.to_string().as_bytes());
         push("--value-length", length.to_string().as_bytes());
         words.push(b"--values".to_vec());
+    }
+    if args.follow_forks {
+        words.push(b"--follow-forks".to_vec());
     }
     if args.filter.no_stdlib {
         words.push(b"--no-stdlib".to_vec());

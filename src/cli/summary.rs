@@ -100,7 +100,7 @@ fn shown(name: &[u8]) -> String {
 }
 
 /// How a trace ended, in words.
-fn how(end: &End) -> String {
+pub fn how(end: &End) -> String {
     let what = match &end.reason {
         _ if end.replaced => "the program was replaced by exec".to_string(),
         EndReason::Exited(status) if end.finished => return format!("the program ended with status {status}"),
@@ -109,6 +109,7 @@ fn how(end: &End) -> String {
         EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
         EndReason::Tampered(why) => format!("stream tampered: {}", String::from_utf8_lossy(why)),
         EndReason::OutputFailed(why) => format!("the trace could not be written: {}", String::from_utf8_lossy(why)),
+        EndReason::Unknown => "ended, and only its parent was told how,".to_string(),
     };
     match &end.place {
         Some((name, offset, opname)) => {

@@ -3,6 +3,7 @@
 
 mod account;
 mod codes;
+mod family;
 mod origins;
 mod plan;
 mod progress;
@@ -12,49 +13,77 @@ mod stacks;
 mod tracee;
 mod values;
 mod warden;
+mod watch;
 mod whole_lines;
 
 use std::io;
 
 pub use account::Tally;
-pub use plan::{Plan, Program, Tracing, Trigger};
+pub use family::{Descent, Followed};
+pub use plan::{Follow, Plan, Program, Tracing, Trigger};
 pub use recorder::Summary;
 pub use values::Caps;
 
 use crate::trace::Sink;
+use crate::vm::descendant;
 use crate::vm::guardian::Guardian;
 use crate::vm::hook;
 use crate::vm::process;
 use crate::vm::program::{self, Interpreter, exit};
 use crate::vm::shared::{Control, Mode};
-use ring::RingWriter;
+use family::Family;
+use recorder::Recording;
+use ring::{Reception, RingWriter, Stations};
 use tracee::{Tracee, Valued};
+use warden::Warden;
+
+/// What came of the program's first process, and of those that it has forked.
+#[derive(Debug)]
+pub struct Outcome {
+    pub summary: Summary,
+    pub descent: Descent,
+}
 
 /// Runs the program and writes its trace into `sink`.  The process must have one thread.
-pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Summary> {
+pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let guardian = plan.lines.take().map(|file| Guardian::post(file, whole_lines::cut)).transpose()?;
     let (writer, reader) = ring::create()?;
-    let recording = recorder::Recording::new(&plan, reader);
-    let child = process::fork(|| run_program(plan, writer))?;
-    let summary = recording.run(child, sink);
+    let follow = plan.follow.take();
+    let (stations, reception) = follow.as_ref().map(|_| Stations::create()).transpose()?.unzip();
+    if follow.is_some() {
+        descendant::adopt_orphans()?;
+    }
+    let (start, timeout, interrupts_end) = (plan.start(), plan.timeout, plan.interrupts_end());
+    let recording = Recording::new(start.clone(), reader, plan.progress);
+    let bell = recording.bell();
+    let address = reception.as_ref().map(Reception::address);
+    let child = process::fork(|| {
+        address.iter().for_each(|address| process::set_variable(FOLLOW, address));
+        run_program(plan, writer, stations)
+    })?;
+    let family =
+        follow.zip(reception).map(|(follow, reception)| Family::start(reception, follow, start, child.id(), timeout));
+    let summary = recording.run(&mut Warden::start(child, bell, timeout, interrupts_end), sink);
     if let Some(guardian) = guardian {
         guardian.dismiss();
     }
-    summary
+    if summary.is_err() {
+        family.iter().for_each(Family::kill);
+    }
+    let descent = family.map(Family::end).unwrap_or_default();
+    Ok(Outcome { summary: summary?, descent })
 }
 
+/// The name of the variable that tells the interpreters that the program starts where their recorder is.
+const FOLLOW: &str = "BCTRACE_FOLLOW";
+
 /// The child's side.
-fn run_program(plan: Plan, ring: RingWriter) -> ! {
+fn run_program(plan: Plan, ring: RingWriter, stations: Option<Stations>) -> ! {
     if let Err(error) = Control::make_private() {
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);
     }
-    let (values, stacks) = (plan.tracing.values, plan.tracing.stacks);
-    let tracee = Tracee::new(ring, plan.tracing);
-    let install = |interpreter: &Interpreter| match values {
-        None => hook::install(tracee, Mode::Runs, interpreter),
-        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
-    };
+    let install = |interpreter: &Interpreter| install(plan.tracing, ring, stations, interpreter);
     let (marshalled, path) = match plan.program {
         Program::Marshalled { bytes, path } => (bytes, path),
         Program::CommandLine => exit(program::python(plan.argv, install)),
@@ -66,4 +95,40 @@ fn run_program(plan: Plan, ring: RingWriter) -> ! {
     drop(marshalled);
     install(&interpreter);
     exit(interpreter.run(program))
+}
+
+fn install(tracing: Tracing, ring: RingWriter, stations: Option<Stations>, interpreter: &Interpreter) {
+    let (values, stacks) = (tracing.values, tracing.stacks);
+    let tracee = Tracee::new(ring, tracing, stations);
+    match values {
+        None => hook::install(tracee, Mode::Runs, interpreter),
+        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
+    }
+}
+
+/// A recorder that wants the interpreters that its program starts.
+pub struct Recorder {
+    stations: Stations,
+}
+
+impl Recorder {
+    /// Finds it by the environment.
+    pub fn of_this_process() -> Option<Recorder> {
+        Stations::open(&std::env::var(FOLLOW).ok()?).map(|stations| Recorder { stations })
+    }
+
+    /// The words that it was started with.
+    pub fn command_line(&self) -> Option<Vec<Vec<u8>>> {
+        process::command_line(self.stations.recorder())
+    }
+
+    /// Has this process, which is the interpreter, recorded from now on, unless there is no place for it.
+    pub fn join(self, tracing: Tracing, interpreter: &Interpreter) {
+        if Control::make_private().is_err() {
+            return;
+        }
+        if let Some(ring) = self.stations.claim() {
+            install(tracing, ring, Some(self.stations), interpreter);
+        }
+    }
 }

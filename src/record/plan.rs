@@ -1,10 +1,15 @@
 //! What is to be recorded, as plain data: made by the command line, used by both processes.
 
 use std::ffi::CString;
+use std::fmt;
 use std::fs::File;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::values::Caps;
+use crate::trace::Sink;
+use crate::trace::event::Start;
 use crate::trace::filter::Filter;
 
 /// A recording.
@@ -22,9 +27,33 @@ pub struct Plan {
     pub progress: bool,
     /// The options that shape the recording, for the trace's first record.
     pub options: Vec<Vec<u8>>,
+    /// Processes that the program forks are recorded too.
+    pub follow: Option<Follow>,
+}
+
+/// Makes the sink for a process by its number, in the thread that will use it.
+pub struct Follow(pub Box<OpensTrace>);
+
+/// What does that, and tells the name of the file.
+pub type OpensTrace = dyn Fn(i32) -> io::Result<(PathBuf, Box<dyn Sink>)> + Send + Sync;
+
+impl fmt::Debug for Follow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Follow")
+    }
 }
 
 impl Plan {
+    /// The first record of a trace.
+    pub fn start(&self) -> Start {
+        Start {
+            version: env!("CARGO_PKG_VERSION").into(),
+            vm: crate::vm::VERSION.into(),
+            argv: self.argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+            options: self.options.clone(),
+        }
+    }
+
     /// Whether a second interrupt ends a program that executes nothing; the interpreter waits for whoever types.
     pub fn interrupts_end(&self) -> bool {
         !matches!(self.program, Program::CommandLine)

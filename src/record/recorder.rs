@@ -5,17 +5,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::account::{Account, Tally};
-use super::plan::Plan;
 use super::progress::Progress;
-use super::ring::{RingReader, Tampered};
-use super::warden::{Seen, Warden};
+use super::ring::{Bell, RingReader, Tampered};
+use super::watch::{Seen, Watch};
 use crate::bytecode::{decode, opcode};
 use crate::trace::decoder::{Decoder, StreamError};
 use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
 use crate::trace::repeat::RepeatReader;
 use crate::trace::sink::is_size_limit;
 use crate::trace::{Sink, State};
-use crate::vm::process::{Child, How};
+use crate::vm::process::How;
 use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 
 /// Words taken from the ring, and words of the stream decoded, at a time.
@@ -30,8 +29,6 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Recording {
     ring: RingReader,
     start: Start,
-    timeout: Option<Duration>,
-    interrupts_end: bool,
     /// Words from the ring that were not read yet.
     packed: Vec<u64>,
     repeats: RepeatReader,
@@ -76,41 +73,37 @@ fn tampered(why: &str) -> Failure {
 }
 
 impl Recording {
-    pub fn new(plan: &Plan, ring: RingReader) -> Recording {
-        let start = Start {
-            version: env!("CARGO_PKG_VERSION").into(),
-            vm: crate::vm::VERSION.into(),
-            argv: plan.argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
-            options: plan.options.clone(),
-        };
+    pub fn new(start: Start, ring: RingReader, shows_progress: bool) -> Recording {
         Recording {
             ring,
             start,
-            timeout: plan.timeout,
-            interrupts_end: plan.interrupts_end(),
             packed: Vec::new(),
             repeats: RepeatReader::default(),
             words: Vec::new(),
             decoder: Decoder::default(),
-            progress: Progress::new(plan.progress),
+            progress: Progress::new(shows_progress),
         }
     }
 
+    /// A handle for calling this recording, or stopping its tracee.
+    pub fn bell(&self) -> Bell {
+        self.ring.bell()
+    }
+
     /// Records until the child is dead and everything is written.
-    pub fn run(mut self, child: Child, sink: &mut dyn Sink) -> io::Result<Summary> {
-        let warden = Warden::start(child, self.ring.bell(), self.timeout, self.interrupts_end);
+    pub fn run(mut self, watch: &mut dyn Watch, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut account = Account::new(sink);
         let sink = &mut account;
         let start = Event::Start(std::mem::take(&mut self.start));
         let result = match self.decoder.event(&start, sink) {
-            Ok(()) => self.drain(&warden, sink).and_then(|()| self.finish_run(sink)),
+            Ok(()) => self.drain(watch, sink).and_then(|()| self.finish_run(sink)),
             Err(error) => Err(error.into()),
         };
         let reason = match result {
-            Ok(()) => self.reason(warden.seen()),
+            Ok(()) => self.reason(watch.seen()),
             Err(failure) => {
-                warden.kill();
-                self.wait_for_death(&warden);
+                watch.kill();
+                self.wait_for_death(watch);
                 match failure {
                     Failure::Output(error) if is_size_limit(&error) => EndReason::Stopped(StopReason::MaxSize),
                     Failure::Output(error) => return Err(error),
@@ -118,11 +111,11 @@ impl Recording {
                 }
             }
         };
-        self.end(reason, warden.seen(), account)
+        self.end(reason, watch.seen(), account)
     }
 
     /// Drains the ring until the child is dead.
-    fn drain(&mut self, warden: &Warden, sink: &mut Account) -> Result<(), Failure> {
+    fn drain(&mut self, watch: &mut dyn Watch, sink: &mut Account) -> Result<(), Failure> {
         let mut stopped = None;
         loop {
             if self.ring.read(&mut self.packed, BATCH)? > 0 {
@@ -130,12 +123,12 @@ impl Recording {
                 self.progress.show(&self.decoder, sink);
                 continue;
             }
-            if warden.seen().death.is_some() {
+            if watch.seen().death.is_some() {
                 return Ok(());
             }
             // A program that was stopped ends at once, unless its C library waits for a lock that another thread keeps.
             if self.decoder.state().stopped.is_some() && stopped.get_or_insert_with(Instant::now).elapsed() > GRACE {
-                warden.kill();
+                watch.kill();
             }
             self.ring.wait(IDLE);
             if self.ring.has_called() {
@@ -168,7 +161,7 @@ impl Recording {
 
     /// Takes what a live tracee that writes little has not told of.
     fn catch_up(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let slot = Slot::get();
+        let slot = self.ring.slot();
         let head = slot.head.load(Ordering::Acquire);
         // In this order: the tracee writes it the other way round, so a distance that is read behind a position belongs to it,
         // or the head has changed.
@@ -191,7 +184,7 @@ impl Recording {
 
     /// Takes what a dead child has left: the last words, and the run that was open.
     fn finish_run(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let slot = Slot::get();
+        let slot = self.ring.slot();
         let next = slot.next.load(Ordering::Acquire);
         let head = if next & CLOSING != 0 { next & !CLOSING } else { slot.head.load(Ordering::Acquire) };
         while self.ring.read_to(head, &mut self.packed, BATCH)? > 0 {
@@ -237,12 +230,13 @@ impl Recording {
         match seen.death.map(|death| death.how) {
             Some(How::Killed(signal)) => EndReason::Killed(signal),
             Some(How::Exited(status)) => EndReason::Exited(status),
+            Some(How::Unknown) => EndReason::Unknown,
             None => EndReason::Tampered(b"the program's process is lost".to_vec()),
         }
     }
 
-    fn wait_for_death(&self, warden: &Warden) {
-        while warden.seen().death.is_none() {
+    fn wait_for_death(&self, watch: &mut dyn Watch) {
+        while watch.seen().death.is_none() {
             self.ring.wait(IDLE);
         }
     }

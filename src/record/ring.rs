@@ -2,12 +2,19 @@
 //! overtakes the recorder; the recorder believes nothing that it reads here.
 #![allow(unsafe_code)]
 
+mod stations;
+
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use libc::pid_t;
+
+use crate::vm::process;
 use crate::vm::shared::{CLOSING, PAGE, Slot};
+
+pub use stations::{Arrival, Reception, Stations};
 
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
 const CAPACITY: u64 = 1 << 21;
@@ -41,11 +48,20 @@ const _: () = assert!(size_of::<Control>() <= PAGE);
 /// The shared mapping, in either process.
 #[derive(Clone, Copy)]
 struct Mapping {
+    slot: NonNull<Slot>,
     control: NonNull<Control>,
     words: NonNull<AtomicU64>,
 }
 
+// SAFETY: the mapping lives as long as the process, and only its atomics are used.
+unsafe impl Send for Mapping {}
+
 impl Mapping {
+    fn slot(&self) -> &'static Slot {
+        // SAFETY: the page is mapped for the rest of the process, zeroed memory is a valid Slot, and all fields are atomics.
+        unsafe { self.slot.as_ref() }
+    }
+
     fn control(&self) -> &Control {
         // SAFETY: the page is mapped for the rest of the process, zeroed memory is a valid Control, and all fields are atomics.
         unsafe { self.control.as_ref() }
@@ -71,9 +87,8 @@ pub fn create() -> io::Result<(RingWriter, RingReader)> {
     Slot::share()?;
     let at =
         |offset: usize| NonNull::new(base.cast::<u8>().wrapping_add(offset)).expect("a mapping is not at address 0");
-    let mapping = Mapping { control: at(0).cast(), words: at(PAGE).cast() };
-    let writer = RingWriter { mapping, head: 0, limit: CAPACITY, announce: BATCH };
-    Ok((writer, RingReader { mapping, position: 0 }))
+    let mapping = Mapping { slot: NonNull::from(Slot::get()), control: at(0).cast(), words: at(PAGE).cast() };
+    Ok((RingWriter::new(mapping, None), RingReader { mapping, position: 0 }))
 }
 
 /// The tracee's end.
@@ -85,9 +100,15 @@ pub struct RingWriter {
     limit: u64,
     /// Where the recorder is told next.
     announce: u64,
+    /// The recorder's process, where its death is not this one's.
+    recorder: Option<pid_t>,
 }
 
 impl RingWriter {
+    fn new(mapping: Mapping, recorder: Option<pid_t>) -> RingWriter {
+        RingWriter { mapping, head: 0, limit: CAPACITY, announce: BATCH, recorder }
+    }
+
     pub fn head(&self) -> u64 {
         self.head
     }
@@ -149,7 +170,7 @@ impl RingWriter {
         self.limit = self.mapping.control().tail.0.load(Ordering::Acquire).saturating_add(CAPACITY);
     }
 
-    /// Sleeps until the recorder has come so far; without end, for it outlives the tracee.
+    /// Sleeps until the recorder has come so far; without end, for it outlives the tracee or takes it along.
     fn wait_until(&self, is_so: impl Fn(&Control) -> bool) {
         let control = self.mapping.control();
         if is_so(control) {
@@ -163,6 +184,7 @@ impl RingWriter {
                 futex_wait(&control.room.0, seen, Duration::from_millis(100));
             }
             control.tracee_sleeps.0.store(0, Ordering::SeqCst);
+            end_without(self.recorder);
         }
         errno.restore();
     }
@@ -184,6 +206,11 @@ impl RingReader {
     /// A handle for calling the recorder, or stopping the tracee, from another thread.
     pub fn bell(&self) -> Bell {
         Bell { mapping: self.mapping }
+    }
+
+    /// The tracee's slot.
+    pub fn slot(&self) -> &'static Slot {
+        self.mapping.slot()
     }
 
     /// Moves the words that the tracee has told of, up to `most`, to the end of `out`; returns how many.
@@ -247,9 +274,6 @@ pub struct Bell {
     mapping: Mapping,
 }
 
-// SAFETY: the mapping lives as long as the process, and only its atomics are used.
-unsafe impl Send for Bell {}
-
 impl Bell {
     pub fn ring(&self) {
         let control = self.mapping.control();
@@ -259,13 +283,25 @@ impl Bell {
 
     /// Where the tracee is, to be compared with where it is later; what it does unrecorded counts as well.
     pub fn place(&self) -> (u64, u64, u64) {
-        let slot = Slot::get();
+        let slot = self.mapping.slot();
         let unrecorded = self.mapping.control().unrecorded.0.load(Ordering::Acquire);
         (slot.position.load(Ordering::Acquire), slot.next.load(Ordering::Acquire), unrecorded)
     }
 
     pub fn ask_to_stop(&self) {
-        Slot::get().stop.store(1, Ordering::SeqCst);
+        self.mapping.slot().stop.store(1, Ordering::SeqCst);
+    }
+
+    /// Whether the tracee says that it is about to replace itself, or has.
+    pub fn execs(&self) -> bool {
+        self.mapping.slot().execs.load(Ordering::Acquire) != 0
+    }
+}
+
+/// Ends this process if its recorder is gone: the program's own process dies with it, one that was forked finds out where it waits.
+fn end_without(recorder: Option<pid_t>) {
+    if recorder.is_some_and(process::is_gone) {
+        process::kill_self();
     }
 }
 

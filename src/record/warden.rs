@@ -1,24 +1,16 @@
 //! The thread that watches the child: its death, the parent's signals, and the time.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::ring::Bell;
-use crate::vm::process::{self, Child, Death, News};
+use super::watch::{GRACE, Seen, Watch};
+use crate::vm::process::{self, Child, News};
 
-/// How long a program may take to end after it was asked to.
-const GRACE: Duration = Duration::from_millis(200);
 /// Two interrupts closer than this are one: a wrapper passes on what the terminal has sent as well.
 const TWICE: Duration = Duration::from_millis(500);
 /// How often the warden looks without being called.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// What the warden has seen so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
-    pub death: Option<Death>,
-    pub timed_out: bool,
-}
 
 /// The other threads' view of the warden.
 #[derive(Clone)]
@@ -36,18 +28,6 @@ impl Warden {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         std::thread::spawn(move || watching.watch(bell, deadline));
         warden
-    }
-
-    pub fn seen(&self) -> Seen {
-        *self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// Ends the child without asking.
-    pub fn kill(&self) {
-        let seen = self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if seen.death.is_none() {
-            self.child.signal(libc::SIGKILL);
-        }
     }
 
     fn watch(&self, bell: Bell, mut deadline: Option<Instant>) {
@@ -84,7 +64,7 @@ impl Warden {
 
     /// Asks the program to end, then makes it; returns the next deadline.
     fn end_in_time(&self, bell: Bell) -> Option<Instant> {
-        let mut seen = self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut seen = self.lock();
         if seen.timed_out {
             self.child.signal(libc::SIGKILL);
             return None;
@@ -94,10 +74,27 @@ impl Warden {
         Some(Instant::now() + GRACE)
     }
 
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     fn note_death(&self) -> bool {
         // Under the lock, so that nobody signals a number that is no longer the child's.
-        let mut seen = self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut seen = self.lock();
         seen.death = self.child.reap();
         seen.death.is_some()
+    }
+}
+
+impl Watch for Warden {
+    fn seen(&mut self) -> Seen {
+        *self.lock()
+    }
+
+    fn kill(&mut self) {
+        let seen = self.lock();
+        if seen.death.is_none() {
+            self.child.signal(libc::SIGKILL);
+        }
     }
 }

@@ -221,6 +221,8 @@ pub enum EndReason {
     Tampered(Vec<u8>),
     /// The trace could not be written any further.
     OutputFailed(Vec<u8>),
+    /// The process has ended, and only its parent was told how.
+    Unknown,
 }
 
 /// The type of a record that [`encode_code`](super::state::encode_code) wrote.
@@ -390,6 +392,7 @@ impl End {
             EndReason::Stopped(reason) => out.u8(3).u8(*reason as u8),
             EndReason::Tampered(why) => out.u8(4).bytes(why),
             EndReason::OutputFailed(why) => out.u8(5).bytes(why),
+            EndReason::Unknown => out.u8(6),
         };
         out.u8(self.finished.into()).u8(self.replaced.into()).u64(self.instructions);
         match &self.place {
@@ -405,6 +408,7 @@ impl End {
             3 => EndReason::Stopped(StopReason::from_number(reader.u8()?)?),
             4 => EndReason::Tampered(reader.bytes()?),
             5 => EndReason::OutputFailed(reader.bytes()?),
+            6 => EndReason::Unknown,
             _ => return None,
         };
         let finished = reader.u8()? != 0;

@@ -153,6 +153,8 @@ pub trait Hook {
     fn code_gone(&mut self, code: usize);
     /// The code object at this address has been made.
     fn made(&mut self, gil: Gil, code: usize, by: Maker);
+    /// This process was forked just now, by this thread; it begins untraced, with these frames on the stack, the running one last.
+    fn forked(&mut self, gil: Gil, thread: ThreadAddress, frames: Vec<Place>);
     /// The interpreter is finalized: no bytecode follows.
     fn finished(&mut self);
 }
@@ -186,6 +188,7 @@ pub fn install<H: Hook + 'static>(mut hook: H, mode: Mode, _interpreter: &super:
             frame_gone: Some(frame_gone::<H>),
             code_gone: Some(code_gone::<H>),
             made: Some(made::<H>),
+            forked: Some(forked::<H>),
         };
     }
     // SAFETY: the handler is a function that returns.
@@ -311,6 +314,30 @@ extern "C" fn made<H: Hook>(
     let by = Maker { how: how as u8, path, frame: at };
     // SAFETY: as in `jump`: PyCode_New is called with the GIL held, and a hook makes no code objects.
     unsafe { with(|hook: &mut H, gil| hook.made(gil, code as usize, by)) }
+}
+
+extern "C" fn forked<H: Hook>() {
+    // SAFETY: the thread that forked has a state and the GIL, as it had in the parent.
+    let (thread, gil) = unsafe { (ThreadAddress(ffi::vm_current_thread() as usize), Gil::assume()) };
+    Control::get().set_thread(thread);
+    // SAFETY: as in `jump`.
+    unsafe { with(|hook: &mut H, _| hook.forked(gil, thread, frames(gil))) }
+}
+
+/// The frames of the running thread, the running one last.  Where a frame fetches next is not known: each stands at its beginning.
+fn frames(_gil: Gil) -> Vec<Place> {
+    let mut frames = Vec::new();
+    // SAFETY: the GIL is held.
+    let mut frame = unsafe { ffi::vm_current_frame() };
+    while !frame.is_null() {
+        // SAFETY: a frame on the stack is alive, and so is its code object.
+        let first = unsafe { ffi::vm_frame_first(frame) } as usize;
+        frames.push(Place { frame: FrameAddress(frame as usize), first, instruction: first });
+        // SAFETY: as above.
+        frame = unsafe { ffi::vm_frame_back(frame) };
+    }
+    frames.reverse();
+    frames
 }
 
 extern "C" fn finished<H: Hook>() {

@@ -6,6 +6,7 @@
 use {bzip2_sys as _, libsqlite3_sys as _, libz_sys as _};
 
 pub mod address;
+pub mod descendant;
 pub mod executable;
 mod ffi;
 mod gil;

@@ -3,8 +3,10 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
+use super::descendant::Stat;
 use libc::{c_int, pid_t, sighandler_t, sigset_t};
 
 /// Signals that the parent takes instead of being ended or stopped by them.  The terminal sends the first three to the program as
@@ -30,6 +32,8 @@ pub struct Death {
 pub enum How {
     Exited(u8),
     Killed(u8),
+    /// Nobody can tell: its parent has been told, and asked for.
+    Unknown,
 }
 
 /// What the parent hears of.
@@ -112,6 +116,45 @@ pub fn news(at_most: Duration) -> News {
     }
 }
 
+/// Whether a process runs this very binary.
+pub fn is_same_program(pid: pid_t) -> bool {
+    let program =
+        |process: &str| std::fs::metadata(format!("/proc/{process}/exe")).map(|file| (file.dev(), file.ino())).ok();
+    program("self").is_some_and(|own| program(&pid.to_string()) == Some(own))
+}
+
+/// Returns the words that a process was started with.
+pub fn command_line(pid: pid_t) -> Option<Vec<Vec<u8>>> {
+    let text = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(text.strip_suffix(b"\0")?.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect())
+}
+
+/// Sets a variable in the environment of this process, which has one thread.
+pub fn set_variable(name: &str, value: &str) {
+    // SAFETY: no other thread reads the environment.
+    unsafe { std::env::set_var(name, value) };
+}
+
+/// Whether a signal of the parent's is meant for the program as well, which the terminal has not sent it.
+pub fn is_passed_on(signal: c_int) -> bool {
+    PASSED_ON.contains(&signal)
+}
+
+/// Ends this process at once.
+pub fn kill_self() {
+    // SAFETY: raises a signal in this process.
+    unsafe { libc::raise(libc::SIGKILL) };
+}
+
+/// Tells whether a process is gone, or dead and not reaped.
+pub fn is_gone(pid: pid_t) -> bool {
+    // SAFETY: sends nothing.
+    if unsafe { libc::kill(pid, 0) } == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH) {
+        return true;
+    }
+    Stat::read(pid).is_some_and(|stat| stat.is_dead())
+}
+
 /// Stops this process until it is continued, as the shell expects when its job is stopped.
 pub fn stop_self() {
     // SAFETY: raises a signal in this process.
@@ -119,6 +162,10 @@ pub fn stop_self() {
 }
 
 impl Child {
+    pub fn id(&self) -> pid_t {
+        self.pid
+    }
+
     /// Sends a signal; a child that is dead but not reaped ignores it.
     pub fn signal(&self, signal: c_int) {
         // SAFETY: the child has not been reaped, so the number is still its own.
@@ -127,7 +174,7 @@ impl Child {
 
     /// Passes on a signal that the terminal has not sent to the child itself.
     pub fn pass_on(&self, signal: c_int) {
-        if PASSED_ON.contains(&signal) {
+        if is_passed_on(signal) {
             self.signal(signal);
         }
     }
@@ -164,17 +211,9 @@ impl Child {
     }
 }
 
-/// Reads the flag PF_FORKNOEXEC (include/linux/sched.h), which exec clears, from the 9th field of /proc/PID/stat.
+/// Tells whether a process, dead or alive, has replaced itself since it was forked.
 fn has_called_exec(pid: pid_t) -> bool {
-    const PF_FORKNOEXEC: u64 = 0x40;
-    let Ok(text) = std::fs::read(format!("/proc/{pid}/stat")) else {
-        return false;
-    };
-    // The second field is the name in parentheses, and may hold anything.
-    let behind_name = text.iter().rposition(|&byte| byte == b')').map_or(0, |at| at + 1);
-    let fields = String::from_utf8_lossy(&text[behind_name..]).into_owned();
-    let flags = fields.split_ascii_whitespace().nth(6).and_then(|field| field.parse::<u64>().ok());
-    flags.is_some_and(|flags| flags & PF_FORKNOEXEC == 0)
+    Stat::read(pid).is_some_and(|stat| stat.has_called_exec())
 }
 
 fn prepare_child(parent: pid_t, mask: &sigset_t, inherited: &[(c_int, sighandler_t)]) -> io::Result<()> {

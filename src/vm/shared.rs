@@ -2,6 +2,7 @@
 //! inherits.  Both lie where C has them as globals; other memory is mapped over them.
 
 use std::io;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -36,6 +37,8 @@ pub struct Slot {
     pub distance: AtomicU64,
     /// Not 0: the tracee shall end the process at its next event.
     pub stop: AtomicU64,
+    /// Not 0: the process is about to replace itself, or has.
+    pub execs: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Slot>() == size_of::<ffi::bctrace_slot>());
@@ -47,6 +50,16 @@ impl Slot {
         // SAFETY: the global has this layout, is page-aligned and lives forever; C and Rust access its words with single
         // instructions.
         unsafe { &*(&raw const ffi::bctrace_slot).cast::<Slot>() }
+    }
+
+    /// Makes a page of a shared mapping this process's slot.
+    pub fn adopt(page: NonNull<Slot>) -> io::Result<()> {
+        let place: *mut libc::c_void = (&raw const ffi::bctrace_slot).cast_mut().cast();
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: an old size of 0 maps the shared page a second time, over the global that fills a whole page; what the global
+        // held belongs to the process that this one was forked from.
+        let mapped = unsafe { libc::mremap(page.as_ptr().cast(), 0, PAGE, flags, place) };
+        if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Maps shared memory over the slot, so that both processes see the same one after a fork.

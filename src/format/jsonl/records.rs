@@ -136,11 +136,13 @@ pub fn push_end_members(out: &mut Vec<u8>, end: &End) {
         EndReason::Stopped(reason) => ("stopped", Some(reason.option().as_bytes())),
         EndReason::Tampered(why) => ("tampered", Some(why)),
         EndReason::OutputFailed(why) => ("output failed", Some(why)),
+        EndReason::Unknown => ("unknown", None),
     };
     json::push_text_member(out, "reason", reason.as_bytes());
     match end.reason {
         EndReason::Exited(status) => json::push_member(out, "status", status),
         EndReason::Killed(signal) => json::push_member(out, "signal", signal),
+        EndReason::Unknown => {}
         _ => json::push_text_member(out, "detail", detail.unwrap_or_default()),
     }
     json::push_member(out, "finished", end.finished);

@@ -91,6 +91,11 @@ impl Hook for Tracee {
         self.code_made(code, by);
     }
 
+    #[cold]
+    fn forked(&mut self, gil: Gil, thread: ThreadAddress, frames: Vec<Place>) {
+        self.begin_anew(gil, thread, &frames);
+    }
+
     fn finished(&mut self) {
         self.close(Kind::Jump, 0);
         self.push_event(&Event::Finished);

@@ -1,6 +1,7 @@
 //! The traced process's side: turns what the eval loop tells into words of the stream.
 
 mod arrive;
+mod forks;
 mod frames;
 mod hook;
 mod layers;
@@ -13,7 +14,7 @@ use std::sync::atomic::Ordering;
 
 use crate::record::codes::Codes;
 use crate::record::plan::Tracing;
-use crate::record::ring::RingWriter;
+use crate::record::ring::{RingWriter, Stations};
 use crate::record::stacks::{Stacks, SuspendedFrames};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
@@ -30,6 +31,8 @@ pub struct Tracee {
     stacks: Stacks,
     suspended: SuspendedFrames,
     tracing: Rc<Tracing>,
+    /// Where a process that is forked gets a ring of its own, if it is to be traced.
+    stations: Option<Stations>,
     /// The open run's first instruction, 0 if none is open; the slot has the same only where the run is recorded.
     start: usize,
     /// The frames of wanted code objects are recorded.
@@ -60,7 +63,7 @@ struct Untold {
 }
 
 impl Tracee {
-    pub fn new(ring: RingWriter, tracing: Tracing) -> Tracee {
+    pub fn new(ring: RingWriter, tracing: Tracing, stations: Option<Stations>) -> Tracee {
         let tracing = Rc::new(tracing);
         Tracee {
             stream: Stream::new(ring),
@@ -77,6 +80,7 @@ impl Tracee {
             limit: tracing.max_instructions.unwrap_or(u64::MAX),
             shortcuts: tracing.max_instructions.is_none() && tracing.start_at.is_none() && tracing.stop_at.is_none(),
             tracing,
+            stations,
         }
     }
 

@@ -23,6 +23,7 @@ const ENOUGH_WORDS: u64 = MOST_WORDS as u64 / 2;
 pub struct Valued {
     tracee: Tracee,
     walk: Walk,
+    caps: Caps,
     /// What the frame that was looked at last is due.
     frame: FrameAddress,
     due: Due,
@@ -70,6 +71,7 @@ impl Valued {
         Valued {
             tracee,
             walk: Walk::new(caps),
+            caps,
             frame: FrameAddress(0),
             due: Due::Nothing,
             waiting: Vec::new(),
@@ -289,6 +291,15 @@ impl Hook for Valued {
 
     fn made(&mut self, gil: Gil, code: usize, by: Maker) {
         self.tracee.made(gil, code, by);
+    }
+
+    fn forked(&mut self, gil: Gil, thread: ThreadAddress, frames: Vec<Place>) {
+        // Numbers and names of values are the stream's.
+        self.walk = Walk::new(self.caps);
+        (self.frame, self.due) = (FrameAddress(0), Due::Nothing);
+        (self.run, self.making) = (OpenRun::default(), None);
+        self.waiting.clear();
+        self.tracee.begin_anew(gil, thread, &frames);
     }
 
     fn finished(&mut self) {

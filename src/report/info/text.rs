@@ -59,11 +59,13 @@ fn ended(end: &End) -> String {
         EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
         EndReason::Tampered(why) => format!("the stream was tampered with: {}", printable(why)),
         EndReason::OutputFailed(why) => format!("the trace could not be written on: {}", printable(why)),
+        EndReason::Unknown if end.replaced => "went on as another program".to_owned(),
+        EndReason::Unknown => "ended, and only its parent was told how".to_owned(),
     };
     if let Some((name, offset, opname)) = &end.place {
         text.push_str(&format!(" in {} at {offset} {}", printable(name), printable(opname)));
     }
-    if end.replaced {
+    if end.replaced && end.reason != EndReason::Unknown {
         text.push_str(", after it had replaced itself by another program");
     }
     text

@@ -66,10 +66,11 @@ pub struct bctrace_slot {
     pub position: u64,
     pub distance: u64,
     pub stop: u64,
+    pub execs: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 56usize];
+    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 64usize];
     ["Alignment of bctrace_slot"][::core::mem::align_of::<bctrace_slot>() - 8usize];
     ["Offset of field: bctrace_slot::next"][::core::mem::offset_of!(bctrace_slot, next) - 0usize];
     ["Offset of field: bctrace_slot::start"][::core::mem::offset_of!(bctrace_slot, start) - 8usize];
@@ -78,6 +79,7 @@ const _: () = {
     ["Offset of field: bctrace_slot::position"][::core::mem::offset_of!(bctrace_slot, position) - 32usize];
     ["Offset of field: bctrace_slot::distance"][::core::mem::offset_of!(bctrace_slot, distance) - 40usize];
     ["Offset of field: bctrace_slot::stop"][::core::mem::offset_of!(bctrace_slot, stop) - 48usize];
+    ["Offset of field: bctrace_slot::execs"][::core::mem::offset_of!(bctrace_slot, execs) - 56usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -128,10 +130,11 @@ pub struct bctrace_hooks {
             frame: *const _frame,
         ),
     >,
+    pub forked: ::core::option::Option<unsafe extern "C" fn()>,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 88usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 96usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
     ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
@@ -144,6 +147,7 @@ const _: () = {
     ["Offset of field: bctrace_hooks::frame_gone"][::core::mem::offset_of!(bctrace_hooks, frame_gone) - 64usize];
     ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 72usize];
     ["Offset of field: bctrace_hooks::made"][::core::mem::offset_of!(bctrace_hooks, made) - 80usize];
+    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 88usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;
@@ -192,6 +196,15 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_current_thread() -> *const _ts;
+}
+unsafe extern "C" {
+    pub fn vm_current_frame() -> *const _frame;
+}
+unsafe extern "C" {
+    pub fn vm_frame_back(frame: *const _frame) -> *const _frame;
+}
+unsafe extern "C" {
+    pub fn vm_frame_first(frame: *const _frame) -> *const ::core::ffi::c_uchar;
 }
 unsafe extern "C" {
     pub fn vm_is_over() -> ::core::ffi::c_int;

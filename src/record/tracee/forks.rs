@@ -1,0 +1,37 @@
+//! A process that the program has forked: its hook is a copy of the parent's, which begins a stream of its own.
+
+use std::rc::Rc;
+
+use super::stream::Stream;
+use super::{Tracee, Untold};
+use crate::record::codes::Codes;
+use crate::record::stacks::{Stacks, SuspendedFrames};
+use crate::vm::Gil;
+use crate::vm::hook::{Place, ThreadAddress};
+use crate::vm::shared::CALLED;
+
+impl Tracee {
+    /// Begins anew in a process that was forked just now; false where it goes on untraced.  The frames that are on the stack are
+    /// told as if they had just been entered, the rest of what the parent's stream has told is forgotten.
+    pub(super) fn begin_anew(&mut self, gil: Gil, thread: ThreadAddress, frames: &[Place]) -> bool {
+        let Some(ring) = self.stations.and_then(|stations| stations.claim()) else {
+            return false;
+        };
+        self.stream = Stream::new(ring);
+        self.codes = Codes::new(Rc::clone(&self.tracing));
+        self.stacks = Stacks::default();
+        self.suspended = SuspendedFrames::default();
+        self.untold = Untold::default();
+        (self.start, self.next_frame, self.executed) = (0, 1, 0);
+        self.stacks.switch(thread);
+        for frame in frames {
+            self.push_frame(gil, frame.code(gil), frame);
+        }
+        // Nobody knows yet where they go on.
+        self.stacks.current.stack.iter_mut().for_each(|frame| frame.next = 0);
+        // A program that shall stop does so at its next event.
+        let _ = self.open(0, 0, false, CALLED);
+        self.watch(false);
+        true
+    }
+}
