@@ -381,3 +381,43 @@ fn without_follow_forks_nothing_tells_of_a_recorder() {
     command.env("BCTRACE_FOLLOW", "1:3");
     assert_eq!(live::run(command).status, 0);
 }
+
+#[test]
+fn a_child_that_writes_over_the_shared_memory_spoils_its_own_trace_alone() {
+    let program = Program::new(
+        "import ctypes, os
+def work():
+    return [i * i for i in range(50)]
+for i in range(3):
+    pid = os.fork()
+    if pid == 0:
+        work()
+        if i == 1:
+            maps = [line.split() for line in open('/proc/self/maps') if 'memfd:bctrace' in line]
+            places = [(int(words[2], 16), int(words[0].split('-')[0], 16)) for words in maps]
+            hall = dict(places)[0]
+            for offset, _ in places:
+                ctypes.memset(hall + offset, 255, offset and 1 << 20 or 4096)
+            work()
+        os._exit(0)
+    # The recorder kills the second one, if that is not over before.
+    assert os.waitpid(pid, 0)[1] in [0, 9 * (i == 1)]
+work()
+",
+    );
+    let ran = program.trace(&["--follow-forks"], "t.bct", &[]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr());
+    assert_eq!(program.end("t.bct"), "exited with status 0");
+    let work = |trace: &str| live::run(program.command(["show", "-n", "work", trace])).stdout();
+    let expected = work("t.bct");
+    let mut right = 0;
+    for trace in program.descendants() {
+        let end = program.end(&trace);
+        match end.starts_with("exited") {
+            true => assert!(work(&trace) == expected, "{trace}"),
+            false => assert!(end.starts_with("the stream was tampered with"), "{end}"),
+        }
+        right += u32::from(end.starts_with("exited"));
+    }
+    assert_eq!(right, 2);
+}

@@ -183,13 +183,15 @@ impl Reception {
         format!("{}:{}", self.stations.recorder, self.file.as_raw_fd())
     }
 
-    /// Who waits to be let in.
+    /// Who waits to be let in.  A claim that says it was heard and was not is a forgery, and withdrawn.
     pub fn arrivals(&self) -> Vec<Arrival> {
         let claims = self.stations.hall().claims.iter().map(|claim| claim.load(Ordering::SeqCst)).enumerate();
-        claims
-            .filter(|&(station, claim)| claim != 0 && claim & LET_IN == 0 && !self.busy[station])
-            .map(|(station, claim)| Arrival { station, pid: claim.cast_signed() })
-            .collect()
+        let arrivals = claims
+            .filter(|&(station, claim)| claim != 0 && !self.busy[station])
+            .map(|(station, claim)| Arrival { station, pid: claim.cast_signed() });
+        let (forged, arrivals): (Vec<_>, Vec<_>) = arrivals.partition(|arrival| arrival.pid < 0);
+        forged.into_iter().for_each(|arrival| self.free(arrival));
+        arrivals
     }
 
     /// Lets a process in; gives the end of its ring.
@@ -213,10 +215,7 @@ impl Reception {
         // A station that cannot be emptied is not used again.
         if emptied == 0 {
             self.busy[arrival.station] = false;
-            self.answer(arrival, 0);
-            let freed = &self.stations.hall().freed.0;
-            freed.fetch_add(1, Ordering::SeqCst);
-            futex_wake(freed);
+            self.free(arrival);
         }
     }
 
@@ -238,6 +237,13 @@ impl Reception {
     /// A handle for waking the recorder.
     pub fn bell(&self) -> Stations {
         self.stations
+    }
+
+    fn free(&self, arrival: Arrival) {
+        self.answer(arrival, 0);
+        let freed = &self.stations.hall().freed.0;
+        freed.fetch_add(1, Ordering::SeqCst);
+        futex_wake(freed);
     }
 
     fn answer(&self, arrival: Arrival, word: u32) {
