@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::account::{Account, Tally};
 use super::progress::Progress;
-use super::ring::{Bell, RingReader, Tampered};
+use super::ring::{Bell, LAG, PAUSE, RingReader, Tampered};
 use super::watch::{Seen, Watch};
 use crate::bytecode::{decode, opcode};
 use crate::trace::decoder::{Decoder, StreamError};
@@ -142,9 +142,14 @@ impl Recording {
 
     /// Decodes what was taken from the ring.
     fn decode(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        // The tracee waits for the recorder, so what it has written stands for no more than this.
+        let most = self.repeats.position() + self.packed.len() as u64 + LAG + 2 * PAUSE;
         loop {
             let taken = self.repeats.read(&self.packed, &mut self.words, BATCH).map_err(tampered)?;
             self.packed.drain(..taken);
+            if self.repeats.position() > most {
+                return Err(tampered("more words repeat than the program can be ahead"));
+            }
             self.decode_words(sink)?;
             if self.packed.is_empty() && !self.repeats.has_rest() {
                 return Ok(());

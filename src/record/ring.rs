@@ -21,6 +21,11 @@ const CAPACITY: u64 = 1 << 21;
 /// The tracee tells the recorder of so many words at a time.
 const BATCH: u64 = 1 << 12;
 
+/// Words of the stream after which the recorder hears of them, at the latest.
+pub const PAUSE: u64 = 1 << 13;
+/// Words of the stream that the recorder may be behind when the tracee looks after it.
+pub const LAG: u64 = 1 << 19;
+
 /// The control page.  Each group of fields that one side writes has cache lines of its own.
 #[repr(C, align(128))]
 struct Control {

@@ -65,6 +65,25 @@ fn a_program_without_its_shared_memory_dies_and_the_recorder_says_so() {
     }
 }
 
+/// Fills the ring with words that each say that a million runs repeat, tells the recorder of them, and dies.
+const BOMB: &str = "import ctypes, os
+for line in open('/proc/self/maps'):
+    first, last = [int(part, 16) for part in line.split()[0].split('-')]
+    if ' rw-s ' in line and last - first > 1 << 24:
+        words = (ctypes.c_uint64 * ((last - first - 4096) // 8)).from_address(first + 4096)
+        repeat = 12 | 1 << 4 | 1 << 52
+        bomb = (ctypes.c_uint64 * len(words))(*([1] + [repeat] * (len(words) - 1)))
+        ctypes.memmove(words, bomb, ctypes.sizeof(bomb))
+        ctypes.c_uint64.from_address(first).value += 100000
+        os.kill(os.getpid(), 9)
+";
+
+#[test]
+fn few_words_cannot_keep_the_recorder_busy_for_hours() {
+    let ran = Program::new(BOMB).trace(&["-f", "null"], "t", &[]);
+    live::assert_failed(&ran, &["stream tampered: more words repeat"]);
+}
+
 #[test]
 fn the_message_about_tampering_says_where_the_trace_ends() {
     let program = Program::new(SCRIBBLE);

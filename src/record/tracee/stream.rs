@@ -6,17 +6,12 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::record::ring::RingWriter;
+use crate::record::ring::{LAG, PAUSE, RingWriter};
 use crate::record::values::Words;
 use crate::trace::repeat::RepeatWriter;
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::hook::Flow;
 use crate::vm::shared::{CLOSING, REPEATING, Slot};
-
-/// Words of the stream after which the recorder hears of them, at the latest.
-const PAUSE: u64 = 1 << 13;
-/// Words of the stream that the recorder may be behind.
-const LAG: u64 = 1 << 19;
 
 /// The tracee's end of the stream.
 pub(super) struct Stream {
