@@ -108,7 +108,10 @@ impl Checked {
             let own = own && file.metadata()?.is_file();
             if own {
                 lock(&file)?;
-                file.set_len(0)?;
+                // ext4 waits at closing for all data of a file that was ever cut to nothing, even if it was empty before.
+                if file.metadata()?.len() > 0 {
+                    file.set_len(0)?;
+                }
             }
             Output::new(file, own, compression)
         };
