@@ -32,6 +32,12 @@
         __asm__ volatile("" : "+r"(next_instr)); \
         next_instr += (size)
 
+/* Stands at an opcode's counted label.  The unit's other instructions are counted in BCTRACE_PREFIXED. */
+#define BCTRACE_COUNT(target) \
+        if (BCTRACE_UNLIKELY(--bctrace_slot.left < 0)) \
+            goto bctrace_quota; \
+        goto target;
+
 /* Stands at an opcode's traced label, before its plain one. */
 #define BCTRACE_FETCH(op, size) \
         if (BCTRACE_UNLIKELY((uintptr_t)next_instr != bctrace_slot.next)) \
@@ -40,6 +46,7 @@
 
 /* An opcode that 2.7 does not define: recorded, then refused by the VM. */
 #define BCTRACE_UNKNOWN() \
+        COUNTED_unknown: BCTRACE_COUNT(_unknown_opcode) \
         TRACED_unknown: \
         if ((uintptr_t)next_instr != bctrace_slot.next) \
             goto bctrace_jump; \
@@ -52,6 +59,12 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
 /* Where the traced labels meet.  A unit with a prefix is always shown to the hook in BCTRACE_CHECKED: its successor's bytes have to
  * be compared too. */
 #define BCTRACE_CALL_OUT() \
+    bctrace_quota: \
+        bctrace_slot_here.unrecorded += BCTRACE_QUOTA - bctrace_slot_here.left; \
+        bctrace_slot_here.left = BCTRACE_QUOTA; \
+        if (bctrace_slot_here.stop) \
+            bctrace_stop(); \
+        goto *bctrace_targets[*next_instr]; \
     bctrace_check: { \
         uintptr_t at = (uintptr_t)(next_instr - first_instr); \
         const unsigned char *told = bctrace_control.described; \
@@ -77,23 +90,32 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
 
 /* In EXTENDED_ARG, which has stepped over its successor, and over two bytes behind it even where that takes no operand. */
 #define BCTRACE_PREFIXED() do { \
-        if (bctrace_control.mode) \
+        if (bctrace_control.mode == BCTRACE_COUNTED) \
+            bctrace_slot.left--; \
+        else if (bctrace_control.mode) \
             bctrace_slot.next = BCTRACE_NEXT(opcode, next_instr); \
     } while (0)
 
 #define BCTRACE_ENTER() do { \
-        if (bctrace_control.mode && bctrace_hooks.enter(f, (PyObject *)co, first_instr, next_instr)) \
+        if (bctrace_control.mode == BCTRACE_COUNTED && co->co_left_out == bctrace_control.left_out && \
+            (next_instr == first_instr || !bctrace_control.kept)) { \
+            bctrace_control.depth++; \
+            if (next_instr == first_instr) \
+                f->f_number = (unsigned int)bctrace_control.next_frame++; \
+        } else if (bctrace_control.mode && bctrace_hooks.enter(f, (PyObject *)co, first_instr, next_instr)) \
             bctrace_stop(); \
     } while (0)
 
 #define BCTRACE_LEAVE() do { \
-        if (bctrace_control.mode && \
+        if (bctrace_control.mode == BCTRACE_COUNTED && bctrace_control.depth) \
+            bctrace_control.depth--; \
+        else if (bctrace_control.mode && \
             bctrace_hooks.leave(f, why == WHY_RETURN ? BCTRACE_RETURN : why == WHY_YIELD ? BCTRACE_YIELD : BCTRACE_EXCEPTION)) \
             bctrace_stop(); \
     } while (0)
 
 #define BCTRACE_RAISED() do { \
-        if (bctrace_control.mode && \
+        if (bctrace_control.mode && bctrace_control.mode != BCTRACE_COUNTED && \
             bctrace_hooks.raised(f, tstate->curexc_type, tstate->curexc_value, tstate->curexc_traceback != NULL)) \
             bctrace_stop(); \
     } while (0)

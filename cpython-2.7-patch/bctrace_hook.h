@@ -1,10 +1,14 @@
 /* What the patched VM tells its tracer, and when.  This header is the contract between ceval.c and the code that installs a
  * hook; it is the only thing both sides share.
  *
- * Modes.  ceval dispatches through one table of 4 * 256 labels, indexed by `mode + opcode`.  BCTRACE_OFF reaches the opcodes'
+ * Modes.  ceval dispatches through one table of 5 * 256 labels, indexed by `mode + opcode`.  BCTRACE_OFF reaches the opcodes'
  * own labels: an untraced VM pays one addition.  BCTRACE_RUNS goes by way of a label that compares the instruction with the
  * address it expects and calls out only where they differ.  BCTRACE_CHECKED also compares each unit's bytes with the copy that
- * the hook described.  BCTRACE_VALUES calls out for each unit, with the value stack.
+ * the hook described.  BCTRACE_VALUES calls out for each unit, with the value stack.  BCTRACE_COUNTED only counts instructions.
+ *
+ * Counting.  In BCTRACE_COUNTED a frame of a code object that bears the mark `left_out` is entered and left without a call, and gets
+ * its number from `next_frame`; `depth` says how many such frames are on the thread's stack, all above those that the hook was told
+ * of.  A generator that goes on is such a frame only while `kept` is 0.  Every other event is told as in the other modes.
  *
  * Units.  An EXTENDED_ARG, what follows it and so on up to the first opcode that is not EXTENDED_ARG is one unit.  The VM
  * fetches its successor itself (ceval.c, TARGET(EXTENDED_ARG)); ceval only advances `next` there and never calls out.
@@ -18,7 +22,10 @@
 
 #include <stdint.h>
 
-enum { BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512, BCTRACE_VALUES = 768 };
+enum { BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512, BCTRACE_VALUES = 768, BCTRACE_COUNTED = 1024 };
+
+/* Instructions that are counted before the dispatch looks whether the process shall end. */
+#define BCTRACE_QUOTA 16384
 
 /* How a frame was left. */
 enum { BCTRACE_RETURN = 0, BCTRACE_YIELD = 1, BCTRACE_EXCEPTION = 2 };
@@ -47,10 +54,13 @@ struct _object;
  * it, dispatches untraced. */
 struct bctrace_control {
     uint32_t mode;
-    uint32_t pad;
+    uint32_t left_out;        /* BCTRACE_COUNTED: the mark of code that is left out, never 0 */
     const struct _ts *thread; /* the thread state that last held the GIL */
     const unsigned char *described; /* BCTRACE_CHECKED: the copy of the current frame's bytes, 0: none */
     uintptr_t described_len;
+    uint64_t depth;      /* frames that were entered without a call and not left yet */
+    uint64_t kept;       /* not 0: the hook has to hear of generators that go on */
+    uint64_t next_frame; /* BCTRACE_COUNTED: the number of the frame that is entered next */
 };
 
 /* The open run, where the recorder can read it after any death.  Addresses are the tracee's: the recorder only subtracts them. */
@@ -63,6 +73,8 @@ struct bctrace_slot {
     uint64_t distance; /* how far back that stood before */
     uint64_t stop;     /* not 0: the recorder wants the process to end */
     uint64_t execs;    /* not 0: the process is about to replace itself, or has */
+    uint64_t unrecorded; /* instructions that were executed and that no word tells of, and `left` more */
+    int64_t left;        /* BCTRACE_COUNTED: counts down with each instruction */
 };
 
 struct bctrace_hooks {

@@ -182,6 +182,19 @@ vm_frame_first(const struct _frame *frame)
     return (const unsigned char *)PyString_AS_STRING(frame->f_code->co_code);
 }
 
+uint32_t
+vm_frame_number(const struct _frame *frame)
+{
+    return frame->f_number;
+}
+
+void
+vm_leave_out(struct _frame *frame, uint32_t number, uint32_t mark)
+{
+    frame->f_number = number;
+    frame->f_code->co_left_out = mark;
+}
+
 int
 vm_is_over(void)
 {

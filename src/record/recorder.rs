@@ -203,7 +203,7 @@ impl Recording {
                 self.open_run(slot, next, sink)?;
             }
         }
-        let instructions = self.ring.unrecorded();
+        let instructions = slot.unrecorded();
         if instructions != 0 {
             self.decoder.event(&Event::Skipped(Skipped { instructions, frames: 0 }), sink)?;
         }

@@ -41,8 +41,6 @@ struct Control {
     room: Line<AtomicU32>,
     recorder_sleeps: Line<AtomicU32>,
     tracee_sleeps: Line<AtomicU32>,
-    /// Instructions of the tracee that no word tells of.
-    unrecorded: Line<AtomicU64>,
 }
 
 #[repr(C, align(128))]
@@ -134,12 +132,6 @@ impl RingWriter {
         if self.head >= self.announce {
             self.call_recorder();
         }
-    }
-
-    /// Counts instructions that were executed and are told of by no word so far.
-    #[inline]
-    pub fn set_unrecorded(&self, instructions: u64) {
-        self.mapping.control().unrecorded.0.store(instructions, Ordering::Relaxed);
     }
 
     /// Tells the recorder of all words.
@@ -259,11 +251,6 @@ impl RingReader {
         self.mapping.control().published.0.load(Ordering::Acquire) > self.position
     }
 
-    /// Instructions that the tracee has counted and not told of.
-    pub fn unrecorded(&self) -> u64 {
-        self.mapping.control().unrecorded.0.load(Ordering::Acquire)
-    }
-
     fn wake_tracee(&self) {
         let control = self.mapping.control();
         if control.tracee_sleeps.0.load(Ordering::SeqCst) != 0 {
@@ -289,8 +276,7 @@ impl Bell {
     /// Where the tracee is, to be compared with where it is later; what it does unrecorded counts as well.
     pub fn place(&self) -> (u64, u64, u64) {
         let slot = self.mapping.slot();
-        let unrecorded = self.mapping.control().unrecorded.0.load(Ordering::Acquire);
-        (slot.position.load(Ordering::Acquire), slot.next.load(Ordering::Acquire), unrecorded)
+        (slot.position.load(Ordering::Acquire), slot.next.load(Ordering::Acquire), slot.unrecorded())
     }
 
     pub fn ask_to_stop(&self) {

@@ -19,10 +19,8 @@ pub struct Active {
     pub next: usize,
     /// Its number in the stream.
     pub id: u64,
-    /// Where it is kept while suspended, once it has yielded.
+    /// Where it is kept while suspended, once it has yielded and the stream knows it.
     pub slot: Option<u32>,
-    /// What its slot says of `announced`; false while it has none.
-    pub kept_as_announced: bool,
     /// The stream knows it.
     pub announced: bool,
     /// Its runs are recorded.
@@ -50,7 +48,7 @@ impl Active {
         }
         (self.frame, self.first, self.next) = (at.frame, at.first, 0);
         (self.id, self.slot) = (id, slot);
-        (self.kept_as_announced, self.announced, self.recorded) = (slot.is_some(), true, true);
+        (self.announced, self.recorded) = (true, true);
     }
 
     /// Whether its instructions are only counted, now and later.
@@ -131,12 +129,11 @@ impl DerefMut for Stack {
     }
 }
 
-/// A frame between two runs.
+/// A frame that the stream knows, between two runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Suspended {
     pub slot: u32,
     pub id: u64,
-    pub announced: bool,
 }
 
 /// One thread.
@@ -144,6 +141,8 @@ pub struct Suspended {
 pub struct Thread {
     pub number: u32,
     pub stack: Stack,
+    /// While it is not the current one: frames above those of `stack`, which were entered without a call.
+    pub above: u64,
 }
 
 /// All threads; the current one is kept apart.
@@ -164,7 +163,7 @@ impl Stacks {
         let next = self.others.remove(&address).unwrap_or_else(|| {
             let number = self.next_number;
             self.next_number += 1;
-            Thread { number, stack: Stack::default() }
+            Thread { number, ..Thread::default() }
         });
         let left = std::mem::replace(&mut self.current, next);
         if let Some(previous) = self.address.replace(address) {
@@ -191,6 +190,10 @@ pub struct SuspendedFrames {
 }
 
 impl SuspendedFrames {
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     pub fn get(&self, frame: FrameAddress) -> Option<Suspended> {
         self.frames.get(&frame.0).copied()
     }

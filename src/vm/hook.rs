@@ -95,6 +95,18 @@ impl Place {
         (opcode, if has_argument(opcode) { prefix.wrapping_shl(16) | argument(at) } else { 0 })
     }
 
+    /// The low bits of the number of a frame that is left out; 0 where it has none.
+    pub fn number(&self, _gil: Gil) -> u32 {
+        // SAFETY: the hook was called for this frame, or it is on the stack, so it is alive.
+        unsafe { ffi::vm_frame_number(self.frame.0 as *const ffi::_frame) }
+    }
+
+    /// Gives the frame that is entered a number, and its code object the mark of what is left out.
+    pub fn leave_out(&self, _gil: Gil, number: u64, mark: u32) {
+        // SAFETY: as above; the two fields are the hook's.
+        unsafe { ffi::vm_leave_out(self.frame.0 as *mut ffi::_frame, number as u32, mark) }
+    }
+
     /// The frame's code object.
     pub fn code(&self, _gil: Gil) -> CodeRef {
         // SAFETY: the hook was called for this frame, so it is alive, and so is its code object.
@@ -321,15 +333,22 @@ extern "C" fn forked<H: Hook>() {
     let (thread, gil) = unsafe { (ThreadAddress(ffi::vm_current_thread() as usize), Gil::assume()) };
     Control::get().set_thread(thread);
     // SAFETY: as in `jump`.
-    unsafe { with(|hook: &mut H, _| hook.forked(gil, thread, frames(gil))) }
+    unsafe { with(|hook: &mut H, _| hook.forked(gil, thread, frames(gil, 0, usize::MAX))) }
 }
 
-/// The frames of the running thread, the running one last.  Where a frame fetches next is not known: each stands at its beginning.
-fn frames(_gil: Gil) -> Vec<Place> {
+/// The last frames of the running thread, the running one last and without the `above` last ones of all.  Where a frame fetches next
+/// is not known: each stands at its beginning.
+pub fn frames(_gil: Gil, above: usize, most: usize) -> Vec<Place> {
     let mut frames = Vec::new();
     // SAFETY: the GIL is held.
     let mut frame = unsafe { ffi::vm_current_frame() };
-    while !frame.is_null() {
+    for _ in 0..above {
+        if !frame.is_null() {
+            // SAFETY: a frame on the stack is alive.
+            frame = unsafe { ffi::vm_frame_back(frame) };
+        }
+    }
+    while !frame.is_null() && frames.len() < most {
         // SAFETY: a frame on the stack is alive, and so is its code object.
         let first = unsafe { ffi::vm_frame_first(frame) } as usize;
         frames.push(Place { frame: FrameAddress(frame as usize), first, instruction: first });

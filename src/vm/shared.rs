@@ -39,6 +39,10 @@ pub struct Slot {
     pub stop: AtomicU64,
     /// Not 0: the process is about to replace itself, or has.
     pub execs: AtomicU64,
+    /// Instructions that were executed and that no word tells of, and `left` more.
+    unrecorded: AtomicU64,
+    /// What [`Mode::Counted`] counts down.
+    left: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Slot>() == size_of::<ffi::bctrace_slot>());
@@ -50,6 +54,17 @@ impl Slot {
         // SAFETY: the global has this layout, is page-aligned and lives forever; C and Rust access its words with single
         // instructions.
         unsafe { &*(&raw const ffi::bctrace_slot).cast::<Slot>() }
+    }
+
+    /// Instructions that were executed and that no word tells of; any number in the slot of a hostile process.
+    pub fn unrecorded(&self) -> u64 {
+        self.unrecorded.load(Ordering::Acquire).wrapping_sub(self.left.load(Ordering::Acquire))
+    }
+
+    /// Sets that number.
+    #[inline]
+    pub fn set_unrecorded(&self, instructions: u64) {
+        self.unrecorded.store(instructions.wrapping_add(self.left.load(Ordering::Relaxed)), Ordering::Release);
     }
 
     /// Makes a page of a shared mapping this process's slot.
@@ -73,10 +88,13 @@ impl Slot {
 #[derive(Debug)]
 pub struct Control {
     mode: AtomicU32,
-    pad: u32,
+    left_out: AtomicU32,
     thread: AtomicUsize,
     described: AtomicUsize,
     described_len: AtomicUsize,
+    depth: AtomicU64,
+    kept: AtomicU64,
+    next_frame: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Control>() == size_of::<ffi::bctrace_control>());
@@ -91,7 +109,10 @@ pub enum Mode {
     Checked = ffi::BCTRACE_CHECKED,
     /// Every unit calls the hook, with the value stack.
     Values = ffi::BCTRACE_VALUES,
+    /// Instructions are counted; see cpython-2.7-patch/bctrace_hook.h.
+    Counted = ffi::BCTRACE_COUNTED,
 }
+
 
 impl Control {
     /// The control block of this process.
@@ -115,6 +136,30 @@ impl Control {
     #[inline]
     pub fn set_mode(&self, mode: Mode) {
         self.mode.store(mode as u32, Ordering::Relaxed);
+    }
+
+    /// Begins [`Mode::Counted`]: code objects with this mark, which is not 0, are left out, and their frames numbered from here on.
+    pub fn begin_counting(&self, mark: u32, next_frame: u64) {
+        self.left_out.store(mark, Ordering::Relaxed);
+        self.next_frame.store(next_frame, Ordering::Relaxed);
+        self.set_mode(Mode::Counted);
+    }
+
+    /// The number of the next frame, in [`Mode::Counted`].
+    pub fn next_frame(&self) -> u64 {
+        self.next_frame.load(Ordering::Relaxed)
+    }
+
+    /// Sets how many frames of the current thread were entered without a call and are not left yet; returns how many there were.
+    pub fn replace_depth(&self, depth: u64) -> u64 {
+        let before = self.depth.load(Ordering::Relaxed);
+        self.depth.store(depth, Ordering::Relaxed);
+        before
+    }
+
+    /// Says whether the hook has to hear of generators that go on, even of left out ones.
+    pub fn set_kept(&self, kept: bool) {
+        self.kept.store(kept.into(), Ordering::Relaxed);
     }
 
     /// Tells PyThreadState_Swap which thread state the hook knows to hold the GIL.

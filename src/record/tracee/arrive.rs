@@ -28,6 +28,11 @@ impl Tracee {
         let Some(top) = self.stacks.current.stack.last() else {
             return Flow::Continue;
         };
+        if self.is_to_be_counted(top) {
+            // The dispatch has come here for an instruction and counts from the next one on.
+            self.skip(1);
+            return self.count();
+        }
         let recorded = top.recorded;
         if self.is_regular(gil, top, &at) {
             if recorded && self.untold.any {

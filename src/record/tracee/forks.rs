@@ -22,6 +22,7 @@ impl Tracee {
         self.stacks = Stacks::default();
         self.suspended = SuspendedFrames::default();
         self.untold = Untold::default();
+        self.counting.begin_anew();
         (self.start, self.next_frame, self.executed) = (0, 1, 0);
         self.stacks.switch(thread);
         for frame in frames {

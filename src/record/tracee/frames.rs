@@ -11,6 +11,16 @@ use crate::vm::hook::{Flow, FrameAddress, Place};
 use crate::vm::object::CodeRef;
 use crate::vm::shared::CALLED;
 
+/// How a frame comes on top.
+#[derive(Clone, Copy)]
+enum Arrival {
+    New,
+    /// It goes on, and the stream knows it.
+    Kept(Suspended),
+    /// It goes on, and the stream does not know it; its number.
+    LeftOut(u64),
+}
+
 impl Tracee {
     /// Goes on in the frame that is on top now.  Whether it fetches what comes next there is not known yet, for an exception may
     /// come first: only what is regular is opened, the rest waits for the dispatch.
@@ -18,6 +28,9 @@ impl Tracee {
         let Some(top) = self.stacks.current.stack.last() else {
             return self.open(0, 0, false, CALLED);
         };
+        if self.is_to_be_counted(top) {
+            return self.count();
+        }
         let at = top.place();
         let recorded = top.recorded;
         let is_known = top.announced || !top.version.wanted || !self.started;
@@ -65,10 +78,11 @@ impl Tracee {
             None => self.meet(gil, code, at),
         };
         let is_wanted = version.wanted && self.started;
-        let kept = if at.instruction == at.first { None } else { self.suspended.get(at.frame) };
-        let (kind, argument, is_told) = match kept {
-            Some(kept) => (Kind::Resume, kept.slot, kept.announced),
-            None => (Kind::Call, version.id, is_wanted),
+        let arrival = self.arrival(gil, at);
+        let (kind, argument, is_told) = match arrival {
+            Arrival::Kept(kept) => (Kind::Resume, kept.slot, true),
+            Arrival::LeftOut(_) => (Kind::Resume, 0, false),
+            Arrival::New => (Kind::Call, version.id, is_wanted),
         };
         let is_caller_told = self.stacks.current.stack.last().is_none_or(|top| top.announced);
         if is_told && is_caller_told {
@@ -78,35 +92,59 @@ impl Tracee {
             if is_told {
                 self.announce_stack();
                 self.push_run(kind, Fields { argument, ..Fields::default() });
-            } else if kept.is_none() {
-                self.untold.frames += 1;
-                self.untold.any = true;
             }
         }
-        let id = kept.map_or(self.next_frame, |kept| kept.id);
-        self.next_frame += u64::from(kept.is_none());
+        let (id, slot) = match arrival {
+            Arrival::Kept(kept) => (kept.id, Some(kept.slot)),
+            Arrival::LeftOut(id) => (id, None),
+            Arrival::New => (self.number_frame(is_told), None),
+        };
+        if !is_told {
+            at.leave_out(gil, id, if version.wanted { 0 } else { self.counting.mark });
+        }
         self.stacks.current.stack.push(Active {
             frame: at.frame,
             version,
             first: at.first,
             next: at.instruction,
             id,
-            slot: kept.map(|kept| kept.slot),
-            kept_as_announced: kept.is_some_and(|kept| kept.announced),
+            slot,
             announced: is_told,
             recorded: is_told && is_wanted,
         });
         self.start = 0;
     }
 
-    /// Keeps the frame on top in a slot; gives the slot.
+    /// How the frame that is entered comes: at its first unit or as one that goes on.
+    #[inline]
+    fn arrival(&self, gil: Gil, at: &Place) -> Arrival {
+        if at.instruction == at.first {
+            return Arrival::New;
+        }
+        match self.suspended.get(at.frame) {
+            Some(kept) => Arrival::Kept(kept),
+            None => self.left_out_number(gil, at).map_or(Arrival::New, Arrival::LeftOut),
+        }
+    }
+
+    /// Gives a number to a new frame.
+    #[inline]
+    pub(super) fn number_frame(&mut self, is_told: bool) -> u64 {
+        if !is_told {
+            self.untold.frames += 1;
+            self.untold.any = true;
+        }
+        self.next_frame += 1;
+        self.next_frame - 1
+    }
+
+    /// Keeps the frame on top in a slot, if the stream knows it; gives the slot.
     #[inline]
     pub(super) fn suspend(&mut self) -> u32 {
         match self.stacks.current.stack.last() {
-            Some(Active { slot: Some(slot), kept_as_announced, announced, .. }) if kept_as_announced == announced => {
-                *slot
-            }
-            _ => self.suspend_anew(),
+            Some(Active { slot: Some(slot), .. }) => *slot,
+            Some(Active { announced: true, .. }) => self.suspend_anew(),
+            _ => 0,
         }
     }
 
@@ -116,7 +154,7 @@ impl Tracee {
             return 0;
         };
         let slot = *top.slot.get_or_insert_with(|| self.suspended.take_slot());
-        let suspended = Suspended { slot, id: top.id, announced: top.announced };
+        let suspended = Suspended { slot, id: top.id };
         if let Some(other) = self.suspended.insert(top.frame, suspended) {
             self.slot_gone(other);
             self.suspended.free(other.slot);
@@ -125,8 +163,6 @@ impl Tracee {
     }
 
     pub(super) fn slot_gone(&mut self, suspended: Suspended) {
-        if suspended.announced {
-            self.push_run(Kind::SlotGone, Fields { argument: suspended.slot, ..Fields::default() });
-        }
+        self.push_run(Kind::SlotGone, Fields { argument: suspended.slot, ..Fields::default() });
     }
 }

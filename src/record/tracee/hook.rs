@@ -50,17 +50,23 @@ impl Hook for Tracee {
 
     #[cold]
     fn thread(&mut self, gil: Gil, thread: ThreadAddress) -> Flow {
+        self.leave_thread();
         self.leave_for_now();
         self.close(Kind::Jump, 0);
         self.stacks.switch(thread);
         self.untold.any |= self.untold.thread != self.stacks.current.number;
         self.start = 0;
+        self.enter_thread(gil);
         self.go_on(gil)
     }
 
     #[cold]
-    fn foreign(&mut self, _gil: Gil) {
-        self.mode = Mode::Checked;
+    fn foreign(&mut self, gil: Gil) {
+        self.stop_counting(gil, 0);
+        self.foreign = true;
+        if self.mode == Mode::Runs {
+            self.mode = Mode::Checked;
+        }
         self.watch(self.watching);
     }
 
@@ -76,6 +82,7 @@ impl Hook for Tracee {
         if let Some(suspended) = self.suspended.remove(frame) {
             self.slot_gone(suspended);
             self.stream.commit();
+            self.tell_what_is_kept();
         }
     }
 
@@ -87,7 +94,8 @@ impl Hook for Tracee {
         self.stream.commit();
     }
 
-    fn made(&mut self, _gil: Gil, code: usize, by: Maker) {
+    fn made(&mut self, gil: Gil, code: usize, by: Maker) {
+        self.stop_counting(gil, 0);
         self.code_made(code, by);
     }
 
@@ -133,12 +141,14 @@ impl Tracee {
         instruction: usize,
     ) -> Flow {
         let at = Place { frame, first, instruction };
+        self.stop_counting(gil, 1);
         self.push_frame(gil, code, &at);
         self.go_on(gil)
     }
 
     #[inline(never)]
     pub(super) fn leave_anyhow(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
+        self.stop_counting(gil, 0);
         let is_on_top = self.stacks.current.stack.last().is_some_and(|top| top.frame == frame);
         if !is_on_top && !self.bring_up(frame) {
             return flow();

@@ -1,6 +1,7 @@
 //! The traced process's side: turns what the eval loop tells into words of the stream.
 
 mod arrive;
+mod counting;
 mod forks;
 mod frames;
 mod hook;
@@ -15,11 +16,12 @@ use std::sync::atomic::Ordering;
 use crate::record::codes::Codes;
 use crate::record::plan::Tracing;
 use crate::record::ring::{RingWriter, Stations};
-use crate::record::stacks::{Stacks, SuspendedFrames};
+use crate::record::stacks::{Active, Stacks, SuspendedFrames};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::hook::Flow;
 use crate::vm::shared::{CALLED, Mode, Slot};
+use counting::Counting;
 use stream::Stream;
 
 pub use values::Valued;
@@ -50,13 +52,15 @@ pub struct Tracee {
     limit: u64,
     /// Nothing asks for a look at anything but the bytes: no filter is waiting, no limit or trigger, no foreign code.
     shortcuts: bool,
+    /// Code that is not the VM's own is loaded.
+    foreign: bool,
+    counting: Counting,
 }
 
 /// What has happened since the last recorded event.
 #[derive(Debug, Default)]
 struct Untold {
     any: bool,
-    instructions: u64,
     frames: u64,
     /// The thread that the stream is on.
     thread: u32,
@@ -81,7 +85,15 @@ impl Tracee {
             shortcuts: tracing.max_instructions.is_none() && tracing.start_at.is_none() && tracing.stop_at.is_none(),
             tracing,
             stations,
+            foreign: false,
+            counting: Counting::default(),
         }
+    }
+
+    /// Whether the frame on top and what it calls need no more than counting.
+    #[inline]
+    fn is_to_be_counted(&self, top: &Active) -> bool {
+        self.shortcuts && !self.foreign && top.is_unwanted()
     }
 
     fn decide_on_shortcuts(&mut self) {
@@ -156,9 +168,8 @@ impl Tracee {
     fn skip(&mut self, instructions: u64) {
         if instructions != 0 {
             self.executed += instructions;
-            self.untold.instructions += instructions;
             self.untold.any = true;
-            self.stream.set_unrecorded(self.untold.instructions);
+            Slot::get().set_unrecorded(Slot::get().unrecorded().wrapping_add(instructions));
         }
     }
 
@@ -170,11 +181,11 @@ impl Tracee {
             self.push_run(Kind::Thread, Fields { argument: number, ..Fields::default() });
             self.untold.thread = number;
         }
-        let Untold { instructions, frames, .. } = self.untold;
+        let (instructions, frames) = (Slot::get().unrecorded(), self.untold.frames);
         if instructions != 0 || frames != 0 {
             self.push_event(&Event::Skipped(Skipped { instructions, frames }));
         }
-        self.stream.set_unrecorded(0);
+        Slot::get().set_unrecorded(0);
         self.untold = Untold { thread: number, ..Untold::default() };
     }
 

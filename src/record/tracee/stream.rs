@@ -33,12 +33,6 @@ impl Stream {
         self.repeats.position()
     }
 
-    /// Counts instructions that were executed and are told of by no word so far.
-    #[inline]
-    pub(super) fn set_unrecorded(&self, instructions: u64) {
-        self.ring.set_unrecorded(instructions);
-    }
-
     /// Adds a run.
     #[inline]
     pub(super) fn push_run(&mut self, kind: Kind, fields: Fields) {

@@ -34,8 +34,6 @@ pub struct Valued {
     making: Option<Making>,
     /// Shows whole value stacks too.
     stacks: bool,
-    /// Code may change anywhere: the bytes of every unit are compared.
-    foreign: bool,
 }
 
 /// What is to be shown when a frame fetches its next unit.
@@ -78,7 +76,6 @@ impl Valued {
             run: OpenRun::default(),
             making: None,
             stacks,
-            foreign: false,
         }
     }
 
@@ -220,7 +217,7 @@ impl Hook for Valued {
         }
         let next = Slot::get().next.load(Ordering::Relaxed);
         let mut flow = Flow::Continue;
-        if next != at.instruction as u64 || self.foreign || self.tracee.watching {
+        if next != at.instruction as u64 || self.tracee.foreign || self.tracee.watching {
             flow = self.tracee.jump(gil, at);
         }
         let is_recorded =
@@ -273,8 +270,8 @@ impl Hook for Valued {
         self.tracee.thread(gil, thread)
     }
 
-    fn foreign(&mut self, _gil: Gil) {
-        self.foreign = true;
+    fn foreign(&mut self, gil: Gil) {
+        self.tracee.foreign(gil);
     }
 
     fn thread_gone(&mut self, thread: ThreadAddress) {

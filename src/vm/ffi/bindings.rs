@@ -2,11 +2,13 @@
 
 // Made by bindgen from the headers in cpython-2.7-patch/: `cargo build --features bindgen` makes it anew.
 
+pub const BCTRACE_QUOTA: u32 = 16384;
 pub const BCTRACE_PAGE: u32 = 4096;
 pub const BCTRACE_OFF: _bindgen_ty_1 = 0;
 pub const BCTRACE_RUNS: _bindgen_ty_1 = 256;
 pub const BCTRACE_CHECKED: _bindgen_ty_1 = 512;
 pub const BCTRACE_VALUES: _bindgen_ty_1 = 768;
+pub const BCTRACE_COUNTED: _bindgen_ty_1 = 1024;
 pub type _bindgen_ty_1 = ::core::ffi::c_uint;
 pub const BCTRACE_RETURN: _bindgen_ty_2 = 0;
 pub const BCTRACE_YIELD: _bindgen_ty_2 = 1;
@@ -40,21 +42,27 @@ pub struct _object {
 #[derive(Debug, Copy, Clone)]
 pub struct bctrace_control {
     pub mode: u32,
-    pub pad: u32,
+    pub left_out: u32,
     pub thread: *const _ts,
     pub described: *const ::core::ffi::c_uchar,
     pub described_len: usize,
+    pub depth: u64,
+    pub kept: u64,
+    pub next_frame: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_control"][::core::mem::size_of::<bctrace_control>() - 32usize];
+    ["Size of bctrace_control"][::core::mem::size_of::<bctrace_control>() - 56usize];
     ["Alignment of bctrace_control"][::core::mem::align_of::<bctrace_control>() - 8usize];
     ["Offset of field: bctrace_control::mode"][::core::mem::offset_of!(bctrace_control, mode) - 0usize];
-    ["Offset of field: bctrace_control::pad"][::core::mem::offset_of!(bctrace_control, pad) - 4usize];
+    ["Offset of field: bctrace_control::left_out"][::core::mem::offset_of!(bctrace_control, left_out) - 4usize];
     ["Offset of field: bctrace_control::thread"][::core::mem::offset_of!(bctrace_control, thread) - 8usize];
     ["Offset of field: bctrace_control::described"][::core::mem::offset_of!(bctrace_control, described) - 16usize];
     ["Offset of field: bctrace_control::described_len"]
         [::core::mem::offset_of!(bctrace_control, described_len) - 24usize];
+    ["Offset of field: bctrace_control::depth"][::core::mem::offset_of!(bctrace_control, depth) - 32usize];
+    ["Offset of field: bctrace_control::kept"][::core::mem::offset_of!(bctrace_control, kept) - 40usize];
+    ["Offset of field: bctrace_control::next_frame"][::core::mem::offset_of!(bctrace_control, next_frame) - 48usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -67,10 +75,12 @@ pub struct bctrace_slot {
     pub distance: u64,
     pub stop: u64,
     pub execs: u64,
+    pub unrecorded: u64,
+    pub left: i64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 64usize];
+    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 80usize];
     ["Alignment of bctrace_slot"][::core::mem::align_of::<bctrace_slot>() - 8usize];
     ["Offset of field: bctrace_slot::next"][::core::mem::offset_of!(bctrace_slot, next) - 0usize];
     ["Offset of field: bctrace_slot::start"][::core::mem::offset_of!(bctrace_slot, start) - 8usize];
@@ -80,6 +90,8 @@ const _: () = {
     ["Offset of field: bctrace_slot::distance"][::core::mem::offset_of!(bctrace_slot, distance) - 40usize];
     ["Offset of field: bctrace_slot::stop"][::core::mem::offset_of!(bctrace_slot, stop) - 48usize];
     ["Offset of field: bctrace_slot::execs"][::core::mem::offset_of!(bctrace_slot, execs) - 56usize];
+    ["Offset of field: bctrace_slot::unrecorded"][::core::mem::offset_of!(bctrace_slot, unrecorded) - 64usize];
+    ["Offset of field: bctrace_slot::left"][::core::mem::offset_of!(bctrace_slot, left) - 72usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -205,6 +217,12 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_frame_first(frame: *const _frame) -> *const ::core::ffi::c_uchar;
+}
+unsafe extern "C" {
+    pub fn vm_frame_number(frame: *const _frame) -> u32;
+}
+unsafe extern "C" {
+    pub fn vm_leave_out(frame: *mut _frame, number: u32, mark: u32);
 }
 unsafe extern "C" {
     pub fn vm_is_over() -> ::core::ffi::c_int;
