@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use super::origins::Origins;
 use super::plan::{Tracing, Trigger};
+use super::threads::Threads;
 use crate::bytecode::{CodeObject, Layout};
 use crate::trace::origin::Layer;
 use crate::trace::state::encode_code;
 use crate::trace::word;
 use crate::vm::Gil;
 use crate::vm::hook::Place;
+use crate::vm::lane::{self, Lane};
 use crate::vm::object::CodeRef;
 
 /// One state of a code object's bytes.
@@ -19,6 +21,8 @@ use crate::vm::object::CodeRef;
 pub struct Version {
     /// Its number in the stream.
     pub id: u32,
+    /// Its number in the lane, and in `Codes`.
+    pub index: u32,
     /// The described bytes.
     pub bytes: Arc<[u8]>,
     pub layout: Layout,
@@ -53,13 +57,14 @@ struct Known {
 
 impl Known {
     /// Makes room for another version where there are many: one goes that no frame has.  The first one stays, as the others are
-    /// versions of it.  Gives the id of what is gone.
-    fn forget_one(&mut self) -> Option<u32> {
+    /// versions of it.  Gives what is gone.
+    fn forget_one(&mut self, lane: &Lane, threads: &Threads) -> Option<Rc<Version>> {
         if self.versions.len() < VERSIONS {
             return None;
         }
-        let unused = self.versions.iter().skip(1).position(|version| Rc::strong_count(version) == 1)?;
-        Some(self.versions.remove(unused + 1).id)
+        let is_used = |index| lane.frames().iter().any(|frame| frame.version == index) || threads.has(index);
+        let unused = self.versions.iter().skip(1).position(|version| !is_used(version.index))?;
+        Some(self.versions.remove(unused + 1))
     }
 }
 
@@ -71,8 +76,6 @@ struct Recent {
     version: Option<Rc<Version>>,
 }
 
-const RECENT: usize = 1 << 10;
-
 /// Versions of one code object that are remembered: code can change itself for ever.  One that was forgotten and comes again is another.
 const VERSIONS: usize = 64;
 
@@ -83,6 +86,8 @@ pub struct Codes {
     /// Which described code object has, or had, this live one among its constants.
     parents: HashMap<usize, u32>,
     recent: Box<[Recent]>,
+    /// All versions, by their numbers in the lane.
+    versions: Vec<Option<Rc<Version>>>,
     next_id: u32,
     pub origins: Origins,
 }
@@ -108,7 +113,8 @@ impl Codes {
             tracing,
             known: HashMap::new(),
             parents: HashMap::new(),
-            recent: vec![Recent::default(); RECENT].into(),
+            recent: vec![Recent::default(); lane::KNOWN].into(),
+            versions: Vec::new(),
             next_id: 0,
             origins: Origins::default(),
         }
@@ -117,26 +123,33 @@ impl Codes {
     /// The version that the code string at `first` had when it was last seen.
     #[inline]
     pub fn recent(&self, code: usize, first: usize) -> Option<&Rc<Version>> {
-        let entry = &self.recent[slot_of(code)];
+        let entry = &self.recent[lane::place_of(code)];
         if entry.code == code && entry.first == first { entry.version.as_ref() } else { None }
     }
 
+    /// The version with this number in the lane, which some frame has.
+    pub fn version(&self, index: u32) -> &Rc<Version> {
+        self.versions[index as usize].as_ref().expect("a version stays as long as a frame has it")
+    }
+
     /// Finds the version whose bytes are those at `at.first`, or makes one.
-    pub fn find(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Found {
+    pub fn find(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Found {
         let bytes = code.bytes(gil, at.first);
         let found = match self.known.get_mut(&code.address()) {
             Some(known) => match known.versions.iter().position(|version| *version.bytes == *bytes) {
                 Some(position) => Found { version: Rc::clone(&known.versions[position]), description: None },
-                None => self.describe(gil, code, at),
+                None => self.describe(gil, code, at, lane, threads),
             },
-            None => self.describe(gil, code, at),
+            None => self.describe(gil, code, at, lane, threads),
         };
-        self.recent[slot_of(code.address())] =
-            Recent { code: code.address(), first: at.first, version: Some(Rc::clone(&found.version)) };
+        let (address, version) = (code.address(), &found.version);
+        let place = lane::place_of(address);
+        self.recent[place] = Recent { code: address, first: at.first, version: Some(Rc::clone(version)) };
+        lane.set_known(place, address, at.first, (version.wanted && version.is_narrow).then_some(version.index));
         found
     }
 
-    fn describe(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Found {
+    fn describe(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Found {
         let object = code.describe(gil, at.first);
         let id = self.next_id;
         self.next_id += 1;
@@ -153,44 +166,61 @@ impl Codes {
         let whole = code.whole(gil, at.first);
         let made = self.origins.get(code.address());
         let layer = Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
-        let forgotten = known.forget_one();
-        let description = Description { code: encode_code(id, first_id, known.parent, &object), layer, forgotten };
-        let version = Rc::new(make_version(&self.tracing, id, gil, code, object));
+        let forgotten = known.forget_one(lane, threads);
+        let code_record = encode_code(id, first_id, known.parent, &object);
+        let version = Rc::new(make_version(&self.tracing, id, gil, code, object, lane));
         known.versions.push(Rc::clone(&version));
-        Found { version, description: Some(description) }
+        let index = version.index as usize;
+        self.versions.resize(self.versions.len().max(index + 1), None);
+        self.versions[index] = Some(Rc::clone(&version));
+        let forgotten = forgotten.map(|version| self.remove(&version, lane));
+        Found { version, description: Some(Description { code: code_record, layer, forgotten }) }
+    }
+
+    /// Removes a version that no frame has; gives its id.
+    fn remove(&mut self, version: &Version, lane: &mut Lane) -> u32 {
+        self.versions[version.index as usize] = None;
+        lane.remove_version(version.index);
+        version.id
     }
 
     /// Forgets a code object whose address may be used again; returns the ids that are gone with it.
-    pub fn forget(&mut self, code: usize) -> Vec<u32> {
+    pub fn forget(&mut self, code: usize, lane: &mut Lane) -> Vec<u32> {
         self.origins.forget(code);
         self.parents.remove(&code);
         let Some(known) = self.known.remove(&code) else {
             return Vec::new();
         };
-        let entry = &mut self.recent[slot_of(code)];
-        if entry.code == code {
-            *entry = Recent::default();
+        let place = lane::place_of(code);
+        if self.recent[place].code == code {
+            self.recent[place] = Recent::default();
+            lane.set_known(place, code, 0, None);
         }
-        known.versions.iter().map(|version| version.id).collect()
+        known.versions.iter().map(|version| self.remove(version, lane)).collect()
     }
 }
 
-fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: CodeObject) -> Version {
+fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: CodeObject, lane: &mut Lane) -> Version {
     let name = code.name(gil);
     let trigger = |option: &Option<Trigger>| option.clone().filter(|trigger| trigger.name == name);
+    let wanted = tracing.filter.wants(&object);
+    let layout = Layout::new(&object.bytes);
+    let bytes: Arc<[u8]> = object.bytes.into();
     Version {
         id,
-        layout: Layout::new(&object.bytes),
-        is_narrow: id < word::NARROW && object.bytes.len() < word::NARROW as usize,
-        wanted: tracing.filter.wants(&object),
+        index: lane.add_version(Arc::clone(&bytes), checks(&layout, &bytes), id),
+        layout,
+        is_narrow: id < word::NARROW && bytes.len() < word::NARROW as usize,
+        wanted,
         start_at: trigger(&tracing.start_at),
         stop_at: trigger(&tracing.stop_at),
-        bytes: object.bytes.into(),
+        bytes,
     }
 }
 
-#[inline]
-fn slot_of(code: usize) -> usize {
-    // Code objects are at least 128 bytes apart.
-    (code >> 7 ^ code >> 17) & (RECENT - 1)
+/// For each offset, the bytes up to where the flow surely ends, or foreign code may run: what the lane compares; 0 where they are
+/// more than it does.
+fn checks(layout: &Layout, bytes: &[u8]) -> Arc<[u8]> {
+    let check = |offset| layout.segment(bytes, offset).map_or(0, <[u8]>::len);
+    (0..bytes.len()).map(|offset| u8::try_from(check(offset)).ok().filter(|&length| length <= 64).unwrap_or(0)).collect()
 }

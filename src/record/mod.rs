@@ -9,7 +9,7 @@ mod plan;
 mod progress;
 mod recorder;
 mod ring;
-mod stacks;
+mod threads;
 mod tracee;
 mod values;
 mod warden;
@@ -101,7 +101,7 @@ fn install(tracing: Tracing, ring: RingWriter, stations: Option<Stations>, inter
     let (values, stacks) = (tracing.values, tracing.stacks);
     let tracee = Tracee::new(ring, tracing, stations);
     match values {
-        None => hook::install(tracee, Mode::Runs, interpreter),
+        None => hook::install_behind_lane(tracee, interpreter),
         Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
     }
 }

@@ -28,24 +28,74 @@ fn pack(distance: u64, count: u64) -> u64 {
     Kind::Repeat as u64 | distance << DISTANCE | count << COUNT
 }
 
-/// Shortens a stream.  What it puts out lags behind by the words that repeat and are not told of yet.
-pub struct RepeatWriter {
-    /// The last words, each at its position modulo the size.
-    history: Box<[u64; HISTORY]>,
+/// What a writer remembers of its stream.
+pub trait Past {
     /// Words of the stream so far.
-    position: u64,
+    fn position(&self) -> u64;
+    /// How far back the next word is expected.
+    fn distance(&self) -> u64;
+    fn set_distance(&mut self, distance: u64);
+    /// The word at a position, one of the last [`HISTORY`].
+    fn word(&self, position: u64) -> u64;
+    /// Adds a word.
+    fn keep(&mut self, word: u64);
+    /// Forgets all words.
+    fn clear(&mut self);
+}
+
+/// Shortens a stream.  What it puts out lags behind by the words that repeat and are not told of yet.
+pub struct RepeatWriter<P = OwnPast> {
+    pub past: P,
     /// Words that the ones put out stand for.
     told: u64,
-    /// How far back the next word is expected.
-    distance: u64,
     /// Where the stream went on after the words that hash here.
     places: Box<[u64; PLACES]>,
 }
 
+/// A past in memory of its own.
+pub struct OwnPast {
+    /// The last words, each at its position modulo the size.
+    history: Box<[u64; HISTORY]>,
+    position: u64,
+    distance: u64,
+}
+
+impl Past for OwnPast {
+    #[inline]
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    #[inline]
+    fn distance(&self) -> u64 {
+        self.distance
+    }
+
+    #[inline]
+    fn set_distance(&mut self, distance: u64) {
+        self.distance = distance;
+    }
+
+    #[inline]
+    fn word(&self, position: u64) -> u64 {
+        self.history[position as usize & MASK]
+    }
+
+    #[inline]
+    fn keep(&mut self, word: u64) {
+        self.history[self.position as usize & MASK] = word;
+        self.position += 1;
+    }
+
+    fn clear(&mut self) {
+        self.history.fill(0);
+        (self.position, self.distance) = (0, HISTORY as u64);
+    }
+}
+
 impl Default for RepeatWriter {
     fn default() -> Self {
-        let history = boxed();
-        RepeatWriter { history, position: 0, told: 0, distance: HISTORY as u64, places: boxed() }
+        RepeatWriter::new(OwnPast { history: boxed(), position: 0, distance: HISTORY as u64 })
     }
 }
 
@@ -54,25 +104,30 @@ fn boxed<const N: usize>() -> Box<[u64; N]> {
     vec![0; N].into_boxed_slice().try_into().expect("the vector has this length")
 }
 
-impl RepeatWriter {
+impl<P: Past> RepeatWriter<P> {
+    /// Begins a stream, whose past is empty.
+    pub fn new(past: P) -> Self {
+        RepeatWriter { past, told: 0, places: boxed() }
+    }
+
     /// Words of the stream so far, told of or not.
     #[inline]
     pub fn position(&self) -> u64 {
-        self.position
+        self.past.position()
     }
 
     /// How far back the words are that repeat and are not told of yet.
     #[inline]
     pub fn distance(&self) -> u64 {
-        self.distance
+        self.past.distance()
     }
 
     /// Takes a word if it is the one that was expected; nothing is put out then.
     #[inline(always)]
     pub fn takes(&mut self, word: u64) -> bool {
-        let expected = self.history[self.position.wrapping_sub(self.distance) as usize & MASK];
+        let expected = self.past.word(self.position().wrapping_sub(self.distance()));
         if expected == word {
-            self.keep(word);
+            self.past.keep(word);
         }
         expected == word
     }
@@ -89,61 +144,56 @@ impl RepeatWriter {
     pub fn put_new(&mut self, word: u64, mut out: impl FnMut(u64)) {
         self.tell(&mut out);
         out(word);
-        self.keep(word);
-        self.told = self.position;
-        let place = &mut self.places[self.context()];
-        let last = std::mem::replace(place, self.position);
+        self.past.keep(word);
+        self.told = self.position();
+        let context = self.context();
+        let last = std::mem::replace(&mut self.places[context], self.told);
         // A word counts from 1 behind it, so 0 is nobody's place.
-        let distance = self.position - last;
-        self.distance = if last != 0 && distance < HISTORY as u64 { distance } else { HISTORY as u64 };
+        let distance = self.told - last;
+        self.past.set_distance(if last != 0 && distance < HISTORY as u64 { distance } else { HISTORY as u64 });
     }
 
     /// Takes words that belong together, a record or a wide run: a repeat word stands for all of them or for none.
     pub fn put_together(&mut self, words: &[u64], mut out: impl FnMut(u64)) {
-        let begin = self.position.wrapping_sub(self.distance);
-        let is_expected = words.len() as u64 <= self.distance
-            && (begin..).zip(words).all(|(at, word)| self.history[at as usize & MASK] == *word);
+        let begin = self.position().wrapping_sub(self.distance());
+        let mut places = (0..).map(|place| begin.wrapping_add(place));
+        let is_expected = words.len() as u64 <= self.distance()
+            && words.iter().all(|word| places.next().is_some_and(|place| self.past.word(place) == *word));
         if is_expected {
-            return words.iter().for_each(|word| self.keep(*word));
+            return words.iter().for_each(|word| self.past.keep(*word));
         }
         self.tell(&mut out);
         for word in words {
             out(*word);
-            self.keep(*word);
+            self.past.keep(*word);
         }
-        self.told = self.position;
+        self.told = self.position();
     }
 
     /// Puts out the repeat words for what was not told of yet.
     pub fn tell(&mut self, out: impl FnMut(u64)) {
         self.untold().for_each(out);
-        self.told = self.position;
+        self.told = self.position();
     }
 
     /// The repeat words for what was not told of yet.
-    pub fn untold(&self) -> impl Iterator<Item = u64> + use<> {
-        let (distance, untold) = (self.distance, self.position - self.told);
+    pub fn untold(&self) -> impl Iterator<Item = u64> + use<P> {
+        let (distance, untold) = (self.distance(), self.position() - self.told);
         (0..untold.div_ceil(MAX_REPEAT)).map(move |nth| pack(distance, (untold - nth * MAX_REPEAT).min(MAX_REPEAT)))
     }
 
     /// Begins another stream.
     pub fn restart(&mut self) {
-        self.history.fill(0);
+        self.past.clear();
         self.places.fill(0);
-        (self.position, self.told, self.distance) = (0, 0, HISTORY as u64);
-    }
-
-    #[inline(always)]
-    fn keep(&mut self, word: u64) {
-        self.history[self.position as usize & MASK] = word;
-        self.position += 1;
+        self.told = 0;
     }
 
     /// The place in the table of the last words.
     fn context(&self) -> usize {
         let mut hash = 0u64;
         for back in 1..=CONTEXT {
-            let word = self.history[self.position.wrapping_sub(back) as usize & MASK];
+            let word = self.past.word(self.position().wrapping_sub(back));
             hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         }
         (hash >> 52) as usize

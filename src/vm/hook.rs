@@ -30,6 +30,7 @@ pub enum Leave {
 
 /// Names a frame by its address, which may be used again once `frame_gone` or the end of its only run was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(transparent)]
 pub struct FrameAddress(pub usize);
 
 /// Names a thread by its state's address.
@@ -171,11 +172,38 @@ pub trait Hook {
     fn finished(&mut self);
 }
 
+/// A hook behind the lane ([`super::lane`]), which takes the usual events.
+pub trait LaneHook: Hook {
+    /// The lane has made a word that was not expected and opens the run at `start`, in code that begins at `first`.
+    fn word(&mut self, word: u64, first: usize, start: usize) -> Flow;
+    /// The lane has come to the position that was set.
+    fn pause(&mut self) -> Flow;
+}
+
 /// The installed hook; its type is the one that the trampolines were made for.
 static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Thread states that died: they may do so without the GIL, so the hook hears of them at the next change of threads.
 static DEAD_THREADS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// Installs a hook behind the lane; otherwise as [`install`].
+pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, interpreter: &super::program::Interpreter) {
+    install(hook, Mode::Off, interpreter);
+    // SAFETY: no hook is called before a mode is set, and the process has one thread.
+    unsafe {
+        ffi::bctrace_general = ffi::bctrace_general {
+            jump: Some(jump::<H>),
+            enter: Some(enter::<H>),
+            leave: Some(leave::<H>),
+            word: Some(word::<H>),
+            pause: Some(pause::<H>),
+        };
+        ffi::bctrace_hooks.jump = Some(ffi::bctrace_lane_jump);
+        ffi::bctrace_hooks.enter = Some(ffi::bctrace_lane_enter);
+        ffi::bctrace_hooks.leave = Some(ffi::bctrace_lane_leave);
+    }
+    Control::get().set_mode(Mode::Runs);
+}
 
 /// Installs a hook for the rest of the process and has the eval loop call it from now on, in this mode, on this thread, which runs
 /// the interpreter.
@@ -231,6 +259,16 @@ extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instructi
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
     // SAFETY: called by ceval.c, which holds the GIL; a hook never re-enters the eval loop.
     status(unsafe { with(|hook: &mut H, gil| hook.jump(gil, at)) })
+}
+
+extern "C" fn word<H: LaneHook>(word: u64, first: *const u8, start: *const u8) -> c_int {
+    // SAFETY: as in `jump`; lane.c calls it as the last thing it does.
+    status(unsafe { with(|hook: &mut H, _| hook.word(word, first as usize, start as usize)) })
+}
+
+extern "C" fn pause<H: LaneHook>() -> c_int {
+    // SAFETY: as in `word`.
+    status(unsafe { with(|hook: &mut H, _| hook.pause()) })
 }
 
 extern "C" fn unit<H: Hook>(

@@ -12,6 +12,7 @@ mod ffi;
 mod gil;
 pub mod guardian;
 pub mod hook;
+pub mod lane;
 pub mod library;
 pub mod object;
 pub mod process;

@@ -8,7 +8,7 @@ use super::Tracee;
 use crate::bytecode::Unit;
 use crate::record::codes::Version;
 use crate::record::plan::Trigger;
-use crate::record::stacks::Active;
+use crate::vm::lane::{Active, Is};
 use crate::trace::event::{Event, Outside, StopReason};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
@@ -19,13 +19,13 @@ impl Tracee {
     /// Opens a run at a unit that the frame on top fetches next.
     #[inline]
     pub(super) fn arrive(&mut self, gil: Gil, at: Place) -> Flow {
-        let Some(top) = self.stacks.current.stack.last() else {
+        let Some(top) = self.lane.top() else {
             return Flow::Continue;
         };
-        if !top.announced && top.version.wanted && self.started {
+        if !top.is(Is::Announced) && self.codes.version(top.version).wanted && self.started {
             self.announce_stack();
         }
-        let Some(top) = self.stacks.current.stack.last() else {
+        let Some(top) = self.lane.top() else {
             return Flow::Continue;
         };
         if self.is_to_be_counted(top) {
@@ -33,7 +33,7 @@ impl Tracee {
             self.skip(1);
             return self.count();
         }
-        let recorded = top.recorded;
+        let recorded = top.is(Is::Recorded);
         if self.is_regular(gil, top, &at) {
             if recorded && self.untold.any {
                 self.tell();
@@ -46,7 +46,7 @@ impl Tracee {
     /// Whether the units from here to where the flow surely ends are inside the code and as described, and none needs a look.
     #[inline]
     pub(super) fn is_regular(&self, gil: Gil, top: &Active, at: &Place) -> bool {
-        let version = &*top.version;
+        let version = self.codes.version(top.version);
         !self.watching
             && !self.limit_is_near(version)
             && !version.is_watched(self.started)
@@ -57,10 +57,10 @@ impl Tracee {
     #[cold]
     pub(super) fn arrive_irregularly(&mut self, gil: Gil, at: Place) -> Flow {
         self.adopt_version(gil, &at);
-        let Some(top) = self.stacks.current.stack.last() else {
+        let Some(top) = self.lane.top() else {
             return Flow::Continue;
         };
-        let version = Rc::clone(&top.version);
+        let version = Rc::clone(self.codes.version(top.version));
         let offset = at.offset();
         let unit = u32::try_from(offset).ok().and_then(|offset| Unit::decode(&version.bytes, offset));
         if let Some(flow) = self.trigger(&version, unit.as_ref()) {
@@ -71,7 +71,7 @@ impl Tracee {
             return self.stop(StopReason::MaxInstructions);
         }
         self.watch(inside.is_none() || version.is_watched(self.started) || self.limit_is_near(&version));
-        let recorded = self.stacks.current.stack.last().is_some_and(|top| top.recorded);
+        let recorded = self.lane.top().is_some_and(|top| top.is(Is::Recorded));
         if recorded && self.untold.any {
             self.tell();
         }
@@ -86,13 +86,14 @@ impl Tracee {
 
     /// Gives the frame on top the version whose bytes it executes.
     pub(super) fn adopt_version(&mut self, gil: Gil, at: &Place) {
-        let Some(top) = self.stacks.current.stack.last() else {
+        let Some(top) = self.lane.top() else {
             return;
         };
         let code = at.code(gil);
+        let described = &self.codes.version(top.version).bytes;
         if top.first == at.first
-            && code.length(gil, at.first) == Some(top.version.bytes.len() as u32)
-            && at.holds(gil, 0, &top.version.bytes)
+            && code.length(gil, at.first) == Some(described.len() as u32)
+            && at.holds(gil, 0, described)
         {
             return;
         }
@@ -100,13 +101,13 @@ impl Tracee {
         if self.untold.any {
             self.tell();
         }
-        let found = self.codes.find(gil, code, at);
-        let version = self.described(found);
-        let top = self.stacks.current.stack.last_mut().expect("the stack was not empty above");
+        let version = self.find(gil, code, at);
+        let top = self.lane.top_mut().expect("the stack was not empty above");
         top.first = at.first;
-        if top.version.id != version.id {
-            top.version = Rc::clone(&version);
-            if top.announced {
+        if top.version != version.index {
+            top.version = version.index;
+            top.set(Is::Narrow, version.is_narrow);
+            if top.is(Is::Announced) {
                 self.push_run(Kind::Version, Fields { argument: version.id, ..Fields::default() });
             }
         }
@@ -143,8 +144,8 @@ impl Tracee {
     /// Gives the dispatch the bytes of the frame on top to compare with.
     #[cold]
     pub(super) fn describe_to_dispatch(&self) {
-        let top = self.stacks.current.stack.last().filter(|_| !self.watching && self.mode == Mode::Checked);
-        Control::get().set_described(top.map(|top| Arc::clone(&top.version.bytes)));
+        let top = self.lane.top().filter(|_| !self.watching && self.mode == Mode::Checked);
+        Control::get().set_described(top.map(|top| Arc::clone(&self.codes.version(top.version).bytes)));
     }
 
     /// Acts on a trigger at this unit; gives a flow where the program ends.

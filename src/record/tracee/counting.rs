@@ -4,9 +4,9 @@
 use std::rc::Rc;
 
 use super::Tracee;
-use crate::record::stacks::Active;
 use crate::vm::Gil;
 use crate::vm::hook::{self, Flow, Place};
+use crate::vm::lane::{Active, Is};
 use crate::vm::shared::{CALLED, Control};
 
 /// How the tracee stands to counting.
@@ -42,10 +42,10 @@ impl Tracee {
     pub(super) fn count(&mut self) -> Flow {
         self.counting.is_on = true;
         self.untold.any = true;
-        self.start = 0;
+        self.lane.set_start(0);
         self.tell_what_is_kept();
         let flow = self.stream.open(0, 0, CALLED);
-        Control::get().begin_counting(self.counting.mark, self.next_frame);
+        Control::get().begin_counting(self.counting.mark, self.lane.next_frame());
         flow
     }
 
@@ -63,13 +63,13 @@ impl Tracee {
         if self.counting.is_on {
             self.take_over();
         }
-        self.stacks.current.above = Control::get().replace_depth(0);
+        self.threads.current.above = Control::get().replace_depth(0);
     }
 
     /// Has this thread's frames again.
     pub(super) fn enter_thread(&mut self, gil: Gil) {
-        let above = std::mem::take(&mut self.stacks.current.above);
-        if self.stacks.current.stack.last().is_some_and(|top| self.is_to_be_counted(top)) {
+        let above = std::mem::take(&mut self.threads.current.above);
+        if self.lane.top().is_some_and(|top| self.is_to_be_counted(top)) {
             Control::get().replace_depth(above);
         } else {
             self.push_left_out(gil, 0, above);
@@ -81,8 +81,8 @@ impl Tracee {
         let control = Control::get();
         control.set_mode(self.mode);
         let next_frame = control.next_frame();
-        self.untold.frames += next_frame.saturating_sub(self.next_frame);
-        self.next_frame = next_frame.max(self.next_frame);
+        self.untold.frames += next_frame.saturating_sub(self.lane.next_frame());
+        self.lane.set_next_frame(next_frame.max(self.lane.next_frame()));
     }
 
     /// Puts frames on the stack that were entered without a call.
@@ -100,16 +100,9 @@ impl Tracee {
                 Some(number) => number,
                 None => self.number_frame(false),
             };
-            self.stacks.current.stack.push(Active {
-                frame: at.frame,
-                version,
-                first: at.first,
-                next: 0,
-                id,
-                slot: None,
-                announced: false,
-                recorded: false,
-            });
+            let mut frame = Active::new(at.frame, at.first, id, version.index, None);
+            frame.set(Is::Narrow, version.is_narrow);
+            self.lane.push(frame);
         }
     }
 
@@ -119,7 +112,7 @@ impl Tracee {
         if low == 0 || self.counting.is_copy() {
             return None;
         }
-        let last = self.next_frame - 1;
+        let last = self.lane.next_frame() - 1;
         last.checked_sub(u64::from((last as u32).wrapping_sub(low))).filter(|&number| number != 0)
     }
 

@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use super::stream::Stream;
 use super::{Tracee, Untold};
 use crate::record::codes::Codes;
-use crate::record::stacks::{Stacks, SuspendedFrames};
+use crate::record::threads::{SuspendedFrames, Threads};
 use crate::vm::Gil;
 use crate::vm::hook::{Place, ThreadAddress};
 use crate::vm::shared::CALLED;
@@ -17,19 +16,20 @@ impl Tracee {
         let Some(ring) = self.stations.and_then(|stations| stations.claim()) else {
             return false;
         };
-        self.stream = Stream::new(ring);
+        self.stream.begin_anew(ring);
+        self.lane.clear();
         self.codes = Codes::new(Rc::clone(&self.tracing));
-        self.stacks = Stacks::default();
+        self.threads = Threads::default();
         self.suspended = SuspendedFrames::default();
         self.untold = Untold::default();
         self.counting.begin_anew();
-        (self.start, self.next_frame, self.executed) = (0, 1, 0);
-        self.stacks.switch(thread);
+        self.executed = 0;
+        self.threads.switch(thread, &mut self.lane);
         for frame in frames {
             self.push_frame(gil, frame.code(gil), frame);
         }
         // Nobody knows yet where they go on.
-        self.stacks.current.stack.iter_mut().for_each(|frame| frame.next = 0);
+        self.lane.frames_mut().iter_mut().for_each(|frame| frame.next = 0);
         // A program that shall stop does so at its next event.
         let _ = self.open(0, 0, false, CALLED);
         self.watch(false);

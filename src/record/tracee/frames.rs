@@ -3,12 +3,13 @@
 use std::rc::Rc;
 
 use super::{Tracee, fetched};
-use crate::record::stacks::{Active, Suspended};
+use crate::record::threads::Suspended;
 use crate::trace::event::Event;
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Place};
 use crate::vm::object::CodeRef;
+use crate::vm::lane::{Active, Is};
 use crate::vm::shared::CALLED;
 
 /// How a frame comes on top.
@@ -25,15 +26,15 @@ impl Tracee {
     /// Goes on in the frame that is on top now.  Whether it fetches what comes next there is not known yet, for an exception may
     /// come first: only what is regular is opened, the rest waits for the dispatch.
     pub(super) fn go_on(&mut self, gil: Gil) -> Flow {
-        let Some(top) = self.stacks.current.stack.last() else {
+        let Some(top) = self.lane.top() else {
             return self.open(0, 0, false, CALLED);
         };
         if self.is_to_be_counted(top) {
             return self.count();
         }
-        let at = top.place();
-        let recorded = top.recorded;
-        let is_known = top.announced || !top.version.wanted || !self.started;
+        let at = Place { frame: top.frame, first: top.first, instruction: top.next };
+        let recorded = top.is(Is::Recorded);
+        let is_known = top.is(Is::Announced) || !self.codes.version(top.version).wanted || !self.started;
         if at.instruction != 0 && is_known && self.is_regular(gil, top, &at) {
             if recorded && self.untold.any {
                 self.tell();
@@ -48,7 +49,7 @@ impl Tracee {
     #[inline]
     pub(super) fn leave_for_now(&mut self) {
         let next = fetched();
-        if let Some(top) = self.stacks.current.stack.last_mut() {
+        if let Some(top) = self.lane.top_mut() {
             top.next = next;
         }
     }
@@ -56,17 +57,17 @@ impl Tracee {
     /// Puts a frame on top that is on the stack already: an extension has switched stacks.  False where it is not there.
     #[cold]
     pub(super) fn bring_up(&mut self, frame: FrameAddress) -> bool {
-        let Some(position) = self.stacks.current.stack.iter().rposition(|active| active.frame == frame) else {
+        let Some(position) = self.lane.frames().iter().rposition(|active| active.frame == frame) else {
             return false;
         };
         self.leave_for_now();
         self.close(Kind::Jump, 0);
-        let Active { announced, id, .. } = self.stacks.current.stack[position];
-        if announced {
+        let brought = self.lane.frames()[position];
+        if brought.is(Is::Announced) {
             self.tell();
-            self.push_event(&Event::Switch(id));
+            self.push_event(&Event::Switch(brought.id));
         }
-        self.stacks.current.stack.bring_up(position);
+        self.lane.frames_mut()[position..].rotate_left(1);
         let _ = self.open(0, 0, false, CALLED);
         true
     }
@@ -84,7 +85,7 @@ impl Tracee {
             Arrival::LeftOut(_) => (Kind::Resume, 0, false),
             Arrival::New => (Kind::Call, version.id, is_wanted),
         };
-        let is_caller_told = self.stacks.current.stack.last().is_none_or(|top| top.announced);
+        let is_caller_told = self.lane.top().is_none_or(|top| top.is(Is::Announced));
         if is_told && is_caller_told {
             self.close(kind, argument);
         } else {
@@ -102,17 +103,13 @@ impl Tracee {
         if !is_told {
             at.leave_out(gil, id, if version.wanted { 0 } else { self.counting.mark });
         }
-        self.stacks.current.stack.push(Active {
-            frame: at.frame,
-            version,
-            first: at.first,
-            next: at.instruction,
-            id,
-            slot,
-            announced: is_told,
-            recorded: is_told && is_wanted,
-        });
-        self.start = 0;
+        let mut frame = Active::new(at.frame, at.first, id, version.index, slot);
+        frame.next = at.instruction;
+        frame.set(Is::Announced, is_told);
+        frame.set(Is::Recorded, is_told && is_wanted);
+        frame.set(Is::Narrow, version.is_narrow);
+        self.lane.push(frame);
+        self.lane.set_start(0);
     }
 
     /// How the frame that is entered comes: at its first unit or as one that goes on.
@@ -134,26 +131,28 @@ impl Tracee {
             self.untold.frames += 1;
             self.untold.any = true;
         }
-        self.next_frame += 1;
-        self.next_frame - 1
+        let number = self.lane.next_frame();
+        self.lane.set_next_frame(number + 1);
+        number
     }
 
     /// Keeps the frame on top in a slot, if the stream knows it; gives the slot.
     #[inline]
     pub(super) fn suspend(&mut self) -> u32 {
-        match self.stacks.current.stack.last() {
-            Some(Active { slot: Some(slot), .. }) => *slot,
-            Some(Active { announced: true, .. }) => self.suspend_anew(),
+        match self.lane.top().map(|top| (top.slot(), top.is(Is::Announced))) {
+            Some((Some(slot), _)) => slot,
+            Some((None, true)) => self.suspend_anew(),
             _ => 0,
         }
     }
 
     #[cold]
     pub(super) fn suspend_anew(&mut self) -> u32 {
-        let Some(top) = self.stacks.current.stack.last_mut() else {
+        let Some(top) = self.lane.top_mut() else {
             return 0;
         };
-        let slot = *top.slot.get_or_insert_with(|| self.suspended.take_slot());
+        let slot = self.suspended.take_slot();
+        top.set_slot(slot);
         let suspended = Suspended { slot, id: top.id };
         if let Some(other) = self.suspended.insert(top.frame, suspended) {
             self.slot_gone(other);

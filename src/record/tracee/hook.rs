@@ -5,37 +5,59 @@ use super::{Tracee, fetched};
 use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
-use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddress};
+use crate::vm::hook::{Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress};
 use crate::vm::object::{CodeRef, Exception};
+use crate::vm::lane::Is;
 use crate::vm::shared::{CALLED, Mode};
 use crate::vm::value::ValueStack;
 
 impl Hook for Tracee {
-    #[inline(always)]
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
-        self.jump_usually(gil, at)
+        let Some(top) = self.lane.top().filter(|top| top.frame == at.frame) else {
+            if !self.bring_up(at.frame) {
+                let code = at.code(gil);
+                self.push_frame(gil, code, &at);
+            }
+            return self.arrive(gil, at);
+        };
+        // A call has run no Python: the run goes on, if the bytes are still those.
+        if self.lane.start() != 0 && fetched() == at.instruction && self.is_regular(gil, top, &at) {
+            return flow();
+        }
+        self.close(Kind::Jump, 0);
+        self.arrive(gil, at)
     }
 
     fn unit(&mut self, gil: Gil, at: Place, _stack: ValueStack) -> Flow {
         self.jump(gil, at)
     }
 
-    #[inline(always)]
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
-        self.enter_usually(gil, code, at)
+        if at.instruction != at.first
+            && let Some(flow) = self.resume_usually(gil, code, &at)
+        {
+            return flow;
+        }
+        self.stop_counting(gil, 1);
+        self.push_frame(gil, code, &at);
+        self.go_on(gil)
     }
 
-    #[inline(always)]
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
-        self.leave_usually(gil, frame, how)
+        if how == Leave::Yield
+            && let Some(flow) = self.yield_usually(gil, frame)
+        {
+            return flow;
+        }
+        self.leave_anyhow(gil, frame, how)
     }
 
     #[cold]
     fn raised(&mut self, gil: Gil, frame: FrameAddress, exception: Exception) -> Flow {
-        let Some(top) = self.stacks.current.stack.last().filter(|top| top.frame == frame) else {
+        let Some(top) = self.lane.top().filter(|top| top.frame == frame) else {
             return flow();
         };
-        if !top.recorded {
+        if !top.is(Is::Recorded) {
             return flow();
         }
         self.leave_for_now();
@@ -53,9 +75,9 @@ impl Hook for Tracee {
         self.leave_thread();
         self.leave_for_now();
         self.close(Kind::Jump, 0);
-        self.stacks.switch(thread);
-        self.untold.any |= self.untold.thread != self.stacks.current.number;
-        self.start = 0;
+        self.threads.switch(thread, &mut self.lane);
+        self.untold.any |= self.untold.thread != self.threads.current.number;
+        self.lane.set_start(0);
         self.enter_thread(gil);
         self.go_on(gil)
     }
@@ -72,7 +94,7 @@ impl Hook for Tracee {
 
     #[cold]
     fn thread_gone(&mut self, thread: ThreadAddress) {
-        if let Some(number) = self.stacks.forget(thread) {
+        if let Some(number) = self.threads.forget(thread) {
             self.push_run(Kind::ThreadGone, Fields { argument: number, ..Fields::default() });
             self.stream.commit();
         }
@@ -88,7 +110,7 @@ impl Hook for Tracee {
 
     #[cold]
     fn code_gone(&mut self, code: usize) {
-        for id in self.codes.forget(code) {
+        for id in self.codes.forget(code, &mut self.lane) {
             self.push_run(Kind::CodeGone, Fields { argument: id, ..Fields::default() });
         }
         self.stream.commit();
@@ -111,45 +133,20 @@ impl Hook for Tracee {
     }
 }
 
-/// What is not the usual case.  The parts of a place come one by one, so that it never has to be put into memory for them.
+impl LaneHook for Tracee {
+    fn word(&mut self, word: u64, first: usize, start: usize) -> Flow {
+        self.stream.push_new_and_open(word, first, start)
+    }
+
+    fn pause(&mut self) -> Flow {
+        self.stream.pause()
+    }
+}
+
 impl Tracee {
-    #[inline(never)]
-    pub(super) fn jump_anyhow(&mut self, gil: Gil, frame: FrameAddress, first: usize, instruction: usize) -> Flow {
-        let at = Place { frame, first, instruction };
-        let Some(top) = self.stacks.current.stack.last().filter(|top| top.frame == at.frame) else {
-            if !self.bring_up(at.frame) {
-                let code = at.code(gil);
-                self.push_frame(gil, code, &at);
-            }
-            return self.arrive(gil, at);
-        };
-        // A call has run no Python: the run goes on, if the bytes are still those.
-        if self.start != 0 && fetched() == at.instruction && self.is_regular(gil, top, &at) {
-            return flow();
-        }
-        self.close(Kind::Jump, 0);
-        self.arrive(gil, at)
-    }
-
-    #[inline(never)]
-    pub(super) fn enter_anyhow(
-        &mut self,
-        gil: Gil,
-        code: CodeRef,
-        frame: FrameAddress,
-        first: usize,
-        instruction: usize,
-    ) -> Flow {
-        let at = Place { frame, first, instruction };
-        self.stop_counting(gil, 1);
-        self.push_frame(gil, code, &at);
-        self.go_on(gil)
-    }
-
-    #[inline(never)]
-    pub(super) fn leave_anyhow(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
+    fn leave_anyhow(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
         self.stop_counting(gil, 0);
-        let is_on_top = self.stacks.current.stack.last().is_some_and(|top| top.frame == frame);
+        let is_on_top = self.lane.top().is_some_and(|top| top.frame == frame);
         if !is_on_top && !self.bring_up(frame) {
             return flow();
         }
@@ -161,11 +158,11 @@ impl Tracee {
             Leave::Return => self.close(Kind::Return, 0),
             Leave::Exception => self.close(Kind::Unwind, 0),
         }
-        let left = self.stacks.current.stack.pop();
-        if how != Leave::Yield && left.is_some_and(|left| left.slot.is_some()) {
+        let left = self.lane.pop();
+        if how != Leave::Yield && left.is_some_and(|left| left.slot().is_some()) {
             self.suspended.remove(frame);
         }
-        self.start = 0;
+        self.lane.set_start(0);
         self.go_on(gil)
     }
 }

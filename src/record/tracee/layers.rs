@@ -10,6 +10,7 @@ use crate::trace::origin::How;
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Maker, Place};
+use crate::vm::lane::Is;
 use crate::vm::object::CodeRef;
 use crate::vm::shared::CALLED;
 
@@ -22,9 +23,9 @@ impl Tracee {
         let frame = by.frame.map(|(frame, _)| frame);
         let now = Moment { frame, next: fetched(), position: self.stream.position() };
         if !self.codes.origins.goes_on(how, by.path, &now) {
-            let top = self.stacks.current.stack.last();
+            let top = self.lane.top();
             let place = top.zip(by.frame).filter(|(top, (frame, _))| top.frame == *frame);
-            let place = place.map(|(top, (_, offset))| (top.version.id, offset));
+            let place = place.map(|(top, (_, offset))| (self.codes.version(top.version).id, offset));
             let made = self.codes.origins.begin(how, by.path, place);
             let next = self.interrupt();
             self.push_event(&Event::Made(made.clone()));
@@ -36,10 +37,10 @@ impl Tracee {
 
     /// Closes the open run in the middle of an instruction; gives the address behind it, 0 where that is not known.
     pub(super) fn interrupt(&mut self) -> usize {
-        let next = if self.start == 0 { 0 } else { fetched() };
+        let next = if self.lane.start() == 0 { 0 } else { fetched() };
         self.leave_for_now();
         self.close(Kind::Jump, 0);
-        self.start = 0;
+        self.lane.set_start(0);
         if self.untold.any {
             self.tell();
         }
@@ -49,8 +50,8 @@ impl Tracee {
     /// Goes on behind the instruction that was interrupted.  It may be a call that changes bytes, so the next dispatch calls out.
     fn go_on_after_interrupt(&mut self, next: usize) {
         // Where the program shall stop, it does at the next event.
-        let _ = match self.stacks.current.stack.last() {
-            Some(top) => self.open(top.first, next, top.recorded, CALLED),
+        let _ = match self.lane.top() {
+            Some(top) => self.open(top.first, next, top.is(Is::Recorded), CALLED),
             None => self.open(0, 0, false, CALLED),
         };
     }
@@ -58,15 +59,25 @@ impl Tracee {
     /// Finds the version of a code object that a frame begins to run.  What is new is described behind the caller's last instruction.
     #[cold]
     pub(super) fn meet(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Rc<Version> {
-        let found = self.codes.find(gil, code, at);
+        let found = self.look_up(gil, code, at);
         if found.description.is_some() {
             self.interrupt();
         }
         self.described(found)
     }
 
+    /// Finds the version that the frame on top runs; the open run is closed by then.
+    pub(super) fn find(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Rc<Version> {
+        let found = self.look_up(gil, code, at);
+        self.described(found)
+    }
+
+    fn look_up(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Found {
+        self.codes.find(gil, code, at, &mut self.lane, &self.threads)
+    }
+
     /// Describes a version where it is new; the open run is closed by then.
-    pub(super) fn described(&mut self, found: Found) -> Rc<Version> {
+    fn described(&mut self, found: Found) -> Rc<Version> {
         if let Some(Description { code, layer, forgotten }) = found.description {
             let mut words = Vec::new();
             word::push_record(&mut words, CODE_RECORD, &code);

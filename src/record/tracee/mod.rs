@@ -16,10 +16,11 @@ use std::sync::atomic::Ordering;
 use crate::record::codes::Codes;
 use crate::record::plan::Tracing;
 use crate::record::ring::{RingWriter, Stations};
-use crate::record::stacks::{Active, Stacks, SuspendedFrames};
+use crate::record::threads::{SuspendedFrames, Threads};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::hook::Flow;
+use crate::vm::lane::{Active, Is, Lane};
 use crate::vm::shared::{CALLED, Mode, Slot};
 use counting::Counting;
 use stream::Stream;
@@ -28,23 +29,21 @@ pub use values::Valued;
 
 /// The hook of a recording.
 pub struct Tracee {
+    /// The frames of the running thread, and the open run.
+    lane: Lane,
     stream: Stream,
     codes: Codes,
-    stacks: Stacks,
+    threads: Threads,
     suspended: SuspendedFrames,
     tracing: Rc<Tracing>,
     /// Where a process that is forked gets a ring of its own, if it is to be traced.
     stations: Option<Stations>,
-    /// The open run's first instruction, 0 if none is open; the slot has the same only where the run is recorded.
-    start: usize,
     /// The frames of wanted code objects are recorded.
     started: bool,
     /// Every unit calls the hook.
     watching: bool,
     /// How regular code dispatches.
     mode: Mode,
-    /// The number of the next frame.
-    next_frame: u64,
     /// What the stream does not know yet.
     untold: Untold,
     /// Instructions of closed runs; counted only where something goes by it.
@@ -69,16 +68,16 @@ struct Untold {
 impl Tracee {
     pub fn new(ring: RingWriter, tracing: Tracing, stations: Option<Stations>) -> Tracee {
         let tracing = Rc::new(tracing);
+        let (lane, past) = Lane::take();
         Tracee {
-            stream: Stream::new(ring),
+            lane,
+            stream: Stream::new(ring, past),
             codes: Codes::new(Rc::clone(&tracing)),
-            stacks: Stacks::default(),
+            threads: Threads::default(),
             suspended: SuspendedFrames::default(),
-            start: 0,
             started: tracing.start_at.is_none(),
             watching: false,
             mode: Mode::Runs,
-            next_frame: 1,
             untold: Untold::default(),
             executed: 0,
             limit: tracing.max_instructions.unwrap_or(u64::MAX),
@@ -93,22 +92,27 @@ impl Tracee {
     /// Whether the frame on top and what it calls need no more than counting.
     #[inline]
     fn is_to_be_counted(&self, top: &Active) -> bool {
-        self.shortcuts && !self.foreign && top.is_unwanted()
+        self.shortcuts && !self.foreign && !top.is(Is::Recorded) && !self.codes.version(top.version).wanted
     }
 
     fn decide_on_shortcuts(&mut self) {
         let has_trigger = !self.started || self.tracing.stop_at.is_some();
         self.shortcuts = self.limit == u64::MAX && !has_trigger && !self.watching && self.mode != Mode::Checked;
+        if !self.shortcuts {
+            self.lane.set_open(false);
+        }
     }
 
     // -- The slot and the ring ---------------------------------------------------------------------------------------------
 
     /// Opens a run at `start` in the frame on top, or none, after the words that were pushed.  `flags` makes the next dispatch call.
     fn open(&mut self, first: usize, start: usize, recorded: bool, flags: u64) -> Flow {
-        self.start = start;
+        self.lane.set_start(start);
         if self.mode == Mode::Checked {
             self.describe_to_dispatch();
         }
+        let is_plain = self.lane.top().is_some_and(Active::is_plain);
+        self.lane.set_open(recorded && start != 0 && is_plain && self.shortcuts && self.mode == Mode::Runs);
         self.stream.open(first, if recorded { start } else { 0 }, start as u64 | flags)
     }
 
@@ -123,27 +127,27 @@ impl Tracee {
     /// Pushes what ends the open run.
     #[inline]
     fn push_closed(&mut self, kind: Kind, argument: u32) {
-        let Some(top) = self.stacks.current.stack.last() else {
+        let Some(top) = self.lane.top() else {
             if self.untold.any {
                 self.tell();
             }
             return self.push_run(kind, Fields { argument, ..Fields::default() });
         };
-        let (start, length) = match self.start {
+        let (start, length) = match self.lane.start() {
             0 => (0, 0),
             start => ((start - top.first) as u32, (fetched() - start) as u32),
         };
-        if top.recorded {
+        if top.is(Is::Recorded) {
             if self.limit != u64::MAX {
-                self.executed += top.version.count(start, start + length);
+                self.executed += self.codes.version(top.version).count(start, start + length);
             }
             if length != 0 || kind != Kind::Jump {
                 self.push_run(kind, Fields { start, length, argument });
             }
             return;
         }
-        let count = top.version.count(start, start + length);
-        let announced = top.announced;
+        let count = self.codes.version(top.version).count(start, start + length);
+        let announced = top.is(Is::Announced);
         self.skip(count);
         if announced && kind != Kind::Jump {
             self.tell();
@@ -176,7 +180,7 @@ impl Tracee {
     /// Brings the stream up to date before something is recorded: the thread, what was skipped, the frames that are on the stack.
     #[cold]
     fn tell(&mut self) {
-        let number = self.stacks.current.number;
+        let number = self.threads.current.number;
         if self.untold.thread != number {
             self.push_run(Kind::Thread, Fields { argument: number, ..Fields::default() });
             self.untold.thread = number;
@@ -194,11 +198,12 @@ impl Tracee {
     fn announce_stack(&mut self) {
         self.tell();
         let mut words = Vec::new();
-        for active in self.stacks.current.stack.iter_mut().filter(|active| !active.announced) {
-            let frame = Announce { code: active.version.id, frame: active.id, slot: active.slot };
+        for active in self.lane.frames_mut().iter_mut().filter(|active| !active.is(Is::Announced)) {
+            let version = self.codes.version(active.version);
+            let frame = Announce { code: version.id, frame: active.id, slot: active.slot() };
             Event::Announce(frame).encode(&mut words);
-            active.announced = true;
-            active.recorded = active.version.wanted && self.started;
+            active.set(Is::Announced, true);
+            active.set(Is::Recorded, version.wanted && self.started);
         }
         self.stream.push_together(&words);
     }

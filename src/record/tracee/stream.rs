@@ -8,24 +8,66 @@ use std::sync::atomic::Ordering;
 
 use crate::record::ring::{LAG, PAUSE, RingWriter};
 use crate::record::values::Words;
-use crate::trace::repeat::RepeatWriter;
+use crate::trace::repeat::{self, RepeatWriter};
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::hook::Flow;
+use crate::vm::lane;
 use crate::vm::shared::{CLOSING, REPEATING, Slot};
 
 /// The tracee's end of the stream.
 pub(super) struct Stream {
     ring: RingWriter,
-    repeats: RepeatWriter,
+    repeats: RepeatWriter<lane::Past>,
     /// The words of the ring that the slot tells of.
     head: u64,
-    /// The position at which to look after the recorder.
-    pause: u64,
 }
 
+/// The lane adds the words that are expected by itself.
+impl repeat::Past for lane::Past {
+    #[inline]
+    fn position(&self) -> u64 {
+        self.position()
+    }
+
+    #[inline]
+    fn distance(&self) -> u64 {
+        self.distance()
+    }
+
+    #[inline]
+    fn set_distance(&mut self, distance: u64) {
+        self.set_distance(distance);
+    }
+
+    #[inline]
+    fn word(&self, position: u64) -> u64 {
+        self.word(position)
+    }
+
+    #[inline]
+    fn keep(&mut self, word: u64) {
+        self.keep(word);
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+}
+
+const _: () = assert!(repeat::HISTORY == lane::HISTORY);
+
 impl Stream {
-    pub(super) fn new(ring: RingWriter) -> Stream {
-        Stream { ring, repeats: RepeatWriter::default(), head: 0, pause: PAUSE }
+    /// Begins a stream, whose past is empty.
+    pub(super) fn new(ring: RingWriter, mut past: lane::Past) -> Stream {
+        past.set_pause(PAUSE);
+        Stream { ring, repeats: RepeatWriter::new(past), head: 0 }
+    }
+
+    /// Begins another stream.
+    pub(super) fn begin_anew(&mut self, ring: RingWriter) {
+        self.repeats.restart();
+        self.repeats.past.set_pause(PAUSE);
+        (self.ring, self.head) = (ring, 0);
     }
 
     /// Words of the stream so far.
@@ -67,8 +109,8 @@ impl Stream {
         self.open_closed(first, start, start as u64)
     }
 
-    #[inline(never)]
-    fn push_new_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
+    /// Adds a word that was not expected and opens a run.
+    pub(super) fn push_new_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
         self.push_new(word);
         self.open(first, start, start as u64)
     }
@@ -95,7 +137,7 @@ impl Stream {
         slot.first.store(first as u64, Ordering::Release);
         slot.start.store(start as u64, Ordering::Release);
         slot.next.store(next, Ordering::Release);
-        if self.repeats.position() >= self.pause {
+        if self.repeats.position() >= self.repeats.past.pause() {
             return self.pause();
         }
         flow()
@@ -104,7 +146,7 @@ impl Stream {
     /// Makes what was added count while the slot stays as it is: the open run comes behind it.
     pub(super) fn commit(&mut self) {
         self.tell();
-        if self.repeats.position() >= self.pause {
+        if self.repeats.position() >= self.repeats.past.pause() {
             self.pause();
         }
     }
@@ -122,13 +164,13 @@ impl Stream {
 
     /// Lets the recorder know what repeats, and waits for it where it is far behind.
     #[cold]
-    fn pause(&mut self) -> Flow {
+    pub(super) fn pause(&mut self) -> Flow {
         self.repeats.tell(|word| self.ring.push(word));
         self.tell();
         self.ring.call_recorder();
         let position = self.repeats.position();
         self.ring.wait_for_recorder(position.saturating_sub(LAG));
-        self.pause = position + PAUSE;
+        self.repeats.past.set_pause(position + PAUSE);
         flow()
     }
 }

@@ -10,6 +10,7 @@ use crate::trace::value::{MOST_STEPS, MOST_WORDS, Role, Tag, pack};
 use crate::trace::word::Kind;
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddress};
+use crate::vm::lane::Is;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{Mode, Slot};
 use crate::vm::value::{Making, ObjectRef, ValueStack};
@@ -108,9 +109,9 @@ impl Valued {
     #[inline]
     fn is_in_run(&self, frame: FrameAddress) -> bool {
         let tracee = &self.tracee;
-        tracee.start != 0
-            && fetched() != tracee.start
-            && tracee.stacks.current.stack.last().is_some_and(|top| top.frame == frame && top.recorded)
+        tracee.lane.start() != 0
+            && fetched() != tracee.lane.start()
+            && tracee.lane.top().is_some_and(|top| top.frame == frame && top.is(Is::Recorded))
     }
 
     fn begin_run(&mut self, unit: i64) {
@@ -221,12 +222,12 @@ impl Hook for Valued {
             flow = self.tracee.jump(gil, at);
         }
         let is_recorded =
-            self.tracee.start != 0 && self.tracee.stacks.current.stack.last().is_some_and(|top| top.recorded);
+            self.tracee.lane.start() != 0 && self.tracee.lane.top().is_some_and(|top| top.is(Is::Recorded));
         if flow == Flow::Stop || !is_recorded {
             self.due = Due::Nothing;
             return flow;
         }
-        if self.tracee.start == at.instruction {
+        if self.tracee.lane.start() == at.instruction {
             self.begin_run(-1);
             self.show_results(gil, &stack);
             self.run.unit = 0;

@@ -4,6 +4,7 @@
 
 pub const BCTRACE_QUOTA: u32 = 16384;
 pub const BCTRACE_PAGE: u32 = 4096;
+pub const BCTRACE_NO_SLOT: u32 = 4294967295;
 pub const BCTRACE_OFF: _bindgen_ty_1 = 0;
 pub const BCTRACE_RUNS: _bindgen_ty_1 = 256;
 pub const BCTRACE_CHECKED: _bindgen_ty_1 = 512;
@@ -169,6 +170,167 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub static mut bctrace_hooks: bctrace_hooks;
+}
+pub const BCTRACE_KNOWN: _bindgen_ty_4 = 1024;
+pub const BCTRACE_HISTORY: _bindgen_ty_4 = 16384;
+pub type _bindgen_ty_4 = ::core::ffi::c_uint;
+pub const BCTRACE_ANNOUNCED: _bindgen_ty_5 = 1;
+pub const BCTRACE_RECORDED: _bindgen_ty_5 = 2;
+pub const BCTRACE_NARROW: _bindgen_ty_5 = 4;
+pub const BCTRACE_PLAIN: _bindgen_ty_5 = 7;
+pub type _bindgen_ty_5 = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_active {
+    pub frame: *const _frame,
+    pub first: *const ::core::ffi::c_uchar,
+    pub next: *const ::core::ffi::c_uchar,
+    pub id: u64,
+    pub version: u32,
+    pub state: u32,
+    pub slot: u32,
+    pub pad: [u32; 3usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_active"][::core::mem::size_of::<bctrace_active>() - 56usize];
+    ["Alignment of bctrace_active"][::core::mem::align_of::<bctrace_active>() - 8usize];
+    ["Offset of field: bctrace_active::frame"][::core::mem::offset_of!(bctrace_active, frame) - 0usize];
+    ["Offset of field: bctrace_active::first"][::core::mem::offset_of!(bctrace_active, first) - 8usize];
+    ["Offset of field: bctrace_active::next"][::core::mem::offset_of!(bctrace_active, next) - 16usize];
+    ["Offset of field: bctrace_active::id"][::core::mem::offset_of!(bctrace_active, id) - 24usize];
+    ["Offset of field: bctrace_active::version"][::core::mem::offset_of!(bctrace_active, version) - 32usize];
+    ["Offset of field: bctrace_active::state"][::core::mem::offset_of!(bctrace_active, state) - 36usize];
+    ["Offset of field: bctrace_active::slot"][::core::mem::offset_of!(bctrace_active, slot) - 40usize];
+    ["Offset of field: bctrace_active::pad"][::core::mem::offset_of!(bctrace_active, pad) - 44usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_version {
+    pub bytes: *const ::core::ffi::c_uchar,
+    pub checks: *const u8,
+    pub length: u32,
+    pub id: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_version"][::core::mem::size_of::<bctrace_version>() - 24usize];
+    ["Alignment of bctrace_version"][::core::mem::align_of::<bctrace_version>() - 8usize];
+    ["Offset of field: bctrace_version::bytes"][::core::mem::offset_of!(bctrace_version, bytes) - 0usize];
+    ["Offset of field: bctrace_version::checks"][::core::mem::offset_of!(bctrace_version, checks) - 8usize];
+    ["Offset of field: bctrace_version::length"][::core::mem::offset_of!(bctrace_version, length) - 16usize];
+    ["Offset of field: bctrace_version::id"][::core::mem::offset_of!(bctrace_version, id) - 20usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_known {
+    pub code: *const _object,
+    pub first: *const ::core::ffi::c_uchar,
+    pub version: u32,
+    pub pad: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_known"][::core::mem::size_of::<bctrace_known>() - 24usize];
+    ["Alignment of bctrace_known"][::core::mem::align_of::<bctrace_known>() - 8usize];
+    ["Offset of field: bctrace_known::code"][::core::mem::offset_of!(bctrace_known, code) - 0usize];
+    ["Offset of field: bctrace_known::first"][::core::mem::offset_of!(bctrace_known, first) - 8usize];
+    ["Offset of field: bctrace_known::version"][::core::mem::offset_of!(bctrace_known, version) - 16usize];
+    ["Offset of field: bctrace_known::pad"][::core::mem::offset_of!(bctrace_known, pad) - 20usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_lane {
+    pub open: u64,
+    pub start: usize,
+    pub top: *mut bctrace_active,
+    pub end: *mut bctrace_active,
+    pub next_frame: u64,
+    pub position: u64,
+    pub distance: u64,
+    pub pause: u64,
+    pub versions: *const bctrace_version,
+    pub known: [bctrace_known; 1024usize],
+    pub history: [u64; 16384usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 155720usize];
+    ["Alignment of bctrace_lane"][::core::mem::align_of::<bctrace_lane>() - 8usize];
+    ["Offset of field: bctrace_lane::open"][::core::mem::offset_of!(bctrace_lane, open) - 0usize];
+    ["Offset of field: bctrace_lane::start"][::core::mem::offset_of!(bctrace_lane, start) - 8usize];
+    ["Offset of field: bctrace_lane::top"][::core::mem::offset_of!(bctrace_lane, top) - 16usize];
+    ["Offset of field: bctrace_lane::end"][::core::mem::offset_of!(bctrace_lane, end) - 24usize];
+    ["Offset of field: bctrace_lane::next_frame"][::core::mem::offset_of!(bctrace_lane, next_frame) - 32usize];
+    ["Offset of field: bctrace_lane::position"][::core::mem::offset_of!(bctrace_lane, position) - 40usize];
+    ["Offset of field: bctrace_lane::distance"][::core::mem::offset_of!(bctrace_lane, distance) - 48usize];
+    ["Offset of field: bctrace_lane::pause"][::core::mem::offset_of!(bctrace_lane, pause) - 56usize];
+    ["Offset of field: bctrace_lane::versions"][::core::mem::offset_of!(bctrace_lane, versions) - 64usize];
+    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 72usize];
+    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 24648usize];
+};
+unsafe extern "C" {
+    pub static mut bctrace_lane: bctrace_lane;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_general {
+    pub jump: ::core::option::Option<
+        unsafe extern "C" fn(
+            frame: *mut _frame,
+            first_instr: *const ::core::ffi::c_uchar,
+            instr: *const ::core::ffi::c_uchar,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub enter: ::core::option::Option<
+        unsafe extern "C" fn(
+            frame: *mut _frame,
+            code: *mut _object,
+            first_instr: *const ::core::ffi::c_uchar,
+            instr: *const ::core::ffi::c_uchar,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub leave:
+        ::core::option::Option<unsafe extern "C" fn(frame: *mut _frame, how: ::core::ffi::c_int) -> ::core::ffi::c_int>,
+    pub word: ::core::option::Option<
+        unsafe extern "C" fn(
+            word: u64,
+            first_instr: *const ::core::ffi::c_uchar,
+            start: *const ::core::ffi::c_uchar,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub pause: ::core::option::Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_general"][::core::mem::size_of::<bctrace_general>() - 40usize];
+    ["Alignment of bctrace_general"][::core::mem::align_of::<bctrace_general>() - 8usize];
+    ["Offset of field: bctrace_general::jump"][::core::mem::offset_of!(bctrace_general, jump) - 0usize];
+    ["Offset of field: bctrace_general::enter"][::core::mem::offset_of!(bctrace_general, enter) - 8usize];
+    ["Offset of field: bctrace_general::leave"][::core::mem::offset_of!(bctrace_general, leave) - 16usize];
+    ["Offset of field: bctrace_general::word"][::core::mem::offset_of!(bctrace_general, word) - 24usize];
+    ["Offset of field: bctrace_general::pause"][::core::mem::offset_of!(bctrace_general, pause) - 32usize];
+};
+unsafe extern "C" {
+    pub static mut bctrace_general: bctrace_general;
+}
+unsafe extern "C" {
+    pub fn bctrace_lane_jump(
+        frame: *mut _frame,
+        first_instr: *const ::core::ffi::c_uchar,
+        instr: *const ::core::ffi::c_uchar,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn bctrace_lane_enter(
+        frame: *mut _frame,
+        code: *mut _object,
+        first_instr: *const ::core::ffi::c_uchar,
+        instr: *const ::core::ffi::c_uchar,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn bctrace_lane_leave(frame: *mut _frame, how: ::core::ffi::c_int) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
     pub fn vm_embed_library(

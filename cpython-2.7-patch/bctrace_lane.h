@@ -1,0 +1,89 @@
+/* The lane: the usual events of a recording, taken without a call of the hook behind it.
+ *
+ * Nearly all events are of three kinds: a jump within a recorded frame, a call from one recorded frame into another, and the return
+ * from it, between code objects whose bytes are those that were described.  lane.c takes those; everything else goes on to the
+ * hooks in `general`.  What it needs is in `bctrace_lane`, which both sides read and write, the GIL held.
+ *
+ * What the hook must see to:
+ * - `open` is 1 only while the frame on top is recorded and its run is open, nothing waits to be told before the next word, and no
+ *   filter, trigger, limit or foreign code asks for a look at more than the bytes;
+ * - `known` has only code objects that are wanted, under the address of the string that they had when they were seen;
+ * - a version stays in `versions` as long as a frame on any stack has its number.
+ */
+#ifndef BCTRACE_LANE_H
+#define BCTRACE_LANE_H
+
+#include <stdint.h>
+
+struct _frame;
+struct _object;
+
+enum { BCTRACE_KNOWN = 1024, BCTRACE_HISTORY = 16384 };
+
+/* What `next` of the frames is where it is not known, and `slot` where there is none. */
+#define BCTRACE_NO_SLOT UINT32_MAX
+/* The bits of `state`: the stream knows the frame; its runs are recorded; one word is enough for each of them. */
+enum { BCTRACE_ANNOUNCED = 1, BCTRACE_RECORDED = 2, BCTRACE_NARROW = 4, BCTRACE_PLAIN = 7 };
+
+/* A frame on the running thread's stack. */
+struct bctrace_active {
+    const struct _frame *frame;
+    const unsigned char *first; /* where its offsets count from */
+    const unsigned char *next;  /* where it goes on when what it called is done; 0: not known */
+    uint64_t id;
+    uint32_t version;
+    uint32_t state;
+    uint32_t slot; /* where it is kept while suspended, once it has yielded and the stream knows it */
+    uint32_t pad[3];
+};
+
+/* One state of a code object's bytes. */
+struct bctrace_version {
+    const unsigned char *bytes;
+    const uint8_t *checks; /* for each offset, how many bytes to compare from there on; 0: that is a matter of the hook */
+    uint32_t length;       /* of both */
+    uint32_t id;           /* its number in the stream */
+};
+
+/* A code object that may be entered here. */
+struct bctrace_known {
+    const struct _object *code;
+    const unsigned char *first;
+    uint32_t version;
+    uint32_t pad;
+};
+
+struct bctrace_lane {
+    uint64_t open;
+    uintptr_t start; /* first instruction of the open run, 0: none */
+    struct bctrace_active *top, *end; /* the frame that runs, behind one that is none; the last place that there is */
+    uint64_t next_frame; /* the number of the frame that is entered next */
+    uint64_t position; /* words of the stream so far */
+    uint64_t distance; /* how far back the next word is expected */
+    uint64_t pause;    /* the position at which to call `pause` */
+    const struct bctrace_version *versions;
+    struct bctrace_known known[BCTRACE_KNOWN];
+    uint64_t history[BCTRACE_HISTORY]; /* the last words, each at its position modulo the size */
+};
+
+extern struct bctrace_lane bctrace_lane __attribute__((visibility("hidden")));
+
+/* Where the lane ends.  The first three are the hooks of bctrace_hook.h. */
+struct bctrace_general {
+    int (*jump)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr);
+    int (*enter)(struct _frame *frame, struct _object *code, const unsigned char *first_instr, const unsigned char *instr);
+    int (*leave)(struct _frame *frame, int how);
+    /* A word that was not expected; then the run at start is opened, in code that begins at first_instr. */
+    int (*word)(uint64_t word, const unsigned char *first_instr, const unsigned char *start);
+    /* The position has come to `pause`. */
+    int (*pause)(void);
+};
+
+extern struct bctrace_general bctrace_general __attribute__((visibility("hidden")));
+
+/* The three hooks of the lane. */
+int bctrace_lane_jump(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr);
+int bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned char *first_instr, const unsigned char *instr);
+int bctrace_lane_leave(struct _frame *frame, int how);
+
+#endif

@@ -1,0 +1,124 @@
+/* The usual events; see bctrace_lane.h.  No function here calls another one but as the last thing it does, so that none needs to
+ * save registers. */
+#include <string.h>
+#include "bctrace_hook.h"
+#include "bctrace_lane.h"
+
+struct bctrace_lane bctrace_lane;
+struct bctrace_general bctrace_general;
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define INLINE static inline __attribute__((always_inline))
+
+/* The kinds of words (src/trace/word.rs). */
+enum { JUMP = 1, CALL = 2, RETURN = 4 };
+
+/* Behind the last unit that was fetched. */
+INLINE const unsigned char *
+fetched(void)
+{
+    return (const unsigned char *)(bctrace_slot.next & ~BCTRACE_CALLED);
+}
+
+/* Whether two pieces of the same length, 1 to 64, are equal: the first and the last bytes of each, where these cover all. */
+INLINE int
+equal(const unsigned char *a, const unsigned char *b, size_t length)
+{
+#define ENDS_ARE_EQUAL(n) (!memcmp(a, b, n) && !memcmp(a + length - (n), b + length - (n), n))
+    if (length >= 32)
+        return ENDS_ARE_EQUAL(32);
+    if (length >= 16)
+        return ENDS_ARE_EQUAL(16);
+    if (length >= 8)
+        return ENDS_ARE_EQUAL(8);
+    if (length >= 4)
+        return ENDS_ARE_EQUAL(4);
+    return *a == *b && a[length - 1] == b[length - 1] && a[length / 2] == b[length / 2];
+}
+
+/* Whether the bytes are those of the version from here on to where other code could run. */
+INLINE int
+is_as_described(const struct bctrace_version *version, const unsigned char *first, const unsigned char *instr)
+{
+    size_t offset = (size_t)(instr - first);
+    size_t length = offset < version->length ? version->checks[offset] : 0;
+    return length && equal(instr, version->bytes + offset, length);
+}
+
+/* Adds the word of the open run, of code that began at first, and opens the next one. */
+INLINE int
+put(unsigned kind, const unsigned char *first, const unsigned char *end, uint32_t argument, const unsigned char *next_first,
+    const unsigned char *next)
+{
+    struct bctrace_lane *lane = &bctrace_lane;
+    uint64_t start = lane->start - (uintptr_t)first, length = (uintptr_t)end - lane->start;
+    uint64_t word = kind | start << 4 | length << 24 | (uint64_t)argument << 44;
+    uint64_t position = lane->position;
+    lane->start = (uintptr_t)next;
+    if (LIKELY(lane->history[(position - lane->distance) % BCTRACE_HISTORY] == word)) {
+        lane->history[position % BCTRACE_HISTORY] = word;
+        lane->position = ++position;
+        /* In this order; record/tracee/stream.rs says why. */
+        __atomic_store_n(&bctrace_slot.next, BCTRACE_REPEATING | position, __ATOMIC_RELEASE);
+        __atomic_store_n(&bctrace_slot.position, position, __ATOMIC_RELEASE);
+        __atomic_store_n(&bctrace_slot.first, (uintptr_t)next_first, __ATOMIC_RELEASE);
+        __atomic_store_n(&bctrace_slot.start, (uintptr_t)next, __ATOMIC_RELEASE);
+        __atomic_store_n(&bctrace_slot.next, (uintptr_t)next, __ATOMIC_RELEASE);
+        if (LIKELY(position < lane->pause))
+            return bctrace_slot.stop != 0;
+        return bctrace_general.pause();
+    }
+    return bctrace_general.word(word, next_first, next);
+}
+
+int
+bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsigned char *instr)
+{
+    struct bctrace_active *top = bctrace_lane.top;
+    if (LIKELY(bctrace_lane.open && top->frame == frame && top->first == first &&
+               is_as_described(bctrace_lane.versions + top->version, first, instr))) {
+        const unsigned char *end = fetched();
+        if (end == instr)
+            return bctrace_slot.stop != 0;
+        return put(JUMP, first, end, 0, first, instr);
+    }
+    return bctrace_general.jump(frame, first, instr);
+}
+
+int
+bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned char *first, const unsigned char *instr)
+{
+    /* Code objects are at least 128 bytes apart. */
+    uintptr_t hash = (uintptr_t)code >> 7 ^ (uintptr_t)code >> 17;
+    const struct bctrace_known *known = bctrace_lane.known + hash % BCTRACE_KNOWN;
+    const struct bctrace_version *version = bctrace_lane.versions + known->version;
+    struct bctrace_active *top = bctrace_lane.top;
+    if (LIKELY(bctrace_lane.open && known->code == code && known->first == first && instr == first && top != bctrace_lane.end &&
+               is_as_described(version, first, first))) {
+        const unsigned char *end = fetched(), *caller_first = top->first;
+        top->next = end;
+        bctrace_lane.top = ++top;
+        top->frame = frame;
+        top->first = first;
+        top->next = NULL;
+        top->id = bctrace_lane.next_frame++;
+        top->version = known->version;
+        top->state = BCTRACE_PLAIN;
+        top->slot = BCTRACE_NO_SLOT;
+        return put(CALL, caller_first, end, version->id, first, first);
+    }
+    return bctrace_general.enter(frame, code, first, instr);
+}
+
+int
+bctrace_lane_leave(struct _frame *frame, int how)
+{
+    struct bctrace_active *top = bctrace_lane.top, *caller = top - 1;
+    if (LIKELY(bctrace_lane.open && how == BCTRACE_RETURN && top->frame == frame && top->slot == BCTRACE_NO_SLOT &&
+               caller->state == BCTRACE_PLAIN && caller->next != NULL &&
+               is_as_described(bctrace_lane.versions + caller->version, caller->first, caller->next))) {
+        bctrace_lane.top = caller;
+        return put(RETURN, top->first, fetched(), 0, caller->first, caller->next);
+    }
+    return bctrace_general.leave(frame, how);
+}

@@ -1,0 +1,363 @@
+//! The lane: `struct bctrace_lane`, where C takes the usual events of a recording by itself (cpython-2.7-patch/bctrace_lane.h).  The
+//! hook keeps its stack of frames and the last words of its stream there, and says what may be taken.
+
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::ffi;
+use super::hook::FrameAddress;
+
+/// Words of the stream that are remembered.
+pub const HISTORY: usize = ffi::BCTRACE_HISTORY as usize;
+
+/// Places of the stack at first.
+const PLACES: usize = 256;
+
+/// A frame on the running thread's stack: `struct bctrace_active`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Active {
+    pub frame: FrameAddress,
+    /// The address that its offsets count from.
+    pub first: usize,
+    /// Where it goes on when what it called is done; 0 if that is not known.
+    pub next: usize,
+    /// Its number in the stream.
+    pub id: u64,
+    /// The version that it runs, by [`Lane::add_version`].
+    pub version: u32,
+    state: u32,
+    slot: u32,
+    pad: [u32; 3],
+}
+
+const _: () = assert!(size_of::<Active>() == size_of::<ffi::bctrace_active>());
+
+/// What is so of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Is {
+    /// The stream knows it.
+    Announced = ffi::BCTRACE_ANNOUNCED as isize,
+    /// Its runs are recorded.
+    Recorded = ffi::BCTRACE_RECORDED as isize,
+    /// One word is enough for each of its runs.
+    Narrow = ffi::BCTRACE_NARROW as isize,
+}
+
+impl Active {
+    /// A frame of which nothing is so yet, kept in a slot or not.
+    pub fn new(frame: FrameAddress, first: usize, id: u64, version: u32, slot: Option<u32>) -> Active {
+        let slot = slot.unwrap_or(ffi::BCTRACE_NO_SLOT);
+        Active { frame, first, next: 0, id, version, state: 0, slot, pad: [0; 3] }
+    }
+
+    #[inline]
+    pub fn is(&self, what: Is) -> bool {
+        self.state & what as u32 != 0
+    }
+
+    pub fn set(&mut self, what: Is, so: bool) {
+        if so { self.state |= what as u32 } else { self.state &= !(what as u32) }
+    }
+
+    /// Whether its runs are recorded as words that need no wide ones.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.state == ffi::BCTRACE_PLAIN
+    }
+
+    /// Where it is kept while suspended, once it has yielded and the stream knows it.
+    #[inline]
+    pub fn slot(&self) -> Option<u32> {
+        (self.slot != ffi::BCTRACE_NO_SLOT).then_some(self.slot)
+    }
+
+    pub fn set_slot(&mut self, slot: u32) {
+        self.slot = slot;
+    }
+}
+
+/// A version in the lane, and what its pointers point to.
+type Shared = Option<(Arc<[u8]>, Arc<[u8]>)>;
+
+/// The lane of this process, but for its memory of words.
+pub struct Lane {
+    /// The places of the stack; the first one is no frame's.
+    places: *mut [Active],
+    versions: Vec<ffi::bctrace_version>,
+    shared: Vec<Shared>,
+    free: Vec<u32>,
+}
+
+/// The lane's memory of words: the last ones of the stream, and the one that is expected.
+pub struct Past(());
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+fn raw() -> *mut ffi::bctrace_lane {
+    &raw mut ffi::bctrace_lane
+}
+
+impl Lane {
+    /// Takes the lane.
+    ///
+    /// # Panics
+    /// If it was taken before: there is one.
+    pub fn take() -> (Lane, Past) {
+        assert!(!TAKEN.swap(true, Ordering::SeqCst), "the lane is taken once");
+        let mut lane = Lane { places: no_places(PLACES), versions: Vec::new(), shared: Vec::new(), free: Vec::new() };
+        let mut past = Past(());
+        lane.clear();
+        past.clear();
+        (lane, past)
+    }
+
+    /// Forgets frames, versions and code objects, and closes the lane.
+    pub fn clear(&mut self) {
+        self.close();
+        self.set_start(0);
+        self.set_next_frame(1);
+        self.set_depth(0);
+        (self.versions, self.shared, self.free) = (Vec::new(), Vec::new(), Vec::new());
+        // SAFETY: the GIL's holder has the only Lane, and zeros are valid entries that no code object has.
+        unsafe {
+            (*raw()).versions = ptr::null();
+            (*raw()).known = std::mem::zeroed();
+        }
+    }
+
+    // -- The open run ----------------------------------------------------------------------------------------------------------
+
+    /// Lets C take what it can, or nothing; see bctrace_lane.h for when.
+    #[inline]
+    pub fn set_open(&mut self, open: bool) {
+        // SAFETY: the lane is C's static, which C and the only Lane's owner use in turn, with the GIL.
+        unsafe { (*raw()).open = open.into() }
+    }
+
+    pub fn close(&mut self) {
+        self.set_open(false);
+    }
+
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        // SAFETY: as in `set_open`.
+        unsafe { (*raw()).open != 0 }
+    }
+
+    /// The open run's first instruction, 0 if none is open; the slot has the same only where the run is recorded.
+    #[inline]
+    pub fn start(&self) -> usize {
+        // SAFETY: as in `set_open`.
+        unsafe { (*raw()).start }
+    }
+
+    #[inline]
+    pub fn set_start(&mut self, start: usize) {
+        // SAFETY: as in `set_open`.
+        unsafe { (*raw()).start = start }
+    }
+
+    /// The number of the next frame.
+    #[inline]
+    pub fn next_frame(&self) -> u64 {
+        // SAFETY: as in `set_open`.
+        unsafe { (*raw()).next_frame }
+    }
+
+    #[inline]
+    pub fn set_next_frame(&mut self, number: u64) {
+        // SAFETY: as in `set_open`.
+        unsafe { (*raw()).next_frame = number }
+    }
+
+    // -- The stack -------------------------------------------------------------------------------------------------------------
+
+    fn depth(&self) -> usize {
+        // SAFETY: as in `set_open`.
+        let top = unsafe { (*raw()).top };
+        (top as usize - self.places.cast::<Active>() as usize) / size_of::<Active>()
+    }
+
+    fn set_depth(&mut self, depth: usize) {
+        let first: *mut ffi::bctrace_active = self.places.cast();
+        assert!(depth < self.places.len(), "frames have places");
+        // SAFETY: both are among the places; otherwise as in `set_open`.
+        unsafe {
+            (*raw()).top = first.add(depth);
+            (*raw()).end = first.add(self.places.len() - 1);
+        }
+    }
+
+    /// The frames of the running thread, the running one last.
+    #[inline]
+    pub fn frames(&self) -> &[Active] {
+        // SAFETY: `depth` places behind the first one are there and were written; C writes to them only while no hook runs.
+        unsafe { std::slice::from_raw_parts(self.places.cast::<Active>().add(1), self.depth()) }
+    }
+
+    #[inline]
+    pub fn frames_mut(&mut self) -> &mut [Active] {
+        // SAFETY: as in `frames`.
+        unsafe { std::slice::from_raw_parts_mut(self.places.cast::<Active>().add(1), self.depth()) }
+    }
+
+    /// The frame that runs.
+    #[inline]
+    pub fn top(&self) -> Option<&Active> {
+        self.frames().last()
+    }
+
+    #[inline]
+    pub fn top_mut(&mut self) -> Option<&mut Active> {
+        self.frames_mut().last_mut()
+    }
+
+    /// Puts a frame on top.
+    pub fn push(&mut self, frame: Active) {
+        let depth = self.depth();
+        if depth + 1 == self.places.len() {
+            let mut more = vec![NONE; 2 * self.places.len()].into_boxed_slice();
+            more[1..=depth].copy_from_slice(self.frames());
+            // SAFETY: the places came from a box, and the lane points to the new ones from here on.
+            drop(unsafe { Box::from_raw(std::mem::replace(&mut self.places, Box::into_raw(more))) });
+        }
+        self.set_depth(depth + 1);
+        *self.top_mut().expect("a frame was put there") = frame;
+    }
+
+    /// Leaves the frame on top.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Active> {
+        let top = *self.top()?;
+        self.set_depth(self.depth() - 1);
+        Some(top)
+    }
+
+    /// Exchanges all frames for those of another thread.
+    pub fn replace_frames(&mut self, frames: &[Active]) -> Vec<Active> {
+        let before = self.frames().to_vec();
+        self.set_depth(0);
+        frames.iter().for_each(|frame| self.push(*frame));
+        before
+    }
+
+    // -- Code objects ----------------------------------------------------------------------------------------------------------
+
+    /// Adds a version: its bytes, for each offset how many to compare from there on (bctrace_lane.h), and its number in the stream.
+    /// Gives the number that frames have for it.
+    pub fn add_version(&mut self, bytes: Arc<[u8]>, checks: Arc<[u8]>, id: u32) -> u32 {
+        let length = bytes.len().min(checks.len()) as u32;
+        let version = ffi::bctrace_version { bytes: bytes.as_ptr(), checks: checks.as_ptr(), length, id };
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.versions.push(version);
+            self.shared.push(None);
+            // SAFETY: as in `set_open`.
+            unsafe { (*raw()).versions = self.versions.as_ptr() };
+            self.versions.len() as u32 - 1
+        });
+        self.versions[index as usize] = version;
+        self.shared[index as usize] = Some((bytes, checks));
+        index
+    }
+
+    /// Removes a version that no frame on any stack runs.
+    pub fn remove_version(&mut self, index: u32) {
+        if self.shared[index as usize].take().is_some() {
+            self.versions[index as usize] = NO_VERSION;
+            self.free.push(index);
+        }
+    }
+
+    /// Remembers under a code object's place which version, if any, its frames may enter here.
+    pub fn set_known(&mut self, place: usize, code: usize, first: usize, version: Option<u32>) {
+        let known = match version {
+            Some(version) => ffi::bctrace_known { code: code as _, first: first as _, version, pad: 0 },
+            None => ffi::bctrace_known { code: ptr::null(), first: ptr::null(), version: 0, pad: 0 },
+        };
+        // SAFETY: the index is inside the array; otherwise as in `set_open`.
+        unsafe { (*raw()).known[place % KNOWN] = known }
+    }
+}
+
+const NO_VERSION: ffi::bctrace_version =
+    ffi::bctrace_version { bytes: ptr::null(), checks: ptr::null(), length: 0, id: 0 };
+
+/// What is in a place that no frame has.
+const NONE: Active =
+    Active { frame: FrameAddress(0), first: 0, next: 0, id: 0, version: 0, state: 0, slot: 0, pad: [0; 3] };
+
+fn no_places(count: usize) -> *mut [Active] {
+    Box::into_raw(vec![NONE; count].into_boxed_slice())
+}
+
+/// Where a code object stands in tables of [`ffi::BCTRACE_KNOWN`] places: as lane.c has it.
+#[inline]
+pub fn place_of(code: usize) -> usize {
+    // Code objects are at least 128 bytes apart.
+    (code >> 7 ^ code >> 17) % KNOWN
+}
+
+/// Places of such a table.
+pub const KNOWN: usize = ffi::BCTRACE_KNOWN as usize;
+
+impl Past {
+    /// Words of the stream so far.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        // SAFETY: as in `Lane::set_open`.
+        unsafe { (*raw()).position }
+    }
+
+    /// How far back the next word is expected.
+    #[inline]
+    pub fn distance(&self) -> u64 {
+        // SAFETY: as in `Lane::set_open`.
+        unsafe { (*raw()).distance }
+    }
+
+    #[inline]
+    pub fn set_distance(&mut self, distance: u64) {
+        // SAFETY: as in `Lane::set_open`.
+        unsafe { (*raw()).distance = distance }
+    }
+
+    /// The word at a position, if it is one of the last `HISTORY`.
+    #[inline]
+    pub fn word(&self, position: u64) -> u64 {
+        // SAFETY: the index is inside the array; otherwise as in `Lane::set_open`.
+        unsafe { (*raw()).history[position as usize % HISTORY] }
+    }
+
+    /// Adds a word.
+    #[inline]
+    pub fn keep(&mut self, word: u64) {
+        // SAFETY: as in `word`.
+        unsafe {
+            (*raw()).history[(*raw()).position as usize % HISTORY] = word;
+            (*raw()).position += 1;
+        }
+    }
+
+    /// The position at which C calls [`super::hook::Recorded::pause`].
+    #[inline]
+    pub fn pause(&self) -> u64 {
+        // SAFETY: as in `Lane::set_open`.
+        unsafe { (*raw()).pause }
+    }
+
+    pub fn set_pause(&mut self, position: u64) {
+        // SAFETY: as in `Lane::set_open`.
+        unsafe { (*raw()).pause = position }
+    }
+
+    /// Forgets all words.
+    pub fn clear(&mut self) {
+        // SAFETY: as in `Lane::set_open`; zeros are valid words.
+        unsafe {
+            (*raw()).history = std::mem::zeroed();
+            ((*raw()).position, (*raw()).distance) = (0, HISTORY as u64);
+        }
+    }
+}
