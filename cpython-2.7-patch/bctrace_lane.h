@@ -8,7 +8,7 @@
  * - `open` is 1 only while the frame on top is recorded and its run is open, nothing waits to be told before the next word, and no
  *   filter, trigger, limit or foreign code asks for a look at more than the bytes;
  * - `known` has only code objects that are wanted, under the address of the string that they had when they were seen;
- * - a version stays in `versions` as long as a frame on any stack has its number.
+ * - a version stays where it is as long as a frame on any stack has it.
  */
 #ifndef BCTRACE_LANE_H
 #define BCTRACE_LANE_H
@@ -25,32 +25,32 @@ enum { BCTRACE_KNOWN = 1024, BCTRACE_HISTORY = 16384 };
 /* The bits of `state`: the stream knows the frame; its runs are recorded; one word is enough for each of them. */
 enum { BCTRACE_ANNOUNCED = 1, BCTRACE_RECORDED = 2, BCTRACE_NARROW = 4, BCTRACE_PLAIN = 7 };
 
+/* One state of a code object's bytes. */
+struct bctrace_version {
+    const unsigned char *bytes;
+    const uint8_t *checks; /* for each offset, how many bytes to compare from there on, 64 at most; 0: that is a matter of the hook */
+    uint32_t length;       /* of both */
+    uint32_t entry;        /* what checks has for the first offset */
+    uint32_t id;           /* its number in the stream */
+    uint32_t index;        /* the hook's */
+};
+
 /* A frame on the running thread's stack. */
 struct bctrace_active {
     const struct _frame *frame;
     const unsigned char *first; /* where its offsets count from */
     const unsigned char *next;  /* where it goes on when what it called is done; 0: not known */
-    uint64_t id;
-    uint32_t version;
+    const struct bctrace_version *version;
+    uint64_t id; /* its number in the stream */
     uint32_t state;
     uint32_t slot; /* where it is kept while suspended, once it has yielded and the stream knows it */
-    uint32_t pad[3];
-};
-
-/* One state of a code object's bytes. */
-struct bctrace_version {
-    const unsigned char *bytes;
-    const uint8_t *checks; /* for each offset, how many bytes to compare from there on; 0: that is a matter of the hook */
-    uint32_t length;       /* of both */
-    uint32_t id;           /* its number in the stream */
 };
 
 /* A code object that may be entered here. */
 struct bctrace_known {
     const struct _object *code;
     const unsigned char *first;
-    uint32_t version;
-    uint32_t pad;
+    const struct bctrace_version *version;
 };
 
 struct bctrace_lane {
@@ -61,7 +61,6 @@ struct bctrace_lane {
     uint64_t position; /* words of the stream so far */
     uint64_t distance; /* how far back the next word is expected */
     uint64_t pause;    /* the position at which to call `pause` */
-    const struct bctrace_version *versions;
     struct bctrace_known known[BCTRACE_KNOWN];
     uint64_t history[BCTRACE_HISTORY]; /* the last words, each at its position modulo the size */
 };

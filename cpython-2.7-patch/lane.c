@@ -1,6 +1,6 @@
 /* The usual events; see bctrace_lane.h.  No function here calls another one but as the last thing it does, so that none needs to
  * save registers. */
-#include <string.h>
+#include <stddef.h>
 #include "bctrace_hook.h"
 #include "bctrace_lane.h"
 
@@ -20,20 +20,27 @@ fetched(void)
     return (const unsigned char *)(bctrace_slot.next & ~BCTRACE_CALLED);
 }
 
-/* Whether two pieces of the same length, 1 to 64, are equal: the first and the last bytes of each, where these cover all. */
+typedef uint64_t pair __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t word __attribute__((aligned(1), may_alias));
+typedef uint32_t half __attribute__((aligned(1), may_alias));
+
+#define DIFFERENCE(type, at) (*(const type *)(a + (at)) ^ *(const type *)(b + (at)))
+
+/* Whether two pieces of the same length, 1 to 64, are equal.  The last bytes are compared with the first ones, which may overlap. */
 INLINE int
 equal(const unsigned char *a, const unsigned char *b, size_t length)
 {
-#define ENDS_ARE_EQUAL(n) (!memcmp(a, b, n) && !memcmp(a + length - (n), b + length - (n), n))
-    if (length >= 32)
-        return ENDS_ARE_EQUAL(32);
-    if (length >= 16)
-        return ENDS_ARE_EQUAL(16);
+    if (length >= 16) {
+        pair difference = DIFFERENCE(pair, 0) | DIFFERENCE(pair, length - 16);
+        if (length > 32)
+            difference |= DIFFERENCE(pair, 16) | DIFFERENCE(pair, length - 32);
+        return !(difference[0] | difference[1]);
+    }
     if (length >= 8)
-        return ENDS_ARE_EQUAL(8);
+        return !(DIFFERENCE(word, 0) | DIFFERENCE(word, length - 8));
     if (length >= 4)
-        return ENDS_ARE_EQUAL(4);
-    return *a == *b && a[length - 1] == b[length - 1] && a[length / 2] == b[length / 2];
+        return !(DIFFERENCE(half, 0) | DIFFERENCE(half, length - 4));
+    return !((a[0] ^ b[0]) | (a[length - 1] ^ b[length - 1]) | (a[length / 2] ^ b[length / 2]));
 }
 
 /* Whether the bytes are those of the version from here on to where other code could run. */
@@ -61,7 +68,8 @@ put(unsigned kind, const unsigned char *first, const unsigned char *end, uint32_
         /* In this order; record/tracee/stream.rs says why. */
         __atomic_store_n(&bctrace_slot.next, BCTRACE_REPEATING | position, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.position, position, __ATOMIC_RELEASE);
-        __atomic_store_n(&bctrace_slot.first, (uintptr_t)next_first, __ATOMIC_RELEASE);
+        if (kind != JUMP)
+            __atomic_store_n(&bctrace_slot.first, (uintptr_t)next_first, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.start, (uintptr_t)next, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.next, (uintptr_t)next, __ATOMIC_RELEASE);
         if (LIKELY(position < lane->pause))
@@ -76,7 +84,7 @@ bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsign
 {
     struct bctrace_active *top = bctrace_lane.top;
     if (LIKELY(bctrace_lane.open && top->frame == frame && top->first == first &&
-               is_as_described(bctrace_lane.versions + top->version, first, instr))) {
+               is_as_described(top->version, first, instr))) {
         const unsigned char *end = fetched();
         if (end == instr)
             return bctrace_slot.stop != 0;
@@ -91,10 +99,10 @@ bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned ch
     /* Code objects are at least 128 bytes apart. */
     uintptr_t hash = (uintptr_t)code >> 7 ^ (uintptr_t)code >> 17;
     const struct bctrace_known *known = bctrace_lane.known + hash % BCTRACE_KNOWN;
-    const struct bctrace_version *version = bctrace_lane.versions + known->version;
+    const struct bctrace_version *version = known->version;
     struct bctrace_active *top = bctrace_lane.top;
     if (LIKELY(bctrace_lane.open && known->code == code && known->first == first && instr == first && top != bctrace_lane.end &&
-               is_as_described(version, first, first))) {
+               version->entry && equal(first, version->bytes, version->entry))) {
         const unsigned char *end = fetched(), *caller_first = top->first;
         top->next = end;
         bctrace_lane.top = ++top;
@@ -102,7 +110,7 @@ bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned ch
         top->first = first;
         top->next = NULL;
         top->id = bctrace_lane.next_frame++;
-        top->version = known->version;
+        top->version = version;
         top->state = BCTRACE_PLAIN;
         top->slot = BCTRACE_NO_SLOT;
         return put(CALL, caller_first, end, version->id, first, first);
@@ -116,7 +124,7 @@ bctrace_lane_leave(struct _frame *frame, int how)
     struct bctrace_active *top = bctrace_lane.top, *caller = top - 1;
     if (LIKELY(bctrace_lane.open && how == BCTRACE_RETURN && top->frame == frame && top->slot == BCTRACE_NO_SLOT &&
                caller->state == BCTRACE_PLAIN && caller->next != NULL &&
-               is_as_described(bctrace_lane.versions + caller->version, caller->first, caller->next))) {
+               is_as_described(caller->version, caller->first, caller->next))) {
         bctrace_lane.top = caller;
         return put(RETURN, top->first, fetched(), 0, caller->first, caller->next);
     }

@@ -13,7 +13,7 @@ use crate::trace::state::encode_code;
 use crate::trace::word;
 use crate::vm::Gil;
 use crate::vm::hook::Place;
-use crate::vm::lane::{self, Lane};
+use crate::vm::lane::{self, Lane, LaneVersion};
 use crate::vm::object::CodeRef;
 
 /// One state of a code object's bytes.
@@ -21,8 +21,8 @@ use crate::vm::object::CodeRef;
 pub struct Version {
     /// Its number in the stream.
     pub id: u32,
-    /// Its number in the lane, and in `Codes`.
-    pub index: u32,
+    /// What frames in the lane have of it.
+    pub lane: LaneVersion,
     /// The described bytes.
     pub bytes: Arc<[u8]>,
     pub layout: Layout,
@@ -62,8 +62,8 @@ impl Known {
         if self.versions.len() < VERSIONS {
             return None;
         }
-        let is_used = |index| lane.frames().iter().any(|frame| frame.version == index) || threads.has(index);
-        let unused = self.versions.iter().skip(1).position(|version| !is_used(version.index))?;
+        let is_used = |version| lane.frames().iter().any(|frame| frame.version() == version) || threads.has(version);
+        let unused = self.versions.iter().skip(1).position(|version| !is_used(version.lane))?;
         Some(self.versions.remove(unused + 1))
     }
 }
@@ -127,9 +127,9 @@ impl Codes {
         if entry.code == code && entry.first == first { entry.version.as_ref() } else { None }
     }
 
-    /// The version with this number in the lane, which some frame has.
-    pub fn version(&self, index: u32) -> &Rc<Version> {
-        self.versions[index as usize].as_ref().expect("a version stays as long as a frame has it")
+    /// The version that some frame has.
+    pub fn version(&self, of: LaneVersion) -> &Rc<Version> {
+        self.versions[of.index()].as_ref().expect("a version stays as long as a frame has it")
     }
 
     /// Finds the version whose bytes are those at `at.first`, or makes one.
@@ -145,7 +145,7 @@ impl Codes {
         let (address, version) = (code.address(), &found.version);
         let place = lane::place_of(address);
         self.recent[place] = Recent { code: address, first: at.first, version: Some(Rc::clone(version)) };
-        lane.set_known(place, address, at.first, (version.wanted && version.is_narrow).then_some(version.index));
+        lane.set_known(place, address, at.first, (version.wanted && version.is_narrow).then_some(version.lane));
         found
     }
 
@@ -170,7 +170,7 @@ impl Codes {
         let code_record = encode_code(id, first_id, known.parent, &object);
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object, lane));
         known.versions.push(Rc::clone(&version));
-        let index = version.index as usize;
+        let index = version.lane.index();
         self.versions.resize(self.versions.len().max(index + 1), None);
         self.versions[index] = Some(Rc::clone(&version));
         let forgotten = forgotten.map(|version| self.remove(&version, lane));
@@ -179,8 +179,8 @@ impl Codes {
 
     /// Removes a version that no frame has; gives its id.
     fn remove(&mut self, version: &Version, lane: &mut Lane) -> u32 {
-        self.versions[version.index as usize] = None;
-        lane.remove_version(version.index);
+        self.versions[version.lane.index()] = None;
+        lane.remove_version(version.lane);
         version.id
     }
 
@@ -208,7 +208,7 @@ fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: Cod
     let bytes: Arc<[u8]> = object.bytes.into();
     Version {
         id,
-        index: lane.add_version(Arc::clone(&bytes), checks(&layout, &bytes), id),
+        lane: lane.add_version(Arc::clone(&bytes), checks(&layout, &bytes), id),
         layout,
         is_narrow: id < word::NARROW && bytes.len() < word::NARROW as usize,
         wanted,

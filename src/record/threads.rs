@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::vm::address::ByAddress;
 use crate::vm::hook::{FrameAddress, ThreadAddress};
-use crate::vm::lane::{Active, Lane};
+use crate::vm::lane::{Active, Lane, LaneVersion};
 
 /// A frame that the stream knows, between two runs.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +51,8 @@ impl Threads {
     }
 
     /// Whether a frame of another thread than the current one has this version.
-    pub fn has(&self, version: u32) -> bool {
-        self.others.values().any(|thread| thread.frames.iter().any(|frame| frame.version == version))
+    pub fn has(&self, version: LaneVersion) -> bool {
+        self.others.values().any(|thread| thread.frames.iter().any(|frame| frame.version() == version))
     }
 
     /// Forgets a thread whose address may be used again; returns its number.  The current thread stays until another one is.

@@ -23,13 +23,11 @@ pub struct Active {
     pub first: usize,
     /// Where it goes on when what it called is done; 0 if that is not known.
     pub next: usize,
+    version: *const ffi::bctrace_version,
     /// Its number in the stream.
     pub id: u64,
-    /// The version that it runs, by [`Lane::add_version`].
-    pub version: u32,
     state: u32,
     slot: u32,
-    pad: [u32; 3],
 }
 
 const _: () = assert!(size_of::<Active>() == size_of::<ffi::bctrace_active>());
@@ -47,9 +45,19 @@ pub enum Is {
 
 impl Active {
     /// A frame of which nothing is so yet, kept in a slot or not.
-    pub fn new(frame: FrameAddress, first: usize, id: u64, version: u32, slot: Option<u32>) -> Active {
+    pub fn new(frame: FrameAddress, first: usize, id: u64, version: LaneVersion, slot: Option<u32>) -> Active {
         let slot = slot.unwrap_or(ffi::BCTRACE_NO_SLOT);
-        Active { frame, first, next: 0, id, version, state: 0, slot, pad: [0; 3] }
+        Active { frame, first, next: 0, version: version.0, id, state: 0, slot }
+    }
+
+    /// The version that it runs.
+    #[inline]
+    pub fn version(&self) -> LaneVersion {
+        LaneVersion(self.version)
+    }
+
+    pub fn set_version(&mut self, version: LaneVersion) {
+        self.version = version.0;
     }
 
     #[inline]
@@ -78,16 +86,31 @@ impl Active {
     }
 }
 
-/// A version in the lane, and what its pointers point to.
-type Shared = Option<(Arc<[u8]>, Arc<[u8]>)>;
+/// Names a version in the lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneVersion(*const ffi::bctrace_version);
+
+impl LaneVersion {
+    /// A small number that it shares with no other version.
+    #[inline]
+    pub fn index(self) -> usize {
+        // SAFETY: only Lane::add_version makes one, of memory that is never freed; or C, of those that it was given.
+        unsafe { (*self.0).index as usize }
+    }
+}
+
+/// Memory for a version, which is used again and never freed, and what its pointers point to.
+struct VersionPlace {
+    version: *mut ffi::bctrace_version,
+    shared: Option<(Arc<[u8]>, Arc<[u8]>)>,
+}
 
 /// The lane of this process, but for its memory of words.
 pub struct Lane {
     /// The places of the stack; the first one is no frame's.
     places: *mut [Active],
-    versions: Vec<ffi::bctrace_version>,
-    shared: Vec<Shared>,
-    free: Vec<u32>,
+    versions: Vec<VersionPlace>,
+    free: Vec<usize>,
 }
 
 /// The lane's memory of words: the last ones of the stream, and the one that is expected.
@@ -106,7 +129,7 @@ impl Lane {
     /// If it was taken before: there is one.
     pub fn take() -> (Lane, Past) {
         assert!(!TAKEN.swap(true, Ordering::SeqCst), "the lane is taken once");
-        let mut lane = Lane { places: no_places(PLACES), versions: Vec::new(), shared: Vec::new(), free: Vec::new() };
+        let mut lane = Lane { places: no_places(PLACES), versions: Vec::new(), free: Vec::new() };
         let mut past = Past(());
         lane.clear();
         past.clear();
@@ -119,12 +142,10 @@ impl Lane {
         self.set_start(0);
         self.set_next_frame(1);
         self.set_depth(0);
-        (self.versions, self.shared, self.free) = (Vec::new(), Vec::new(), Vec::new());
-        // SAFETY: the GIL's holder has the only Lane, and zeros are valid entries that no code object has.
-        unsafe {
-            (*raw()).versions = ptr::null();
-            (*raw()).known = std::mem::zeroed();
-        }
+        // SAFETY: zeros are entries that no code object has; otherwise as in `set_open`.
+        unsafe { (*raw()).known = std::mem::zeroed() }
+        self.versions.iter_mut().for_each(|place| place.shared = None);
+        self.free = (0..self.versions.len()).collect();
     }
 
     // -- The open run ----------------------------------------------------------------------------------------------------------
@@ -246,35 +267,40 @@ impl Lane {
     // -- Code objects ----------------------------------------------------------------------------------------------------------
 
     /// Adds a version: its bytes, for each offset how many to compare from there on (bctrace_lane.h), and its number in the stream.
-    /// Gives the number that frames have for it.
-    pub fn add_version(&mut self, bytes: Arc<[u8]>, checks: Arc<[u8]>, id: u32) -> u32 {
-        let length = bytes.len().min(checks.len()) as u32;
-        let version = ffi::bctrace_version { bytes: bytes.as_ptr(), checks: checks.as_ptr(), length, id };
+    pub fn add_version(&mut self, bytes: Arc<[u8]>, checks: Arc<[u8]>, id: u32) -> LaneVersion {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.versions.push(version);
-            self.shared.push(None);
-            // SAFETY: as in `set_open`.
-            unsafe { (*raw()).versions = self.versions.as_ptr() };
-            self.versions.len() as u32 - 1
+            let version = Box::into_raw(Box::new(NO_VERSION));
+            self.versions.push(VersionPlace { version, shared: None });
+            self.versions.len() - 1
         });
-        self.versions[index as usize] = version;
-        self.shared[index as usize] = Some((bytes, checks));
-        index
+        let version = ffi::bctrace_version {
+            bytes: bytes.as_ptr(),
+            checks: checks.as_ptr(),
+            length: bytes.len().min(checks.len()) as u32,
+            entry: checks.first().copied().unwrap_or(0).into(),
+            id,
+            index: index as u32,
+        };
+        let place = &mut self.versions[index];
+        // SAFETY: the memory came from a box and is never freed; C reads it only while no hook runs.
+        unsafe { *place.version = version }
+        place.shared = Some((bytes, checks));
+        LaneVersion(place.version)
     }
 
-    /// Removes a version that no frame on any stack runs.
-    pub fn remove_version(&mut self, index: u32) {
-        if self.shared[index as usize].take().is_some() {
-            self.versions[index as usize] = NO_VERSION;
+    /// Removes a version that no frame on any stack runs and that no code object is known with.
+    pub fn remove_version(&mut self, version: LaneVersion) {
+        let index = version.index();
+        if self.versions[index].shared.take().is_some() {
             self.free.push(index);
         }
     }
 
     /// Remembers under a code object's place which version, if any, its frames may enter here.
-    pub fn set_known(&mut self, place: usize, code: usize, first: usize, version: Option<u32>) {
+    pub fn set_known(&mut self, place: usize, code: usize, first: usize, version: Option<LaneVersion>) {
         let known = match version {
-            Some(version) => ffi::bctrace_known { code: code as _, first: first as _, version, pad: 0 },
-            None => ffi::bctrace_known { code: ptr::null(), first: ptr::null(), version: 0, pad: 0 },
+            Some(version) => ffi::bctrace_known { code: code as _, first: first as _, version: version.0 },
+            None => ffi::bctrace_known { code: ptr::null(), first: ptr::null(), version: ptr::null() },
         };
         // SAFETY: the index is inside the array; otherwise as in `set_open`.
         unsafe { (*raw()).known[place % KNOWN] = known }
@@ -282,11 +308,11 @@ impl Lane {
 }
 
 const NO_VERSION: ffi::bctrace_version =
-    ffi::bctrace_version { bytes: ptr::null(), checks: ptr::null(), length: 0, id: 0 };
+    ffi::bctrace_version { bytes: ptr::null(), checks: ptr::null(), length: 0, entry: 0, id: 0, index: 0 };
 
 /// What is in a place that no frame has.
 const NONE: Active =
-    Active { frame: FrameAddress(0), first: 0, next: 0, id: 0, version: 0, state: 0, slot: 0, pad: [0; 3] };
+    Active { frame: FrameAddress(0), first: 0, next: 0, version: ptr::null(), id: 0, state: 0, slot: 0 };
 
 fn no_places(count: usize) -> *mut [Active] {
     Box::into_raw(vec![NONE; count].into_boxed_slice())

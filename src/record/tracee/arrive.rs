@@ -22,7 +22,7 @@ impl Tracee {
         let Some(top) = self.lane.top() else {
             return Flow::Continue;
         };
-        if !top.is(Is::Announced) && self.codes.version(top.version).wanted && self.started {
+        if !top.is(Is::Announced) && self.codes.version(top.version()).wanted && self.started {
             self.announce_stack();
         }
         let Some(top) = self.lane.top() else {
@@ -46,7 +46,7 @@ impl Tracee {
     /// Whether the units from here to where the flow surely ends are inside the code and as described, and none needs a look.
     #[inline]
     pub(super) fn is_regular(&self, gil: Gil, top: &Active, at: &Place) -> bool {
-        let version = self.codes.version(top.version);
+        let version = self.codes.version(top.version());
         !self.watching
             && !self.limit_is_near(version)
             && !version.is_watched(self.started)
@@ -60,7 +60,7 @@ impl Tracee {
         let Some(top) = self.lane.top() else {
             return Flow::Continue;
         };
-        let version = Rc::clone(self.codes.version(top.version));
+        let version = Rc::clone(self.codes.version(top.version()));
         let offset = at.offset();
         let unit = u32::try_from(offset).ok().and_then(|offset| Unit::decode(&version.bytes, offset));
         if let Some(flow) = self.trigger(&version, unit.as_ref()) {
@@ -90,7 +90,7 @@ impl Tracee {
             return;
         };
         let code = at.code(gil);
-        let described = &self.codes.version(top.version).bytes;
+        let described = &self.codes.version(top.version()).bytes;
         if top.first == at.first
             && code.length(gil, at.first) == Some(described.len() as u32)
             && at.holds(gil, 0, described)
@@ -104,8 +104,8 @@ impl Tracee {
         let version = self.find(gil, code, at);
         let top = self.lane.top_mut().expect("the stack was not empty above");
         top.first = at.first;
-        if top.version != version.index {
-            top.version = version.index;
+        if top.version() != version.lane {
+            top.set_version(version.lane);
             top.set(Is::Narrow, version.is_narrow);
             if top.is(Is::Announced) {
                 self.push_run(Kind::Version, Fields { argument: version.id, ..Fields::default() });
@@ -145,7 +145,7 @@ impl Tracee {
     #[cold]
     pub(super) fn describe_to_dispatch(&self) {
         let top = self.lane.top().filter(|_| !self.watching && self.mode == Mode::Checked);
-        Control::get().set_described(top.map(|top| Arc::clone(&self.codes.version(top.version).bytes)));
+        Control::get().set_described(top.map(|top| Arc::clone(&self.codes.version(top.version()).bytes)));
     }
 
     /// Acts on a trigger at this unit; gives a flow where the program ends.

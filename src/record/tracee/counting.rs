@@ -100,7 +100,7 @@ impl Tracee {
                 Some(number) => number,
                 None => self.number_frame(false),
             };
-            let mut frame = Active::new(at.frame, at.first, id, version.index, None);
+            let mut frame = Active::new(at.frame, at.first, id, version.lane, None);
             frame.set(Is::Narrow, version.is_narrow);
             self.lane.push(frame);
         }

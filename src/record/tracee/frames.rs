@@ -34,7 +34,7 @@ impl Tracee {
         }
         let at = Place { frame: top.frame, first: top.first, instruction: top.next };
         let recorded = top.is(Is::Recorded);
-        let is_known = top.is(Is::Announced) || !self.codes.version(top.version).wanted || !self.started;
+        let is_known = top.is(Is::Announced) || !self.codes.version(top.version()).wanted || !self.started;
         if at.instruction != 0 && is_known && self.is_regular(gil, top, &at) {
             if recorded && self.untold.any {
                 self.tell();
@@ -103,7 +103,7 @@ impl Tracee {
         if !is_told {
             at.leave_out(gil, id, if version.wanted { 0 } else { self.counting.mark });
         }
-        let mut frame = Active::new(at.frame, at.first, id, version.index, slot);
+        let mut frame = Active::new(at.frame, at.first, id, version.lane, slot);
         frame.next = at.instruction;
         frame.set(Is::Announced, is_told);
         frame.set(Is::Recorded, is_told && is_wanted);

@@ -25,7 +25,7 @@ impl Tracee {
         if !self.codes.origins.goes_on(how, by.path, &now) {
             let top = self.lane.top();
             let place = top.zip(by.frame).filter(|(top, (frame, _))| top.frame == *frame);
-            let place = place.map(|(top, (_, offset))| (self.codes.version(top.version).id, offset));
+            let place = place.map(|(top, (_, offset))| (self.codes.version(top.version()).id, offset));
             let made = self.codes.origins.begin(how, by.path, place);
             let next = self.interrupt();
             self.push_event(&Event::Made(made.clone()));

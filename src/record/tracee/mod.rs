@@ -92,7 +92,7 @@ impl Tracee {
     /// Whether the frame on top and what it calls need no more than counting.
     #[inline]
     fn is_to_be_counted(&self, top: &Active) -> bool {
-        self.shortcuts && !self.foreign && !top.is(Is::Recorded) && !self.codes.version(top.version).wanted
+        self.shortcuts && !self.foreign && !top.is(Is::Recorded) && !self.codes.version(top.version()).wanted
     }
 
     fn decide_on_shortcuts(&mut self) {
@@ -139,14 +139,14 @@ impl Tracee {
         };
         if top.is(Is::Recorded) {
             if self.limit != u64::MAX {
-                self.executed += self.codes.version(top.version).count(start, start + length);
+                self.executed += self.codes.version(top.version()).count(start, start + length);
             }
             if length != 0 || kind != Kind::Jump {
                 self.push_run(kind, Fields { start, length, argument });
             }
             return;
         }
-        let count = self.codes.version(top.version).count(start, start + length);
+        let count = self.codes.version(top.version()).count(start, start + length);
         let announced = top.is(Is::Announced);
         self.skip(count);
         if announced && kind != Kind::Jump {
@@ -199,7 +199,7 @@ impl Tracee {
         self.tell();
         let mut words = Vec::new();
         for active in self.lane.frames_mut().iter_mut().filter(|active| !active.is(Is::Announced)) {
-            let version = self.codes.version(active.version);
+            let version = self.codes.version(active.version());
             let frame = Announce { code: version.id, frame: active.id, slot: active.slot() };
             Event::Announce(frame).encode(&mut words);
             active.set(Is::Announced, true);

@@ -17,7 +17,7 @@ impl Tracee {
         let slot = top.slot().filter(|&slot| slot < word::NARROW)?;
         let at = Place { frame: caller.frame, first: caller.first, instruction: caller.next };
         let is_usual = self.lane.is_open() && top.frame == frame && caller.next != 0 && caller.is_plain();
-        if !is_usual || !is_surely_as_described(gil, self.codes.version(caller.version), &at) {
+        if !is_usual || !is_surely_as_described(gil, self.codes.version(caller.version()), &at) {
             return None;
         }
         let word = narrow(Kind::Yield, top.first, self.lane.start(), slot);
@@ -35,7 +35,7 @@ impl Tracee {
         if !self.lane.is_open() || !is_recorded || !is_surely_as_described(gil, version, at) {
             return None;
         }
-        let mut frame = Active::new(at.frame, at.first, kept.id, version.index, Some(kept.slot));
+        let mut frame = Active::new(at.frame, at.first, kept.id, version.lane, Some(kept.slot));
         [Is::Announced, Is::Recorded, Is::Narrow].into_iter().for_each(|what| frame.set(what, true));
         let start = self.lane.start();
         let caller = self.lane.top_mut()?;

@@ -181,53 +181,54 @@ pub const BCTRACE_PLAIN: _bindgen_ty_5 = 7;
 pub type _bindgen_ty_5 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
-pub struct bctrace_active {
-    pub frame: *const _frame,
-    pub first: *const ::core::ffi::c_uchar,
-    pub next: *const ::core::ffi::c_uchar,
-    pub id: u64,
-    pub version: u32,
-    pub state: u32,
-    pub slot: u32,
-    pub pad: [u32; 3usize],
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    ["Size of bctrace_active"][::core::mem::size_of::<bctrace_active>() - 56usize];
-    ["Alignment of bctrace_active"][::core::mem::align_of::<bctrace_active>() - 8usize];
-    ["Offset of field: bctrace_active::frame"][::core::mem::offset_of!(bctrace_active, frame) - 0usize];
-    ["Offset of field: bctrace_active::first"][::core::mem::offset_of!(bctrace_active, first) - 8usize];
-    ["Offset of field: bctrace_active::next"][::core::mem::offset_of!(bctrace_active, next) - 16usize];
-    ["Offset of field: bctrace_active::id"][::core::mem::offset_of!(bctrace_active, id) - 24usize];
-    ["Offset of field: bctrace_active::version"][::core::mem::offset_of!(bctrace_active, version) - 32usize];
-    ["Offset of field: bctrace_active::state"][::core::mem::offset_of!(bctrace_active, state) - 36usize];
-    ["Offset of field: bctrace_active::slot"][::core::mem::offset_of!(bctrace_active, slot) - 40usize];
-    ["Offset of field: bctrace_active::pad"][::core::mem::offset_of!(bctrace_active, pad) - 44usize];
-};
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
 pub struct bctrace_version {
     pub bytes: *const ::core::ffi::c_uchar,
     pub checks: *const u8,
     pub length: u32,
+    pub entry: u32,
     pub id: u32,
+    pub index: u32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_version"][::core::mem::size_of::<bctrace_version>() - 24usize];
+    ["Size of bctrace_version"][::core::mem::size_of::<bctrace_version>() - 32usize];
     ["Alignment of bctrace_version"][::core::mem::align_of::<bctrace_version>() - 8usize];
     ["Offset of field: bctrace_version::bytes"][::core::mem::offset_of!(bctrace_version, bytes) - 0usize];
     ["Offset of field: bctrace_version::checks"][::core::mem::offset_of!(bctrace_version, checks) - 8usize];
     ["Offset of field: bctrace_version::length"][::core::mem::offset_of!(bctrace_version, length) - 16usize];
-    ["Offset of field: bctrace_version::id"][::core::mem::offset_of!(bctrace_version, id) - 20usize];
+    ["Offset of field: bctrace_version::entry"][::core::mem::offset_of!(bctrace_version, entry) - 20usize];
+    ["Offset of field: bctrace_version::id"][::core::mem::offset_of!(bctrace_version, id) - 24usize];
+    ["Offset of field: bctrace_version::index"][::core::mem::offset_of!(bctrace_version, index) - 28usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_active {
+    pub frame: *const _frame,
+    pub first: *const ::core::ffi::c_uchar,
+    pub next: *const ::core::ffi::c_uchar,
+    pub version: *const bctrace_version,
+    pub id: u64,
+    pub state: u32,
+    pub slot: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_active"][::core::mem::size_of::<bctrace_active>() - 48usize];
+    ["Alignment of bctrace_active"][::core::mem::align_of::<bctrace_active>() - 8usize];
+    ["Offset of field: bctrace_active::frame"][::core::mem::offset_of!(bctrace_active, frame) - 0usize];
+    ["Offset of field: bctrace_active::first"][::core::mem::offset_of!(bctrace_active, first) - 8usize];
+    ["Offset of field: bctrace_active::next"][::core::mem::offset_of!(bctrace_active, next) - 16usize];
+    ["Offset of field: bctrace_active::version"][::core::mem::offset_of!(bctrace_active, version) - 24usize];
+    ["Offset of field: bctrace_active::id"][::core::mem::offset_of!(bctrace_active, id) - 32usize];
+    ["Offset of field: bctrace_active::state"][::core::mem::offset_of!(bctrace_active, state) - 40usize];
+    ["Offset of field: bctrace_active::slot"][::core::mem::offset_of!(bctrace_active, slot) - 44usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct bctrace_known {
     pub code: *const _object,
     pub first: *const ::core::ffi::c_uchar,
-    pub version: u32,
-    pub pad: u32,
+    pub version: *const bctrace_version,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
@@ -236,7 +237,6 @@ const _: () = {
     ["Offset of field: bctrace_known::code"][::core::mem::offset_of!(bctrace_known, code) - 0usize];
     ["Offset of field: bctrace_known::first"][::core::mem::offset_of!(bctrace_known, first) - 8usize];
     ["Offset of field: bctrace_known::version"][::core::mem::offset_of!(bctrace_known, version) - 16usize];
-    ["Offset of field: bctrace_known::pad"][::core::mem::offset_of!(bctrace_known, pad) - 20usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -249,13 +249,12 @@ pub struct bctrace_lane {
     pub position: u64,
     pub distance: u64,
     pub pause: u64,
-    pub versions: *const bctrace_version,
     pub known: [bctrace_known; 1024usize],
     pub history: [u64; 16384usize],
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 155720usize];
+    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 155712usize];
     ["Alignment of bctrace_lane"][::core::mem::align_of::<bctrace_lane>() - 8usize];
     ["Offset of field: bctrace_lane::open"][::core::mem::offset_of!(bctrace_lane, open) - 0usize];
     ["Offset of field: bctrace_lane::start"][::core::mem::offset_of!(bctrace_lane, start) - 8usize];
@@ -265,9 +264,8 @@ const _: () = {
     ["Offset of field: bctrace_lane::position"][::core::mem::offset_of!(bctrace_lane, position) - 40usize];
     ["Offset of field: bctrace_lane::distance"][::core::mem::offset_of!(bctrace_lane, distance) - 48usize];
     ["Offset of field: bctrace_lane::pause"][::core::mem::offset_of!(bctrace_lane, pause) - 56usize];
-    ["Offset of field: bctrace_lane::versions"][::core::mem::offset_of!(bctrace_lane, versions) - 64usize];
-    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 72usize];
-    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 24648usize];
+    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 64usize];
+    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 24640usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_lane: bctrace_lane;
