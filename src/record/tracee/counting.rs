@@ -43,6 +43,7 @@ impl Tracee {
         self.counting.is_on = true;
         self.untold.any = true;
         self.lane.set_start(0);
+        self.lane.set_open(false);
         self.tell_what_is_kept();
         let flow = self.stream.open(0, 0, CALLED);
         Control::get().begin_counting(self.counting.mark, self.lane.next_frame());

@@ -121,6 +121,7 @@ impl Tracee {
     #[inline]
     fn close(&mut self, kind: Kind, argument: u32) {
         self.push_closed(kind, argument);
+        self.lane.set_open(false);
         self.stream.close();
     }
 
