@@ -62,12 +62,108 @@ fn a_filtered_record_has_the_numbers_frames_and_depths_of_the_whole() {
         let text = traced(run, &[], scratch.path(), ".txt");
         for name in names(&text).into_iter().take(3) {
             let member = format!("\"name\":\"{name}\"");
-            let want: Vec<Value> =
-                instructions(&whole).into_iter().filter(|line| line.contains(&member)).map(record).collect();
             let got = traced(run, &["-n", name], scratch.path(), ".jsonl");
-            let got: Vec<Value> = instructions(&got).into_iter().map(record).collect();
-            assert_eq!(got, want, "{} -n {name}", run.name);
+            assert_same(&whole, &got, &member, &format!("{} -n {name}", run.name));
         }
+    }
+}
+
+/// Asserts that a filtered trace has of the whole one what contains `member`, and counts as many instructions.
+#[track_caller]
+fn assert_same(whole: &str, filtered: &str, member: &str, what: &str) {
+    let wanted = |line: &&str| line.contains(member);
+    let want: Vec<Value> = instructions(whole).into_iter().filter(wanted).map(record).collect();
+    let got: Vec<Value> = instructions(filtered).into_iter().map(record).collect();
+    assert_eq!(got, want, "{what}");
+    assert_eq!(total(filtered), total(whole), "{what}");
+}
+
+/// The instructions of a whole run, as the end record tells them.
+fn total(trace: &str) -> u64 {
+    let end: Value = serde_json::from_str(trace.lines().last().unwrap()).unwrap();
+    end["number"].as_u64().unwrap()
+}
+
+/// Frames of unwanted code come and go in all ways while what is wanted is called from among them.
+const AMONG_OTHERS: &str = "
+import sys, thread
+def wanted(n):
+    return n + 1
+def deep(n):
+    if n: return deep(n - 1) + wanted(n)
+    return 0
+def counter(n):
+    for i in range(n):
+        if i % 3 == 1: wanted(i)
+        yield i
+def lazy(n):
+    for i in range(n): yield i
+def thrown(n):
+    try:
+        if n: thrown(n - 1)
+        else: raise ValueError
+    finally:
+        wanted(n)
+class Gone(object):
+    def __del__(self): wanted(0)
+def quiet(n):
+    return sum(lazy(n)) + len([x for x in lazy(n)])
+def take_turns(mine, others):
+    for i in range(20):
+        mine.acquire()
+        quiet(30)
+        deep(2)
+        hand_on(others, i)
+def hand_on(others, i):
+    wanted(i)
+    others.release()
+    quiet(1)
+def worker():
+    take_turns(*locks)
+    done.release()
+deep(5)
+list(counter(7))
+a, b, c = counter(9), counter(8), lazy(5)
+quiet(50)
+for x in a: next(b, None); next(c, None)
+try: thrown(3)
+except ValueError: pass
+for round in range(3):
+    exec 'def made(n):\\n    quiet(3)\\n    return wanted(n)\\nmade(%d)' % round
+sys.setcheckinterval(1000000)
+done, locks = thread.allocate_lock(), [thread.allocate_lock() for _ in range(2)]
+done.acquire()
+locks[0].acquire()
+thread.start_new_thread(worker, ())
+take_turns(locks[1], locks[0])
+done.acquire()
+g = counter(9); next(g); next(g); g.close()
+Gone()
+def late():
+    quiet(3)
+    import _ctypes
+    quiet(3)
+    return wanted(1), deep(2)
+late()
+list(counter(4))
+quiet(9)
+";
+
+#[test]
+fn what_is_left_out_hides_nothing_of_what_is_wanted() {
+    // Both threads are never able to run for so long that the interpreter makes them take turns.
+    let program = Program::new(AMONG_OTHERS);
+    let jsonl = |options: &[&str]| {
+        assert_eq!(program.trace(options, "t.jsonl", &[]).status, 0);
+        program.read("t.jsonl")
+    };
+    for (filter, member) in [("wanted", "wanted"), ("deep", "deep"), ("counter", "counter"), ("lazy", "lazy")] {
+        let whole = jsonl(&["--no-stdlib"]);
+        let thread = |line: &str| serde_json::from_str::<Value>(line).unwrap()["thread"] != 0;
+        let others = instructions(&whole).into_iter().filter(|line| thread(line)).count();
+        assert!(others > 1000, "{others} instructions of other threads");
+        let filtered = jsonl(&["-n", filter]);
+        assert_same(&whole, &filtered, &format!("\"name\":\"{member}\""), filter);
     }
 }
 
