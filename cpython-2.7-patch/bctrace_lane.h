@@ -28,7 +28,7 @@ enum { BCTRACE_ANNOUNCED = 1, BCTRACE_RECORDED = 2, BCTRACE_NARROW = 4, BCTRACE_
 /* One state of a code object's bytes. */
 struct bctrace_version {
     const unsigned char *bytes;
-    const uint8_t *checks; /* for each offset, how many bytes to compare from there on, 64 at most; 0: that is a matter of the hook */
+    const uint8_t *checks; /* for each offset, how many bytes to compare from there on; 0: that is a matter of the hook */
     uint32_t length;       /* of both */
     uint32_t entry;        /* what checks has for the first offset */
     uint32_t id;           /* its number in the stream */

@@ -26,14 +26,14 @@ typedef uint32_t half __attribute__((aligned(1), may_alias));
 
 #define DIFFERENCE(type, at) (*(const type *)(a + (at)) ^ *(const type *)(b + (at)))
 
-/* Whether two pieces of the same length, 1 to 64, are equal.  The last bytes are compared with the first ones, which may overlap. */
+/* Whether two pieces of the same length, at least 1, are equal.  The last bytes are compared with the first ones; both may overlap. */
 INLINE int
 equal(const unsigned char *a, const unsigned char *b, size_t length)
 {
     if (length >= 16) {
         pair difference = DIFFERENCE(pair, 0) | DIFFERENCE(pair, length - 16);
-        if (length > 32)
-            difference |= DIFFERENCE(pair, 16) | DIFFERENCE(pair, length - 32);
+        for (size_t at = 16; at < length - 16; at += 16)
+            difference |= DIFFERENCE(pair, at);
         return !(difference[0] | difference[1]);
     }
     if (length >= 8)
@@ -121,11 +121,11 @@ bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned ch
 int
 bctrace_lane_leave(struct _frame *frame, int how)
 {
-    struct bctrace_active *top = bctrace_lane.top, *caller = top - 1;
+    struct bctrace_active *top = bctrace_lane.top;
     if (LIKELY(bctrace_lane.open && how == BCTRACE_RETURN && top->frame == frame && top->slot == BCTRACE_NO_SLOT &&
-               caller->state == BCTRACE_PLAIN && caller->next != NULL &&
-               is_as_described(caller->version, caller->first, caller->next))) {
-        bctrace_lane.top = caller;
+               top[-1].state == BCTRACE_PLAIN && top[-1].next != NULL &&
+               is_as_described(top[-1].version, top[-1].first, top[-1].next))) {
+        const struct bctrace_active *caller = --bctrace_lane.top;
         return put(RETURN, top->first, fetched(), 0, caller->first, caller->next);
     }
     return bctrace_general.leave(frame, how);

@@ -222,5 +222,5 @@ fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: Cod
 /// more than it does.
 fn checks(layout: &Layout, bytes: &[u8]) -> Arc<[u8]> {
     let check = |offset| layout.segment(bytes, offset).map_or(0, <[u8]>::len);
-    (0..bytes.len()).map(|offset| u8::try_from(check(offset)).ok().filter(|&length| length <= 64).unwrap_or(0)).collect()
+    (0..bytes.len()).map(|offset| u8::try_from(check(offset)).unwrap_or(0)).collect()
 }
