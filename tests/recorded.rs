@@ -93,7 +93,7 @@ impl Sink for Recorded {
         }
         let thread = u64::from(at.thread);
         let left = |how| Event::Left { thread, frame: frame(at).id, how };
-        let event = match run.then {
+        let event = match run.then() {
             Then::Call { code } => {
                 Event::Entered { thread, frame: at.next_frame, code: self.code(at.code(code).unwrap()) }
             }

@@ -75,15 +75,15 @@ impl Layout {
     /// or the canonical chain, so never more than the VM executed. `bytes` are those of `new`.
     #[inline]
     pub fn count(&self, bytes: &[u8], start: u32, end: u32) -> Option<u64> {
-        match (self.index(start), self.index(end)) {
-            (Some(first), Some(last)) => last.checked_sub(first).map(u64::from),
-            (Some(_), None) => None,
-            (None, last) => self.count_by_decoding(bytes, start, end, last),
+        match self.index(start) {
+            Some(first) => self.index(end)?.checked_sub(first).map(u64::from),
+            None => self.count_by_decoding(bytes, start, end),
         }
     }
 
     #[cold]
-    fn count_by_decoding(&self, bytes: &[u8], start: u32, end: u32, last: Option<u32>) -> Option<u64> {
+    fn count_by_decoding(&self, bytes: &[u8], start: u32, end: u32) -> Option<u64> {
+        let last = self.index(end);
         let mut offset = start;
         let mut count = 0;
         while offset < end {

@@ -59,9 +59,7 @@ impl Listing {
     pub fn slice(&self, start: u32, end: u32) -> Option<&[u8]> {
         let first = *self.positions.get(start as usize)?;
         let last = *self.positions.get(end as usize)?;
-        if first == NONE || last == NONE {
-            return None;
-        }
+        // NONE is beyond every text's end.
         self.text.get(first as usize..last as usize)
     }
 

@@ -31,11 +31,9 @@ pub(super) struct Bct {
     compressor: Compressor<'static>,
     /// The words of one record on their way into the block.
     record: Vec<u64>,
-    /// Bytes of events so far, and how many there may be.
+    /// Bytes of events so far, and how many there may be; none once that is reached: then only how the trace ends is still taken.
     taken: u64,
     max_size: u64,
-    /// The limit is reached: only how the trace ends is still taken.
-    limited: bool,
 }
 
 impl Bct {
@@ -51,7 +49,6 @@ impl Bct {
             record: Vec::new(),
             taken: layout::FILE_HEADER as u64,
             max_size: options.max_size.unwrap_or(u64::MAX),
-            limited: false,
         }
     }
 
@@ -70,12 +67,17 @@ impl Bct {
     #[inline]
     fn count(&mut self, bytes: usize) -> io::Result<()> {
         let taken = self.taken + bytes as u64;
-        if taken > self.max_size || self.limited {
-            self.limited = true;
-            return Err(io::Error::other(SizeLimit));
+        if taken > self.max_size {
+            return Err(self.limit());
         }
         self.taken = taken;
         Ok(())
+    }
+
+    #[cold]
+    fn limit(&mut self) -> io::Error {
+        self.max_size = 0;
+        io::Error::other(SizeLimit)
     }
 
     fn end_block(&mut self) -> io::Result<()> {
@@ -160,17 +162,14 @@ impl Sink for Bct {
 
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
-        let (words, count) = run.words();
+        let (_, count) = run.words();
         self.count(count * 8)?;
         if self.block.is_full_with(count) {
             self.begin_block(at)?;
         }
-        self.block.push_run(&words[..count]);
-        if run.length > 0 {
-            self.block.has_run();
-        }
+        self.block.push_run(run);
         self.block.executed(at.instructions + run.count);
-        if let Then::Call { code } | Then::Version { code } = run.then {
+        if let Then::Call { code } | Then::Version { code } = run.then() {
             self.block.use_code(code, at);
         }
         self.counter.run(run, at);
@@ -213,7 +212,7 @@ impl Sink for Bct {
         if self.output.taken() == 0 {
             self.output.write(&layout::file_header(), Keep::Nothing)?;
         }
-        let index = self.index.encode(self.counter.totals());
+        let index = self.index.encode(&self.counter.totals());
         let offset = self.output.taken();
         let mut end = pack(&mut self.compressor, Piece { piece_type: INDEX, ..Piece::default() }, &index)?;
         end.extend_from_slice(&layout::trailer(offset));

@@ -270,7 +270,7 @@ impl Sink for Jsonl {
                 false => self.print_with_values(run, at)?,
             }
         }
-        if let Then::CodeGone { code } = run.then
+        if let Then::CodeGone { code } = run.then()
             && let Some(entry) = self.codes.remove(code)
         {
             self.kept = self.kept.saturating_sub(entry.rendered.map_or(0, |rendered| rendered.memory()));

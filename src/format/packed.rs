@@ -155,7 +155,7 @@ impl Sink for PackedText {
         if run.length > 0 {
             self.print(run, at)?;
         }
-        if let Then::CodeGone { code } = run.then
+        if let Then::CodeGone { code } = run.then()
             && let Some(Some(listing)) = self.codes.remove(code)
         {
             self.kept = self.kept.saturating_sub(listing.memory());

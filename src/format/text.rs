@@ -21,7 +21,7 @@ const KEPT: usize = 32 << 20;
 pub(super) struct Text {
     lines: Lines,
     options: Options,
-    /// Nothing but the code object decides and nothing stands before a line: a run is copied as it is.
+    /// Nothing but the code object decides and nothing stands before a line: a run without values is copied as it is.
     plain: bool,
     codes: ById<Entry>,
     kept: usize,
@@ -44,19 +44,31 @@ impl Text {
 
     #[inline]
     fn print(&mut self, run: &Run, at: &State) -> io::Result<()> {
-        let Some(frame) = at.frame() else { return Ok(()) };
+        if self.plain
+            && self.waiting.is_empty()
+            && let Some(frame) = at.frame()
+            && let Some(Entry::Listed(listing)) = self.codes.get(frame.code.id)
+            && let Some(slice) = listing.slice(run.start, run.end())
+        {
+            return self.lines.push(slice);
+        }
+        self.print_anyhow(run, at)
+    }
+
+    /// Prints a run that is no slice of what is kept, or of which more is to be shown, or less.
+    #[inline(never)]
+    fn print_anyhow(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        let Some(frame) = at.frame().filter(|_| run.length > 0) else { return Ok(()) };
+        if !self.waiting.is_empty() {
+            return self.print_with_values(run, at);
+        }
         match self.codes.get_mut(frame.code.id) {
             Some(Entry::Unwanted) => Ok(()),
-            Some(Entry::Listed(listing)) if self.plain => {
-                if let Some(slice) = listing.slice(run.start, run.end()) {
-                    return self.lines.push(slice);
-                }
-                print_run(listing, run, &mut self.lines, &mut self.kept)
-            }
+            Some(Entry::Listed(listing)) if self.plain => print_run(listing, run, &mut self.lines, &mut self.kept),
             Some(Entry::Listed(_)) => self.selected_run(run, at, &frame.code),
             None => {
                 self.list(&frame.code);
-                self.print(run, at)
+                self.print_anyhow(run, at)
             }
         }
     }
@@ -114,6 +126,7 @@ impl Text {
         self.codes.insert(code.id, entry);
     }
 
+    #[cold]
     fn forget(&mut self, code: u32) {
         if let Some(Entry::Listed(listing)) = self.codes.remove(code) {
             self.kept = self.kept.saturating_sub(listing.memory());
@@ -209,13 +222,8 @@ pub(super) fn outside_instructions(outside: &Outside) -> impl Iterator<Item = In
 impl Sink for Text {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
-        if run.length > 0 {
-            match self.waiting.is_empty() {
-                true => self.print(run, at)?,
-                false => self.print_with_values(run, at)?,
-            }
-        }
-        if let Then::CodeGone { code } = run.then {
+        self.print(run, at)?;
+        if let Then::CodeGone { code } = run.then() {
             self.forget(code);
         }
         Ok(())

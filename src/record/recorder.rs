@@ -18,7 +18,7 @@ use crate::vm::process::How;
 use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 
 /// Words taken from the ring, and words of the stream decoded, at a time.
-const BATCH: usize = 1 << 15;
+const BATCH: usize = 1 << 14;
 /// How long what the tracee has written may lie in the ring of an idle program.
 const IDLE: Duration = Duration::from_millis(50);
 
@@ -32,8 +32,6 @@ pub struct Recording {
     /// Words from the ring that were not read yet.
     packed: Vec<u64>,
     repeats: RepeatReader,
-    /// Words of the stream that were not decoded yet: the beginning of an event.
-    words: Vec<u64>,
     decoder: Decoder,
     progress: Progress,
 }
@@ -79,7 +77,6 @@ impl Recording {
             start,
             packed: Vec::new(),
             repeats: RepeatReader::default(),
-            words: Vec::new(),
             decoder: Decoder::default(),
             progress: Progress::new(shows_progress),
         }
@@ -145,7 +142,7 @@ impl Recording {
         // The tracee waits for the recorder, so what it has written stands for no more than this.
         let most = self.repeats.position() + self.packed.len() as u64 + LAG + 2 * PAUSE;
         loop {
-            let taken = self.repeats.read(&self.packed, &mut self.words, BATCH).map_err(tampered)?;
+            let taken = self.repeats.read(&self.packed, BATCH).map_err(tampered)?;
             self.packed.drain(..taken);
             if self.repeats.position() > most {
                 return Err(tampered("more words repeat than the program can be ahead"));
@@ -158,8 +155,8 @@ impl Recording {
     }
 
     fn decode_words(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let taken = self.decoder.decode(&self.words, sink)?;
-        self.words.drain(..taken);
+        let taken = self.decoder.decode(self.repeats.words(), sink)?;
+        self.repeats.take(taken);
         self.ring.done(self.repeats.position());
         Ok(())
     }
@@ -183,7 +180,7 @@ impl Recording {
 
     /// Takes the words up to a position that repeat and that no word in the ring tells of.
     fn repeat_to(&mut self, position: u64, distance: u64, sink: &mut Account) -> Result<(), Failure> {
-        self.repeats.read_ahead(distance, position, &mut self.words).map_err(tampered)?;
+        self.repeats.read_ahead(distance, position).map_err(tampered)?;
         self.decode_words(sink)
     }
 

@@ -255,7 +255,7 @@ impl Sink for Calls {
             }
             self.take_units(run, at, frame)?;
         }
-        match (run.then, &frame) {
+        match (run.then(), &frame) {
             (Then::Call { .. }, _) => self.enter(at, at.next_frame, true),
             (Then::Resume { slot }, _) => {
                 if let Some(suspended) = at.suspended(slot) {

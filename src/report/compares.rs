@@ -209,7 +209,7 @@ impl Sink for Compares {
         if run.length > 0 && !(self.waiting.is_empty() && self.open.is_empty()) {
             self.gather(run, at, frame.id, &frame.code)?;
         }
-        if matches!(run.then, Then::Return | Then::Unwind) {
+        if matches!(run.then(), Then::Return | Then::Unwind) {
             self.settle(frame.id, &UnitValues::default());
         }
         Ok(())

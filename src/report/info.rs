@@ -104,7 +104,7 @@ impl Ear<'_> {
         }
         self.info.flaws.extend(flaws);
         if let Some(counter) = &mut self.counter {
-            self.info.totals = counter.totals().clone();
+            self.info.totals = counter.totals();
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ fn newer(version: u32) -> &'static str {
 }
 
 /// Words of a block that are decoded at a time.
-const BATCH: usize = 1 << 15;
+const BATCH: usize = 1 << 14;
 /// Words of events in a block at most: a few bytes can stand for any number of words, and what they do to a reader has an end.
 const MOST_WORDS: u64 = 1 << 28;
 
@@ -237,23 +237,24 @@ fn play(payload: &[u8], known: &mut usize, sink: &mut dyn Sink) -> Result<(), St
     let (before, mut packed) = words.split_at(begin);
     let mut decoder = Decoder::of_block();
     decoder.decode(before, &mut Unheard)?;
-    let (mut repeats, mut events) = (RepeatReader::default(), Vec::new());
+    let mut repeats = RepeatReader::default();
     while !packed.is_empty() || repeats.has_rest() {
-        let taken = repeats.read(packed, &mut events, BATCH).map_err(broken)?;
-        packed = &packed[taken..];
+        let read = repeats.read(packed, BATCH).map_err(broken)?;
+        packed = &packed[read..];
         if repeats.position() > MOST_WORDS {
             return Err(broken("a block of more events than any holds"));
         }
+        let events = repeats.words();
         let first = repeats.position() as usize - events.len();
         let old = known.saturating_sub(first).min(events.len());
         let mut taken = decoder.decode(&events[..old], &mut Unheard)?;
         if taken == old {
             taken += decoder.decode(&events[old..], sink)?;
         }
-        events.drain(..taken);
+        repeats.take(taken);
     }
     *known = repeats.position() as usize;
-    match events.is_empty() {
+    match repeats.words().is_empty() {
         true => Ok(()),
         false => {
             let why = "a block that ends inside an event";

@@ -25,22 +25,22 @@ impl<T> Default for ById<T> {
 impl<T> ById<T> {
     #[inline]
     pub fn get(&self, id: u32) -> Option<&T> {
-        if id < LOW { self.low.get(id as usize)?.as_ref() } else { self.high.get(&id) }
+        if id < LOW { self.low.get(id as usize)?.as_ref() } else { self.get_high(id) }
     }
 
     #[inline]
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
-        if id < LOW { self.low.get_mut(id as usize)?.as_mut() } else { self.high.get_mut(&id) }
+        if id < LOW { self.low.get_mut(id as usize)?.as_mut() } else { self.get_high_mut(id) }
     }
 
     /// Sets an entry; gives the one that was there.
     #[inline]
     pub fn insert(&mut self, id: u32, value: T) -> Option<T> {
         if id >= LOW {
-            return self.high.insert(id, value);
+            return self.insert_high(id, value);
         }
         if self.low.len() <= id as usize {
-            self.low.resize_with(id as usize + 1, || None);
+            self.grow(id);
         }
         let before = self.low[id as usize].replace(value);
         self.low_len += usize::from(before.is_none());
@@ -53,7 +53,7 @@ impl<T> ById<T> {
             return self.high.entry(id).or_insert_with(make);
         }
         if self.low.len() <= id as usize {
-            self.low.resize_with(id as usize + 1, || None);
+            self.grow(id);
         }
         let place = &mut self.low[id as usize];
         self.low_len += usize::from(place.is_none());
@@ -63,7 +63,7 @@ impl<T> ById<T> {
     #[inline]
     pub fn remove(&mut self, id: u32) -> Option<T> {
         if id >= LOW {
-            return self.high.remove(&id);
+            return self.remove_high(id);
         }
         let value = self.low.get_mut(id as usize)?.take()?;
         self.low_len -= 1;
@@ -92,6 +92,33 @@ impl<T> ById<T> {
 
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.low.iter_mut().flatten().chain(self.high.values_mut())
+    }
+
+    // What follows is rare, and kept out of the callers: hashing would cost them their registers.
+
+    #[cold]
+    fn get_high(&self, id: u32) -> Option<&T> {
+        self.high.get(&id)
+    }
+
+    #[cold]
+    fn get_high_mut(&mut self, id: u32) -> Option<&mut T> {
+        self.high.get_mut(&id)
+    }
+
+    #[cold]
+    fn insert_high(&mut self, id: u32, value: T) -> Option<T> {
+        self.high.insert(id, value)
+    }
+
+    #[cold]
+    fn remove_high(&mut self, id: u32) -> Option<T> {
+        self.high.remove(&id)
+    }
+
+    #[cold]
+    fn grow(&mut self, id: u32) {
+        self.low.resize_with(id as usize + 1, || None);
     }
 }
 

@@ -7,7 +7,7 @@ use super::event::{Event, Run, Then, record};
 use super::sink::Sink;
 use super::state::{Contradiction, State};
 use super::value::MOST_WORDS;
-use super::word::{self, Fields, Kind};
+use super::word::{self, Kind};
 
 /// Why a stream cannot be read on.
 #[derive(Debug, thiserror::Error)]
@@ -59,28 +59,36 @@ impl Decoder {
     pub fn decode<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<usize, StreamError> {
         let mut at = 0;
         while let Some(&first) = words.get(at) {
-            let taken = match Kind::of(first) {
-                Some(Kind::Record) => match self.record(&words[at..], sink)? {
-                    Some(taken) => taken,
-                    None => break,
-                },
-                Some(Kind::Wide) => match words.get(at + 1) {
-                    Some(&second) => {
-                        self.run(second, first, sink)?;
-                        2
-                    }
-                    None => break,
-                },
-                Some(Kind::Value | Kind::Part) => self.values(&words[at..], sink)?,
-                Some(_) => {
-                    self.run(first, 0, sink)?;
-                    1
-                }
-                None => 1,
-            };
-            at += taken;
+            if Kind::of(first).is_some_and(Kind::is_run) {
+                self.run(first, 0, sink)?;
+                at += 1;
+            } else if let Some(taken) = self.no_narrow_run(&words[at..], sink)? {
+                at += taken;
+            } else {
+                break;
+            }
         }
         Ok(at)
+    }
+
+    /// Decodes what `words` begin with, which is no run of one word, and returns the words it took; None where it is not whole yet.
+    #[inline(never)]
+    fn no_narrow_run<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<Option<usize>, StreamError> {
+        match Kind::of(words[0]) {
+            Some(Kind::Record) => self.record(words, sink),
+            Some(Kind::Value | Kind::Part) => self.values(words, sink).map(Some),
+            Some(Kind::Wide) => {
+                let Some(&second) = words.get(1) else { return Ok(None) };
+                self.run(second, words[0], sink)?;
+                Ok(Some(2))
+            }
+            Some(_) => Err(self.no_run()),
+            None => Ok(Some(1)),
+        }
+    }
+
+    fn no_run(&self) -> StreamError {
+        self.contradiction("a word that is no run where one must be")
     }
 
     /// Hands on the values at the start of `words`; what they are is looked at only where they are shown.
@@ -97,37 +105,24 @@ impl Decoder {
 
     /// Hands one event that did not come as words to the sink, under the same checks.
     pub fn event<S: Sink + ?Sized>(&mut self, event: &Event, sink: &mut S) -> Result<(), StreamError> {
-        self.state.check(event).map_err(|why| self.contradiction(why))?;
-        sink.event(event, &self.state)?;
-        self.state.apply(event).map_err(|why| self.contradiction(why))
+        self.state.take(event, |at| sink.event(event, at))
     }
 
     /// Makes a run of the current frame out of its place in the code; the count of its instructions is checked here.
     pub fn open_run(&self, start: u32, length: u32, then: Then) -> Result<Event, StreamError> {
         let count = self.state.count(start, length).map_err(|why| self.contradiction(why))?;
-        Ok(Event::Run(Run { start, length, count, then }))
+        Ok(Event::Run(Run::new(start, length, count, then)))
     }
 
     /// The hot path: nothing of a run becomes an `Event`, for most of a stream is runs.
-    #[inline]
+    #[inline(always)]
     fn run<S: Sink + ?Sized>(&mut self, word: u64, wide: u64, sink: &mut S) -> Result<(), StreamError> {
-        let Fields { start, length, argument } = word::fields(word, wide);
-        let Some(then) = Kind::of(word).and_then(|kind| Then::from_parts(kind, argument)) else {
-            return Err(self.contradiction("a word that is no run where one must be"));
-        };
-        let count = match self.state.count(start, length) {
-            Ok(count) => count,
-            Err(why) => return Err(self.contradiction(why)),
-        };
-        if length > 0 {
+        let Some(mut run) = Run::of_words(word, wide) else { return Err(self.no_run()) };
+        run.count = self.state.count(run.start, run.length).map_err(|why| self.contradiction(why))?;
+        if run.length > 0 {
             self.values = 0;
         }
-        let run = Run { start, length, count, then };
-        if let Err(why) = self.state.check_run(&run) {
-            return Err(self.contradiction(why));
-        }
-        sink.run(&run, &self.state)?;
-        self.state.apply_run(&run).map_err(|why| self.contradiction(why))
+        self.state.take_run(&run, |at| sink.run(&run, at))
     }
 
     /// Decodes the record at the start of `words`; None where it is not whole yet.
@@ -154,8 +149,7 @@ impl Decoder {
         Ok(Some(1 + word::payload_words(bytes)))
     }
 
-    #[cold]
     fn contradiction(&self, why: Contradiction) -> StreamError {
-        StreamError::Contradiction { after: self.state.instructions, why }
+        self.state.contradiction(why)
     }
 }

@@ -73,20 +73,45 @@ pub struct Run {
     pub length: u32,
     /// Instructions, an EXTENDED_ARG and its successor counted as two.
     pub count: u64,
-    pub then: Then,
+    /// Its words, which say what came behind it: most of those who take a run do not ask, or write it again.
+    word: u64,
+    wide: u64,
 }
 
 impl Run {
+    pub fn new(start: u32, length: u32, count: u64, then: Then) -> Run {
+        let (kind, argument) = then.parts();
+        let (wide, word) = match word::pack(kind, Fields { start, length, argument }) {
+            ([word, _], 1) => (0, word),
+            ([wide, word], _) => (wide, word),
+        };
+        Run { start, length, count, word, wide }
+    }
+
+    /// Makes a run of its word, and the wide word before it or 0, its instructions not counted yet; None for a word that is no run.
+    #[inline]
+    pub(super) fn of_words(word: u64, wide: u64) -> Option<Run> {
+        let Fields { start, length, .. } = word::fields(word, wide);
+        Kind::of(word).is_some_and(Kind::is_run).then_some(Run { start, length, count: 0, word, wide })
+    }
+
     #[inline]
     pub fn end(&self) -> u32 {
         self.start + self.length
     }
 
+    /// Says what came behind it.
+    #[inline]
+    pub fn then(&self) -> Then {
+        let Fields { argument, .. } = word::fields(self.word, self.wide);
+        let then = Kind::of(self.word).and_then(|kind| Then::from_parts(kind, argument));
+        then.expect("no run was made of another word")
+    }
+
     /// Encodes the run: its words, and how many of them count.
     #[inline]
     pub fn words(&self) -> ([u64; word::MAX_RUN_WORDS], usize) {
-        let (kind, argument) = self.then.parts();
-        word::pack(kind, Fields { start: self.start, length: self.length, argument })
+        if self.wide == 0 { ([self.word, 0], 1) } else { ([self.wide, self.word], 2) }
     }
 }
 
@@ -125,7 +150,7 @@ impl Then {
     }
 
     #[inline]
-    pub(super) fn from_parts(kind: Kind, argument: u32) -> Option<Then> {
+    fn from_parts(kind: Kind, argument: u32) -> Option<Then> {
         Some(match kind {
             Kind::Jump => Then::Jump,
             Kind::Call => Then::Call { code: argument },

@@ -64,7 +64,7 @@ struct Inventor {
 
 impl Inventor {
     fn add(&mut self, event: Event) {
-        self.state.apply(&event).expect("invented events are legal");
+        self.state.take(&event, |_| Ok(())).expect("invented events are legal");
         self.events.push(event);
     }
 
@@ -113,14 +113,15 @@ impl Inventor {
 
     /// A run of the current frame from any offset, for as long as `detail` says; empty where there is none.
     fn run(&mut self, detail: u32, then: Then) {
-        let mut run = Run { start: 0, length: 0, count: 0, then };
+        let mut run = Run::new(0, 0, 0, then);
         if let Some(frame) = self.state.frame() {
             let bytes = &frame.code.object.bytes;
-            run.start = detail % (bytes.len() as u32 + 1);
+            let start = detail % (bytes.len() as u32 + 1);
             let many = (detail / 64 % 8) as usize;
-            let units: Vec<Unit> = units(bytes, run.start).take(many).collect();
-            run.length = units.last().map_or(0, |unit| unit.end - run.start);
-            run.count = units.iter().map(|unit| u64::from(unit.instructions)).sum();
+            let units: Vec<Unit> = units(bytes, start).take(many).collect();
+            let length = units.last().map_or(0, |unit| unit.end - start);
+            let count = units.iter().map(|unit| u64::from(unit.instructions)).sum();
+            run = Run::new(start, length, count, then);
         }
         if run.length > 0 && detail.is_multiple_of(3) {
             self.values(detail);

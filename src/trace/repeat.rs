@@ -203,45 +203,60 @@ impl<P: Past> RepeatWriter<P> {
 const _: () = assert!(PLACES == 1 << 12, "context() takes the upper 12 bits");
 
 /// Brings a shortened stream back to its length.  Believes nothing: what cannot be is a contradiction.
+#[derive(Default)]
 pub struct RepeatReader {
-    history: Box<[u64; HISTORY]>,
-    /// Words given so far.
-    position: u64,
-    /// Of these, how many the next repeat word will tell of once more.
+    /// The last words of the stream: those that a repeat word can reach, and those that were not taken yet.
+    words: Vec<u64>,
+    /// Of these, the ones that were taken.
+    taken: usize,
+    /// Words of the stream before them.
+    forgotten: u64,
+    /// Of the words so far, how many the next repeat word will tell of once more.
     ahead: u64,
     /// Words of a record's payload that are still to come: they are no words of a kind.
     payload: usize,
     /// Of the repeat word that is being read: how many words are left, and from how far back.
     rest: u64,
-    distance: u64,
-}
-
-impl Default for RepeatReader {
-    fn default() -> Self {
-        RepeatReader { history: boxed(), position: 0, ahead: 0, payload: 0, rest: 0, distance: 0 }
-    }
+    distance: usize,
 }
 
 impl RepeatReader {
-    /// Words of the stream given so far.
+    /// Words of the stream so far, taken or not.
     pub fn position(&self) -> u64 {
-        self.position
+        self.forgotten + self.words.len() as u64
     }
 
-    /// Appends what `packed` stands for to `out`, up to some `most` words; returns how many of `packed` it took.  A repeat word that
-    /// was not told to its end is, by the next call.
-    pub fn read(&mut self, packed: &[u64], out: &mut Vec<u64>, most: usize) -> Result<usize, Contradiction> {
-        let full = out.len() + most;
-        self.repeat(out, full);
-        for (taken, &word) in packed.iter().enumerate() {
-            if out.len() >= full {
-                return Ok(taken);
+    /// The words that were read and not taken yet.
+    pub fn words(&self) -> &[u64] {
+        &self.words[self.taken..]
+    }
+
+    /// Takes the first `count` of `words`.
+    pub fn take(&mut self, count: usize) {
+        self.taken += count;
+        debug_assert!(self.taken <= self.words.len(), "only words that were read are taken");
+        if self.taken >= 2 * HISTORY {
+            let out_of_reach = self.taken - HISTORY;
+            self.words.drain(..out_of_reach);
+            self.taken = HISTORY;
+            self.forgotten += out_of_reach as u64;
+        }
+    }
+
+    /// Reads what `packed` stands for, up to some `most` words; returns how many of `packed` it read.  A repeat word that was not told
+    /// to its end is, by the next call.
+    pub fn read(&mut self, packed: &[u64], most: usize) -> Result<usize, Contradiction> {
+        let full = self.words.len() + most;
+        self.repeat(full);
+        for (read, &word) in packed.iter().enumerate() {
+            if self.words.len() >= full {
+                return Ok(read);
             }
             if self.payload > 0 {
                 self.payload -= 1;
             } else if Kind::of(word) == Some(Kind::Repeat) {
                 self.begin(word >> DISTANCE & DISTANCE_MASK, word >> COUNT)?;
-                self.repeat(out, full);
+                self.repeat(full);
                 continue;
             } else if Kind::of(word) == Some(Kind::Record) {
                 let (_, bytes) = word::record_fields(word);
@@ -253,8 +268,7 @@ impl RepeatReader {
             if self.ahead > 0 {
                 return Err("a word where words were to repeat");
             }
-            out.push(word);
-            self.keep(word);
+            self.words.push(word);
         }
         Ok(packed.len())
     }
@@ -264,16 +278,16 @@ impl RepeatReader {
         self.rest > 0
     }
 
-    /// Appends the words up to `position` that repeat and that no repeat word tells of yet.
-    pub fn read_ahead(&mut self, distance: u64, position: u64, out: &mut Vec<u64>) -> Result<(), Contradiction> {
-        let Some(count) = position.checked_sub(self.position).filter(|&count| count > 0) else {
+    /// Reads the words up to `position` that repeat and that no repeat word tells of yet.
+    pub fn read_ahead(&mut self, distance: u64, position: u64) -> Result<(), Contradiction> {
+        let Some(count) = position.checked_sub(self.position()).filter(|&count| count > 0) else {
             return Ok(());
         };
         if self.payload > 0 || self.rest > 0 || self.ahead + count > MAX_REPEAT {
             return Err("words that repeat where there can be none");
         }
         self.begin_at(distance, count)?;
-        self.repeat(out, usize::MAX);
+        self.repeat(usize::MAX);
         self.ahead += count;
         Ok(())
     }
@@ -286,28 +300,24 @@ impl RepeatReader {
     }
 
     fn begin_at(&mut self, distance: u64, count: u64) -> Result<(), Contradiction> {
-        if distance == 0 || distance > self.position.min(HISTORY as u64) {
+        if distance == 0 || distance > self.position().min(HISTORY as u64) {
             return Err("a repetition of words that never were");
         }
-        (self.distance, self.rest) = (distance, count);
+        (self.distance, self.rest) = (distance as usize, count);
         Ok(())
     }
 
     /// Goes on with the repeat word that is being read.
-    fn repeat(&mut self, out: &mut Vec<u64>, full: usize) {
-        let count = self.rest.min(full.saturating_sub(out.len()) as u64);
-        self.rest -= count;
-        for _ in 0..count {
-            let word = self.history[(self.position - self.distance) as usize & MASK];
-            out.push(word);
-            self.keep(word);
+    fn repeat(&mut self, full: usize) {
+        let mut count = self.rest.min(full.saturating_sub(self.words.len()) as u64) as usize;
+        self.rest -= count as u64;
+        let from = self.words.len() - self.distance;
+        while count > 0 {
+            // What is copied can be copied with what it was copied from: a loop doubles each time.
+            let together = count.min(self.words.len() - from);
+            self.words.extend_from_within(from..from + together);
+            count -= together;
         }
-    }
-
-    #[inline]
-    fn keep(&mut self, word: u64) {
-        self.history[self.position as usize & MASK] = word;
-        self.position += 1;
     }
 }
 

@@ -2,20 +2,25 @@
 //! damaged or forged stream is refused at its first contradiction.
 
 mod check;
+mod run;
 mod stored;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::by_id::ById;
-use super::event::{Announce, Event, Run, StopReason, Then};
+use super::decoder::StreamError;
+use super::event::{Event, StopReason};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::value::Names;
 use crate::bytecode::{CodeObject, Layout};
 
 /// Positions and depths above this are refused: no VM's stack gets there, and memory stays bounded.
 const MAX_FRAMES: usize = 1 << 24;
+
+const NO_ROOM: Contradiction = "a stack of more frames than any VM has";
 
 /// Slots are numbered from 0, used again when free, and written as one more.
 const MAX_SLOT: u32 = u32::MAX - 1;
@@ -196,6 +201,12 @@ impl State {
         &self.current.stack
     }
 
+    /// Tells whether the current thread's stack has room for another frame.
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.current.stack.len() < MAX_FRAMES
+    }
+
     pub fn code(&self, id: u32) -> Option<&Rc<Code>> {
         self.codes.get(id)
     }
@@ -215,21 +226,28 @@ impl State {
         &self.names
     }
 
-    /// Counts the instructions of a run of the current frame, or says why there can be no such run.
-    #[inline]
-    pub fn count(&self, start: u32, length: u32) -> Result<u64, Contradiction> {
-        if length == 0 {
-            return Ok(0);
+    /// Moves on by one event.  Once it is known that it can come now, and before anything changes, `hear` is told.
+    pub(super) fn take(
+        &mut self,
+        event: &Event,
+        hear: impl FnOnce(&State) -> io::Result<()>,
+    ) -> Result<(), StreamError> {
+        if let Event::Run(run) = event {
+            return self.take_run(run, hear);
         }
-        let code = &self.frame().ok_or("a run without a frame")?.code;
-        let end = start.checked_add(length).ok_or("a run's end beyond all bounds")?;
-        code.layout.count(&code.object.bytes, start, end).ok_or("a run that is no sequence of the code's instructions")
+        self.check(event).map_err(|why| self.contradiction(why))?;
+        hear(self)?;
+        self.apply(event).map_err(|why| self.contradiction(why))
     }
 
-    /// Moves on by one event, which `check` has found to be possible.
-    pub fn apply(&mut self, event: &Event) -> Result<(), Contradiction> {
+    #[cold]
+    pub(super) fn contradiction(&self, why: Contradiction) -> StreamError {
+        StreamError::Contradiction { after: self.instructions, why }
+    }
+
+    /// Moves on by one event that is no run, which `check` has found to be possible.
+    fn apply(&mut self, event: &Event) -> Result<(), Contradiction> {
         match event {
-            Event::Run(run) => self.apply_run(run)?,
             Event::Code(code) => {
                 // A block of a file begins with descriptions that are repeated, in any order of ids.
                 if self.codes.get(code.id).is_some() {
@@ -244,7 +262,10 @@ impl State {
                 self.frame().ok_or("an instruction without a frame")?;
                 self.instructions += outside.count();
             }
-            Event::Announce(frame) => self.announce(frame)?,
+            Event::Announce(frame) => {
+                let code = Rc::clone(self.codes.get(frame.code).ok_or("a frame of an unknown code object")?);
+                self.push(frame.frame, code, frame.slot);
+            }
             Event::Skipped(skipped) => {
                 let instructions = self.instructions.checked_add(skipped.instructions);
                 let next_frame = self.next_frame.checked_add(skipped.frames);
@@ -265,103 +286,10 @@ impl State {
             }
             Event::Finished => self.finished = true,
             Event::Stop(reason) => self.stopped = Some(*reason),
+            Event::Run(_) => unreachable!("a run is taken by `take_run`"),
             Event::Start(_) | Event::Made(_) | Event::Values(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {
             }
         }
-        Ok(())
-    }
-
-    #[inline]
-    pub(super) fn apply_run(&mut self, run: &Run) -> Result<(), Contradiction> {
-        self.instructions += run.count;
-        if run.length != 0 {
-            let code = self.frame().map_or(0, |frame| frame.code.id);
-            self.last = Some(Last { code, start: run.start, end: run.end() });
-        }
-        match run.then {
-            Then::Jump => {}
-            Then::Call { code } => {
-                let code = Rc::clone(self.codes.get(code).ok_or("a frame of an unknown code object")?);
-                let id = self.next_frame;
-                self.next_frame += 1;
-                self.push(id, code, None)?;
-            }
-            Then::Resume { slot } => {
-                let frame = self.suspended.remove(slot).ok_or("a resumed frame that is not suspended")?;
-                self.push(frame.id, frame.code, Some(slot))?;
-            }
-            Then::Return | Then::Unwind => {
-                self.leave()?;
-            }
-            Then::Yield { slot } => {
-                let mut frame = self.leave()?;
-                if slot > MAX_SLOT {
-                    return Err("a slot beyond all bounds");
-                }
-                frame.slot = Some(slot);
-                if self.suspended.len() >= MAX_FRAMES || self.suspended.insert(slot, frame).is_some() {
-                    return Err("a frame suspended where another one is");
-                }
-            }
-            Then::Thread { number } => self.switch_thread(number)?,
-            Then::Version { code } => {
-                let code = Rc::clone(self.codes.get(code).ok_or("an unknown version of a code object")?);
-                self.current.stack.last_mut().ok_or("a version without a frame")?.code = code;
-            }
-            Then::CodeGone { code } => {
-                // A block of a file does not describe the code objects that it only sees go.
-                let gone = self.codes.remove(code);
-                if self.last.is_some_and(|last| last.code == code) {
-                    self.gone = gone;
-                }
-            }
-            Then::SlotGone { slot } => {
-                self.suspended.remove(slot);
-            }
-            Then::ThreadGone { number } => {
-                if number == self.thread {
-                    self.current = Thread::default();
-                } else {
-                    self.others.remove(&number);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, id: u64, code: Rc<Code>, slot: Option<u32>) -> Result<(), Contradiction> {
-        if self.current.stack.len() >= MAX_FRAMES {
-            return Err("a stack of more frames than any VM has");
-        }
-        let (caller, depth) = self.frame().map_or((0, 0), |frame| (frame.id, frame.depth + 1));
-        self.current.stack.push(Frame { id, code, caller, depth, slot });
-        Ok(())
-    }
-
-    fn announce(&mut self, frame: &Announce) -> Result<(), Contradiction> {
-        let code = Rc::clone(self.codes.get(frame.code).ok_or("a frame of an unknown code object")?);
-        if frame.frame == 0 || frame.frame >= self.next_frame || frame.slot.is_some_and(|slot| slot > MAX_SLOT) {
-            return Err("a frame with a number that was not given yet");
-        }
-        self.push(frame.frame, code, frame.slot)
-    }
-
-    fn leave(&mut self) -> Result<Frame, Contradiction> {
-        self.current.stack.pop().ok_or("a frame left where there is none")
-    }
-
-    fn switch_thread(&mut self, number: u32) -> Result<(), Contradiction> {
-        if number == self.thread {
-            return Ok(());
-        }
-        if number > self.next_thread || number as usize > MAX_FRAMES {
-            return Err("a thread's number that was not given yet");
-        }
-        self.next_thread = self.next_thread.max(number + 1);
-        let next = self.others.remove(&number).unwrap_or_default();
-        let left = std::mem::replace(&mut self.current, next);
-        self.others.insert(self.thread, left);
-        self.thread = number;
         Ok(())
     }
 

@@ -46,18 +46,36 @@ pub struct CodeTotal {
 }
 
 /// Counts events into totals.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counter {
-    totals: Totals,
-    /// Where each live code object is counted; None is `other_codes`.
-    places: ById<Option<usize>>,
+    /// What code objects have done.  The first entry stands for all that came when there was no room for another one.
+    codes: Vec<CodeTotal>,
+    /// Where each live code object is counted.
+    places: ById<usize>,
     entries: HashMap<(Vec<u8>, Vec<u8>, i32), usize>,
     names: usize,
-    /// The code object of the last run and its place, for most runs follow one of the same.
-    last: Option<(u32, Option<usize>)>,
+    exceptions: u64,
+    threads: BTreeMap<u32, u64>,
+    other_threads: u64,
     thread: u32,
-    /// Instructions of `thread` that are not among the totals yet.
+    /// Instructions of `thread` that are not among those of `threads` yet.
     thread_instructions: u64,
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        Counter {
+            codes: vec![CodeTotal::default()],
+            places: ById::default(),
+            entries: HashMap::new(),
+            names: 0,
+            exceptions: 0,
+            threads: BTreeMap::new(),
+            other_threads: 0,
+            thread: 0,
+            thread_instructions: 0,
+        }
+    }
 }
 
 impl Counter {
@@ -67,98 +85,96 @@ impl Counter {
             Event::Run(run) => self.run(run, at),
             Event::Code(code) => self.describe(code),
             Event::Outside(outside) => self.executed(at, outside.count()),
-            Event::Raised(_) => self.totals.exceptions += 1,
+            Event::Raised(_) => self.exceptions += 1,
             _ => {}
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn run(&mut self, run: &Run, at: &State) {
         if run.count > 0 {
             self.executed(at, run.count);
         }
-        match run.then {
-            Then::Call { code } => {
-                self.totals.frames += 1;
-                self.entry(code, at).frames += 1;
-            }
-            Then::CodeGone { code } => {
-                self.places.remove(code);
-                self.last = None;
-            }
+        match run.then() {
+            Then::Call { code } => self.entry(code, at).frames += 1,
+            Then::CodeGone { code } => self.forget(code),
             _ => {}
         }
     }
 
     /// Tells the totals so far.
-    pub fn totals(&mut self) -> &Totals {
+    pub fn totals(&mut self) -> Totals {
         self.settle_thread();
-        &self.totals
+        Totals {
+            instructions: self.codes.iter().map(|code| code.instructions).sum(),
+            frames: self.codes.iter().map(|code| code.frames).sum(),
+            exceptions: self.exceptions,
+            codes: self.codes[1..].to_vec(),
+            other_codes: self.codes[0].clone(),
+            threads: self.threads.clone(),
+            other_threads: self.other_threads,
+        }
     }
 
     #[inline]
     fn executed(&mut self, at: &State, count: u64) {
         let Some(frame) = at.frame() else { return };
-        self.totals.instructions += count;
         self.entry(frame.code.id, at).instructions += count;
         if at.thread != self.thread {
-            self.settle_thread();
-            self.thread = at.thread;
+            self.switch_to(at.thread);
         }
         self.thread_instructions += count;
     }
 
     #[inline]
     fn entry(&mut self, code: u32, at: &State) -> &mut CodeTotal {
-        let place = match self.last {
-            Some((id, place)) if id == code => place,
-            _ => self.find(code, at),
+        let place = match self.places.get(code) {
+            Some(&place) => place,
+            None => self.find(code, at),
         };
-        self.entry_at(place)
+        &mut self.codes[place]
     }
 
-    fn entry_at(&mut self, place: Option<usize>) -> &mut CodeTotal {
-        match place {
-            Some(place) => &mut self.totals.codes[place],
-            None => &mut self.totals.other_codes,
-        }
+    /// Finds the place of a code object that was described in a part of the trace that is not read.
+    #[cold]
+    fn find(&mut self, code: u32, at: &State) -> usize {
+        at.code(code).map_or(0, |code| self.place(code))
     }
 
-    fn find(&mut self, code: u32, at: &State) -> Option<usize> {
-        let place = match (self.places.get(code), at.code(code)) {
-            (Some(&place), _) => place,
-            // It was described in a part of the trace that is not read.
-            (None, Some(code)) => self.place(code),
-            (None, None) => None,
-        };
-        self.last = Some((code, place));
-        place
+    #[cold]
+    fn forget(&mut self, code: u32) {
+        self.places.remove(code);
     }
 
     fn describe(&mut self, code: &Code) {
         let place = self.place(code);
-        let entry = self.entry_at(place);
+        let entry = &mut self.codes[place];
         *(if code.first_id == code.id { &mut entry.objects } else { &mut entry.versions }) += 1;
     }
 
     /// Gives a code object its place among the totals.
-    fn place(&mut self, code: &Code) -> Option<usize> {
+    fn place(&mut self, code: &Code) -> usize {
         let object = &code.object;
         let key = (object.name.clone(), object.filename.clone(), object.first_line);
         let place = match self.entries.get(&key) {
-            Some(&place) => Some(place),
-            None if self.names >= NAMES => None,
+            Some(&place) => place,
+            None if self.names >= NAMES => 0,
             None => {
                 let (name, filename, first_line) = key.clone();
                 self.names += 2 * (name.len() + filename.len()) + size_of::<CodeTotal>();
-                self.totals.codes.push(CodeTotal { name, filename, first_line, ..CodeTotal::default() });
-                self.entries.insert(key, self.totals.codes.len() - 1);
-                Some(self.totals.codes.len() - 1)
+                self.codes.push(CodeTotal { name, filename, first_line, ..CodeTotal::default() });
+                self.entries.insert(key, self.codes.len() - 1);
+                self.codes.len() - 1
             }
         };
         self.places.insert(code.id, place);
-        self.last = None;
         place
+    }
+
+    #[cold]
+    fn switch_to(&mut self, thread: u32) {
+        self.settle_thread();
+        self.thread = thread;
     }
 
     fn settle_thread(&mut self) {
@@ -166,11 +182,10 @@ impl Counter {
         if count == 0 {
             return;
         }
-        let threads = &mut self.totals.threads;
-        if threads.len() < THREADS || threads.contains_key(&self.thread) {
-            *threads.entry(self.thread).or_default() += count;
+        if self.threads.len() < THREADS || self.threads.contains_key(&self.thread) {
+            *self.threads.entry(self.thread).or_default() += count;
         } else {
-            self.totals.other_threads += count;
+            self.other_threads += count;
         }
     }
 }

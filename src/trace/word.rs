@@ -80,6 +80,12 @@ impl Kind {
             _ => return None,
         })
     }
+
+    /// Tells whether a word of this kind is a run.
+    #[inline]
+    pub fn is_run(self) -> bool {
+        (Kind::Jump as u8..=Kind::ThreadGone as u8).contains(&(self as u8))
+    }
 }
 
 /// The three numbers of a run word.

@@ -105,7 +105,7 @@ impl Sink for Checker {
             })?;
             self.waiting = waiting;
         }
-        if matches!(run.then, Then::Return | Then::Unwind) {
+        if matches!(run.then(), Then::Return | Then::Unwind) {
             self.frames.remove(&frame.id);
             self.pending.remove(&frame.id);
         }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::trace::event::Name;
 use crate::trace::repeat::RepeatWriter;
 use crate::trace::value::NAMES;
-use crate::trace::{Code, Event, State};
+use crate::trace::{Code, Event, Run, State};
 
 /// Words of events in a block, at least, those included that only repeat: they decide how long it takes to go to an instruction.
 /// Tests want many blocks out of few events.
@@ -74,20 +74,43 @@ impl Block {
     /// Tells whether so many words more make it too long, or it has not begun.
     #[inline]
     pub(super) fn is_full_with(&self, words: usize) -> bool {
-        // Values and the run that they belong to stay together.
-        self.awaiting.is_none() && self.words() + words as u64 > self.full
+        self.words() + words as u64 > self.full && self.can_end()
     }
 
-    /// Adds the words of a run.
+    /// Values and the run that they belong to stay together.
+    #[cold]
+    fn can_end(&self) -> bool {
+        self.awaiting.is_none()
+    }
+
+    /// Adds a run, and with it the values that came before it.
     #[inline]
-    pub(super) fn push_run(&mut self, words: &[u64]) {
-        match words {
-            [word] => self.repeats.put(*word, |word| self.body.push(word)),
-            _ => self.push_record(words),
+    pub(super) fn push_run(&mut self, run: &Run) {
+        match run.words() {
+            ([word, _], 1) => {
+                if !self.repeats.takes(word) {
+                    self.push_new(word);
+                }
+            }
+            (words, _) => self.push_record(&words),
+        }
+        if self.awaiting.is_some() && run.length > 0 {
+            self.has_run();
         }
     }
 
+    #[inline(never)]
+    fn push_new(&mut self, word: u64) {
+        self.repeats.put_new(word, |word| self.body.push(word));
+    }
+
+    #[cold]
+    fn has_run(&mut self) {
+        self.awaiting = None;
+    }
+
     /// Adds the words of a record.
+    #[inline(never)]
     pub(super) fn push_record(&mut self, words: &[u64]) {
         self.repeats.put_together(words, |word| self.body.push(word));
     }
@@ -136,12 +159,6 @@ impl Block {
         if self.awaiting.is_none() {
             self.awaiting = Some(self.reached());
         }
-    }
-
-    /// Says that the run of its values is there.
-    #[inline]
-    pub(super) fn has_run(&mut self) {
-        self.awaiting = None;
     }
 
     /// All that it has.

@@ -1,6 +1,8 @@
 //! What was printed lately: runs, by which a repeated one is found without looking at its text, and the text of new
 //! ones, in which parts of other new ones are found.
 
+use std::fmt::Debug;
+
 use super::block::{Block, LARGEST, WINDOW};
 use crate::format::compression::ZSTD_HEADER;
 
@@ -33,7 +35,7 @@ impl Key {
 }
 
 /// A run that was printed.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Printed {
     key: Key,
     length: u32,
@@ -49,11 +51,11 @@ pub(super) struct Packer {
     /// Bytes of text so far.
     length: u64,
     /// The last runs, the one of number n at n modulo `RUNS`.
-    runs: Box<[Printed]>,
+    runs: Box<[Printed; RUNS]>,
     count: u64,
     /// Where a run was printed last, by itself and by the one before it too: such a place is likelier to go on alike.
-    places: Box<[u64]>,
-    places_behind: Box<[u64]>,
+    places: Box<[u64; PLACES]>,
+    places_behind: Box<[u64; PLACES]>,
     last_hash: u64,
     /// The number of the run that comes next if the text goes on as it did before.
     expected: u64,
@@ -66,11 +68,11 @@ impl Packer {
             block: Block::new(),
             packed: ZSTD_HEADER.to_vec(),
             length: 0,
-            runs: vec![Printed::default(); RUNS].into(),
+            runs: boxed(Printed::default()),
             // Number 0 is nobody's.
             count: 1,
-            places: vec![0; PLACES].into(),
-            places_behind: vec![0; PLACES].into(),
+            places: boxed(0),
+            places_behind: boxed(0),
             last_hash: 0,
             expected: 0,
             text: Text::default(),
@@ -179,6 +181,11 @@ impl Packer {
         self.count += 1;
         self.length += u64::from(length);
     }
+}
+
+/// An array that never lay on the stack, and whose length is known where it is looked into.
+fn boxed<T: Clone + Debug, const N: usize>(value: T) -> Box<[T; N]> {
+    vec![value; N].try_into().expect("the vector has this length")
 }
 
 #[inline]

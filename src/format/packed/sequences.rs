@@ -66,7 +66,12 @@ struct Coded {
 }
 
 fn code_of(codes: &[(u32, u8)], value: u32) -> Coded {
-    let symbol = codes.partition_point(|&(first, _)| first <= value) - 1;
+    // Small values have a code each.
+    let place = (value - codes[0].0) as usize;
+    let symbol = match codes.get(place) {
+        Some(&(first, _)) if first == value => place,
+        _ => codes.partition_point(|&(first, _)| first <= value) - 1,
+    };
     let (first, bits) = codes[symbol];
     Coded { symbol, extra: value - first, bits }
 }
@@ -195,22 +200,23 @@ struct Bits<'a> {
 }
 
 impl Bits<'_> {
+    /// Adds up to 32 bits.
+    #[inline]
     fn push(&mut self, value: u32, bits: u8) {
         self.held |= u64::from(value) << self.count;
         self.count += u32::from(bits);
-        while self.count >= 8 {
-            self.out.push(self.held as u8);
-            self.held >>= 8;
-            self.count -= 8;
+        if self.count >= 32 {
+            self.out.extend_from_slice(&(self.held as u32).to_le_bytes());
+            self.held >>= 32;
+            self.count -= 32;
         }
     }
 
     /// Ends with a 1, by which a decoder finds the first bit.
     fn close(mut self) {
         self.push(1, 1);
-        if self.count > 0 {
-            self.out.push(self.held as u8);
-        }
+        let bytes = self.count.div_ceil(8) as usize;
+        self.out.extend_from_slice(&self.held.to_le_bytes()[..bytes]);
     }
 }
 

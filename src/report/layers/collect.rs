@@ -207,7 +207,7 @@ impl Sink for Collector {
         if run.count > 0 {
             self.executed(run.count, at);
         }
-        if let Then::CodeGone { code } = run.then {
+        if let Then::CodeGone { code } = run.then() {
             self.live.remove(code);
             self.last = None;
         }

@@ -51,7 +51,7 @@ fn a_name_that_changes_while_values_wait_is_the_old_one_for_those_before() {
     let mut pending = Pending::default();
     for text in [&b"old"[..], b"new"] {
         pending.name(&name(text), &state);
-        state.apply(&crate::trace::Event::Name(name(text))).expect("a name");
+        state.take(&crate::trace::Event::Name(name(text)), |_| Ok(())).expect("a name");
         pending.push(&[object]);
     }
     let mut values = UnitValues::default();

@@ -1,0 +1,157 @@
+//! What a run and what came behind it do to the state: each is checked, heard of and done at one place, for most of a stream is runs.
+
+use std::io;
+use std::rc::Rc;
+
+use super::{Code, Contradiction, Frame, Last, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, Thread};
+use crate::trace::decoder::StreamError;
+use crate::trace::event::{Run, Then};
+
+impl State {
+    /// Counts the instructions of a run of the current frame, or says why there can be no such run.
+    #[inline]
+    pub fn count(&self, start: u32, length: u32) -> Result<u64, Contradiction> {
+        if length == 0 {
+            return Ok(0);
+        }
+        let code = &self.frame().ok_or("a run without a frame")?.code;
+        let end = start.checked_add(length).ok_or("a run's end beyond all bounds")?;
+        code.layout.count(&code.object.bytes, start, end).ok_or("a run that is no sequence of the code's instructions")
+    }
+
+    /// Moves on by one run, whose place in the code was counted.  Once it is known that it can come now, and before anything changes,
+    /// `hear` is told.
+    #[inline(always)]
+    pub(in crate::trace) fn take_run(
+        &mut self,
+        run: &Run,
+        hear: impl FnOnce(&State) -> io::Result<()>,
+    ) -> Result<(), StreamError> {
+        match run.then() {
+            Then::Jump => self.pass(run, hear)?,
+            Then::Call { code } => {
+                let code = self.described(code, "a frame of an unknown code object")?;
+                self.check_room()?;
+                self.pass(run, hear)?;
+                let id = self.next_frame;
+                self.next_frame += 1;
+                self.push(id, code, None);
+            }
+            Then::Resume { slot } => {
+                if self.suspended.get(slot).is_none() {
+                    return Err(self.contradiction("a resumed frame that is not suspended"));
+                }
+                self.check_room()?;
+                self.pass(run, hear)?;
+                if let Some(frame) = self.suspended.remove(slot) {
+                    self.push(frame.id, frame.code, Some(slot));
+                }
+            }
+            Then::Return | Then::Unwind => {
+                self.check_frame("a frame left where there is none")?;
+                self.pass(run, hear)?;
+                self.current.stack.pop();
+            }
+            Then::Yield { slot } => {
+                self.check_frame("a frame left where there is none")?;
+                self.check_slot(slot)?;
+                self.pass(run, hear)?;
+                if let Some(frame) = self.current.stack.pop() {
+                    self.suspended.insert(slot, Frame { slot: Some(slot), ..frame });
+                }
+            }
+            Then::Thread { number } => {
+                if number > self.next_thread || number as usize > MAX_FRAMES {
+                    return Err(self.contradiction("a thread's number that was not given yet"));
+                }
+                self.pass(run, hear)?;
+                self.switch_thread(number);
+            }
+            Then::Version { code } => {
+                let code = self.described(code, "an unknown version of a code object")?;
+                self.check_frame("a version without a frame")?;
+                self.pass(run, hear)?;
+                if let Some(frame) = self.current.stack.last_mut() {
+                    frame.code = code;
+                }
+            }
+            Then::CodeGone { code } => {
+                self.pass(run, hear)?;
+                // A block of a file does not describe the code objects that it only sees go.
+                let gone = self.codes.remove(code);
+                if self.last.is_some_and(|last| last.code == code) {
+                    self.gone = gone;
+                }
+            }
+            Then::SlotGone { slot } => {
+                self.pass(run, hear)?;
+                self.suspended.remove(slot);
+            }
+            Then::ThreadGone { number } => {
+                self.pass(run, hear)?;
+                if number == self.thread {
+                    self.current = Thread::default();
+                } else {
+                    self.others.remove(&number);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets `hear` know of a run that can come now, and executes it.
+    #[inline(always)]
+    fn pass(&mut self, run: &Run, hear: impl FnOnce(&State) -> io::Result<()>) -> io::Result<()> {
+        let last = self.frame().map(|frame| Last { code: frame.code.id, start: run.start, end: run.end() });
+        hear(self)?;
+        self.instructions += run.count;
+        if run.length > 0 {
+            self.last = last;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn described(&self, code: u32, otherwise: Contradiction) -> Result<Rc<Code>, StreamError> {
+        self.codes.get(code).cloned().ok_or_else(|| self.contradiction(otherwise))
+    }
+
+    #[inline]
+    fn check_frame(&self, otherwise: Contradiction) -> Result<(), StreamError> {
+        if self.current.stack.is_empty() { Err(self.contradiction(otherwise)) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn check_room(&self) -> Result<(), StreamError> {
+        if self.has_room() { Ok(()) } else { Err(self.contradiction(NO_ROOM)) }
+    }
+
+    /// Says whether a frame can be suspended in a slot.
+    #[inline]
+    fn check_slot(&self, slot: u32) -> Result<(), StreamError> {
+        if slot > MAX_SLOT {
+            return Err(self.contradiction("a slot beyond all bounds"));
+        }
+        if self.suspended.len() >= MAX_FRAMES || self.suspended.get(slot).is_some() {
+            return Err(self.contradiction("a frame suspended where another one is"));
+        }
+        Ok(())
+    }
+
+    /// Puts a frame on the stack, which has room for it.
+    pub(super) fn push(&mut self, id: u64, code: Rc<Code>, slot: Option<u32>) {
+        let (caller, depth) = self.frame().map_or((0, 0), |frame| (frame.id, frame.depth + 1));
+        self.current.stack.push(Frame { id, code, caller, depth, slot });
+    }
+
+    fn switch_thread(&mut self, number: u32) {
+        if number == self.thread {
+            return;
+        }
+        self.next_thread = self.next_thread.max(number + 1);
+        let next = self.others.remove(&number).unwrap_or_default();
+        let left = std::mem::replace(&mut self.current, next);
+        self.others.insert(self.thread, left);
+        self.thread = number;
+    }
+}
