@@ -79,6 +79,8 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
     bctrace_jump: \
         if (bctrace_hooks.jump(f, first_instr, next_instr)) \
             bctrace_stop(); \
+        if ((uintptr_t)next_instr == bctrace_slot_here.next) \
+            goto *bctrace_targets[BCTRACE_RUNS + *next_instr]; \
         goto bctrace_called; \
     bctrace_value: \
         if (bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer)) \

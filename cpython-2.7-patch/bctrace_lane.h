@@ -1,8 +1,8 @@
 /* The lane: the usual events of a recording, taken without a call of the hook behind it.
  *
- * Nearly all events are of three kinds: a jump within a recorded frame, a call from one recorded frame into another, and the return
- * from it, between code objects whose bytes are those that were described.  lane.c takes those; everything else goes on to the
- * hooks in `general`.  What it needs is in `bctrace_lane`, which both sides read and write, the GIL held.
+ * Nearly all events are a jump within a recorded frame, a call from one recorded frame into another, the return from it, or a generator
+ * that yields or goes on, between code objects whose bytes are those that were described.  lane.c takes those; everything else goes
+ * on to the hooks in `bctrace_general`.  What it needs is in `bctrace_lane`, which both sides read and write, the GIL held.
  *
  * What the hook must see to:
  * - `open` is 1 only while the frame on top is recorded and its run is open, nothing waits to be told before the next word, and no
@@ -53,6 +53,12 @@ struct bctrace_known {
     const struct bctrace_version *version;
 };
 
+/* A suspended frame, at the place of its slot, which is the frame's f_number too. */
+struct bctrace_kept {
+    const struct _frame *frame; /* NULL: the slot is free */
+    uint64_t id;
+};
+
 struct bctrace_lane {
     uint64_t open;
     uintptr_t start; /* first instruction of the open run, 0: none */
@@ -61,6 +67,8 @@ struct bctrace_lane {
     uint64_t position; /* words of the stream so far */
     uint64_t distance; /* how far back the next word is expected */
     uint64_t pause;    /* the position at which to call `pause` */
+    const struct bctrace_kept *kept;
+    uint64_t kept_count; /* of slots that a word has room for */
     struct bctrace_known known[BCTRACE_KNOWN];
     uint64_t history[BCTRACE_HISTORY]; /* the last words, each at its position modulo the size */
 };

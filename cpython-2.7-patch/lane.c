@@ -1,6 +1,7 @@
 /* The usual events; see bctrace_lane.h.  No function here calls another one but as the last thing it does, so that none needs to
  * save registers. */
-#include <stddef.h>
+#include "Python.h"
+#include "frameobject.h"
 #include "bctrace_hook.h"
 #include "bctrace_lane.h"
 
@@ -11,7 +12,7 @@ struct bctrace_general bctrace_general;
 #define INLINE static inline __attribute__((always_inline))
 
 /* The kinds of words (src/trace/word.rs). */
-enum { JUMP = 1, CALL = 2, RETURN = 4 };
+enum { JUMP = 1, CALL = 2, RESUME = 3, RETURN = 4, YIELD = 5 };
 
 /* Behind the last unit that was fetched. */
 INLINE const unsigned char *
@@ -86,11 +87,30 @@ bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsign
     if (LIKELY(bctrace_lane.open && top->frame == frame && top->first == first &&
                is_as_described(top->version, first, instr))) {
         const unsigned char *end = fetched();
-        if (end == instr)
+        if (end == instr) {
+            bctrace_slot.next = (uintptr_t)instr;
             return bctrace_slot.stop != 0;
+        }
         return put(JUMP, first, end, 0, first, instr);
     }
     return bctrace_general.jump(frame, first, instr);
+}
+
+/* Puts a frame on top, and says where the one below goes on. */
+INLINE void
+push(struct _frame *frame, const unsigned char *first, const struct bctrace_version *version, uint64_t id, uint32_t slot,
+     const unsigned char *caller_next)
+{
+    struct bctrace_active *top = bctrace_lane.top;
+    top->next = caller_next;
+    bctrace_lane.top = ++top;
+    top->frame = frame;
+    top->first = first;
+    top->next = NULL;
+    top->version = version;
+    top->id = id;
+    top->state = BCTRACE_PLAIN;
+    top->slot = slot;
 }
 
 int
@@ -101,19 +121,21 @@ bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned ch
     const struct bctrace_known *known = bctrace_lane.known + hash % BCTRACE_KNOWN;
     const struct bctrace_version *version = known->version;
     struct bctrace_active *top = bctrace_lane.top;
-    if (LIKELY(bctrace_lane.open && known->code == code && known->first == first && instr == first && top != bctrace_lane.end &&
-               version->entry && equal(first, version->bytes, version->entry))) {
+    if (LIKELY(bctrace_lane.open && known->code == code && known->first == first && top != bctrace_lane.end)) {
         const unsigned char *end = fetched(), *caller_first = top->first;
-        top->next = end;
-        bctrace_lane.top = ++top;
-        top->frame = frame;
-        top->first = first;
-        top->next = NULL;
-        top->id = bctrace_lane.next_frame++;
-        top->version = version;
-        top->state = BCTRACE_PLAIN;
-        top->slot = BCTRACE_NO_SLOT;
-        return put(CALL, caller_first, end, version->id, first, first);
+        if (LIKELY(instr == first)) {
+            if (LIKELY(version->entry && equal(first, version->bytes, version->entry))) {
+                push(frame, first, version, bctrace_lane.next_frame++, BCTRACE_NO_SLOT, end);
+                return put(CALL, caller_first, end, version->id, first, first);
+            }
+        } else {
+            uint32_t slot = frame->f_number;
+            const struct bctrace_kept *kept = bctrace_lane.kept + slot;
+            if (LIKELY(slot < bctrace_lane.kept_count && kept->frame == frame && is_as_described(version, first, instr))) {
+                push(frame, first, version, kept->id, slot, end);
+                return put(RESUME, caller_first, end, slot, first, instr);
+            }
+        }
     }
     return bctrace_general.enter(frame, code, first, instr);
 }
@@ -122,11 +144,17 @@ int
 bctrace_lane_leave(struct _frame *frame, int how)
 {
     struct bctrace_active *top = bctrace_lane.top;
-    if (LIKELY(bctrace_lane.open && how == BCTRACE_RETURN && top->frame == frame && top->slot == BCTRACE_NO_SLOT &&
-               top[-1].state == BCTRACE_PLAIN && top[-1].next != NULL &&
+    if (LIKELY(bctrace_lane.open && top->frame == frame && top[-1].state == BCTRACE_PLAIN && top[-1].next != NULL &&
                is_as_described(top[-1].version, top[-1].first, top[-1].next))) {
-        const struct bctrace_active *caller = --bctrace_lane.top;
-        return put(RETURN, top->first, fetched(), 0, caller->first, caller->next);
+        const struct bctrace_active *caller = top - 1;
+        if (LIKELY(how == BCTRACE_RETURN && top->slot == BCTRACE_NO_SLOT)) {
+            bctrace_lane.top = top - 1;
+            return put(RETURN, top->first, fetched(), 0, caller->first, caller->next);
+        }
+        if (how == BCTRACE_YIELD && top->slot < bctrace_lane.kept_count) {
+            bctrace_lane.top = top - 1;
+            return put(YIELD, top->first, fetched(), top->slot, caller->first, caller->next);
+        }
     }
     return bctrace_general.leave(frame, how);
 }

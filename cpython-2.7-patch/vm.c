@@ -189,9 +189,14 @@ vm_frame_number(const struct _frame *frame)
 }
 
 void
-vm_leave_out(struct _frame *frame, uint32_t number, uint32_t mark)
+vm_set_frame_number(struct _frame *frame, uint32_t number)
 {
     frame->f_number = number;
+}
+
+void
+vm_mark_code(struct _frame *frame, uint32_t mark)
+{
     frame->f_code->co_left_out = mark;
 }
 

@@ -48,10 +48,11 @@ const struct _frame *vm_frame_back(const struct _frame *frame);
 /* The text of a frame's code string, from its code object. */
 const unsigned char *vm_frame_first(const struct _frame *frame);
 
-/* The low bits of the number of a frame that is left out, 0 where it has none; and what gives it one and its code object the mark
- * (bctrace_hook.h). */
+/* What the hook keeps in a frame and in a code object (9-counted.patch): of a frame that is left out the low bits of its number, 0 where
+ * it has none, of one that is suspended its slot; of code that is left out the mark. */
 uint32_t vm_frame_number(const struct _frame *frame);
-void vm_leave_out(struct _frame *frame, uint32_t number, uint32_t mark);
+void vm_set_frame_number(struct _frame *frame, uint32_t number);
+void vm_mark_code(struct _frame *frame, uint32_t mark);
 
 /* The interpreter has been finalized, or never started. */
 int vm_is_over(void);

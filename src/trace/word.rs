@@ -101,17 +101,6 @@ pub struct Fields {
 /// Numbers of a run word that stay below this need no wide word before it.
 pub const NARROW: u32 = 1 << FIELD;
 
-/// Packs a run word whose numbers are all below [`NARROW`].
-#[inline(always)]
-pub fn pack_narrow(kind: Kind, fields: Fields) -> u64 {
-    let Fields { start, length, argument } = fields;
-    debug_assert!(start | length | argument < NARROW);
-    kind as u64
-        | u64::from(start) << KIND
-        | u64::from(length) << (KIND + FIELD)
-        | u64::from(argument) << (KIND + 2 * FIELD)
-}
-
 /// Packs a run word, with a wide word before it where a number needs more than 20 bits.  Returns the words and how many count.
 #[inline]
 pub fn pack(kind: Kind, fields: Fields) -> ([u64; MAX_RUN_WORDS], usize) {

@@ -64,22 +64,6 @@ impl Place {
         unsafe { std::slice::from_raw_parts(running, described.len()) == described }
     }
 
-    /// The same, which may give false for more than 64 bytes: compares without a call.
-    #[inline(always)]
-    pub fn surely_holds(&self, _gil: Gil, offset: usize, described: &[u8]) -> bool {
-        let running = (self.first + offset) as *const u8;
-        // SAFETY: as above.
-        let running = unsafe { std::slice::from_raw_parts(running, described.len()) };
-        match described.len() {
-            32..=64 => ends_are_equal::<32>(running, described),
-            16..32 => ends_are_equal::<16>(running, described),
-            8..16 => ends_are_equal::<8>(running, described),
-            4..8 => ends_are_equal::<4>(running, described),
-            0..4 => running.iter().zip(described).all(|(running, described)| running == described),
-            _ => false,
-        }
-    }
-
     /// Reads the opcode that the unit ends with and its operand, as the VM will; a chain of prefixes is followed for 64 of them.
     #[inline]
     pub fn opcode(&self, _gil: Gil) -> (u8, i32) {
@@ -104,8 +88,12 @@ impl Place {
 
     /// Gives the frame that is entered a number, and its code object the mark of what is left out.
     pub fn leave_out(&self, _gil: Gil, number: u64, mark: u32) {
+        let frame = self.frame.0 as *mut ffi::_frame;
         // SAFETY: as above; the two fields are the hook's.
-        unsafe { ffi::vm_leave_out(self.frame.0 as *mut ffi::_frame, number as u32, mark) }
+        unsafe {
+            ffi::vm_set_frame_number(frame, number as u32);
+            ffi::vm_mark_code(frame, mark);
+        }
     }
 
     /// The frame's code object.
@@ -132,12 +120,6 @@ impl Place {
         }
         bytes
     }
-}
-
-/// Compares the first and the last `N` bytes, of slices that have so many.
-#[inline(always)]
-fn ends_are_equal<const N: usize>(left: &[u8], right: &[u8]) -> bool {
-    left.first_chunk::<N>() == right.first_chunk() && left.last_chunk::<N>() == right.last_chunk()
 }
 
 /// What made a code object: one C function, working for the instruction that runs.

@@ -111,6 +111,8 @@ pub struct Lane {
     places: *mut [Active],
     versions: Vec<VersionPlace>,
     free: Vec<usize>,
+    /// Suspended frames, each at the place of its slot.
+    kept: Vec<ffi::bctrace_kept>,
 }
 
 /// The lane's memory of words: the last ones of the stream, and the one that is expected.
@@ -129,7 +131,7 @@ impl Lane {
     /// If it was taken before: there is one.
     pub fn take() -> (Lane, Past) {
         assert!(!TAKEN.swap(true, Ordering::SeqCst), "the lane is taken once");
-        let mut lane = Lane { places: no_places(PLACES), versions: Vec::new(), free: Vec::new() };
+        let mut lane = Lane { places: no_places(PLACES), versions: Vec::new(), free: Vec::new(), kept: Vec::new() };
         let mut past = Past(());
         lane.clear();
         past.clear();
@@ -138,7 +140,7 @@ impl Lane {
 
     /// Forgets frames, versions and code objects, and closes the lane.
     pub fn clear(&mut self) {
-        self.close();
+        self.set_open(false);
         self.set_start(0);
         self.set_next_frame(1);
         self.set_depth(0);
@@ -146,6 +148,8 @@ impl Lane {
         unsafe { (*raw()).known = std::mem::zeroed() }
         self.versions.iter_mut().for_each(|place| place.shared = None);
         self.free = (0..self.versions.len()).collect();
+        self.kept.clear();
+        self.show_kept();
     }
 
     // -- The open run ----------------------------------------------------------------------------------------------------------
@@ -155,16 +159,6 @@ impl Lane {
     pub fn set_open(&mut self, open: bool) {
         // SAFETY: the lane is C's static, which C and the only Lane's owner use in turn, with the GIL.
         unsafe { (*raw()).open = open.into() }
-    }
-
-    pub fn close(&mut self) {
-        self.set_open(false);
-    }
-
-    #[inline]
-    pub fn is_open(&self) -> bool {
-        // SAFETY: as in `set_open`.
-        unsafe { (*raw()).open != 0 }
     }
 
     /// The open run's first instruction, 0 if none is open; the slot has the same only where the run is recorded.
@@ -262,6 +256,33 @@ impl Lane {
         self.set_depth(0);
         frames.iter().for_each(|frame| self.push(*frame));
         before
+    }
+
+    /// Keeps a frame of the stack, which is suspended now, in a slot that a run word has room for.
+    pub fn keep(&mut self, slot: u32, frame: FrameAddress, id: u64) {
+        let place = slot as usize;
+        if self.kept.len() <= place {
+            self.kept.resize_with(place + 1, || ffi::bctrace_kept { frame: ptr::null(), id: 0 });
+        }
+        self.kept[place] = ffi::bctrace_kept { frame: frame.0 as _, id };
+        self.show_kept();
+        // SAFETY: a frame on the stack is alive, and the field is the hook's.
+        unsafe { ffi::vm_set_frame_number(frame.0 as _, slot) }
+    }
+
+    /// Forgets the frame in a slot.
+    pub fn forget_kept(&mut self, slot: u32) {
+        if let Some(kept) = self.kept.get_mut(slot as usize) {
+            kept.frame = ptr::null();
+        }
+    }
+
+    fn show_kept(&mut self) {
+        // SAFETY: so many are there until the next change; otherwise as in `set_open`.
+        unsafe {
+            (*raw()).kept = self.kept.as_ptr();
+            (*raw()).kept_count = self.kept.len() as u64;
+        }
     }
 
     // -- Code objects ----------------------------------------------------------------------------------------------------------

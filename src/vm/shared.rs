@@ -113,7 +113,6 @@ pub enum Mode {
     Counted = ffi::BCTRACE_COUNTED,
 }
 
-
 impl Control {
     /// The control block of this process.
     #[inline]

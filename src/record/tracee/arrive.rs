@@ -8,11 +8,11 @@ use super::Tracee;
 use crate::bytecode::Unit;
 use crate::record::codes::Version;
 use crate::record::plan::Trigger;
-use crate::vm::lane::{Active, Is};
 use crate::trace::event::{Event, Outside, StopReason};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, Place};
+use crate::vm::lane::{Active, Is};
 use crate::vm::shared::{CALLED, Control, Mode};
 
 impl Tracee {

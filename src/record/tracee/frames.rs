@@ -5,11 +5,11 @@ use std::rc::Rc;
 use super::{Tracee, fetched};
 use crate::record::threads::Suspended;
 use crate::trace::event::Event;
-use crate::trace::word::{Fields, Kind};
+use crate::trace::word::{self, Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Place};
-use crate::vm::object::CodeRef;
 use crate::vm::lane::{Active, Is};
+use crate::vm::object::CodeRef;
 use crate::vm::shared::CALLED;
 
 /// How a frame comes on top.
@@ -153,8 +153,12 @@ impl Tracee {
         };
         let slot = self.suspended.take_slot();
         top.set_slot(slot);
-        let suspended = Suspended { slot, id: top.id };
-        if let Some(other) = self.suspended.insert(top.frame, suspended) {
+        let Active { frame, id, .. } = *top;
+        if slot < word::NARROW {
+            self.lane.keep(slot, frame, id);
+        }
+        if let Some(other) = self.suspended.insert(frame, Suspended { slot, id }) {
+            self.lane.forget_kept(other.slot);
             self.slot_gone(other);
             self.suspended.free(other.slot);
         }

@@ -6,8 +6,8 @@ use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress};
-use crate::vm::object::{CodeRef, Exception};
 use crate::vm::lane::Is;
+use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{CALLED, Mode};
 use crate::vm::value::ValueStack;
 
@@ -33,23 +33,34 @@ impl Hook for Tracee {
     }
 
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
-        if at.instruction != at.first
-            && let Some(flow) = self.resume_usually(gil, code, &at)
-        {
-            return flow;
-        }
         self.stop_counting(gil, 1);
         self.push_frame(gil, code, &at);
         self.go_on(gil)
     }
 
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
-        if how == Leave::Yield
-            && let Some(flow) = self.yield_usually(gil, frame)
-        {
-            return flow;
+        self.stop_counting(gil, 0);
+        let is_on_top = self.lane.top().is_some_and(|top| top.frame == frame);
+        if !is_on_top && !self.bring_up(frame) {
+            return flow();
         }
-        self.leave_anyhow(gil, frame, how)
+        match how {
+            Leave::Yield => {
+                let slot = self.suspend();
+                self.close(Kind::Yield, slot);
+            }
+            Leave::Return => self.close(Kind::Return, 0),
+            Leave::Exception => self.close(Kind::Unwind, 0),
+        }
+        let left = self.lane.pop();
+        if how != Leave::Yield
+            && let Some(slot) = left.and_then(|left| left.slot())
+        {
+            self.suspended.remove(frame);
+            self.lane.forget_kept(slot);
+        }
+        self.lane.set_start(0);
+        self.go_on(gil)
     }
 
     #[cold]
@@ -102,6 +113,7 @@ impl Hook for Tracee {
 
     fn frame_gone(&mut self, frame: FrameAddress) {
         if let Some(suspended) = self.suspended.remove(frame) {
+            self.lane.forget_kept(suspended.slot);
             self.slot_gone(suspended);
             self.stream.commit();
             self.tell_what_is_kept();
@@ -140,29 +152,5 @@ impl LaneHook for Tracee {
 
     fn pause(&mut self) -> Flow {
         self.stream.pause()
-    }
-}
-
-impl Tracee {
-    fn leave_anyhow(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
-        self.stop_counting(gil, 0);
-        let is_on_top = self.lane.top().is_some_and(|top| top.frame == frame);
-        if !is_on_top && !self.bring_up(frame) {
-            return flow();
-        }
-        match how {
-            Leave::Yield => {
-                let slot = self.suspend();
-                self.close(Kind::Yield, slot);
-            }
-            Leave::Return => self.close(Kind::Return, 0),
-            Leave::Exception => self.close(Kind::Unwind, 0),
-        }
-        let left = self.lane.pop();
-        if how != Leave::Yield && left.is_some_and(|left| left.slot().is_some()) {
-            self.suspended.remove(frame);
-        }
-        self.lane.set_start(0);
-        self.go_on(gil)
     }
 }

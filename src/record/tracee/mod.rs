@@ -6,7 +6,6 @@ mod forks;
 mod frames;
 mod hook;
 mod layers;
-mod shortcuts;
 mod stream;
 mod values;
 

@@ -99,16 +99,6 @@ impl Stream {
         self.repeats.put_together(words, |word| self.ring.push(word));
     }
 
-    /// Adds a run of one word and opens the next one, at `start`: what most events come to.
-    #[inline(always)]
-    pub(super) fn push_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
-        if !self.repeats.takes(word) {
-            return self.push_new_and_open(word, first, start);
-        }
-        close_repeating(self.repeats.position());
-        self.open_closed(first, start, start as u64)
-    }
-
     /// Adds a word that was not expected and opens a run.
     pub(super) fn push_new_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
         self.push_new(word);

@@ -240,6 +240,19 @@ const _: () = {
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct bctrace_kept {
+    pub frame: *const _frame,
+    pub id: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_kept"][::core::mem::size_of::<bctrace_kept>() - 16usize];
+    ["Alignment of bctrace_kept"][::core::mem::align_of::<bctrace_kept>() - 8usize];
+    ["Offset of field: bctrace_kept::frame"][::core::mem::offset_of!(bctrace_kept, frame) - 0usize];
+    ["Offset of field: bctrace_kept::id"][::core::mem::offset_of!(bctrace_kept, id) - 8usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct bctrace_lane {
     pub open: u64,
     pub start: usize,
@@ -249,12 +262,14 @@ pub struct bctrace_lane {
     pub position: u64,
     pub distance: u64,
     pub pause: u64,
+    pub kept: *const bctrace_kept,
+    pub kept_count: u64,
     pub known: [bctrace_known; 1024usize],
     pub history: [u64; 16384usize],
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 155712usize];
+    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 155728usize];
     ["Alignment of bctrace_lane"][::core::mem::align_of::<bctrace_lane>() - 8usize];
     ["Offset of field: bctrace_lane::open"][::core::mem::offset_of!(bctrace_lane, open) - 0usize];
     ["Offset of field: bctrace_lane::start"][::core::mem::offset_of!(bctrace_lane, start) - 8usize];
@@ -264,8 +279,10 @@ const _: () = {
     ["Offset of field: bctrace_lane::position"][::core::mem::offset_of!(bctrace_lane, position) - 40usize];
     ["Offset of field: bctrace_lane::distance"][::core::mem::offset_of!(bctrace_lane, distance) - 48usize];
     ["Offset of field: bctrace_lane::pause"][::core::mem::offset_of!(bctrace_lane, pause) - 56usize];
-    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 64usize];
-    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 24640usize];
+    ["Offset of field: bctrace_lane::kept"][::core::mem::offset_of!(bctrace_lane, kept) - 64usize];
+    ["Offset of field: bctrace_lane::kept_count"][::core::mem::offset_of!(bctrace_lane, kept_count) - 72usize];
+    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 80usize];
+    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 24656usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_lane: bctrace_lane;
@@ -382,7 +399,10 @@ unsafe extern "C" {
     pub fn vm_frame_number(frame: *const _frame) -> u32;
 }
 unsafe extern "C" {
-    pub fn vm_leave_out(frame: *mut _frame, number: u32, mark: u32);
+    pub fn vm_set_frame_number(frame: *mut _frame, number: u32);
+}
+unsafe extern "C" {
+    pub fn vm_mark_code(frame: *mut _frame, mark: u32);
 }
 unsafe extern "C" {
     pub fn vm_is_over() -> ::core::ffi::c_int;
