@@ -328,3 +328,58 @@ assert f() == 'two'
     assert_eq!(code_strings(&program), ["''"]);
     assert!(!marshalled(&program, f).is_empty());
 }
+
+/// Bytes that are changed without foreign code: through a file.  What a function prints, 8 or 2, is what its instruction makes of 5 and 3.
+const WRITTEN: &str = "mem = open('/proc/self/mem', 'r+b', 0)
+def write(function, opcode):
+    mem.seek(id(function.func_code.co_code) + str.__basicsize__ - 1 + places[function.__name__])
+    mem.write(opcode)
+def called(a, b):
+    return a + b
+def caller(a, b, opcode):
+    write(caller, opcode)
+    return a + b
+def loop(a, b):
+    out = []
+    for turn in range(300):
+        out.append(a + b)
+        if turn % 7 == 0: write(loop, opcode(turn))
+    return out
+def generator(a, b):
+    while 1: yield a + b
+def opcode(turn):
+    return ADD if turn % 3 else SUBTRACT
+ADD, SUBTRACT = chr(23), chr(24)
+places = dict((f.__name__, f.func_code.co_code.index(ADD)) for f in (called, caller, loop, generator))
+going = generator(5, 3)
+for turn in range(300):
+    if turn % 7 == 0: write(called, opcode(turn)); write(generator, opcode(turn))
+    print 'called', called(5, 3)
+    print 'caller', caller(5, 3, opcode(turn // 7))
+    print 'generator', next(going)
+for result in loop(5, 3): print 'loop', result
+";
+
+#[test]
+fn bytes_that_a_program_writes_through_a_file_are_recorded_as_they_ran() {
+    let program = Program::new(WRITTEN);
+    for options in [&[][..], &["--values"], &["-n", "loop", "-n", "caller", "-n", "called", "-n", "generator"]] {
+        let ran = program.trace(options, "t.bct", &[]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr());
+        let text = program.show(&["--no-values"], "t.bct");
+        for name in ["called", "caller", "loop", "generator"] {
+            let line = |result: &str| match result {
+                "8" => "BINARY_ADD",
+                "2" => "BINARY_SUBTRACT",
+                _ => panic!("{name} has made {result}"),
+            };
+            let printed = ran.stdout();
+            let want: Vec<&str> =
+                printed.lines().filter_map(|said| Some(line(said.strip_prefix(name)?.trim_start()))).collect();
+            let sums = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix("> ")?.split_once(' '));
+            let is_sum = |opname: &&str| ["BINARY_ADD", "BINARY_SUBTRACT"].contains(opname);
+            let got: Vec<&str> = sums.map(|(_, opname)| opname).filter(is_sum).collect();
+            assert_eq!((got.len(), got), (300, want), "{name} {options:?}");
+        }
+    }
+}
