@@ -4,6 +4,7 @@
 //! a round right after the untraced run of the same round.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -51,7 +52,9 @@ struct Row {
     instructions: u64,
     bct_bytes: u64,
     text_bytes: u64,
-    write_ratio: f64,
+    /// Writing as many bytes with write(2) alone, into a pipe and to a file.
+    pipe_write: f64,
+    file_write: f64,
 }
 
 fn main() {
@@ -85,12 +88,15 @@ fn compile(source: &Path, folder: &Path) -> PathBuf {
 
 fn measure(program: &Path, folder: &Path, rounds: usize) -> Row {
     let mut times = vec![Vec::new(); MODES.len()];
-    let mut writes = Vec::new();
+    let (mut pipe_writes, mut file_writes) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         for (mode, times) in MODES.iter().zip(&mut times) {
             times.push(run(mode, program, folder));
         }
-        writes.push(write_as_many(&folder.join("trace.txt"), &folder.join("copy.txt")));
+        let bytes = fs::metadata(folder.join("trace.txt")).map_or(0, |metadata| metadata.len()) as usize;
+        pipe_writes.push(write_to_pipe(bytes));
+        file_writes.push(write_to_file(bytes, &folder.join("copy.txt")));
+        fs::remove_file(folder.join("copy.txt")).expect("the copy can go");
     }
     let untraced = times[0].clone();
     let against = |times: &[f64]| median(times.iter().zip(&untraced).map(|(time, untraced)| time / untraced).collect());
@@ -102,7 +108,8 @@ fn measure(program: &Path, folder: &Path, rounds: usize) -> Row {
         instructions: lines(&folder.join("trace.txt")),
         bct_bytes: size("trace.bct"),
         text_bytes: size("trace.txt"),
-        write_ratio: against(&writes),
+        pipe_write: against(&pipe_writes),
+        file_write: against(&file_writes),
     }
 }
 
@@ -110,6 +117,12 @@ fn measure(program: &Path, folder: &Path, rounds: usize) -> Row {
 fn run(mode: &Mode, program: &Path, folder: &Path) -> f64 {
     let mut command = Command::new(BCTRACE);
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Some file systems write a file that is overwritten to the disk before it can be closed.
+    if let Output::Named(name) = mode.output
+        && Path::new(name).is_relative()
+    {
+        let _ = fs::remove_file(folder.join(name));
+    }
     let begin = Instant::now();
     let status = match mode.output {
         Output::Untraced => command.arg("python").arg(program).status(),
@@ -128,21 +141,31 @@ fn run(mode: &Mode, program: &Path, folder: &Path) -> f64 {
     begin.elapsed().as_secs_f64()
 }
 
-/// Writes as many bytes as `model` has into a fresh file with write(2) alone; returns the seconds it took.
-fn write_as_many(model: &Path, fresh: &Path) -> f64 {
-    use std::io::Write;
-    let _ = fs::remove_file(fresh);
-    let mut left = fs::metadata(model).map_or(0, |metadata| metadata.len()) as usize;
-    let block = vec![b'x'; 1 << 20];
+/// Writes so many bytes into a fresh file with write(2) alone; returns the seconds it took.
+fn write_to_file(bytes: usize, fresh: &Path) -> f64 {
     let begin = Instant::now();
-    let mut file = File::create(fresh).expect("a fresh file opens");
+    write_all(bytes, File::create(fresh).expect("a fresh file opens"));
+    begin.elapsed().as_secs_f64()
+}
+
+/// Writes so many bytes with write(2) alone into a pipe that `cat` reads; returns the seconds it took.
+fn write_to_pipe(bytes: usize) -> f64 {
+    let begin = Instant::now();
+    let null = File::create("/dev/null").expect("/dev/null opens");
+    let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(null).spawn().expect("cat starts");
+    write_all(bytes, cat.stdin.take().expect("its input is a pipe"));
+    assert!(cat.wait().is_ok_and(|status| status.success()), "cat reads everything");
+    begin.elapsed().as_secs_f64()
+}
+
+fn write_all(bytes: usize, mut output: impl Write) {
+    let block = vec![b'x'; 1 << 20];
+    let mut left = bytes;
     while left > 0 {
         let part = left.min(block.len());
-        file.write_all(&block[..part]).expect("the disk has room");
+        output.write_all(&block[..part]).expect("there is room");
         left -= part;
     }
-    drop(file);
-    begin.elapsed().as_secs_f64()
 }
 
 fn lines(file: &Path) -> u64 {
@@ -158,21 +181,22 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn print_table(rows: &[Row]) {
     let modes: Vec<&str> = MODES[1..].iter().map(|mode| mode.name).collect();
     println!(
-        "| program | instructions | untraced | {} | write(2) alone | .bct bytes per instruction |",
+        "| program | instructions | untraced | {} | write(2) to pipe | to file | .bct bytes per instruction |",
         modes.join(" | ")
     );
-    println!("|---|---|---|{}", "---|".repeat(modes.len() + 2));
+    println!("|---|---|---|{}", "---|".repeat(modes.len() + 3));
     for row in rows {
         let ratios: Vec<String> = row.ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
         let per_instruction = row.bct_bytes as f64 / row.instructions.max(1) as f64;
         println!(
-            "| {} | {:.1} M | {:.2} s | {} | {:.2} ({:.1} GB) | {per_instruction:.4} |",
+            "| {} | {:.1} M | {:.2} s | {} | {:.2} ({:.1} GB) | {:.2} | {per_instruction:.4} |",
             row.name,
             row.instructions as f64 / 1e6,
             row.untraced,
             ratios.join(" | "),
-            row.write_ratio,
+            row.pipe_write,
             row.text_bytes as f64 / 1e9,
+            row.file_write,
         );
     }
 }
