@@ -3,7 +3,8 @@
 
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use super::ffi;
 use super::hook::FrameAddress;
@@ -102,7 +103,7 @@ impl LaneVersion {
 /// Memory for a version, which is used again and never freed, and what its pointers point to.
 struct VersionPlace {
     version: *mut ffi::bctrace_version,
-    shared: Option<(Arc<[u8]>, Arc<[u8]>)>,
+    shared: Option<[Arc<[u8]>; 2]>,
 }
 
 /// The lane of this process, but for its memory of words.
@@ -120,8 +121,37 @@ pub struct Past(());
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-fn raw() -> *mut ffi::bctrace_lane {
-    &raw mut ffi::bctrace_lane
+/// `struct bctrace_lane`.
+#[repr(C)]
+struct Memory {
+    open: AtomicU64,
+    start: AtomicUsize,
+    top: AtomicPtr<Active>,
+    end: AtomicPtr<Active>,
+    next_frame: AtomicU64,
+    position: AtomicU64,
+    distance: AtomicU64,
+    pause: AtomicU64,
+    kept: AtomicPtr<ffi::bctrace_kept>,
+    kept_count: AtomicU64,
+    known: [Known; KNOWN],
+    history: [AtomicU64; HISTORY],
+}
+
+/// `struct bctrace_known`.
+#[repr(C)]
+struct Known {
+    code: AtomicUsize,
+    first: AtomicUsize,
+    version: AtomicPtr<ffi::bctrace_version>,
+}
+
+const _: () = assert!(size_of::<Memory>() == size_of::<ffi::bctrace_lane>());
+
+#[inline]
+fn memory() -> &'static Memory {
+    // SAFETY: the global has this layout and lives forever; C and Rust access its words with single instructions.
+    unsafe { &*(&raw const ffi::bctrace_lane).cast::<Memory>() }
 }
 
 impl Lane {
@@ -144,10 +174,8 @@ impl Lane {
         self.set_start(0);
         self.set_next_frame(1);
         self.set_depth(0);
-        // SAFETY: zeros are entries that no code object has; otherwise as in `set_open`.
-        unsafe { (*raw()).known = std::mem::zeroed() }
-        self.versions.iter_mut().for_each(|place| place.shared = None);
-        self.free = (0..self.versions.len()).collect();
+        (0..KNOWN).for_each(|place| self.set_known(place, 0, 0, None));
+        (0..self.versions.len()).for_each(|index| self.free_version(index));
         self.kept.clear();
         self.show_kept();
     }
@@ -157,58 +185,51 @@ impl Lane {
     /// Lets C take what it can, or nothing; see bctrace_lane.h for when.
     #[inline]
     pub fn set_open(&mut self, open: bool) {
-        // SAFETY: the lane is C's static, which C and the only Lane's owner use in turn, with the GIL.
-        unsafe { (*raw()).open = open.into() }
+        memory().open.store(open.into(), Relaxed);
     }
 
     /// The open run's first instruction, 0 if none is open; the slot has the same only where the run is recorded.
     #[inline]
     pub fn start(&self) -> usize {
-        // SAFETY: as in `set_open`.
-        unsafe { (*raw()).start }
+        memory().start.load(Relaxed)
     }
 
     #[inline]
     pub fn set_start(&mut self, start: usize) {
-        // SAFETY: as in `set_open`.
-        unsafe { (*raw()).start = start }
+        memory().start.store(start, Relaxed);
     }
 
     /// The number of the next frame.
     #[inline]
     pub fn next_frame(&self) -> u64 {
-        // SAFETY: as in `set_open`.
-        unsafe { (*raw()).next_frame }
+        memory().next_frame.load(Relaxed)
     }
 
     #[inline]
     pub fn set_next_frame(&mut self, number: u64) {
-        // SAFETY: as in `set_open`.
-        unsafe { (*raw()).next_frame = number }
+        memory().next_frame.store(number, Relaxed);
     }
 
     // -- The stack -------------------------------------------------------------------------------------------------------------
 
     fn depth(&self) -> usize {
-        // SAFETY: as in `set_open`.
-        let top = unsafe { (*raw()).top };
-        (top as usize - self.places.cast::<Active>() as usize) / size_of::<Active>()
+        let top = memory().top.load(Relaxed) as usize;
+        let depth = top.wrapping_sub(self.places.cast::<Active>() as usize) / size_of::<Active>();
+        // Native code of the program can have written there.
+        depth.min(self.places.len() - 1)
     }
 
     fn set_depth(&mut self, depth: usize) {
-        let first: *mut ffi::bctrace_active = self.places.cast();
+        let first: *mut Active = self.places.cast();
         assert!(depth < self.places.len(), "frames have places");
-        // SAFETY: both are among the places; otherwise as in `set_open`.
-        unsafe {
-            (*raw()).top = first.add(depth);
-            (*raw()).end = first.add(self.places.len() - 1);
-        }
+        memory().top.store(first.wrapping_add(depth), Relaxed);
+        memory().end.store(first.wrapping_add(self.places.len() - 1), Relaxed);
     }
 
     /// The frames of the running thread, the running one last.
     #[inline]
     pub fn frames(&self) -> &[Active] {
-        // SAFETY: `depth` places behind the first one are there and were written; C writes to them only while no hook runs.
+        // SAFETY: there are so many places behind the first one; C writes to them only while no hook runs.
         unsafe { std::slice::from_raw_parts(self.places.cast::<Active>().add(1), self.depth()) }
     }
 
@@ -278,11 +299,8 @@ impl Lane {
     }
 
     fn show_kept(&mut self) {
-        // SAFETY: so many are there until the next change; otherwise as in `set_open`.
-        unsafe {
-            (*raw()).kept = self.kept.as_ptr();
-            (*raw()).kept_count = self.kept.len() as u64;
-        }
+        memory().kept.store(self.kept.as_mut_ptr(), Relaxed);
+        memory().kept_count.store(self.kept.len() as u64, Relaxed);
     }
 
     // -- Code objects ----------------------------------------------------------------------------------------------------------
@@ -305,26 +323,31 @@ impl Lane {
         let place = &mut self.versions[index];
         // SAFETY: the memory came from a box and is never freed; C reads it only while no hook runs.
         unsafe { *place.version = version }
-        place.shared = Some((bytes, checks));
+        place.shared = Some([bytes, checks]);
         LaneVersion(place.version)
     }
 
     /// Removes a version that no frame on any stack runs and that no code object is known with.
     pub fn remove_version(&mut self, version: LaneVersion) {
-        let index = version.index();
-        if self.versions[index].shared.take().is_some() {
+        self.free_version(version.index());
+    }
+
+    fn free_version(&mut self, index: usize) {
+        let place = &mut self.versions[index];
+        if place.shared.is_some() {
+            // SAFETY: as in `add_version`.
+            unsafe { *place.version = ffi::bctrace_version { index: index as u32, ..NO_VERSION } }
+            place.shared = None;
             self.free.push(index);
         }
     }
 
     /// Remembers under a code object's place which version, if any, its frames may enter here.
     pub fn set_known(&mut self, place: usize, code: usize, first: usize, version: Option<LaneVersion>) {
-        let known = match version {
-            Some(version) => ffi::bctrace_known { code: code as _, first: first as _, version: version.0 },
-            None => ffi::bctrace_known { code: ptr::null(), first: ptr::null(), version: ptr::null() },
-        };
-        // SAFETY: the index is inside the array; otherwise as in `set_open`.
-        unsafe { (*raw()).known[place % KNOWN] = known }
+        let known = &memory().known[place % KNOWN];
+        known.code.store(if version.is_some() { code } else { 0 }, Relaxed);
+        known.first.store(first, Relaxed);
+        known.version.store(version.map_or(ptr::null(), |version| version.0).cast_mut(), Relaxed);
     }
 }
 
@@ -353,58 +376,48 @@ impl Past {
     /// Words of the stream so far.
     #[inline]
     pub fn position(&self) -> u64 {
-        // SAFETY: as in `Lane::set_open`.
-        unsafe { (*raw()).position }
+        memory().position.load(Relaxed)
     }
 
     /// How far back the next word is expected.
     #[inline]
     pub fn distance(&self) -> u64 {
-        // SAFETY: as in `Lane::set_open`.
-        unsafe { (*raw()).distance }
+        memory().distance.load(Relaxed)
     }
 
     #[inline]
     pub fn set_distance(&mut self, distance: u64) {
-        // SAFETY: as in `Lane::set_open`.
-        unsafe { (*raw()).distance = distance }
+        memory().distance.store(distance, Relaxed);
     }
 
     /// The word at a position, if it is one of the last `HISTORY`.
     #[inline]
     pub fn word(&self, position: u64) -> u64 {
-        // SAFETY: the index is inside the array; otherwise as in `Lane::set_open`.
-        unsafe { (*raw()).history[position as usize % HISTORY] }
+        memory().history[position as usize % HISTORY].load(Relaxed)
     }
 
     /// Adds a word.
     #[inline]
     pub fn keep(&mut self, word: u64) {
-        // SAFETY: as in `word`.
-        unsafe {
-            (*raw()).history[(*raw()).position as usize % HISTORY] = word;
-            (*raw()).position += 1;
-        }
+        let position = self.position();
+        memory().history[position as usize % HISTORY].store(word, Relaxed);
+        memory().position.store(position + 1, Relaxed);
     }
 
-    /// The position at which C calls [`super::hook::Recorded::pause`].
+    /// The position at which C calls [`super::hook::LaneHook::pause`].
     #[inline]
     pub fn pause(&self) -> u64 {
-        // SAFETY: as in `Lane::set_open`.
-        unsafe { (*raw()).pause }
+        memory().pause.load(Relaxed)
     }
 
     pub fn set_pause(&mut self, position: u64) {
-        // SAFETY: as in `Lane::set_open`.
-        unsafe { (*raw()).pause = position }
+        memory().pause.store(position, Relaxed);
     }
 
     /// Forgets all words.
     pub fn clear(&mut self) {
-        // SAFETY: as in `Lane::set_open`; zeros are valid words.
-        unsafe {
-            (*raw()).history = std::mem::zeroed();
-            ((*raw()).position, (*raw()).distance) = (0, HISTORY as u64);
-        }
+        memory().history.iter().for_each(|word| word.store(0, Relaxed));
+        memory().position.store(0, Relaxed);
+        self.set_distance(HISTORY as u64);
     }
 }
