@@ -223,3 +223,17 @@ weakref.WeakKeyDictionary()
     assert_eq!(kept(&["--file", "*.py", "--no-stdlib", "--match", "a"]), "apple apricot");
     assert!(kept(&["--file", "*weakref.py"]).contains("__init__"));
 }
+
+#[test]
+fn values_of_what_is_wanted_are_those_of_the_whole() {
+    let program = Program::new(AMONG_OTHERS);
+    assert_eq!(program.trace(&["--values"], "whole.bct", &[]).status, 0);
+    // Objects are numbered in the order in which they are seen, and a filtered recording sees fewer.
+    let number = regex::Regex::new("#[0-9]+").unwrap();
+    for filter in ["wanted", "deep", "counter", "lazy", "take_turns", "made"] {
+        let shown = program.show(&["-n", filter], "whole.bct");
+        assert!(shown.lines().count() > 10, "{shown}");
+        let recorded = program.text(&["--values", "-n", filter], &[]);
+        assert_eq!(number.replace_all(&recorded, "#"), number.replace_all(&shown, "#"), "{filter}");
+    }
+}
