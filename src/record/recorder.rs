@@ -9,11 +9,11 @@ use super::progress::Progress;
 use super::ring::{Bell, LAG, PAUSE, RingReader, Tampered};
 use super::watch::{Seen, Watch};
 use crate::bytecode::{decode, opcode};
-use crate::trace::decoder::{Decoder, StreamError};
+use crate::trace::decoder::Decoder;
 use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
 use crate::trace::repeat::RepeatReader;
 use crate::trace::sink::is_size_limit;
-use crate::trace::{Sink, State};
+use crate::trace::{Sink, State, StreamError};
 use crate::vm::process::How;
 use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 

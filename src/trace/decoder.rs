@@ -1,22 +1,11 @@
 //! Turns words back into events, keeps the state, and hands both to a sink.  Reads the ring of a running program and the blocks of
 //! a file alike; believes nothing that it has not checked.
 
-use std::io;
-
 use super::event::{Event, Run, Then, record};
 use super::sink::Sink;
-use super::state::{Contradiction, State};
+use super::state::{Contradiction, State, StreamError};
 use super::value::MOST_WORDS;
 use super::word::{self, Kind};
-
-/// Why a stream cannot be read on.
-#[derive(Debug, thiserror::Error)]
-pub enum StreamError {
-    #[error("the stream is not one of a traced program after instruction {after}: {why}")]
-    Contradiction { after: u64, why: Contradiction },
-    #[error(transparent)]
-    Output(#[from] io::Error),
-}
 
 /// Finds where the own events of a file's block begin: behind the code objects that it repeats and the state that it begins with.
 /// None where there is no state.

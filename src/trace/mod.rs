@@ -18,7 +18,7 @@ pub mod totals;
 pub mod value;
 pub mod word;
 
-pub use decoder::{Decoder, StreamError};
+pub use decoder::Decoder;
 pub use event::{End, EndReason, Event, Outside, Raised, Run, Start, StopReason, Then};
 pub use sink::Sink;
-pub use state::{Code, Frame, State};
+pub use state::{Code, Frame, State, StreamError};

@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::by_id::ById;
-use super::decoder::StreamError;
 use super::event::{Event, StopReason};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::value::Names;
@@ -188,6 +187,15 @@ impl Default for State {
 
 /// Why an event contradicts what came before.
 pub type Contradiction = &'static str;
+
+/// Why a stream cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    #[error("the stream is not one of a traced program after instruction {after}: {why}")]
+    Contradiction { after: u64, why: Contradiction },
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
 
 impl State {
     /// The frame that runs.

@@ -3,8 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
-use super::{Code, Contradiction, Frame, Last, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, Thread};
-use crate::trace::decoder::StreamError;
+use super::{Code, Contradiction, Frame, Last, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, StreamError, Thread};
 use crate::trace::event::{Run, Then};
 
 impl State {
