@@ -62,8 +62,7 @@ impl Known {
         if self.versions.len() < VERSIONS {
             return None;
         }
-        let is_used = |version| lane.frames().iter().any(|frame| frame.version() == version) || threads.has(version);
-        let unused = self.versions.iter().skip(1).position(|version| !is_used(version.lane))?;
+        let unused = self.versions.iter().skip(1).position(|version| !is_used(version.lane, lane, threads))?;
         Some(self.versions.remove(unused + 1))
     }
 }
@@ -173,19 +172,22 @@ impl Codes {
         let index = version.lane.index();
         self.versions.resize(self.versions.len().max(index + 1), None);
         self.versions[index] = Some(Rc::clone(&version));
-        let forgotten = forgotten.map(|version| self.remove(&version, lane));
+        let forgotten = forgotten.map(|version| {
+            self.remove(&version, lane);
+            version.id
+        });
         Found { version, description: Some(Description { code: code_record, layer, forgotten }) }
     }
 
-    /// Removes a version that no frame has; gives its id.
-    fn remove(&mut self, version: &Version, lane: &mut Lane) -> u32 {
+    /// Removes a version that no frame has.
+    fn remove(&mut self, version: &Version, lane: &mut Lane) {
         self.versions[version.lane.index()] = None;
         lane.remove_version(version.lane);
-        version.id
     }
 
-    /// Forgets a code object whose address may be used again; returns the ids that are gone with it.
-    pub fn forget(&mut self, code: usize, lane: &mut Lane) -> Vec<u32> {
+    /// Forgets a code object whose address may be used again; returns the ids that are gone with it.  A version that a frame has stays,
+    /// for an extension that switches stacks can free frames that were never left.
+    pub fn forget(&mut self, code: usize, lane: &mut Lane, threads: &Threads) -> Vec<u32> {
         self.origins.forget(code);
         self.parents.remove(&code);
         let Some(known) = self.known.remove(&code) else {
@@ -196,8 +198,18 @@ impl Codes {
             self.recent[place] = Recent::default();
             lane.set_known(place, code, 0, None);
         }
-        known.versions.iter().map(|version| self.remove(version, lane)).collect()
+        for version in &known.versions {
+            if !is_used(version.lane, lane, threads) {
+                self.remove(version, lane);
+            }
+        }
+        known.versions.iter().map(|version| version.id).collect()
     }
+}
+
+/// Whether a frame on the stack of any thread has a version.
+fn is_used(version: LaneVersion, lane: &Lane, threads: &Threads) -> bool {
+    lane.frames().iter().any(|frame| frame.version() == version) || threads.has(version)
 }
 
 fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: CodeObject, lane: &mut Lane) -> Version {

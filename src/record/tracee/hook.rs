@@ -122,7 +122,7 @@ impl Hook for Tracee {
 
     #[cold]
     fn code_gone(&mut self, code: usize) {
-        for id in self.codes.forget(code, &mut self.lane) {
+        for id in self.codes.forget(code, &mut self.lane, &self.threads) {
             self.push_run(Kind::CodeGone, Fields { argument: id, ..Fields::default() });
         }
         self.stream.commit();
