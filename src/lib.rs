@@ -5,7 +5,10 @@
 pub mod bytecode;
 pub mod cli;
 pub mod format;
+pub mod process;
+pub mod read;
 pub mod record;
-pub mod report;
+pub mod select;
 pub mod trace;
+pub mod views;
 pub mod vm;

@@ -1,5 +1,6 @@
 //! The one test binary: each further one would link the VM again.
 
+mod architecture;
 mod build_steps;
 mod cli;
 mod deaths;
@@ -10,7 +11,6 @@ mod extension;
 mod forks;
 mod goldens;
 mod interpreter;
-mod layers;
 mod legality;
 mod library;
 mod live;

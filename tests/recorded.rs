@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
-use bctrace::report::reader::{Progress, Reader, Want};
+use bctrace::read::reader::{Progress, Reader, Want};
 use bctrace::trace::{self, Outside, Run, Sink, State, Then};
 
 use crate::successor::{Code, Event, Left, Value};

@@ -6,10 +6,10 @@ use std::io::Write;
 
 use bctrace::format::bct::layout::{self, Piece};
 use bctrace::format::{self, Compression, Format, Options};
-use bctrace::report::info::{self, InfoPlan};
-use bctrace::report::layers::{self, LayersPlan};
-use bctrace::report::show::{self, ShowPlan, View};
-use bctrace::trace::filter::Filter;
+use bctrace::views::info::{self, InfoPlan};
+use bctrace::views::layers::{self, LayersPlan};
+use bctrace::views::show::{self, ShowPlan, View};
+use bctrace::select::Filter;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

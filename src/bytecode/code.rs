@@ -7,6 +7,9 @@ use super::object::{Code, Object};
 use super::order::Order;
 use super::text::{self, Budget};
 
+/// What the file names of the embedded standard library begin with: BCTRACE_LIBRARY in cpython-2.7-patch/library.h.
+pub const STDLIB_PREFIX: &[u8] = b"/opt/python2.7/lib/python2.7/";
+
 /// What is known of one code object. Texts of constants are in `str()` form; they and the names are cut
 /// by [`super::text`] where they are very long, so that a description stays small.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +59,11 @@ impl CodeObject {
             freevars,
             lnotab: code.lnotab.to_vec(),
         }
+    }
+
+    /// Tells whether this is code of the embedded standard library.
+    pub fn is_stdlib(&self) -> bool {
+        self.filename.starts_with(STDLIB_PREFIX)
     }
 
     /// Returns the source line of an offset, as PyCode_Addr2Line (Objects/codeobject.c) computes it.

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::args::FilterArgs;
 use crate::record::Trigger;
-use crate::trace::filter::{Filter, Wanted};
+use crate::select::{Filter, Wanted};
 
 /// Makes the filter; says which word is wrong.
 pub fn filter(args: FilterArgs) -> anyhow::Result<Filter> {

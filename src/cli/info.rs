@@ -4,7 +4,7 @@ use std::io;
 
 use super::args::{InfoArgs, InfoFormat};
 use super::exit;
-use crate::report::info::{self, InfoPlan};
+use crate::views::info::{self, InfoPlan};
 
 /// Runs the command.
 pub fn run(args: InfoArgs) -> anyhow::Result<u8> {

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
-use crate::vm::executable;
+use crate::process::executable;
 use args::{Command, RecordArgs};
 
 /// What `--version` tells.

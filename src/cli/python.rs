@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 
 use super::summary::Asked;
 use super::{args, exit, follow, record, summary};
+use crate::process::{child, executable};
 use crate::record::{Outcome, Plan, Program, Tracing};
 use crate::vm::program;
 
@@ -19,9 +20,13 @@ const FOLLOW_FORKS: &str = "--follow-forks";
 /// Runs the interpreter under the name that it was started by; does not return.
 pub fn run_as(arguments: Vec<OsString>) -> anyhow::Result<u8> {
     let argv = c_strings(arguments)?;
+    child::forget_runtime().context("cannot reset the signals")?;
+    let executable = executable::path();
     program::exit(match follow::recorder() {
-        Some((recorder, tracing)) => program::python(argv, |interpreter| recorder.join(tracing, interpreter)),
-        None => program::python(argv, |_| ()),
+        Some((recorder, tracing)) => {
+            program::python(argv, &executable, |interpreter| recorder.join(tracing, interpreter))
+        }
+        None => program::python(argv, &executable, |_| ()),
     })
 }
 

@@ -14,8 +14,8 @@ use super::summary::Asked;
 use super::{exit, filter, follow, program, summary};
 use crate::format::{self, Format};
 use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
-use crate::report::layers::{Dumping, Folder};
 use crate::trace::Sink;
+use crate::views::layers::{Dumping, Folder};
 
 /// Runs the command.
 pub fn run(args: RecordArgs) -> anyhow::Result<u8> {

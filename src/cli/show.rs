@@ -6,9 +6,10 @@ use std::path::Path;
 use super::args::ShowArgs;
 use super::{exit, filter, one_line, record};
 use crate::format::{self, Compression, Format};
-use crate::report::layers::{self, LayersPlan};
-use crate::report::show::{self, ShowPlan, View};
-use crate::trace::filter::Selection;
+use crate::read::Reader;
+use crate::select::Selection;
+use crate::views::layers::{self, Folder, LayersPlan};
+use crate::views::show::{self, ShowPlan, View};
 
 /// Runs the command.  Whoever reads the output may leave at any time.
 pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
@@ -46,9 +47,11 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
 /// Prints or writes the code objects that ran.
 fn show_layers(args: ShowArgs) -> anyhow::Result<u8> {
     let filter = filter::filter(args.filter)?;
-    let plan = LayersPlan { trace: args.trace, filter, folder: args.dump_code, tree: args.layers };
-    let name = one_line(&plan.trace.display().to_string());
+    let reader = Reader::open(&args.trace)?;
+    let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
+    let plan = LayersPlan { filter, folder, tree: args.layers };
+    let name = one_line(&args.trace.display().to_string());
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let flawed = layers::run(plan, &mut out, &mut |flaw| eprintln!("bctrace: {name}: {flaw}"))?;
+    let flawed = layers::run(reader, plan, &mut out, &mut |flaw| eprintln!("bctrace: {name}: {flaw}"))?;
     Ok(if flawed { exit::FAILED } else { 0 })
 }

@@ -13,8 +13,8 @@ use super::output::Output;
 use super::text::outside_instructions;
 use super::values::Waiting;
 use crate::bytecode::decode::{Instruction, units};
+use crate::select::Share;
 use crate::trace::by_id::ById;
-use crate::trace::filter::Share;
 use crate::trace::origin::Layer;
 use crate::trace::{Code, Event, Frame, Outside, Run, Sink, State, Then};
 

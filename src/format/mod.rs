@@ -20,8 +20,8 @@ pub use compression::Compression;
 pub use jsonl::push_end_members;
 pub use output::{Checked, Output, OutputError, check_output, decompressed};
 
+use crate::select::Selection;
 use crate::trace::Sink;
-use crate::trace::filter::Selection;
 
 /// What an output holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

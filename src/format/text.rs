@@ -10,8 +10,8 @@ use super::values::{self, Waiting};
 use crate::bytecode::Listing;
 use crate::bytecode::decode::{Instruction, units};
 use crate::bytecode::opcode::EXTENDED_ARG;
+use crate::select::Share;
 use crate::trace::by_id::ById;
-use crate::trace::filter::Share;
 use crate::trace::{Code, Event, Outside, Run, Sink, State, Then};
 
 /// Bytes of listings that are kept; beyond it all are made anew.

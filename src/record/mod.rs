@@ -1,41 +1,26 @@
 //! A recording: two processes that share a ring.  The child runs the program and its hook fills the ring; the parent drains it into
 //! a sink and outlives whatever the child does.
 
-mod account;
-mod codes;
-mod family;
-mod origins;
 mod plan;
-mod progress;
 mod recorder;
-mod ring;
-mod threads;
+mod shared;
 mod tracee;
-mod values;
-mod warden;
-mod watch;
-mod whole_lines;
 
 use std::io;
 
-pub use account::Tally;
-pub use family::{Descent, Followed};
 pub use plan::{Follow, Plan, Program, Tracing, Trigger};
-pub use recorder::Summary;
-pub use values::Caps;
+pub use recorder::{Descent, Followed, Summary, Tally};
+pub use tracee::Caps;
 
+use crate::process::guardian::Guardian;
+use crate::process::{child, descendant, executable};
 use crate::trace::Sink;
-use crate::vm::descendant;
-use crate::vm::guardian::Guardian;
 use crate::vm::hook;
-use crate::vm::process;
 use crate::vm::program::{self, Interpreter, exit};
 use crate::vm::shared::{Control, Mode};
-use family::Family;
-use recorder::Recording;
-use ring::{Reception, RingWriter, Stations};
+use recorder::{Family, Recording, Warden, whole_lines};
+use shared::{Reception, RingWriter, Stations};
 use tracee::{Tracee, Valued};
-use warden::Warden;
 
 /// What came of the program's first process, and of those that it has forked.
 #[derive(Debug)]
@@ -47,7 +32,7 @@ pub struct Outcome {
 /// Runs the program and writes its trace into `sink`.  The process must have one thread.
 pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let guardian = plan.lines.take().map(|file| Guardian::post(file, whole_lines::cut)).transpose()?;
-    let (writer, reader) = ring::create()?;
+    let (writer, reader) = shared::create()?;
     let follow = plan.follow.take();
     let (stations, reception) = follow.as_ref().map(|_| Stations::create()).transpose()?.unzip();
     if follow.is_some() {
@@ -57,8 +42,8 @@ pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let recording = Recording::new(start.clone(), reader, plan.progress);
     let bell = recording.bell();
     let address = reception.as_ref().map(Reception::address);
-    let child = process::fork(|| {
-        address.iter().for_each(|address| process::set_variable(FOLLOW, address));
+    let child = child::fork(|| {
+        address.iter().for_each(|address| child::set_variable(FOLLOW, address));
         run_program(plan, writer, stations)
     })?;
     let family =
@@ -84,11 +69,12 @@ fn run_program(plan: Plan, ring: RingWriter, stations: Option<Stations>) -> ! {
         exit(125);
     }
     let install = |interpreter: &Interpreter| install(plan.tracing, ring, stations, interpreter);
+    let executable = executable::path();
     let (marshalled, path) = match plan.program {
         Program::Marshalled { bytes, path } => (bytes, path),
-        Program::CommandLine => exit(program::python(plan.argv, install)),
+        Program::CommandLine => exit(program::python(plan.argv, &executable, install)),
     };
-    let interpreter = Interpreter::start(plan.argv, &path);
+    let interpreter = Interpreter::start(plan.argv, &path, &executable);
     let Some(program) = interpreter.load(&marshalled) else {
         exit(125);
     };
@@ -119,7 +105,7 @@ impl Recorder {
 
     /// The words that it was started with.
     pub fn command_line(&self) -> Option<Vec<Vec<u8>>> {
-        process::command_line(self.stations.recorder())
+        child::command_line(self.stations.recorder())
     }
 
     /// Has this process, which is the interpreter, recorded from now on, unless there is no place for it.

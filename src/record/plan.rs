@@ -7,10 +7,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::values::Caps;
+use super::tracee::Caps;
+use crate::select::Filter;
 use crate::trace::Sink;
 use crate::trace::event::Start;
-use crate::trace::filter::Filter;
 
 /// A recording.
 #[derive(Debug)]

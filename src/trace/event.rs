@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use super::code::Code;
 use super::origin::{Layer, Made};
 use super::payload::{PayloadReader, PayloadWriter};
-use super::state::Code;
 use super::word::{self, Fields, Kind};
 
 /// One event, in the order in which things happened.
@@ -250,7 +250,7 @@ pub enum EndReason {
     Unknown,
 }
 
-/// The type of a record that [`encode_code`](super::state::encode_code) wrote.
+/// The type of a record that [`encode_code`](super::encode_code) wrote.
 pub const CODE_RECORD: u8 = record::CODE;
 
 /// The type of a record that tells a name: 32 bits entry, then the text.

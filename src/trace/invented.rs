@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
+use super::code::Code;
 use super::event::{Announce, End, EndReason, Event, Name, Outside, Raised, Run, Skipped, Start, StopReason, Then};
 use super::origin::{How, Layer, Made};
-use super::state::{Code, State};
+use super::state::State;
 use super::value::{self, Role, Tag, What};
 use crate::bytecode::decode::units;
 use crate::bytecode::{CodeObject, Unit};

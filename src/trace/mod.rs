@@ -2,11 +2,11 @@
 //! its place, and the sinks that consume it.  Knows neither the VM that makes events nor the formats that print them.
 
 pub mod by_id;
+mod code;
 pub mod decoder;
 #[cfg(test)]
 mod decoder_tests;
 pub mod event;
-pub mod filter;
 #[cfg(test)]
 pub mod invented;
 pub mod origin;
@@ -18,7 +18,8 @@ pub mod totals;
 pub mod value;
 pub mod word;
 
+pub use code::{Code, encode_code};
 pub use decoder::Decoder;
 pub use event::{End, EndReason, Event, Outside, Raised, Run, Start, StopReason, Then};
 pub use sink::Sink;
-pub use state::{Code, Frame, State, StreamError};
+pub use state::{Frame, State, StreamError};

@@ -8,13 +8,11 @@ mod stored;
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::by_id::ById;
+use super::code::Code;
 use super::event::{Event, StopReason};
-use super::payload::{PayloadReader, PayloadWriter};
 use super::value::Names;
-use crate::bytecode::{CodeObject, Layout};
 
 /// Positions and depths above this are refused: no VM's stack gets there, and memory stays bounded.
 const MAX_FRAMES: usize = 1 << 24;
@@ -26,67 +24,6 @@ const MAX_SLOT: u32 = u32::MAX - 1;
 
 /// Instructions and frames are refused beyond this, so that no sum of them overflows.
 const MAX_COUNT: u64 = 1 << 62;
-
-/// A code object as described once in the stream.  Its id is never used again; other bytes of the same object get another id.
-#[derive(Debug)]
-pub struct Code {
-    pub id: u32,
-    /// The id that the same code object had first; equal to `id` for the first bytes of an object.
-    pub first_id: u32,
-    /// The code object among whose constants it is, where that one was described.
-    pub parent: Option<u32>,
-    pub object: Arc<CodeObject>,
-    pub layout: Layout,
-    /// It is of the embedded standard library.
-    pub is_stdlib: bool,
-}
-
-impl Code {
-    pub fn new(id: u32, first_id: u32, parent: Option<u32>, object: CodeObject) -> Code {
-        let layout = Layout::new(&object.bytes);
-        let is_stdlib = super::filter::is_stdlib(&object);
-        Code { id, first_id, parent, object: Arc::new(object), layout, is_stdlib }
-    }
-
-    /// Writes the payload of a CODE record.
-    pub fn encode(&self) -> Vec<u8> {
-        encode_code(self.id, self.first_id, self.parent, &self.object)
-    }
-
-    pub(super) fn decode(reader: &mut PayloadReader) -> Option<Code> {
-        let id = reader.u32()?;
-        let first_id = reader.u32()?;
-        let parent = reader.u32()?.checked_sub(1);
-        let object = CodeObject {
-            name: reader.bytes()?,
-            filename: reader.bytes()?,
-            first_line: reader.i32()?,
-            flags: reader.u32()?,
-            argcount: reader.u32()?,
-            nlocals: reader.u32()?,
-            stacksize: reader.u32()?,
-            bytes: reader.bytes()?,
-            constants: reader.list()?,
-            names: reader.list()?,
-            varnames: reader.list()?,
-            cellvars: reader.list()?,
-            freevars: reader.list()?,
-            lnotab: reader.bytes()?,
-        };
-        Some(Code::new(id, first_id, parent, object))
-    }
-}
-
-/// Writes the payload of a CODE record without a `Code`, as the hook does.
-pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObject) -> Vec<u8> {
-    let mut out = PayloadWriter::default();
-    out.u32(id).u32(first_id).u32(parent.map_or(0, |parent| parent + 1));
-    out.bytes(&object.name).bytes(&object.filename);
-    out.i32(object.first_line).u32(object.flags).u32(object.argcount).u32(object.nlocals).u32(object.stacksize);
-    out.bytes(&object.bytes).list(&object.constants).list(&object.names).list(&object.varnames);
-    out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab);
-    out.finish()
-}
 
 /// One activation of a code object.
 #[derive(Clone, Debug)]

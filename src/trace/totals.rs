@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::by_id::ById;
+use super::code::Code;
 use super::event::{Event, Run, Then};
 use super::payload::{PayloadReader, PayloadWriter};
-use super::state::{Code, State};
+use super::state::State;
 
 /// Bytes of names beyond which further code objects are counted together: a program can make new ones for ever.
 const NAMES: usize = 4 << 20;

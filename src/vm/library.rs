@@ -1,23 +1,18 @@
 //! The standard library inside the binary: handed to the VM packed, unpacked module by module as they are imported.
 
-use std::ffi::{CString, c_int};
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{CStr, c_int};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{executable, ffi};
-
-/// Where the modules of the library seem to lie: what their file names begin with.  As BCTRACE_LIBRARY in library.h.
-pub const FOLDER: &str = "/opt/python2.7/lib/python2.7/";
+use super::ffi;
 
 static PACKED: &[u8] = include_bytes!(env!("BCTRACE_LIBRARY"));
 
-/// Gives the VM its library and its own path.  To be called once, before the interpreter starts.
-pub(super) fn embed(home_counts: bool) {
+/// Gives the VM its library and its own path, sys.executable.  To be called once, before the interpreter starts.
+pub(super) fn embed(executable: &CStr, home_counts: bool) {
     // SAFETY: the bytes are static, and `unpack` is a function that calls nothing of Python and does not unwind.
     let status = unsafe { ffi::vm_embed_library(PACKED.as_ptr(), PACKED.len(), Some(unpack)) };
     assert_eq!(status, 0, "the build made the library and the VM together");
-    let executable = CString::new(executable::path().into_os_string().into_vec()).unwrap_or_default();
     // SAFETY: the path is a C string, which the VM copies.
     unsafe { ffi::vm_set_executable(executable.as_ptr(), c_int::from(home_counts)) };
 }

@@ -6,16 +6,12 @@
 use {bzip2_sys as _, libsqlite3_sys as _, libz_sys as _};
 
 pub mod address;
-pub mod descendant;
-pub mod executable;
 mod ffi;
 mod gil;
-pub mod guardian;
 pub mod hook;
 pub mod lane;
 pub mod library;
 pub mod object;
-pub mod process;
 pub mod program;
 pub mod shared;
 pub mod value;

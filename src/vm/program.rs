@@ -1,6 +1,6 @@
 //! Runs a program on the VM in this process, which it may end.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::NonNull;
 
 use super::ffi;
@@ -19,10 +19,10 @@ pub struct Program {
 }
 
 impl Interpreter {
-    /// Starts the interpreter as `python2.7 -s argv[0] …` does, with `path` on sys.path behind the program's folder.  The process must
-    /// have one thread.
-    pub fn start(argv: Vec<CString>, path: &[CString]) -> Interpreter {
-        super::library::embed(false);
+    /// Starts the interpreter as `python2.7 -s argv[0] …` does, with `path` on sys.path behind the program's folder and
+    /// `executable` for sys.executable.  The process must have one thread.
+    pub fn start(argv: Vec<CString>, path: &[CString], executable: &CStr) -> Interpreter {
+        super::library::embed(executable, false);
         let (mut pointers, mut path) = (pointers(&argv), self::pointers(path));
         // SAFETY: the process has one thread and no interpreter; argv's strings live as long as the process, below, and the VM copies
         // those of path.
@@ -48,14 +48,10 @@ impl Interpreter {
     }
 }
 
-/// Runs the interpreter's own command line, `argv[0]` being its name; calls `begins` where its program begins, unless there is none to
+/// Runs the interpreter's own command line, `argv[0]` being its name and `executable` sys.executable; calls `begins` where its program begins, unless there is none to
 /// run; returns the exit status, unless the program ends the process.
-pub fn python<F: FnOnce(&Interpreter)>(argv: Vec<CString>, begins: F) -> i32 {
-    if let Err(error) = super::process::forget_runtime() {
-        eprintln!("bctrace: cannot reset the signals: {error}");
-        return 125;
-    }
-    super::library::embed(true);
+pub fn python<F: FnOnce(&Interpreter)>(argv: Vec<CString>, executable: &CStr, begins: F) -> i32 {
+    super::library::embed(executable, true);
     let mut pointers = pointers(&argv);
     let mut begins = Some(begins);
     let context = (&raw mut begins).cast();

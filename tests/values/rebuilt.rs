@@ -7,8 +7,8 @@ use std::path::Path;
 
 use bctrace::bytecode::Instruction;
 use bctrace::format::values::Waiting;
-use bctrace::report::reader::{Progress, Reader, Want};
-use bctrace::report::rebuild::{FrameState, Slot};
+use bctrace::read::reader::{Progress, Reader, Want};
+use bctrace::read::rebuild::{FrameState, Slot};
 use bctrace::trace::value::{UnitValues, Value};
 use bctrace::trace::{Event, Run, Sink, State, Then};
 

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{Tracee, Untold};
-use crate::record::codes::Codes;
-use crate::record::threads::{SuspendedFrames, Threads};
+use crate::record::tracee::codes::Codes;
+use crate::record::tracee::threads::{SuspendedFrames, Threads};
 use crate::vm::Gil;
 use crate::vm::hook::{Place, ThreadAddress};
 use crate::vm::shared::CALLED;

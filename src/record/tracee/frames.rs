@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Tracee, fetched};
-use crate::record::threads::Suspended;
+use crate::record::tracee::threads::Suspended;
 use crate::trace::event::Event;
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::Gil;

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{Tracee, fetched};
-use crate::record::codes::{Description, Found, Version};
-use crate::record::origins::Moment;
+use crate::record::tracee::codes::{Description, Found, Version};
+use crate::record::tracee::origins::Moment;
 use crate::trace::event::{CODE_RECORD, Event};
 use crate::trace::origin::How;
 use crate::trace::word::{self, Fields, Kind};

@@ -1,30 +1,33 @@
 //! The traced process's side: turns what the eval loop tells into words of the stream.
 
 mod arrive;
+mod codes;
 mod counting;
 mod forks;
 mod frames;
 mod hook;
 mod layers;
+mod origins;
 mod stream;
+mod threads;
 mod values;
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use crate::record::codes::Codes;
 use crate::record::plan::Tracing;
-use crate::record::ring::{RingWriter, Stations};
-use crate::record::threads::{SuspendedFrames, Threads};
+use crate::record::shared::{RingWriter, Stations};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::hook::Flow;
 use crate::vm::lane::{Active, Is, Lane};
 use crate::vm::shared::{CALLED, Mode, Slot};
+use codes::Codes;
 use counting::Counting;
 use stream::Stream;
+use threads::{SuspendedFrames, Threads};
 
-pub use values::Valued;
+pub use values::{Caps, Valued};
 
 /// The hook of a recording.
 pub struct Tracee {

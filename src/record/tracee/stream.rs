@@ -6,8 +6,8 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::record::ring::{LAG, PAUSE, RingWriter};
-use crate::record::values::Words;
+use super::values::Words;
+use crate::record::shared::{LAG, PAUSE, RingWriter};
 use crate::trace::repeat::{self, RepeatWriter};
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::hook::Flow;

@@ -1,0 +1,12 @@
+//! Reading a finished or growing .bct: its pieces, the events of its blocks, what is missing or damaged, and the state of the program
+//! rebuilt from the values.
+
+mod error;
+pub mod flaw;
+pub mod pieces;
+pub mod reader;
+pub mod rebuild;
+
+pub use error::TraceError;
+pub use flaw::Flaw;
+pub use reader::{Progress, Reader, Want};

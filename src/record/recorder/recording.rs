@@ -1,0 +1,273 @@
+//! The parent's side: drains the ring into the sink until the child is dead, finishes the run that was open, and says how it ended.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::account::{Account, Tally};
+use super::progress::Progress;
+use super::watch::{Seen, Watch};
+use crate::bytecode::{decode, opcode};
+use crate::process::How;
+use crate::record::shared::{Bell, LAG, PAUSE, RingReader, Tampered};
+use crate::trace::decoder::Decoder;
+use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
+use crate::trace::repeat::RepeatReader;
+use crate::trace::sink::is_size_limit;
+use crate::trace::{Sink, State, StreamError};
+use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
+
+/// Words taken from the ring, and words of the stream decoded, at a time.
+const BATCH: usize = 1 << 14;
+/// How long what the tracee has written may lie in the ring of an idle program.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// How long a stopped program may take to write what it has printed.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A recording that is about to begin.
+pub struct Recording {
+    ring: RingReader,
+    start: Start,
+    /// Words from the ring that were not read yet.
+    packed: Vec<u64>,
+    repeats: RepeatReader,
+    decoder: Decoder,
+    progress: Progress,
+}
+
+/// How a recording went.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub end: End,
+    pub tally: Tally,
+    /// Bytes of the trace, as they lie on the disk.
+    pub written: u64,
+}
+
+/// Why draining stopped before the child's death.
+enum Failure {
+    Tampered(String),
+    Output(io::Error),
+}
+
+impl From<StreamError> for Failure {
+    fn from(error: StreamError) -> Failure {
+        match error {
+            StreamError::Output(error) => Failure::Output(error),
+            contradiction => Failure::Tampered(contradiction.to_string()),
+        }
+    }
+}
+
+impl From<Tampered> for Failure {
+    fn from(error: Tampered) -> Failure {
+        Failure::Tampered(error.to_string())
+    }
+}
+
+fn tampered(why: &str) -> Failure {
+    Failure::Tampered(why.into())
+}
+
+impl Recording {
+    pub fn new(start: Start, ring: RingReader, shows_progress: bool) -> Recording {
+        Recording {
+            ring,
+            start,
+            packed: Vec::new(),
+            repeats: RepeatReader::default(),
+            decoder: Decoder::default(),
+            progress: Progress::new(shows_progress),
+        }
+    }
+
+    /// A handle for calling this recording, or stopping its tracee.
+    pub fn bell(&self) -> Bell {
+        self.ring.bell()
+    }
+
+    /// Records until the child is dead and everything is written.
+    pub fn run(mut self, watch: &mut dyn Watch, sink: &mut dyn Sink) -> io::Result<Summary> {
+        let mut account = Account::new(sink);
+        let sink = &mut account;
+        let start = Event::Start(std::mem::take(&mut self.start));
+        let result = match self.decoder.event(&start, sink) {
+            Ok(()) => self.drain(watch, sink).and_then(|()| self.finish_run(sink)),
+            Err(error) => Err(error.into()),
+        };
+        let reason = match result {
+            Ok(()) => self.reason(watch.seen()),
+            Err(failure) => {
+                watch.kill();
+                self.wait_for_death(watch);
+                match failure {
+                    Failure::Output(error) if is_size_limit(&error) => EndReason::Stopped(StopReason::MaxSize),
+                    Failure::Output(error) => return Err(error),
+                    Failure::Tampered(why) => EndReason::Tampered(why.into_bytes()),
+                }
+            }
+        };
+        self.end(reason, watch.seen(), account)
+    }
+
+    /// Drains the ring until the child is dead.
+    fn drain(&mut self, watch: &mut dyn Watch, sink: &mut Account) -> Result<(), Failure> {
+        let mut stopped = None;
+        loop {
+            if self.ring.read(&mut self.packed, BATCH)? > 0 {
+                self.decode(sink)?;
+                self.progress.show(&self.decoder, sink);
+                continue;
+            }
+            if watch.seen().death.is_some() {
+                return Ok(());
+            }
+            // A program that was stopped ends at once, unless its C library waits for a lock that another thread keeps.
+            if self.decoder.state().stopped.is_some() && stopped.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                watch.kill();
+            }
+            self.ring.wait(IDLE);
+            if self.ring.has_called() {
+                continue;
+            }
+            self.catch_up(sink)?;
+            sink.flush().map_err(Failure::Output)?;
+            self.progress.show(&self.decoder, sink);
+        }
+    }
+
+    /// Decodes what was taken from the ring.
+    fn decode(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        // The tracee waits for the recorder, so what it has written stands for no more than this.
+        let most = self.repeats.position() + self.packed.len() as u64 + LAG + 2 * PAUSE;
+        loop {
+            let taken = self.repeats.read(&self.packed, BATCH).map_err(tampered)?;
+            self.packed.drain(..taken);
+            if self.repeats.position() > most {
+                return Err(tampered("more words repeat than the program can be ahead"));
+            }
+            self.decode_words(sink)?;
+            if self.packed.is_empty() && !self.repeats.has_rest() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn decode_words(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        let taken = self.decoder.decode(self.repeats.words(), sink)?;
+        self.repeats.take(taken);
+        self.ring.done(self.repeats.position());
+        Ok(())
+    }
+
+    /// Takes what a live tracee that writes little has not told of.
+    fn catch_up(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        let slot = self.ring.slot();
+        let head = slot.head.load(Ordering::Acquire);
+        // In this order: the tracee writes it the other way round, so a distance that is read behind a position belongs to it,
+        // or the head has changed.
+        let position = slot.position.load(Ordering::Acquire);
+        let distance = slot.distance.load(Ordering::Acquire);
+        while self.ring.read_to(head, &mut self.packed, BATCH)? > 0 {
+            self.decode(sink)?;
+        }
+        if slot.head.load(Ordering::Acquire) == head {
+            self.repeat_to(position, distance, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the words up to a position that repeat and that no word in the ring tells of.
+    fn repeat_to(&mut self, position: u64, distance: u64, sink: &mut Account) -> Result<(), Failure> {
+        self.repeats.read_ahead(distance, position).map_err(tampered)?;
+        self.decode_words(sink)
+    }
+
+    /// Takes what a dead child has left: the last words, and the run that was open.
+    fn finish_run(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        let slot = self.ring.slot();
+        let next = slot.next.load(Ordering::Acquire);
+        let head = if next & CLOSING != 0 { next & !CLOSING } else { slot.head.load(Ordering::Acquire) };
+        while self.ring.read_to(head, &mut self.packed, BATCH)? > 0 {
+            self.decode(sink)?;
+        }
+        if next & CLOSING == 0 {
+            let is_open = next & REPEATING == 0;
+            let position = if is_open { slot.position.load(Ordering::Acquire) } else { next & !REPEATING };
+            self.repeat_to(position, slot.distance.load(Ordering::Acquire), sink)?;
+            if is_open {
+                self.open_run(slot, next, sink)?;
+            }
+        }
+        let instructions = slot.unrecorded();
+        if instructions != 0 {
+            self.decoder.event(&Event::Skipped(Skipped { instructions, frames: 0 }), sink)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the run that was open, if one was.
+    fn open_run(&mut self, slot: &Slot, next: u64, sink: &mut Account) -> Result<(), Failure> {
+        let start = slot.start.load(Ordering::Acquire);
+        if start == 0 {
+            return Ok(());
+        }
+        let offset = start.wrapping_sub(slot.first.load(Ordering::Acquire));
+        let length = (next & !CALLED).wrapping_sub(start);
+        let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
+            return Err(tampered("the open run is nowhere in the code"));
+        };
+        let run = self.decoder.open_run(offset, length, Then::Jump)?;
+        Ok(self.decoder.event(&run, sink)?)
+    }
+
+    fn reason(&self, seen: Seen) -> EndReason {
+        if let Some(stopped) = self.decoder.state().stopped {
+            return EndReason::Stopped(stopped);
+        }
+        if seen.timed_out {
+            return EndReason::Stopped(StopReason::Timeout);
+        }
+        match seen.death.map(|death| death.how) {
+            Some(How::Killed(signal)) => EndReason::Killed(signal),
+            Some(How::Exited(status)) => EndReason::Exited(status),
+            Some(How::Unknown) => EndReason::Unknown,
+            None => EndReason::Tampered(b"the program's process is lost".to_vec()),
+        }
+    }
+
+    fn wait_for_death(&self, watch: &mut dyn Watch) {
+        while watch.seen().death.is_none() {
+            self.ring.wait(IDLE);
+        }
+    }
+
+    /// Writes the end record and finishes the output.
+    fn end(mut self, reason: EndReason, seen: Seen, mut sink: Account) -> io::Result<Summary> {
+        let state = self.decoder.state();
+        let end = End {
+            reason,
+            finished: state.finished,
+            replaced: seen.death.is_some_and(|death| death.replaced),
+            place: place(state),
+            instructions: state.instructions,
+        };
+        match self.decoder.event(&Event::End(end.clone()), &mut sink) {
+            Err(StreamError::Output(error)) if !is_size_limit(&error) => return Err(error),
+            _ => {}
+        }
+        self.progress.clear();
+        let written = sink.finish()?;
+        Ok(Summary { end, written, tally: sink.tally })
+    }
+}
+
+/// The last instruction that was executed, as far as it is known: code name, offset, opcode name.
+fn place(state: &State) -> Option<(Vec<u8>, i64, Vec<u8>)> {
+    let last = state.last?;
+    let object = &state.code_of(last)?.object;
+    let unit = decode::units(&object.bytes, last.start).take_while(|unit| unit.start < last.end).last()?;
+    let opname = opcode::name(unit.last.opcode).unwrap_or("**********INVALID**********");
+    Some((object.name.clone(), unit.last.offset.into(), opname.into()))
+}

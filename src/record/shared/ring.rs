@@ -1,0 +1,321 @@
+//! The memory that both processes share: the slot's page, a control page, and a ring of words.  The tracee writes words and never
+//! overtakes the recorder; the recorder believes nothing that it reads here.
+
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use libc::pid_t;
+
+use crate::process::child;
+use crate::vm::shared::{CLOSING, PAGE, Slot};
+
+/// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
+pub(super) const CAPACITY: u64 = 1 << 21;
+/// The tracee tells the recorder of so many words at a time.
+const BATCH: u64 = 1 << 12;
+
+/// Words of the stream after which the recorder hears of them, at the latest.
+pub const PAUSE: u64 = 1 << 13;
+/// Words of the stream that the recorder may be behind when the tracee looks after it.
+pub const LAG: u64 = 1 << 19;
+
+/// The control page.  Each group of fields that one side writes has cache lines of its own.
+#[repr(C, align(128))]
+pub(super) struct Control {
+    /// Words that the tracee has told of.
+    published: Line<AtomicU64>,
+    /// Counts the times that the recorder was called; it sleeps on this word.
+    calls: Line<AtomicU32>,
+    /// Words that the recorder has copied out.
+    tail: Line<AtomicU64>,
+    /// Words of the stream that the recorder is done with, those that repeat included.
+    done: Line<AtomicU64>,
+    /// Counts what the recorder has made room for; the tracee sleeps on this word.
+    room: Line<AtomicU32>,
+    recorder_sleeps: Line<AtomicU32>,
+    tracee_sleeps: Line<AtomicU32>,
+}
+
+#[repr(C, align(128))]
+pub(super) struct Line<T>(pub(super) T);
+
+const _: () = assert!(size_of::<Control>() <= PAGE);
+
+/// The shared mapping, in either process.
+#[derive(Clone, Copy)]
+pub(super) struct Mapping {
+    pub(super) slot: NonNull<Slot>,
+    pub(super) control: NonNull<Control>,
+    pub(super) words: NonNull<AtomicU64>,
+}
+
+// SAFETY: the mapping lives as long as the process, and only its atomics are used.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    fn slot(&self) -> &'static Slot {
+        // SAFETY: the page is mapped for the rest of the process, zeroed memory is a valid Slot, and all fields are atomics.
+        unsafe { self.slot.as_ref() }
+    }
+
+    fn control(&self) -> &Control {
+        // SAFETY: the page is mapped for the rest of the process, zeroed memory is a valid Control, and all fields are atomics.
+        unsafe { self.control.as_ref() }
+    }
+
+    #[inline]
+    fn word(&self, position: u64) -> &AtomicU64 {
+        // SAFETY: the masked index is inside the CAPACITY words that are mapped for the rest of the process.
+        unsafe { self.words.add((position & (CAPACITY - 1)) as usize).as_ref() }
+    }
+}
+
+/// Makes the shared memory, before the fork; each process keeps its end.
+pub fn create() -> io::Result<(RingWriter, RingReader)> {
+    let size = PAGE + CAPACITY as usize * size_of::<u64>();
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at a place that the kernel chooses.
+    let base = unsafe { libc::mmap(std::ptr::null_mut(), size, protection, kind, -1, 0) };
+    if base == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Slot::share()?;
+    let at =
+        |offset: usize| NonNull::new(base.cast::<u8>().wrapping_add(offset)).expect("a mapping is not at address 0");
+    let mapping = Mapping { slot: NonNull::from(Slot::get()), control: at(0).cast(), words: at(PAGE).cast() };
+    Ok((RingWriter::new(mapping, None), RingReader { mapping, position: 0 }))
+}
+
+/// The tracee's end.
+pub struct RingWriter {
+    mapping: Mapping,
+    /// Words written, told of by the slot or not.
+    head: u64,
+    /// Words that the ring has room for, counted like `head`.
+    limit: u64,
+    /// Where the recorder is told next.
+    announce: u64,
+    /// The recorder's process, where its death is not this one's.
+    recorder: Option<pid_t>,
+}
+
+impl RingWriter {
+    pub(super) fn new(mapping: Mapping, recorder: Option<pid_t>) -> RingWriter {
+        RingWriter { mapping, head: 0, limit: CAPACITY, announce: BATCH, recorder }
+    }
+
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Writes one word; waits where the ring is full, without end: the recorder outlives the tracee.
+    #[inline]
+    pub fn push(&mut self, word: u64) {
+        if self.head >= self.limit {
+            self.wait_for_room();
+        }
+        self.mapping.word(self.head).store(word, Ordering::Relaxed);
+        self.head += 1;
+    }
+
+    /// Tells the recorder of the words once there are enough; the slot's head must count them already.
+    #[inline]
+    pub fn announce(&mut self) {
+        if self.head >= self.announce {
+            self.call_recorder();
+        }
+    }
+
+    /// Tells the recorder of all words.
+    #[cold]
+    pub fn call_recorder(&mut self) {
+        let control = self.mapping.control();
+        control.published.0.store(self.head, Ordering::Release);
+        control.calls.0.fetch_add(1, Ordering::SeqCst);
+        if control.recorder_sleeps.0.load(Ordering::SeqCst) != 0 {
+            futex_wake(&control.calls.0);
+        }
+        self.announce = self.head + BATCH;
+    }
+
+    /// Waits until the recorder is done with so many words of the stream; it has been called.
+    #[inline]
+    pub fn wait_for_recorder(&self, position: u64) {
+        self.wait_until(|control| control.done.0.load(Ordering::SeqCst) >= position);
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self) {
+        // What the slot does not count yet cannot be read, so it is counted first; a run's words are complete here, or a record's
+        // beginning, which the recorder keeps until the rest comes.
+        let slot = Slot::get();
+        if slot.next.load(Ordering::Relaxed) & CLOSING != 0 {
+            slot.next.store(CLOSING | self.head, Ordering::Release);
+        }
+        slot.head.store(self.head, Ordering::Release);
+        self.call_recorder();
+        let head = self.head;
+        self.wait_until(|control| head < control.tail.0.load(Ordering::SeqCst).saturating_add(CAPACITY));
+        self.limit = self.mapping.control().tail.0.load(Ordering::Acquire).saturating_add(CAPACITY);
+    }
+
+    /// Sleeps until the recorder has come so far; without end, for it outlives the tracee or takes it along.
+    fn wait_until(&self, is_so: impl Fn(&Control) -> bool) {
+        let control = self.mapping.control();
+        if is_so(control) {
+            return;
+        }
+        let errno = Errno::save();
+        while !is_so(control) {
+            let seen = control.room.0.load(Ordering::SeqCst);
+            control.tracee_sleeps.0.store(1, Ordering::SeqCst);
+            if !is_so(control) {
+                futex_wait(&control.room.0, seen, Duration::from_millis(100));
+            }
+            control.tracee_sleeps.0.store(0, Ordering::SeqCst);
+            end_without(self.recorder);
+        }
+        errno.restore();
+    }
+}
+
+/// The recorder's end.
+pub struct RingReader {
+    pub(super) mapping: Mapping,
+    /// Words copied out so far: its own count, which the tracee cannot change.
+    pub(super) position: u64,
+}
+
+/// The counters in the shared memory contradict each other.
+#[derive(Debug, thiserror::Error)]
+#[error("its counters contradict each other")]
+pub struct Tampered;
+
+impl RingReader {
+    /// A handle for calling the recorder, or stopping the tracee, from another thread.
+    pub fn bell(&self) -> Bell {
+        Bell { mapping: self.mapping }
+    }
+
+    /// The tracee's slot.
+    pub fn slot(&self) -> &'static Slot {
+        self.mapping.slot()
+    }
+
+    /// Moves the words that the tracee has told of, up to `most`, to the end of `out`; returns how many.
+    pub fn read(&mut self, out: &mut Vec<u64>, most: usize) -> Result<usize, Tampered> {
+        let published = self.mapping.control().published.0.load(Ordering::Acquire);
+        self.read_to(published.max(self.position), out, most)
+    }
+
+    /// The same up to a count of words that the slot gave.
+    pub fn read_to(&mut self, head: u64, out: &mut Vec<u64>, most: usize) -> Result<usize, Tampered> {
+        let available = head.checked_sub(self.position).filter(|&words| words <= CAPACITY).ok_or(Tampered)?;
+        let taken = available.min(most as u64);
+        out.extend((0..taken).map(|word| self.mapping.word(self.position + word).load(Ordering::Relaxed)));
+        if taken > 0 {
+            self.position += taken;
+            self.mapping.control().tail.0.store(self.position, Ordering::SeqCst);
+            self.wake_tracee();
+        }
+        Ok(taken as usize)
+    }
+
+    /// Tells the tracee how many words of its stream are done with.
+    pub fn done(&self, position: u64) {
+        self.mapping.control().done.0.store(position, Ordering::SeqCst);
+        self.wake_tracee();
+    }
+
+    /// Sleeps until the tracee has told of more, the bell rings, or the time is over.
+    pub fn wait(&self, at_most: Duration) {
+        let control = self.mapping.control();
+        let seen = control.calls.0.load(Ordering::SeqCst);
+        control.recorder_sleeps.0.store(1, Ordering::SeqCst);
+        if control.published.0.load(Ordering::SeqCst) <= self.position {
+            futex_wait(&control.calls.0, seen, at_most);
+        }
+        control.recorder_sleeps.0.store(0, Ordering::SeqCst);
+    }
+
+    /// Whether the tracee has told of words that were not read yet.
+    pub fn has_called(&self) -> bool {
+        self.mapping.control().published.0.load(Ordering::Acquire) > self.position
+    }
+
+    fn wake_tracee(&self) {
+        let control = self.mapping.control();
+        if control.tracee_sleeps.0.load(Ordering::SeqCst) != 0 {
+            control.room.0.fetch_add(1, Ordering::SeqCst);
+            futex_wake(&control.room.0);
+        }
+    }
+}
+
+/// Wakes the recorder from another thread of its process, and asks the tracee to end.
+#[derive(Clone, Copy)]
+pub struct Bell {
+    mapping: Mapping,
+}
+
+impl Bell {
+    pub fn ring(&self) {
+        let control = self.mapping.control();
+        control.calls.0.fetch_add(1, Ordering::SeqCst);
+        futex_wake(&control.calls.0);
+    }
+
+    /// Where the tracee is, to be compared with where it is later; what it does unrecorded counts as well.
+    pub fn place(&self) -> (u64, u64, u64) {
+        let slot = self.mapping.slot();
+        (slot.position.load(Ordering::Acquire), slot.next.load(Ordering::Acquire), slot.unrecorded())
+    }
+
+    pub fn ask_to_stop(&self) {
+        self.mapping.slot().stop.store(1, Ordering::SeqCst);
+    }
+
+    /// Whether the tracee says that it is about to replace itself, or has.
+    pub fn execs(&self) -> bool {
+        self.mapping.slot().execs.load(Ordering::Acquire) != 0
+    }
+}
+
+/// Ends this process if its recorder is gone: the program's own process dies with it, one that was forked finds out where it waits.
+pub(super) fn end_without(recorder: Option<pid_t>) {
+    if recorder.is_some_and(child::is_gone) {
+        child::kill_self();
+    }
+}
+
+pub(super) fn futex_wait(word: &AtomicU32, seen: u32, at_most: Duration) {
+    let timeout = libc::timespec {
+        tv_sec: at_most.as_secs().cast_signed(),
+        tv_nsec: libc::c_long::from(at_most.subsec_nanos().cast_signed()),
+    };
+    // SAFETY: the word and the time live during the call; every result is a reason to look again.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &raw const timeout) };
+}
+
+pub(super) fn futex_wake(word: &AtomicU32) {
+    // SAFETY: the word lives during the call.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
+}
+
+/// The C library's errno, which PyThreadState_Swap's callers have just restored.
+struct Errno(libc::c_int);
+
+impl Errno {
+    fn save() -> Errno {
+        // SAFETY: the location is this thread's own.
+        Errno(unsafe { *libc::__errno_location() })
+    }
+
+    fn restore(self) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = self.0 }
+    }
+}

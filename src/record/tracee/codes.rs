@@ -1,0 +1,238 @@
+//! The code objects that the hook knows, by address: their versions as described, and whether they are wanted.  Shrinks as they die.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::origins::Origins;
+use super::threads::Threads;
+use crate::bytecode::{CodeObject, Layout};
+use crate::record::plan::{Tracing, Trigger};
+use crate::trace::encode_code;
+use crate::trace::origin::Layer;
+use crate::trace::word;
+use crate::vm::Gil;
+use crate::vm::hook::Place;
+use crate::vm::lane::{self, Lane, LaneVersion};
+use crate::vm::object::CodeRef;
+
+/// One state of a code object's bytes.
+#[derive(Debug)]
+pub struct Version {
+    /// Its number in the stream.
+    pub id: u32,
+    /// What frames in the lane have of it.
+    pub lane: LaneVersion,
+    /// The described bytes.
+    pub bytes: Arc<[u8]>,
+    pub layout: Layout,
+    /// Its id and its offsets need no wide words.
+    pub is_narrow: bool,
+    /// Some filter wants it.
+    pub wanted: bool,
+    pub start_at: Option<Trigger>,
+    pub stop_at: Option<Trigger>,
+}
+
+impl Version {
+    /// Instructions of the sequential units from `start` to `end`.
+    #[inline]
+    pub fn count(&self, start: u32, end: u32) -> u64 {
+        self.layout.count(&self.bytes, start, end).unwrap_or(0)
+    }
+
+    /// Whether a trigger must see each of its units.
+    #[inline]
+    pub fn is_watched(&self, started: bool) -> bool {
+        self.stop_at.is_some() || (self.start_at.is_some() && !started)
+    }
+}
+
+/// All versions of one live code object; the last one used stands last.
+#[derive(Debug)]
+struct Known {
+    versions: Vec<Rc<Version>>,
+    parent: Option<u32>,
+}
+
+impl Known {
+    /// Makes room for another version where there are many: one goes that no frame has.  The first one stays, as the others are
+    /// versions of it.  Gives what is gone.
+    fn forget_one(&mut self, lane: &Lane, threads: &Threads) -> Option<Rc<Version>> {
+        if self.versions.len() < VERSIONS {
+            return None;
+        }
+        let unused = self.versions.iter().skip(1).position(|version| !is_used(version.lane, lane, threads))?;
+        Some(self.versions.remove(unused + 1))
+    }
+}
+
+/// A direct-mapped cache in front of the table: a frame's entry should not hash.
+#[derive(Clone, Debug, Default)]
+struct Recent {
+    code: usize,
+    first: usize,
+    version: Option<Rc<Version>>,
+}
+
+/// Versions of one code object that are remembered: code can change itself for ever.  One that was forgotten and comes again is another.
+const VERSIONS: usize = 64;
+
+/// The table.
+pub struct Codes {
+    tracing: Rc<Tracing>,
+    known: HashMap<usize, Known>,
+    /// Which described code object has, or had, this live one among its constants.
+    parents: HashMap<usize, u32>,
+    recent: Box<[Recent]>,
+    /// All versions, by their numbers in the lane.
+    versions: Vec<Option<Rc<Version>>>,
+    next_id: u32,
+    pub origins: Origins,
+}
+
+/// A version, and what describes it where it is new.
+pub struct Found {
+    pub version: Rc<Version>,
+    pub description: Option<Description>,
+}
+
+/// What the stream is told of a new version.
+pub struct Description {
+    /// The payload of its CODE record.
+    pub code: Vec<u8>,
+    pub layer: Layer,
+    /// The id of a version that was forgotten for it.
+    pub forgotten: Option<u32>,
+}
+
+impl Codes {
+    pub fn new(tracing: Rc<Tracing>) -> Codes {
+        Codes {
+            tracing,
+            known: HashMap::new(),
+            parents: HashMap::new(),
+            recent: vec![Recent::default(); lane::KNOWN].into(),
+            versions: Vec::new(),
+            next_id: 0,
+            origins: Origins::default(),
+        }
+    }
+
+    /// The version that the code string at `first` had when it was last seen.
+    #[inline]
+    pub fn recent(&self, code: usize, first: usize) -> Option<&Rc<Version>> {
+        let entry = &self.recent[lane::place_of(code)];
+        if entry.code == code && entry.first == first { entry.version.as_ref() } else { None }
+    }
+
+    /// The version that some frame has.
+    pub fn version(&self, of: LaneVersion) -> &Rc<Version> {
+        self.versions[of.index()].as_ref().expect("a version stays as long as a frame has it")
+    }
+
+    /// Finds the version whose bytes are those at `at.first`, or makes one.
+    pub fn find(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Found {
+        let bytes = code.bytes(gil, at.first);
+        let found = match self.known.get_mut(&code.address()) {
+            Some(known) => match known.versions.iter().position(|version| *version.bytes == *bytes) {
+                Some(position) => Found { version: Rc::clone(&known.versions[position]), description: None },
+                None => self.describe(gil, code, at, lane, threads),
+            },
+            None => self.describe(gil, code, at, lane, threads),
+        };
+        let (address, version) = (code.address(), &found.version);
+        let place = lane::place_of(address);
+        self.recent[place] = Recent { code: address, first: at.first, version: Some(Rc::clone(version)) };
+        lane.set_known(place, address, at.first, (version.wanted && version.is_narrow).then_some(version.lane));
+        found
+    }
+
+    fn describe(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Found {
+        let object = code.describe(gil, at.first);
+        let id = self.next_id;
+        self.next_id += 1;
+        let known = self
+            .known
+            .entry(code.address())
+            .or_insert_with(|| Known { versions: Vec::new(), parent: self.parents.get(&code.address()).copied() });
+        if known.versions.is_empty() {
+            code.children(gil).into_iter().for_each(|child| {
+                self.parents.insert(child, id);
+            });
+        }
+        let first_id = known.versions.first().map_or(id, |version| version.id);
+        let whole = code.whole(gil, at.first);
+        let made = self.origins.get(code.address());
+        let layer = Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
+        let forgotten = known.forget_one(lane, threads);
+        let code_record = encode_code(id, first_id, known.parent, &object);
+        let version = Rc::new(make_version(&self.tracing, id, gil, code, object, lane));
+        known.versions.push(Rc::clone(&version));
+        let index = version.lane.index();
+        self.versions.resize(self.versions.len().max(index + 1), None);
+        self.versions[index] = Some(Rc::clone(&version));
+        let forgotten = forgotten.map(|version| {
+            self.remove(&version, lane);
+            version.id
+        });
+        Found { version, description: Some(Description { code: code_record, layer, forgotten }) }
+    }
+
+    /// Removes a version that no frame has.
+    fn remove(&mut self, version: &Version, lane: &mut Lane) {
+        self.versions[version.lane.index()] = None;
+        lane.remove_version(version.lane);
+    }
+
+    /// Forgets a code object whose address may be used again; returns the ids that are gone with it.  A version that a frame has stays,
+    /// for an extension that switches stacks can free frames that were never left.
+    pub fn forget(&mut self, code: usize, lane: &mut Lane, threads: &Threads) -> Vec<u32> {
+        self.origins.forget(code);
+        self.parents.remove(&code);
+        let Some(known) = self.known.remove(&code) else {
+            return Vec::new();
+        };
+        let place = lane::place_of(code);
+        if self.recent[place].code == code {
+            self.recent[place] = Recent::default();
+            lane.set_known(place, code, 0, None);
+        }
+        for version in &known.versions {
+            if !is_used(version.lane, lane, threads) {
+                self.remove(version, lane);
+            }
+        }
+        known.versions.iter().map(|version| version.id).collect()
+    }
+}
+
+/// Whether a frame on the stack of any thread has a version.
+fn is_used(version: LaneVersion, lane: &Lane, threads: &Threads) -> bool {
+    lane.frames().iter().any(|frame| frame.version() == version) || threads.has(version)
+}
+
+fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: CodeObject, lane: &mut Lane) -> Version {
+    let name = code.name(gil);
+    let trigger = |option: &Option<Trigger>| option.clone().filter(|trigger| trigger.name == name);
+    let wanted = tracing.filter.wants(&object);
+    let layout = Layout::new(&object.bytes);
+    let bytes: Arc<[u8]> = object.bytes.into();
+    Version {
+        id,
+        lane: lane.add_version(Arc::clone(&bytes), checks(&layout, &bytes), id),
+        layout,
+        is_narrow: id < word::NARROW && bytes.len() < word::NARROW as usize,
+        wanted,
+        start_at: trigger(&tracing.start_at),
+        stop_at: trigger(&tracing.stop_at),
+        bytes,
+    }
+}
+
+/// For each offset, the bytes up to where the flow surely ends, or foreign code may run: what the lane compares; 0 where they are
+/// more than it does.
+fn checks(layout: &Layout, bytes: &[u8]) -> Arc<[u8]> {
+    let check = |offset| layout.segment(bytes, offset).map_or(0, <[u8]>::len);
+    (0..bytes.len()).map(|offset| u8::try_from(check(offset)).unwrap_or(0)).collect()
+}

@@ -1,0 +1,142 @@
+//! `bctrace info`: what is in a trace, how it was made and how it ended, counted from its index, or by reading all of
+//! it where there is none.
+
+mod json;
+mod text;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::format::bct::layout;
+use crate::read::{Flaw, Progress, Reader, TraceError, Want};
+use crate::trace::totals::{Counter, Totals};
+use crate::trace::{End, Event, Run, Sink, Start, State};
+
+/// What is to be told.
+#[derive(Clone, Debug)]
+pub struct InfoPlan {
+    /// The .bct, `-` for standard input.
+    pub trace: PathBuf,
+    /// One JSON object instead of text.
+    pub json: bool,
+}
+
+/// All that can be told of a trace.
+#[derive(Clone, Debug, Default)]
+pub struct Info {
+    pub trace: PathBuf,
+    /// The format's version.
+    pub version: u32,
+    /// Bytes of the file; None where it comes through a pipe or is compressed.
+    pub bytes: Option<u64>,
+    pub blocks: u64,
+    pub start: Option<Start>,
+    /// How the trace ended; None where its recorder was killed or still writes it.
+    pub end: Option<End>,
+    /// Instructions executed, recorded or not.
+    pub executed: u64,
+    pub totals: Totals,
+    pub flaws: Vec<Flaw>,
+}
+
+/// Reads a trace and writes what is in it.
+pub fn run(plan: &InfoPlan, out: &mut dyn io::Write) -> Result<Info, TraceError> {
+    let info = collect(plan)?;
+    let rendered = if plan.json { json::render(&info) } else { text::render(&info) };
+    match out.write_all(&rendered).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(TraceError::Output(error)),
+        _ => Ok(info),
+    }
+}
+
+fn collect(plan: &InfoPlan) -> Result<Info, TraceError> {
+    let mut reader = Reader::open(&plan.trace)?;
+    let bytes = reader.file().and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
+    let mut info = Info { trace: plan.trace.clone(), version: layout::VERSION, bytes, ..Info::default() };
+    let index = reader.index().cloned();
+    let mut ear = Ear { info: &mut info, counter: index.is_none().then(Counter::default) };
+    if let Some(index) = index {
+        // The first block tells how the trace was made, the last one how it ended.
+        ear.info.blocks = index.blocks.len() as u64;
+        ear.info.totals = index.totals;
+        let ends = [index.blocks.first(), index.blocks.last()];
+        for block in ends.into_iter().flatten() {
+            reader.go_back(block.offset);
+            ear.listen(&mut reader, true)?;
+        }
+    } else {
+        ear.listen(&mut reader, false)?;
+    }
+    info.executed = reader.reached();
+    Ok(info)
+}
+
+/// Hears what is worth telling.
+struct Ear<'a> {
+    info: &'a mut Info,
+    counter: Option<Counter>,
+}
+
+impl Ear<'_> {
+    /// Listens to the next block, or to all that come.
+    fn listen(&mut self, reader: &mut Reader, one: bool) -> Result<(), TraceError> {
+        let mut flaws = Vec::new();
+        loop {
+            let mut keep = |flaw| {
+                flaws.push(flaw);
+                Ok(())
+            };
+            let progress = reader.next(&|_| Want::Read, &mut 0, self, &mut keep)?;
+            match progress {
+                Progress::Block { .. } => {
+                    self.info.blocks += u64::from(!one);
+                    if one {
+                        break;
+                    }
+                }
+                Progress::Finished | Progress::Stopped => break,
+                Progress::Waiting { offset, cut } => {
+                    flaws.push(Flaw::unfinished(reader.reached(), cut.then_some(offset)));
+                    break;
+                }
+            }
+        }
+        self.info.flaws.extend(flaws);
+        if let Some(counter) = &mut self.counter {
+            self.info.totals = counter.totals();
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Ear<'_> {
+    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+        match event {
+            Event::Start(start) => self.info.start = Some(start.clone()),
+            Event::End(end) => self.info.end = Some(end.clone()),
+            _ => {}
+        }
+        if let Some(counter) = &mut self.counter {
+            counter.event(event, at);
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        if let Some(counter) = &mut self.counter {
+            counter.run(run, at);
+        }
+        Ok(())
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}
+
+impl Info {
+    /// Executed instructions that a filter left out, or that are damaged.
+    pub fn left_out(&self) -> u64 {
+        self.executed.saturating_sub(self.totals.instructions)
+    }
+}

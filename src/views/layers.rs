@@ -1,0 +1,168 @@
+//! The layers of a program: every code object that ran, each version of its bytes, and how each came to be.  Collected from the events
+//! of a trace, while it is recorded or later; written as loadable .pyc files with a manifest, or printed as a tree.
+
+mod collect;
+mod folder;
+mod manifest;
+mod tree;
+
+use std::io::{self, Write};
+
+use crate::read::{Flaw, Progress, Reader, TraceError, Want};
+use crate::select::Filter;
+use crate::trace::origin::How;
+use crate::trace::{Event, Run, Sink, State};
+use collect::Collector;
+pub use folder::{Folder, FolderError};
+
+/// One code object with one version of its bytes; or several, where the same place has made the same again and again.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// The id of the first such code object in the trace.
+    pub code: u32,
+    pub name: Vec<u8>,
+    pub filename: Vec<u8>,
+    pub first_line: i32,
+    pub origin: Origin,
+    /// The place among the layers of the same code object's first bytes, where these are others.
+    pub version_of: Option<usize>,
+    /// SHA-256 of its .pyc.
+    pub digest: [u8; 32],
+    /// Constants that are not in its .pyc.
+    pub missing: u32,
+    /// Code objects that are this layer.
+    pub objects: u64,
+    /// Instructions recorded, and the numbers of the first and the last of them.
+    pub instructions: u64,
+    pub first: u64,
+    pub last: u64,
+    /// The filter wants it.
+    pub wanted: bool,
+}
+
+/// How a code object came to be.  Other layers are named by their place among all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// It is the program that was traced.
+    Main,
+    /// It was there before the trace began.
+    Before,
+    /// It is among the constants of this layer.
+    Constant(usize),
+    /// A C function made it.
+    Made {
+        how: How,
+        /// The number of the instruction that it was made for.
+        instruction: u64,
+        /// The layer that executed it, and its offset.
+        place: Option<(usize, i32)>,
+        /// The file that was imported, where that is told.
+        path: Vec<u8>,
+    },
+    /// The part of the trace that told it is lost.
+    Lost,
+}
+
+/// All layers of a trace, in the order of their first execution.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    pub argv: Vec<Vec<u8>>,
+    pub layers: Vec<Layer>,
+    /// Code objects that came when there was no room for another layer.
+    pub left_out: u64,
+}
+
+impl Layer {
+    /// The layer that it belongs under.
+    pub fn parent(&self) -> Option<usize> {
+        match (self.version_of, &self.origin) {
+            (Some(first), _) => Some(first),
+            (None, Origin::Constant(parent)) => Some(*parent),
+            (None, Origin::Made { place, .. }) => place.map(|(layer, _)| layer),
+            (None, Origin::Main | Origin::Before | Origin::Lost) => None,
+        }
+    }
+}
+
+/// What is to be done with the layers of a trace.
+#[derive(Debug)]
+pub struct LayersPlan {
+    /// Only these code objects.
+    pub filter: Filter,
+    /// Write them into this folder.
+    pub folder: Option<Folder>,
+    /// Print them as a tree.
+    pub tree: bool,
+}
+
+/// Reads a trace and does with its layers what is planned.  Tells whether something was missing or damaged; each case goes to `tell`.
+pub fn run(
+    mut reader: Reader,
+    plan: LayersPlan,
+    out: &mut dyn Write,
+    tell: &mut dyn FnMut(Flaw),
+) -> Result<bool, TraceError> {
+    let mut collector = Collector::new(plan.filter, plan.folder);
+    let mut flawed = false;
+    loop {
+        let mut flaws = |flaw| {
+            flawed = true;
+            tell(flaw);
+            Ok(())
+        };
+        match reader.next(&|_| Want::Read, &mut 0, &mut collector, &mut flaws)? {
+            Progress::Block { .. } => {}
+            Progress::Finished | Progress::Stopped => break,
+            Progress::Waiting { offset, cut } => {
+                flaws(Flaw::unfinished(reader.reached(), cut.then_some(offset)))?;
+                break;
+            }
+        }
+    }
+    collector.finish().map_err(TraceError::Output)?;
+    if plan.tree {
+        match tree::write(collector.layers(), out).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(TraceError::Output(error)),
+            _ => {}
+        }
+    }
+    Ok(flawed)
+}
+
+/// A sink that also writes the layers into a folder.
+pub struct Dumping {
+    inner: Box<dyn Sink>,
+    collector: Collector,
+}
+
+impl Dumping {
+    pub fn new(inner: Box<dyn Sink>, folder: Folder, filter: Filter) -> Dumping {
+        Dumping { inner, collector: Collector::new(filter, Some(folder)) }
+    }
+}
+
+impl Sink for Dumping {
+    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+        self.collector.event(event, at)?;
+        self.inner.event(event, at)
+    }
+
+    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        self.collector.run(run, at)?;
+        self.inner.run(run, at)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<u64> {
+        let finished = self.inner.finish();
+        self.collector.finish()?;
+        finished
+    }
+
+    fn written(&self) -> u64 {
+        self.inner.written()
+    }
+}

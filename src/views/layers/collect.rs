@@ -1,0 +1,228 @@
+//! Hears the events of a trace and makes its layers of them.  Code objects that one place makes again and again, all the same, are one
+//! layer, so that a loop around `exec` takes no memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::rc::Rc;
+
+use sha2::{Digest, Sha256};
+
+use super::folder::Folder;
+use super::{Layer, Layers, Origin};
+use crate::bytecode::pyc;
+use crate::select::Filter;
+use crate::trace::by_id::ById;
+use crate::trace::origin::{How, Layer as Whole, Made};
+use crate::trace::{Code, Event, Run, Sink, State, Then};
+
+/// Layers beyond which further ones are only counted: a program can make new ones for ever.
+const LAYERS: usize = 1 << 18;
+/// Code objects and makings that are remembered for what may come of them; the oldest are forgotten.
+const REMEMBERED: usize = 1 << 20;
+
+/// Collects layers.
+pub(super) struct Collector {
+    filter: Filter,
+    folder: Option<Folder>,
+    layers: Layers,
+    same: HashMap<Same, usize>,
+    /// The layers of living code objects, by id.
+    live: ById<usize>,
+    /// The layers of all code objects, also of those that are gone and have left functions behind.
+    ids: Remembered<usize>,
+    makings: Remembered<Making>,
+    /// The code object of the last run and its layer, for most runs follow one of the same.
+    last: Option<(u32, Option<usize>)>,
+}
+
+/// What makes two code objects one layer.
+#[derive(PartialEq, Eq, Hash)]
+struct Same {
+    digest: [u8; 32],
+    place: Place,
+    version_of: Option<usize>,
+}
+
+/// Where a code object comes from, whenever it was.
+#[derive(PartialEq, Eq, Hash)]
+enum Place {
+    Origin(Origin),
+    Making(How, Option<(usize, i32)>, Rc<[u8]>),
+}
+
+/// A making, placed in the trace.
+#[derive(Clone)]
+struct Making {
+    how: How,
+    instruction: u64,
+    place: Option<(usize, i32)>,
+    path: Rc<[u8]>,
+}
+
+/// A map from ascending numbers that forgets the lowest ones.
+struct Remembered<T>(BTreeMap<u32, T>);
+
+impl<T> Remembered<T> {
+    fn insert(&mut self, number: u32, value: T) {
+        self.0.insert(number, value);
+        if self.0.len() > REMEMBERED {
+            self.0.pop_first();
+        }
+    }
+}
+
+impl Collector {
+    pub(super) fn new(filter: Filter, folder: Option<Folder>) -> Collector {
+        Collector {
+            filter,
+            folder,
+            layers: Layers::default(),
+            same: HashMap::new(),
+            live: ById::default(),
+            ids: Remembered(BTreeMap::new()),
+            makings: Remembered(BTreeMap::new()),
+            last: None,
+        }
+    }
+
+    pub(super) fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    fn make(&mut self, made: &Made, at: &State) {
+        let place = made.place.and_then(|(code, offset)| Some((*self.ids.0.get(&code)?, offset)));
+        let making = Making { how: made.how, instruction: at.instructions, place, path: made.path.as_slice().into() };
+        self.makings.insert(made.number, making);
+    }
+
+    /// Adds a code object to the layer that it is, or makes it a new one.
+    fn add(&mut self, whole: &Whole, code: &Code) -> io::Result<()> {
+        let file = pyc::of_marshal(&whole.marshal);
+        let digest: [u8; 32] = Sha256::digest(&file).into();
+        let making = whole.made.and_then(|number| self.makings.0.get(&number)).cloned();
+        let version_of = (code.first_id != code.id).then(|| self.ids.0.get(&code.first_id).copied()).flatten();
+        let (place, origin) = self.origin(whole, code, making);
+        let same = Same { digest, place, version_of };
+        let layer = match self.same.get(&same) {
+            Some(&layer) => layer,
+            None if self.layers.layers.len() >= LAYERS => {
+                self.layers.left_out += 1;
+                return Ok(());
+            }
+            None => {
+                let layer = self.new_layer(whole, code, origin, digest);
+                self.layers.layers.push(Layer { version_of, ..layer });
+                let place = self.layers.layers.len() - 1;
+                self.same.insert(same, place);
+                if let Some(folder) = &self.folder
+                    && self.layers.layers[place].wanted
+                {
+                    folder.write_layer(place, &code.object.name, &file)?;
+                }
+                place
+            }
+        };
+        self.layers.layers[layer].objects += 1;
+        self.live.insert(code.id, layer);
+        self.ids.insert(code.id, layer);
+        self.last = None;
+        Ok(())
+    }
+
+    fn origin(&self, whole: &Whole, code: &Code, making: Option<Making>) -> (Place, Origin) {
+        let simple = |origin: Origin| (Place::Origin(origin.clone()), origin);
+        match (code.parent, making) {
+            (Some(parent), _) => simple(self.ids.0.get(&parent).map_or(Origin::Lost, |&layer| Origin::Constant(layer))),
+            // The interpreter compiles what it is told to run before the first frame.
+            (None, Some(Making { instruction: 0, .. })) if code.first_id == 0 => simple(Origin::Main),
+            (None, Some(Making { how, instruction, place, path })) => {
+                let origin = Origin::Made { how, instruction, place, path: path.to_vec() };
+                (Place::Making(how, place, path), origin)
+            }
+            (None, None) if whole.made.is_some() => simple(Origin::Lost),
+            // The first frame of a trace is the main program's.
+            (None, None) if code.first_id == 0 => simple(Origin::Main),
+            (None, None) => simple(Origin::Before),
+        }
+    }
+
+    fn new_layer(&self, whole: &Whole, code: &Code, origin: Origin, digest: [u8; 32]) -> Layer {
+        Layer {
+            code: code.id,
+            name: code.object.name.clone(),
+            filename: code.object.filename.clone(),
+            first_line: code.object.first_line,
+            origin,
+            version_of: None,
+            digest,
+            missing: whole.missing,
+            objects: 0,
+            instructions: 0,
+            first: 0,
+            last: 0,
+            wanted: self.filter.wants(&code.object),
+        }
+    }
+
+    #[inline]
+    fn executed(&mut self, count: u64, at: &State) {
+        let Some(frame) = at.frame() else { return };
+        let id = frame.code.id;
+        let layer = match self.last {
+            Some((last, layer)) if last == id => layer,
+            _ => {
+                let layer = self.live.get(id).copied();
+                self.last = Some((id, layer));
+                layer
+            }
+        };
+        let Some(layer) = layer.and_then(|layer| self.layers.layers.get_mut(layer)) else { return };
+        if layer.instructions == 0 {
+            layer.first = at.instructions + 1;
+        }
+        layer.last = at.instructions + count;
+        layer.instructions += count;
+    }
+}
+
+impl Sink for Collector {
+    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+        match event {
+            Event::Run(run) => return self.run(run, at),
+            Event::Outside(outside) => self.executed(outside.count(), at),
+            Event::Start(start) => self.layers.argv = start.argv.clone(),
+            Event::Made(made) => self.make(made, at),
+            Event::Layer(whole) => {
+                if let Some(code) = at.code(whole.code).cloned() {
+                    self.add(whole, &code)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+        if run.count > 0 {
+            self.executed(run.count, at);
+        }
+        if let Then::CodeGone { code } = run.then() {
+            self.live.remove(code);
+            self.last = None;
+        }
+        Ok(())
+    }
+
+    /// Writes the manifest; the layers' own files are written as they come.
+    fn finish(&mut self) -> io::Result<u64> {
+        if let Some(folder) = &self.folder {
+            folder.write_manifest(&self.layers)?;
+        }
+        Ok(0)
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,179 @@
+//! `bctrace show`: prints a .bct in another form, through the sinks that record in that form, so the bytes are the
+//! same.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::calls::Calls;
+use super::compares::Compares;
+use crate::format::bct::layout::Piece;
+use crate::format::{self, Format, Options, Output};
+use crate::read::{Flaw, Progress, Reader, TraceError, Want};
+use crate::trace::{Sink, Start};
+
+/// How long a follower waits before it looks again.
+const POLL: Duration = Duration::from_millis(100);
+
+/// What is to be shown.
+#[derive(Clone, Debug)]
+pub struct ShowPlan {
+    /// The .bct, `-` for standard input.
+    pub trace: PathBuf,
+    pub format: Format,
+    pub options: Options,
+    /// What of the trace is printed.
+    pub view: View,
+    /// Goes on while the file grows.
+    pub follow: bool,
+}
+
+/// What of a trace is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// Each instruction, in the plan's format.
+    #[default]
+    Trace,
+    /// Comparisons, subscripts and arithmetic, by place.
+    Compares,
+    /// A tree of calls.
+    Calls,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Bytes printed, before compression.
+    pub bytes: u64,
+    /// Whoever read the output closed the pipe.
+    pub closed: bool,
+    /// Something was missing or damaged; each case was told.
+    pub flawed: bool,
+}
+
+/// Takes what is missing or damaged, and decides whether to go on.
+type Flaws<'a> = dyn FnMut(Flaw) -> Result<(), TraceError> + 'a;
+
+/// Prints a trace into `output`; what is missing or damaged goes to `tell`.
+pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Result<Shown, TraceError> {
+    let is_bct = plan.format == Format::Bct && plan.view == View::Trace;
+    if is_bct && !plan.options.selection.is_everything() {
+        return Err(TraceError::Part(plan.trace.clone()));
+    }
+    let mut shown = Shown::default();
+    let mut flaws = |flaw| {
+        // An unfinished trace is whole as far as it goes; a damaged one has no state to go on from.
+        if is_bct && !matches!(flaw, Flaw::Unfinished { .. }) {
+            return Err(TraceError::Flawed(plan.trace.clone(), flaw));
+        }
+        shown.flawed = true;
+        tell(flaw);
+        Ok(())
+    };
+    let mut reader = Reader::open(&plan.trace)?;
+    if plan.follow && reader.is_compressed() {
+        return Err(TraceError::NotFollowed(plan.trace.clone()));
+    }
+    let options = plan.options.clone();
+    let mut sink: Box<dyn Sink> = match plan.view {
+        View::Trace => format::sink(plan.format, options, output),
+        View::Compares => Box::new(Compares::new(options, output)),
+        View::Calls => Box::new(Calls::new(options, output)),
+    };
+    let result = if plan.follow {
+        follow(plan, &mut reader, &mut *sink, &mut flaws)
+    } else {
+        print(plan, &mut reader, &mut *sink, &mut flaws)
+    };
+    let result = result.and_then(|()| sink.finish().map_err(TraceError::Output));
+    shown.bytes = sink.written();
+    match result {
+        Ok(_) => Ok(shown),
+        Err(TraceError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(Shown { closed: true, ..shown }),
+        Err(TraceError::Output(error)) if error.get_ref().is_some_and(|inner| inner.is::<NoValues>()) => {
+            Err(TraceError::NoValues(plan.trace.clone()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The error of a view that needs values in a trace without.
+#[derive(Debug, thiserror::Error)]
+#[error("the trace has no values")]
+struct NoValues;
+
+/// Refuses a trace that was recorded without values.
+pub(super) fn check_values(start: &Start) -> io::Result<()> {
+    match start.options.iter().any(|option| option == b"--values") {
+        true => Ok(()),
+        false => Err(io::Error::other(NoValues)),
+    }
+}
+
+/// Prints what the file holds now.
+fn print(plan: &ShowPlan, reader: &mut Reader, sink: &mut dyn Sink, flaws: &mut Flaws) -> Result<(), TraceError> {
+    if let Some(window) = &plan.options.selection.window {
+        reader.go_to(window);
+    }
+    loop {
+        let mut known = 0;
+        match reader.next(&|piece| want(plan, piece), &mut known, sink, flaws)? {
+            Progress::Block { .. } => {}
+            Progress::Finished | Progress::Stopped => return Ok(()),
+            Progress::Waiting { offset, cut } => {
+                return flaws(Flaw::unfinished(reader.reached(), cut.then_some(offset)));
+            }
+        }
+    }
+}
+
+/// Prints a file while somebody writes it.  Its writer holds a lock as long as it lives, so a killed one is noticed.
+fn follow(plan: &ShowPlan, reader: &mut Reader, sink: &mut dyn Sink, flaws: &mut Flaws) -> Result<(), TraceError> {
+    let mut known = 0;
+    reader.growing = reader.file().is_some_and(is_written);
+    loop {
+        let wait_at = match reader.next(&|piece| want(plan, piece), &mut known, sink, flaws)? {
+            Progress::Finished | Progress::Stopped => return Ok(()),
+            Progress::Block { unfinished: Some(offset) } if reader.growing => offset,
+            Progress::Block { .. } => {
+                known = 0;
+                continue;
+            }
+            Progress::Waiting { offset, .. } if reader.growing => offset,
+            Progress::Waiting { offset, cut } => {
+                return flaws(Flaw::unfinished(reader.reached(), cut.then_some(offset)));
+            }
+        };
+        sink.flush().map_err(TraceError::Output)?;
+        // The last look comes after the writer was seen to be gone: it may have written in between.
+        reader.growing = reader.file().is_some_and(is_written);
+        if reader.growing {
+            sleep(POLL);
+        }
+        reader.go_back(wait_at);
+    }
+}
+
+/// Decides whether a block holds something of the window.
+fn want(plan: &ShowPlan, piece: &Piece) -> Want {
+    match &plan.options.selection.window {
+        Some(window) if piece.before >= window.end => Want::Stop,
+        // What happened behind a block's last instruction belongs to that instruction.
+        Some(window) if piece.after().max(1) < window.start => Want::StepOver,
+        _ => Want::Read,
+    }
+}
+
+fn is_written(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            // Failing to unlock would only keep a later recorder waiting until this process ends.
+            let _ = file.unlock();
+            false
+        }
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(_)) => false,
+    }
+}

@@ -1,0 +1,169 @@
+//! Direct and shown traces are the same bytes, and windows, filters and compression take away nothing else.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::select::{Filter, Selection, Wanted};
+use crate::trace::invented::traces;
+
+fn options(resolve: bool, depth: bool, selection: Selection) -> Options {
+    Options { resolve, depth, selection, ..Options::default() }
+}
+
+fn windowed(from: u64, count: u64) -> Options {
+    options(false, false, Selection { window: Selection::window(Some(from), Some(count)), ..Selection::default() })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn shown_is_what_is_recorded_directly(events in traces(150), resolve: bool, depth: bool) {
+        let desk = Desk::new();
+        desk.record(&events, "t.bct", Options::default());
+        for form in ["txt", "jsonl", "bct", "txt.zst", "jsonl.gz"] {
+            let options = Options { values: !depth, ..options(resolve, depth, Selection::default()) };
+            let direct = desk.record(&events, &format!("direct.{form}"), options.clone());
+            let (shown, flaws) = desk.show(&desk.path("t.bct"), &format!("shown.{form}"), options).expect("readable");
+            prop_assert!(direct == shown, "{form} differs");
+            prop_assert_eq!(flaws, vec![]);
+        }
+    }
+
+    #[test]
+    fn compressed_traces_are_read_like_plain_ones(events in traces(60)) {
+        let desk = Desk::new();
+        let direct = desk.record(&events, "t.txt", Options::default());
+        for name in ["t.bct", "t.bct.zst", "t.bct.gz"] {
+            desk.record(&events, name, Options::default());
+            let path = desk.path(name);
+            prop_assert!(desk.text(&path) == direct, "{name}");
+            prop_assert_eq!(desk.info(&path).totals, desk.info(&desk.path("t.bct")).totals);
+        }
+    }
+
+    #[test]
+    fn compressed_lines_are_the_plain_ones(events in traces(150), resolve: bool, limit in prop::option::of(0u64..5000)) {
+        let desk = Desk::new();
+        let options = Options { resolve, max_size: limit, ..Options::default() };
+        for form in ["txt", "jsonl"] {
+            let plain = desk.record(&events, &format!("t.{form}"), options.clone());
+            let zstd = desk.record(&events, &format!("t.{form}.zst"), options.clone());
+            prop_assert!(zstd::stream::decode_all(&zstd[..]).expect("zstd") == plain, "{form}.zst");
+            let gzip = desk.record(&events, &format!("t.{form}.gz"), options.clone());
+            let mut unpacked = Vec::new();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzip[..]), &mut unpacked).expect("gzip");
+            prop_assert!(unpacked == plain, "{form}.gz");
+        }
+    }
+
+    #[test]
+    fn a_window_holds_exactly_its_numbers(events in traces(150), from in 0u64..9000, count in 0u64..2000) {
+        let desk = Desk::new();
+        desk.record(&events, "t.bct", Options::default());
+        let (whole, _) = desk.show(&desk.path("t.bct"), "whole.jsonl", Options::default()).expect("readable");
+        let text = desk.text(&desk.path("t.bct"));
+        let from = from % (numbers(&whole).last().copied().unwrap_or(0) + 3);
+        let (part, _) = desk.show(&desk.path("t.bct"), "part.jsonl", windowed(from, count)).expect("readable");
+        let window = from.max(1)..from.max(1) + count;
+        let expected: Vec<u64> = numbers(&whole).into_iter().filter(|number| window.contains(number)).collect();
+        prop_assert_eq!(numbers(&part), expected);
+
+        let lines = text.split_inclusive(|&byte| byte == b'\n').zip(numbers(&whole));
+        let expected: Vec<u8> = lines.filter(|(_, number)| window.contains(number)).flat_map(|(line, _)| line).copied().collect();
+        let (part, flaws) = desk.show(&desk.path("t.bct"), "part.txt", windowed(from, count)).expect("readable");
+        prop_assert_eq!(part, expected);
+        prop_assert_eq!(flaws, vec![]);
+    }
+
+    #[test]
+    fn filters_keep_whole_objects_and_nothing_else(events in traces(150), thread in 0u32..3, max_depth in 0u32..4) {
+        let desk = Desk::new();
+        desk.record(&events, "t.bct", Options::default());
+        let (whole, _) = desk.show(&desk.path("t.bct"), "whole.jsonl", Options::default()).expect("readable");
+        let wanted = Wanted { names: vec![b"f".to_vec(), b"\xff\xfe\\".to_vec()], ..Wanted::default() };
+        let selection = Selection {
+            filter: Filter::new(&wanted).expect("a filter"),
+            threads: vec![thread],
+            max_depth: Some(max_depth),
+            window: None,
+        };
+        let (part, _) = desk.show(&desk.path("t.bct"), "part.jsonl", options(false, false, selection)).expect("readable");
+        let is_wanted = |object: &serde_json::Value| {
+            let named = object["name"] == "f" || object["name_hex"] == "fffe5c";
+            named && object["thread"] == thread && object["depth"].as_u64().is_some_and(|depth| depth <= max_depth.into())
+        };
+        let placed = |object: &serde_json::Value| object["type"] == "instruction" || object["type"] == "exception";
+        let expected: Vec<_> = objects(&whole).into_iter().filter(|one| placed(one) && is_wanted(one)).collect();
+        prop_assert_eq!(objects(&part).into_iter().filter(placed).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn json_lines_and_text_tell_the_same(events in traces(100)) {
+        let desk = Desk::new();
+        let text = desk.record(&events, "t.txt", Options { depth: true, ..Options::default() });
+        let jsonl = desk.record(&events, "t.jsonl", Options::default());
+        let objects = objects(&jsonl);
+        let instructions: Vec<_> = objects.iter().filter(|object| object["type"] == "instruction").collect();
+        let text = String::from_utf8(text).expect("lines are UTF-8");
+        prop_assert_eq!(text.lines().count(), instructions.len());
+        for (line, object) in text.lines().zip(instructions) {
+            let depth = line.bytes().take_while(|&byte| byte == b' ').count() / 2;
+            prop_assert_eq!(object["depth"].as_u64(), Some(depth as u64));
+            let line = &line[2 * depth..];
+            let (_, rest) = line.split_once("> ").expect("a name");
+            let offset = object["offset"].to_string();
+            let expected = match (object["opname"].as_str(), object["operand"].as_i64()) {
+                (Some(opname), Some(operand)) => format!("{offset} {opname} ({operand})"),
+                (Some(opname), None) => format!("{offset} {opname}"),
+                (None, _) => format!("{offset} {} **********INVALID**********", object["opcode"]),
+            };
+            prop_assert_eq!(rest, expected);
+        }
+    }
+
+    #[test]
+    fn a_code_object_is_described_before_it_is_named(events in traces(100)) {
+        let desk = Desk::new();
+        let mut described = std::collections::HashSet::new();
+        for object in objects(&desk.record(&events, "t.jsonl", Options::default())) {
+            let code = object["code"].as_u64();
+            if object["type"] == "code" {
+                prop_assert!(described.insert(code), "described twice");
+            } else if code.is_some() {
+                prop_assert!(described.contains(&code));
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_cuts_behind_the_last_line_that_fits(events in traces(100), max_size in 0u64..3000) {
+        let desk = Desk::new();
+        let whole = desk.record(&events, "t.txt", Options::default());
+        let cut = desk.record(&events, "cut.txt", Options { max_size: Some(max_size), ..Options::default() });
+        prop_assert!(whole.starts_with(&cut));
+        prop_assert!(cut.len() as u64 <= max_size);
+        let next = whole[cut.len()..].split_inclusive(|&byte| byte == b'\n').next();
+        prop_assert!(next.is_none_or(|line| (cut.len() + line.len()) as u64 > max_size));
+        desk.record(&events, "cut.bct", Options { max_size: Some(max_size), ..Options::default() });
+        prop_assert!(whole.starts_with(&desk.text(&desk.path("cut.bct"))));
+    }
+
+    #[test]
+    fn information_counts_what_the_lines_show(events in traces(150)) {
+        let desk = Desk::new();
+        desk.record(&events, "t.bct", Options::default());
+        let jsonl = desk.record(&events, "t.jsonl", Options::default());
+        let by_index = desk.info(&desk.path("t.bct"));
+        let bytes = fs::read(desk.path("t.bct")).expect("written");
+        let walked = desk.info(&desk.put("cut.bct", &bytes[..bytes.len() - 1]));
+        prop_assert_eq!(&by_index.totals, &walked.totals);
+        prop_assert_eq!(by_index.executed, walked.executed);
+        prop_assert_eq!(&by_index.start, &walked.start);
+        prop_assert_eq!(&by_index.end, &walked.end);
+        prop_assert_eq!(by_index.blocks, walked.blocks);
+        prop_assert_eq!(by_index.totals.instructions, numbers(&jsonl).len() as u64);
+        prop_assert_eq!(by_index.totals.codes.iter().map(|code| code.instructions).sum::<u64>(), by_index.totals.instructions);
+        prop_assert_eq!(by_index.totals.threads.values().sum::<u64>(), by_index.totals.instructions);
+    }
+}

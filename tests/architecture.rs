@@ -1,0 +1,191 @@
+//! The rules of the house that a compiler does not check, read from src/: who may use whom, where `unsafe` may stand, and what code
+//! outside tests does without.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// Each module of the crate and what it may use: main → cli → {views → read → format → trace → bytecode}, select → trace, and
+/// cli → record → {vm, process, select, trace, bytecode}; never back.  vm describes code objects in bytecode's terms and sees no event.
+const MAY_USE: [(&str, &[&str]); 11] = [
+    ("main", &["cli"]),
+    ("cli", &["views", "read", "format", "record", "select", "vm", "process", "trace", "bytecode"]),
+    ("views", &["read", "format", "select", "trace", "bytecode"]),
+    ("read", &["format", "trace", "bytecode"]),
+    ("format", &["select", "trace", "bytecode"]),
+    ("select", &["trace", "bytecode"]),
+    ("record", &["vm", "process", "select", "trace", "bytecode"]),
+    ("process", &[]),
+    ("trace", &["bytecode"]),
+    ("vm", &["bytecode"]),
+    ("bytecode", &[]),
+];
+
+/// The files that may have unsafe code.
+const MAY_BE_UNSAFE: [&str; 3] = ["vm/", "process/", "record/shared/"];
+
+/// A file of src/, without its comments, string contents and inline test module.
+struct Source {
+    /// Relative to src/.
+    path: String,
+    code: String,
+    is_test: bool,
+}
+
+#[test]
+fn no_module_uses_one_that_it_may_not() {
+    let used = Regex::new(r"\b(?:crate|bctrace)::(?:\{([^}]*)\}|(\w+))").unwrap();
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let module = source.module();
+        if module == "lib" {
+            continue;
+        }
+        let (_, allowed) =
+            MAY_USE.iter().find(|(name, _)| *name == module).unwrap_or_else(|| panic!("no rule for module {module}"));
+        for found in used.captures_iter(&source.code) {
+            let names = found.get(1).or(found.get(2)).unwrap().as_str();
+            for name in names.split(',').map(|name| name.trim().split("::").next().unwrap()) {
+                if name != module && name.starts_with(char::is_lowercase) && !allowed.contains(&name) {
+                    wrong.push(format!("src/{} uses {name}", source.path));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn unsafe_code_stands_in_the_vm_the_processes_and_the_shared_memory_only() {
+    let word = Regex::new(r"\bunsafe\b|unsafe_code").unwrap();
+    assert_none(|source| {
+        let allowed = MAY_BE_UNSAFE.iter().any(|place| source.path == *place || source.path.starts_with(place));
+        if allowed { Vec::new() } else { word.find_iter(&source.code).map(|found| found.start()).collect() }
+    });
+}
+
+#[test]
+fn every_unsafe_block_says_what_makes_it_sound() {
+    let block = Regex::new(r"\bunsafe\s*(\{|impl\b)").unwrap();
+    for path in paths() {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            if !block.is_match(line) || line.trim_start().starts_with("//") {
+                continue;
+            }
+            let before = lines[..number].iter().rev();
+            let comment = before.take(8).any(|line| line.contains("SAFETY:"));
+            assert!(comment || line.contains("SAFETY:"), "{}:{}: no SAFETY comment", path.display(), number + 1);
+        }
+    }
+}
+
+#[test]
+fn no_code_outside_tests_unwraps() {
+    let unwrap = Regex::new(r"\.unwrap\(\)|\.unwrap_err\(\)").unwrap();
+    assert_none(|source| {
+        if source.is_test { Vec::new() } else { unwrap.find_iter(&source.code).map(|found| found.start()).collect() }
+    });
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    let left = Regex::new(r"TODO|FIXME|XXX|\btodo!|\bunimplemented!|\bdbg!").unwrap();
+    for path in paths() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!left.is_match(&text), "{} has {:?}", path.display(), left.find(&text).unwrap().as_str());
+    }
+}
+
+#[test]
+fn every_file_begins_by_saying_what_it_owns() {
+    for path in paths().into_iter().filter(|path| path.file_name().is_none_or(|name| name != "bindings.rs")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let header = text.lines().take_while(|line| line.starts_with("//!")).count();
+        assert!((1..=40).contains(&header), "{} begins with {header} lines of //!", path.display());
+    }
+}
+
+/// Asserts that `find` finds nothing in any file of src/.
+#[track_caller]
+fn assert_none(find: impl Fn(&Source) -> Vec<usize>) {
+    let mut found = Vec::new();
+    for source in sources() {
+        for place in find(&source) {
+            let line = source.code[..place].lines().count().max(1);
+            found.push(format!(
+                "src/{}:{line}: {}",
+                source.path,
+                source.code.lines().nth(line - 1).unwrap_or_default()
+            ));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+impl Source {
+    /// The module of the crate that the file belongs to.
+    fn module(&self) -> String {
+        let first = self.path.split('/').next().unwrap();
+        first.strip_suffix(".rs").unwrap_or(first).to_string()
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn paths() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.extension().is_some_and(|suffix| suffix == "rs") => found.push(path),
+                false => {}
+            }
+        }
+    }
+    assert!(found.len() > 20, "src/ was not read");
+    found
+}
+
+fn sources() -> Vec<Source> {
+    let texts: Vec<(String, String)> = paths()
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            (path.strip_prefix(root()).unwrap().to_str().unwrap().to_string(), text)
+        })
+        .collect();
+    let test_modules: Vec<String> = texts.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
+    texts
+        .into_iter()
+        .map(|(path, text)| {
+            let is_test = test_modules
+                .iter()
+                .any(|module| path == format!("{module}.rs") || path.starts_with(&format!("{module}/")));
+            Source { code: code(&text), path, is_test }
+        })
+        .collect()
+}
+
+/// The modules in files of their own that a file declares for tests only, as paths without suffix.
+fn test_modules(path: &str, text: &str) -> Vec<String> {
+    let declared = Regex::new(r"#\[cfg\(test\)\]\s*(?:pub(?:\([a-z]+\))? )?mod (\w+);").unwrap();
+    let folder = path.strip_suffix("mod.rs").map_or_else(|| path.replace(".rs", "/"), str::to_string);
+    declared.captures_iter(text).map(|found| format!("{folder}{}", &found[1])).collect()
+}
+
+/// A file's text up to its inline tests, each comment and string emptied but lines kept.
+fn code(text: &str) -> String {
+    let inline_tests = Regex::new(r"(?m)^#\[cfg\(test\)\]\n(?:#\[.*\]\n)*mod \w+ \{").unwrap();
+    let text = &text[..inline_tests.find(text).map_or(text.len(), |found| found.start())];
+    let words = Regex::new(r#"(?m)//.*$|'(?:[^'\\]|\\.)'|b?"(?:[^"\\]|\\.|\\\n)*""#).unwrap();
+    let emptied = |found: &regex::Captures| "\n".repeat(found[0].matches('\n').count());
+    words.replace_all(text, emptied).into_owned()
+}
