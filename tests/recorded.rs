@@ -2,13 +2,12 @@
 //! are; decodes every instruction itself, from the bytes that the trace says were executed.
 
 use std::collections::HashMap;
-use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
 use bctrace::read::reader::{Progress, Reader, Want};
-use bctrace::trace::{self, Outside, Run, Sink, State, Then};
+use bctrace::trace::{self, Outside, Run, Sink, SinkError, State, Then};
 
 use crate::successor::{Code, Event, Left, Value};
 
@@ -62,9 +61,8 @@ pub fn read(path: &Path) -> Recorded {
 }
 
 impl Sink for Recorded {
-    fn event(&mut self, event: &trace::Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &trace::Event, at: &State) -> Result<(), SinkError> {
         match event {
-            trace::Event::Run(run) => self.run(run, at),
             trace::Event::Outside(outside) => {
                 self.outside(outside, at);
                 Ok(())
@@ -86,7 +84,11 @@ impl Sink for Recorded {
         }
     }
 
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if run.length > 0 {
             let code = Rc::clone(&frame(at).code);
             self.execute(i64::from(run.start), &code.object.bytes[run.start as usize..run.end() as usize], at);

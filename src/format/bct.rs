@@ -12,10 +12,9 @@ use self::block::{Block, Reached};
 use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISHED_BLOCK};
 use super::Options;
 use super::output::{Keep, Output};
-use crate::trace::sink::SizeLimit;
 use crate::trace::totals::Counter;
 use crate::trace::value;
-use crate::trace::{Event, Run, Sink, State, Then};
+use crate::trace::{Event, Run, Sink, SinkError, State, Then};
 
 /// zstd's level: a harder search finds no more in what programs do, and the recorder must keep up with the VM.
 const LEVEL: i32 = 1;
@@ -54,7 +53,7 @@ impl Bct {
 
     /// Begins another block.
     #[cold]
-    fn begin_block(&mut self, at: &State) -> io::Result<()> {
+    fn begin_block(&mut self, at: &State) -> Result<(), SinkError> {
         self.end_block()?;
         if self.output.taken() == 0 {
             self.output.write(&layout::file_header(), Keep::Nothing)?;
@@ -65,7 +64,7 @@ impl Bct {
 
     /// Counts the bytes of an event against --max-size.
     #[inline]
-    fn count(&mut self, bytes: usize) -> io::Result<()> {
+    fn count(&mut self, bytes: usize) -> Result<(), SinkError> {
         let taken = self.taken + bytes as u64;
         if taken > self.max_size {
             return Err(self.limit());
@@ -75,12 +74,12 @@ impl Bct {
     }
 
     #[cold]
-    fn limit(&mut self) -> io::Error {
+    fn limit(&mut self) -> SinkError {
         self.max_size = 0;
-        io::Error::other(SizeLimit)
+        SinkError::Full
     }
 
-    fn end_block(&mut self) -> io::Result<()> {
+    fn end_block(&mut self) -> Result<(), SinkError> {
         if !self.block.begun {
             return Ok(());
         }
@@ -123,12 +122,7 @@ fn pack(compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result
 }
 
 impl Sink for Bct {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
-        match event {
-            Event::Run(run) => return self.run(run, at),
-            Event::Values(words) => return self.values(words, at),
-            _ => {}
-        }
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         let mut record = std::mem::take(&mut self.record);
         record.clear();
         event.encode(&mut record);
@@ -161,7 +155,7 @@ impl Sink for Bct {
     }
 
     #[inline]
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let (_, count) = run.words();
         self.count(count * 8)?;
         if self.block.is_full_with(count) {
@@ -176,7 +170,7 @@ impl Sink for Bct {
         Ok(())
     }
 
-    fn values(&mut self, words: &[u64], at: &State) -> io::Result<()> {
+    fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
         // Where a block or the trace ends must not hang on how many words come at a time.
         if self.block.is_full_with(1) {
             self.begin_block(at)?;
@@ -196,7 +190,7 @@ impl Sink for Bct {
 
     /// Shows the block so far to readers of the growing file.  It is written again when it is full, so time leaves no
     /// mark.
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> Result<(), SinkError> {
         let settled = self.block.settled();
         if self.block.begun && self.block.shown < settled.words() {
             let piece = self.packed_block(UNFINISHED_BLOCK, &settled)?;
@@ -207,7 +201,7 @@ impl Sink for Bct {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         self.end_block()?;
         if self.output.taken() == 0 {
             self.output.write(&layout::file_header(), Keep::Nothing)?;
@@ -217,7 +211,7 @@ impl Sink for Bct {
         let mut end = pack(&mut self.compressor, Piece { piece_type: INDEX, ..Piece::default() }, &index)?;
         end.extend_from_slice(&layout::trailer(offset));
         self.output.write(&end, Keep::Nothing)?;
-        self.output.finish()
+        Ok(self.output.finish()?)
     }
 
     fn written(&self) -> u64 {

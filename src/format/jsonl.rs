@@ -4,8 +4,6 @@
 mod records;
 mod rendered;
 
-use std::io;
-
 use self::rendered::Rendered;
 use super::Options;
 use super::lines::Lines;
@@ -16,7 +14,7 @@ use crate::bytecode::decode::{Instruction, units};
 use crate::select::Share;
 use crate::trace::by_id::ById;
 use crate::trace::origin::Layer;
-use crate::trace::{Code, Event, Frame, Outside, Run, Sink, State, Then};
+use crate::trace::{Code, Event, Frame, Outside, Run, Sink, SinkError, State, Then};
 
 pub use records::push_end_members;
 
@@ -52,7 +50,7 @@ impl Jsonl {
     }
 
     /// Tells whether the current frame is wanted; then its code object is described and rendered.
-    fn wants_frame(&mut self, frame: &Frame, at: &State) -> io::Result<bool> {
+    fn wants_frame(&mut self, frame: &Frame, at: &State) -> Result<bool, SinkError> {
         let ready = |entry: &Entry| entry.described && entry.rendered.is_some();
         match self.codes.get(frame.code.id) {
             Some(entry) if !entry.wanted => return Ok(false),
@@ -76,7 +74,7 @@ impl Jsonl {
     }
 
     #[cold]
-    fn prepare(&mut self, code: &Code) -> io::Result<bool> {
+    fn prepare(&mut self, code: &Code) -> Result<bool, SinkError> {
         if self.kept > KEPT {
             self.codes.values_mut().for_each(|entry| entry.rendered = None);
             self.kept = 0;
@@ -98,7 +96,7 @@ impl Jsonl {
     }
 
     /// Prints a run with its values.
-    fn print_with_values(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn print_with_values(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let wanted = match at.frame() {
             Some(frame) if self.options.selection.share(run, at) != Share::Nothing => self.wants_frame(frame, at)?,
             _ => false,
@@ -127,7 +125,7 @@ impl Jsonl {
         })
     }
 
-    fn print(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn print(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         let share = self.options.selection.share(run, at);
         if share == Share::Nothing || !self.wants_frame(frame, at)? {
@@ -155,7 +153,7 @@ impl Jsonl {
     }
 
     /// Prints instructions that are not kept, as far as they are in the window.
-    fn print_each(&mut self, first: u64, all: impl Iterator<Item = Instruction>, code: u32) -> io::Result<()> {
+    fn print_each(&mut self, first: u64, all: impl Iterator<Item = Instruction>, code: u32) -> Result<(), SinkError> {
         let Some(rendered) = self.codes.get(code).and_then(|entry| entry.rendered.as_deref()) else {
             return Ok(());
         };
@@ -171,7 +169,7 @@ impl Jsonl {
     }
 
     /// Prints where a code object comes from, behind the code object itself.
-    fn layer(&mut self, layer: &Layer, at: &State) -> io::Result<()> {
+    fn layer(&mut self, layer: &Layer, at: &State) -> Result<(), SinkError> {
         let Some(code) = at.code(layer.code).filter(|_| self.options.selection.wants_moment(at)) else {
             return Ok(());
         };
@@ -182,7 +180,7 @@ impl Jsonl {
         Ok(())
     }
 
-    fn outside(&mut self, outside: &Outside, at: &State) -> io::Result<()> {
+    fn outside(&mut self, outside: &Outside, at: &State) -> Result<(), SinkError> {
         match at.frame() {
             Some(frame) if self.wants_frame(frame, at)? => {
                 self.print_each(at.instructions + 1, outside_instructions(outside), frame.code.id)
@@ -232,11 +230,9 @@ impl Number {
 }
 
 impl Sink for Jsonl {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Run(run) => self.run(run, at),
             Event::Outside(outside) => self.outside(outside, at),
-            Event::Values(words) => self.values(words, at),
             Event::Raised(raised) => {
                 let wanted = match at.frame() {
                     Some(frame) if self.options.selection.wants_moment(at) => self.wants_frame(frame, at)?,
@@ -263,7 +259,7 @@ impl Sink for Jsonl {
     }
 
     #[inline]
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if run.count > 0 {
             match self.waiting.is_empty() {
                 true => self.print(run, at)?,
@@ -278,18 +274,18 @@ impl Sink for Jsonl {
         Ok(())
     }
 
-    fn values(&mut self, words: &[u64], _at: &State) -> io::Result<()> {
+    fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         if self.options.values {
             self.waiting.push(words);
         }
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> Result<(), SinkError> {
         self.lines.flush()
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         self.lines.finish()
     }
 

@@ -1,10 +1,8 @@
 //! The buffer between formats that are made of lines and their output: holds whole lines only, hands them on in large
 //! writes, and stops at the last line within --max-size.
 
-use std::io;
-
 use super::output::{Keep, Output};
-use crate::trace::sink::{SizeLimit, is_size_limit};
+use crate::trace::SinkError;
 
 /// Bytes that are written at once.  More than a pipe holds, less than the cache of a core.
 const BUFFER: usize = 1 << 20;
@@ -29,7 +27,7 @@ impl Lines {
 
     /// Takes whole lines.
     #[inline]
-    pub fn push(&mut self, lines: &[u8]) -> io::Result<()> {
+    pub fn push(&mut self, lines: &[u8]) -> Result<(), SinkError> {
         if self.buffer.len() + lines.len() > self.full {
             return self.push_to_full(lines);
         }
@@ -45,23 +43,22 @@ impl Lines {
 
     /// Says that what was put into the buffer ends a line.
     #[inline]
-    pub fn ended(&mut self) -> io::Result<()> {
+    pub fn ended(&mut self) -> Result<(), SinkError> {
         if self.buffer.len() > self.full { self.flush() } else { Ok(()) }
     }
 
     /// Takes a line that says how the trace begins or ends: --max-size does not keep it out.
-    pub fn push_past_limit(&mut self, line: &[u8]) -> io::Result<()> {
-        match self.flush() {
-            Err(error) if !is_size_limit(&error) => return Err(error),
-            _ => {}
+    pub fn push_past_limit(&mut self, line: &[u8]) -> Result<(), SinkError> {
+        if let Err(error @ SinkError::Io(_)) = self.flush() {
+            return Err(error);
         }
         self.room = self.room.saturating_sub(line.len() as u64);
         self.set_full();
-        self.output.write(line, Keep::Lines)
+        Ok(self.output.write(line, Keep::Lines)?)
     }
 
     /// Writes what is held back.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> Result<(), SinkError> {
         if !self.buffer.is_empty() {
             let buffer = std::mem::take(&mut self.buffer);
             let result = self.write(&buffer);
@@ -75,11 +72,11 @@ impl Lines {
         Ok(())
     }
 
-    pub fn finish(&mut self) -> io::Result<u64> {
+    pub fn finish(&mut self) -> Result<u64, SinkError> {
         // The limit is no news any more.
         match self.flush() {
-            Err(error) if !is_size_limit(&error) => Err(error),
-            _ => self.output.finish(),
+            Err(error @ SinkError::Io(_)) => Err(error),
+            _ => Ok(self.output.finish()?),
         }
     }
 
@@ -89,7 +86,7 @@ impl Lines {
     }
 
     #[cold]
-    fn push_to_full(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn push_to_full(&mut self, lines: &[u8]) -> Result<(), SinkError> {
         self.flush()?;
         if lines.len() > self.full {
             let result = self.write(lines);
@@ -100,16 +97,16 @@ impl Lines {
         Ok(())
     }
 
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn write(&mut self, lines: &[u8]) -> Result<(), SinkError> {
         let fits = usize::try_from(self.room).unwrap_or(usize::MAX);
         if lines.len() <= fits {
             self.room -= lines.len() as u64;
-            return self.output.write(lines, Keep::Lines);
+            return Ok(self.output.write(lines, Keep::Lines)?);
         }
         let whole = lines[..fits].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
         self.room = 0;
         self.output.write(&lines[..whole], Keep::Lines)?;
-        Err(io::Error::other(SizeLimit))
+        Err(SinkError::Full)
     }
 
     fn set_full(&mut self) {

@@ -8,7 +8,6 @@ mod sequences;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::sync::Arc;
 
 use self::history::{Key, Packer};
@@ -16,8 +15,7 @@ use super::Options;
 use super::output::Output;
 use crate::bytecode::Listing;
 use crate::trace::by_id::ById;
-use crate::trace::sink::SizeLimit;
-use crate::trace::{Code, Event, Outside, Run, Sink, State, Then};
+use crate::trace::{Code, Event, Outside, Run, Sink, SinkError, State, Then};
 
 /// Bytes of listings that are kept; beyond it all are made anew.
 const KEPT: usize = 32 << 20;
@@ -49,7 +47,7 @@ impl PackedText {
     }
 
     #[inline]
-    fn print(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn print(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         let key = Key { code: frame.code.id, start: run.start, end: run.end() };
         if let Some(length) = self.packer.known(&key)
@@ -63,7 +61,7 @@ impl PackedText {
     }
 
     /// Prints a run that was not printed lately.
-    fn print_new(&mut self, key: Key, code: &Code) -> io::Result<()> {
+    fn print_new(&mut self, key: Key, code: &Code) -> Result<(), SinkError> {
         let Some(mut listing) = self.take_listing(code) else { return Ok(()) };
         self.kept = self.kept.saturating_sub(listing.memory());
         let mut is_first = true;
@@ -77,7 +75,7 @@ impl PackedText {
     }
 
     /// Takes whole lines that are not known to be a copy.
-    fn lines(&mut self, key: Option<Key>, text: &[u8]) -> io::Result<()> {
+    fn lines(&mut self, key: Option<Key>, text: &[u8]) -> Result<(), SinkError> {
         let room = usize::try_from(self.max_size - self.taken).unwrap_or(usize::MAX);
         if text.len() <= room {
             self.taken += text.len() as u64;
@@ -88,7 +86,7 @@ impl PackedText {
         self.taken += whole as u64;
         self.max_size = self.taken;
         self.packer.add(None, &text[..whole]);
-        Err(io::Error::other(SizeLimit))
+        Err(SinkError::Full)
     }
 
     /// Takes the listing of a wanted code object out of the table, made if need be.
@@ -112,7 +110,7 @@ impl PackedText {
         }
     }
 
-    fn outside(&mut self, outside: &Outside, at: &State) -> io::Result<()> {
+    fn outside(&mut self, outside: &Outside, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         let Some(listing) = self.take_listing(&frame.code) else { return Ok(()) };
         let mut text = Vec::new();
@@ -125,7 +123,7 @@ impl PackedText {
 
     /// Ends the block, between lines; what has gathered goes to the file now and then.
     #[cold]
-    fn end_block(&mut self) -> io::Result<()> {
+    fn end_block(&mut self) -> Result<(), SinkError> {
         self.packer.end_block();
         if self.taken - self.synced >= SYNC_TEXT || self.packer.packed.len() >= SYNC_PACKED {
             self.sync()?;
@@ -133,7 +131,7 @@ impl PackedText {
         Ok(())
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> Result<(), SinkError> {
         self.output.write_packed(&self.packer.packed)?;
         self.packer.packed.clear();
         self.synced = self.taken;
@@ -142,16 +140,15 @@ impl PackedText {
 }
 
 impl Sink for PackedText {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Run(run) => self.run(run, at),
             Event::Outside(outside) => self.outside(outside, at),
             _ => Ok(()),
         }
     }
 
     #[inline]
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if run.length > 0 {
             self.print(run, at)?;
         }
@@ -163,14 +160,14 @@ impl Sink for PackedText {
         Ok(())
     }
 
-    fn values(&mut self, _words: &[u64], _at: &State) -> io::Result<()> {
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         self.packer.end_block();
         self.sync()?;
-        self.output.finish_packed()
+        Ok(self.output.finish_packed()?)
     }
 
     fn written(&self) -> u64 {

@@ -1,6 +1,5 @@
 //! The base format: one line per instruction.  The lines of a code object are rendered once; a run is a slice of them.
 
-use std::io;
 use std::sync::Arc;
 
 use super::Options;
@@ -12,7 +11,7 @@ use crate::bytecode::decode::{Instruction, units};
 use crate::bytecode::opcode::EXTENDED_ARG;
 use crate::select::Share;
 use crate::trace::by_id::ById;
-use crate::trace::{Code, Event, Outside, Run, Sink, State, Then};
+use crate::trace::{Code, Event, Outside, Run, Sink, SinkError, State, Then};
 
 /// Bytes of listings that are kept; beyond it all are made anew.
 const KEPT: usize = 32 << 20;
@@ -43,7 +42,7 @@ impl Text {
     }
 
     #[inline]
-    fn print(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn print(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if self.plain
             && self.waiting.is_empty()
             && let Some(frame) = at.frame()
@@ -57,7 +56,7 @@ impl Text {
 
     /// Prints a run that is no slice of what is kept, or of which more is to be shown, or less.
     #[inline(never)]
-    fn print_anyhow(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn print_anyhow(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame().filter(|_| run.length > 0) else { return Ok(()) };
         if !self.waiting.is_empty() {
             return self.print_with_values(run, at);
@@ -74,7 +73,7 @@ impl Text {
     }
 
     /// Prints a run with its values.
-    fn print_with_values(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn print_with_values(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         let code = &frame.code;
         if self.codes.get(code.id).is_none() {
@@ -133,7 +132,7 @@ impl Text {
         }
     }
 
-    fn selected_run(&mut self, run: &Run, at: &State, code: &Code) -> io::Result<()> {
+    fn selected_run(&mut self, run: &Run, at: &State, code: &Code) -> Result<(), SinkError> {
         if !self.options.selection.wants_place(at) {
             return Ok(());
         }
@@ -157,7 +156,7 @@ impl Text {
         Ok(())
     }
 
-    fn outside(&mut self, outside: &Outside, at: &State) -> io::Result<()> {
+    fn outside(&mut self, outside: &Outside, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         if self.codes.get(frame.code.id).is_none() {
             self.list(&frame.code);
@@ -174,7 +173,13 @@ impl Text {
     }
 
     /// Prints one instruction if it is in the window.
-    fn instruction(&mut self, number: u64, instruction: &Instruction, at: &State, code: &Code) -> io::Result<()> {
+    fn instruction(
+        &mut self,
+        number: u64,
+        instruction: &Instruction,
+        at: &State,
+        code: &Code,
+    ) -> Result<(), SinkError> {
         let Some(Entry::Listed(listing)) = self.codes.get(code.id) else { return Ok(()) };
         if !self.options.selection.wants_number(number) {
             return Ok(());
@@ -193,7 +198,7 @@ fn push_depth(line: &mut Vec<u8>, depth: Option<u32>) {
 }
 
 /// Prints a run that may begin off the canonical chain; a piece at a time, for it may be long.
-fn print_run(listing: &mut Listing, run: &Run, lines: &mut Lines, kept: &mut usize) -> io::Result<()> {
+fn print_run(listing: &mut Listing, run: &Run, lines: &mut Lines, kept: &mut usize) -> Result<(), SinkError> {
     if let Some(slice) = listing.slice(run.start, run.end()) {
         return lines.push(slice);
     }
@@ -221,7 +226,7 @@ pub(super) fn outside_instructions(outside: &Outside) -> impl Iterator<Item = In
 
 impl Sink for Text {
     #[inline]
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         self.print(run, at)?;
         if let Then::CodeGone { code } = run.then() {
             self.forget(code);
@@ -229,28 +234,26 @@ impl Sink for Text {
         Ok(())
     }
 
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Run(run) => self.run(run, at)?,
             Event::Outside(outside) => self.outside(outside, at)?,
-            Event::Values(words) => self.values(words, at)?,
             _ => self.waiting.event(event, at),
         }
         Ok(())
     }
 
-    fn values(&mut self, words: &[u64], _at: &State) -> io::Result<()> {
+    fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         if self.options.values {
             self.waiting.push(words);
         }
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> Result<(), SinkError> {
         self.lines.flush()
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         self.lines.finish()
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Flaw;
 use crate::format::bct::layout::VERSION;
+use crate::trace::SinkError;
 
 /// Why a trace cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +27,7 @@ pub enum TraceError {
     #[error("cannot show that of {}: it was recorded without values; record it again with --values", .0.display())]
     NoValues(PathBuf),
     #[error(transparent)]
-    Output(io::Error),
+    Output(#[from] SinkError),
 }
 
 fn newer(version: u32) -> &'static str {

@@ -13,7 +13,7 @@ use crate::format::bct::layout::{self, FILE_HEADER, FILE_MAGIC, Index, Piece, VE
 use crate::format::decompressed;
 use crate::trace::decoder::state_end;
 use crate::trace::repeat::RepeatReader;
-use crate::trace::{Decoder, Event, Sink, State, StreamError};
+use crate::trace::{Decoder, Event, Run, Sink, SinkError, State, StreamError};
 
 /// Words of a block that are decoded at a time.
 const BATCH: usize = 1 << 14;
@@ -238,11 +238,15 @@ fn play(payload: &[u8], known: &mut usize, sink: &mut dyn Sink) -> Result<(), St
 struct Unheard;
 
 impl Sink for Unheard {
-    fn event(&mut self, _event: &Event, _at: &State) -> io::Result<()> {
+    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
         Ok(())
     }
 
-    fn values(&mut self, _words: &[u64], _at: &State) -> io::Result<()> {
+    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
         Ok(())
     }
 

@@ -97,13 +97,20 @@ impl Decoder {
         self.state.take(event, |at| sink.event(event, at))
     }
 
-    /// Makes a run of the current frame out of its place in the code; the count of its instructions is checked here.
-    pub fn open_run(&self, start: u32, length: u32, then: Then) -> Result<Event, StreamError> {
+    /// Hands a run of the current frame that did not come as words to the sink, under the same checks.
+    pub fn run_at<S: Sink + ?Sized>(
+        &mut self,
+        start: u32,
+        length: u32,
+        then: Then,
+        sink: &mut S,
+    ) -> Result<(), StreamError> {
         let count = self.state.count(start, length).map_err(|why| self.contradiction(why))?;
-        Ok(Event::Run(Run::new(start, length, count, then)))
+        let run = Run::new(start, length, count, then);
+        self.state.take_run(&run, |at| sink.run(&run, at))
     }
 
-    /// The hot path: nothing of a run becomes an `Event`, for most of a stream is runs.
+    /// The hot path: most of a stream is runs.
     #[inline(always)]
     fn run<S: Sink + ?Sized>(&mut self, word: u64, wide: u64, sink: &mut S) -> Result<(), StreamError> {
         let Some(mut run) = Run::of_words(word, wide) else { return Err(self.no_run()) };

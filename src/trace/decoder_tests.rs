@@ -4,30 +4,41 @@
 use proptest::prelude::*;
 
 use super::decoder::{Decoder, state_end};
-use super::invented::{traces, words};
-use super::{Event, Sink, State, StreamError};
+use super::invented::{Item, traces, words};
+use super::{Event, Run, Sink, SinkError, State, StreamError};
 
-/// Keeps what it hears, as text: events have no equality of their own.
+/// Keeps what it is given, as text: events have no equality of their own.
 #[derive(Default)]
 struct Heard {
-    /// Values that belong to the next event: a stream in pieces hands them on in pieces.
+    /// Values that belong to the next run: a stream in pieces hands them on in pieces.
     values: Vec<u64>,
     events: Vec<String>,
     numbers: Vec<u64>,
 }
 
-impl Sink for Heard {
-    fn event(&mut self, event: &Event, at: &State) -> std::io::Result<()> {
+impl Heard {
+    fn keep(&mut self, item: &Item, at: &State) {
         if !self.values.is_empty() {
-            self.events.push(told(&Event::Values(std::mem::take(&mut self.values))));
+            self.events.push(told(&Item::Values(std::mem::take(&mut self.values))));
             self.numbers.push(at.instructions);
         }
-        self.events.push(told(event));
+        self.events.push(told(item));
         self.numbers.push(at.instructions);
+    }
+}
+
+impl Sink for Heard {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        self.keep(&Item::Event(event.clone()), at);
         Ok(())
     }
 
-    fn values(&mut self, words: &[u64], _at: &State) -> std::io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
+        self.keep(&Item::Run(*run), at);
+        Ok(())
+    }
+
+    fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         self.values.extend_from_slice(words);
         Ok(())
     }
@@ -37,15 +48,25 @@ impl Sink for Heard {
     }
 }
 
-/// Writes what it hears.
+/// Writes what it is given.
 #[derive(Default)]
 struct Again {
     words: Vec<u64>,
 }
 
 impl Sink for Again {
-    fn event(&mut self, event: &Event, _at: &State) -> std::io::Result<()> {
+    fn event(&mut self, event: &Event, _at: &State) -> Result<(), SinkError> {
         event.encode(&mut self.words);
+        Ok(())
+    }
+
+    fn run(&mut self, run: &Run, _at: &State) -> Result<(), SinkError> {
+        Item::Run(*run).encode(&mut self.words);
+        Ok(())
+    }
+
+    fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
+        self.words.extend_from_slice(words);
         Ok(())
     }
 
@@ -54,9 +75,11 @@ impl Sink for Again {
     }
 }
 
-fn told(event: &Event) -> String {
-    match event {
-        Event::Code(code) => format!("code {} {} {:?} {:?}", code.id, code.first_id, code.parent, code.object),
+fn told(item: &Item) -> String {
+    match item {
+        Item::Event(Event::Code(code)) => {
+            format!("code {} {} {:?} {:?}", code.id, code.first_id, code.parent, code.object)
+        }
         other => format!("{other:?}"),
     }
 }

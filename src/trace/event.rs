@@ -7,7 +7,8 @@ use super::origin::{Layer, Made};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::word::{self, Fields, Kind};
 
-/// One event, in the order in which things happened.
+/// One event, in the order in which things happened.  Runs and values, which most of a stream is, have types of their own: [`Run`], and
+/// words of values ([`super::value`]).
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The trace begins.
@@ -18,10 +19,6 @@ pub enum Event {
     Made(Made),
     /// What was described just before, whole.
     Layer(Layer),
-    /// Sequential instructions of the current frame, and what came behind them.
-    Run(Run),
-    /// Values of the next run's instructions, as words.
-    Values(Vec<u64>),
     /// An entry of the table of names that values refer to.
     Name(Name),
     /// One instruction that begins or ends outside the code string.
@@ -34,8 +31,6 @@ pub enum Event {
     Skipped(Skipped),
     /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
     Switch(u64),
-    /// The program is about to replace itself by this file.
-    Exec(Vec<u8>),
     /// A limit or trigger ended the program here.
     Stop(StopReason),
     /// The interpreter has finished: no bytecode can follow.
@@ -265,7 +260,6 @@ pub(super) mod record {
     pub const ANNOUNCE: u8 = 5;
     pub const SKIPPED: u8 = 6;
     pub const STATE: u8 = 7;
-    pub const EXEC: u8 = 8;
     pub const STOP: u8 = 9;
     pub const FINISHED: u8 = 10;
     pub const END: u8 = 11;
@@ -280,17 +274,8 @@ impl Event {
     pub fn encode(&self, out: &mut Vec<u64>) {
         let mut payload = PayloadWriter::default();
         let kind = match self {
-            Event::Run(run) => {
-                let (words, count) = run.words();
-                out.extend_from_slice(&words[..count]);
-                return;
-            }
             Event::Code(code) => {
                 word::push_record(out, record::CODE, &code.encode());
-                return;
-            }
-            Event::Values(words) => {
-                out.extend_from_slice(words);
                 return;
             }
             Event::Name(name) => {
@@ -328,10 +313,6 @@ impl Event {
             Event::Switch(frame) => {
                 payload.u64(*frame);
                 record::SWITCH
-            }
-            Event::Exec(path) => {
-                payload.bytes(path);
-                record::EXEC
             }
             Event::Stop(reason) => {
                 payload.u8(*reason as u8);
@@ -377,7 +358,6 @@ impl Event {
             }),
             record::SKIPPED => Event::Skipped(Skipped { instructions: reader.u64()?, frames: reader.u64()? }),
             record::SWITCH => Event::Switch(reader.u64()?),
-            record::EXEC => Event::Exec(reader.bytes()?),
             record::STOP => Event::Stop(StopReason::from_number(reader.u8()?)?),
             record::FINISHED => Event::Finished,
             record::END => Event::End(End::read(&mut reader)?),

@@ -23,13 +23,34 @@ const BYTES: [&[u8]; 5] = [
 
 const NAMES: [&[u8]; 5] = [b"<module>", b"f", b"a b\n> 0 NOP", b"\xff\xfe\\", "ü\u{202e}".as_bytes()];
 
+/// One piece of a stream.
+#[derive(Clone, Debug)]
+pub enum Item {
+    Event(Event),
+    Run(Run),
+    Values(Vec<u64>),
+}
+
+impl Item {
+    pub fn encode(&self, out: &mut Vec<u64>) {
+        match self {
+            Item::Event(event) => event.encode(out),
+            Item::Run(run) => {
+                let (words, count) = run.words();
+                out.extend_from_slice(&words[..count]);
+            }
+            Item::Values(words) => out.extend_from_slice(words),
+        }
+    }
+}
+
 /// Invents any trace, with a beginning and an end.
-pub fn traces(longest: usize) -> impl Strategy<Value = Vec<Event>> {
+pub fn traces(longest: usize) -> impl Strategy<Value = Vec<Item>> {
     proptest::collection::vec(any::<u32>(), 0..longest).prop_map(|numbers| trace(&numbers))
 }
 
 /// Makes a trace out of numbers.
-pub fn trace(numbers: &[u32]) -> Vec<Event> {
+pub fn trace(numbers: &[u32]) -> Vec<Item> {
     let mut inventor = Inventor::default();
     inventor.add(Event::Start(Start {
         version: b"0.1".to_vec(),
@@ -50,12 +71,12 @@ pub fn trace(numbers: &[u32]) -> Vec<Event> {
         place,
         instructions,
     }));
-    inventor.events
+    inventor.items
 }
 
 #[derive(Default)]
 struct Inventor {
-    events: Vec<Event>,
+    items: Vec<Item>,
     state: State,
     codes: Vec<u32>,
     next_code: u32,
@@ -66,7 +87,7 @@ struct Inventor {
 impl Inventor {
     fn add(&mut self, event: Event) {
         self.state.take(&event, |_| Ok(())).expect("invented events are legal");
-        self.events.push(event);
+        self.items.push(Item::Event(event));
     }
 
     /// Adds one more event, or two, of a kind that `number` chooses.
@@ -76,7 +97,7 @@ impl Inventor {
         match what {
             0 => self.code(detail),
             1 => self.add(Event::Stop(StopReason::MaxSize)),
-            2 => self.add(Event::Exec(b"/bin/true".to_vec())),
+            2 => self.add(Event::Stop(StopReason::StopAt)),
             3 => {
                 let skipped = Skipped { instructions: u64::from(detail % 5000), frames: u64::from(detail % 3) };
                 self.add(Event::Skipped(skipped));
@@ -127,7 +148,8 @@ impl Inventor {
         if run.length > 0 && detail.is_multiple_of(3) {
             self.values(detail);
         }
-        self.add(Event::Run(run));
+        self.state.take_run(&run, |_| Ok(())).expect("invented runs are legal");
+        self.items.push(Item::Run(run));
     }
 
     /// Values of the next run, and a name; some of them are no values at all.
@@ -151,7 +173,7 @@ impl Inventor {
             let any = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             words.extend([any & !0xf | 13, any.rotate_left(20) & !0xf | 14]);
         }
-        self.add(Event::Values(words));
+        self.items.push(Item::Values(words));
     }
 
     fn call(&mut self, detail: u32) {
@@ -247,9 +269,9 @@ impl Inventor {
     }
 }
 
-/// Encodes events as one stream of words.
-pub fn words(events: &[Event]) -> Vec<u64> {
+/// Encodes items as one stream of words.
+pub fn words(items: &[Item]) -> Vec<u64> {
     let mut words = Vec::new();
-    events.iter().for_each(|event| event.encode(&mut words));
+    items.iter().for_each(|item| item.encode(&mut words));
     words
 }

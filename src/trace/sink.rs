@@ -1,45 +1,48 @@
-//! What consumes a trace: one method that takes each event with the state it happened in.
+//! What consumes a trace: each run, the values before it, and each other event, with the state in which it happened.
 
 use std::io;
 
 use super::event::{Event, Run};
 use super::state::State;
 
-/// The error of a sink that has reached its size limit: what it wrote is whole, and it takes nothing more.
+/// Why a sink takes nothing more.
 #[derive(Debug, thiserror::Error)]
-#[error("the trace has reached its size limit")]
-pub struct SizeLimit;
-
-/// Tells whether a sink's error is [`SizeLimit`].
-pub fn is_size_limit(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<SizeLimit>())
+pub enum SinkError {
+    /// The output has reached its size limit; what was written is whole.
+    #[error("the trace has reached its size limit")]
+    Full,
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
-/// Takes the events of a trace in their order.
+impl From<SinkError> for io::Error {
+    fn from(error: SinkError) -> io::Error {
+        match error {
+            SinkError::Full => io::ErrorKind::FileTooLarge.into(),
+            SinkError::Io(error) => error,
+        }
+    }
+}
+
+/// Takes a trace in its order.  `at` is the state before the event: for a run, its frame is the current one and its first instruction
+/// has the number `at.instructions + 1`.
 pub trait Sink {
-    /// Takes one event.  `at` is the state before it: for a run, its frame is the current one and its first instruction has the
-    /// number `at.instructions + 1`.
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()>;
+    /// Takes an event.
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError>;
 
-    /// Takes one run, as `event` would; most events are runs, so formats spare them the detour.
-    #[inline]
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
-        self.event(&Event::Run(*run), at)
-    }
+    /// Takes a run.  Most of a stream is runs.
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError>;
 
-    /// Takes values of the next run that is not empty, as `event` would.
-    #[inline]
-    fn values(&mut self, words: &[u64], at: &State) -> io::Result<()> {
-        self.event(&Event::Values(words.to_vec()), at)
-    }
+    /// Takes words of the values of the next run that is not empty; they may come in any number of pieces.
+    fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError>;
 
-    /// Hands on what is held back, as far as readers of a growing trace need it.
-    fn flush(&mut self) -> io::Result<()> {
+    /// Writes what is held back, as far as readers of a growing trace need it.
+    fn flush(&mut self) -> Result<(), SinkError> {
         Ok(())
     }
 
     /// Ends the output after the last event; returns its size in bytes.
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         self.flush()?;
         Ok(self.written())
     }

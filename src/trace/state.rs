@@ -1,17 +1,17 @@
 //! Where a trace stands: live code objects, threads, frames and counts.  Every event is checked here before it is believed, so a
 //! damaged or forged stream is refused at its first contradiction.
 
-mod check;
+mod admit;
 mod run;
 mod stored;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::rc::Rc;
 
 use super::by_id::ById;
 use super::code::Code;
 use super::event::{Event, StopReason};
+use super::sink::SinkError;
 use super::value::Names;
 
 /// Positions and depths above this are refused: no VM's stack gets there, and memory stays bounded.
@@ -131,7 +131,7 @@ pub enum StreamError {
     #[error("the stream is not one of a traced program after instruction {after}: {why}")]
     Contradiction { after: u64, why: Contradiction },
     #[error(transparent)]
-    Output(#[from] io::Error),
+    Output(#[from] SinkError),
 }
 
 impl State {
@@ -171,71 +171,21 @@ impl State {
         &self.names
     }
 
-    /// Moves on by one event.  Once it is known that it can come now, and before anything changes, `hear` is told.
+    /// Moves on by one event.  Once it is known that it can come now, and before anything changes, `deliver` is called.
     pub(super) fn take(
         &mut self,
         event: &Event,
-        hear: impl FnOnce(&State) -> io::Result<()>,
+        deliver: impl FnOnce(&State) -> Result<(), SinkError>,
     ) -> Result<(), StreamError> {
-        if let Event::Run(run) = event {
-            return self.take_run(run, hear);
-        }
-        self.check(event).map_err(|why| self.contradiction(why))?;
-        hear(self)?;
-        self.apply(event).map_err(|why| self.contradiction(why))
+        let change = self.admit(event).map_err(|why| self.contradiction(why))?;
+        deliver(self)?;
+        self.apply(change);
+        Ok(())
     }
 
     #[cold]
     pub(super) fn contradiction(&self, why: Contradiction) -> StreamError {
         StreamError::Contradiction { after: self.instructions, why }
-    }
-
-    /// Moves on by one event that is no run, which `check` has found to be possible.
-    fn apply(&mut self, event: &Event) -> Result<(), Contradiction> {
-        match event {
-            Event::Code(code) => {
-                // A block of a file begins with descriptions that are repeated, in any order of ids.
-                if self.codes.get(code.id).is_some() {
-                    return Err("a code object's id that cannot be");
-                }
-                self.codes.insert(Rc::clone(code));
-            }
-            Event::Layer(layer) => {
-                self.codes.get(layer.code).ok_or("a layer of an unknown code object")?;
-            }
-            Event::Outside(outside) => {
-                self.frame().ok_or("an instruction without a frame")?;
-                self.instructions += outside.count();
-            }
-            Event::Announce(frame) => {
-                let code = Rc::clone(self.codes.get(frame.code).ok_or("a frame of an unknown code object")?);
-                self.push(frame.frame, code, frame.slot);
-            }
-            Event::Skipped(skipped) => {
-                let instructions = self.instructions.checked_add(skipped.instructions);
-                let next_frame = self.next_frame.checked_add(skipped.frames);
-                let too_many = "more skipped than can be";
-                self.instructions = instructions.filter(|&count| count < MAX_COUNT).ok_or(too_many)?;
-                self.next_frame = next_frame.filter(|&count| count < MAX_COUNT).ok_or(too_many)?;
-            }
-            Event::Switch(frame) => {
-                let stack = &mut self.current.stack;
-                let at = stack.iter().rposition(|other| other.id == *frame);
-                let frame = stack.remove(at.ok_or("a switch to a frame that is not on the stack")?);
-                stack.push(frame);
-            }
-            Event::Name(name) => {
-                if !self.names.set(name.name, Rc::clone(&name.text)) {
-                    return Err("a name beyond the table of names");
-                }
-            }
-            Event::Finished => self.finished = true,
-            Event::Stop(reason) => self.stopped = Some(*reason),
-            Event::Run(_) => unreachable!("a run is taken by `take_run`"),
-            Event::Start(_) | Event::Made(_) | Event::Values(_) | Event::Raised(_) | Event::Exec(_) | Event::End(_) => {
-            }
-        }
-        Ok(())
     }
 
     /// Calls `each` with every live code object, in the order of their ids.

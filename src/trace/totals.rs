@@ -83,7 +83,6 @@ impl Counter {
     /// Counts an event that is no run.
     pub fn event(&mut self, event: &Event, at: &State) {
         match event {
-            Event::Run(run) => self.run(run, at),
             Event::Code(code) => self.describe(code),
             Event::Outside(outside) => self.executed(at, outside.count()),
             Event::Raised(_) => self.exceptions += 1,

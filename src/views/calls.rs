@@ -2,7 +2,6 @@
 //! it calls stands below it, indented, and its result behind it, or below where it has called others.
 
 use std::collections::HashMap;
-use std::io;
 
 use super::show::check_values;
 use crate::bytecode::Instruction;
@@ -10,7 +9,7 @@ use crate::format::lines::Lines;
 use crate::format::values::{Waiting, push_arguments, push_escaped, push_late, push_name, push_operands, push_value};
 use crate::format::{Options, Output};
 use crate::trace::value::{UnitValues, Value, What};
-use crate::trace::{Event, Frame, Run, Sink, State, Then};
+use crate::trace::{Event, Frame, Run, Sink, SinkError, State, Then};
 
 const IMPORT_NAME: u8 = 108;
 const EXEC_STMT: u8 = 85;
@@ -69,7 +68,7 @@ impl Calls {
     // -- Lines -------------------------------------------------------------------------------------------------------------
 
     /// Ends the line that is open.
-    fn end_line(&mut self) -> io::Result<()> {
+    fn end_line(&mut self) -> Result<(), SinkError> {
         if !self.line.is_empty() {
             self.line.push(b'\n');
             self.lines.push(&self.line)?;
@@ -79,14 +78,14 @@ impl Calls {
     }
 
     /// Begins a call's line.
-    fn begin_line(&mut self, indent: usize) -> io::Result<()> {
+    fn begin_line(&mut self, indent: usize) -> Result<(), SinkError> {
         self.end_line()?;
         self.line.extend(std::iter::repeat_n(b' ', 2 * indent));
         Ok(())
     }
 
     /// Ends a call with this text: on its own line, where that is still open.
-    fn result(&mut self, indent: usize, text: &[u8]) -> io::Result<()> {
+    fn result(&mut self, indent: usize, text: &[u8]) -> Result<(), SinkError> {
         let spaces = self.line.iter().take_while(|&&byte| byte == b' ').count();
         if !self.line.is_empty() && spaces == 2 * indent {
             self.line.push(b' ');
@@ -100,7 +99,7 @@ impl Calls {
     // -- Frames ------------------------------------------------------------------------------------------------------------
 
     /// Takes the units of a run of the current frame.
-    fn take_units(&mut self, run: &Run, at: &State, frame: &Frame) -> io::Result<()> {
+    fn take_units(&mut self, run: &Run, at: &State, frame: &Frame) -> Result<(), SinkError> {
         let selection = &self.options.selection;
         if !selection.filter.wants(&frame.code.object) || !selection.wants_place(at) {
             self.waiting.clear();
@@ -115,7 +114,7 @@ impl Calls {
         result
     }
 
-    fn take(&mut self, frame: &Frame, instruction: &Instruction, values: &UnitValues) -> io::Result<()> {
+    fn take(&mut self, frame: &Frame, instruction: &Instruction, values: &UnitValues) -> Result<(), SinkError> {
         let mut active = self.active.remove(&frame.id).unwrap_or_default();
         let result = self.take_unit(&mut active, frame, instruction, values);
         self.active.insert(frame.id, active);
@@ -128,7 +127,7 @@ impl Calls {
         frame: &Frame,
         instruction: &Instruction,
         values: &UnitValues,
-    ) -> io::Result<()> {
+    ) -> Result<(), SinkError> {
         let code = &frame.code.object;
         if std::mem::take(&mut active.unnamed) {
             self.begin_line(active.indent.saturating_sub(1))?;
@@ -197,7 +196,7 @@ impl Calls {
     }
 
     /// The current frame is left.
-    fn leave(&mut self, frame: &Frame, is_unwound: bool) -> io::Result<()> {
+    fn leave(&mut self, frame: &Frame, is_unwound: bool) -> Result<(), SinkError> {
         let Some(active) = self.active.remove(&frame.id) else { return Ok(()) };
         if active.unnamed || !self.options.selection.filter.wants(&frame.code.object) {
             return Ok(());
@@ -223,10 +222,8 @@ fn name<'a>(code: &'a crate::bytecode::CodeObject, instruction: &Instruction) ->
 }
 
 impl Sink for Calls {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Run(run) => return self.run(run, at),
-            Event::Values(words) => self.waiting.push(words),
             Event::Start(start) => check_values(start)?,
             Event::Raised(raised) => {
                 let mut text = b"-> raises ".to_vec();
@@ -242,7 +239,7 @@ impl Sink for Calls {
         Ok(())
     }
 
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let frame = at.frame().cloned();
         if let Some(frame) = &frame
             && run.length > 0
@@ -269,16 +266,16 @@ impl Sink for Calls {
         Ok(())
     }
 
-    fn values(&mut self, words: &[u64], _at: &State) -> io::Result<()> {
+    fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         self.waiting.push(words);
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> Result<(), SinkError> {
         self.lines.flush()
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         self.end_line()?;
         self.lines.finish()
     }

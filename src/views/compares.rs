@@ -2,7 +2,6 @@
 //! code, in the order in which the places first ran.
 
 use std::collections::HashMap;
-use std::io;
 
 use super::show::check_values;
 use crate::bytecode::Instruction;
@@ -12,7 +11,7 @@ use crate::format::lines::Lines;
 use crate::format::values::{Waiting, push_late, push_name, push_phrase};
 use crate::format::{Options, Output};
 use crate::trace::value::UnitValues;
-use crate::trace::{Code, Event, Run, Sink, State, Then};
+use crate::trace::{Code, Event, Run, Sink, SinkError, State, Then};
 
 /// Different values that a place shows at most; others are counted together.
 const TEXTS: usize = 20;
@@ -63,7 +62,7 @@ impl Compares {
         }
     }
 
-    fn gather(&mut self, run: &Run, at: &State, frame: u64, code: &Code) -> io::Result<()> {
+    fn gather(&mut self, run: &Run, at: &State, frame: u64, code: &Code) -> Result<(), SinkError> {
         let selection = &self.options.selection;
         if !selection.filter.wants(&code.object) || !selection.wants_place(at) {
             self.waiting.clear();
@@ -134,7 +133,7 @@ impl Compares {
         place
     }
 
-    fn print(&mut self) -> io::Result<()> {
+    fn print(&mut self) -> Result<(), SinkError> {
         for (_, (place, text)) in std::mem::take(&mut self.open) {
             self.places[place].add(text);
         }
@@ -155,7 +154,7 @@ impl Place {
         }
     }
 
-    fn print(&self, lines: &mut Lines) -> io::Result<()> {
+    fn print(&self, lines: &mut Lines) -> Result<(), SinkError> {
         let out = lines.open();
         push_name(out, &self.key.name);
         out.extend_from_slice(b", ");
@@ -192,10 +191,8 @@ fn shows(instruction: &Instruction) -> bool {
 }
 
 impl Sink for Compares {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Run(run) => self.run(run, at),
-            Event::Values(words) => self.values(words, at),
             Event::Start(start) => check_values(start),
             _ => {
                 self.waiting.event(event, at);
@@ -204,7 +201,7 @@ impl Sink for Compares {
         }
     }
 
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         if run.length > 0 && !(self.waiting.is_empty() && self.open.is_empty()) {
             self.gather(run, at, frame.id, &frame.code)?;
@@ -215,12 +212,12 @@ impl Sink for Compares {
         Ok(())
     }
 
-    fn values(&mut self, words: &[u64], _at: &State) -> io::Result<()> {
+    fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         self.waiting.push(words);
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         self.print()?;
         self.lines.finish()
     }

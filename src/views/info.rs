@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::format::bct::layout;
 use crate::read::{Flaw, Progress, Reader, TraceError, Want};
 use crate::trace::totals::{Counter, Totals};
-use crate::trace::{End, Event, Run, Sink, Start, State};
+use crate::trace::{End, Event, Run, Sink, SinkError, Start, State};
 
 /// What is to be told.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub fn run(plan: &InfoPlan, out: &mut dyn io::Write) -> Result<Info, TraceError>
     let info = collect(plan)?;
     let rendered = if plan.json { json::render(&info) } else { text::render(&info) };
     match out.write_all(&rendered).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(TraceError::Output(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(TraceError::Output(error.into())),
         _ => Ok(info),
     }
 }
@@ -110,7 +110,7 @@ impl Ear<'_> {
 }
 
 impl Sink for Ear<'_> {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Start(start) => self.info.start = Some(start.clone()),
             Event::End(end) => self.info.end = Some(end.clone()),
@@ -122,10 +122,14 @@ impl Sink for Ear<'_> {
         Ok(())
     }
 
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if let Some(counter) = &mut self.counter {
             counter.run(run, at);
         }
+        Ok(())
+    }
+
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
         Ok(())
     }
 

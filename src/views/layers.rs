@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use crate::read::{Flaw, Progress, Reader, TraceError, Want};
 use crate::select::Filter;
 use crate::trace::origin::How;
-use crate::trace::{Event, Run, Sink, State};
+use crate::trace::{Event, Run, Sink, SinkError, State};
 use collect::Collector;
 pub use folder::{Folder, FolderError};
 
@@ -119,10 +119,10 @@ pub fn run(
             }
         }
     }
-    collector.finish().map_err(TraceError::Output)?;
+    collector.finish()?;
     if plan.tree {
         match tree::write(collector.layers(), out).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(TraceError::Output(error)),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(TraceError::Output(error.into())),
             _ => {}
         }
     }
@@ -142,21 +142,25 @@ impl Dumping {
 }
 
 impl Sink for Dumping {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         self.collector.event(event, at)?;
         self.inner.event(event, at)
     }
 
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         self.collector.run(run, at)?;
         self.inner.run(run, at)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
+        self.inner.values(words, at)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
         self.inner.flush()
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         let finished = self.inner.finish();
         self.collector.finish()?;
         finished

@@ -12,7 +12,7 @@ use super::compares::Compares;
 use crate::format::bct::layout::Piece;
 use crate::format::{self, Format, Options, Output};
 use crate::read::{Flaw, Progress, Reader, TraceError, Want};
-use crate::trace::{Sink, Start};
+use crate::trace::{Sink, SinkError, Start};
 
 /// How long a follower waits before it looks again.
 const POLL: Duration = Duration::from_millis(100);
@@ -87,12 +87,16 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
     } else {
         print(plan, &mut reader, &mut *sink, &mut flaws)
     };
-    let result = result.and_then(|()| sink.finish().map_err(TraceError::Output));
+    let result = result.and_then(|()| sink.finish().map_err(TraceError::from));
     shown.bytes = sink.written();
     match result {
         Ok(_) => Ok(shown),
-        Err(TraceError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(Shown { closed: true, ..shown }),
-        Err(TraceError::Output(error)) if error.get_ref().is_some_and(|inner| inner.is::<NoValues>()) => {
+        Err(TraceError::Output(SinkError::Io(error))) if error.kind() == ErrorKind::BrokenPipe => {
+            Ok(Shown { closed: true, ..shown })
+        }
+        Err(TraceError::Output(SinkError::Io(error)))
+            if error.get_ref().is_some_and(|inner| inner.is::<NoValues>()) =>
+        {
             Err(TraceError::NoValues(plan.trace.clone()))
         }
         Err(error) => Err(error),
@@ -105,10 +109,10 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
 struct NoValues;
 
 /// Refuses a trace that was recorded without values.
-pub(super) fn check_values(start: &Start) -> io::Result<()> {
+pub(super) fn check_values(start: &Start) -> Result<(), SinkError> {
     match start.options.iter().any(|option| option == b"--values") {
         true => Ok(()),
-        false => Err(io::Error::other(NoValues)),
+        false => Err(io::Error::other(NoValues).into()),
     }
 }
 
@@ -146,7 +150,7 @@ fn follow(plan: &ShowPlan, reader: &mut Reader, sink: &mut dyn Sink, flaws: &mut
                 return flaws(Flaw::unfinished(reader.reached(), cut.then_some(offset)));
             }
         };
-        sink.flush().map_err(TraceError::Output)?;
+        sink.flush()?;
         // The last look comes after the writer was seen to be gone: it may have written in between.
         reader.growing = reader.file().is_some_and(is_written);
         if reader.growing {

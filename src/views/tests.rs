@@ -15,8 +15,8 @@ use super::info::{self, Info, InfoPlan};
 use super::show::{self, ShowPlan, View};
 use crate::format::{self, Format, Options};
 use crate::read::{Flaw, TraceError};
-use crate::trace::invented::words;
-use crate::trace::{Decoder, Event};
+use crate::trace::invented::{Item, words};
+use crate::trace::{Decoder, SinkError};
 
 /// A folder for the files of one test.
 struct Desk {
@@ -38,14 +38,14 @@ impl Desk {
     }
 
     /// Records events under a name whose suffix says the format.
-    fn record(&self, events: &[Event], name: &str, options: Options) -> Vec<u8> {
+    fn record(&self, events: &[Item], name: &str, options: Options) -> Vec<u8> {
         let path = self.path(name);
         let (format, compression) = format::by_suffix(&path, None);
         let output = format::check_output(&path, None).expect("writable").open(compression).expect("open");
         let mut sink = format::sink(format, options, output);
         match Decoder::default().decode(&words(events), &mut *sink) {
             Ok(_) => {}
-            Err(crate::trace::StreamError::Output(error)) if crate::trace::sink::is_size_limit(&error) => {}
+            Err(crate::trace::StreamError::Output(SinkError::Full)) => {}
             Err(error) => panic!("{error}"),
         }
         let stored = sink.finish().expect("finish");

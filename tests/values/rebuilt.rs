@@ -2,7 +2,6 @@
 //! instruction, and both must be the same.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::Path;
 
 use bctrace::bytecode::Instruction;
@@ -10,7 +9,7 @@ use bctrace::format::values::Waiting;
 use bctrace::read::reader::{Progress, Reader, Want};
 use bctrace::read::rebuild::{FrameState, Slot};
 use bctrace::trace::value::{UnitValues, Value};
-use bctrace::trace::{Event, Run, Sink, State, Then};
+use bctrace::trace::{Event, Run, Sink, SinkError, State, Then};
 
 use crate::live::{self, Program};
 use crate::running;
@@ -82,7 +81,7 @@ fn is_same(left: &Value, right: &Value) -> bool {
 }
 
 impl Sink for Checker {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match (event, at.frame()) {
             (Event::Raised(_), Some(frame)) => {
                 self.pending.remove(&frame.id);
@@ -93,7 +92,7 @@ impl Sink for Checker {
         Ok(())
     }
 
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame().cloned() else { return Ok(()) };
         if run.length > 0 {
             let mut waiting = std::mem::take(&mut self.waiting);
@@ -112,7 +111,7 @@ impl Sink for Checker {
         Ok(())
     }
 
-    fn values(&mut self, words: &[u64], _at: &State) -> io::Result<()> {
+    fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         self.waiting.push(words);
         Ok(())
     }

@@ -95,10 +95,6 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
     match event {
         Event::Start(start) => push_start(out, start),
         Event::Made(made) => push_made(out, made, at),
-        Event::Exec(path) => {
-            push_moment(out, "exec", at);
-            json::push_text_member(out, "path", path);
-        }
         Event::Stop(reason) => {
             push_moment(out, "stop", at);
             json::push_text_member(out, "option", reason.option().as_bytes());

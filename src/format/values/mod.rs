@@ -6,13 +6,11 @@ mod repr;
 pub use phrase::{push_arguments, push_late, push_operands, push_phrase, push_values};
 pub use repr::{push_escaped, push_name, push_value};
 
-use std::io;
-
 use crate::bytecode::decode::units;
 use crate::bytecode::decode::{Instruction, Unit};
 use crate::trace::value::Pending;
 use crate::trace::value::UnitValues;
-use crate::trace::{Code, Event, Run, State};
+use crate::trace::{Code, Event, Run, SinkError, State};
 
 /// The values that wait for their run in a sink, and the way in which it hears of them.
 #[derive(Debug, Default)]
@@ -47,8 +45,8 @@ impl Waiting {
         run: &Run,
         at: &State,
         code: &Code,
-        mut each: impl FnMut(u64, &Unit, &Instruction, Option<&UnitValues>) -> io::Result<()>,
-    ) -> io::Result<()> {
+        mut each: impl FnMut(u64, &Unit, &Instruction, Option<&UnitValues>) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
         let bytes = &code.object.bytes;
         let mut number = at.instructions;
         let mut cursor = self.pending.cursor(at.names());

@@ -1,9 +1,8 @@
 //! What a recording's summary tells beyond the counts of the stream: kept while events pass on their way to the sink.
 
 use std::collections::BTreeSet;
-use std::io;
 
-use crate::trace::{Event, Run, Sink, State};
+use crate::trace::{Event, Run, Sink, SinkError, State};
 
 /// Names that are remembered at most: a program can make new ones for ever.
 const NAMES: usize = 10_000;
@@ -34,7 +33,7 @@ impl<'a> Account<'a> {
 }
 
 impl Sink for Account<'_> {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Code(code) => {
                 self.tally.codes += 1;
@@ -42,7 +41,6 @@ impl Sink for Account<'_> {
                     self.tally.names.insert(code.object.name.clone());
                 }
             }
-            Event::Run(run) => return self.run(run, at),
             Event::Outside(outside) => self.tally.recorded += outside.count(),
             _ => {}
         }
@@ -50,7 +48,7 @@ impl Sink for Account<'_> {
     }
 
     #[inline]
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         self.tally.recorded += run.count;
         if at.frame().is_some_and(|frame| frame.code.is_stdlib) {
             self.tally.stdlib += run.count;
@@ -59,15 +57,15 @@ impl Sink for Account<'_> {
     }
 
     #[inline]
-    fn values(&mut self, words: &[u64], at: &State) -> io::Result<()> {
+    fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
         self.sink.values(words, at)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> Result<(), SinkError> {
         self.sink.flush()
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         self.sink.finish()
     }
 

@@ -13,8 +13,7 @@ use crate::record::shared::{Bell, LAG, PAUSE, RingReader, Tampered};
 use crate::trace::decoder::Decoder;
 use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
 use crate::trace::repeat::RepeatReader;
-use crate::trace::sink::is_size_limit;
-use crate::trace::{Sink, State, StreamError};
+use crate::trace::{Sink, SinkError, State, StreamError};
 use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 
 /// Words taken from the ring, and words of the stream decoded, at a time.
@@ -48,7 +47,7 @@ pub struct Summary {
 /// Why draining stopped before the child's death.
 enum Failure {
     Tampered(String),
-    Output(io::Error),
+    Output(SinkError),
 }
 
 impl From<StreamError> for Failure {
@@ -102,8 +101,8 @@ impl Recording {
                 watch.kill();
                 self.wait_for_death(watch);
                 match failure {
-                    Failure::Output(error) if is_size_limit(&error) => EndReason::Stopped(StopReason::MaxSize),
-                    Failure::Output(error) => return Err(error),
+                    Failure::Output(SinkError::Full) => EndReason::Stopped(StopReason::MaxSize),
+                    Failure::Output(SinkError::Io(error)) => return Err(error),
                     Failure::Tampered(why) => EndReason::Tampered(why.into_bytes()),
                 }
             }
@@ -218,8 +217,7 @@ impl Recording {
         let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
             return Err(tampered("the open run is nowhere in the code"));
         };
-        let run = self.decoder.open_run(offset, length, Then::Jump)?;
-        Ok(self.decoder.event(&run, sink)?)
+        Ok(self.decoder.run_at(offset, length, Then::Jump, sink)?)
     }
 
     fn reason(&self, seen: Seen) -> EndReason {
@@ -253,9 +251,9 @@ impl Recording {
             place: place(state),
             instructions: state.instructions,
         };
-        match self.decoder.event(&Event::End(end.clone()), &mut sink) {
-            Err(StreamError::Output(error)) if !is_size_limit(&error) => return Err(error),
-            _ => {}
+        let result = self.decoder.event(&Event::End(end.clone()), &mut sink);
+        if let Err(StreamError::Output(SinkError::Io(error))) = result {
+            return Err(error);
         }
         self.progress.clear();
         let written = sink.finish()?;

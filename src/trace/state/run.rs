@@ -1,10 +1,11 @@
-//! What a run and what came behind it do to the state: each is checked, heard of and done at one place, for most of a stream is runs.
+//! What a run and what came behind it do to the state: validate, deliver to the sink, apply, all in one place, for most of a
+//! stream is runs.
 
-use std::io;
 use std::rc::Rc;
 
 use super::{Code, Contradiction, Frame, Last, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, StreamError, Thread};
 use crate::trace::event::{Run, Then};
+use crate::trace::sink::SinkError;
 
 impl State {
     /// Counts the instructions of a run of the current frame, or says why there can be no such run.
@@ -19,19 +20,19 @@ impl State {
     }
 
     /// Moves on by one run, whose place in the code was counted.  Once it is known that it can come now, and before anything changes,
-    /// `hear` is told.
+    /// `deliver` is called.
     #[inline(always)]
     pub(in crate::trace) fn take_run(
         &mut self,
         run: &Run,
-        hear: impl FnOnce(&State) -> io::Result<()>,
+        deliver: impl FnOnce(&State) -> Result<(), SinkError>,
     ) -> Result<(), StreamError> {
         match run.then() {
-            Then::Jump => self.pass(run, hear)?,
+            Then::Jump => self.pass(run, deliver)?,
             Then::Call { code } => {
                 let code = self.described(code, "a frame of an unknown code object")?;
                 self.check_room()?;
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 let id = self.next_frame;
                 self.next_frame += 1;
                 self.push(id, code, None);
@@ -41,20 +42,20 @@ impl State {
                     return Err(self.contradiction("a resumed frame that is not suspended"));
                 }
                 self.check_room()?;
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 if let Some(frame) = self.suspended.remove(slot) {
                     self.push(frame.id, frame.code, Some(slot));
                 }
             }
             Then::Return | Then::Unwind => {
                 self.check_frame("a frame left where there is none")?;
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 self.current.stack.pop();
             }
             Then::Yield { slot } => {
                 self.check_frame("a frame left where there is none")?;
                 self.check_slot(slot)?;
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 if let Some(frame) = self.current.stack.pop() {
                     self.suspended.insert(slot, Frame { slot: Some(slot), ..frame });
                 }
@@ -63,19 +64,19 @@ impl State {
                 if number > self.next_thread || number as usize > MAX_FRAMES {
                     return Err(self.contradiction("a thread's number that was not given yet"));
                 }
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 self.switch_thread(number);
             }
             Then::Version { code } => {
                 let code = self.described(code, "an unknown version of a code object")?;
                 self.check_frame("a version without a frame")?;
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 if let Some(frame) = self.current.stack.last_mut() {
                     frame.code = code;
                 }
             }
             Then::CodeGone { code } => {
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 // A block of a file does not describe the code objects that it only sees go.
                 let gone = self.codes.remove(code);
                 if self.last.is_some_and(|last| last.code == code) {
@@ -83,11 +84,11 @@ impl State {
                 }
             }
             Then::SlotGone { slot } => {
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 self.suspended.remove(slot);
             }
             Then::ThreadGone { number } => {
-                self.pass(run, hear)?;
+                self.pass(run, deliver)?;
                 if number == self.thread {
                     self.current = Thread::default();
                 } else {
@@ -98,11 +99,11 @@ impl State {
         Ok(())
     }
 
-    /// Lets `hear` know of a run that can come now, and executes it.
+    /// Delivers a run that can come now, and counts it.
     #[inline(always)]
-    fn pass(&mut self, run: &Run, hear: impl FnOnce(&State) -> io::Result<()>) -> io::Result<()> {
+    fn pass(&mut self, run: &Run, deliver: impl FnOnce(&State) -> Result<(), SinkError>) -> Result<(), SinkError> {
         let last = self.frame().map(|frame| Last { code: frame.code.id, start: run.start, end: run.end() });
-        hear(self)?;
+        deliver(self)?;
         self.instructions += run.count;
         if run.length > 0 {
             self.last = last;

@@ -16,15 +16,11 @@ impl Names {
         self.entries.get(name as usize)?.as_ref()
     }
 
-    /// Gives an entry its text; false where there is no such entry.
-    pub fn set(&mut self, name: u32, text: Rc<[u8]>) -> bool {
-        if name as usize >= NAMES {
-            return false;
-        }
+    /// Replaces the text of an entry, of which there are [`NAMES`].
+    pub fn set(&mut self, name: u32, text: Rc<[u8]>) {
         if self.entries.len() <= name as usize {
             self.entries.resize(name as usize + 1, None);
         }
         self.entries[name as usize] = Some(text);
-        true
     }
 }

@@ -2,7 +2,6 @@
 //! layer, so that a loop around `exec` takes no memory.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
@@ -13,7 +12,7 @@ use crate::bytecode::pyc;
 use crate::select::Filter;
 use crate::trace::by_id::ById;
 use crate::trace::origin::{How, Layer as Whole, Made};
-use crate::trace::{Code, Event, Run, Sink, State, Then};
+use crate::trace::{Code, Event, Run, Sink, SinkError, State, Then};
 
 /// Layers beyond which further ones are only counted: a program can make new ones for ever.
 const LAYERS: usize = 1 << 18;
@@ -96,7 +95,7 @@ impl Collector {
     }
 
     /// Adds a code object to the layer that it is, or makes it a new one.
-    fn add(&mut self, whole: &Whole, code: &Code) -> io::Result<()> {
+    fn add(&mut self, whole: &Whole, code: &Code) -> Result<(), SinkError> {
         let file = pyc::of_marshal(&whole.marshal);
         let digest: [u8; 32] = Sha256::digest(&file).into();
         let making = whole.made.and_then(|number| self.makings.0.get(&number)).cloned();
@@ -186,9 +185,8 @@ impl Collector {
 }
 
 impl Sink for Collector {
-    fn event(&mut self, event: &Event, at: &State) -> io::Result<()> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Run(run) => return self.run(run, at),
             Event::Outside(outside) => self.executed(outside.count(), at),
             Event::Start(start) => self.layers.argv = start.argv.clone(),
             Event::Made(made) => self.make(made, at),
@@ -203,7 +201,7 @@ impl Sink for Collector {
     }
 
     #[inline]
-    fn run(&mut self, run: &Run, at: &State) -> io::Result<()> {
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if run.count > 0 {
             self.executed(run.count, at);
         }
@@ -215,11 +213,15 @@ impl Sink for Collector {
     }
 
     /// Writes the manifest; the layers' own files are written as they come.
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> Result<u64, SinkError> {
         if let Some(folder) = &self.folder {
             folder.write_manifest(&self.layers)?;
         }
         Ok(0)
+    }
+
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
+        Ok(())
     }
 
     fn written(&self) -> u64 {

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::format::bct::layout::{self, Piece};
-use crate::trace::invented::{traces, words};
-use crate::trace::{Event, State};
+use crate::trace::State;
+use crate::trace::invented::{Item, traces, words};
 
 /// A file of one block with these words, its checksums right.
 fn file(words: &[u64], change: impl FnOnce(&mut Piece)) -> Vec<u8> {
@@ -18,7 +18,7 @@ fn file(words: &[u64], change: impl FnOnce(&mut Piece)) -> Vec<u8> {
 }
 
 /// The words of a block that begins a trace.
-fn block(events: &[Event]) -> Vec<u64> {
+fn block(events: &[Item]) -> Vec<u64> {
     let mut block = Vec::new();
     State::default().push_record(&mut block);
     block.extend(words(events));

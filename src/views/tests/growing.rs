@@ -4,9 +4,9 @@ use std::thread;
 
 use super::*;
 use crate::trace::Sink;
-use crate::trace::invented::trace;
+use crate::trace::invented::{Item, trace};
 
-fn events() -> Vec<Event> {
+fn events() -> Vec<Item> {
     let numbers: Vec<u32> = (0..200u32).map(|number| number.wrapping_mul(0x85eb_ca6b) >> 5).collect();
     trace(&numbers)
 }
@@ -36,12 +36,12 @@ fn a_follower_prints_all_of_a_growing_file_once() {
     let direct = desk.record(&events, "direct.txt", Options::default());
     let mut sink = open(&desk, "t.bct");
     let mut decoder = Decoder::default();
-    decoder.event(&events[0], &mut *sink).expect("written");
+    decoder.decode(&words(&events[..1]), &mut *sink).expect("written");
     sink.flush().expect("written");
     thread::scope(|scope| {
         let follower = scope.spawn(|| follow(&desk, "followed.txt"));
         for (number, event) in events[1..].iter().enumerate() {
-            decoder.event(event, &mut *sink).expect("written");
+            decoder.decode(&words(std::slice::from_ref(event)), &mut *sink).expect("written");
             if number % 7 == 0 {
                 sink.flush().expect("written");
                 thread::yield_now();
@@ -62,7 +62,7 @@ fn a_killed_recorder_leaves_what_it_showed_and_no_end() {
     let direct = desk.record(&events[..150], "direct.txt", Options::default());
     let mut sink = open(&desk, "t.bct");
     let mut decoder = Decoder::default();
-    events[..150].iter().for_each(|event| decoder.event(event, &mut *sink).expect("written"));
+    decoder.decode(&words(&events[..150]), &mut *sink).expect("written");
     sink.flush().expect("written");
     drop(sink);
     for follow in [false, true] {
