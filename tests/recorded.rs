@@ -111,7 +111,7 @@ impl Sink for Recorded {
                 self.slots.remove(&slot);
                 return Ok(());
             }
-            Then::Jump | Then::Thread { .. } | Then::CodeGone { .. } | Then::ThreadGone { .. } => return Ok(()),
+            Then::Jump | Then::Thread { .. } | Then::CodeGone { .. } => return Ok(()),
         };
         self.events.push(event);
         Ok(())

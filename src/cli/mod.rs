@@ -21,7 +21,7 @@ use crate::process::executable;
 use args::{Command, RecordArgs};
 
 /// What `--version` tells.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nCPython 2.7.18, patched\ntrace format 2");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nCPython 2.7.18, patched\ntrace format 3");
 
 /// Runs the command that was typed; the process ends with what it returns.
 pub fn run() -> ExitCode {

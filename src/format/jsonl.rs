@@ -252,7 +252,7 @@ impl Sink for Jsonl {
             _ if self.options.selection.wants_moment(at) => {
                 let mut line = Vec::new();
                 records::push_milestone(&mut line, event, at);
-                self.lines.push_past_limit(&line)
+                if line.is_empty() { Ok(()) } else { self.lines.push_past_limit(&line) }
             }
             _ => Ok(()),
         }

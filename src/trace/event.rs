@@ -31,6 +31,8 @@ pub enum Event {
     Skipped(Skipped),
     /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
     Switch(u64),
+    /// The thread of this number is no more.
+    ThreadGone(u32),
     /// A limit or trigger ended the program here.
     Stop(StopReason),
     /// The interpreter has finished: no bytecode can follow.
@@ -123,7 +125,6 @@ pub enum Then {
     Version { code: u32 },
     CodeGone { code: u32 },
     SlotGone { slot: u32 },
-    ThreadGone { number: u32 },
 }
 
 impl Then {
@@ -140,7 +141,6 @@ impl Then {
             Then::Version { code } => (Kind::Version, code),
             Then::CodeGone { code } => (Kind::CodeGone, code),
             Then::SlotGone { slot } => (Kind::SlotGone, slot),
-            Then::ThreadGone { number } => (Kind::ThreadGone, number),
         }
     }
 
@@ -157,7 +157,6 @@ impl Then {
             Kind::Version => Then::Version { code: argument },
             Kind::CodeGone => Then::CodeGone { code: argument },
             Kind::SlotGone => Then::SlotGone { slot: argument },
-            Kind::ThreadGone => Then::ThreadGone { number: argument },
             Kind::Record | Kind::Repeat | Kind::Value | Kind::Part | Kind::Wide => return None,
         })
     }
@@ -260,6 +259,7 @@ pub(super) mod record {
     pub const ANNOUNCE: u8 = 5;
     pub const SKIPPED: u8 = 6;
     pub const STATE: u8 = 7;
+    pub const THREAD_GONE: u8 = 8;
     pub const STOP: u8 = 9;
     pub const FINISHED: u8 = 10;
     pub const END: u8 = 11;
@@ -314,6 +314,10 @@ impl Event {
                 payload.u64(*frame);
                 record::SWITCH
             }
+            Event::ThreadGone(thread) => {
+                payload.u32(*thread);
+                record::THREAD_GONE
+            }
             Event::Stop(reason) => {
                 payload.u8(*reason as u8);
                 record::STOP
@@ -358,6 +362,7 @@ impl Event {
             }),
             record::SKIPPED => Event::Skipped(Skipped { instructions: reader.u64()?, frames: reader.u64()? }),
             record::SWITCH => Event::Switch(reader.u64()?),
+            record::THREAD_GONE => Event::ThreadGone(reader.u32()?),
             record::STOP => Event::Stop(StopReason::from_number(reader.u8()?)?),
             record::FINISHED => Event::Finished,
             record::END => Event::End(End::read(&mut reader)?),

@@ -228,7 +228,7 @@ impl Inventor {
     fn thread(&mut self, detail: u32) {
         let number = detail % (self.threads + 2);
         if number != self.state.thread && detail.is_multiple_of(5) && number <= self.threads {
-            self.run(detail, Then::ThreadGone { number });
+            self.add(Event::ThreadGone(number));
             return;
         }
         self.threads = self.threads.max(number);

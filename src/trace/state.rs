@@ -45,30 +45,6 @@ pub struct Thread {
     pub stack: Vec<Frame>,
 }
 
-/// The code objects by id.
-#[derive(Debug, Default)]
-struct CodeTable {
-    codes: ById<Rc<Code>>,
-    /// Above every id so far: ids are never used again.
-    next: u32,
-}
-
-impl CodeTable {
-    #[inline]
-    fn get(&self, id: u32) -> Option<&Rc<Code>> {
-        self.codes.get(id)
-    }
-
-    fn insert(&mut self, code: Rc<Code>) {
-        self.next = self.next.max(code.id.saturating_add(1));
-        self.codes.insert(code.id, code);
-    }
-
-    fn remove(&mut self, id: u32) -> Option<Rc<Code>> {
-        self.codes.remove(id)
-    }
-}
-
 /// A run by its place in a code object, which may be gone.
 #[derive(Clone, Copy, Debug)]
 pub struct Last {
@@ -98,7 +74,7 @@ pub struct State {
     others: BTreeMap<u32, Thread>,
     next_thread: u32,
     suspended: ById<Frame>,
-    codes: CodeTable,
+    codes: ById<Rc<Code>>,
     names: Names,
 }
 
@@ -116,7 +92,7 @@ impl Default for State {
             others: BTreeMap::new(),
             next_thread: 1,
             suspended: ById::default(),
-            codes: CodeTable::default(),
+            codes: ById::default(),
             names: Names::default(),
         }
     }
@@ -191,7 +167,7 @@ impl State {
     /// Calls `each` with every live code object, in the order of their ids.
     #[cfg(test)]
     pub fn for_each_code(&self, each: impl FnMut(&Rc<Code>)) {
-        let mut codes: Vec<&Rc<Code>> = self.codes.codes.values().collect();
+        let mut codes: Vec<&Rc<Code>> = self.codes.values().collect();
         codes.sort_by_key(|code| code.id);
         codes.into_iter().for_each(each);
     }

@@ -45,8 +45,6 @@ pub enum Kind {
     CodeGone = 9,
     /// The suspended frame in slot `argument` is no more.
     SlotGone = 10,
-    /// Thread `argument` is no more.
-    ThreadGone = 11,
     /// Words that stood before stand here again; see `trace::repeat`.
     Repeat = 12,
     /// What an instruction of the next run consumed or produced; see [`super::value`].
@@ -57,7 +55,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Reads a word's kind; None for one that this version does not know, which a reader skips.
+    /// Reads a word's kind; None for 11, which is free for a later version and which a reader skips.
     #[inline]
     pub fn of(word: u64) -> Option<Kind> {
         Some(match word & KIND_MASK {
@@ -72,7 +70,6 @@ impl Kind {
             8 => Kind::Version,
             9 => Kind::CodeGone,
             10 => Kind::SlotGone,
-            11 => Kind::ThreadGone,
             12 => Kind::Repeat,
             13 => Kind::Value,
             14 => Kind::Part,
@@ -84,7 +81,7 @@ impl Kind {
     /// Tells whether a word of this kind is a run.
     #[inline]
     pub fn is_run(self) -> bool {
-        (Kind::Jump as u8..=Kind::ThreadGone as u8).contains(&(self as u8))
+        (Kind::Jump as u8..=Kind::SlotGone as u8).contains(&(self as u8))
     }
 }
 

@@ -91,7 +91,7 @@ fn resolved_operands_show_what_they_mean() {
 fn the_version_names_the_vm_and_the_format() {
     for option in ["-V", "--version"] {
         let text = running::run(&mut running::bctrace([option])).succeeded();
-        for part in [concat!("bctrace ", env!("CARGO_PKG_VERSION")), "CPython 2.7.18", "format 2"] {
+        for part in [concat!("bctrace ", env!("CARGO_PKG_VERSION")), "CPython 2.7.18", "format 3"] {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -101,7 +101,7 @@ class Block:
                 self.run(words[at + 1], words[at])
                 at += 2
             else:
-                if kind <= 11:
+                if kind <= 10:
                     self.run(words[at], 0)
                 at += 1
 
@@ -130,10 +130,6 @@ class Block:
             self.codes.pop(argument, None)
         elif kind == 10:
             self.suspended.pop(argument, None)
-        elif kind == 11:
-            if argument == self.thread:
-                self.stack = []
-            self.others.pop(argument, None)
 
     def push(self, number, code, slot):
         caller, depth = (self.stack[-1].number, self.stack[-1].depth + 1) if self.stack else (0, 0)
@@ -173,6 +169,11 @@ class Block:
             self.next_frame += payload.number("Q")
         elif record == 7:
             self.state(payload)
+        elif record == 8:
+            thread = payload.number("I")
+            if thread == self.thread:
+                self.stack = []
+            self.others.pop(thread, None)
         elif record == 12:
             number = payload.number("Q")
             frame = next(frame for frame in reversed(self.stack) if frame.number == number)
@@ -181,7 +182,7 @@ class Block:
 
     def state(self, payload):
         self.instructions, self.next_frame = payload.number("Q"), payload.number("Q")
-        self.thread, _threads, _codes = payload.number("I"), payload.number("I"), payload.number("I")
+        self.thread, _threads = payload.number("I"), payload.number("I")
         _finished, others = payload.number("B"), payload.number("I")
         self.stack = self.frames(payload)
         for _ in range(others):
@@ -199,8 +200,8 @@ class Block:
 
 
 def read(data, out):
-    if data[:12] != b"\x89bctrace\r\n\x1a\n" or data[12:16] != b"\2\0\0\0":
-        raise ValueError("no .bct of version 2")
+    if data[:12] != b"\x89bctrace\r\n\x1a\n" or data[12:16] != b"\3\0\0\0":
+        raise ValueError("no .bct of version 3")
     at = 16
     while data[at:at + 8] == b"\xb7bct\xa7pc\n":
         kind, storage, stored, raw, before, count, check, _zero, head_check = struct.unpack_from("<HHIIQQIII", data, at + 8)

@@ -5,7 +5,7 @@ use crate::trace::payload::{PayloadReader, PayloadWriter};
 use crate::trace::totals::Totals;
 
 /// The format's version.  Readers refuse others; new record types and piece types need no new version.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Begins every .bct.  The first byte is no text, the last ones show whether line ends were converted.
 pub const FILE_MAGIC: [u8; 12] = *b"\x89bctrace\r\n\x1a\n";

@@ -106,7 +106,7 @@ impl Hook for Tracee {
     #[cold]
     fn thread_gone(&mut self, thread: ThreadAddress) {
         if let Some(number) = self.threads.forget(thread) {
-            self.push_run(Kind::ThreadGone, Fields { argument: number, ..Fields::default() });
+            self.push_event(&Event::ThreadGone(number));
             self.stream.commit();
         }
     }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{Contradiction, MAX_COUNT, MAX_SLOT, NO_ROOM, State};
+use super::{Contradiction, MAX_COUNT, MAX_SLOT, NO_ROOM, State, Thread};
 use crate::trace::code::Code;
 use crate::trace::event::{Announce, Event, Skipped, StopReason};
 use crate::trace::value::NAMES;
@@ -30,6 +30,7 @@ pub(super) enum Change {
         name: u32,
         text: Rc<[u8]>,
     },
+    ForgetThread(u32),
     Finish,
     Stop(StopReason),
 }
@@ -58,6 +59,7 @@ impl State {
             }
             Event::Name(name) if name.name as usize >= NAMES => return Err("a name beyond the table of names"),
             Event::Name(name) => Change::Name { name: name.name, text: Rc::clone(&name.text) },
+            Event::ThreadGone(number) => Change::ForgetThread(*number),
             Event::Finished => Change::Finish,
             Event::Stop(reason) => Change::Stop(*reason),
             Event::Start(_) | Event::Made(_) | Event::Raised(_) | Event::End(_) => Change::Nothing,
@@ -85,7 +87,7 @@ impl State {
     pub(super) fn apply(&mut self, change: Change) {
         match change {
             Change::Nothing => {}
-            Change::Describe(code) => self.codes.insert(code),
+            Change::Describe(code) => drop(self.codes.insert(code.id, code)),
             Change::Count(instructions) => self.instructions += instructions,
             Change::Push { frame, code, slot } => self.push(frame, code, slot),
             Change::Skip { instructions, next_frame } => {
@@ -93,6 +95,8 @@ impl State {
             }
             Change::BringUp(place) => self.current.stack[place..].rotate_left(1),
             Change::Name { name, text } => self.names.set(name, text),
+            Change::ForgetThread(number) if number == self.thread => self.current = Thread::default(),
+            Change::ForgetThread(number) => drop(self.others.remove(&number)),
             Change::Finish => self.finished = true,
             Change::Stop(reason) => self.stopped = Some(reason),
         }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{Code, Contradiction, Frame, Last, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, StreamError, Thread};
+use super::{Code, Contradiction, Frame, Last, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, StreamError};
 use crate::trace::event::{Run, Then};
 use crate::trace::sink::SinkError;
 
@@ -86,14 +86,6 @@ impl State {
             Then::SlotGone { slot } => {
                 self.pass(run, deliver)?;
                 self.suspended.remove(slot);
-            }
-            Then::ThreadGone { number } => {
-                self.pass(run, deliver)?;
-                if number == self.thread {
-                    self.current = Thread::default();
-                } else {
-                    self.others.remove(&number);
-                }
             }
         }
         Ok(())

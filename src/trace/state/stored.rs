@@ -17,7 +17,7 @@ impl State {
     /// Writes the payload of a STATE record.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = PayloadWriter::default();
-        out.u64(self.instructions).u64(self.next_frame).u32(self.thread).u32(self.next_thread).u32(self.codes.next);
+        out.u64(self.instructions).u64(self.next_frame).u32(self.thread).u32(self.next_thread);
         out.u8(self.finished.into()).u32(self.others.len() as u32);
         encode_thread(&mut out, &self.current);
         for (number, thread) in &self.others {
@@ -41,7 +41,6 @@ impl State {
         self.next_frame = reader.u64()?;
         self.thread = reader.u32()?;
         self.next_thread = reader.u32()?;
-        self.codes.next = self.codes.next.max(reader.u32()?);
         if self.instructions > MAX_COUNT || self.next_frame > MAX_COUNT || self.next_thread as usize > MAX_FRAMES {
             return None;
         }

@@ -120,7 +120,7 @@ fn another_version_is_refused_with_advice() {
     let error = desk.show(&desk.put("v.bct", &bytes), "v.txt", Options::default()).expect_err("refused");
     let text = error.to_string();
     assert!(
-        text.ends_with("it is a .bct of version 9, and this bctrace reads version 2; read it with a newer bctrace"),
+        text.ends_with("it is a .bct of version 9, and this bctrace reads version 3; read it with a newer bctrace"),
         "{text}"
     );
 }
