@@ -91,6 +91,19 @@ fn no_code_outside_tests_unwraps() {
 }
 
 #[test]
+fn paths_and_messages_are_escaped_where_they_are_printed() {
+    let raw = Regex::new(r"\.display\(\)|to_string_lossy\(\)").unwrap();
+    assert_none(|source| {
+        if source.is_test { Vec::new() } else { raw.find_iter(&source.code).map(|found| found.start()).collect() }
+    });
+    let printed = Regex::new(r"\be?print(ln)?!").unwrap();
+    assert_none(|source| {
+        let is_ours = source.module() == "cli" && source.path != "cli/message.rs";
+        if is_ours { printed.find_iter(&source.code).map(|found| found.start()).collect() } else { Vec::new() }
+    });
+}
+
+#[test]
 fn nothing_is_left_to_do() {
     let left = Regex::new(r"TODO|FIXME|XXX|\btodo!|\bunimplemented!|\bdbg!").unwrap();
     for path in paths() {

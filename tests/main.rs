@@ -17,6 +17,7 @@ mod live;
 mod manifest;
 mod modules;
 mod plain;
+mod printing;
 mod recorded;
 mod recording;
 mod robust;

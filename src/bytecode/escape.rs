@@ -1,15 +1,53 @@
 //! Owns the escapes that keep one instruction on one line whatever its names and constants hold:
 //! line breaks, control characters, bidi controls and invalid UTF-8 become `\n \r \t \xNN`.
 
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Text that a program, a file or a file's name chose, for one line that people read.  Its only way out is `Display`,
+/// which escapes, so such text cannot be printed raw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Printable<'a> {
+    bytes: &'a [u8],
+    part: Part,
+}
+
+impl<'a> Printable<'a> {
+    /// The name of a code object, in which a space is escaped too, as in NAME of a trace.
+    pub fn name(bytes: &'a [u8]) -> Self {
+        Printable { bytes, part: Part::Name }
+    }
+
+    /// Any other text.
+    pub fn text(bytes: &'a [u8]) -> Self {
+        Printable { bytes, part: Part::Operand }
+    }
+
+    /// The path of a file.
+    pub fn path(path: &'a Path) -> Self {
+        Printable::text(path.as_os_str().as_bytes())
+    }
+}
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Vec::with_capacity(self.bytes.len());
+        push(&mut line, self.bytes, self.part, false);
+        // What was escaped is UTF-8.
+        f.pad(&String::from_utf8_lossy(&line))
+    }
+}
+
 /// Which part of a line is written: in a name a space is escaped too, so that the first `> ` ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(super) enum Part {
     Name,
     Operand,
 }
 
 /// Tells whether writing `bytes` takes an escape; then every backslash of its line is doubled.
-pub fn has_escape(bytes: &[u8], part: Part) -> bool {
+pub(super) fn has_escape(bytes: &[u8], part: Part) -> bool {
     if bytes.iter().all(|&byte| is_plain_ascii(byte, part)) {
         return false;
     }
@@ -18,9 +56,10 @@ pub fn has_escape(bytes: &[u8], part: Part) -> bool {
         .any(|chunk| !chunk.invalid().is_empty() || chunk.valid().chars().any(|one| is_escaped(one, part)))
 }
 
-/// Appends `bytes` to a line. `doubled` says that some part of the line has an escape.
-pub fn push(line: &mut Vec<u8>, bytes: &[u8], part: Part, doubled: bool) {
-    if !doubled {
+/// Appends `bytes` to a line, escaped where they need it.  `doubled` says that another part of the line has an escape,
+/// so that backslashes are doubled here too.
+pub(super) fn push(line: &mut Vec<u8>, bytes: &[u8], part: Part, doubled: bool) {
+    if !doubled && !has_escape(bytes, part) {
         line.extend_from_slice(bytes);
         return;
     }
@@ -70,9 +109,7 @@ mod tests {
     use super::*;
 
     fn escaped(bytes: &[u8], part: Part) -> String {
-        let mut line = Vec::new();
-        push(&mut line, bytes, part, has_escape(bytes, part));
-        String::from_utf8(line).expect("escaped text is UTF-8")
+        Printable { bytes, part }.to_string()
     }
 
     #[test]
@@ -100,6 +137,21 @@ mod tests {
     fn a_space_is_escaped_in_a_name_only() {
         assert_eq!(escaped(b"a> 0 NOP", Part::Name), r"a>\x200\x20NOP");
         assert_eq!(escaped(b"a> 0 NOP", Part::Operand), "a> 0 NOP");
+    }
+
+    #[test]
+    fn a_part_with_an_escape_is_escaped_whatever_the_line_says() {
+        let mut line = Vec::new();
+        push(&mut line, b"\x1b[2J\n", Part::Name, false);
+        assert_eq!(line, br"\x1b[2J\n");
+        push(&mut line, br"\plain", Part::Name, true);
+        assert_eq!(line, br"\x1b[2J\n\\plain");
+    }
+
+    #[test]
+    fn printable_text_can_be_padded() {
+        assert_eq!(format!("{:>8}|", Printable::name(b"a b")), r"  a\x20b|");
+        assert_eq!(Printable::path(Path::new("x\u{202e}y")).to_string(), r"x\xe2\x80\xaey");
     }
 
     proptest::proptest! {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::args::DisArgs;
 use super::{filter, program};
 use crate::bytecode::code;
-use crate::bytecode::escape::{self, Part};
+use crate::bytecode::escape::Printable;
 use crate::bytecode::listing::Listing;
 use crate::bytecode::{CodeObject, Layout};
 
@@ -26,11 +26,8 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
 }
 
 fn print(out: &mut impl Write, object: CodeObject, resolve: bool) -> io::Result<()> {
-    let mut heading = Vec::new();
-    escape::push(&mut heading, &object.name, Part::Name, false);
-    heading.extend_from_slice(b", file \"");
-    escape::push(&mut heading, &object.filename, Part::Operand, false);
-    writeln!(out, "# {}\", line {}", String::from_utf8_lossy(&heading), object.first_line)?;
+    let (name, file) = (Printable::name(&object.name), Printable::text(&object.filename));
+    writeln!(out, "# {name}, file \"{file}\", line {}", object.first_line)?;
     let end = Layout::new(&object.bytes).chain_end();
     let left = object.bytes.len() - end as usize;
     Listing::new(Arc::new(object), resolve).write_run(0, end, |lines| out.write_all(lines))?;

@@ -10,7 +10,9 @@ use anyhow::bail;
 use clap::FromArgMatches;
 
 use super::args::{self, RecordArgs};
+use super::message::warn;
 use super::{record, summary};
+use crate::bytecode::escape::Printable;
 use crate::format::{self, Format};
 use crate::record::{Descent, Follow, Recorder, Tracing};
 use crate::trace::{EndReason, Sink};
@@ -27,7 +29,7 @@ pub fn plan(trace: &Path, format: Option<Format>, options: format::Options) -> a
         bail!(
             "cannot write the traces of several processes to {}: with --follow-forks TRACEFILE must be a file, beside which the \
              others are written",
-            trace.display()
+            Printable::path(trace)
         );
     }
     let trace = std::path::absolute(trace)?;
@@ -62,10 +64,12 @@ fn new_file(trace: &Path, pid: i32) -> io::Result<PathBuf> {
         match File::create_new(&path) {
             Ok(_) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(io::Error::new(error.kind(), format!("cannot make {}: {error}", path.display()))),
+            Err(error) => {
+                return Err(io::Error::new(error.kind(), format!("cannot make {}: {error}", Printable::path(&path))));
+            }
         }
     }
-    Err(io::Error::other(format!("all names after {} are taken", of_process(trace, pid, TRIES).display())))
+    Err(io::Error::other(format!("all names after {} are taken", Printable::path(&of_process(trace, pid, TRIES)))))
 }
 
 /// The name for a process: its number before the suffixes, so that they go on saying what the file is.
@@ -90,17 +94,17 @@ pub fn tell(descent: &Descent, is_quiet: bool) -> bool {
             Ok((_, summary)) => {
                 let is_quiet = is_quiet || summary.end.replaced;
                 if !is_quiet && !matches!(summary.end.reason, EndReason::Exited(_) | EndReason::Unknown) {
-                    eprintln!("bctrace: process {}: {}", followed.pid, summary::how(&summary.end));
+                    warn(format_args!("process {}: {}", followed.pid, summary::how(&summary.end)));
                 }
             }
             Err(error) => {
                 is_well = false;
-                eprintln!("bctrace: cannot record process {}: {error}", followed.pid);
+                warn(format_args!("cannot record process {}: {error}", followed.pid));
             }
         }
     }
     if descent.turned_away > 0 {
-        eprintln!("bctrace: {} processes could not be followed and ran untraced", descent.turned_away);
+        warn(format_args!("{} processes could not be followed and ran untraced", descent.turned_away));
     }
     is_well
 }

@@ -6,6 +6,7 @@ mod exit;
 mod filter;
 mod follow;
 mod info;
+mod message;
 mod program;
 mod python;
 mod record;
@@ -38,7 +39,7 @@ pub fn run() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(error) if exit::is_closed_pipe(&error) => ExitCode::from(exit::CLOSED_PIPE),
         Err(error) => {
-            eprintln!("bctrace: {}", one_line(&format!("{error:#}")));
+            message::warn(format_args!("{error:#}"));
             ExitCode::from(exit::FAILED)
         }
     }
@@ -61,12 +62,4 @@ fn run_command() -> anyhow::Result<u8> {
 /// What clap has parsed; it has checked all of it, so an error is one of usage that it explains.
 fn typed<T>(parsed: Result<T, clap::Error>) -> T {
     parsed.unwrap_or_else(|error| error.exit())
-}
-
-/// Makes a message safe for the terminal and one line: names of files can hold anything.
-fn one_line(message: &str) -> String {
-    message
-        .chars()
-        .map(|char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() })
-        .collect()
 }

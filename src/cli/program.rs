@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
+use crate::bytecode::escape::Printable;
 use crate::bytecode::pyc::Pyc;
 
 /// A .pyc's checked code object and the bytes it was checked in.
@@ -16,7 +17,7 @@ pub struct Program {
 
 /// Reads and checks a .pyc; `-` is standard input.  The file is read once, and what was checked is what runs.
 pub fn read(path: &Path) -> anyhow::Result<Program> {
-    let cannot = || format!("cannot read {}", path.display());
+    let cannot = || format!("cannot read {}", Printable::path(path));
     let bytes = read_bytes(path).with_context(cannot)?;
     let pyc = Pyc::read(&bytes).with_context(cannot)?;
     Ok(Program { pyc, bytes })

@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
 use super::summary::Asked;
 use super::{exit, filter, follow, program, summary};
+use crate::bytecode::escape::Printable;
 use crate::format::{self, Format};
 use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
 use crate::trace::Sink;
@@ -97,8 +98,9 @@ pub fn open(
 
 /// Runs the program and writes its trace.
 pub fn carry_out(plan: Plan, sink: &mut dyn Sink, trace: &Path) -> anyhow::Result<Outcome> {
-    record::record(plan, sink)
-        .with_context(|| format!("cannot write {} any further; it holds what was traced before", trace.display()))
+    record::record(plan, sink).with_context(|| {
+        format!("cannot write {} any further; it holds what was traced before", Printable::path(trace))
+    })
 }
 
 /// The format by its name.
@@ -124,7 +126,7 @@ fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
 
 /// An entry of sys.path: absolute, as `site` makes the others.
 fn path_entry(entry: &Path) -> anyhow::Result<CString> {
-    let cannot = || format!("cannot use --path {}", entry.display());
+    let cannot = || format!("cannot use --path {}", Printable::path(entry));
     fs::metadata(entry).with_context(cannot)?;
     let absolute = std::path::absolute(entry).with_context(cannot)?;
     CString::new(absolute.into_os_string().into_vec()).context("an argument holds a NUL byte")

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use super::args::ShowArgs;
-use super::{exit, filter, one_line, record};
+use super::{exit, filter, message, record};
+use crate::bytecode::escape::Printable;
 use crate::format::{self, Compression, Format};
 use crate::read::Reader;
 use crate::select::Selection;
@@ -39,8 +40,8 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
         trace: args.trace,
     };
     let output = format::check_output(Path::new("-"), Some(&plan.trace))?.open(Compression::None)?;
-    let name = one_line(&plan.trace.display().to_string());
-    let shown = show::run(&plan, output, &mut |flaw| eprintln!("bctrace: {name}: {flaw}"))?;
+    let name = Printable::path(&plan.trace);
+    let shown = show::run(&plan, output, &mut |flaw| message::warn(format_args!("{name}: {flaw}")))?;
     Ok(if shown.flawed { exit::FAILED } else { 0 })
 }
 
@@ -50,8 +51,8 @@ fn show_layers(args: ShowArgs) -> anyhow::Result<u8> {
     let reader = Reader::open(&args.trace)?;
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     let plan = LayersPlan { filter, folder, tree: args.layers };
-    let name = one_line(&args.trace.display().to_string());
+    let name = Printable::path(&args.trace);
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let flawed = layers::run(reader, plan, &mut out, &mut |flaw| eprintln!("bctrace: {name}: {flaw}"))?;
+    let flawed = layers::run(reader, plan, &mut out, &mut |flaw| message::warn(format_args!("{name}: {flaw}")))?;
     Ok(if flawed { exit::FAILED } else { 0 })
 }

@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::args::RecordArgs;
-use crate::bytecode::escape::{self, Part};
+use super::message::warn;
+use crate::bytecode::escape::Printable;
 use crate::record::Summary;
 use crate::trace::event::{End, EndReason, StopReason};
 
@@ -46,7 +47,7 @@ pub fn tell(summary: &Summary, asked: &Asked) {
     tell_what_was_missed(summary, asked);
     if !std::io::stderr().is_terminal() {
         if end.replaced || !matches!(end.reason, EndReason::Exited(_)) {
-            eprintln!("bctrace: {}", how(end));
+            warn(how(end));
         }
         return;
     }
@@ -56,27 +57,27 @@ pub fn tell(summary: &Summary, asked: &Asked) {
     };
     let (instructions, codes, written) =
         (HumanCount(end.instructions), HumanCount(tally.codes), HumanBytes(summary.written));
-    eprintln!("bctrace: {instructions} instructions{left_out}, {codes} code objects, {written} written; {}", how(end));
+    warn(format_args!("{instructions} instructions{left_out}, {codes} code objects, {written} written; {}", how(end)));
     if !asked.no_stdlib && tally.stdlib > tally.recorded / 2 {
         let share = tally.stdlib.saturating_mul(100) / tally.recorded.max(1);
-        eprintln!("bctrace: {share} % of the trace is the standard library; --no-stdlib leaves it out");
+        warn(format_args!("{share} % of the trace is the standard library; --no-stdlib leaves it out"));
     }
 }
 
 fn tell_what_was_missed(summary: &Summary, asked: &Asked) {
     if let Some(place) = asked.stop_at.as_ref().filter(|_| summary.end.reason != EndReason::Stopped(StopReason::StopAt))
     {
-        eprintln!("bctrace: --stop-at {} was never reached", shown(place));
+        warn(format_args!("--stop-at {} was never reached", Printable::name(place)));
     }
     if summary.tally.recorded > 0 {
         return;
     }
     if let Some(place) = &asked.start_at {
-        eprintln!("bctrace: nothing was recorded: --start-at {} was never reached", shown(place));
+        warn(format_args!("nothing was recorded: --start-at {} was never reached", Printable::name(place)));
     } else if asked.filtered {
         let near = nearest(asked, summary);
         let hint = if near.is_empty() { String::new() } else { format!("; the nearest names are {}", near.join(", ")) };
-        eprintln!("bctrace: nothing was recorded: no code object that ran matches the filter{hint}");
+        warn(format_args!("nothing was recorded: no code object that ran matches the filter{hint}"));
     }
 }
 
@@ -86,17 +87,10 @@ fn nearest(asked: &Asked, summary: &Summary) -> Vec<String> {
         let wanted = asked.names.iter().map(|wanted| String::from_utf8_lossy(wanted));
         wanted.map(|wanted| strsim::jaro_winkler(&wanted, name)).fold(0.0, f64::max)
     };
-    let names = summary.tally.names.iter().map(|name| shown(name));
+    let names = summary.tally.names.iter().map(|name| Printable::name(name).to_string());
     let mut names: Vec<_> = names.map(|name| (alike(&name), name)).filter(|(likeness, _)| *likeness > 0.6).collect();
     names.sort_by(|(left, _), (right, _)| right.total_cmp(left));
     names.into_iter().take(3).map(|(_, name)| name).collect()
-}
-
-/// A name as lines of text show it.
-fn shown(name: &[u8]) -> String {
-    let mut text = Vec::new();
-    escape::push(&mut text, name, Part::Name, false);
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// How a trace ended, in words.
@@ -107,13 +101,13 @@ pub fn how(end: &End) -> String {
         EndReason::Exited(status) => format!("the process ended with status {status}"),
         EndReason::Killed(signal) => format!("killed by {}", signal_name(*signal)),
         EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
-        EndReason::Tampered(why) => format!("stream tampered: {}", String::from_utf8_lossy(why)),
-        EndReason::OutputFailed(why) => format!("the trace could not be written: {}", String::from_utf8_lossy(why)),
+        EndReason::Tampered(why) => format!("stream tampered: {}", Printable::text(why)),
+        EndReason::OutputFailed(why) => format!("the trace could not be written: {}", Printable::text(why)),
         EndReason::Unknown => "ended, and only its parent was told how,".to_string(),
     };
     match &end.place {
         Some((name, offset, opname)) => {
-            format!("{what} in {} at {offset} {}", shown(name), String::from_utf8_lossy(opname))
+            format!("{what} in {} at {offset} {}", Printable::name(name), Printable::text(opname))
         }
         None => what,
     }

@@ -3,6 +3,7 @@
 
 pub mod bct;
 mod compression;
+mod indent;
 pub mod json;
 mod jsonl;
 pub mod lines;
@@ -17,6 +18,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 pub use compression::Compression;
+pub use indent::push_indent;
 pub use jsonl::push_end_members;
 pub use output::{Checked, Output, OutputError, check_output, decompressed};
 

@@ -9,6 +9,8 @@ use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::bytecode::escape::Printable;
+
 use super::compression::{Compression, Compressor, ZSTD_END};
 
 /// Uncompressed bytes between two sync points of a compressed file.  By size alone, so that equal runs give equal
@@ -18,13 +20,13 @@ const SYNC: u64 = 4 << 20;
 /// Why an output cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    #[error("cannot write {}: it is a folder; name a file in it", .0.display())]
+    #[error("cannot write {}: it is a folder; name a file in it", Printable::path(.0))]
     Folder(PathBuf),
-    #[error("cannot write {}: there is no folder {}; make it first", .0.display(), .1.display())]
+    #[error("cannot write {}: there is no folder {}; make it first", Printable::path(.0), Printable::path(.1))]
     NoFolder(PathBuf, PathBuf),
-    #[error("cannot write {}: it is the input file itself; name another file", .0.display())]
+    #[error("cannot write {}: it is the input file itself; name another file", Printable::path(.0))]
     IsInput(PathBuf),
-    #[error("cannot write {}: {}", .0.display(), .1)]
+    #[error("cannot write {}: {}", Printable::path(.0), .1)]
     Io(PathBuf, io::Error),
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Options;
 use super::lines::Lines;
 use super::output::Output;
 use super::values::{self, Waiting};
+use super::{Options, push_indent};
 use crate::bytecode::Listing;
 use crate::bytecode::decode::{Instruction, units};
 use crate::bytecode::opcode::EXTENDED_ARG;
@@ -193,7 +193,7 @@ impl Text {
 
 fn push_depth(line: &mut Vec<u8>, depth: Option<u32>) {
     if let Some(depth) = depth {
-        line.extend(std::iter::repeat_n(b' ', 2 * depth as usize));
+        push_indent(line, depth);
     }
 }
 

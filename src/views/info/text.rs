@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::Info;
-use crate::bytecode::escape::{self, Part};
+use crate::bytecode::escape::Printable;
 use crate::trace::totals::CodeTotal;
 use crate::trace::{End, EndReason};
 
@@ -11,7 +11,8 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
     let mut out = Vec::new();
     line(&mut out, "trace", made_of(info));
     if let Some(start) = &info.start {
-        let words = |list: &[Vec<u8>]| list.iter().map(|word| printable(word)).collect::<Vec<_>>().join(" ");
+        let words =
+            |list: &[Vec<u8>]| list.iter().map(|word| Printable::text(word).to_string()).collect::<Vec<_>>().join(" ");
         line(&mut out, "program", words(&start.argv));
         if !start.options.is_empty() {
             line(&mut out, "options", words(&start.options));
@@ -19,7 +20,7 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
         line(
             &mut out,
             "recorded by",
-            format!("bctrace {}, Python {}", printable(&start.version), printable(&start.vm)),
+            format!("bctrace {}, Python {}", Printable::text(&start.version), Printable::text(&start.vm)),
         );
     }
     match &info.end {
@@ -47,7 +48,7 @@ fn line(out: &mut Vec<u8>, what: &str, text: impl Display) {
 
 fn made_of(info: &Info) -> String {
     let bytes = info.bytes.map_or(String::new(), |bytes| format!(", {} bytes", grouped(bytes)));
-    let name = printable(info.trace.as_os_str().as_encoded_bytes());
+    let name = Printable::path(&info.trace);
     format!("{name}, .bct version {}{bytes}, {} blocks", info.version, grouped(info.blocks))
 }
 
@@ -57,13 +58,13 @@ fn ended(end: &End) -> String {
         EndReason::Exited(status) => format!("exited with status {status}"),
         EndReason::Killed(signal) => format!("killed by signal {signal}"),
         EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
-        EndReason::Tampered(why) => format!("the stream was tampered with: {}", printable(why)),
-        EndReason::OutputFailed(why) => format!("the trace could not be written on: {}", printable(why)),
+        EndReason::Tampered(why) => format!("the stream was tampered with: {}", Printable::text(why)),
+        EndReason::OutputFailed(why) => format!("the trace could not be written on: {}", Printable::text(why)),
         EndReason::Unknown if end.replaced => "went on as another program".to_owned(),
         EndReason::Unknown => "ended, and only its parent was told how".to_owned(),
     };
     if let Some((name, offset, opname)) = &end.place {
-        text.push_str(&format!(" in {} at {offset} {}", printable(name), printable(opname)));
+        text.push_str(&format!(" in {} at {offset} {}", Printable::name(name), Printable::text(opname)));
     }
     if end.replaced && end.reason != EndReason::Unknown {
         text.push_str(", after it had replaced itself by another program");
@@ -95,7 +96,7 @@ fn push_codes(out: &mut Vec<u8>, info: &Info) {
         let count = if code.objects > 1 { format!(", {} of them", grouped(code.objects)) } else { String::new() };
         let changed =
             if code.versions > 0 { format!(", bytes changed {} times", grouped(code.versions)) } else { String::new() };
-        let (name, file) = (printable(&code.name), printable(&code.filename));
+        let (name, file) = (Printable::name(&code.name), Printable::text(&code.filename));
         push_code(out, code, format!("{name}  {file}:{}{count}{changed}", code.first_line));
     }
     if info.totals.other_codes != CodeTotal::default() {
@@ -107,13 +108,6 @@ fn push_code(out: &mut Vec<u8>, code: &CodeTotal, name: String) {
     out.extend_from_slice(
         format!("{:>17}{:>16}  {name}\n", grouped(code.instructions), grouped(code.frames)).as_bytes(),
     );
-}
-
-/// Escapes what a program chose, as in the lines of a trace.
-fn printable(bytes: &[u8]) -> String {
-    let mut out = Vec::new();
-    escape::push(&mut out, bytes, Part::Operand, escape::has_escape(bytes, Part::Operand));
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Writes a number with its digits in groups of three.

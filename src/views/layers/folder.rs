@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Layers, manifest};
+use crate::bytecode::escape::Printable;
 
 /// Characters of a code object's name in the name of its file.
 const NAME: usize = 64;
@@ -12,9 +13,9 @@ const NAME: usize = 64;
 /// Why a folder cannot take layers.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    #[error("cannot write code objects into {}: it is not empty; name a new folder", .0.display())]
+    #[error("cannot write code objects into {}: it is not empty; name a new folder", Printable::path(.0))]
     NotEmpty(PathBuf),
-    #[error("cannot write code objects into {}: {}", .0.display(), .1)]
+    #[error("cannot write code objects into {}: {}", Printable::path(.0), .1)]
     Io(PathBuf, io::Error),
 }
 
@@ -54,7 +55,7 @@ impl Folder {
         let _ = fs::remove_file(&path);
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         file.and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", Printable::path(&path))))
     }
 }
 

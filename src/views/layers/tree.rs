@@ -3,10 +3,8 @@
 use std::io::{self, Write};
 
 use super::{Layer, Layers, Origin};
-use crate::bytecode::escape::{self, Part};
-
-/// Levels that are indented; deeper ones stand as far to the right as the last of these.
-const LEVELS: usize = 1000;
+use crate::bytecode::escape::Printable;
+use crate::format::push_indent;
 
 /// Writes the tree.  Layers that a filter leaves out have no line; what comes from them stands under the next one above.
 pub(super) fn write(layers: &Layers, out: &mut dyn Write) -> io::Result<()> {
@@ -23,9 +21,12 @@ pub(super) fn write(layers: &Layers, out: &mut dyn Write) -> io::Result<()> {
     while let Some((place, level)) = open.pop() {
         let layer = &layers.layers[place];
         if layer.wanted {
-            writeln!(out, "{:indent$}{}", "", line(place, layer), indent = 2 * level)?;
+            let mut text = Vec::new();
+            push_indent(&mut text, level);
+            writeln!(text, "{}", line(place, layer))?;
+            out.write_all(&text)?;
         }
-        let below = (level + usize::from(layer.wanted)).min(LEVELS);
+        let below = level + u32::from(layer.wanted);
         open.extend(children[place].iter().rev().map(|&child| (child, below)));
     }
     if layers.left_out > 0 {
@@ -35,8 +36,7 @@ pub(super) fn write(layers: &Layers, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn line(place: usize, layer: &Layer) -> String {
-    let name = escaped(&layer.name, Part::Name);
-    let filename = escaped(&layer.filename, Part::Operand);
+    let (name, filename) = (Printable::name(&layer.name), Printable::text(&layer.filename));
     let mut line = format!("{:04} {name} ({filename}, line {}): ", place + 1, layer.first_line);
     line += &origin(layer);
     line += &match layer.instructions {
@@ -59,16 +59,10 @@ fn origin(layer: &Layer) -> String {
     }
     match &layer.origin {
         Origin::Made { instruction, path, .. } if !path.is_empty() => {
-            let path = escaped(path, Part::Operand);
+            let path = Printable::text(path);
             format!("{} of {path} at instruction {instruction}", layer.origin.name())
         }
         Origin::Made { instruction, .. } => format!("{} at instruction {instruction}", layer.origin.name()),
         other => other.name().to_string(),
     }
-}
-
-fn escaped(bytes: &[u8], part: Part) -> String {
-    let mut text = Vec::new();
-    escape::push(&mut text, bytes, part, escape::has_escape(bytes, part));
-    String::from_utf8_lossy(&text).into_owned()
 }

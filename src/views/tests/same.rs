@@ -108,9 +108,9 @@ proptest! {
         let text = String::from_utf8(text).expect("lines are UTF-8");
         prop_assert_eq!(text.lines().count(), instructions.len());
         for (line, object) in text.lines().zip(instructions) {
-            let depth = line.bytes().take_while(|&byte| byte == b' ').count() / 2;
-            prop_assert_eq!(object["depth"].as_u64(), Some(depth as u64));
-            let line = &line[2 * depth..];
+            let mut indent = Vec::new();
+            format::push_indent(&mut indent, object["depth"].as_u64().expect("a depth") as u32);
+            let line = line.strip_prefix(str::from_utf8(&indent).expect("ASCII")).expect("the depth of the object");
             let (_, rest) = line.split_once("> ").expect("a name");
             let offset = object["offset"].to_string();
             let expected = match (object["opname"].as_str(), object["operand"].as_i64()) {
