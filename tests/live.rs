@@ -61,11 +61,17 @@ impl Program {
         self.read("whole.txt")
     }
 
-    /// `bctrace show OPTIONS TRACE`, which must say nothing on standard error.
+    /// `bctrace show OPTIONS TRACE`, which must print nothing on standard error.
     #[track_caller]
     pub fn show(&self, options: &[&str], trace: &str) -> String {
-        let ran = run(self.command([&["show"], options, &[trace]].concat()));
-        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "show {options:?} {trace}");
+        self.view("show", options, trace)
+    }
+
+    /// `bctrace VIEW OPTIONS TRACE`, which must print nothing on standard error.
+    #[track_caller]
+    pub fn view(&self, view: &str, options: &[&str], trace: &str) -> String {
+        let ran = run(self.command([&[view], options, &[trace]].concat()));
+        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{view} {options:?} {trace}");
         ran.stdout()
     }
 

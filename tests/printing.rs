@@ -86,15 +86,18 @@ fn names_that_a_program_chose_are_escaped_by_every_command() {
             ]);
         }
         run(&["--values", "--dump-code", &format!("dump-{how}"), "h.pyc", "t.bct", "--", how]);
-        let views: [&[&str]; 9] = [
+        let views: [&[&str]; 12] = [
             &["info"],
             &["info", "-f", "json"],
             &["show", "-r"],
             &["show", "--depth"],
             &["show", "-f", "jsonl"],
-            &["show", "--calls"],
-            &["show", "--compares"],
-            &["show", "--layers"],
+            &["calls"],
+            &["calls", "--format", "json"],
+            &["compares"],
+            &["compares", "--format", "json"],
+            &["layers"],
+            &["layers", "--format", "json"],
             &["show", "-n", "nothing"],
         ];
         for view in views {

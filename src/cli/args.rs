@@ -15,13 +15,11 @@ Examples:
   bctrace program.pyc trace.bct -- arguments of the program
   bctrace --dump-code layers packed.pyc trace.bct
   bctrace show -r --from 1000 --count 50 trace.bct
+  bctrace calls --no-stdlib trace.bct
   bctrace python --trace-to trace.bct -m unittest mytests
 
 Exit status: the program's own; 123 stopped by a limit, 124 by --timeout, 125 bctrace itself failed,
 141 the trace's reader closed the pipe, 2 wrong usage.";
-
-/// The options of `show` that shape the printed trace: layers are neither instructions nor in a window.
-const OF_THE_TRACE: [&str; 8] = ["resolve", "depth", "format", "from", "count", "threads", "max_depth", "follow"];
 
 /// The whole command line: the arguments of the main command beside the subcommands.
 pub fn command() -> clap::Command {
@@ -41,7 +39,13 @@ pub fn command() -> clap::Command {
 pub enum Command {
     /// Print a recorded .bct as text or in another form
     Show(ShowArgs),
-    /// Tell what is in a recorded .bct and how it ended
+    /// Print the calls of a recorded .bct as a tree, Python's and C's, with arguments and results
+    Calls(CallsArgs),
+    /// Print what was compared, looked up and calculated, in the order of execution
+    Compares(ComparesArgs),
+    /// Print the code objects that ran as a tree, each under what made it, or write them as .pyc files
+    Layers(LayersArgs),
+    /// Report what a recorded .bct holds and how it ended
     Info(InfoArgs),
     /// List the code objects of a .pyc as the VM would decode them, without running it
     Dis(DisArgs),
@@ -180,39 +184,81 @@ pub struct ShowArgs {
     /// Indent each line by the depth of its frame
     #[arg(long)]
     pub depth: bool,
-    /// Print what was compared, subscripted and calculated, by place, with counts
-    #[arg(long, conflicts_with_all = ["calls", "format"])]
-    pub compares: bool,
-    /// Print the calls as a tree, Python's and C's, with arguments and results
-    #[arg(long, conflicts_with = "format")]
-    pub calls: bool,
     /// Leave out the values that were recorded
     #[arg(long)]
     pub no_values: bool,
     /// Form to print in [default: text]
     #[arg(short, long, value_enum)]
     pub format: Option<FormatName>,
-    /// Begin with this instruction, counted from 1
-    #[arg(long, value_name = "N")]
-    pub from: Option<u64>,
-    /// Print so many instructions
+    /// Print N instructions at most
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
-    /// Print this thread only, numbered from 0; may be repeated
-    #[arg(long = "thread", value_name = "NUMBER")]
-    pub threads: Vec<u32>,
-    /// Print frames up to this depth only; the main program has 0
-    #[arg(long, value_name = "N")]
-    pub max_depth: Option<u32>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Go on while the trace is still being recorded
     #[arg(long)]
     pub follow: bool,
-    /// Print the code objects that ran, and where each came from, as a tree, instead of the trace
-    #[arg(long, conflicts_with_all = OF_THE_TRACE)]
-    pub layers: bool,
+}
+
+/// Which frames and instructions of a trace are wanted, their code objects aside.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PlaceArgs {
+    /// Begin with this instruction, counted from 1
+    #[arg(long, value_name = "N")]
+    pub from: Option<u64>,
+    /// End with this instruction
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Take this thread only, numbered from 0; may be repeated
+    #[arg(long = "thread", value_name = "NUMBER")]
+    pub threads: Vec<u32>,
+    /// Take frames up to this depth only; the main program has 0
+    #[arg(long, value_name = "N")]
+    pub max_depth: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct ViewArgs {
+    /// Trace to read, compressed or not; `-` is standard input
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: InfoFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct CallsArgs {
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ComparesArgs {
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Print all lines of each place, not just the first 1,000
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LayersArgs {
+    /// Trace to read, compressed or not; `-` is standard input
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    #[command(flatten)]
+    pub filter: FilterArgs,
     /// Write every code object that ran into this new folder, as .pyc files with a manifest.json, instead of printing
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = OF_THE_TRACE)]
-    pub dump_code: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dump: Option<PathBuf>,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: InfoFormat,
 }
 
 #[derive(Debug, Args)]
@@ -229,7 +275,7 @@ pub struct InfoArgs {
 pub enum InfoFormat {
     /// For people
     Text,
-    /// One JSON object
+    /// For programs: one JSON object, or one in each line
     Json,
 }
 

@@ -5,9 +5,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use anyhow::Context;
 
-use super::args::FilterArgs;
+use super::args::{FilterArgs, PlaceArgs};
 use crate::record::Trigger;
-use crate::select::{Filter, Wanted};
+use crate::select::{Filter, Selection, Wanted};
 
 /// Makes the filter; says which word is wrong.
 pub fn filter(args: FilterArgs) -> anyhow::Result<Filter> {
@@ -18,6 +18,12 @@ pub fn filter(args: FilterArgs) -> anyhow::Result<Filter> {
         no_stdlib: args.no_stdlib,
     };
     Filter::new(&wanted).context("cannot use the filter")
+}
+
+/// Makes the selection of a reader of traces.
+pub fn selection(filter: FilterArgs, place: PlaceArgs) -> anyhow::Result<Selection> {
+    let PlaceArgs { from, to, threads, max_depth } = place;
+    Ok(Selection { filter: self::filter(filter)?, threads, max_depth, window: Selection::window(from, to) })
 }
 
 /// Reads NAME or NAME:OFFSET; a name that itself ends in a colon and digits needs `:0` behind it.

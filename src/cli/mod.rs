@@ -12,6 +12,7 @@ mod python;
 mod record;
 mod show;
 mod summary;
+mod views;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,6 +55,9 @@ fn run_command() -> anyhow::Result<u8> {
     match typed(Command::from_arg_matches(&matches)) {
         Command::Dis(args) => dis::run(&args),
         Command::Show(args) => show::run(args),
+        Command::Calls(args) => views::calls(args),
+        Command::Compares(args) => views::compares(args),
+        Command::Layers(args) => views::layers(args),
         Command::Info(args) => info::run(args),
         Command::Python { arguments, .. } => python::run(arguments),
     }

@@ -5,15 +5,15 @@ mod records;
 mod rendered;
 
 use self::rendered::Rendered;
-use super::Options;
 use super::lines::Lines;
 use super::output::Output;
-use super::text::outside_instructions;
-use super::values::Waiting;
-use crate::bytecode::decode::{Instruction, units};
+use super::{Options, Quota};
+use crate::bytecode::Instruction;
 use crate::select::Share;
 use crate::trace::by_id::ById;
+use crate::trace::numbered;
 use crate::trace::origin::Layer;
+use crate::trace::value::Pending;
 use crate::trace::{Code, Event, Frame, Outside, Run, Sink, SinkError, State, Then};
 
 pub use records::push_end_members;
@@ -31,8 +31,9 @@ pub(super) struct Jsonl {
     place: Vec<u8>,
     place_of: (u32, u64, u32),
     number: Number,
+    quota: Quota,
     /// The values of the next run.
-    waiting: Waiting,
+    pending: Pending,
 }
 
 /// What has become of a code object.
@@ -46,7 +47,17 @@ impl Jsonl {
     pub(super) fn new(options: Options, output: Output) -> Jsonl {
         let lines = Lines::new(output, options.max_size);
         let (codes, place, number) = (ById::default(), Vec::new(), Number::new());
-        Jsonl { lines, options, codes, kept: 0, place, place_of: (0, 0, 0), number, waiting: Waiting::default() }
+        Jsonl {
+            lines,
+            quota: Quota::new(&options),
+            options,
+            codes,
+            kept: 0,
+            place,
+            place_of: (0, 0, 0),
+            number,
+            pending: Pending::default(),
+        }
     }
 
     /// Tells whether the current frame is wanted; then its code object is described and rendered.
@@ -54,7 +65,7 @@ impl Jsonl {
         let ready = |entry: &Entry| entry.described && entry.rendered.is_some();
         match self.codes.get(frame.code.id) {
             Some(entry) if !entry.wanted => return Ok(false),
-            _ if !self.options.selection.wants_place(at) => return Ok(false),
+            _ if !self.options.selection.wants_frame(at) => return Ok(false),
             Some(entry) if ready(entry) => {}
             _ => {
                 if !self.prepare(&frame.code)? {
@@ -104,14 +115,15 @@ impl Jsonl {
         let frame = at.frame().filter(|_| wanted);
         let entry = frame.and_then(|frame| self.codes.get(frame.code.id));
         let (Some(frame), Some(rendered)) = (frame, entry.and_then(|entry| entry.rendered.as_deref())) else {
-            self.waiting.clear();
+            self.pending.clear();
             return Ok(());
         };
-        let (selection, lines) = (&self.options.selection, &mut self.lines);
-        self.waiting.each(run, at, &frame.code, |number, _, instruction, values| {
+        let (selection, lines, quota) = (&self.options.selection, &mut self.lines, &mut self.quota);
+        self.pending.each(run, at, &frame.code, |number, _, instruction, values| {
             if !selection.wants_number(number) {
                 return Ok(());
             }
+            quota.check()?;
             let out = lines.open();
             self.number.push_head(out, number, &self.place);
             rendered.push(out, instruction);
@@ -121,7 +133,8 @@ impl Jsonl {
                 records::push_values(out, values);
                 out.extend_from_slice(b"}\n");
             }
-            lines.ended()
+            lines.ended()?;
+            quota.printed()
         })
     }
 
@@ -135,7 +148,8 @@ impl Jsonl {
             return Ok(());
         };
         let first = at.instructions + 1;
-        let kept = frame.code.layout.index(run.start).filter(|_| share == Share::Whole);
+        let is_whole = share == Share::Whole && self.options.count.is_none();
+        let kept = frame.code.layout.index(run.start).filter(|_| is_whole);
         if let Some(index) = kept.map(|index| index as usize)
             && rendered.kept(index + run.count as usize - 1).is_some()
         {
@@ -147,22 +161,22 @@ impl Jsonl {
             }
             return Ok(());
         }
-        let bytes = &frame.code.object.bytes;
-        let whole_units = units(bytes, run.start).take_while(|unit| unit.end <= run.end());
-        self.print_each(first, whole_units.flat_map(|unit| unit.instructions(bytes)), frame.code.id)
+        self.print_each(numbered::of_run(run, at, &frame.code), frame.code.id)
     }
 
     /// Prints instructions that are not kept, as far as they are in the window.
-    fn print_each(&mut self, first: u64, all: impl Iterator<Item = Instruction>, code: u32) -> Result<(), SinkError> {
+    fn print_each(&mut self, all: impl Iterator<Item = (u64, Instruction)>, code: u32) -> Result<(), SinkError> {
         let Some(rendered) = self.codes.get(code).and_then(|entry| entry.rendered.as_deref()) else {
             return Ok(());
         };
-        for (number, instruction) in (first..).zip(all) {
+        for (number, instruction) in all {
             if self.options.selection.wants_number(number) {
+                self.quota.check()?;
                 let out = self.lines.open();
                 self.number.push_head(out, number, &self.place);
                 rendered.push(out, &instruction);
                 self.lines.ended()?;
+                self.quota.printed()?;
             }
         }
         Ok(())
@@ -183,7 +197,7 @@ impl Jsonl {
     fn outside(&mut self, outside: &Outside, at: &State) -> Result<(), SinkError> {
         match at.frame() {
             Some(frame) if self.wants_frame(frame, at)? => {
-                self.print_each(at.instructions + 1, outside_instructions(outside), frame.code.id)
+                self.print_each(numbered::of_outside(outside, at), frame.code.id)
             }
             _ => Ok(()),
         }
@@ -245,7 +259,7 @@ impl Sink for Jsonl {
                 Ok(())
             }
             Event::Name(_) => {
-                self.waiting.event(event, at);
+                self.pending.event(event, at);
                 Ok(())
             }
             Event::Layer(layer) => self.layer(layer, at),
@@ -261,7 +275,7 @@ impl Sink for Jsonl {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if run.count > 0 {
-            match self.waiting.is_empty() {
+            match self.pending.is_empty() {
                 true => self.print(run, at)?,
                 false => self.print_with_values(run, at)?,
             }
@@ -276,7 +290,7 @@ impl Sink for Jsonl {
 
     fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         if self.options.values {
-            self.waiting.push(words);
+            self.pending.push(words);
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ pub use jsonl::push_end_members;
 pub use output::{Checked, Output, OutputError, check_output, decompressed};
 
 use crate::select::Selection;
-use crate::trace::Sink;
+use crate::trace::{Sink, SinkError};
 
 /// What an output holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,37 @@ pub struct Options {
     pub values: bool,
     /// What is printed of the events.  A .bct holds whatever it is given.
     pub selection: Selection,
+    /// Instructions that are printed at most (--count).
+    pub count: Option<u64>,
     /// Bytes before compression, at most (--max-size).
     pub max_size: Option<u64>,
+}
+
+impl Options {
+    /// Tells whether a code object is printed in whole or not at all, each line as its listing has it.
+    fn is_by_code_only(&self) -> bool {
+        self.selection.is_by_code_only() && self.count.is_none() && !self.depth
+    }
+}
+
+/// What is left of the instructions that are printed at most.
+struct Quota(u64);
+
+impl Quota {
+    fn new(options: &Options) -> Quota {
+        Quota(options.count.unwrap_or(u64::MAX))
+    }
+
+    /// Whether another one may be printed.
+    fn check(&self) -> Result<(), SinkError> {
+        if self.0 > 0 { Ok(()) } else { Err(SinkError::Full) }
+    }
+
+    /// Counts one that was printed; an error once it was the last.
+    fn printed(&mut self) -> Result<(), SinkError> {
+        self.0 -= 1;
+        self.check()
+    }
 }
 
 /// Tells format and compression from a file's name.  A format that was asked for wins over the suffix, a final .zst or
@@ -74,9 +103,7 @@ pub fn null_sink() -> Box<dyn Sink> {
 /// Makes the sink of a format.
 pub fn sink(format: Format, options: Options, output: Output) -> Box<dyn Sink> {
     match format {
-        Format::Text
-            if output.is_zstd() && options.selection.is_by_code_only() && !options.depth && !options.values =>
-        {
+        Format::Text if output.is_zstd() && options.is_by_code_only() && !options.values => {
             Box::new(packed::PackedText::new(options, output))
         }
         Format::Text => Box::new(text::Text::new(options, output)),

@@ -15,6 +15,7 @@ use super::Options;
 use super::output::Output;
 use crate::bytecode::Listing;
 use crate::trace::by_id::ById;
+use crate::trace::numbered;
 use crate::trace::{Code, Event, Outside, Run, Sink, SinkError, State, Then};
 
 /// Bytes of listings that are kept; beyond it all are made anew.
@@ -114,7 +115,7 @@ impl PackedText {
         let Some(frame) = at.frame() else { return Ok(()) };
         let Some(listing) = self.take_listing(&frame.code) else { return Ok(()) };
         let mut text = Vec::new();
-        for instruction in super::text::outside_instructions(outside) {
+        for (_, instruction) in numbered::of_outside(outside, at) {
             listing.push_instruction(&mut text, &instruction);
         }
         self.codes.insert(frame.code.id, Some(listing));

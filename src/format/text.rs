@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::lines::Lines;
 use super::output::Output;
-use super::values::{self, Waiting};
-use super::{Options, push_indent};
-use crate::bytecode::Listing;
-use crate::bytecode::decode::{Instruction, units};
-use crate::bytecode::opcode::EXTENDED_ARG;
+use super::values;
+use super::{Options, Quota, push_indent};
+use crate::bytecode::{Instruction, Listing};
 use crate::select::Share;
 use crate::trace::by_id::ById;
+use crate::trace::numbered;
+use crate::trace::value::Pending;
 use crate::trace::{Code, Event, Outside, Run, Sink, SinkError, State, Then};
 
 /// Bytes of listings that are kept; beyond it all are made anew.
@@ -22,10 +22,11 @@ pub(super) struct Text {
     options: Options,
     /// Nothing but the code object decides and nothing stands before a line: a run without values is copied as it is.
     plain: bool,
+    quota: Quota,
     codes: ById<Entry>,
     kept: usize,
     /// The values of the next run.
-    waiting: Waiting,
+    pending: Pending,
 }
 
 /// What has become of a code object.
@@ -36,15 +37,15 @@ enum Entry {
 
 impl Text {
     pub(super) fn new(options: Options, output: Output) -> Text {
-        let plain = options.selection.is_by_code_only() && !options.depth;
+        let (plain, quota) = (options.is_by_code_only(), Quota::new(&options));
         let lines = Lines::new(output, options.max_size);
-        Text { lines, options, plain, codes: ById::default(), kept: 0, waiting: Waiting::default() }
+        Text { lines, options, plain, quota, codes: ById::default(), kept: 0, pending: Pending::default() }
     }
 
     #[inline]
     fn print(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if self.plain
-            && self.waiting.is_empty()
+            && self.pending.is_empty()
             && let Some(frame) = at.frame()
             && let Some(Entry::Listed(listing)) = self.codes.get(frame.code.id)
             && let Some(slice) = listing.slice(run.start, run.end())
@@ -58,7 +59,7 @@ impl Text {
     #[inline(never)]
     fn print_anyhow(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame().filter(|_| run.length > 0) else { return Ok(()) };
-        if !self.waiting.is_empty() {
+        if !self.pending.is_empty() {
             return self.print_with_values(run, at);
         }
         match self.codes.get_mut(frame.code.id) {
@@ -80,19 +81,20 @@ impl Text {
             self.list(code);
         }
         let Some(Entry::Listed(listing)) = self.codes.get(code.id) else {
-            self.waiting.clear();
+            self.pending.clear();
             return Ok(());
         };
-        let (selection, lines) = (&self.options.selection, &mut self.lines);
-        if !selection.wants_place(at) || selection.share(run, at) == Share::Nothing {
-            self.waiting.clear();
+        let (selection, lines, quota) = (&self.options.selection, &mut self.lines, &mut self.quota);
+        if !selection.wants_frame(at) || selection.share(run, at) == Share::Nothing {
+            self.pending.clear();
             return Ok(());
         }
         let depth = self.options.depth.then_some(frame.depth);
-        self.waiting.each(run, at, code, |number, unit, instruction, values| {
+        self.pending.each(run, at, code, |number, unit, instruction, values| {
             if !selection.wants_number(number) {
                 return Ok(());
             }
+            quota.check()?;
             let line = lines.open();
             push_depth(line, depth);
             match listing.slice(unit.start, unit.end).filter(|_| unit.instructions == 1) {
@@ -104,7 +106,8 @@ impl Text {
                 values::push_values(line, &code.object, instruction, values);
                 line.push(b'\n');
             }
-            lines.ended()
+            lines.ended()?;
+            quota.printed()
         })
     }
 
@@ -133,12 +136,12 @@ impl Text {
     }
 
     fn selected_run(&mut self, run: &Run, at: &State, code: &Code) -> Result<(), SinkError> {
-        if !self.options.selection.wants_place(at) {
+        if !self.options.selection.wants_frame(at) {
             return Ok(());
         }
         match self.options.selection.share(run, at) {
             Share::Nothing => return Ok(()),
-            Share::Whole if !self.options.depth => {
+            Share::Whole if !self.options.depth && self.options.count.is_none() => {
                 if let Some(Entry::Listed(listing)) = self.codes.get_mut(code.id) {
                     print_run(listing, run, &mut self.lines, &mut self.kept)?;
                 }
@@ -146,11 +149,7 @@ impl Text {
             }
             Share::Whole | Share::Partial => {}
         }
-        let bytes = &code.object.bytes;
-        let whole_units = units(bytes, run.start).take_while(|unit| unit.end <= run.end());
-        let mut number = at.instructions;
-        for instruction in whole_units.flat_map(|unit| unit.instructions(bytes)) {
-            number += 1;
+        for (number, instruction) in numbered::of_run(run, at, code) {
             self.instruction(number, &instruction, at, code)?;
         }
         Ok(())
@@ -161,12 +160,10 @@ impl Text {
         if self.codes.get(frame.code.id).is_none() {
             self.list(&frame.code);
         }
-        if !self.options.selection.wants_place(at) {
+        if !self.options.selection.wants_frame(at) {
             return Ok(());
         }
-        let mut number = at.instructions;
-        for instruction in outside_instructions(outside) {
-            number += 1;
+        for (number, instruction) in numbered::of_outside(outside, at) {
             self.instruction(number, &instruction, at, &frame.code)?;
         }
         Ok(())
@@ -184,10 +181,12 @@ impl Text {
         if !self.options.selection.wants_number(number) {
             return Ok(());
         }
+        self.quota.check()?;
         let line = self.lines.open();
         push_depth(line, at.frame().map(|frame| frame.depth).filter(|_| self.options.depth));
         listing.push_instruction(line, instruction);
-        self.lines.ended()
+        self.lines.ended()?;
+        self.quota.printed()
     }
 }
 
@@ -209,21 +208,6 @@ fn print_run(listing: &mut Listing, run: &Run, lines: &mut Lines, kept: &mut usi
     Ok(())
 }
 
-/// Decodes a unit that lies outside its code from its own bytes.
-pub(super) fn outside_instructions(outside: &Outside) -> impl Iterator<Item = Instruction> + '_ {
-    let mut at = 0;
-    let mut prefix = None;
-    let instructions = std::iter::from_fn(move || {
-        let offset = outside.offset.wrapping_add(at as i32);
-        let instruction = Instruction::decode(&outside.bytes, at, offset, prefix)?;
-        at += usize::from(instruction.length);
-        prefix = if instruction.opcode == EXTENDED_ARG { instruction.operand } else { None };
-        Some(instruction)
-    });
-    // Forged bytes may hold another number of instructions than is counted.
-    instructions.take(outside.count() as usize)
-}
-
 impl Sink for Text {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
@@ -237,14 +221,14 @@ impl Sink for Text {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Outside(outside) => self.outside(outside, at)?,
-            _ => self.waiting.event(event, at),
+            _ => self.pending.event(event, at),
         }
         Ok(())
     }
 
     fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         if self.options.values {
-            self.waiting.push(words);
+            self.pending.push(words);
         }
         Ok(())
     }

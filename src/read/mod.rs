@@ -1,12 +1,17 @@
 //! Reading a finished or growing .bct: its pieces, the events of its blocks, what is missing or damaged, and the state of the program
 //! rebuilt from the values.
 
+mod block;
 mod error;
 pub mod flaw;
+mod kept;
 pub mod pieces;
 pub mod reader;
 pub mod rebuild;
+pub mod steps;
 
+pub use block::Block;
 pub use error::TraceError;
 pub use flaw::Flaw;
-pub use reader::{Progress, Reader, Want};
+pub use reader::{Next, Progress, Reader, Want};
+pub use steps::Steps;

@@ -54,6 +54,11 @@ impl Pieces {
         }
     }
 
+    /// The offset of what comes next.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Goes to a place of the file, and forgets what was read ahead.
     pub fn seek(&mut self, offset: u64) {
         if self.file().is_some() {

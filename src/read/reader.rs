@@ -6,19 +6,18 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use super::block::Block;
+use super::kept::{KeptBlock, KeptBlocks};
 use super::pieces::{Found, Input, Pieces};
 use super::{Flaw, TraceError};
 use crate::format::bct::layout::{self, FILE_HEADER, FILE_MAGIC, Index, Piece, VERSION};
 use crate::format::decompressed;
-use crate::trace::decoder::state_end;
-use crate::trace::repeat::RepeatReader;
-use crate::trace::{Decoder, Event, Run, Sink, SinkError, State, StreamError};
+use crate::trace::{Sink, StreamError};
 
 /// Words of a block that are decoded at a time.
 const BATCH: usize = 1 << 14;
-/// Words of events in a block at most: a few bytes can stand for any number of words, and what they do to a reader has an end.
-const MOST_WORDS: u64 = 1 << 28;
 
 /// An open trace.
 pub struct Reader {
@@ -27,6 +26,8 @@ pub struct Reader {
     index: Option<Index>,
     /// Instructions executed up to the end of the last intact block.
     reached: u64,
+    /// Blocks that were read lately, if they are kept.
+    kept: Option<KeptBlocks>,
     /// Somebody still writes the file.
     pub growing: bool,
 }
@@ -38,6 +39,32 @@ pub enum Want {
     StepOver,
     /// Nothing behind it is wanted either.
     Stop,
+}
+
+impl Want {
+    /// Decides whether a block holds something of a window of instruction numbers.
+    pub fn of(piece: &Piece, window: &Range<u64>) -> Want {
+        if piece.before >= window.end {
+            Want::Stop
+        } else if piece.after().max(1) < window.start {
+            // What happened after a block's last instruction belongs to that instruction.
+            Want::StepOver
+        } else {
+            Want::Read
+        }
+    }
+}
+
+/// What comes next in a file.
+pub enum Next {
+    /// A block that can be read; its recorder has not finished an unfinished one.
+    Block { offset: u64, is_unfinished: bool, block: Box<Block> },
+    /// The trace is whole up to here, and this is its end.
+    Finished,
+    /// A block was not wanted, nor what comes after it.
+    Stopped,
+    /// No more bytes for now, or for ever if no process writes the file.  Some of them are no whole piece yet.
+    Waiting { offset: u64, cut: bool },
 }
 
 /// How far reading came.
@@ -61,7 +88,7 @@ impl Reader {
         check_header(path, pieces.peek(FILE_HEADER).map_err(failed)?)?;
         pieces.skip(FILE_HEADER as u64).map_err(failed)?;
         let index = pieces.file().and_then(read_index);
-        Ok(Reader { path: path.to_owned(), pieces, index, reached: 0, growing: false })
+        Ok(Reader { path: path.to_owned(), pieces, index, reached: 0, kept: None, growing: false })
     }
 
     /// The index of a finished trace, where it can be had without reading all of it.
@@ -84,6 +111,11 @@ impl Reader {
         self.pieces.seek(offset);
     }
 
+    /// Keeps the blocks that are read from now on, up to some size.
+    pub fn keep_blocks(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
     /// Goes to the block with the first of these instruction numbers.
     pub fn go_to(&mut self, window: &Range<u64>) {
         let Some(index) = &self.index else { return };
@@ -96,31 +128,41 @@ impl Reader {
         }
     }
 
-    /// Reads the next block that `want` asks for into the sink, past everything else; `known` words of its events are
-    /// not handed on.  Whatever is missing or damaged on the way is told to `flaws`, which may end the reading.
-    pub fn next(
+    /// Finds the next block that `want` asks for, past everything else.  Each thing that is missing or damaged on the way goes to `flaws`,
+    /// which may end the reading.
+    pub fn next_block(
         &mut self,
         want: &dyn Fn(&Piece) -> Want,
-        known: &mut usize,
-        sink: &mut dyn Sink,
         flaws: &mut dyn FnMut(Flaw) -> Result<(), TraceError>,
-    ) -> Result<Progress, TraceError> {
+    ) -> Result<Next, TraceError> {
         loop {
+            let offset = self.pieces.offset();
+            if let Some(kept) = self.kept.as_mut().and_then(|kept| kept.get(offset))
+                && want(&kept.piece) == Want::Read
+                && let Ok(block) = Block::new(kept.words)
+            {
+                self.reached = kept.piece.after();
+                self.pieces.seek(kept.end);
+                return Ok(Next::Block { offset, is_unfinished: false, block: Box::new(block) });
+            }
             let found = self.pieces.next(|piece| piece.is_block() && want(piece) == Want::Read);
             match found.map_err(|error| TraceError::Io(self.path.clone(), error))? {
                 Found::Piece { offset, piece, payload: Some(payload) } => {
                     self.reached = piece.after();
-                    match play(&payload, known, sink) {
-                        Ok(()) => {}
-                        Err(StreamError::Output(error)) => return Err(TraceError::Output(error)),
+                    let is_unfinished = piece.piece_type == layout::UNFINISHED_BLOCK;
+                    let words = Block::words(&payload);
+                    if let (Ok(words), Some(kept), false) = (&words, &mut self.kept, is_unfinished) {
+                        let (end, words) = (self.pieces.offset(), Rc::clone(words));
+                        kept.put(KeptBlock { offset, end, piece, words });
+                    }
+                    match words.and_then(Block::new) {
+                        Ok(block) => return Ok(Next::Block { offset, is_unfinished, block: Box::new(block) }),
                         Err(error) => flaws(Flaw::no_trace(offset, &error))?,
                     }
-                    let unfinished = (piece.piece_type == layout::UNFINISHED_BLOCK).then_some(offset);
-                    return Ok(Progress::Block { unfinished });
                 }
                 Found::Piece { piece, payload: None, .. } => {
                     if piece.is_block() && want(&piece) == Want::Stop {
-                        return Ok(Progress::Stopped);
+                        return Ok(Next::Stopped);
                     }
                     if piece.is_block() {
                         self.reached = piece.after();
@@ -129,7 +171,7 @@ impl Reader {
                 Found::Damage { offset, .. } if self.growing => {
                     // A block that is being written is whole the next time.
                     self.go_back(offset);
-                    return Ok(Progress::Waiting { offset, cut: true });
+                    return Ok(Next::Waiting { offset, cut: true });
                 }
                 Found::Damage { offset, bytes, header } => {
                     flaws(Flaw::damaged(offset, bytes, header, self.reached))?;
@@ -137,8 +179,66 @@ impl Reader {
                         self.reached = piece.after();
                     }
                 }
-                Found::Trailer => return Ok(Progress::Finished),
-                Found::End { offset, rest, .. } => return Ok(Progress::Waiting { offset, cut: rest > 0 }),
+                Found::Trailer => return Ok(Next::Finished),
+                Found::End { offset, rest, .. } => return Ok(Next::Waiting { offset, cut: rest > 0 }),
+            }
+        }
+    }
+
+    /// Reads the next block that `want` asks for into the sink, but for the first `known` words of its events; sets `known` to all of
+    /// them.
+    pub fn next(
+        &mut self,
+        want: &dyn Fn(&Piece) -> Want,
+        known: &mut u64,
+        sink: &mut dyn Sink,
+        flaws: &mut dyn FnMut(Flaw) -> Result<(), TraceError>,
+    ) -> Result<Progress, TraceError> {
+        Ok(match self.next_block(want, flaws)? {
+            Next::Block { offset, is_unfinished, mut block } => {
+                let result = loop {
+                    match block.advance(BATCH, *known, sink) {
+                        Ok(true) => {}
+                        Ok(false) => break Ok(()),
+                        Err(StreamError::Output(error)) => return Err(error.into()),
+                        Err(error) => break flaws(Flaw::no_trace(offset, &error)),
+                    }
+                };
+                result?;
+                *known = block.position();
+                Progress::Block { unfinished: is_unfinished.then_some(offset) }
+            }
+            Next::Finished => Progress::Finished,
+            Next::Stopped => Progress::Stopped,
+            Next::Waiting { offset, cut } => Progress::Waiting { offset, cut },
+        })
+    }
+
+    /// Reads all blocks of a finished or abandoned file into the sink; returns how many there were.
+    pub fn read_all(
+        &mut self,
+        sink: &mut dyn Sink,
+        flaws: &mut dyn FnMut(Flaw) -> Result<(), TraceError>,
+    ) -> Result<u64, TraceError> {
+        self.read_wanted(&|_| Want::Read, sink, flaws)
+    }
+
+    /// Reads the blocks that `want` asks for, up to one at which it stops, into the sink; returns how many there were.
+    pub fn read_wanted(
+        &mut self,
+        want: &dyn Fn(&Piece) -> Want,
+        sink: &mut dyn Sink,
+        flaws: &mut dyn FnMut(Flaw) -> Result<(), TraceError>,
+    ) -> Result<u64, TraceError> {
+        let mut blocks = 0;
+        loop {
+            match self.next(want, &mut 0, sink, flaws)? {
+                Progress::Block { .. } => blocks += 1,
+                Progress::Finished | Progress::Stopped => return Ok(blocks),
+                Progress::Waiting { offset, cut } => {
+                    flaws(Flaw::unfinished(self.reached(), cut.then_some(offset)))?;
+                    return Ok(blocks);
+                }
             }
         }
     }
@@ -193,64 +293,5 @@ fn read_index(file: &File) -> Option<Index> {
     match pieces.next(|piece| piece.piece_type == layout::INDEX).ok()? {
         Found::Piece { payload: Some(payload), .. } => Index::decode(&payload),
         _ => None,
-    }
-}
-
-/// Hands a block's events to the sink, but for those in the first `known` words of them.
-fn play(payload: &[u8], known: &mut usize, sink: &mut dyn Sink) -> Result<(), StreamError> {
-    let broken = |why| StreamError::Contradiction { after: 0, why };
-    if !payload.len().is_multiple_of(8) {
-        return Err(broken("a block that ends inside a word"));
-    }
-    let words: Vec<u64> =
-        payload.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect();
-    let begin = state_end(&words).ok_or_else(|| broken("a block without a state"))?;
-    let (before, mut packed) = words.split_at(begin);
-    let mut decoder = Decoder::of_block();
-    decoder.decode(before, &mut Unheard)?;
-    let mut repeats = RepeatReader::default();
-    while !packed.is_empty() || repeats.has_rest() {
-        let read = repeats.read(packed, BATCH).map_err(broken)?;
-        packed = &packed[read..];
-        if repeats.position() > MOST_WORDS {
-            return Err(broken("a block of more events than any holds"));
-        }
-        let events = repeats.words();
-        let first = repeats.position() as usize - events.len();
-        let old = known.saturating_sub(first).min(events.len());
-        let mut taken = decoder.decode(&events[..old], &mut Unheard)?;
-        if taken == old {
-            taken += decoder.decode(&events[old..], sink)?;
-        }
-        repeats.take(taken);
-    }
-    *known = repeats.position() as usize;
-    match repeats.words().is_empty() {
-        true => Ok(()),
-        false => {
-            let why = "a block that ends inside an event";
-            Err(StreamError::Contradiction { after: decoder.state().instructions, why })
-        }
-    }
-}
-
-/// Takes events that are only to move the state.
-struct Unheard;
-
-impl Sink for Unheard {
-    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn written(&self) -> u64 {
-        0
     }
 }

@@ -96,10 +96,10 @@ pub enum Share {
 }
 
 impl Selection {
-    /// Makes a window of `count` instructions from number `from`.
-    pub fn window(from: Option<u64>, count: Option<u64>) -> Option<Range<u64>> {
+    /// Makes the window of the instructions with the numbers `from` to `to`.
+    pub fn window(from: Option<u64>, to: Option<u64>) -> Option<Range<u64>> {
         let first = from.unwrap_or(1).max(1);
-        (from.is_some() || count.is_some()).then(|| first..first.saturating_add(count.unwrap_or(u64::MAX)))
+        (from.is_some() || to.is_some()).then(|| first..to.unwrap_or(u64::MAX).saturating_add(1).max(first))
     }
 
     /// Tells whether all of a trace is wanted.
@@ -112,11 +112,15 @@ impl Selection {
         self.threads.is_empty() && self.max_depth.is_none() && self.window.is_none()
     }
 
-    /// Tells whether what happens in the current frame is wanted, the code object and the window aside.
-    pub fn wants_place(&self, at: &State) -> bool {
-        let thread = self.threads.is_empty() || self.threads.contains(&at.thread);
-        let depth = || self.max_depth.is_none_or(|most| at.frame().is_none_or(|frame| frame.depth <= most));
-        thread && depth()
+    /// Tells whether the thread and depth filters accept the current frame.
+    pub fn wants_frame(&self, at: &State) -> bool {
+        self.wants_place(at.thread, at.frame().map_or(0, |frame| frame.depth))
+    }
+
+    /// Tells whether the thread and depth filters accept a frame of this thread and depth.
+    pub fn wants_place(&self, thread: u32, depth: u32) -> bool {
+        let wants_thread = self.threads.is_empty() || self.threads.contains(&thread);
+        wants_thread && self.max_depth.is_none_or(|most| depth <= most)
     }
 
     /// Tells whether the instruction with this number is wanted, as far as the window decides.

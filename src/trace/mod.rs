@@ -9,6 +9,7 @@ mod decoder_tests;
 pub mod event;
 #[cfg(test)]
 pub mod invented;
+pub mod numbered;
 pub mod origin;
 pub mod payload;
 pub mod repeat;

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::format::bct::layout;
-use crate::read::{Flaw, Progress, Reader, TraceError, Want};
+use crate::read::{Flaw, Reader, TraceError, Want};
 use crate::trace::totals::{Counter, Totals};
 use crate::trace::{End, Event, Run, Sink, SinkError, Start, State};
 
@@ -53,63 +53,41 @@ fn collect(plan: &InfoPlan) -> Result<Info, TraceError> {
     let mut reader = Reader::open(&plan.trace)?;
     let bytes = reader.file().and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
     let mut info = Info { trace: plan.trace.clone(), version: layout::VERSION, bytes, ..Info::default() };
-    let index = reader.index().cloned();
-    let mut ear = Ear { info: &mut info, counter: index.is_none().then(Counter::default) };
-    if let Some(index) = index {
-        // The first block tells how the trace was made, the last one how it ended.
-        ear.info.blocks = index.blocks.len() as u64;
-        ear.info.totals = index.totals;
+    let mut flaws = Vec::new();
+    let mut keep = |flaw| {
+        flaws.push(flaw);
+        Ok(())
+    };
+    if let Some(index) = reader.index().cloned() {
+        info.blocks = index.blocks.len() as u64;
+        info.totals = index.totals;
+        // The first block says how the trace was made, the last one how it ended.
         let ends = [index.blocks.first(), index.blocks.last()];
+        let mut gather = Gather { info: &mut info, counter: None };
         for block in ends.into_iter().flatten() {
             reader.go_back(block.offset);
-            ear.listen(&mut reader, true)?;
+            reader.next(&|_| Want::Read, &mut 0, &mut gather, &mut keep)?;
         }
     } else {
-        ear.listen(&mut reader, false)?;
+        let mut gather = Gather { info: &mut info, counter: Some(Counter::default()) };
+        let blocks = reader.read_all(&mut gather, &mut keep)?;
+        if let Some(mut counter) = gather.counter {
+            info.totals = counter.totals();
+        }
+        info.blocks = blocks;
     }
+    info.flaws = flaws;
     info.executed = reader.reached();
     Ok(info)
 }
 
-/// Hears what is worth telling.
-struct Ear<'a> {
+/// Keeps what is worth reporting.
+struct Gather<'a> {
     info: &'a mut Info,
     counter: Option<Counter>,
 }
 
-impl Ear<'_> {
-    /// Listens to the next block, or to all that come.
-    fn listen(&mut self, reader: &mut Reader, one: bool) -> Result<(), TraceError> {
-        let mut flaws = Vec::new();
-        loop {
-            let mut keep = |flaw| {
-                flaws.push(flaw);
-                Ok(())
-            };
-            let progress = reader.next(&|_| Want::Read, &mut 0, self, &mut keep)?;
-            match progress {
-                Progress::Block { .. } => {
-                    self.info.blocks += u64::from(!one);
-                    if one {
-                        break;
-                    }
-                }
-                Progress::Finished | Progress::Stopped => break,
-                Progress::Waiting { offset, cut } => {
-                    flaws.push(Flaw::unfinished(reader.reached(), cut.then_some(offset)));
-                    break;
-                }
-            }
-        }
-        self.info.flaws.extend(flaws);
-        if let Some(counter) = &mut self.counter {
-            self.info.totals = counter.totals();
-        }
-        Ok(())
-    }
-}
-
-impl Sink for Ear<'_> {
+impl Sink for Gather<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Start(start) => self.info.start = Some(start.clone()),

@@ -8,7 +8,7 @@ mod tree;
 
 use std::io::{self, Write};
 
-use crate::read::{Flaw, Progress, Reader, TraceError, Want};
+use crate::read::{Flaw, Reader, TraceError};
 use crate::select::Filter;
 use crate::trace::origin::How;
 use crate::trace::{Event, Run, Sink, SinkError, State};
@@ -89,10 +89,10 @@ impl Layer {
 pub struct LayersPlan {
     /// Only these code objects.
     pub filter: Filter,
-    /// Write them into this folder.
+    /// Write them into this folder instead of printing them.
     pub folder: Option<Folder>,
-    /// Print them as a tree.
-    pub tree: bool,
+    /// Print JSON lines instead of a tree.
+    pub json: bool,
 }
 
 /// Reads a trace and does with its layers what is planned.  Tells whether something was missing or damaged; each case goes to `tell`.
@@ -102,26 +102,19 @@ pub fn run(
     out: &mut dyn Write,
     tell: &mut dyn FnMut(Flaw),
 ) -> Result<bool, TraceError> {
+    let prints = plan.folder.is_none();
     let mut collector = Collector::new(plan.filter, plan.folder);
     let mut flawed = false;
-    loop {
-        let mut flaws = |flaw| {
-            flawed = true;
-            tell(flaw);
-            Ok(())
-        };
-        match reader.next(&|_| Want::Read, &mut 0, &mut collector, &mut flaws)? {
-            Progress::Block { .. } => {}
-            Progress::Finished | Progress::Stopped => break,
-            Progress::Waiting { offset, cut } => {
-                flaws(Flaw::unfinished(reader.reached(), cut.then_some(offset)))?;
-                break;
-            }
-        }
-    }
+    reader.read_all(&mut collector, &mut |flaw| {
+        flawed = true;
+        tell(flaw);
+        Ok(())
+    })?;
     collector.finish()?;
-    if plan.tree {
-        match tree::write(collector.layers(), out).and_then(|()| out.flush()) {
+    if prints {
+        let layers = collector.layers();
+        let written = if plan.json { out.write_all(&manifest::lines(layers)) } else { tree::write(layers, out) };
+        match written.and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(TraceError::Output(error.into())),
             _ => {}
         }

@@ -2,17 +2,15 @@
 //! same.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::calls::Calls;
-use super::compares::Compares;
 use crate::format::bct::layout::Piece;
 use crate::format::{self, Format, Options, Output};
 use crate::read::{Flaw, Progress, Reader, TraceError, Want};
-use crate::trace::{Sink, SinkError, Start};
+use crate::trace::{Sink, SinkError};
 
 /// How long a follower waits before it looks again.
 const POLL: Duration = Duration::from_millis(100);
@@ -24,22 +22,8 @@ pub struct ShowPlan {
     pub trace: PathBuf,
     pub format: Format,
     pub options: Options,
-    /// What of the trace is printed.
-    pub view: View,
     /// Goes on while the file grows.
     pub follow: bool,
-}
-
-/// What of a trace is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum View {
-    /// Each instruction, in the plan's format.
-    #[default]
-    Trace,
-    /// Comparisons, subscripts and arithmetic, by place.
-    Compares,
-    /// A tree of calls.
-    Calls,
 }
 
 /// What came of it.
@@ -58,8 +42,8 @@ type Flaws<'a> = dyn FnMut(Flaw) -> Result<(), TraceError> + 'a;
 
 /// Prints a trace into `output`; what is missing or damaged goes to `tell`.
 pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Result<Shown, TraceError> {
-    let is_bct = plan.format == Format::Bct && plan.view == View::Trace;
-    if is_bct && !plan.options.selection.is_everything() {
+    let is_bct = plan.format == Format::Bct;
+    if is_bct && !(plan.options.selection.is_everything() && plan.options.count.is_none()) {
         return Err(TraceError::Part(plan.trace.clone()));
     }
     let mut shown = Shown::default();
@@ -76,16 +60,16 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
     if plan.follow && reader.is_compressed() {
         return Err(TraceError::NotFollowed(plan.trace.clone()));
     }
-    let options = plan.options.clone();
-    let mut sink: Box<dyn Sink> = match plan.view {
-        View::Trace => format::sink(plan.format, options, output),
-        View::Compares => Box::new(Compares::new(options, output)),
-        View::Calls => Box::new(Calls::new(options, output)),
-    };
+    let mut sink = format::sink(plan.format, plan.options.clone(), output);
     let result = if plan.follow {
         follow(plan, &mut reader, &mut *sink, &mut flaws)
     } else {
         print(plan, &mut reader, &mut *sink, &mut flaws)
+    };
+    // A sink that is full has printed as many instructions as were wanted.
+    let result = match result {
+        Err(TraceError::Output(SinkError::Full)) => Ok(()),
+        result => result,
     };
     let result = result.and_then(|()| sink.finish().map_err(TraceError::from));
     shown.bytes = sink.written();
@@ -94,25 +78,7 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
         Err(TraceError::Output(SinkError::Io(error))) if error.kind() == ErrorKind::BrokenPipe => {
             Ok(Shown { closed: true, ..shown })
         }
-        Err(TraceError::Output(SinkError::Io(error)))
-            if error.get_ref().is_some_and(|inner| inner.is::<NoValues>()) =>
-        {
-            Err(TraceError::NoValues(plan.trace.clone()))
-        }
         Err(error) => Err(error),
-    }
-}
-
-/// The error of a view that needs values in a trace without.
-#[derive(Debug, thiserror::Error)]
-#[error("the trace has no values")]
-struct NoValues;
-
-/// Refuses a trace that was recorded without values.
-pub(super) fn check_values(start: &Start) -> Result<(), SinkError> {
-    match start.options.iter().any(|option| option == b"--values") {
-        true => Ok(()),
-        false => Err(io::Error::other(NoValues).into()),
     }
 }
 
@@ -121,16 +87,7 @@ fn print(plan: &ShowPlan, reader: &mut Reader, sink: &mut dyn Sink, flaws: &mut 
     if let Some(window) = &plan.options.selection.window {
         reader.go_to(window);
     }
-    loop {
-        let mut known = 0;
-        match reader.next(&|piece| want(plan, piece), &mut known, sink, flaws)? {
-            Progress::Block { .. } => {}
-            Progress::Finished | Progress::Stopped => return Ok(()),
-            Progress::Waiting { offset, cut } => {
-                return flaws(Flaw::unfinished(reader.reached(), cut.then_some(offset)));
-            }
-        }
-    }
+    reader.read_wanted(&|piece| want(plan, piece), sink, flaws).map(|_| ())
 }
 
 /// Prints a file while somebody writes it.  Its writer holds a lock as long as it lives, so a killed one is noticed.
@@ -162,12 +119,7 @@ fn follow(plan: &ShowPlan, reader: &mut Reader, sink: &mut dyn Sink, flaws: &mut
 
 /// Decides whether a block holds something of the window.
 fn want(plan: &ShowPlan, piece: &Piece) -> Want {
-    match &plan.options.selection.window {
-        Some(window) if piece.before >= window.end => Want::Stop,
-        // What happened behind a block's last instruction belongs to that instruction.
-        Some(window) if piece.after().max(1) < window.start => Want::StepOver,
-        _ => Want::Read,
-    }
+    plan.options.selection.window.as_ref().map_or(Want::Read, |window| Want::of(piece, window))
 }
 
 fn is_written(file: &File) -> bool {

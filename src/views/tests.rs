@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::info::{self, Info, InfoPlan};
-use super::show::{self, ShowPlan, View};
+use super::show::{self, ShowPlan};
 use crate::format::{self, Format, Options};
 use crate::read::{Flaw, TraceError};
 use crate::trace::invented::{Item, words};
@@ -56,10 +56,7 @@ impl Desk {
 
     /// Shows a file in the form that the suffix of `name` says.
     fn show(&self, trace: &Path, name: &str, options: Options) -> Result<(Vec<u8>, Vec<Flaw>), TraceError> {
-        self.show_plan(
-            &ShowPlan { trace: trace.to_owned(), format: Format::Text, options, view: View::Trace, follow: false },
-            name,
-        )
+        self.show_plan(&ShowPlan { trace: trace.to_owned(), format: Format::Text, options, follow: false }, name)
     }
 
     fn show_plan(&self, plan: &ShowPlan, name: &str) -> Result<(Vec<u8>, Vec<Flaw>), TraceError> {

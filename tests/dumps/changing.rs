@@ -78,7 +78,7 @@ fn each_version_says_where_it_began() {
     assert_eq!((&first["version_of"], &second["version_of"]), (&Value::Null, &first["number"]));
     assert_eq!((&first["first_instruction"], &first["last_instruction"]), (&lines[0].0.into(), &lines[5].0.into()));
     assert_eq!((&second["first_instruction"], &second["last_instruction"]), (&lines[2].0.into(), &lines[3].0.into()));
-    let tree = program.show(&["--layers"], "t.bct");
+    let tree = program.view("layers", &[], "t.bct");
     let told = format!(
         ": other bytes of {:04}; 2 instructions, {} to {}",
         first["number"].as_u64().unwrap(),

@@ -112,7 +112,7 @@ fn what_a_recorded_interpreter_is_told_to_run_is_the_main_program() {
     let program = Program::new("");
     let command = program.command(["python", "--trace-to", "t.bct", "-c", "exec 'x = 1'"]);
     assert_eq!(live::run(command).status, 0);
-    let tree = program.show(&["--layers", "--no-stdlib"], "t.bct");
+    let tree = program.view("layers", &["--no-stdlib"], "t.bct");
     let wanted = "0001 <module> (<string>, line 1): main program; 6 instructions, 1 to 10
   0002 <module> (<string>, line 1): exec at instruction 4; 4 instructions, 5 to 8\n";
     assert_eq!(tree, wanted);
@@ -192,7 +192,7 @@ fn the_tree_cannot_be_forged_by_names() {
     );
     let manifest = Manifest::with(&program, &["--no-stdlib"]);
     assert_eq!(manifest.layers[1]["file"], "0002-___x_0009_f__2J.pyc");
-    let tree = program.show(&["--layers", "--no-stdlib"], "t.bct");
+    let tree = program.view("layers", &["--no-stdlib"], "t.bct");
     assert_eq!(tree.lines().count(), 2, "{tree}");
     assert!(tree.ends_with(": types.CodeType at instruction 19; 2 instructions, 23 to 24\n"), "{tree}");
     assert!(tree.contains("  0002 ../x\\n0009\\x20f\\x1b[2J (a\\nb, line 1): "), "{tree}");

@@ -41,7 +41,7 @@ fn a_chain_of_200_layers_gives_200_dumps_that_load() {
         assert_eq!(layer["parent"], layer_of(&manifest, depth + 1)["number"]);
     }
     assert_eq!(layer_of(&manifest, 199)["origin"], "compile");
-    let tree = program.show(&["--layers", "--no-stdlib"], "t.bct");
+    let tree = program.view("layers", &["--no-stdlib"], "t.bct");
     let deepest = tree.lines().last().unwrap();
     assert!(
         deepest.starts_with(&format!("{}0", " ".repeat(400)))
@@ -92,7 +92,7 @@ fn a_function_that_never_ran_is_in_its_parents_dump() {
 fn a_trace_gives_the_same_dump_as_its_recording() {
     let program = Program::new(CHAIN);
     Manifest::of(&program);
-    assert_eq!(program.show(&["--dump-code", "later"], "t.bct"), "");
+    assert_eq!(program.view("layers", &["--dump", "later"], "t.bct"), "");
     assert_eq!(names(&program, "layers"), names(&program, "later"));
     for name in names(&program, "layers") {
         let read = |folder: &str| running::read(&program.path(format!("{folder}/{name}")));
@@ -120,9 +120,9 @@ fn a_filter_chooses_what_is_dumped_and_numbers_stay() {
     assert_eq!(names(&program, "layers"), ["0003-f.pyc", "manifest.json"]);
     let f = manifest.only("f");
     assert_eq!((&f["number"], &f["parent"], &f["first_instruction"]), (&3.into(), &1.into(), &11.into()));
-    assert!(program.show(&["--layers"], "t.bct").lines().count() > 2);
+    assert!(program.view("layers", &[], "t.bct").lines().count() > 2);
     let tree = "0003 f (p.py, line 1): constant; 2 instructions, 11 to 12\n";
-    assert_eq!(program.show(&["--layers", "-n", "f"], "t.bct"), tree);
+    assert_eq!(program.view("layers", &["-n", "f"], "t.bct"), tree);
 }
 
 #[test]
@@ -147,9 +147,9 @@ fn only_a_new_or_empty_folder_is_written_into() {
     assert!(!program.path("t.bct").exists());
     assert_eq!(program.trace(&["-q", "--dump-code", "empty"], "t.bct", &[]).status, 0);
     assert!(program.path("empty/0001-module.pyc").exists() && program.path("empty/manifest.json").exists());
-    let ran = live::run(program.command(["show", "--dump-code", "full", "t.bct"]));
+    let ran = live::run(program.command(["layers", "--dump", "full", "t.bct"]));
     assert_eq!((ran.status, ran.stderr().as_str()), (125, refused));
-    let ran = live::run(program.command(["show", "--dump-code", "none/there", "t.bct"]));
+    let ran = live::run(program.command(["layers", "--dump", "none/there", "t.bct"]));
     let refused = "bctrace: cannot write code objects into none/there: No such file or directory (os error 2)\n";
     assert_eq!((ran.status, ran.stderr().as_str()), (125, refused));
     assert_eq!(names(&program, "full"), ["mine"]);
@@ -158,17 +158,25 @@ fn only_a_new_or_empty_folder_is_written_into() {
 #[test]
 fn what_cannot_be_read_makes_no_folder() {
     let program = Program::new("print 42\n");
-    let ran = live::run(program.command(["show", "--dump-code", "layers", "p.pyc"]));
+    let ran = live::run(program.command(["layers", "--dump", "layers", "p.pyc"]));
     assert_eq!(ran.status, 125);
     assert!(!program.path("layers").exists());
 }
 
 #[test]
-fn options_of_the_printed_trace_do_not_go_with_layers() {
-    let program = Program::new("print 42\n");
-    for words in [["--layers", "-r"], ["--layers", "--from=3"], ["--dump-code=d", "--follow"], ["--layers", "--depth"]]
-    {
-        let ran = live::run(program.command([&["show"], &words[..], &["t.bct"]].concat()));
-        assert_eq!(ran.status, 2, "{words:?}");
-    }
+fn layers_as_json_lines_are_those_of_the_manifest() {
+    let program = Program::new("exec 'def f(): return 1\\nf()'\n");
+    program.trace(&["-q", "--dump-code", "layers"], "t.bct", &[]);
+    let lines = program.view("layers", &["--format", "json"], "t.bct");
+    let mut objects = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let head = objects.next().unwrap();
+    assert_eq!((&head["type"], &head["view"], &head["version"]), (&"view".into(), &"layers".into(), &1.into()));
+    let manifest: serde_json::Value = serde_json::from_str(&program.read("layers/manifest.json")).unwrap();
+    let expected = manifest["layers"].as_array().unwrap().clone();
+    let without_type = |mut object: serde_json::Value| {
+        assert_eq!(object.as_object_mut().unwrap().remove("type"), Some("layer".into()));
+        object
+    };
+    assert_eq!(objects.map(without_type).collect::<Vec<_>>(), expected);
+    assert!(expected.len() > 2);
 }

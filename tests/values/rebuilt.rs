@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bctrace::bytecode::Instruction;
-use bctrace::format::values::Waiting;
-use bctrace::read::reader::{Progress, Reader, Want};
+use bctrace::bytecode::opcode::EXTENDED_ARG;
 use bctrace::read::rebuild::{FrameState, Slot};
+use bctrace::read::steps::{Exit, Item, Steps};
 use bctrace::trace::value::{UnitValues, Value};
-use bctrace::trace::{Event, Run, Sink, SinkError, State, Then};
 
 use crate::live::{self, Program};
 use crate::running;
@@ -17,12 +16,13 @@ use crate::running;
 /// Rebuilds states and compares them.
 #[derive(Default)]
 struct Checker {
-    waiting: Waiting,
     frames: HashMap<u64, FrameState>,
     /// What constants were seen to be, by code object and index.
     constants: HashMap<(u32, i32), Value>,
     /// By frame: the instruction that is to be executed when it is known where the frame goes on.
     pending: HashMap<u64, (Instruction, Vec<Value>)>,
+    /// By frame: where the unit begins whose EXTENDED_ARGs were executed.
+    units: HashMap<u64, i32>,
     compared: u64,
     unknown: u64,
     wrong: Vec<String>,
@@ -34,6 +34,33 @@ impl Checker {
             let jumped = next.is_some_and(|next| next != instruction.end());
             self.frames.entry(frame).or_default().execute(&instruction, &results, jumped);
         }
+    }
+
+    fn take(&mut self, item: &Item) {
+        match item {
+            Item::Step(step) => {
+                let begin = *self.units.entry(step.frame).or_insert(step.instruction.offset);
+                if step.instruction.opcode != EXTENDED_ARG {
+                    self.units.remove(&step.frame);
+                    self.unit(step.frame, step.code.id, begin, &step.instruction, &step.values);
+                }
+                if step.exception.is_some() {
+                    self.raised(step.frame);
+                }
+            }
+            Item::Raised { frame, .. } => self.raised(*frame),
+            Item::Left { frame, exit: Exit::Return | Exit::Unwind, .. } => {
+                self.frames.remove(frame);
+                self.pending.remove(frame);
+            }
+            Item::Flaw(flaw) => panic!("{flaw}"),
+            _ => {}
+        }
+    }
+
+    fn raised(&mut self, frame: u64) {
+        self.pending.remove(&frame);
+        self.frames.entry(frame).or_default().raise();
     }
 
     fn unit(&mut self, frame: u64, code: u32, start: i32, instruction: &Instruction, values: &UnitValues) {
@@ -80,47 +107,6 @@ fn is_same(left: &Value, right: &Value) -> bool {
     }
 }
 
-impl Sink for Checker {
-    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
-        match (event, at.frame()) {
-            (Event::Raised(_), Some(frame)) => {
-                self.pending.remove(&frame.id);
-                self.frames.entry(frame.id).or_default().raise();
-            }
-            _ => self.waiting.event(event, at),
-        }
-        Ok(())
-    }
-
-    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
-        let Some(frame) = at.frame().cloned() else { return Ok(()) };
-        if run.length > 0 {
-            let mut waiting = std::mem::take(&mut self.waiting);
-            waiting.each(run, at, &frame.code, |_, unit, instruction, values| {
-                if let Some(values) = values {
-                    self.unit(frame.id, frame.code.id, unit.start as i32, instruction, values);
-                }
-                Ok(())
-            })?;
-            self.waiting = waiting;
-        }
-        if matches!(run.then(), Then::Return | Then::Unwind) {
-            self.frames.remove(&frame.id);
-            self.pending.remove(&frame.id);
-        }
-        Ok(())
-    }
-
-    fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
-        self.waiting.push(words);
-        Ok(())
-    }
-
-    fn written(&self) -> u64 {
-        0
-    }
-}
-
 #[track_caller]
 fn check(program: &Program, name: &str) -> (u64, u64) {
     let mut command = program.tracing(&["--values", "--value-stacks"], "t.bct", &[]);
@@ -129,14 +115,8 @@ fn check(program: &Program, name: &str) -> (u64, u64) {
     let ran = live::run(command);
     assert!(ran.status < 2, "{name}: {}", ran.stderr());
     let mut checker = Checker::default();
-    let mut reader = Reader::open(&program.path("t.bct")).unwrap();
-    loop {
-        let mut flaws = |flaw| panic!("{flaw:?}");
-        match reader.next(&|_| Want::Read, &mut 0, &mut checker, &mut flaws).unwrap() {
-            Progress::Block { .. } => {}
-            Progress::Finished => break,
-            other => panic!("{other:?}"),
-        }
+    for item in Steps::open(&program.path("t.bct")).unwrap() {
+        checker.take(&item.unwrap());
     }
     assert!(checker.wrong.is_empty(), "{name}:\n{}", checker.wrong.join("\n"));
     (checker.compared, checker.unknown)

@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use super::reader::Reader;
 use super::{Names, Role, Tag, Value, payload};
-use crate::trace::event::Name;
+use crate::bytecode::decode::{Instruction, Unit, units};
+use crate::trace::code::Code;
+use crate::trace::event::{Event, Run};
 use crate::trace::state::State;
 use crate::trace::word::Kind;
 
@@ -36,6 +38,8 @@ pub struct UnitValues {
     pub results: Vec<Value>,
     /// The whole value stack before it, the top last.
     pub stack: Option<Vec<Value>>,
+    /// The frame that begins with it runs the function that the caller's instruction calls.
+    pub is_callee: bool,
 }
 
 impl UnitValues {
@@ -50,6 +54,7 @@ impl UnitValues {
         self.operands.clear();
         self.results.clear();
         self.stack = None;
+        self.is_callee = false;
     }
 }
 
@@ -69,11 +74,39 @@ impl Pending {
         self.renamed.clear();
     }
 
-    /// Hears of a name that is about to get another text.
-    pub fn name(&mut self, name: &Name, at: &State) {
-        if let Some(text) = at.names().get(name.name).filter(|_| !self.words.is_empty()) {
+    /// Takes note of an event that is no run: a name may be about to get another text.
+    pub fn event(&mut self, event: &Event, at: &State) {
+        if let Event::Name(name) = event
+            && let Some(text) = at.names().get(name.name).filter(|_| !self.words.is_empty())
+        {
             self.renamed.push(Renamed { before: self.words.len(), name: name.name, text: Rc::clone(text) });
         }
+    }
+
+    /// Hands each instruction of a run of `code` to `each`, with its number, its unit and, if it is the last of that, its values; forgets
+    /// the values, also after an error.
+    pub fn each<E>(
+        &mut self,
+        run: &Run,
+        at: &State,
+        code: &Code,
+        mut each: impl FnMut(u64, &Unit, &Instruction, Option<&UnitValues>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let bytes = &code.object.bytes;
+        let mut values = UnitValues::default();
+        let mut number = at.instructions;
+        let mut cursor = self.cursor(at.names());
+        let units = units(bytes, run.start).take_while(|unit| unit.end <= run.end());
+        let result = units.into_iter().try_for_each(|unit| {
+            cursor.next(&mut values);
+            unit.instructions(bytes).try_for_each(|instruction| {
+                number += 1;
+                let is_last = instruction.offset == unit.last.offset;
+                each(number, &unit, &instruction, is_last.then_some(&values))
+            })
+        });
+        self.clear();
+        result
     }
 
     /// Begins to hand out the values of a run, unit by unit.
@@ -100,11 +133,6 @@ pub struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
-    /// Whether any values are left.
-    pub fn is_done(&self) -> bool {
-        self.reader.words.is_empty()
-    }
-
     /// Puts the values of the run's next unit into `out`.
     pub fn next(&mut self, out: &mut UnitValues) {
         out.clear();

@@ -50,8 +50,9 @@ fn a_name_that_changes_while_values_wait_is_the_old_one_for_those_before() {
     let object = pack(Tag::Object, Role::Operand, 0, object_payload(5, What::Type, 1));
     let mut pending = Pending::default();
     for text in [&b"old"[..], b"new"] {
-        pending.name(&name(text), &state);
-        state.take(&crate::trace::Event::Name(name(text)), |_| Ok(())).expect("a name");
+        let event = crate::trace::Event::Name(name(text));
+        pending.event(&event, &state);
+        state.take(&event, |_| Ok(())).expect("a name");
         pending.push(&[object]);
     }
     let mut values = UnitValues::default();

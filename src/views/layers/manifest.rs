@@ -12,16 +12,31 @@ pub(super) fn render(layers: &Layers) -> Vec<u8> {
     out.extend_from_slice(b",\"layers\":[");
     let wanted = layers.layers.iter().enumerate().filter(|(_, layer)| layer.wanted);
     for (index, (place, layer)) in wanted.enumerate() {
-        out.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+        out.extend_from_slice(if index == 0 { b"\n{" } else { b",\n{" });
         push_layer(&mut out, place, layer);
     }
     out.extend_from_slice(b"\n]}\n");
     out
 }
 
+/// Renders the layers as JSON lines.
+pub(super) fn lines(layers: &Layers) -> Vec<u8> {
+    let mut out = b"{\"type\":\"view\",\"view\":\"layers\",\"version\":1".to_vec();
+    json::push_list_member(&mut out, "argv", &layers.argv);
+    json::push_member(&mut out, "left_out", layers.left_out);
+    out.extend_from_slice(b"}\n");
+    for (place, layer) in layers.layers.iter().enumerate().filter(|(_, layer)| layer.wanted) {
+        out.extend_from_slice(b"{\"type\":\"layer\",");
+        push_layer(&mut out, place, layer);
+        out.push(b'\n');
+    }
+    out
+}
+
+/// Appends the members of a layer and the brace that ends them.
 fn push_layer(out: &mut Vec<u8>, place: usize, layer: &Layer) {
     let number = |place: usize| place + 1;
-    out.extend_from_slice(format!("{{\"number\":{}", number(place)).as_bytes());
+    out.extend_from_slice(format!("\"number\":{}", number(place)).as_bytes());
     json::push_text_member(out, "file", file_name(place, &layer.name).as_bytes());
     json::push_hex_member(out, "sha256", &layer.digest);
     json::push_member(out, "code", layer.code);

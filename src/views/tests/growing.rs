@@ -19,13 +19,7 @@ fn open(desk: &Desk, name: &str) -> Box<dyn Sink> {
 }
 
 fn follow(desk: &Desk, out: &str) -> (Vec<u8>, Vec<Flaw>) {
-    let plan = ShowPlan {
-        trace: desk.path("t.bct"),
-        format: Format::Text,
-        options: Options::default(),
-        view: View::Trace,
-        follow: true,
-    };
+    let plan = ShowPlan { trace: desk.path("t.bct"), format: Format::Text, options: Options::default(), follow: true };
     desk.show_plan(&plan, out).expect("readable")
 }
 
@@ -66,13 +60,7 @@ fn a_killed_recorder_leaves_what_it_showed_and_no_end() {
     sink.flush().expect("written");
     drop(sink);
     for follow in [false, true] {
-        let plan = ShowPlan {
-            trace: desk.path("t.bct"),
-            format: Format::Text,
-            options: Options::default(),
-            view: View::Trace,
-            follow,
-        };
+        let plan = ShowPlan { trace: desk.path("t.bct"), format: Format::Text, options: Options::default(), follow };
         let (text, flaws) = desk.show_plan(&plan, "followed.txt").expect("readable");
         assert!(text == direct);
         assert!(matches!(flaws[..], [Flaw::Unfinished { cut_at: None, .. }]), "{flaws:?}");

@@ -1,0 +1,99 @@
+//! The events of one block of a .bct: its words unpacked, lengthened and decoded in small pieces, so that a reader holds little more than
+//! the block itself.
+
+use std::rc::Rc;
+
+use crate::trace::decoder::state_end;
+use crate::trace::repeat::RepeatReader;
+use crate::trace::{Decoder, Event, Run, Sink, SinkError, State, StreamError};
+
+/// Words of events in a block at most: a few bytes can stand for any number of words, and what they do to a reader has an end.
+const MOST_WORDS: u64 = 1 << 28;
+
+/// A block whose events are being read.
+pub struct Block {
+    words: Rc<[u64]>,
+    /// Of the words, how many were read.
+    read: usize,
+    repeats: RepeatReader,
+    decoder: Decoder,
+}
+
+impl Block {
+    /// Unpacks a payload into words.
+    pub(super) fn words(payload: &[u8]) -> Result<Rc<[u64]>, StreamError> {
+        let (words, rest) = payload.as_chunks();
+        match rest {
+            [] => Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect()),
+            _ => Err(broken(0, "a block that ends inside a word")),
+        }
+    }
+
+    /// Begins with the state that the block begins with.
+    pub(super) fn new(words: Rc<[u64]>) -> Result<Block, StreamError> {
+        let events = state_end(&words).ok_or_else(|| broken(0, "a block without a state"))?;
+        let mut decoder = Decoder::of_block();
+        decoder.decode(&words[..events], &mut Ignore)?;
+        Ok(Block { words, read: events, repeats: RepeatReader::default(), decoder })
+    }
+
+    /// The state at the place that was reached.
+    pub fn state(&self) -> &State {
+        self.decoder.state()
+    }
+
+    /// Words of events that were decoded.
+    pub fn position(&self) -> u64 {
+        self.repeats.position() - self.repeats.words().len() as u64
+    }
+
+    /// Hands the next events, of about `most` words, to the sink, but for those in the first `known` words of the block; false if there
+    /// are no more.
+    pub fn advance(&mut self, most: usize, known: u64, sink: &mut dyn Sink) -> Result<bool, StreamError> {
+        if self.read == self.words.len() && !self.repeats.has_rest() {
+            return match self.repeats.words() {
+                [] => Ok(false),
+                _ => Err(broken(self.state().instructions, "a block that ends inside an event")),
+            };
+        }
+        let read = self.repeats.read(&self.words[self.read..], most);
+        self.read += read.map_err(|why| broken(self.state().instructions, why))?;
+        if self.repeats.position() > MOST_WORDS {
+            return Err(broken(self.state().instructions, "a block of more events than any holds"));
+        }
+        let events = self.repeats.words();
+        let first = self.repeats.position() - events.len() as u64;
+        let old = usize::try_from(known.saturating_sub(first)).unwrap_or(usize::MAX).min(events.len());
+        let mut taken = self.decoder.decode(&events[..old], &mut Ignore)?;
+        if taken == old {
+            taken += self.decoder.decode(&events[old..], sink)?;
+        }
+        self.repeats.take(taken);
+        Ok(true)
+    }
+}
+
+fn broken(after: u64, why: &'static str) -> StreamError {
+    StreamError::Contradiction { after, why }
+}
+
+/// Takes events that only move the state.
+struct Ignore;
+
+impl Sink for Ignore {
+    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}

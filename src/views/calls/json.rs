@@ -1,0 +1,118 @@
+//! Calls as JSON lines: an object for each, written when it ends; docs/formats.md describes them.
+
+use crate::bytecode::opcode::{self, op};
+use crate::bytecode::operand::Operand;
+use crate::format::lines::Lines;
+use crate::format::values::{push_name, push_value};
+use crate::format::{Output, json};
+use crate::read::steps::Entry;
+use crate::trace::SinkError;
+use crate::trace::value::Value;
+use crate::views::query::Query;
+
+use super::tree::{Call, Kind, Outcome, Renderer};
+
+pub(super) struct Json {
+    lines: Lines,
+}
+
+impl Json {
+    pub(super) fn new(query: &Query, output: Output) -> Result<Json, SinkError> {
+        let mut lines = Lines::new(output, None);
+        query.push_head(lines.open(), "calls");
+        lines.ended()?;
+        Ok(Json { lines })
+    }
+}
+
+impl Renderer for Json {
+    fn begin(&mut self, _call: &Call) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn end(&mut self, call: &Call, outcome: &Outcome, number: u64) -> Result<(), SinkError> {
+        let out = self.lines.open();
+        out.extend_from_slice(b"{\"type\":\"call\"");
+        json::push_member(out, "call", call.id);
+        json::push_optional_member(out, "parent", call.parent);
+        json::push_member(out, "number", call.number);
+        json::push_member(out, "last", number);
+        json::push_member(out, "thread", call.thread);
+        push_kind(out, &call.kind);
+        push_outcome(out, outcome);
+        out.extend_from_slice(b"}\n");
+        self.lines.ended()
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        self.lines.finish().map(|_| ())
+    }
+}
+
+fn push_kind(out: &mut Vec<u8>, kind: &Kind) {
+    match kind {
+        Kind::Instruction { code, instruction, operands } => {
+            let offset = u32::try_from(instruction.offset).unwrap_or(0);
+            let opname = opcode::name(instruction.opcode).unwrap_or_default();
+            json::push_text_member(out, "name", &code.object.name);
+            json::push_text_member(out, "filename", &code.object.filename);
+            json::push_member(out, "line", code.object.line(offset));
+            json::push_member(out, "offset", instruction.offset);
+            json::push_text_member(out, "opname", opname.as_bytes());
+            let (callee, arguments) = match operands.split_first() {
+                Some((callee, arguments)) if opcode::is_call(instruction.opcode) => (name_of(callee), arguments),
+                _ => match Operand::resolve(&code.object, instruction) {
+                    Operand::Text(name) if instruction.opcode == op::IMPORT_NAME => (name.to_vec(), &operands[..]),
+                    _ => (Vec::new(), &operands[..]),
+                },
+            };
+            json::push_text_member(out, "callee", &callee);
+            push_texts(out, "arguments", arguments);
+        }
+        Kind::Frame { code, arguments, entry } => {
+            json::push_text_member(out, "callee", &code.object.name);
+            json::push_text_member(out, "callee_filename", &code.object.filename);
+            json::push_member(out, "callee_line", code.object.first_line);
+            let entry = match entry {
+                Entry::New => "new",
+                Entry::Resumed => "resumed",
+                Entry::Announced => "already running",
+            };
+            json::push_text_member(out, "entry", entry.as_bytes());
+            push_texts(out, "arguments", arguments);
+        }
+    }
+}
+
+fn push_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
+    match outcome {
+        Outcome::Returned(value) => json::push_text_member(out, "result", &text(value)),
+        Outcome::Yielded(value) => json::push_text_member(out, "yields", &text(value)),
+        Outcome::Raised(raised) => {
+            json::push_text_member(out, "exception", &raised.type_name);
+            json::push_text_member(out, "message", &raised.message);
+        }
+        Outcome::Unknown => {}
+    }
+}
+
+/// What is called, by its name if it has one.
+fn name_of(callee: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    match callee {
+        Value::Object { what, name, .. } if what.is_called_by_name() => push_name(&mut out, name),
+        other => push_value(&mut out, other),
+    }
+    out
+}
+
+fn text(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_value(&mut out, value);
+    out
+}
+
+fn push_texts(out: &mut Vec<u8>, key: &str, values: &[Value]) {
+    let texts: Vec<Vec<u8>> = values.iter().map(text).collect();
+    json::push_list_member(out, key, &texts);
+}

@@ -1,0 +1,119 @@
+//! Calls as an indented tree.  A line is a call; what it calls stands below it, indented, and its result after it, or below if it has
+//! called others.
+
+use crate::bytecode::opcode::op;
+use crate::bytecode::operand::Operand;
+use crate::format::lines::Lines;
+use crate::format::values::{push_arguments, push_escaped, push_name, push_operands, push_value};
+use crate::format::{Output, push_indent};
+use crate::read::steps::Entry;
+use crate::trace::SinkError;
+
+use super::tree::{Call, Kind, Outcome, Renderer};
+
+pub(super) struct Text {
+    lines: Lines,
+    thread: u32,
+    /// The call whose line has no end yet.
+    open: Option<u64>,
+}
+
+impl Text {
+    pub(super) fn new(output: Output) -> Text {
+        Text { lines: Lines::new(output, None), thread: 0, open: None }
+    }
+
+    fn end_line(&mut self) -> Result<(), SinkError> {
+        if self.open.take().is_none() {
+            return Ok(());
+        }
+        self.lines.open().push(b'\n');
+        self.lines.ended()
+    }
+}
+
+impl Renderer for Text {
+    fn begin(&mut self, call: &Call) -> Result<(), SinkError> {
+        self.end_line()?;
+        if call.thread != self.thread {
+            self.thread = call.thread;
+            self.lines.push(format!("thread {}\n", call.thread).as_bytes())?;
+        }
+        let line = self.lines.open();
+        push_indent(line, call.indent);
+        push_call(line, &call.kind);
+        self.open = Some(call.id);
+        Ok(())
+    }
+
+    fn end(&mut self, call: &Call, outcome: &Outcome, _number: u64) -> Result<(), SinkError> {
+        let is_open = self.open == Some(call.id);
+        if matches!(outcome, Outcome::Unknown) {
+            return if is_open { self.end_line() } else { Ok(()) };
+        }
+        if is_open {
+            self.lines.open().push(b' ');
+        } else {
+            self.end_line()?;
+            push_indent(self.lines.open(), call.indent);
+        }
+        self.open = None;
+        let line = self.lines.open();
+        push_outcome(line, outcome);
+        line.push(b'\n');
+        self.lines.ended()
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        self.end_line()?;
+        self.lines.finish().map(|_| ())
+    }
+}
+
+fn push_call(line: &mut Vec<u8>, kind: &Kind) {
+    match kind {
+        Kind::Instruction { code, instruction, operands } => {
+            if instruction.opcode == op::IMPORT_NAME {
+                line.extend_from_slice(b"import ");
+                if let Operand::Text(name) = Operand::resolve(&code.object, instruction) {
+                    push_name(line, name);
+                }
+            }
+            push_operands(line, &code.object, instruction, operands);
+        }
+        Kind::Frame { code, arguments, entry } => {
+            push_name(line, &code.object.name);
+            match entry {
+                Entry::New => {
+                    line.push(b'(');
+                    push_arguments(line, &code.object, arguments);
+                    line.push(b')');
+                }
+                Entry::Resumed => line.extend_from_slice(b" resumed"),
+                Entry::Announced => line.extend_from_slice(b" (already running)"),
+            }
+        }
+    }
+}
+
+fn push_outcome(line: &mut Vec<u8>, outcome: &Outcome) {
+    match outcome {
+        Outcome::Returned(value) => {
+            line.extend_from_slice(b"-> ");
+            push_value(line, value);
+        }
+        Outcome::Yielded(value) => {
+            line.extend_from_slice(b"-> yields ");
+            push_value(line, value);
+        }
+        Outcome::Raised(raised) => {
+            line.extend_from_slice(b"-> raises ");
+            push_name(line, &raised.type_name);
+            if !raised.message.is_empty() {
+                line.extend_from_slice(b": ");
+                push_escaped(line, &raised.message);
+            }
+        }
+        Outcome::Unknown => {}
+    }
+}
