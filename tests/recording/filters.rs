@@ -120,6 +120,7 @@ def hand_on(others, i):
     others.release()
     quiet(1)
 def worker():
+    ready.release()
     take_turns(*locks)
     done.release()
 deep(5)
@@ -132,10 +133,12 @@ except ValueError: pass
 for round in range(3):
     exec 'def made(n):\\n    quiet(3)\\n    return wanted(n)\\nmade(%d)' % round
 sys.setcheckinterval(1000000)
-done, locks = thread.allocate_lock(), [thread.allocate_lock() for _ in range(2)]
+ready, done, locks = thread.allocate_lock(), thread.allocate_lock(), [thread.allocate_lock() for _ in range(2)]
+ready.acquire()
 done.acquire()
 locks[0].acquire()
 thread.start_new_thread(worker, ())
+ready.acquire()
 take_turns(locks[1], locks[0])
 done.acquire()
 g = counter(9); next(g); next(g); g.close()
@@ -152,7 +155,8 @@ quiet(9)
 
 #[test]
 fn what_is_left_out_hides_nothing_of_what_is_wanted() {
-    // Both threads are never able to run for so long that the interpreter makes them take turns.
+    // Neither thread runs for so long that the interpreter makes them take turns, and whenever one of them gives the GIL away in
+    // `acquire`, the other one alone can take it: the order is the same in each run.
     let program = Program::new(AMONG_OTHERS);
     let jsonl = |options: &[&str]| {
         assert_eq!(program.trace(options, "t.jsonl", &[]).status, 0);

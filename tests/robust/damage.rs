@@ -106,7 +106,7 @@ fn what_is_no_trace_is_refused_in_one_line() {
 }
 
 #[test]
-fn every_beginning_of_a_pyc_is_refused_in_one_line_or_runs() {
+fn every_beginning_of_a_pyc_is_refused_in_one_line() {
     let program = Program::new("");
     let pyc = running::read(&running::fixtures().join("factorial.pyc"));
     for length in 0..pyc.len() {
