@@ -115,7 +115,7 @@ pub fn compile_own(
         .include(python.headers())
         .include(settings.patch_dir())
         .objects(linked_modules(settings, recipe, python, libraries)?);
-    build.includes(libraries.iter().filter_map(|library| library.headers.as_ref()));
+    build.includes(libraries.iter().map(|library| &library.headers));
     build.out_dir(into).file(table).files(paths_with_extension(&settings.patch_dir(), "c")?);
     build.try_compile(OWN_ARCHIVE).map_err(|error| failed(&error, into))
 }
@@ -136,7 +136,7 @@ fn linked_modules(
             build.define(name, *value);
         }
         build.warnings(false).include(python.headers());
-        build.includes(&library.headers);
+        build.include(&library.headers);
         build.out_dir(into).files(module.sources.iter().map(|source| python.modules().join(source)));
         objects.extend(build.try_compile_intermediates().map_err(|error| failed(&error, into))?);
     }

@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::crypt;
 use super::openssl;
 use super::problem::Problem;
 use super::recipe::Recipe;
@@ -15,8 +14,8 @@ use super::settings::Settings;
 pub struct Library {
     /// What a row in `modules` calls it.
     pub name: &'static str,
-    /// The folder of its headers; none where the module declares what it calls.
-    pub headers: Option<PathBuf>,
+    /// The folder of its headers.
+    pub headers: PathBuf,
     /// Its static archives, in the order in which the linker wants them.
     pub archives: Vec<PathBuf>,
     /// Whether a crate tells cargo to link it.
@@ -49,7 +48,7 @@ pub fn of_crates(var: &impl Fn(&str) -> Option<OsString>) -> Vec<Library> {
     let found = CRATE_LIBRARIES.iter().filter_map(|library| {
         Some(Library {
             name: library.name,
-            headers: Some(var(library.headers)?.into()),
+            headers: var(library.headers)?.into(),
             archives: vec![Path::new(&var(library.folder)?).join(library.archive)],
             linked_by_crate: true,
         })
@@ -61,6 +60,5 @@ pub fn of_crates(var: &impl Fn(&str) -> Option<OsString>) -> Vec<Library> {
 pub fn gather(settings: &Settings, recipe: &Recipe) -> Result<Vec<Library>, Problem> {
     let mut libraries = settings.libraries.clone();
     libraries.extend(openssl::get_or_make(settings, recipe)?);
-    libraries.extend(crypt::find(settings, recipe)?);
     Ok(libraries)
 }

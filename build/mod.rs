@@ -6,7 +6,6 @@ pub mod cache;
 pub mod cargo;
 pub mod compile;
 pub mod cpython;
-pub mod crypt;
 pub mod fetch;
 pub mod libffi;
 pub mod libraries;

@@ -17,10 +17,12 @@ pub struct Module {
     pub includes: &'static [&'static str],
     /// The C library that the sources call, where it is not CPython's own, by its name in `libraries`.
     pub library: Option<&'static str>,
+    /// The function that the interpreter calls for an import; none means the sources' own, `init` and the name.
+    pub init: Option<&'static str>,
 }
 
 const fn module(name: &'static str, sources: &'static [&'static str]) -> Module {
-    Module { name, sources, defines: &[], includes: &[], library: None }
+    Module { name, sources, defines: &[], includes: &[], library: None, init: None }
 }
 
 /// As setup.py: pyexpat itself gives expat its hash salt.
@@ -79,6 +81,7 @@ pub const MODULES: &[Module] = &[
     module("fcntl", &["fcntlmodule.c"]),
     module("grp", &["grpmodule.c"]),
     module("spwd", &["spwdmodule.c"]),
+    Module { init: Some("bctrace_initcrypt"), ..module("crypt", &["cryptmodule.c"]) },
     module("select", &["selectmodule.c"]),
     module("parser", &["parsermodule.c"]),
     module("cStringIO", &["cStringIO.c"]),
@@ -150,7 +153,6 @@ pub const MODULES: &[Module] = &[
     },
     Module { library: Some("openssl"), ..module("_ssl", &["_ssl.c"]) },
     Module { library: Some("openssl"), ..module("_hashlib", &["_hashopenssl.c"]) },
-    Module { library: Some("crypt"), ..module("crypt", &["cryptmodule.c"]) },
 ];
 
 /// Modules of the core whose init function does not follow from the name, as in Modules/config.c.in; none has no init function.
@@ -175,7 +177,8 @@ pub fn possible(modules: &[Module], libraries: &[Library]) -> Vec<Module> {
 /// Writes the C file that defines `_PyImport_Inittab`, CPython's table of built-in modules (Python/import.c, init_builtin); it stands for
 /// Modules/config.c.
 pub fn inittab_c(modules: &[Module]) -> String {
-    let ours = modules.iter().map(|module| (module.name, Some(format!("init{}", module.name))));
+    let init = |module: &Module| module.init.map_or_else(|| format!("init{}", module.name), str::to_string);
+    let ours = modules.iter().map(|module| (module.name, Some(init(module))));
     let core = CORE.iter().map(|(name, init)| (*name, init.map(str::to_string)));
     let (mut declarations, mut rows) = (String::new(), String::new());
     for (name, init) in ours.chain(core) {

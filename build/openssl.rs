@@ -50,7 +50,7 @@ pub fn get_or_make(settings: &Settings, recipe: &Recipe) -> Result<Option<Librar
         cache::get_or_make(&settings.cache_dir, &name, |folder| make(settings, recipe, &source, folder, &log))?;
     Ok(Some(Library {
         name: "openssl",
-        headers: Some(folder.join("include")),
+        headers: folder.join("include"),
         archives: ARCHIVES.iter().map(|archive| folder.join(archive)).collect(),
         linked_by_crate: false,
     }))

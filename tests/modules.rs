@@ -1,4 +1,4 @@
-//! Which modules the binary has: docs/modules.md says it of each, those that need a C library work, and none makes the binary need
+//! Which modules the binary has: docs/modules.md says it of each, those that call a C library work, and none makes the binary need
 //! a library of the machine's.
 
 use std::fs;
@@ -60,11 +60,26 @@ fn hashlib_takes_openssls_functions_where_they_are_there() {
 
 #[test]
 fn crypt_makes_the_classic_and_the_modern_hashes() {
-    if !has("crypt") {
+    let script = "import crypt; print crypt.crypt('rasmuslerdorf', 'rl'), crypt.crypt('a', '$6$abc')[:12]";
+    let ran = run(&mut bctrace(["python", "-s", "-c", script]));
+    // Nearly every system has one, since login and su call it.
+    if ran.stderr().contains("crypt needs the system's libcrypt") {
         return;
     }
-    let hashes = python("import crypt; print crypt.crypt('rasmuslerdorf', 'rl'), crypt.crypt('a', '$6$abc')[:12]");
-    assert_eq!(hashes, "rl.3StKT.4T8M $6$abc$nlhAD\n");
+    assert_eq!(ran.succeeded(), "rl.3StKT.4T8M $6$abc$nlhAD\n");
+}
+
+#[test]
+fn crypt_without_a_libcrypt_is_an_import_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["libcrypt.so.1", "libcrypt.so.2"] {
+        fs::write(folder.path().join(name), "damaged").unwrap();
+    }
+    let script = "try: import crypt\nexcept ImportError as error: print error\nimport math; print math.hypot(3, 4)";
+    let mut command = bctrace(["python", "-s", "-c", script]);
+    let said = run(command.env("LD_LIBRARY_PATH", folder.path())).succeeded();
+    let broken = folder.path().join("libcrypt.so.1");
+    assert_eq!(said, format!("crypt needs the system's libcrypt: {}: file too short\n5.0\n", broken.display()));
 }
 
 /// Whether this build has a module that not every build has.

@@ -23,10 +23,10 @@ fn a_missing_make_or_perl_and_a_perl_without_its_modules_are_told_apart() {
 
 #[test]
 fn a_module_whose_library_is_missing_is_left_out_alone() {
-    let zlib = Library { name: "zlib", headers: None, archives: Vec::new(), linked_by_crate: true };
+    let zlib = Library { name: "zlib", headers: "include".into(), archives: Vec::new(), linked_by_crate: true };
     let table = inittab_c(&possible(MODULES, &[zlib]));
-    for (name, is_there) in [("zlib", true), ("_md5", true), ("_ssl", false), ("_hashlib", false), ("crypt", false)] {
-        assert_eq!(table.contains(&format!("{{\"{name}\", init{name}}}")), is_there, "{name} in\n{table}");
+    for (name, is_there) in [("zlib", true), ("_md5", true), ("_ssl", false), ("_hashlib", false), ("crypt", true)] {
+        assert_eq!(table.contains(&format!("{{\"{name}\", ")), is_there, "{name} in\n{table}");
     }
 }
 

@@ -23,10 +23,10 @@ This page is made by `bctrace python tests/library/table.py`; a test compares th
 CONDITIONAL = {
     '_hashlib': 'where the build finds make and perl; hashlib has MD5 and SHA without it',
     '_ssl': 'where the build finds make and perl',
-    'crypt': 'where the build finds a static libcrypt, which Debian has beside the C library',
 }
 
 NOTES = {
+    'crypt': "importing it loads the system's libcrypt, and fails where there is none",
     'ensurepip': 'without the pip that it would install',
     'ssl': CONDITIONAL['_ssl'],
 }
@@ -85,7 +85,7 @@ def main(sources, reasons):
     if both or neither:
         sys.exit('in the binary and left out: %s; in neither: %s' % (both, neither))
     rows = dict((name, ('embedded', NOTES.get(name) or note_on(name))) for name in embedded)
-    rows.update((name, ('built in', CONDITIONAL.get(name, ''))) for name in built_in)
+    rows.update((name, ('built in', CONDITIONAL.get(name) or NOTES.get(name, ''))) for name in built_in)
     rows.update(reasons)
     sys.stdout.write(HEAD)
     for name in sorted(rows, key=lambda name: (name.lower(), name)):
