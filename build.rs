@@ -3,10 +3,12 @@
 #[path = "build/mod.rs"]
 mod steps;
 
+use std::thread;
+
 use steps::problem::Problem;
 use steps::recipe::Recipe;
 use steps::settings::Settings;
-use steps::{bindings, cargo, compile, cpython, libraries, modules, stdlib};
+use steps::{bindings, cargo, commit, cpython, libraries, modules, own};
 
 fn main() {
     if let Err(problem) = build() {
@@ -18,13 +20,18 @@ fn main() {
 fn build() -> Result<(), Problem> {
     let settings = Settings::from_env()?;
     let recipe = Recipe::patched(&settings, modules::MODULES)?;
-    let python = cpython::get_or_make(&settings, &recipe)?; // source, patch, configure, compile: once per recipe
-    let libraries = libraries::gather(&settings, &recipe)?;
-    compile::compile_own(&settings, &recipe, &python, &libraries)?;
-    let library = stdlib::make(&settings, &python, &libraries)?;
+    // At the same time, since configure uses one processor.
+    let (libraries, python) = thread::scope(|threads| {
+        let libraries = threads.spawn(|| libraries::gather(&settings, &recipe));
+        let python = cpython::get_or_make(&settings, &recipe); // source, patch, configure, compile
+        (libraries.join().expect("no step panics"), python)
+    });
+    let (libraries, python) = (libraries?, python?);
+    let own = own::get_or_make(&settings, &recipe, &python, &libraries)?;
     bindings::generate(&settings, &python)?;
-    cargo::link(&settings, &python, &libraries);
-    cargo::embed(&library);
-    cargo::watch(&settings, &python);
+    let head = commit::head_log(&settings)?;
+    cargo::link(&settings, &python, &own, &libraries);
+    cargo::name(&settings, &python, &own, &libraries, &head);
+    cargo::watch(&settings, &python, &own, &head);
     Ok(())
 }

@@ -1,17 +1,17 @@
 //! All that is said to cargo: what to link, and when to run build.rs again.
 
-use std::path::Path;
-
-use super::compile::OWN_ARCHIVE;
+use super::commit::HeadLog;
 use super::cpython::CPython;
 use super::libraries::Library;
+use super::modules;
+use super::own::Own;
 use super::settings::{COMPILER_VARIABLES, Settings, VARIABLES};
 
 /// What the VM takes from the system, all of it in the C library or beside it.
 pub const SYSTEM_LIBRARIES: [&str; 4] = ["pthread", "dl", "util", "m"];
 
-/// Tells cargo when the build is out of date. The cached CPython is watched too, so that an emptied cache is noticed.
-pub fn watch(settings: &Settings, python: &CPython) {
+/// Tells cargo when the build is out of date. What the cache holds is watched too, so that an emptied cache is noticed.
+pub fn watch(settings: &Settings, python: &CPython, own: &Own, head: &HeadLog) {
     for name in VARIABLES {
         println!("cargo:rerun-if-env-changed={name}");
     }
@@ -21,16 +21,17 @@ pub fn watch(settings: &Settings, python: &CPython) {
             println!("cargo:rerun-if-env-changed={variant}");
         }
     }
-    for path in [settings.crate_dir.join("build"), settings.patch_dir(), python.stamp()] {
+    let steps = [settings.crate_dir.join("build"), settings.patch_dir(), python.stamp(), own.stamp()];
+    for path in steps.iter().chain(&head.watched) {
         println!("cargo:rerun-if-changed={}", path.display());
     }
 }
 
 /// Tells cargo to link the VM, whole, and to export the Python C API (and nothing else of ours) from the program.
-pub fn link(settings: &Settings, python: &CPython, libraries: &[Library]) {
+pub fn link(settings: &Settings, python: &CPython, own: &Own, libraries: &[Library]) {
     // Whole, since extension modules that the program loads may need what the VM itself never calls. Not bundled into the
     // rlib, which would copy the archive for every profile.
-    for (folder, archive) in [(&python.folder, CPython::ARCHIVE), (&settings.out_dir, OWN_ARCHIVE)] {
+    for (folder, archive) in [(&python.folder, CPython::ARCHIVE), (&own.folder, Own::ARCHIVE)] {
         println!("cargo:rustc-link-search=native={}", folder.display());
         println!("cargo:rustc-link-lib=static:+whole-archive,-bundle={archive}");
     }
@@ -44,8 +45,6 @@ pub fn link(settings: &Settings, python: &CPython, libraries: &[Library]) {
     for library in SYSTEM_LIBRARIES {
         println!("cargo:rustc-link-lib=dylib={library}");
     }
-    // For the tests, which compile an extension module.
-    println!("cargo:rustc-env=BCTRACE_PYTHON_HEADERS={}", python.headers().display());
     // -rdynamic would export zlib and others too, which a loaded extension would then use instead of its own.
     let exports = settings.crate_dir.join("build/exports.list");
     println!("cargo:rustc-link-arg-bins=-Wl,--dynamic-list={}", exports.display());
@@ -54,9 +53,15 @@ pub fn link(settings: &Settings, python: &CPython, libraries: &[Library]) {
     println!("cargo:rustc-link-arg-bins=-no-pie");
 }
 
-/// Tells rustc where `include_bytes!` finds the packed standard library.
-pub fn embed(library: &Path) {
-    println!("cargo:rustc-env=BCTRACE_LIBRARY={}", library.display());
+/// Tells rustc what the source's `env!` and `include_bytes!` find.
+pub fn name(settings: &Settings, python: &CPython, own: &Own, libraries: &[Library], head: &HeadLog) {
+    let modules: Vec<&str> = modules::with_library(libraries).map(|module| module.name).collect();
+    println!("cargo:rustc-env=BCTRACE_LIBRARY={}", own.library().display());
+    println!("cargo:rustc-env=BCTRACE_HEAD_LOG={}", head.path.display());
+    println!("cargo:rustc-env=BCTRACE_TARGET={}", settings.target);
+    println!("cargo:rustc-env=BCTRACE_LINKED_MODULES={}", modules.join(", "));
+    // For the tests, which compile an extension module.
+    println!("cargo:rustc-env=BCTRACE_PYTHON_HEADERS={}", python.headers().display());
 }
 
 /// Shows a note that does not stop the build.

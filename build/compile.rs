@@ -1,26 +1,27 @@
-//! Configures and compiles a source tree, and our own C files, into static archives. CPython's configure runs; its Makefile does
-//! not, so no `make` is needed.
+//! Configures and compiles a source tree into a static archive. CPython's configure runs; its Makefile does not, so no `make` is
+//! needed.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::Arc;
 
+use super::command::run;
 use super::cpython::CPython;
-use super::libraries::Library;
-use super::modules::{self, Module};
+use super::modules::Module;
 use super::problem::{NEXT_NO_SPACE, Problem};
-use super::recipe::{Recipe, paths_with_extension};
+use super::progress::Counter;
+use super::recipe::Recipe;
 use super::settings::Settings;
 use super::sources;
 
 /// As CPython's own Makefile; without the first two 2.7 is miscompiled. PIE and not PIC: the archive goes into executables
 /// alone, where the compiler need not allow for interposed symbols. No debug information, whatever cargo's profile says.
 pub const FLAGS: &[&str] = &["-fno-strict-aliasing", "-fwrapv", "-O3", "-g0", "-fPIE", "-DNDEBUG", "-DPy_BUILD_CORE"];
-
-/// The archive of our own C files, as the linker wants it.
-pub const OWN_ARCHIVE: &str = "bctrace_own";
 
 /// What sets some files apart from the others when they are compiled.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,46 +45,29 @@ pub fn plain_cc(settings: &Settings) -> cc::Build {
 
 /// Runs `./configure` in the tree; its output goes to `log`, after a failure with config.log.
 pub fn configure(recipe: &Recipe, tree: &Path, log: &Path) -> Result<(), Problem> {
-    let cannot = "configure CPython";
-    let failed = |error| Problem::io(cannot, log, &error);
-    let output = File::create(log).map_err(failed)?;
-    let errors = output.try_clone().map_err(failed)?;
-    let mut command = Command::new("sh");
-    command.args(["./configure", "--enable-unicode=ucs4"]).current_dir(tree);
+    let mut command = Command::new(tree.join("configure"));
+    command.arg("--enable-unicode=ucs4").current_dir(tree);
     // Only what the recipe knows may change the result.
     for name in ["CONFIG_SITE", "CPP", "CPPFLAGS", "LDFLAGS", "LIBS", "MAKEFLAGS"] {
         command.env_remove(name);
     }
-    command.env("CC", &recipe.compiler.path).env("CFLAGS", recipe.compiler.args.join(" ")).env("LC_ALL", "C");
-    command.stdin(Stdio::null()).stdout(output).stderr(errors);
-    let status = command.status().map_err(|error| {
-        let wrong = format!("`sh` could not be started: {error}");
-        Problem::new(cannot, wrong, "install a POSIX shell as `sh`")
-    })?;
-    if status.success() {
-        return Ok(());
-    }
-    let said = fs::read_to_string(log).unwrap_or_default();
+    command.env("CC", &recipe.compiler.path).env("CFLAGS", recipe.compiler.args.join(" "));
+    let Err(error) = run(&mut command, Some(log)) else { return Ok(()) };
     let details = fs::read_to_string(tree.join("config.log")).unwrap_or_default();
-    let _ = fs::write(log, format!("{said}\n{details}"));
-    let wrong = format!(
-        "./configure ended with {status}; its last lines are\n{}\nall of it, with config.log, is in {}",
-        last_lines(&said),
-        log.display()
-    );
-    Err(Problem::new(cannot, wrong, advice_on(&format!("{said}{details}"))))
+    let _ = fs::write(log, format!("{}\n{details}", error.said()));
+    Err(Problem::new("configure CPython", error.to_string(), advice_on(&format!("{}{details}", error.said()))))
 }
 
-/// Compiles the configured tree into the CPython archive in `into`.
-pub fn compile(settings: &Settings, recipe: &Recipe, tree: &Path, into: &Path) -> Result<(), Problem> {
+/// Compiles the configured tree into the CPython archive in `into`. The commands and the compiler's messages go to `log`.
+pub fn compile(settings: &Settings, recipe: &Recipe, tree: &Path, into: &Path, log: &Path) -> Result<(), Problem> {
+    let groups = groups(recipe, tree)?;
+    let count = groups.values().map(Vec::len).sum();
+    let log = CompileLog::open(log, settings.progress.counter("files of CPython compiled", count))?;
     let mut objects = Vec::new();
-    for (how, files) in groups(recipe, tree)? {
+    for (how, files) in groups {
         let mut build = flagged_cc(settings, recipe);
-        // The tree's place differs from build to build; __FILE__ shall not.
-        let mut map = OsString::from("-ffile-prefix-map=");
-        map.push(tree);
-        map.push("/=");
-        build.flag_if_supported(map).warnings(false).includes(&how.includes);
+        build.message_logger(Some(log.clone())).warnings(false).includes(&how.includes);
+        build.flag_if_supported(without_prefix(tree));
         build.include(tree).include(tree.join("Include")).include(settings.patch_dir());
         for (name, value) in &how.defines {
             build.define(name, value.as_str());
@@ -95,63 +79,47 @@ pub fn compile(settings: &Settings, recipe: &Recipe, tree: &Path, into: &Path) -
     archive.out_dir(into).objects(objects).try_compile(CPython::ARCHIVE).map_err(|error| failed(&error, into))
 }
 
-/// Compiles our own C files, the table of built-in modules, and the modules that call one of `libraries`, into an archive in the
-/// output directory. That takes seconds and depends on where cargo has put the crates, so it is no part of the recipe and is done
-/// in every build.
-pub fn compile_own(
-    settings: &Settings,
-    recipe: &Recipe,
-    python: &CPython,
-    libraries: &[Library],
-) -> Result<(), Problem> {
-    let into = &settings.out_dir;
-    let modules = modules::possible(recipe.modules, libraries);
-    let table = into.join("inittab.c");
-    fs::write(&table, modules::inittab_c(&modules))
-        .map_err(|error| Problem::io("write the table of built-in modules", &table, &error))?;
-    let mut build = flagged_cc(settings, recipe);
-    build.warnings(true).extra_warnings(true).flags(["-Wno-unused-parameter", "-Wno-missing-field-initializers"]);
-    build
-        .include(python.headers())
-        .include(settings.patch_dir())
-        .objects(linked_modules(settings, recipe, python, libraries)?);
-    build.includes(libraries.iter().map(|library| &library.headers));
-    build.out_dir(into).file(table).files(paths_with_extension(&settings.patch_dir(), "c")?);
-    build.try_compile(OWN_ARCHIVE).map_err(|error| failed(&error, into))
-}
-
-/// Compiles the modules that call one of the libraries; returns their object files.
-fn linked_modules(
-    settings: &Settings,
-    recipe: &Recipe,
-    python: &CPython,
-    libraries: &[Library],
-) -> Result<Vec<PathBuf>, Problem> {
-    let into = &settings.out_dir;
-    let mut objects = Vec::new();
-    for module in recipe.modules {
-        let Some(library) = libraries.iter().find(|library| module.library == Some(library.name)) else { continue };
-        let mut build = flagged_cc(settings, recipe);
-        for (name, value) in module.defines {
-            build.define(name, *value);
-        }
-        build.warnings(false).include(python.headers());
-        build.include(&library.headers);
-        build.out_dir(into).files(module.sources.iter().map(|source| python.modules().join(source)));
-        objects.extend(build.try_compile_intermediates().map_err(|error| failed(&error, into))?);
-    }
-    Ok(objects)
-}
-
-fn flagged_cc(settings: &Settings, recipe: &Recipe) -> cc::Build {
+/// Starts a `cc` build with the recipe's flags.
+pub fn flagged_cc(settings: &Settings, recipe: &Recipe) -> cc::Build {
     let mut build = plain_cc(settings);
     build.flags(recipe.flags);
     build
 }
 
+/// Returns the flag that keeps the folder's place, which differs from build to build, out of __FILE__.
+pub fn without_prefix(folder: &Path) -> OsString {
+    let mut map = OsString::from("-ffile-prefix-map=");
+    map.push(folder);
+    map.push("/=");
+    map
+}
+
+/// Writes each compiler command and its messages to a file, and counts the commands.
+struct CompileLog {
+    file: File,
+    counter: Counter,
+}
+
+impl CompileLog {
+    fn open(path: &Path, counter: Counter) -> Result<Arc<Self>, Problem> {
+        let file = File::options().create(true).append(true).open(path);
+        let file = file.map_err(|error| Problem::io("write the build's log", path, &error))?;
+        Ok(Arc::new(CompileLog { file, counter }))
+    }
+}
+
+impl cc::BuildMessageLogger for CompileLog {
+    fn log(&self, kind: cc::BuildMessageKind, message: cc::BuildMessage<'_>, _: &dyn Any) {
+        let _ = writeln!(&self.file, "{message}");
+        if matches!(kind, cc::BuildMessageKind::CompileCommand) {
+            self.counter.count();
+        }
+    }
+}
+
 /// Describes a compiler's or archiver's failure. What it printed was shown and is not kept, so a full disk, the commonest
 /// reason beside our own mistakes, is looked for by writing to it.
-fn failed(error: &cc::Error, into: &Path) -> Problem {
+pub fn failed(error: &cc::Error, into: &Path) -> Problem {
     let cannot = "compile CPython";
     let probe = into.join("probe");
     let written = fs::write(&probe, vec![1; 1 << 20]);
@@ -219,12 +187,6 @@ pub fn keep_headers(tree: &Path, into: &Path) -> Result<(), Problem> {
         }
     }
     Ok(())
-}
-
-/// Returns the lines of a tool's output that say why it failed.
-pub fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(12)..].join("\n")
 }
 
 /// Returns advice that suits what a failed tool printed.

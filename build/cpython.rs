@@ -50,22 +50,22 @@ impl CPython {
 
 /// Returns the CPython of this recipe from the cache, after making it if it is not there.
 pub fn get_or_make(settings: &Settings, recipe: &Recipe) -> Result<CPython, Problem> {
-    let name = format!("cpython-{}", recipe.fingerprint());
-    let log = settings.cache_dir.join(format!("{name}.log"));
-    let folder = cache::get_or_make(&settings.cache_dir, &name, |folder| make(settings, recipe, folder, &log))?;
-    Ok(CPython { folder })
+    let make = |folder: &Path, log: &Path| make(settings, recipe, folder, log);
+    Ok(CPython { folder: cache::get_or_make(settings, "cpython", &recipe.fingerprint(), make)? })
 }
 
-/// Fills `folder` with the archive, its headers, and the parts of the source that later steps read.
+/// Fills `folder` with the archive, its headers, and the parts of the source that later steps read. Commands and their output go
+/// to `log`.
 fn make(settings: &Settings, recipe: &Recipe, folder: &Path, log: &Path) -> Result<(), Problem> {
     let tarball = source::obtain(settings, &recipe.pin)?;
     let tree = source::unpack(&tarball, &recipe.pin, folder)?;
     for file in &recipe.patches {
         patch::apply(&file.name, &file.text, &tree)?;
     }
+    settings.progress.say(&format!("building CPython 2.7.18, once, in a minute or two; log: {}", log.display()));
     compile::configure(recipe, &tree, log)?;
     libffi::write_headers(&tree)?;
-    compile::compile(settings, recipe, &tree, folder)?;
+    compile::compile(settings, recipe, &tree, folder, log)?;
     compile::keep_headers(&tree, &folder.join("include"))?;
     for name in ["Lib", "LICENSE", "Makefile", "Modules"] {
         let kept = folder.join(name);

@@ -1,9 +1,10 @@
 //! Downloads one file with the tools that a machine has: curl, wget or python3 from the web, apt-helper from the machine's own
 //! Debian mirror. Verifies nothing; `source` does.
 
-use std::io;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
+
+use super::command::run;
 
 const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
 
@@ -20,7 +21,7 @@ pub fn from_web(url: &str, file: &Path) -> Result<(), String> {
     let mut python = Command::new("python3");
     python.args(["-c", PYTHON_DOWNLOAD]).arg(url).arg(file);
     for mut command in [curl, wget, python] {
-        if let Some(result) = run(&mut command) {
+        if let Some(result) = if_installed(&mut command) {
             return result.map(|_| ());
         }
     }
@@ -37,8 +38,8 @@ with urllib.request.urlopen(sys.argv[1], timeout=5) as web, open(sys.argv[2], 'w
 pub fn mirror_bases() -> Result<Vec<String>, String> {
     let mut apt = Command::new("apt-get");
     apt.args(["update", "--print-uris"]);
-    let output = run(&mut apt).ok_or("there is no apt-get on this machine")??;
-    let bases = bases_in(&String::from_utf8_lossy(&output.stdout));
+    let output = if_installed(&mut apt).ok_or("there is no apt-get on this machine")??;
+    let bases = bases_in(&String::from_utf8_lossy(&output));
     if bases.is_empty() { Err("apt-get has no mirror configured".into()) } else { Ok(bases) }
 }
 
@@ -61,24 +62,16 @@ pub fn from_mirror(uri: &str, file: &Path, sha256: &str) -> Result<(), String> {
     let mut helper = Command::new(APT_HELPER);
     helper.args(["-o", "Acquire::http::Timeout=15", "-o", "Acquire::Retries=1", "download-file"]);
     helper.arg(uri).arg(file).arg(format!("SHA256:{sha256}"));
-    match run(&mut helper) {
+    match if_installed(&mut helper) {
         Some(result) => result.map(|_| ()),
         None => Err(format!("there is no {APT_HELPER}")),
     }
 }
 
-/// Runs a command to its end; none if it is not installed, else its output or the last line of its complaint.
-fn run(command: &mut Command) -> Option<Result<Output, String>> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = match command.env("LC_ALL", "C").stdin(Stdio::null()).output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => return Some(Err(format!("{program} could not be started: {error}"))),
-    };
-    if output.status.success() {
-        return Some(Ok(output));
+/// Runs a command to its end; none if it is not installed, else its output or its complaint in one line.
+fn if_installed(command: &mut Command) -> Option<Result<Vec<u8>, String>> {
+    match run(command, None) {
+        Err(error) if error.is_missing() => None,
+        result => Some(result.map_err(|error| error.in_one_line())),
     }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    let last = complaint.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("without a message");
-    Some(Err(format!("{program} failed ({}): {}", output.status, last.trim())))
 }

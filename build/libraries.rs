@@ -2,8 +2,11 @@
 //! cannot have is missing from the list, and the modules that call it are then left out.
 
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::cache::Fingerprint;
 use super::openssl;
 use super::problem::Problem;
 use super::recipe::Recipe;
@@ -20,6 +23,32 @@ pub struct Library {
     pub archives: Vec<PathBuf>,
     /// Whether a crate tells cargo to link it.
     pub linked_by_crate: bool,
+}
+
+impl Library {
+    /// Returns digits that differ whenever a header of the library does.
+    pub fn headers_hash(&self) -> Result<String, Problem> {
+        let mut all = Fingerprint::default();
+        add_headers(&self.headers, &mut all)
+            .map_err(|error| Problem::io("read a library's headers", &self.headers, &error))?;
+        Ok(all.digits())
+    }
+}
+
+/// Adds each header in the folder and the folders in it, in the order of their names.
+fn add_headers(folder: &Path, all: &mut Fingerprint) -> io::Result<()> {
+    let paths: io::Result<Vec<PathBuf>> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            add_headers(&path, all)?;
+        } else if path.extension().is_some_and(|extension| extension == "h") {
+            all.part(path.file_name().unwrap_or_default().as_encoded_bytes());
+            all.part(fs::read(&path)?);
+        }
+    }
+    Ok(())
 }
 
 /// A library whose crate carries the source and compiles it.

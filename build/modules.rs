@@ -174,6 +174,12 @@ pub fn possible(modules: &[Module], libraries: &[Library]) -> Vec<Module> {
     modules.iter().filter(|module| module.library.is_none_or(has)).copied().collect()
 }
 
+/// Returns the modules that call one of these libraries.
+pub fn with_library(libraries: &[Library]) -> impl Iterator<Item = &'static Module> {
+    let is_there = |name: &str| libraries.iter().any(|library| library.name == name);
+    MODULES.iter().filter(move |module| module.library.is_some_and(is_there))
+}
+
 /// Writes the C file that defines `_PyImport_Inittab`, CPython's table of built-in modules (Python/import.c, init_builtin); it stands for
 /// Modules/config.c.
 pub fn inittab_c(modules: &[Module]) -> String {

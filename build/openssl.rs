@@ -2,26 +2,26 @@
 //! Makefile, once per compiler, and kept in the cache. Where make or perl is missing it is left out, and that is said.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use sha2::{Digest, Sha256};
-
-use super::cache;
+use super::cache::{self, Fingerprint};
 use super::cargo;
-use super::compile::{last_lines, plain_cc};
+use super::command::run;
+use super::compile::plain_cc;
 use super::libraries::Library;
 use super::problem::Problem;
 use super::recipe::Recipe;
 use super::settings::Settings;
-use super::source::hex;
 
 /// What Configure is told. Nothing is installed in the prefix. /etc/ssl is where Linux systems keep, or link to, the certificates
 /// that they trust. What loads or runs other code, and what no module of Python calls, stays out.
 const OPTIONS: [&str; 8] =
     ["--prefix=/usr", "--openssldir=/etc/ssl", "no-shared", "no-dso", "no-engine", "no-async", "no-tests", "-fPIE"];
+
+const CANNOT: &str = "compile OpenSSL";
 
 /// What Configure and its scripts use of Perl. Debian's perl-base, which is always there, lacks some of it.
 const PERL_MODULES: [&str; 6] =
@@ -44,10 +44,8 @@ pub fn get_or_make(settings: &Settings, recipe: &Recipe) -> Result<Option<Librar
         ));
         return Ok(None);
     }
-    let name = format!("openssl-{}", fingerprint(&source, recipe)?);
-    let log = settings.cache_dir.join(format!("{name}.log"));
-    let folder =
-        cache::get_or_make(&settings.cache_dir, &name, |folder| make(settings, recipe, &source, folder, &log))?;
+    let make = |folder: &Path, log: &Path| make(settings, recipe, &source, folder, log);
+    let folder = cache::get_or_make(settings, "openssl", &fingerprint(&source, recipe)?, make)?;
     Ok(Some(Library {
         name: "openssl",
         headers: folder.join("include"),
@@ -70,11 +68,8 @@ fn source() -> Option<PathBuf> {
 pub fn missing_tool(path: Option<&OsStr>) -> Option<&'static str> {
     let works = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        if let Some(path) = path {
-            command.env("PATH", path);
-        }
-        command.status().is_ok_and(|status| status.success())
+        command.args(arguments).envs(path.map(|path| ("PATH", path)));
+        run(&mut command, None).is_ok()
     };
     if !works("make", &["--version"]) {
         Some("there is no `make`")
@@ -92,25 +87,33 @@ fn fingerprint(source: &Path, recipe: &Recipe) -> Result<String, Problem> {
     let version = source.join("include/openssl/opensslv.h");
     let version =
         fs::read_to_string(&version).map_err(|error| Problem::io("read OpenSSL's source", &version, &error))?;
-    let compiler = &recipe.compiler;
-    let parts = format!("{:?}", (version, &recipe.target, compiler, OPTIONS, include_str!("openssl.rs")));
-    Ok(hex(&Sha256::digest(parts)[..8]))
+    let mut all = Fingerprint::default();
+    all.part(version);
+    all.part(&recipe.target);
+    recipe.compiler.add_to(&mut all);
+    all.part(OPTIONS.join("\0"));
+    all.part(include_str!("openssl.rs"));
+    Ok(all.digits())
 }
 
 /// Fills `folder` with the headers and archives. The tools' output goes to `log`.
 fn make(settings: &Settings, recipe: &Recipe, source: &Path, folder: &Path, log: &Path) -> Result<(), Problem> {
-    let failed = |error: io::Error| Problem::io("compile OpenSSL", folder, &error);
+    let failed = |error: io::Error| Problem::io(CANNOT, folder, &error);
+    settings.progress.say(&format!("building OpenSSL 1.1.1, once; log: {}", log.display()));
     let tree = folder.join("source");
     copy_folder(source, &tree).map_err(failed)?;
-    File::create(log).map_err(|error| Problem::io("compile OpenSSL", log, &error))?;
-    run(configure(settings, recipe)?.current_dir(&tree), log)?;
+    let run = |command: &mut Command| {
+        let next = "build with --no-default-features to do without the modules _ssl and _hashlib";
+        run(command.current_dir(&tree), Some(log)).map_err(|error| Problem::new(CANNOT, error.to_string(), next))
+    };
+    run(&mut configure(settings, recipe)?)?;
     let mut build = Command::new("make");
     // The date of the release, so that equal builds give equal bytes.
     build.arg("build_libs").env("SOURCE_DATE_EPOCH", "1694436000").env_remove("MFLAGS").env_remove("MAKEFLAGS");
     if let Some(flags) = &settings.make_flags {
         build.env("MAKEFLAGS", flags);
     }
-    run(build.current_dir(&tree), log)?;
+    run(&mut build)?;
     copy_folder(&tree.join("include/openssl"), &folder.join("include/openssl")).map_err(failed)?;
     for archive in ARCHIVES {
         fs::rename(tree.join(archive), folder.join(archive)).map_err(failed)?;
@@ -120,7 +123,7 @@ fn make(settings: &Settings, recipe: &Recipe, source: &Path, folder: &Path, log:
 
 fn configure(settings: &Settings, recipe: &Recipe) -> Result<Command, Problem> {
     let archiver = plain_cc(settings).try_get_archiver().map_err(|error| {
-        Problem::new("compile OpenSSL", error.to_string(), "set AR to a working archiver, such as that of binutils")
+        Problem::new(CANNOT, error.to_string(), "set AR to a working archiver, such as that of binutils")
     })?;
     let target = if recipe.target.starts_with("aarch64") { "linux-aarch64" } else { "linux-x86_64" };
     let mut command = Command::new("perl");
@@ -130,28 +133,6 @@ fn configure(settings: &Settings, recipe: &Recipe) -> Result<Command, Problem> {
     }
     command.env("CC", &recipe.compiler.path).env("AR", archiver.get_program());
     Ok(command)
-}
-
-/// Runs a tool to its end; a failure shows its last lines.
-fn run(command: &mut Command, log: &Path) -> Result<(), Problem> {
-    let cannot = "compile OpenSSL";
-    let name = command.get_program().to_string_lossy().into_owned();
-    let failed = |error| Problem::io(cannot, log, &error);
-    let output = File::options().append(true).open(log).map_err(failed)?;
-    let errors = output.try_clone().map_err(failed)?;
-    let next = "build with --no-default-features to do without the modules _ssl and _hashlib";
-    let status = command
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors)
-        .status()
-        .map_err(|error| Problem::new(cannot, format!("`{name}` could not be started: {error}"), next))?;
-    if status.success() {
-        return Ok(());
-    }
-    let said = last_lines(&fs::read_to_string(log).unwrap_or_default());
-    let wrong = format!("`{name}` ended with {status}; its last lines are\n{said}\nall of it is in {}", log.display());
-    Err(Problem::new(cannot, wrong, next))
 }
 
 /// Copies what is in a folder, folders in it included.

@@ -2,11 +2,10 @@
 //! fingerprint share one result.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
+use super::cache::Fingerprint;
+use super::command::run;
 use super::compile;
 use super::modules::Module;
 use super::problem::Problem;
@@ -14,15 +13,13 @@ use super::settings::Settings;
 use super::source::{self, Pin};
 use super::sources;
 
-/// The text of the steps that decide what comes out; whoever changes one of them gets a fresh result.
-const STEPS: [&str; 7] = [
+/// The text of the steps that decide what comes out, beside the data in a recipe; a change of one of them makes another result.
+const STEPS: [&str; 5] = [
     include_str!("compile.rs"),
     include_str!("cpython.rs"),
     include_str!("libffi.rs"),
-    include_str!("modules.rs"),
     include_str!("patch.rs"),
     include_str!("source.rs"),
-    include_str!("sources.rs"),
 ];
 
 /// Says how one CPython is built.
@@ -80,40 +77,33 @@ impl Recipe {
 
     /// Returns 16 hex digits that differ whenever anything that goes into the result does.
     pub fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new();
-        let mut part = |text: &str| {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        };
-        part(self.pin.sha256);
-        part(&self.target);
-        part(&self.compiler.path.to_string_lossy());
-        part(&self.compiler.args.join("\0"));
-        part(&self.compiler.version);
-        part(&self.flags.join("\0"));
-        part(&format!("{:?} {:?} {:?}", self.modules, sources::CORE, sources::BUILD_STAMP));
+        let mut all = Fingerprint::default();
+        all.part(self.pin.sha256);
+        all.part(&self.target);
+        self.compiler.add_to(&mut all);
+        all.part(self.flags.join("\0"));
+        all.part(format!("{:?} {:?} {:?}", self.modules, sources::CORE, sources::BUILD_STAMP));
         for file in self.patches.iter().chain(&self.headers) {
-            part(&file.name);
-            part(&file.text);
+            all.part(&file.name);
+            all.part(&file.text);
         }
-        STEPS.iter().for_each(|text| part(text));
-        source::hex(&hash.finalize()[..8])
+        STEPS.iter().for_each(|text| all.part(text));
+        all.digits()
     }
 }
 
 impl Compiler {
+    /// Adds all that tells one compiler from another.
+    pub fn add_to(&self, all: &mut Fingerprint) {
+        all.part(self.path.as_os_str().as_encoded_bytes());
+        all.part(self.args.join("\0"));
+        all.part(&self.version);
+    }
+
     /// Finds the compiler as the `cc` crate does and checks that it starts.
     pub fn find(settings: &Settings) -> Result<Self, Problem> {
         let tool = compile::plain_cc(settings).try_get_compiler().map_err(|error| no_compiler(error.to_string()))?;
-        let name = tool.path().display();
-        let output = tool.to_command().arg("--version").output().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => no_compiler(format!("there is no `{name}` on this machine")),
-            _ => no_compiler(format!("`{name}` could not be started: {error}")),
-        })?;
-        if !output.status.success() {
-            let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(no_compiler(format!("`{name} --version` failed: {complaint}")));
-        }
+        let version = run(tool.to_command().arg("--version"), None).map_err(|error| no_compiler(error.to_string()))?;
         Ok(Compiler {
             path: tool.path().to_path_buf(),
             args: tool
@@ -122,7 +112,7 @@ impl Compiler {
                 .map(|arg| arg.to_string_lossy().into_owned())
                 .filter(|arg| !is_warning(arg))
                 .collect(),
-            version: String::from_utf8_lossy(&output.stdout).into_owned(),
+            version: String::from_utf8_lossy(&version).into_owned(),
         })
     }
 }
@@ -139,7 +129,7 @@ fn no_compiler(wrong: String) -> Problem {
 }
 
 /// Returns the folder's files with the extension, by name.
-fn own_files(folder: &Path, extension: &str) -> Result<Vec<OwnFile>, Problem> {
+pub fn own_files(folder: &Path, extension: &str) -> Result<Vec<OwnFile>, Problem> {
     let mut files = Vec::new();
     for path in paths_with_extension(folder, extension)? {
         let text =

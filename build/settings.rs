@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::libraries::{self, Library};
 use super::problem::Problem;
+use super::progress::Progress;
 
 /// Our variables; cargo runs build.rs again when one of them changes.
 pub const VARIABLES: [&str; 4] = ["BCTRACE_CPYTHON_TARBALL", "BCTRACE_CACHE_DIR", "BCTRACE_OFFLINE", "XDG_CACHE_HOME"];
@@ -29,12 +30,16 @@ pub struct Settings {
     pub make_flags: Option<OsString>,
     /// The C compiler; none means what the `cc` crate finds.
     pub compiler: Option<PathBuf>,
+    /// Where a long build says what it is doing.
+    pub progress: Progress,
 }
 
 impl Settings {
     /// Reads the settings from cargo's and our own variables.
     pub fn from_env() -> Result<Self, Problem> {
-        Self::read(|name| std::env::var_os(name).filter(|value| !value.is_empty()))
+        let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let is_quiet = var("CARGO_TERM_QUIET").is_some_and(|value| value == "true");
+        Ok(Settings { progress: Progress::beside_cargo(is_quiet), ..Self::read(var)? })
     }
 
     /// Reads the settings through `var`, which returns no empty value.
@@ -56,6 +61,7 @@ impl Settings {
             libraries: libraries::of_crates(&var),
             make_flags: var("CARGO_MAKEFLAGS"),
             compiler: None,
+            progress: Progress::default(),
             out_dir,
         };
         settings.refuse_unsupported_target()?;

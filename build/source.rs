@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::cache::hex;
 use super::cargo;
 use super::fetch;
 use super::problem::Problem;
@@ -93,16 +94,12 @@ pub fn verify(path: &Path, pin: &Pin) -> Result<(), String> {
     if found == pin.sha256 { Ok(()) } else { Err(format!("sha256 {found} instead of {}", pin.sha256)) }
 }
 
-/// Writes bytes as lower-case hex digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn download(settings: &Settings, pin: &Pin, cached: &Path, mut tried: Vec<String>) -> Result<(), Problem> {
     if settings.offline {
         tried.push("BCTRACE_OFFLINE is set: nothing was looked for on the network".into());
         return Err(not_to_be_had(pin, cached, tried));
     }
+    settings.progress.say(&format!("downloading {} ({} MB)", pin.file, pin.size / 1_000_000));
     // One name per process: two builds may download at once, and each renames a whole file.
     let part = cached.with_file_name(format!("{}.{}.part", pin.file, std::process::id()));
     let fetched = try_each_place(pin, &part, &mut tried);

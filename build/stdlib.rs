@@ -4,20 +4,22 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
 use super::cargo::SYSTEM_LIBRARIES;
-use super::compile::{OWN_ARCHIVE, plain_cc};
+use super::command::run;
+use super::compile::plain_cc;
 use super::cpython::CPython;
 use super::libraries::Library;
+use super::own::Own;
 use super::problem::Problem;
 use super::settings::Settings;
 
-/// What the packed library is called in the output directory.
-const LIBRARY: &str = "library.bin";
+/// The name of the packed library's file.
+pub const LIBRARY: &str = "library.bin";
 
 /// As BCTRACE_LIBRARY_MAGIC in library.h; the number in it changes with the layout.
 const MAGIC: &[u8] = b"BCTLIB 1";
@@ -43,39 +45,50 @@ pub struct Entry {
     pub at_start: bool,
 }
 
-/// Compiles, packs and writes the library; returns where it lies.
-pub fn make(settings: &Settings, python: &CPython, libraries: &[Library]) -> Result<PathBuf, Problem> {
+/// Compiles and packs the library, and writes it into `folder`, which has the archive of our own C files.
+pub fn make(
+    settings: &Settings,
+    python: &CPython,
+    libraries: &[Library],
+    folder: &Path,
+    scratch: &Path,
+) -> Result<(), Problem> {
     let cannot = "put the standard library together";
-    let interpreter = link_bootstrap(settings, python, libraries)?;
-    let compiled = compile_library(settings, python, &interpreter)?;
+    let archives = [archive(folder, Own::ARCHIVE), archive(&python.folder, CPython::ARCHIVE)];
+    let interpreter = link_bootstrap(settings, &archives, libraries, scratch)?;
+    let compiled = compile_library(settings, python, &interpreter, scratch)?;
     let bytes = fs::read(&compiled).map_err(|error| Problem::io(cannot, &compiled, &error))?;
     let entries = read_compiled(&bytes).ok_or_else(|| {
         let wrong = format!("{} ends in the middle of a record", compiled.display());
         Problem::new(cannot, wrong, "free some disk space and build again")
     })?;
-    let library = settings.out_dir.join(LIBRARY);
+    let library = folder.join(LIBRARY);
     let packed = pack(&entries).map_err(|error| Problem::io(cannot, &library, &error))?;
-    fs::write(&library, packed).map_err(|error| Problem::io(cannot, &library, &error))?;
-    Ok(library)
+    fs::write(&library, packed).map_err(|error| Problem::io(cannot, &library, &error))
 }
 
 /// Links the VM with a `main` of one line.
-fn link_bootstrap(settings: &Settings, python: &CPython, libraries: &[Library]) -> Result<PathBuf, Problem> {
+fn link_bootstrap(
+    settings: &Settings,
+    archives: &[PathBuf],
+    libraries: &[Library],
+    scratch: &Path,
+) -> Result<PathBuf, Problem> {
     let cannot = "link the interpreter that compiles the standard library";
-    let source = settings.out_dir.join("bootstrap.c");
+    let source = scratch.join("bootstrap.c");
     fs::write(&source, BOOTSTRAP).map_err(|error| Problem::io(cannot, &source, &error))?;
-    let program = settings.out_dir.join("bootstrap");
+    let program = scratch.join("bootstrap");
     let compiler = plain_cc(settings)
         .try_get_compiler()
         .map_err(|error| Problem::new(cannot, error.to_string(), "set CC to a working C compiler"))?;
     let mut command = compiler.to_command();
     command.arg("-o").arg(&program).arg(&source);
     // A group, since the first two archives refer to each other.
-    command.arg("-Wl,--start-group");
-    command.arg(archive(&settings.out_dir, OWN_ARCHIVE)).arg(archive(&python.folder, CPython::ARCHIVE));
+    command.arg("-Wl,--start-group").args(archives);
     command.args(libraries.iter().flat_map(|library| &library.archives));
     command.arg("-Wl,--end-group").args(SYSTEM_LIBRARIES.map(|library| format!("-l{library}")));
-    run(command, cannot, "see the linker's own messages")?;
+    run(&mut command, None)
+        .map_err(|error| Problem::new(cannot, error.to_string(), "see the linker's own messages"))?;
     Ok(program)
 }
 
@@ -84,29 +97,22 @@ fn archive(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Runs compile_library.py on the sources; returns the file that it wrote.
-fn compile_library(settings: &Settings, python: &CPython, interpreter: &Path) -> Result<PathBuf, Problem> {
-    let out = settings.out_dir.join("library.compiled");
+fn compile_library(
+    settings: &Settings,
+    python: &CPython,
+    interpreter: &Path,
+    scratch: &Path,
+) -> Result<PathBuf, Problem> {
+    let out = scratch.join("library.compiled");
     let mut command = Command::new(interpreter);
     // Nothing of the builder's environment gets into the library; PYTHONPATH leads the VM to its sources. No site, no .pyc.
     command.env_clear().env("PYTHONPATH", python.library()).args(["-S", "-B"]);
     command.arg(settings.patch_dir().join("compile_library.py"));
     command.arg(python.library()).arg(python.makefile()).arg(python.headers().join("pyconfig.h")).arg(&out);
-    run(command, "compile the standard library", "delete the cache directory and build again")?;
+    run(&mut command, None).map_err(|error| {
+        Problem::new("compile the standard library", error.to_string(), "delete the cache directory and build again")
+    })?;
     Ok(out)
-}
-
-/// Runs a command to its end; an error shows what it printed.
-fn run(mut command: Command, cannot: &str, next: &str) -> Result<(), Problem> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| Problem::new(cannot, format!("`{name}` could not be started: {error}"), next))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(Problem::new(cannot, format!("`{name}` ended with {}:\n{said}", output.status), next))
 }
 
 /// Reads the records that compile_library.py writes; none where they are cut short.

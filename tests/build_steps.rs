@@ -5,8 +5,11 @@
 mod build;
 
 mod cache;
+mod command;
+mod commit;
 mod configure;
 mod openssl;
+mod own;
 mod patch;
 mod settings;
 mod source;
@@ -15,6 +18,7 @@ mod stdlib;
 use std::path::Path;
 
 use build::problem::Problem;
+use build::progress::Progress;
 use build::settings::Settings;
 
 /// Returns settings whose every folder is in `scratch`, offline.
@@ -31,6 +35,7 @@ fn settings_in(scratch: &Path) -> Settings {
         libraries: Vec::new(),
         make_flags: None,
         compiler: None,
+        progress: Progress::default(),
     }
 }
 

@@ -5,16 +5,18 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use super::assert_says;
 use super::build::cache::{STAMP, get_or_make};
 use super::build::problem::Problem;
+use super::build::settings::Settings;
+use super::{assert_says, settings_in};
 
 #[test]
 fn a_folder_is_made_once() {
-    let cache = tempfile::tempdir().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = settings_in(scratch.path());
     let made = Cell::new(0);
     for _ in 0..2 {
-        let folder = get_or_make(cache.path(), "one", |folder| {
+        let folder = get_or_make(&settings, "thing", "one", |folder, _| {
             made.set(made.get() + 1);
             fs::write(folder.join("archive"), b"whole").map_err(|error| Problem::io("write", folder, &error))
         });
@@ -25,36 +27,39 @@ fn a_folder_is_made_once() {
 
 #[test]
 fn a_folder_whose_making_failed_is_not_used() {
-    let cache = tempfile::tempdir().unwrap();
-    let failed = get_or_make(cache.path(), "one", |folder| {
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = settings_in(scratch.path());
+    let failed = get_or_make(&settings, "thing", "one", |folder, _| {
         fs::write(folder.join("archive"), b"half").unwrap();
         Err(Problem::new("compile", "it broke", "mend it"))
     });
     assert_says(&failed.unwrap_err(), &["cannot compile", "it broke", "mend it"]);
-    let folder = get_or_make(cache.path(), "one", |_| Ok(())).unwrap();
+    let folder = get_or_make(&settings, "thing", "one", |_, _| Ok(())).unwrap();
     assert!(!folder.join("archive").exists());
 }
 
 #[test]
 fn leftovers_of_a_killed_build_are_not_used() {
-    let cache = tempfile::tempdir().unwrap();
-    for leftover in ["one", "making"] {
-        fs::create_dir(cache.path().join(leftover)).unwrap();
-        fs::write(cache.path().join(leftover).join("archive"), b"half").unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = settings_in(scratch.path());
+    for leftover in ["thing-one", "thing.work"] {
+        fs::create_dir_all(settings.cache_dir.join(leftover)).unwrap();
+        fs::write(settings.cache_dir.join(leftover).join("archive"), b"half").unwrap();
     }
-    let folder = get_or_make(cache.path(), "one", |_| Ok(())).unwrap();
+    let folder = get_or_make(&settings, "thing", "one", |_, _| Ok(())).unwrap();
     assert!(folder.join(STAMP).is_file());
     assert!(!folder.join("archive").exists());
 }
 
 #[test]
 fn builds_at_the_same_time_make_a_folder_once() {
-    let cache = tempfile::tempdir().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = settings_in(scratch.path());
     let made = AtomicU32::new(0);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                get_or_make(cache.path(), "one", |folder| {
+                get_or_make(&settings, "thing", "one", |folder, _| {
                     made.fetch_add(1, Ordering::SeqCst);
                     fs::write(folder.join("archive"), b"whole").map_err(|error| Problem::io("write", folder, &error))
                 })
@@ -66,15 +71,30 @@ fn builds_at_the_same_time_make_a_folder_once() {
 }
 
 #[test]
-fn only_the_last_used_folders_stay() {
-    let cache = tempfile::tempdir().unwrap();
-    let names: Vec<String> = (0..12).map(|number| format!("recipe-{number:02}")).collect();
+fn only_the_last_used_folders_of_a_kind_stay() {
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = settings_in(scratch.path());
+    get_or_make(&settings, "other", "old", |_, _| Ok(())).unwrap();
+    let names: Vec<String> = (0..12).map(|number| format!("{number:02}")).collect();
     for name in &names {
-        get_or_make(cache.path(), name, |_| Ok(())).unwrap();
+        get_or_make(&settings, "thing", name, |_, _| Ok(())).unwrap();
     }
-    let kept = names.iter().filter(|name| cache.path().join(name).exists()).count();
-    assert_eq!(kept, 8);
-    assert!(cache.path().join("recipe-11").exists());
+    let is_there = |name: &String| settings.cache_dir.join(format!("thing-{name}")).exists();
+    assert_eq!(names.iter().filter(|name| is_there(name)).count(), 8);
+    assert!(is_there(&names[11]));
+    assert!(settings.cache_dir.join("other-old").exists());
+}
+
+#[test]
+fn the_log_of_a_failed_making_stays_beside_the_folder() {
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = settings_in(scratch.path());
+    let _ = get_or_make(&settings, "thing", "one", |_, log| {
+        fs::write(log, b"cc: no").map_err(|error| Problem::io("write", log, &error))?;
+        Err(Problem::new("compile", "it broke", "mend it"))
+    });
+    assert_eq!(fs::read(settings.cache_dir.join("thing-one.log")).unwrap(), b"cc: no");
+    assert!(!settings.cache_dir.join("thing-one").exists());
 }
 
 #[test]
@@ -82,6 +102,7 @@ fn a_cache_directory_that_cannot_be_made_is_named() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("file");
     fs::write(&file, b"").unwrap();
-    let problem = get_or_make(&file.join("cache"), "one", |_| Ok(())).unwrap_err();
+    let settings = Settings { cache_dir: file.join("cache"), ..settings_in(scratch.path()) };
+    let problem = get_or_make(&settings, "thing", "one", |_, _| Ok(())).unwrap_err();
     assert_says(&problem, &["cache directory", file.to_str().unwrap()]);
 }

@@ -24,7 +24,7 @@ fn a_compiler_that_fails_is_not_called_missing() {
     let scratch = tempfile::tempdir().unwrap();
     let settings = Settings { compiler: Some("/bin/false".into()), ..settings_in(scratch.path()) };
     let problem = Recipe::plain(&settings, MODULES).unwrap_err();
-    assert_says(&problem, &["/bin/false --version` failed"]);
+    assert_says(&problem, &["`/bin/false` ended with exit status: 1"]);
 }
 
 #[test]
