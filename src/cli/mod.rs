@@ -12,6 +12,7 @@ mod python;
 mod record;
 mod show;
 mod summary;
+pub mod version;
 mod views;
 
 use std::ffi::OsString;
@@ -22,11 +23,11 @@ use clap::FromArgMatches;
 use crate::process::executable;
 use args::{Command, RecordArgs};
 
-/// What `--version` tells.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nCPython 2.7.18, patched\ntrace format 3");
+/// What manual pages say; `--version` says more.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Runs the command that was typed; the process ends with what it returns.
-pub fn run() -> ExitCode {
+/// Runs the command that was typed; the process ends with what it returns. `commit` is the one that the binary was built from.
+pub fn run(commit: Option<version::Commit>) -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     // The interpreter's own options are not ours to parse, `--help` and `--version` among them.
     let result = if executable::started_as().is_some() {
@@ -34,7 +35,7 @@ pub fn run() -> ExitCode {
     } else if arguments.get(1).is_some_and(|word| word == "python") {
         python::run(arguments.split_off(2))
     } else {
-        run_command()
+        run_command(version::text(commit))
     };
     match result {
         Ok(status) => ExitCode::from(status),
@@ -47,8 +48,9 @@ pub fn run() -> ExitCode {
 }
 
 /// Runs what clap has parsed.
-fn run_command() -> anyhow::Result<u8> {
-    let matches = args::command().get_matches();
+fn run_command(version: String) -> anyhow::Result<u8> {
+    let version: &str = version.leak();
+    let matches = args::command().version(version).get_matches();
     if matches.subcommand().is_none() {
         return record::run(typed(RecordArgs::from_arg_matches(&matches)));
     }
