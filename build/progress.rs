@@ -27,20 +27,24 @@ pub struct Counter {
 }
 
 impl Progress {
-    /// Finds the standard error of the cargo that started this process. It is left alone if cargo is quiet or shows
-    /// everything, and if it is a file, in which two writers would overwrite each other.
+    /// Finds the standard error of the cargo that started this process. It is left alone if cargo is quiet or shows everything, and
+    /// if it is a file, in which two writers would overwrite each other.
     pub fn beside_cargo(is_quiet: bool) -> Self {
         let cargo = format!("/proc/{}", parent_id());
-        let told = fs::read(format!("{cargo}/cmdline")).unwrap_or_default();
-        let told: Vec<&[u8]> = told.split(|byte| *byte == 0).take_while(|word| *word != b"--").collect();
-        let is_silent = is_quiet || ["-q", "--quiet", "-vv"].iter().any(|option| told.contains(&option.as_bytes()));
         let errors = format!("{cargo}/fd/2");
         let is_shared = fs::metadata(&errors).is_ok_and(|data| {
             let kind = data.file_type();
             kind.is_char_device() || kind.is_fifo()
         });
-        let opened = (is_shared && !is_silent).then(|| File::options().write(true).open(errors).ok()).flatten();
-        Progress { cargo: opened.map(Arc::new) }
+        if is_quiet || !is_shared || !wants_lines(&fs::read(format!("{cargo}/cmdline")).unwrap_or_default()) {
+            return Progress::default();
+        }
+        File::options().write(true).open(errors).map_or_else(|_| Progress::default(), Progress::to)
+    }
+
+    /// Shows the lines in a file as well.
+    pub fn to(file: File) -> Self {
+        Progress { cargo: Some(Arc::new(file)) }
     }
 
     /// Shows a line. What cannot be shown is not needed.
@@ -57,6 +61,12 @@ impl Progress {
     pub fn counter(&self, what: &'static str, total: usize) -> Counter {
         Counter { progress: self.clone(), what, total, state: Mutex::new((0, Instant::now())) }
     }
+}
+
+/// Returns whether a cargo with this command line, as /proc shows it, is neither quiet nor shows what build scripts print.
+pub fn wants_lines(command_line: &[u8]) -> bool {
+    let mut options = command_line.split(|byte| *byte == 0).take_while(|word| *word != b"--");
+    !options.any(|word| [&b"-q"[..], b"--quiet", b"-vv"].contains(&word))
 }
 
 impl Counter {

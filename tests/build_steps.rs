@@ -11,6 +11,7 @@ mod configure;
 mod openssl;
 mod own;
 mod patch;
+mod progress;
 mod settings;
 mod source;
 mod stdlib;
