@@ -149,7 +149,7 @@ fn every_command_is_named_in_the_readme() {
 #[test]
 fn every_path_that_is_named_exists() {
     let path = Regex::new(
-        r"(?:^|[\s(`])((?:src|tests|docs|build|fixtures|benches|cpython-2\.7-patch|\.ci)/[\w./-]*|build\.rs)",
+        r"(?:^|[\s(`])((?:src|tests|docs|build|fixtures|benches|packaging|cpython-2\.7-patch|\.ci)/[\w./-]*|build\.rs)",
     )
     .unwrap();
     let mut checked = 0;
