@@ -117,8 +117,8 @@ impl cc::BuildMessageLogger for CompileLog {
     }
 }
 
-/// Describes a compiler's or archiver's failure. What it printed was shown and is not kept, so a full disk, the commonest
-/// reason beside our own mistakes, is looked for by writing to it.
+/// Describes a compiler's or archiver's failure. The error does not say why, so a full disk, the commonest reason beside our own
+/// mistakes, is looked for by writing to it.
 pub fn failed(error: &cc::Error, into: &Path) -> Problem {
     let cannot = "compile CPython";
     let probe = into.join("probe");
