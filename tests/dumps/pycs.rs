@@ -44,7 +44,7 @@ fn a_chain_of_200_layers_gives_200_dumps_that_load() {
     let tree = program.view("layers", &["--no-stdlib"], "t.bct");
     let deepest = tree.lines().last().unwrap();
     assert!(
-        deepest.starts_with(&format!("{}0", " ".repeat(400)))
+        deepest.starts_with(&format!("{}[200] 0", " ".repeat(80)))
             && deepest.contains(" <module> (layer0, line 1): marshal.loads at instruction "),
         "{deepest}"
     );

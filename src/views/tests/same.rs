@@ -11,7 +11,8 @@ fn options(resolve: bool, depth: bool, selection: Selection) -> Options {
 }
 
 fn windowed(from: u64, count: u64) -> Options {
-    options(false, false, Selection { window: Selection::window(Some(from), Some(count)), ..Selection::default() })
+    let to = (from.max(1) + count).saturating_sub(1);
+    options(false, false, Selection { window: Selection::window(Some(from), Some(to)), ..Selection::default() })
 }
 
 proptest! {
