@@ -100,6 +100,10 @@ struct bctrace_hooks {
     void (*code_gone)(const void *code);
     /* A code object has been made, in frame or, where that is NULL, in none; path is NULL or the file that is imported. */
     void (*made)(const void *code, int how, const char *path, const struct _frame *frame);
+    /* The program has set a function's code object to this one, or the default arguments of a function that has it. */
+    void (*claimed)(const void *code);
+    /* The exit functions have run: the interpreter begins to clear itself. */
+    void (*shutdown)(void);
     /* This process has just been forked, by a C function of the VM: the mode is BCTRACE_OFF, the rest is the parent's. */
     void (*forked)(void);
 };
@@ -117,6 +121,7 @@ extern void bctrace_stop(void) __attribute__((noreturn, visibility("hidden")));
 #define BCTRACE_NOTICE(hook, arg) do { if (bctrace_control.mode) bctrace_hooks.hook(arg); } while (0)
 
 #define BCTRACE_FOREIGN() do { if (bctrace_control.mode) bctrace_hooks.foreign(); } while (0)
+#define BCTRACE_SHUTDOWN() do { if (bctrace_control.mode) bctrace_hooks.shutdown(); } while (0)
 
 #define BCTRACE_THREAD(ts) do { \
         if (bctrace_control.mode && (ts) != NULL && (ts) != bctrace_control.thread && bctrace_hooks.thread(ts)) \

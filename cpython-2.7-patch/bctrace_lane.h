@@ -22,8 +22,9 @@ enum { BCTRACE_KNOWN = 1024, BCTRACE_HISTORY = 16384 };
 
 /* What `next` of the frames is where it is not known, and `slot` where there is none. */
 #define BCTRACE_NO_SLOT UINT32_MAX
-/* The bits of `state`: the stream knows the frame; its runs are recorded; one word is enough for each of them. */
-enum { BCTRACE_ANNOUNCED = 1, BCTRACE_RECORDED = 2, BCTRACE_NARROW = 4, BCTRACE_PLAIN = 7 };
+/* The bits of `state`: the stream knows the frame; its runs are recorded; one word is enough for each of them; it is the interpreter's
+ * own, at shutdown.  A plain frame has the first three alone. */
+enum { BCTRACE_ANNOUNCED = 1, BCTRACE_RECORDED = 2, BCTRACE_NARROW = 4, BCTRACE_OWN = 8, BCTRACE_PLAIN = 7 };
 
 /* One state of a code object's bytes. */
 struct bctrace_version {

@@ -6,6 +6,7 @@
 #include "marshal.h"
 #include "osdefs.h"
 #include "bctrace_main.h"
+#include "bctrace_shutdown.h"
 #include "importer.h"
 #include "library.h"
 #include "vm.h"
@@ -185,7 +186,7 @@ vm_frame_first(const struct _frame *frame)
 uint32_t
 vm_frame_number(const struct _frame *frame)
 {
-    return frame->f_number;
+    return frame->f_number == BCTRACE_OLD_FRAME ? 0 : frame->f_number;
 }
 
 void

@@ -73,6 +73,18 @@ int32_t vm_frame_offset(const struct _frame *frame);
 struct vm_code_numbers { int32_t first_line; uint32_t flags, argcount, nlocals, stacksize; };
 void vm_code_numbers(const struct _object *code, struct vm_code_numbers *out);
 
+/* -- The interpreter's own ---------------------------------------------------------------------------------------------- */
+
+/* Marks every object that is there right before the program begins, and passes each code object of a function among them to `code`.
+ * To be called once. */
+void vm_mark_own(void (*code)(void *context, const struct _object *code), void *context);
+
+/* Who caused C code to enter this frame, as far as its arguments say.  The callback of a weak reference gets the reference, and a
+ * __del__ method the object that dies.  If that is from before the program and its death ran this code then, the interpreter did; so
+ * if the frame is that of a generator from before.  If it is a younger weak reference, the program did. */
+enum vm_cause { VM_CAUSE_UNKNOWN, VM_CAUSE_OWN, VM_CAUSE_PROGRAM };
+enum vm_cause vm_cause(const struct _frame *frame);
+
 /* -- Objects ------------------------------------------------------------------------------------------------------------ */
 
 /* What an object is, by its exact type: a subclass is VM_OTHER, but for the text of str and the items of tuple, which name

@@ -3,6 +3,7 @@
 mod filters;
 mod limits;
 mod shown;
+mod shutdown;
 mod stopping;
 mod writing;
 

@@ -121,6 +121,9 @@ pub struct RecordArgs {
     /// Stop the program after so much time, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
+    /// Also record what the interpreter does to itself at shutdown
+    #[arg(long)]
+    pub shutdown: bool,
     #[command(flatten)]
     pub values: ValueArgs,
     /// Write every code object that ran into this new folder, as .pyc files with a manifest.json

@@ -25,7 +25,6 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         args::command().error(ErrorKind::MissingRequiredArgument, message).exit();
     }
     let program = program::read(&args.pyc)?;
-    let asked = Asked::of(&args);
     let mut plan = Plan {
         argv: argv(&args)?,
         program: Program::Marshalled {
@@ -40,6 +39,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         follow: None,
     };
     drop(program);
+    let asked = Asked::of(&args, &plan.tracing.filter);
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     let format_options = format::Options {
         resolve: args.resolve,
@@ -72,6 +72,7 @@ pub fn tracing(args: &RecordArgs) -> anyhow::Result<Tracing> {
         start_at: args.start_at.as_deref().map(filter::trigger),
         stop_at: args.stop_at.as_deref().map(filter::trigger),
         max_instructions: args.max_instructions,
+        shutdown: args.shutdown,
         values: caps(&args.values),
         stacks: args.values.value_stacks,
     })
@@ -156,6 +157,9 @@ fn options(args: &RecordArgs) -> Vec<Vec<u8>> {
     }
     if args.filter.no_stdlib {
         words.push(b"--no-stdlib".to_vec());
+    }
+    if args.shutdown {
+        words.push(b"--shutdown".to_vec());
     }
     words
 }

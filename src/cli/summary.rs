@@ -7,15 +7,19 @@ use std::os::unix::ffi::OsStrExt;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::args::RecordArgs;
+use super::filter;
 use super::message::warn;
+use crate::bytecode::CodeObject;
 use crate::bytecode::escape::Printable;
-use crate::record::Summary;
-use crate::trace::event::{End, EndReason, StopReason};
+use crate::record::{Summary, Tally};
+use crate::select::Filter;
+use crate::trace::event::{End, EndReason, Own, StopReason};
 
 /// What was asked for that may not have come true.
 #[derive(Debug)]
 pub struct Asked {
     filtered: bool,
+    filter: Filter,
     names: Vec<Vec<u8>>,
     no_stdlib: bool,
     start_at: Option<Vec<u8>>,
@@ -25,21 +29,47 @@ pub struct Asked {
 impl Asked {
     /// What can be asked for where there are no options to do so.
     pub fn nothing() -> Asked {
-        Asked { filtered: false, names: Vec::new(), no_stdlib: true, start_at: None, stop_at: None }
+        Asked {
+            filtered: false,
+            filter: Filter::default(),
+            names: Vec::new(),
+            no_stdlib: true,
+            start_at: None,
+            stop_at: None,
+        }
     }
 
-    pub fn of(args: &RecordArgs) -> Asked {
+    pub fn of(args: &RecordArgs, made: &Filter) -> Asked {
         let bytes = |word: &Option<std::ffi::OsString>| word.as_deref().map(|word: &OsStr| word.as_bytes().to_vec());
         let filter = &args.filter;
         Asked {
             filtered: !filter.names.is_empty() || !filter.patterns.is_empty() || !filter.files.is_empty(),
+            filter: made.clone(),
             names: filter.names.iter().map(|name| name.as_bytes().to_vec()).collect(),
             no_stdlib: filter.no_stdlib,
             start_at: bytes(&args.start_at),
             stop_at: bytes(&args.stop_at),
         }
     }
+
+    /// The names of code objects that were asked for and ran in what was left out of the interpreter's own shutdown alone: all of
+    /// them where nothing was recorded, else those that -n names.
+    fn ran_at_shutdown<'a>(&self, tally: &'a Tally) -> Vec<&'a [u8]> {
+        let begins = self.start_at.as_deref().map(|place| filter::trigger(OsStr::from_bytes(place)).name);
+        let is_asked_for = |own: &Own| {
+            let code = CodeObject { name: own.name.clone(), filename: own.filename.clone(), ..CodeObject::default() };
+            let is_named = self.names.contains(&own.name) || (self.filtered && tally.recorded == 0);
+            (is_named && self.filter.wants(&code)) || (tally.recorded == 0 && begins.as_ref() == Some(&own.name))
+        };
+        let own = tally.own_codes.iter().filter(|own| is_asked_for(own) && !tally.names.contains(&own.name));
+        let mut names: Vec<_> = own.map(|own| own.name.as_slice()).collect();
+        names.dedup();
+        names
+    }
 }
+
+/// What is said of a code object that was asked for.
+const ONLY_AT_SHUTDOWN: &str = "ran only in the interpreter's own shutdown, which is left out; --shutdown records it";
 
 /// Says what did not come true, and how it ended where that was not the program's own doing; on a terminal all of it.
 pub fn tell(summary: &Summary, asked: &Asked) {
@@ -51,13 +81,20 @@ pub fn tell(summary: &Summary, asked: &Asked) {
         }
         return;
     }
-    let left_out = match end.instructions - tally.recorded.min(end.instructions) {
+    let left_out = match end.instructions.saturating_sub(tally.recorded).saturating_sub(tally.own) {
         0 => String::new(),
         left_out => format!(", {} of them left out", HumanCount(left_out)),
     };
+    let own = match tally.own {
+        0 => String::new(),
+        own => format!(", {} of the interpreter's own shutdown left out", HumanCount(own)),
+    };
     let (instructions, codes, written) =
         (HumanCount(end.instructions), HumanCount(tally.codes), HumanBytes(summary.written));
-    warn(format_args!("{instructions} instructions{left_out}, {codes} code objects, {written} written; {}", how(end)));
+    warn(format_args!(
+        "{instructions} instructions{left_out}{own}, {codes} code objects, {written} written; {}",
+        how(end)
+    ));
     if !asked.no_stdlib && tally.stdlib > tally.recorded / 2 {
         let share = tally.stdlib.saturating_mul(100) / tally.recorded.max(1);
         warn(format_args!("{share} % of the trace is the standard library; --no-stdlib leaves it out"));
@@ -69,10 +106,14 @@ fn tell_what_was_missed(summary: &Summary, asked: &Asked) {
     {
         warn(format_args!("--stop-at {} was never reached", Printable::name(place)));
     }
+    let own = asked.ran_at_shutdown(&summary.tally);
     if summary.tally.recorded > 0 {
+        own.iter().for_each(|name| warn(format_args!("{} {ONLY_AT_SHUTDOWN}", Printable::name(name))));
         return;
     }
-    if let Some(place) = &asked.start_at {
+    if let Some(name) = own.first() {
+        warn(format_args!("nothing was recorded: {} {ONLY_AT_SHUTDOWN}", Printable::name(name)));
+    } else if let Some(place) = &asked.start_at {
         warn(format_args!("nothing was recorded: --start-at {} was never reached", Printable::name(place)));
     } else if asked.filtered {
         let near = nearest(asked, summary);

@@ -15,6 +15,7 @@ pub use tracee::Caps;
 use crate::process::guardian::Guardian;
 use crate::process::{child, descendant, executable};
 use crate::trace::Sink;
+use crate::vm::address::Addresses;
 use crate::vm::hook;
 use crate::vm::program::{self, Interpreter, exit};
 use crate::vm::shared::{Control, Mode};
@@ -85,7 +86,8 @@ fn run_program(plan: Plan, ring: RingWriter, stations: Option<Stations>) -> ! {
 
 fn install(tracing: Tracing, ring: RingWriter, stations: Option<Stations>, interpreter: &Interpreter) {
     let (values, stacks) = (tracing.values, tracing.stacks);
-    let tracee = Tracee::new(ring, tracing, stations);
+    let own = if tracing.shutdown { Addresses::default() } else { interpreter.mark_own() };
+    let tracee = Tracee::new(ring, tracing, stations, own);
     match values {
         None => hook::install_behind_lane(tracee, interpreter),
         Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),

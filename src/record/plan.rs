@@ -79,6 +79,8 @@ pub struct Tracing {
     pub stop_at: Option<Trigger>,
     /// The program is stopped after so many instructions.
     pub max_instructions: Option<u64>,
+    /// What the interpreter does to itself at shutdown is recorded too.
+    pub shutdown: bool,
     /// Values are recorded, so much of each.
     pub values: Option<Caps>,
     /// Whole value stacks are recorded too, so that they can be compared with what a reader makes of the values.

@@ -29,6 +29,8 @@ pub enum Event {
     Announce(Announce),
     /// What happened here is not recorded.
     Skipped(Skipped),
+    /// A code object runs in what is left out of the interpreter's own shutdown.
+    Own(Own),
     /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
     Switch(u64),
     /// The thread of this number is no more.
@@ -197,13 +199,22 @@ pub struct Announce {
     pub slot: Option<u32>,
 }
 
-/// What a filter left out at one place.
+/// A code object that the interpreter itself runs at shutdown; the trace need not describe it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Own {
+    pub name: Vec<u8>,
+    pub filename: Vec<u8>,
+}
+
+/// What was left out at one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Skipped {
     /// Instructions executed.
     pub instructions: u64,
     /// Frames entered, those that are announced later included.
     pub frames: u64,
+    /// It was what the interpreter does to itself at shutdown; else a filter has left it out.
+    pub own: bool,
 }
 
 /// Why the tracer ended the program.
@@ -267,6 +278,7 @@ pub(super) mod record {
     pub const NAME: u8 = 13;
     pub const MADE: u8 = 14;
     pub const LAYER: u8 = 15;
+    pub const OWN: u8 = 16;
 }
 
 impl Event {
@@ -307,8 +319,12 @@ impl Event {
                 record::ANNOUNCE
             }
             Event::Skipped(skipped) => {
-                payload.u64(skipped.instructions).u64(skipped.frames);
+                payload.u64(skipped.instructions).u64(skipped.frames).u8(skipped.own.into());
                 record::SKIPPED
+            }
+            Event::Own(own) => {
+                payload.bytes(&own.name).bytes(&own.filename);
+                record::OWN
             }
             Event::Switch(frame) => {
                 payload.u64(*frame);
@@ -360,7 +376,10 @@ impl Event {
                     slot => Some(u32::try_from(slot - 1).ok()?),
                 },
             }),
-            record::SKIPPED => Event::Skipped(Skipped { instructions: reader.u64()?, frames: reader.u64()? }),
+            record::SKIPPED => {
+                Event::Skipped(Skipped { instructions: reader.u64()?, frames: reader.u64()?, own: reader.u8()? != 0 })
+            }
+            record::OWN => Event::Own(Own { name: reader.bytes()?, filename: reader.bytes()? }),
             record::SWITCH => Event::Switch(reader.u64()?),
             record::THREAD_GONE => Event::ThreadGone(reader.u32()?),
             record::STOP => Event::Stop(StopReason::from_number(reader.u8()?)?),

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::code::Code;
-use super::event::{Announce, End, EndReason, Event, Name, Outside, Raised, Run, Skipped, Start, StopReason, Then};
+use super::event::{
+    Announce, End, EndReason, Event, Name, Outside, Own, Raised, Run, Skipped, Start, StopReason, Then,
+};
 use super::origin::{How, Layer, Made};
 use super::state::State;
 use super::value::{self, Role, Tag, What};
@@ -97,10 +99,11 @@ impl Inventor {
         match what {
             0 => self.code(detail),
             1 => self.add(Event::Stop(StopReason::MaxSize)),
-            2 => self.add(Event::Stop(StopReason::StopAt)),
+            2 if detail.is_multiple_of(2) => self.add(Event::Stop(StopReason::StopAt)),
+            2 => self.add(Event::Own(Own { name: NAMES[detail as usize % 5].into(), filename: b"a.py".to_vec() })),
             3 => {
-                let skipped = Skipped { instructions: u64::from(detail % 5000), frames: u64::from(detail % 3) };
-                self.add(Event::Skipped(skipped));
+                let (instructions, frames) = (u64::from(detail % 5000), u64::from(detail % 3));
+                self.add(Event::Skipped(Skipped { instructions, frames, own: detail.is_multiple_of(7) }));
             }
             4 => self.announce(detail),
             5 => self.forget_code(detail),
@@ -238,7 +241,7 @@ impl Inventor {
     fn announce(&mut self, detail: u32) {
         let code = self.any_code(detail);
         let frame = self.state.next_frame;
-        self.add(Event::Skipped(Skipped { instructions: 0, frames: 1 }));
+        self.add(Event::Skipped(Skipped { frames: 1, ..Skipped::default() }));
         self.add(Event::Announce(Announce { code, frame, slot: (detail.is_multiple_of(2)).then_some(detail) }));
     }
 

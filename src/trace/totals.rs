@@ -30,6 +30,8 @@ pub struct Totals {
     pub threads: BTreeMap<u32, u64>,
     /// Instructions of threads that came when there was no room for another entry.
     pub other_threads: u64,
+    /// Instructions of the interpreter's own shutdown, which were left out.
+    pub own: u64,
 }
 
 /// What code objects of one name, file and first line have done.
@@ -56,6 +58,7 @@ pub struct Counter {
     entries: HashMap<(Vec<u8>, Vec<u8>, i32), usize>,
     names: usize,
     exceptions: u64,
+    own: u64,
     threads: BTreeMap<u32, u64>,
     other_threads: u64,
     thread: u32,
@@ -71,6 +74,7 @@ impl Default for Counter {
             entries: HashMap::new(),
             names: 0,
             exceptions: 0,
+            own: 0,
             threads: BTreeMap::new(),
             other_threads: 0,
             thread: 0,
@@ -86,6 +90,7 @@ impl Counter {
             Event::Code(code) => self.describe(code),
             Event::Outside(outside) => self.executed(at, outside.count()),
             Event::Raised(_) => self.exceptions += 1,
+            Event::Skipped(skipped) if skipped.own => self.own = self.own.saturating_add(skipped.instructions),
             _ => {}
         }
     }
@@ -113,6 +118,7 @@ impl Counter {
             other_codes: self.codes[0].clone(),
             threads: self.threads.clone(),
             other_threads: self.other_threads,
+            own: self.own,
         }
     }
 
@@ -199,7 +205,7 @@ impl Totals {
         for (thread, instructions) in &self.threads {
             out.u32(*thread).u64(*instructions);
         }
-        out.u64(self.other_threads);
+        out.u64(self.other_threads).u64(self.own);
     }
 
     pub fn decode(reader: &mut PayloadReader) -> Option<Totals> {
@@ -217,6 +223,7 @@ impl Totals {
             totals.threads.insert(reader.u32()?, reader.u64()?);
         }
         totals.other_threads = reader.u64()?;
+        totals.own = reader.u64()?;
         Some(totals)
     }
 }

@@ -117,8 +117,13 @@ impl Sink for Gather<'_> {
 }
 
 impl Info {
-    /// Executed instructions that a filter left out, or that are damaged.
+    /// Executed instructions that were left out, or that are damaged.
     pub fn left_out(&self) -> u64 {
         self.executed.saturating_sub(self.totals.instructions)
+    }
+
+    /// Those of them that are the interpreter's own, at shutdown.
+    pub fn left_out_at_shutdown(&self) -> u64 {
+        self.totals.own.min(self.left_out())
     }
 }

@@ -148,6 +148,10 @@ pub trait Hook {
     fn code_gone(&mut self, code: usize);
     /// The code object at this address has been made.
     fn made(&mut self, gil: Gil, code: usize, by: Maker);
+    /// The program has set a function's code object to the one at this address, or the default arguments of a function that has it.
+    fn claimed(&mut self, code: usize);
+    /// The exit functions have run; the interpreter begins to clear itself.
+    fn shutdown(&mut self);
     /// This process was forked just now, by this thread; it begins untraced, with these frames on the stack, the running one last.
     fn forked(&mut self, gil: Gil, thread: ThreadAddress, frames: Vec<Place>);
     /// The interpreter is finalized: no bytecode follows.
@@ -210,6 +214,8 @@ pub fn install<H: Hook + 'static>(mut hook: H, mode: Mode, _interpreter: &super:
             frame_gone: Some(frame_gone::<H>),
             code_gone: Some(code_gone::<H>),
             made: Some(made::<H>),
+            claimed: Some(claimed::<H>),
+            shutdown: Some(shutdown::<H>),
             forked: Some(forked::<H>),
         };
     }
@@ -346,6 +352,16 @@ extern "C" fn made<H: Hook>(
     let by = Maker { how: how as u8, path, frame: at };
     // SAFETY: as in `jump`: PyCode_New is called with the GIL held, and a hook makes no code objects.
     unsafe { with(|hook: &mut H, gil| hook.made(gil, code as usize, by)) }
+}
+
+extern "C" fn claimed<H: Hook>(code: *const std::ffi::c_void) {
+    // SAFETY: as in `jump`: an attribute is set with the GIL held, and a hook sets none.
+    unsafe { with(|hook: &mut H, _| hook.claimed(code as usize)) }
+}
+
+extern "C" fn shutdown<H: Hook>() {
+    // SAFETY: as in `jump`: Py_Finalize is called with the GIL held.
+    unsafe { with(|hook: &mut H, _| hook.shutdown()) }
 }
 
 extern "C" fn forked<H: Hook>() {

@@ -42,6 +42,8 @@ pub enum Is {
     Recorded = ffi::BCTRACE_RECORDED as isize,
     /// One word is enough for each of its runs.
     Narrow = ffi::BCTRACE_NARROW as isize,
+    /// It is the interpreter's own, at shutdown.
+    Own = ffi::BCTRACE_OWN as isize,
 }
 
 impl Active {

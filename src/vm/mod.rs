@@ -14,6 +14,7 @@ pub mod library;
 pub mod object;
 pub mod program;
 pub mod shared;
+pub mod shutdown;
 pub mod value;
 
 pub use gil::Gil;

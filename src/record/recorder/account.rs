@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::trace::event::Own;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 
 /// Names that are remembered at most: a program can make new ones for ever.
@@ -24,6 +25,10 @@ pub struct Tally {
     pub stdlib: u64,
     /// The names of the code objects that ran, recorded or not.
     pub names: BTreeSet<Vec<u8>>,
+    /// Instructions of the interpreter's own shutdown, which were left out.
+    pub own: u64,
+    /// The code objects that they are of, each once.
+    pub own_codes: BTreeSet<Own>,
 }
 
 impl<'a> Account<'a> {
@@ -42,6 +47,10 @@ impl Sink for Account<'_> {
                 }
             }
             Event::Outside(outside) => self.tally.recorded += outside.count(),
+            Event::Skipped(skipped) if skipped.own => self.tally.own += skipped.instructions,
+            Event::Own(own) if self.tally.own_codes.len() < NAMES => {
+                self.tally.own_codes.insert(own.clone());
+            }
             _ => {}
         }
         self.sink.event(event, at)

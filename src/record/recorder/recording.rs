@@ -201,7 +201,7 @@ impl Recording {
         }
         let instructions = slot.unrecorded();
         if instructions != 0 {
-            self.decoder.event(&Event::Skipped(Skipped { instructions, frames: 0 }), sink)?;
+            self.decoder.event(&Event::Skipped(Skipped { instructions, ..Skipped::default() }), sink)?;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ impl Tracee {
         let Some(top) = self.lane.top() else {
             return Flow::Continue;
         };
-        if !top.is(Is::Announced) && self.codes.version(top.version()).wanted && self.started {
+        if !top.is(Is::Announced) && self.is_wanted(top) && self.started {
             self.announce_stack();
         }
         let Some(top) = self.lane.top() else {
@@ -101,7 +101,7 @@ impl Tracee {
         if self.untold.any {
             self.tell();
         }
-        let version = self.find(gil, code, at);
+        let version = if self.is_in_own() { self.find_own(gil, code, at) } else { self.find(gil, code, at) };
         let top = self.lane.top_mut().expect("the stack was not empty above");
         top.first = at.first;
         if top.version() != version.lane {
@@ -162,7 +162,7 @@ impl Tracee {
         }
         if !self.started && here(&version.start_at) {
             self.started = true;
-            if version.wanted {
+            if version.wanted && !self.is_in_own() {
                 self.announce_stack();
             }
             self.decide_on_shortcuts();

@@ -88,6 +88,8 @@ pub struct Codes {
     /// All versions, by their numbers in the lane.
     versions: Vec<Option<Rc<Version>>>,
     next_id: u32,
+    /// What describes versions that only the interpreter's own frames have run, by their ids: the stream does not know them.
+    held_back: HashMap<u32, Description>,
     pub origins: Origins,
 }
 
@@ -115,6 +117,7 @@ impl Codes {
             recent: vec![Recent::default(); lane::KNOWN].into(),
             versions: Vec::new(),
             next_id: 0,
+            held_back: HashMap::new(),
             origins: Origins::default(),
         }
     }
@@ -136,7 +139,11 @@ impl Codes {
         let bytes = code.bytes(gil, at.first);
         let found = match self.known.get_mut(&code.address()) {
             Some(known) => match known.versions.iter().position(|version| *version.bytes == *bytes) {
-                Some(position) => Found { version: Rc::clone(&known.versions[position]), description: None },
+                Some(position) => {
+                    let version = Rc::clone(&known.versions[position]);
+                    let description = self.held_back.remove(&version.id);
+                    Found { version, description }
+                }
                 None => self.describe(gil, code, at, lane, threads),
             },
             None => self.describe(gil, code, at, lane, threads),
@@ -152,10 +159,10 @@ impl Codes {
         let object = code.describe(gil, at.first);
         let id = self.next_id;
         self.next_id += 1;
-        let known = self
-            .known
-            .entry(code.address())
-            .or_insert_with(|| Known { versions: Vec::new(), parent: self.parents.get(&code.address()).copied() });
+        let known = self.known.entry(code.address()).or_insert_with(|| {
+            let parent = self.parents.get(&code.address()).filter(|parent| !self.held_back.contains_key(parent));
+            Known { versions: Vec::new(), parent: parent.copied() }
+        });
         if known.versions.is_empty() {
             code.children(gil).into_iter().for_each(|child| {
                 self.parents.insert(child, id);
@@ -177,6 +184,19 @@ impl Codes {
             version.id
         });
         Found { version, description: Some(Description { code: code_record, layer, forgotten }) }
+    }
+
+    /// Keeps what describes a version until the stream needs it; until then each of its frames is looked up.
+    pub fn hold_back(&mut self, version: &Version, code: usize, description: Description, lane: &mut Lane) {
+        self.held_back.insert(version.id, description);
+        let place = lane::place_of(code);
+        self.recent[place] = Recent::default();
+        lane.set_known(place, code, 0, None);
+    }
+
+    /// What describes a version, if that was held back.
+    pub fn take_held_back(&mut self, version: &Version) -> Option<Description> {
+        self.held_back.remove(&version.id)
     }
 
     /// Removes a version that no frame has.
@@ -203,7 +223,8 @@ impl Codes {
                 self.remove(version, lane);
             }
         }
-        known.versions.iter().map(|version| version.id).collect()
+        let ids = known.versions.iter().map(|version| version.id);
+        ids.filter(|id| self.held_back.remove(id).is_none()).collect()
     }
 }
 

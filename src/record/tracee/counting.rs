@@ -24,6 +24,8 @@ impl Default for Counting {
 }
 
 const FIRST_MARK: u32 = 1;
+/// A mark that no code object has: the hook looks at every frame that one of the interpreter's own calls.
+const NO_MARK: u32 = u32::MAX;
 
 impl Counting {
     /// Begins anew in a process that was forked just now.
@@ -46,7 +48,8 @@ impl Tracee {
         self.lane.set_open(false);
         self.tell_what_is_kept();
         let flow = self.stream.open(0, 0, CALLED);
-        Control::get().begin_counting(self.counting.mark, self.lane.next_frame());
+        let mark = if self.is_in_own() { NO_MARK } else { self.counting.mark };
+        Control::get().begin_counting(mark, self.lane.next_frame());
         flow
     }
 

@@ -23,6 +23,7 @@ impl Tracee {
         self.suspended = SuspendedFrames::default();
         self.untold = Untold::default();
         self.counting.begin_anew();
+        self.shutdown.begin_anew();
         self.executed = 0;
         self.threads.switch(thread, &mut self.lane);
         for frame in frames {

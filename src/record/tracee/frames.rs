@@ -34,7 +34,7 @@ impl Tracee {
         }
         let at = Place { frame: top.frame, first: top.first, instruction: top.next };
         let recorded = top.is(Is::Recorded);
-        let is_known = top.is(Is::Announced) || !self.codes.version(top.version()).wanted || !self.started;
+        let is_known = top.is(Is::Announced) || !self.is_wanted(top) || !self.started;
         if at.instruction != 0 && is_known && self.is_regular(gil, top, &at) {
             if recorded && self.untold.any {
                 self.tell();
@@ -68,11 +68,23 @@ impl Tracee {
             self.push_event(&Event::Switch(brought.id));
         }
         self.lane.frames_mut()[position..].rotate_left(1);
+        self.note_why();
         let _ = self.open(0, 0, false, CALLED);
         true
     }
 
+    /// Puts a frame on top that begins or goes on.
+    #[inline]
     pub(super) fn push_frame(&mut self, gil: Gil, code: CodeRef, at: &Place) {
+        if self.is_own(gil, code, at) {
+            self.push_own(gil, code, at);
+        } else {
+            self.push_program(gil, code, at);
+        }
+    }
+
+    /// Puts a frame on top that is not the interpreter's own.
+    fn push_program(&mut self, gil: Gil, code: CodeRef, at: &Place) {
         self.leave_for_now();
         let version = match self.codes.recent(code.address(), at.first) {
             Some(version) => Rc::clone(version),
@@ -95,6 +107,7 @@ impl Tracee {
                 self.push_run(kind, Fields { argument, ..Fields::default() });
             }
         }
+        self.leave_out_as(false);
         let (id, slot) = match arrival {
             Arrival::Kept(kept) => (kept.id, Some(kept.slot)),
             Arrival::LeftOut(id) => (id, None),

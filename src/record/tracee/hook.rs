@@ -53,6 +53,7 @@ impl Hook for Tracee {
             Leave::Exception => self.close(Kind::Unwind, 0),
         }
         let left = self.lane.pop();
+        self.note_why();
         if how != Leave::Yield
             && let Some(slot) = left.and_then(|left| left.slot())
         {
@@ -89,6 +90,7 @@ impl Hook for Tracee {
         self.threads.switch(thread, &mut self.lane);
         self.untold.any |= self.untold.thread != self.threads.current.number;
         self.lane.set_start(0);
+        self.note_why();
         self.enter_thread(gil);
         self.go_on(gil)
     }
@@ -122,6 +124,7 @@ impl Hook for Tracee {
 
     #[cold]
     fn code_gone(&mut self, code: usize) {
+        self.shutdown.forget(code);
         for id in self.codes.forget(code, &mut self.lane, &self.threads) {
             self.push_run(Kind::CodeGone, Fields { argument: id, ..Fields::default() });
         }
@@ -131,6 +134,16 @@ impl Hook for Tracee {
     fn made(&mut self, gil: Gil, code: usize, by: Maker) {
         self.stop_counting(gil, 0);
         self.code_made(code, by);
+    }
+
+    #[cold]
+    fn claimed(&mut self, code: usize) {
+        self.shutdown.forget(code);
+    }
+
+    #[cold]
+    fn shutdown(&mut self) {
+        self.shutdown.begin();
     }
 
     #[cold]

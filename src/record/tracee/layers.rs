@@ -72,21 +72,26 @@ impl Tracee {
         self.described(found)
     }
 
-    fn look_up(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Found {
+    pub(super) fn look_up(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Found {
         self.codes.find(gil, code, at, &mut self.lane, &self.threads)
     }
 
     /// Describes a version where it is new; the open run is closed by then.
     fn described(&mut self, found: Found) -> Rc<Version> {
-        if let Some(Description { code, layer, forgotten }) = found.description {
-            let mut words = Vec::new();
-            word::push_record(&mut words, CODE_RECORD, &code);
-            self.stream.push_together(&words);
-            self.push_event(&Event::Layer(layer));
-            if let Some(argument) = forgotten {
-                self.push_run(Kind::CodeGone, Fields { argument, ..Fields::default() });
-            }
+        if let Some(description) = found.description {
+            self.describe(description);
         }
         found.version
+    }
+
+    pub(super) fn describe(&mut self, description: Description) {
+        let Description { code, layer, forgotten } = description;
+        let mut words = Vec::new();
+        word::push_record(&mut words, CODE_RECORD, &code);
+        self.stream.push_together(&words);
+        self.push_event(&Event::Layer(layer));
+        if let Some(argument) = forgotten {
+            self.push_run(Kind::CodeGone, Fields { argument, ..Fields::default() });
+        }
     }
 }

@@ -8,6 +8,7 @@ mod frames;
 mod hook;
 mod layers;
 mod origins;
+mod shutdown;
 mod stream;
 mod threads;
 mod values;
@@ -19,11 +20,13 @@ use crate::record::plan::Tracing;
 use crate::record::shared::{RingWriter, Stations};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
+use crate::vm::address::Addresses;
 use crate::vm::hook::Flow;
 use crate::vm::lane::{Active, Is, Lane};
 use crate::vm::shared::{CALLED, Mode, Slot};
 use codes::Codes;
 use counting::Counting;
+use shutdown::Shutdown;
 use stream::Stream;
 use threads::{SuspendedFrames, Threads};
 
@@ -56,6 +59,7 @@ pub struct Tracee {
     /// Code that is not the VM's own is loaded.
     foreign: bool,
     counting: Counting,
+    shutdown: Shutdown,
 }
 
 /// What has happened since the last recorded event.
@@ -65,10 +69,13 @@ struct Untold {
     frames: u64,
     /// The thread that the stream is on.
     thread: u32,
+    /// What was left out is the interpreter's own, at shutdown.
+    own: bool,
 }
 
 impl Tracee {
-    pub fn new(ring: RingWriter, tracing: Tracing, stations: Option<Stations>) -> Tracee {
+    /// Makes the hook; `own` are the code objects from before the program, or none if the interpreter's own shutdown is recorded too.
+    pub fn new(ring: RingWriter, tracing: Tracing, stations: Option<Stations>, own: Addresses) -> Tracee {
         let tracing = Rc::new(tracing);
         let (lane, past) = Lane::take();
         Tracee {
@@ -88,13 +95,20 @@ impl Tracee {
             stations,
             foreign: false,
             counting: Counting::default(),
+            shutdown: Shutdown::new(own),
         }
     }
 
     /// Whether the frame on top and what it calls need no more than counting.
     #[inline]
     fn is_to_be_counted(&self, top: &Active) -> bool {
-        self.shortcuts && !self.foreign && !top.is(Is::Recorded) && !self.codes.version(top.version()).wanted
+        self.shortcuts && !self.foreign && !top.is(Is::Recorded) && !self.is_wanted(top)
+    }
+
+    /// Whether a frame is recorded once recording has started.
+    #[inline]
+    fn is_wanted(&self, frame: &Active) -> bool {
+        self.codes.version(frame.version()).wanted && !frame.is(Is::Own)
     }
 
     fn decide_on_shortcuts(&mut self) {
@@ -190,23 +204,24 @@ impl Tracee {
         }
         let (instructions, frames) = (Slot::get().unrecorded(), self.untold.frames);
         if instructions != 0 || frames != 0 {
-            self.push_event(&Event::Skipped(Skipped { instructions, frames }));
+            self.push_event(&Event::Skipped(Skipped { instructions, frames, own: self.untold.own }));
         }
         Slot::get().set_unrecorded(0);
-        self.untold = Untold { thread: number, ..Untold::default() };
+        self.untold = Untold { thread: number, own: self.untold.own, ..Untold::default() };
     }
 
     /// Tells of every frame of the current thread that the stream does not know.
     #[cold]
     fn announce_stack(&mut self) {
         self.tell();
+        self.describe_own();
         let mut words = Vec::new();
         for active in self.lane.frames_mut().iter_mut().filter(|active| !active.is(Is::Announced)) {
             let version = self.codes.version(active.version());
             let frame = Announce { code: version.id, frame: active.id, slot: active.slot() };
             Event::Announce(frame).encode(&mut words);
             active.set(Is::Announced, true);
-            active.set(Is::Recorded, version.wanted && self.started);
+            active.set(Is::Recorded, version.wanted && self.started && !active.is(Is::Own));
         }
         self.stream.push_together(&words);
     }

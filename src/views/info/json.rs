@@ -21,6 +21,7 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
     json::push_member(&mut out, "executed", info.executed);
     json::push_member(&mut out, "recorded", info.totals.instructions);
     json::push_member(&mut out, "left_out", info.left_out());
+    json::push_member(&mut out, "left_out_at_shutdown", info.left_out_at_shutdown());
     json::push_member(&mut out, "frames", info.totals.frames);
     json::push_member(&mut out, "exceptions", info.totals.exceptions);
     match &info.end {

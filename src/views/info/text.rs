@@ -30,11 +30,20 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
     for flaw in &info.flaws {
         line(&mut out, "damage", flaw);
     }
-    let left_out = match info.left_out() {
+    let left_out = match info.left_out() - info.left_out_at_shutdown() {
         0 => String::new(),
         count => format!(", {} more were executed and are not in the trace", grouped(count)),
     };
     line(&mut out, "instructions", format!("{}{left_out}", grouped(info.totals.instructions)));
+    match info.left_out_at_shutdown() {
+        0 => {}
+        1 => line(&mut out, "shutdown", "1 instruction of the interpreter's own shutdown was left out"),
+        count => line(
+            &mut out,
+            "shutdown",
+            format!("{} instructions of the interpreter's own shutdown were left out", grouped(count)),
+        ),
+    }
     line(&mut out, "frames", grouped(info.totals.frames));
     line(&mut out, "exceptions", grouped(info.totals.exceptions));
     push_threads(&mut out, info);

@@ -143,11 +143,13 @@ pub struct bctrace_hooks {
             frame: *const _frame,
         ),
     >,
+    pub claimed: ::core::option::Option<unsafe extern "C" fn(code: *const ::core::ffi::c_void)>,
+    pub shutdown: ::core::option::Option<unsafe extern "C" fn()>,
     pub forked: ::core::option::Option<unsafe extern "C" fn()>,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 96usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 112usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
     ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
@@ -160,7 +162,9 @@ const _: () = {
     ["Offset of field: bctrace_hooks::frame_gone"][::core::mem::offset_of!(bctrace_hooks, frame_gone) - 64usize];
     ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 72usize];
     ["Offset of field: bctrace_hooks::made"][::core::mem::offset_of!(bctrace_hooks, made) - 80usize];
-    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 88usize];
+    ["Offset of field: bctrace_hooks::claimed"][::core::mem::offset_of!(bctrace_hooks, claimed) - 88usize];
+    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 96usize];
+    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 104usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;
@@ -177,6 +181,7 @@ pub type _bindgen_ty_4 = ::core::ffi::c_uint;
 pub const BCTRACE_ANNOUNCED: _bindgen_ty_5 = 1;
 pub const BCTRACE_RECORDED: _bindgen_ty_5 = 2;
 pub const BCTRACE_NARROW: _bindgen_ty_5 = 4;
+pub const BCTRACE_OWN: _bindgen_ty_5 = 8;
 pub const BCTRACE_PLAIN: _bindgen_ty_5 = 7;
 pub type _bindgen_ty_5 = ::core::ffi::c_uint;
 #[repr(C)]
@@ -447,6 +452,19 @@ const _: () = {
 };
 unsafe extern "C" {
     pub fn vm_code_numbers(code: *const _object, out: *mut vm_code_numbers);
+}
+unsafe extern "C" {
+    pub fn vm_mark_own(
+        code: ::core::option::Option<unsafe extern "C" fn(context: *mut ::core::ffi::c_void, code: *const _object)>,
+        context: *mut ::core::ffi::c_void,
+    );
+}
+pub const vm_cause_VM_CAUSE_UNKNOWN: vm_cause = 0;
+pub const vm_cause_VM_CAUSE_OWN: vm_cause = 1;
+pub const vm_cause_VM_CAUSE_PROGRAM: vm_cause = 2;
+pub type vm_cause = ::core::ffi::c_uint;
+unsafe extern "C" {
+    pub fn vm_cause(frame: *const _frame) -> vm_cause;
 }
 pub const vm_kind_VM_OTHER: vm_kind = 0;
 pub const vm_kind_VM_NONE: vm_kind = 1;

@@ -291,6 +291,14 @@ impl Hook for Valued {
         self.tracee.made(gil, code, by);
     }
 
+    fn claimed(&mut self, code: usize) {
+        self.tracee.claimed(code);
+    }
+
+    fn shutdown(&mut self) {
+        self.tracee.shutdown();
+    }
+
     fn forked(&mut self, gil: Gil, thread: ThreadAddress, frames: Vec<Place>) {
         // Numbers and names of values are the stream's.
         self.walk = Walk::new(self.caps);
