@@ -51,7 +51,11 @@ pub fn configure(recipe: &Recipe, tree: &Path, log: &Path) -> Result<(), Problem
     for name in ["CONFIG_SITE", "CPP", "CPPFLAGS", "LDFLAGS", "LIBS", "MAKEFLAGS"] {
         command.env_remove(name);
     }
-    command.env("CC", &recipe.compiler.path).env("CFLAGS", recipe.compiler.args.join(" "));
+    if recipe.compiler.is_what_configure_takes() {
+        command.env_remove("CC").env_remove("CFLAGS");
+    } else {
+        command.env("CC", &recipe.compiler.path).env("CFLAGS", recipe.compiler.args.join(" "));
+    }
     let Err(error) = run(&mut command, Some(log)) else { return Ok(()) };
     let details = fs::read_to_string(tree.join("config.log")).unwrap_or_default();
     let _ = fs::write(log, format!("{}\n{details}", error.said()));

@@ -1,14 +1,16 @@
-//! The extension modules that are built in, as data: name, C files below Modules/, and what they need to compile.
+//! The extension modules that are part of the binary, as data: name, C files below Modules/, and what they need to compile.
 
 use std::fmt::Write;
 
 use super::libffi;
 use super::libraries::Library;
 
-/// One built-in extension module.
+/// One extension module.
 #[derive(Debug, Clone, Copy)]
 pub struct Module {
     pub name: &'static str,
+    /// Whether CPython's own build puts it into the interpreter; the others are shared objects there, in lib-dynload.
+    pub is_built_in: bool,
     /// Relative to the tree's Modules/.
     pub sources: &'static [&'static str],
     /// Preprocessor definitions for these sources alone.
@@ -22,7 +24,11 @@ pub struct Module {
 }
 
 const fn module(name: &'static str, sources: &'static [&'static str]) -> Module {
-    Module { name, sources, defines: &[], includes: &[], library: None, init: None }
+    Module { name, is_built_in: false, sources, defines: &[], includes: &[], library: None, init: None }
+}
+
+const fn built_in(name: &'static str, sources: &'static [&'static str]) -> Module {
+    Module { is_built_in: true, ..module(name, sources) }
 }
 
 /// As setup.py: pyexpat itself gives expat its hash salt.
@@ -31,17 +37,17 @@ const EXPAT_DEFINES: &[(&str, &str)] = &[("HAVE_EXPAT_CONFIG_H", "1"), ("XML_POO
 /// The modules. What one needs outside the C library is in CPython's own tree, or is one of `libraries`.
 pub const MODULES: &[Module] = &[
     // The ones that CPython always builds in (Setup.dist, Setup.config).
-    module("thread", &["threadmodule.c"]),
-    module("signal", &["signalmodule.c"]),
-    module("posix", &["posixmodule.c"]),
-    module("errno", &["errnomodule.c"]),
-    module("pwd", &["pwdmodule.c"]),
-    module("_sre", &["_sre.c"]),
-    module("_codecs", &["_codecsmodule.c"]),
-    module("_weakref", &["_weakref.c"]),
-    module("zipimport", &["zipimport.c"]),
-    module("_symtable", &["symtablemodule.c"]),
-    module("xxsubtype", &["xxsubtype.c"]),
+    built_in("thread", &["threadmodule.c"]),
+    built_in("signal", &["signalmodule.c"]),
+    built_in("posix", &["posixmodule.c"]),
+    built_in("errno", &["errnomodule.c"]),
+    built_in("pwd", &["pwdmodule.c"]),
+    built_in("_sre", &["_sre.c"]),
+    built_in("_codecs", &["_codecsmodule.c"]),
+    built_in("_weakref", &["_weakref.c"]),
+    built_in("zipimport", &["zipimport.c"]),
+    built_in("_symtable", &["symtablemodule.c"]),
+    built_in("xxsubtype", &["xxsubtype.c"]),
     // The ones that setup.py builds as shared objects.
     module("array", &["arraymodule.c"]),
     module("cmath", &["cmathmodule.c", "_math.c"]),
@@ -158,7 +164,7 @@ pub const MODULES: &[Module] = &[
 /// Modules of the core whose init function does not follow from the name, as in Modules/config.c.in; none has no init function.
 const CORE: &[(&str, Option<&str>)] = &[
     ("marshal", Some("PyMarshal_Init")),
-    ("imp", Some("bctrace_initimp")),
+    ("imp", Some("initimp")),
     ("_ast", Some("init_ast")),
     ("__main__", None),
     ("__builtin__", None),
@@ -180,20 +186,25 @@ pub fn with_library(libraries: &[Library]) -> impl Iterator<Item = &'static Modu
     MODULES.iter().filter(move |module| module.library.is_some_and(is_there))
 }
 
-/// Writes the C file that defines `_PyImport_Inittab`, CPython's table of built-in modules (Python/import.c, init_builtin); it stands for
-/// Modules/config.c.
-pub fn inittab_c(modules: &[Module]) -> String {
+/// Writes the C file that stands for Modules/config.c. It defines `_PyImport_Inittab`, CPython's table of built-in modules
+/// (Python/import.c, init_builtin), and `bctrace_extensions`, that of the modules in lib-dynload (library_files.h).
+pub fn tables_c(modules: &[Module]) -> String {
     let init = |module: &Module| module.init.map_or_else(|| format!("init{}", module.name), str::to_string);
-    let ours = modules.iter().map(|module| (module.name, Some(init(module))));
-    let core = CORE.iter().map(|(name, init)| (*name, init.map(str::to_string)));
-    let (mut declarations, mut rows) = (String::new(), String::new());
-    for (name, init) in ours.chain(core) {
-        if let Some(init) = &init {
+    let (mut declarations, mut built_in, mut extensions) = (String::new(), String::new(), String::new());
+    for module in modules {
+        let _ = writeln!(declarations, "extern void {}(void);", init(module));
+        let table = if module.is_built_in { &mut built_in } else { &mut extensions };
+        let _ = writeln!(table, "    {{\"{}\", {}}},", module.name, init(module));
+    }
+    for (name, init) in CORE {
+        if let Some(init) = init {
             let _ = writeln!(declarations, "extern void {init}(void);");
         }
-        let _ = writeln!(rows, "    {{\"{name}\", {}}},", init.as_deref().unwrap_or("NULL"));
+        let _ = writeln!(built_in, "    {{\"{name}\", {}}},", init.unwrap_or("NULL"));
     }
     format!(
-        "#include \"Python.h\"\n\n{declarations}\nstruct _inittab _PyImport_Inittab[] = {{\n{rows}    {{NULL, NULL}}\n}};\n"
+        "#include \"Python.h\"\n#include \"library_files.h\"\n\n{declarations}\n\
+         struct _inittab _PyImport_Inittab[] = {{\n{built_in}    {{NULL, NULL}}\n}};\n\n\
+         const struct bctrace_extension bctrace_extensions[] = {{\n{extensions}    {{NULL, NULL}}\n}};\n"
     )
 }

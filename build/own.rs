@@ -80,7 +80,7 @@ pub fn fingerprint(settings: &Settings, recipe: &Recipe, libraries: &[Library]) 
     Ok(all.digits())
 }
 
-/// Compiles our own C files, the table of built-in modules, and the modules that call one of `libraries`; returns the object files.
+/// Compiles our own C files, the tables of modules, and the modules that call one of `libraries`; returns the object files.
 fn compile(
     settings: &Settings,
     recipe: &Recipe,
@@ -89,15 +89,15 @@ fn compile(
     into: &Path,
 ) -> Result<Vec<PathBuf>, Problem> {
     let modules = modules::possible(recipe.modules, libraries);
-    let table = into.join("inittab.c");
-    fs::write(&table, modules::inittab_c(&modules))
-        .map_err(|error| Problem::io("write the table of built-in modules", &table, &error))?;
+    let tables = into.join("tables.c");
+    fs::write(&tables, modules::tables_c(&modules))
+        .map_err(|error| Problem::io("write the tables of modules", &tables, &error))?;
     let mut build = flagged_cc(settings, recipe);
     build.warnings(true).extra_warnings(true).flags(["-Wno-unused-parameter", "-Wno-missing-field-initializers"]);
     build.flag_if_supported(without_prefix(&settings.crate_dir));
     build.include(python.headers()).include(settings.patch_dir());
     build.includes(libraries.iter().map(|library| &library.headers));
-    build.out_dir(into).file(table).files(paths_with_extension(&settings.patch_dir(), "c")?);
+    build.out_dir(into).file(tables).files(paths_with_extension(&settings.patch_dir(), "c")?);
     let mut objects = build.try_compile_intermediates().map_err(|error| failed(&error, into))?;
     objects.extend(linked_modules(settings, recipe, python, libraries, into)?);
     Ok(objects)

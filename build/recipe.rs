@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::cache::Fingerprint;
 use super::command::run;
@@ -115,6 +116,22 @@ impl Compiler {
             version: String::from_utf8_lossy(&version).into_owned(),
         })
     }
+
+    /// Whether CPython's `./configure` chooses this compiler of its own accord, which sysconfig shows to programs: it prefers gcc.
+    pub fn is_what_configure_takes(&self) -> bool {
+        let is_gcc = || version_of("gcc").is_none_or(|version| version == without_name(&self.version));
+        self.path == Path::new("cc") && self.args.is_empty() && is_gcc()
+    }
+}
+
+/// Returns what a compiler says of its version, without its own name.
+fn version_of(program: &str) -> Option<String> {
+    let version = run(Command::new(program).arg("--version"), None).ok()?;
+    Some(without_name(&String::from_utf8_lossy(&version)))
+}
+
+fn without_name(version: &str) -> String {
+    version.split_once(' ').map_or(version, |(_, rest)| rest).to_string()
 }
 
 /// Whether the `cc` crate added the argument by itself: sysconfig tells the program what configure is told.

@@ -1,9 +1,9 @@
 /* The macros that the patch puts into ceval.c's PyEval_EvalFrameEx; they use its local variables.  bctrace_hook.h says what they
  * mean.
  *
- * Differences from the upstream dispatch: the table jump reads the opcode without stepping over it, and each label steps over
- * opcode and operand at once; fast_next_opcode dispatches by the table as well instead of by the switch, which only
- * EXTENDED_ARG's successor still uses. */
+ * Differences from the upstream dispatch: the table jump reads the opcode without stepping over it, and each label sets f_lasti and
+ * steps over opcode and operand at once; fast_next_opcode dispatches by the table as well.  The switch is left for EXTENDED_ARG's
+ * successor and for opcodes that 2.7 does not define. */
 #ifndef BCTRACE_CEVAL_H
 #define BCTRACE_CEVAL_H
 
@@ -24,13 +24,17 @@
 /* What `next` is once the instruction op, which ends at `end`, has been fetched. */
 #define BCTRACE_NEXT(op, end) ((uintptr_t)(end) | (BCTRACE_IS_CALL(op) ? BCTRACE_CALLED : 0))
 
-#define BCTRACE_DISPATCH() goto *bctrace_targets[bctrace_control.mode + *next_instr]
+/* The mode, by a name of its own: the compiler reads it where it is needed, and does not load its address first. */
+extern uint32_t bctrace_mode_here __asm__("bctrace_control") __attribute__((visibility("hidden")));
+#define BCTRACE_DISPATCH() goto *bctrace_targets[bctrace_mode_here + *next_instr]
 
-/* Moves next_instr behind an instruction.  The empty asm keeps the compiler from computing next_instr + 1 and + 3 before the table
- * jump, for every opcode and in two more registers, because some label will want them. */
-#define BCTRACE_STEP_OVER(size) \
-        __asm__ volatile("" : "+r"(next_instr)); \
+/* Begins an instruction: says in f_lasti where it is and moves next_instr past it.  The empty asm keeps the compiler from computing
+ * next_instr + 1 and + 3 before the table jump, for every opcode and in two more registers, because some label will want them. */
+#define BCTRACE_BEGIN(size) \
+        f->f_lasti = INSTR_OFFSET(); \
+        BCTRACE_HERE(); \
         next_instr += (size)
+#define BCTRACE_HERE() __asm__ volatile("" : "+r"(next_instr))
 
 /* Stands at an opcode's counted label.  The unit's other instructions are counted in BCTRACE_PREFIXED. */
 #define BCTRACE_COUNT(target) \
@@ -44,13 +48,40 @@
             goto bctrace_jump; \
         bctrace_slot.next = BCTRACE_NEXT(op, next_instr + (size));
 
-/* An opcode that 2.7 does not define: recorded, then refused by the VM. */
+/* An opcode that 2.7 does not define: recorded, then fetched as the switch of an ordinary build does it.
+ *
+ * Libraries that give such opcodes a meaning (PyArmor's advanced mode) look through the first 4 KiB of the eval loop for the head of
+ * its switch, `cmp $147, OPCODE; ja REFUSED; ... jmp *TABLE[OPCODE]`.  They write a jump of their own over the first instruction at
+ * REFUSED, and expect there what an ordinary build leaves: OPCODE has the opcode in a whole register, its operand is taken, next_instr
+ * is past both.  The table's LOAD_CONST tells them which registers hold the constants and the operand; its first branch must be a plain
+ * jump, so that no table of labels follows it.  tests/undefined/layout.rs checks the result. */
 #define BCTRACE_UNKNOWN() \
         COUNTED_unknown: BCTRACE_COUNT(_unknown_opcode) \
-        TRACED_unknown: \
-        if ((uintptr_t)next_instr != bctrace_slot.next) \
-            goto bctrace_jump; \
-        bctrace_slot.next = (uintptr_t)(next_instr + BCTRACE_SIZE(*next_instr))
+        TRACED_unknown: BCTRACE_FETCH(*next_instr, BCTRACE_SIZE(*next_instr)) \
+    _unknown_opcode: BCTRACE_EARLY; \
+        BCTRACE_HERE(); \
+        bctrace_refused = bctrace_opcode_before(first_instr + f->f_lasti, next_instr); \
+        f->f_lasti = INSTR_OFFSET()
+
+/* At a label: has gcc place what follows near the beginning of the function. */
+#define BCTRACE_EARLY __attribute__((hot))
+
+/* Hides from the compiler that an opcode is a byte, and which one.  The empty lines make it long in gcc's eyes, which would otherwise copy
+ * the head of the switch to each place that leads there, with short jumps. */
+#define BCTRACE_ANY(opcode) __asm__("\n\n\n\n\n\n\n\n" : "+r"(opcode))
+
+/* The opcode that is named should the current one be refused; the GIL is held from here to there.  An ordinary build that comes by its
+ * jump table has not fetched it and names the one before, the last of the unit at f_lasti; one that comes by fast_next_opcode, which
+ * sets f_lasti, names it.  No variable of the function, which would take a register or room on the stack. */
+static int bctrace_refused;
+
+static inline int
+bctrace_opcode_before(const unsigned char *lasti, const unsigned char *instr)
+{
+    while (*lasti == EXTENDED_ARG && lasti != instr)
+        lasti += 3;
+    return *lasti;
+}
 
 /* The slot once more.  Where the traced labels meet it goes by this name, or the compiler would load its address at each of them, in
  * case it is needed there. */

@@ -1,4 +1,4 @@
-/* Where Py_Main has started the interpreter and comes to the program: 6-main.patch calls it, vm.c has it. */
+/* Where Py_Main has started the interpreter and comes to the program: 06-main.patch calls it, vm.c has it. */
 #ifndef BCTRACE_MAIN_H
 #define BCTRACE_MAIN_H
 

@@ -14,8 +14,19 @@ struct bctrace_maker {
     const struct _frame *frame;
 };
 
-/* Each thread has its own: a C function can let other threads run before it returns. */
-extern __thread struct bctrace_maker bctrace_maker __attribute__((visibility("hidden")));
+/* Those of a thread, which can let other threads run before it returns.  They are kept here and not in the functions themselves, whose
+ * frames on the C stack must not become larger than in an ordinary build.  Where more than this many are nested, the outer ones lose
+ * their names. */
+enum { BCTRACE_MAKERS = 16 };
+struct bctrace_makers {
+    unsigned depth; /* the innermost is at depth modulo BCTRACE_MAKERS */
+    struct bctrace_maker nested[BCTRACE_MAKERS];
+};
+
+extern __thread struct bctrace_makers bctrace_makers __attribute__((visibility("hidden")));
+
+/* The same by another name, so that the compiler does not keep its offset in a register, which takes room in the frame. */
+extern __thread struct bctrace_makers bctrace_makers_here __asm__("bctrace_makers") __attribute__((visibility("hidden")));
 
 #ifdef Py_PYTHON_H
 
@@ -25,33 +36,41 @@ bctrace_running_frame(void)
     return _PyThreadState_Current == NULL ? NULL : _PyThreadState_Current->frame;
 }
 
-static inline struct bctrace_maker
+static inline struct bctrace_maker *
+bctrace_innermost_maker(void)
+{
+    return &bctrace_makers.nested[bctrace_makers.depth % BCTRACE_MAKERS];
+}
+
+static inline char
 bctrace_begin_making(int how, const char *path)
 {
-    struct bctrace_maker outer = bctrace_maker, maker = {how, path, bctrace_running_frame()};
+    struct bctrace_maker maker = {how, path, bctrace_running_frame()};
 
-    bctrace_maker = maker;
-    return outer;
+    bctrace_makers.depth++;
+    *bctrace_innermost_maker() = maker;
+    return 0;
 }
 
 static inline void
-bctrace_end_making(struct bctrace_maker *outer)
+bctrace_end_making(char *making)
 {
-    bctrace_maker = *outer;
+    bctrace_makers_here.depth--;
 }
 
 static inline void
 bctrace_tell_made(const void *code)
 {
     const struct _frame *frame = bctrace_running_frame();
-    int is_known = bctrace_maker.frame == frame;
+    const struct bctrace_maker *maker = bctrace_innermost_maker();
+    int is_known = maker->frame == frame;
 
-    bctrace_hooks.made(code, is_known ? bctrace_maker.how : BCTRACE_BY_C, is_known ? bctrace_maker.path : NULL, frame);
+    bctrace_hooks.made(code, is_known ? maker->how : BCTRACE_BY_C, is_known ? maker->path : NULL, frame);
 }
 
 /* First among a function's declarations: until it returns, this is what makes code objects. */
 #define BCTRACE_MAKES(how, path) \
-    struct bctrace_maker bctrace_outer __attribute__((cleanup(bctrace_end_making), unused)) = bctrace_begin_making(how, path)
+    char bctrace_making __attribute__((cleanup(bctrace_end_making), unused)) = bctrace_begin_making(how, path)
 
 #define BCTRACE_MADE(code) do { if (bctrace_control.mode) bctrace_tell_made(code); } while (0)
 

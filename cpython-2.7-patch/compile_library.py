@@ -13,12 +13,12 @@ import sys
 # Where the modules will seem to lie; getpath.c says so.
 LIBRARY = sys.prefix + '/lib/python2.7'
 
-# Folders by the name of their last part: what a plain install has only for CPython's own tests, for other systems, or for tkinter.
-LEFT_OUT = ('test', 'tests', 'idle_test', 'idlelib', 'lib-tk', 'site-packages')
-LEFT_OUT_PREFIX = 'plat-'
+# Folders by the name of their last part: what a plain install has for CPython's own tests alone, or not at all, and idlelib.
+LEFT_OUT = ('test', 'tests', 'idle_test', 'idlelib', 'msilib')
+PLATFORM = 'plat-linux2'
 
-# Files other than modules that programs read through a module's get_data.
-DATA = ('lib2to3/Grammar.txt', 'lib2to3/PatternGrammar.txt', 'pdb.doc', 'distutils/command/command_template')
+# Files other than modules that the library's modules read, and one that keeps its folder from being empty.
+DATA = ('lib2to3/Grammar.txt', 'lib2to3/PatternGrammar.txt', 'pdb.doc', 'distutils/command/command_template', 'site-packages/README')
 
 GRAMMARS = ('Grammar.txt', 'PatternGrammar.txt')
 
@@ -26,7 +26,8 @@ GRAMMARS = ('Grammar.txt', 'PatternGrammar.txt')
 def files(lib):
     """Yields the relative paths of all that goes in from Lib/."""
     for folder, folders, names in os.walk(lib):
-        folders[:] = [name for name in folders if name not in LEFT_OUT and not name.startswith(LEFT_OUT_PREFIX)]
+        folders[:] = [name for name in folders
+                      if name not in LEFT_OUT and (name == PLATFORM or not name.startswith('plat-'))]
         for name in names:
             path = os.path.relpath(os.path.join(folder, name), lib)
             if path.endswith('.py') or path in DATA:
@@ -96,6 +97,8 @@ def main(lib, makefile, pyconfig_h, out):
     at_start = imported_at_start(variables)
     texts = dict((path, text_of(os.path.join(lib, path))) for path in files(lib))
     texts['_sysconfigdata.py'] = sysconfig_data(variables)
+    # As `make install` calls it.
+    texts['LICENSE.txt'] = text_of(os.path.join(lib, os.pardir, 'LICENSE'))
     texts.update(grammar_pickles(lib))
     with open(out, 'wb') as stream:
         for path in sorted(texts):

@@ -2,7 +2,8 @@
  * looked at and nothing is printed, since the library is inside the binary. */
 #include "Python.h"
 #include "osdefs.h"
-#include "importer.h"
+#include "library.h"
+#include "vm.h"
 
 static char program_path[MAXPATHLEN + 1];
 static char prefix[MAXPATHLEN + 1], exec_prefix[MAXPATHLEN + 1];
@@ -10,9 +11,9 @@ static char *search_path;
 static int home_counts;
 
 void
-bctrace_set_paths(const char *executable, int allow_home)
+vm_set_executable(const char *path, int allow_home)
 {
-    PyOS_snprintf(program_path, sizeof program_path, "%s", executable == NULL ? "" : executable);
+    PyOS_snprintf(program_path, sizeof program_path, "%s", path);
     home_counts = allow_home;
 }
 

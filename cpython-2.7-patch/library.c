@@ -1,10 +1,5 @@
 /* Reads the embedded standard library (library.h).  Knows nothing of Python and keeps no state but where the bytes are. */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include "library.h"
 
 #define MAGIC_LEN (sizeof(BCTRACE_LIBRARY_MAGIC) - 1)
@@ -45,18 +40,6 @@ bctrace_library_embed(const void *bytes, size_t len, bctrace_unpack unpack)
     file_count = count;
     unpack_bytes = unpack;
     return 0;
-}
-
-const char *
-bctrace_library_inside(const char *path)
-{
-    size_t len = sizeof(BCTRACE_LIBRARY) - 1;
-
-    if (library == NULL || strncmp(path, BCTRACE_LIBRARY, len) != 0)
-        return NULL;
-    if (path[len] == '\0')
-        return path + len;
-    return path[len] == '/' ? path + len + 1 : NULL;
 }
 
 uint32_t
@@ -127,64 +110,4 @@ bctrace_library_read(struct bctrace_part part, void *dst)
     if (!part_fits(part))
         return -1;
     return unpack_bytes(dst, part.size, library + part.at, part.packed) == part.size ? 0 : -1;
-}
-
-/* Returns a file's text in memory of malloc, or NULL with errno set. */
-static char *
-text_of(const char *path, size_t *size)
-{
-    const char *relative = bctrace_library_inside(path);
-    struct bctrace_file file;
-    char *text;
-
-    if (relative == NULL || !bctrace_library_find(relative, strlen(relative), &file)) {
-        errno = ENOENT;
-        return NULL;
-    }
-    text = malloc(file.text.size + 1);
-    if (text != NULL && bctrace_library_read(file.text, text) < 0) {
-        free(text);
-        errno = EIO;
-        return NULL;
-    }
-    *size = file.text.size;
-    return text;
-}
-
-static FILE *
-filled(FILE *stream, char *text, size_t size)
-{
-    if (stream != NULL && (fwrite(text, 1, size, stream) != size || fseek(stream, 0, SEEK_SET) != 0)) {
-        fclose(stream);
-        stream = NULL;
-    }
-    free(text);
-    return stream;
-}
-
-FILE *
-bctrace_library_open(const char *path)
-{
-    size_t size;
-    char *text = text_of(path, &size);
-
-    /* One byte more than the text, because fmemopen writes a NUL behind it. */
-    return text == NULL ? NULL : filled(fmemopen(NULL, size + 1, "w+"), text, size);
-}
-
-FILE *
-bctrace_library_open_fd(const char *path)
-{
-    size_t size;
-    char *text = text_of(path, &size);
-    int fd;
-    FILE *stream;
-
-    if (text == NULL)
-        return NULL;
-    fd = (int)syscall(SYS_memfd_create, path, 0);
-    stream = fd < 0 ? NULL : fdopen(fd, "w+");
-    if (fd >= 0 && stream == NULL)
-        close(fd);
-    return filled(stream, text, size);
 }

@@ -9,11 +9,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-/* Where the library seems to lie.  No file need be there, and none that is there is looked at. */
+/* Where the library seems to lie.  No file need be there. */
 #define BCTRACE_PREFIX "/opt/python2.7"
 #define BCTRACE_LIBRARY BCTRACE_PREFIX "/lib/python2.7"
+
+/* When its files seem to have been changed last: 20 April 2020, the day of CPython's release. */
+#define BCTRACE_LIBRARY_TIME 1587340800
 
 #define BCTRACE_LIBRARY_MAGIC "BCTLIB 1"
 
@@ -41,10 +43,6 @@ typedef size_t (*bctrace_unpack)(void *dst, size_t dst_len, const void *src, siz
  * where the bytes are not a library of this layout.  Without a call the VM has no library and reads PYTHONPATH alone. */
 int bctrace_library_embed(const void *bytes, size_t len, bctrace_unpack unpack);
 
-/* Returns what follows BCTRACE_LIBRARY and its slash in an absolute path ("" for the folder itself), or NULL for a path that is not in
- * the library or where no library is embedded. */
-const char *bctrace_library_inside(const char *path);
-
 /* Number of files, and the file at a place in the index. */
 uint32_t bctrace_library_count(void);
 struct bctrace_file bctrace_library_at(uint32_t place);
@@ -60,10 +58,5 @@ const void *bctrace_library_stored(struct bctrace_part part);
 
 /* Unpacks a part into `dst`, which holds part.size bytes; returns 0, or -1 where the stored bytes are damaged. */
 int bctrace_library_read(struct bctrace_part part, void *dst);
-
-/* Opens the text behind an absolute path for reading, or returns NULL.  The first has no file descriptor; the second is for
- * callers that will ask for one (it sets errno). */
-FILE *bctrace_library_open(const char *path);
-FILE *bctrace_library_open_fd(const char *path);
 
 #endif

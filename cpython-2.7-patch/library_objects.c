@@ -1,105 +1,111 @@
-/* The files of the embedded library as Python objects: their names, texts and code.  Knows nothing of importing. */
+/* The files of the embedded library for the parts of Python that handle objects: import and os.listdir. */
 #include "Python.h"
-#include "osdefs.h"
 #include "marshal.h"
 #include "bctrace_origin.h"
-#include "importer.h"
+#include "library.h"
+#include "library_files.h"
 
-int
-bctrace_find_in(const char *folder, size_t folder_len, const char *name, struct bctrace_module *module)
+FILE *
+bctrace_with_descriptor(FILE *stream, const char *path, const char *mode)
 {
-    char path[MAXPATHLEN];
-    size_t len = folder_len + strlen(name);
+    FILE *opened = fileno(stream) < 0 ? bctrace_fopen(path, mode[0] == 'U' ? "r" : mode) : NULL;
 
-    if (len + BCTRACE_INIT_PY_LEN >= sizeof path)
-        return 0;
-    memcpy(path, folder, folder_len);
-    strcpy(path + folder_len, name);
-    strcpy(path + len, BCTRACE_INIT_PY);
-    module->is_package = bctrace_library_find(path, len + BCTRACE_INIT_PY_LEN, &module->file);
-    if (module->is_package)
-        return 1;
-    strcpy(path + len, ".py");
-    return bctrace_library_find(path, len + 3, &module->file);
+    if (opened == NULL)
+        return stream;
+    fclose(stream);
+    return opened;
 }
 
-PyObject *
-bctrace_path_object(struct bctrace_file file, size_t len, const char *suffix)
-{
-    char path[MAXPATHLEN];
-
-    /* PyString_FromFormat does not know %.*s. */
-    PyOS_snprintf(path, sizeof path, "%s%s%.*s%s", BCTRACE_LIBRARY, len ? "/" : "", (int)len, file.path, suffix);
-    return PyString_FromString(path);
-}
-
-PyObject *
-bctrace_filename(struct bctrace_file file, const char *suffix)
-{
-    return bctrace_path_object(file, file.path_len, suffix);
-}
-
+/* Returns the whole text of a stream, which it closes, as a new string. */
 static PyObject *
-damaged(struct bctrace_file file)
+text_of(FILE *stream)
 {
-    PyObject *filename = bctrace_filename(file, "");
+    struct stat status;
+    PyObject *text = NULL;
 
-    if (filename != NULL)
-        PyErr_Format(PyExc_ImportError, "cannot unpack %.200s: the interpreter's own file is damaged", PyString_AS_STRING(filename));
-    Py_XDECREF(filename);
-    return NULL;
-}
-
-PyObject *
-bctrace_text(struct bctrace_file file)
-{
-    PyObject *text = PyString_FromStringAndSize(NULL, file.text.size);
-
-    if (text != NULL && bctrace_library_read(file.text, PyString_AS_STRING(text)) < 0) {
-        Py_DECREF(text);
-        return damaged(file);
-    }
+    if (bctrace_vm_fstat(stream, &status) == 0)
+        text = PyString_FromStringAndSize(NULL, status.st_size);
+    if (text != NULL && fread(PyString_AS_STRING(text), 1, status.st_size, stream) != (size_t)status.st_size)
+        Py_CLEAR(text);
+    fclose(stream);
     return text;
 }
 
-/* Under -O the text is compiled anew, since the embedded code holds asserts and docstrings: a .pyo would not. */
-static PyObject *
-compiled(struct bctrace_file file)
+/* The bytes of the .pyo of a module, compiled now: under -O the embedded code, which holds asserts and docstrings, is of no use. */
+static FILE *
+compiled(const char *path, PyObject *text)
 {
-    PyObject *text = bctrace_text(file), *filename = bctrace_filename(file, ""), *code = NULL;
+    BCTRACE_MAKES(BCTRACE_BY_IMPORT, path);
+    PyObject *code = Py_CompileString(PyString_AS_STRING(text), path, Py_file_input);
+    PyObject *marshalled = code == NULL ? NULL : PyMarshal_WriteObjectToString(code, Py_MARSHAL_VERSION);
+    long magic = PyImport_GetMagicNumber();
+    char *bytes = NULL;
+    size_t size = 0;
+    int i;
 
-    if (text != NULL && filename != NULL)
-        code = Py_CompileString(PyString_AS_STRING(text), PyString_AS_STRING(filename), Py_file_input);
+    if (marshalled != NULL) {
+        size = 8 + PyString_GET_SIZE(marshalled);
+        bytes = malloc(size);
+    }
+    if (bytes != NULL) {
+        for (i = 0; i < 4; i++) {
+            bytes[i] = (char)(magic >> 8 * i);
+            bytes[4 + i] = (char)((long)BCTRACE_LIBRARY_TIME >> 8 * i);
+        }
+        memcpy(bytes + 8, PyString_AS_STRING(marshalled), size - 8);
+    }
+    Py_XDECREF(code);
+    Py_XDECREF(marshalled);
+    return bytes == NULL ? NULL : bctrace_stream_of(bytes, size);
+}
+
+FILE *
+bctrace_open_compiled(const char *path)
+{
+    FILE *stream = bctrace_vm_fopen(path, "rb");
+    size_t len = strlen(path);
+    char source[256];
+    PyObject *text;
+
+    if (stream != NULL || len < 4 || len > sizeof source || strcmp(path + len - 4, ".pyo") != 0)
+        return stream;
+    memcpy(source, path, len - 1);
+    source[len - 1] = '\0';
+    stream = bctrace_vm_fopen(source, "r");
+    if (stream == NULL || fileno(stream) >= 0) {
+        if (stream != NULL)
+            fclose(stream);
+        return NULL;
+    }
+    text = text_of(stream);
+    stream = text == NULL ? NULL : compiled(source, text);
     Py_XDECREF(text);
-    Py_XDECREF(filename);
-    return code;
+    PyErr_Clear();
+    return stream;
+}
+
+struct listing {
+    PyObject *list;
+    int as_unicode;
+};
+
+static int
+append_name(void *context, const char *name, size_t len)
+{
+    struct listing *listing = context;
+    PyObject *item = listing->as_unicode ? PyUnicode_DecodeASCII(name, len, NULL) : PyString_FromStringAndSize(name, len);
+    int failed = item == NULL || PyList_Append(listing->list, item) != 0;
+
+    Py_XDECREF(item);
+    return failed;
 }
 
 PyObject *
-bctrace_code(struct bctrace_file file)
+bctrace_listdir(const char *path, int as_unicode)
 {
-    BCTRACE_MAKES(BCTRACE_BY_IMPORT, NULL);
-    const char *stored = bctrace_library_stored(file.code);
-    PyObject *code;
-    char *bytes = NULL;
+    struct listing listing = {PyList_New(0), as_unicode};
 
-    if (Py_OptimizeFlag)
-        return compiled(file);
-    if (stored == NULL) {
-        bytes = PyMem_Malloc(file.code.size);
-        if (bytes == NULL)
-            return PyErr_NoMemory();
-        if (bctrace_library_read(file.code, bytes) < 0) {
-            PyMem_Free(bytes);
-            return damaged(file);
-        }
-        stored = bytes;
-    }
-    code = PyMarshal_ReadObjectFromString((char *)stored, file.code.size);
-    PyMem_Free(bytes);
-    if (code != NULL && !PyCode_Check(code)) {
-        Py_DECREF(code);
-        return damaged(file);
-    }
-    return code;
+    if (listing.list != NULL && bctrace_list_folder(path, append_name, &listing) != 0)
+        Py_CLEAR(listing.list);
+    return listing.list;
 }

@@ -7,7 +7,6 @@
 #include "osdefs.h"
 #include "bctrace_main.h"
 #include "bctrace_shutdown.h"
-#include "importer.h"
 #include "library.h"
 #include "vm.h"
 
@@ -28,19 +27,23 @@ vm_embed_library(const uint8_t *bytes, size_t len, size_t (*unpack_with)(uint8_t
     return bctrace_library_embed(bytes, len, unpack);
 }
 
-void
-vm_set_executable(const char *path, int home_counts)
+static int
+is_set(const char *variable)
 {
-    bctrace_set_paths(path, home_counts);
+    const char *text = Py_GETENV(variable);
+
+    return text != NULL && *text != '\0';
 }
 
 /* The part of Py_Main (Modules/main.c) that the environment decides. */
 static void
 apply_environment(void)
 {
-    const char *text = Py_GETENV("PYTHONUNBUFFERED");
+    const char *text;
 
-    if (text != NULL && *text != '\0') {
+    Py_InspectFlag = is_set("PYTHONINSPECT");
+    Py_NoUserSiteDirectory = is_set("PYTHONNOUSERSITE");
+    if (is_set("PYTHONUNBUFFERED")) {
         setvbuf(stdin, NULL, _IONBF, BUFSIZ);
         setvbuf(stdout, NULL, _IONBF, BUFSIZ);
         setvbuf(stderr, NULL, _IONBF, BUFSIZ);
@@ -71,14 +74,28 @@ add_to_path(char **entries)
     }
 }
 
+/* As RunMainFromImporter of Py_Main does, which leaves its answer in sys.path_importer_cache. */
+static void
+ask_for_importer(const char *path)
+{
+    PyObject *name = PyString_FromString(path), *importer = NULL;
+
+    if (name != NULL)
+        importer = PyImport_GetImporter(name);
+    if (importer == NULL)
+        PyErr_Clear();
+    Py_XDECREF(name);
+    Py_XDECREF(importer);
+}
+
 void
 vm_initialize(int argc, char **argv, char **path)
 {
     PySys_ResetWarnOptions();
     apply_environment();
-    Py_NoUserSiteDirectory = 1;
     Py_Initialize();
     PySys_SetArgv(argc, argv);
+    ask_for_importer(argv[0]);
     add_to_path(path);
 }
 
@@ -96,10 +113,23 @@ vm_load(const char *marshalled, ptrdiff_t len)
     return code;
 }
 
+/* As the end of Py_Main: prompts where the user or the program has asked for that; returns the exit status. */
+static int
+inspect(int status, int code_flags)
+{
+    PyCompilerFlags flags = {code_flags & PyCF_MASK};
+
+    if ((!Py_InspectFlag && !is_set("PYTHONINSPECT")) || !Py_FdIsInteractive(stdin, NULL))
+        return status;
+    Py_InspectFlag = 0;
+    return PyRun_AnyFileFlags(stdin, "<stdin>", &flags) != 0;
+}
+
 int
 vm_run_main(struct _object *code, const char *path)
 {
     PyObject *module = PyImport_AddModule("__main__"), *globals, *file, *result = NULL;
+    int code_flags = ((PyCodeObject *)code)->co_flags, status;
 
     if (module != NULL) {
         Py_INCREF(module);
@@ -123,8 +153,9 @@ vm_run_main(struct _object *code, const char *path)
             PyErr_Clear();
         Py_DECREF(module);
     }
+    status = inspect(result == NULL, code_flags);
     Py_Finalize();
-    return result == NULL;
+    return status;
 }
 
 static void (*program_begins)(void *);

@@ -19,7 +19,7 @@ int vm_embed_library(const uint8_t *bytes, size_t len,
 /* What sys.executable is, and whether PYTHONHOME counts. */
 void vm_set_executable(const char *path, int home_counts);
 
-/* Starts the interpreter as `python2.7 -s` does, with sys.argv = argv, and with argv[0]'s folder and then the entries of `path`, which
+/* Starts the interpreter as `python2.7` does, with sys.argv = argv, and with argv[0]'s folder and then the entries of `path`, which
  * ends in NULL, first on sys.path. */
 void vm_initialize(int argc, char **argv, char **path);
 
@@ -48,7 +48,7 @@ const struct _frame *vm_frame_back(const struct _frame *frame);
 /* The text of a frame's code string, from its code object. */
 const unsigned char *vm_frame_first(const struct _frame *frame);
 
-/* What the hook keeps in a frame and in a code object (9-counted.patch): of a frame that is left out the low bits of its number, 0 where
+/* What the hook keeps in a frame and in a code object (09-counted.patch): of a frame that is left out the low bits of its number, 0 where
  * it has none, of one that is suspended its slot; of code that is left out the mark. */
 uint32_t vm_frame_number(const struct _frame *frame);
 void vm_set_frame_number(struct _frame *frame, uint32_t number);

@@ -36,7 +36,7 @@ initextension(void)
 #[test]
 fn a_compiled_extension_loads_and_keeps_its_own_functions() {
     let folder = tempfile::tempdir().unwrap();
-    compile(folder.path());
+    compile(folder.path(), "extension", SOURCE);
     let script = "import sys; sys.path.insert(0, sys.argv[1]); import extension; print extension.numbers({'key': 1})";
     let mut python = Command::new(env!("CARGO_BIN_EXE_bctrace"));
     let output = python.args(["python", "-S", "-c", script]).arg(folder.path()).output().unwrap();
@@ -44,14 +44,15 @@ fn a_compiled_extension_loads_and_keeps_its_own_functions() {
     assert_eq!((out.as_ref(), err.as_ref()), ("(0, 42, 43, 44, u'\\U0001f40d')\n", ""));
 }
 
-fn compile(folder: &Path) {
-    let source = folder.join("extension.c");
-    fs::write(&source, SOURCE).unwrap();
+/// Compiles an extension module into the folder.
+pub fn compile(folder: &Path, name: &str, text: &str) {
+    let source = folder.join(format!("{name}.c"));
+    fs::write(&source, text).unwrap();
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut cc = cc::Build::new();
     cc.target(&target).host(&target).opt_level(0).cargo_metadata(false);
     let mut command = cc.get_compiler().to_command();
     command.args(["-shared", "-fPIC", "-w", "-I", env!("BCTRACE_PYTHON_HEADERS"), "-o"]);
-    let output = command.arg(folder.join("extension.so")).arg(&source).output().unwrap();
+    let output = command.arg(folder.join(format!("{name}.so"))).arg(&source).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

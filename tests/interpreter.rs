@@ -5,3 +5,4 @@ mod executable;
 mod facts;
 mod recorded;
 mod runs;
+mod stack;

@@ -23,4 +23,5 @@ mod recording;
 mod robust;
 mod running;
 mod successor;
+mod undefined;
 mod values;

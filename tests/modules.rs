@@ -84,7 +84,7 @@ fn crypt_without_a_libcrypt_is_an_import_error_that_names_it() {
 
 /// Whether this build has a module that not every build has.
 pub fn has(module: &str) -> bool {
-    python("import sys; print ' '.join(sys.builtin_module_names)").split_whitespace().any(|name| name == module)
+    run(&mut bctrace(["python", "-s", "-c", &format!("import {module}")])).status == 0
 }
 
 fn python(script: &str) -> String {

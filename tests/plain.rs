@@ -52,7 +52,8 @@ fn both(python: &Path, pyc: &Path, arguments: &[String], stdin: &[u8]) -> [Ran; 
     [running::run_with(&mut plain, stdin), running::run_with(&mut traced, stdin)]
 }
 
-/// Standard error without the line that tells of a stale opcode, without addresses and without where the standard library is.
+/// Standard error without the line that names a refused opcode (which one depends on when the last periodic check was), without
+/// addresses and without where the standard library is.
 fn errors(ran: &Ran) -> Vec<String> {
     let address = regex::Regex::new("0x[0-9a-f]+|/[^\"]*/lib/python2.7/").unwrap();
     let errors = ran.stderr();

@@ -3,7 +3,7 @@
 
 mod checked;
 mod hostile;
-mod rebuilt;
+pub mod rebuilt;
 mod views;
 
 use crate::live::Program;

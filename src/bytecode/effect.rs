@@ -1,6 +1,8 @@
 //! Owns which entries of the value stack an instruction shows: what it consumes and produces that its code does not say.  As
 //! ceval.c's PyEval_EvalFrameEx pops and pushes.
 
+use super::opcode;
+
 /// Results of one instruction that are shown at most; only UNPACK_SEQUENCE has more than one.
 const MOST_RESULTS: u32 = 64;
 /// Operands that are shown at most: what CALL_FUNCTION_VAR_KW can have.
@@ -111,6 +113,8 @@ const fn fixed(opcode: u8) -> Effect {
         143 => effect(1, 1, 1),
         // MAP_ADD.
         147 => effect(2, 0, 0),
+        // An undefined opcode to which a library gives a meaning: what it pushes, if it pushes one entry.
+        _ if opcode::name(opcode).is_none() => effect(0, 1, 1),
         _ => effect(0, 0, 0),
     }
 }

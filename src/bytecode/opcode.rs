@@ -43,7 +43,7 @@ pub fn is_call(opcode: u8) -> bool {
 
 /// Returns the name of an opcode, or None where 2.7 defines none.
 #[inline]
-pub fn name(opcode: u8) -> Option<&'static str> {
+pub const fn name(opcode: u8) -> Option<&'static str> {
     NAMES[opcode as usize]
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::bytecode::Instruction;
-use crate::bytecode::opcode::EXTENDED_ARG;
+use crate::bytecode::opcode::{self, EXTENDED_ARG};
 use crate::trace::value::{UnitValues, Value};
 
 /// An entry of a value stack.
@@ -124,7 +124,10 @@ impl FrameState {
         }
         match results.last() {
             Some(result) => self.stack.push(Slot::Known(result.clone())),
-            None if produces(instruction) => self.stack.push(Slot::Unknown),
+            // An opcode that 2.7 does not define pushes what is shown, if a library has given it a meaning.
+            None if produces(instruction) && opcode::name(instruction.opcode).is_some() => {
+                self.stack.push(Slot::Unknown)
+            }
             None => {}
         }
     }

@@ -19,7 +19,7 @@ pub struct Program {
 }
 
 impl Interpreter {
-    /// Starts the interpreter as `python2.7 -s argv[0] …` does, with `path` on sys.path behind the program's folder and
+    /// Starts the interpreter as `python2.7 argv[0] …` does, with `path` on sys.path behind the program's folder and
     /// `executable` for sys.executable.  The process must have one thread.
     pub fn start(argv: Vec<CString>, path: &[CString], executable: &CStr) -> Interpreter {
         super::library::embed(executable, false);

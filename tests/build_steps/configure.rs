@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::build::compile::configure;
-use super::build::modules::{MODULES, inittab_c};
+use super::build::modules::{MODULES, tables_c};
 use super::build::problem::Problem;
 use super::build::recipe::Recipe;
 use super::build::settings::Settings;
@@ -77,7 +77,7 @@ fn a_recipe_changes_with_patches_and_their_headers_but_not_with_our_own_c() {
 
 #[test]
 fn every_module_is_listed_once() {
-    let table = inittab_c(MODULES);
+    let table = tables_c(MODULES);
     for module in MODULES {
         let row = format!("{{\"{}\", ", module.name);
         assert_eq!(table.matches(&row).count(), 1, "{row} in\n{table}");

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::build::libraries::Library;
-use super::build::modules::{MODULES, inittab_c, possible};
+use super::build::modules::{MODULES, possible, tables_c};
 use super::build::openssl::missing_tool;
 
 #[test]
@@ -24,7 +24,7 @@ fn a_missing_make_or_perl_and_a_perl_without_its_modules_are_told_apart() {
 #[test]
 fn a_module_whose_library_is_missing_is_left_out_alone() {
     let zlib = Library { name: "zlib", headers: "include".into(), archives: Vec::new(), linked_by_crate: true };
-    let table = inittab_c(&possible(MODULES, &[zlib]));
+    let table = tables_c(&possible(MODULES, &[zlib]));
     for (name, is_there) in [("zlib", true), ("_md5", true), ("_ssl", false), ("_hashlib", false), ("crypt", true)] {
         assert_eq!(table.contains(&format!("{{\"{name}\", ")), is_there, "{name} in\n{table}");
     }

@@ -74,7 +74,11 @@ fn every_way_to_a_code_object_is_told_with_its_instruction() {
         ("native", "<module>", "native code by CALL_FUNCTION"),
         ("./sourced.py", "<module>", "import of ./sourced.py by IMPORT_NAME, import of ./sourced.pyc by IMPORT_NAME"),
         ("archive.zip/zipped.py", "<module>", "import of archive.zip/zipped.py by IMPORT_NAME"),
-        ("/opt/python2.7/lib/python2.7/colorsys.py", "<module>", "import by IMPORT_NAME"),
+        (
+            "/opt/python2.7/lib/python2.7/colorsys.py",
+            "<module>",
+            "import of /opt/python2.7/lib/python2.7/colorsys.pyc by IMPORT_NAME",
+        ),
     ];
     for (filename, name, origin) in cases {
         assert_eq!(of(filename, name), origin, "{filename} {name}");

@@ -1,9 +1,16 @@
 """Prints what an interpreter says of itself: the same for every plain Python 2.7.18 on 64-bit Linux with wide Unicode, wherever it is
-installed, but for the importer that stands for the files of the library."""
+installed."""
 import sys
 
-first = sorted(sys.modules), sys.path_hooks[:], sys.meta_path[:], sys.path[:]
+first = sorted(sys.modules), sys.path_hooks[:], sys.meta_path[:], sys.path[:], dict(sys.path_importer_cache)
 import gc
+objects, counts = gc.get_objects(), gc.get_count()
+# What the numbers of references to these are depends on nothing but what has run.
+references = [sys.getrefcount(thing) for thing in (None, True, False, object, type, dict, tuple, BaseException, sys, len, Ellipsis)]
+kinds = {}
+for thing in objects:
+    kinds[type(thing).__name__] = kinds.get(type(thing).__name__, 0) + 1
+del thing, objects
 import os
 
 
@@ -16,12 +23,21 @@ def placed(path):
     return path.replace(sys.prefix, 'PREFIX')
 
 
-modules, hooks, meta, path = first
+modules, hooks, meta, path, importers = first
 codecs = ('encodings.ascii', 'encodings.utf_8', 'encodings.latin_1')
 fact('modules at the start', [name for name in modules if name not in codecs])
 fact('meta path', meta)
-fact('path hooks', [hook for hook in hooks if hook.__name__ != 'LibraryImporter'])
-fact('path', [placed(entry) for entry in path[1:] if not entry.endswith('site-packages')])
+fact('path hooks', hooks)
+fact('path', [placed(entry) for entry in path[1:]])
+fact('importers', sorted((placed(entry), type(importer)) for entry, importer in importers.items()))
+fact('built-in modules', sys.builtin_module_names)
+for name in modules:
+    if sys.modules[name] is not None and name not in codecs:
+        fact('globals of ' + name, sorted((key, type(value).__name__) for key, value in vars(sys.modules[name]).items()))
+        fact('file of ' + name, placed(getattr(sys.modules[name], '__file__', 'none')))
+fact('kinds of objects', sorted(kinds.items()))
+fact('counts of the collector', counts)
+fact('references at the start', references)
 fact('prefix is exec_prefix', sys.prefix == sys.exec_prefix)
 fact('executable', os.path.basename(sys.executable))
 fact('executable is there', os.path.isabs(sys.executable) and os.access(sys.executable, os.X_OK))

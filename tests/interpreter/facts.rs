@@ -11,12 +11,13 @@ fn folder() -> PathBuf {
 
 /// What facts.py prints.
 fn facts(mut command: Command) -> String {
-    printed(command.args(["-s", "facts.py"]).current_dir(folder()))
+    printed(command.arg("facts.py").current_dir(folder()), None)
 }
 
-/// What is printed in an environment that all interpreters have.
-fn printed(command: &mut Command) -> String {
-    running::run(command.env_clear().env("HOME", "/").env("PATH", "/usr/bin:/bin")).succeeded()
+/// What is printed in an environment that all interpreters have, with a variable of Python's own.
+fn printed(command: &mut Command, variable: Option<&str>) -> String {
+    command.env_clear().env("HOME", "/").env("PATH", "/usr/bin:/bin").envs(variable.map(|name| (name, "1")));
+    running::run(command).succeeded()
 }
 
 #[test]
@@ -40,9 +41,11 @@ fn a_traced_program_sees_what_it_would_see_in_a_plain_interpreter() {
     let Some(python) = crate::plain::plain() else { return };
     let source = String::from_utf8(running::read(&folder().join("facts.py"))).unwrap();
     let (scratch, _) = running::compiled(&source, "facts.pyc");
-    let plain = printed(Command::new(python).args(["-s", "facts.pyc"]).current_dir(&scratch));
-    let traced = printed(running::bctrace(["-q", "facts.pyc", "trace.bct"]).current_dir(&scratch));
-    assert_same(&traced, &plain);
+    for variable in [None, Some("PYTHONNOUSERSITE"), Some("PYTHONINSPECT"), Some("PYTHONPATH")] {
+        let plain = printed(Command::new(&python).arg("facts.pyc").current_dir(&scratch), variable);
+        let traced = printed(running::bctrace(["-q", "facts.pyc", "trace.bct"]).current_dir(&scratch), variable);
+        assert_same(&traced, &plain);
+    }
 }
 
 #[track_caller]

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
 use crate::live::{self, Live, Program};
-use crate::running::Ran;
+use crate::running::{self, Ran};
 
 /// Records `bctrace python ARGUMENTS` in the program's folder.
 fn record(program: &Program, trace: &str, arguments: &[&str]) -> Ran {
@@ -149,11 +149,21 @@ print os.waitpid(process, 0)[1] >> 8
 #[test]
 fn an_interpreter_on_a_terminal_prompts() {
     let program = Program::new(TYPIST);
-    let bctrace = crate::running::binary().to_str().unwrap();
+    let bctrace = running::binary().to_str().unwrap();
     for interpreter in [vec![bctrace, "python"], vec![bctrace, "python", "--trace-to", "typed.txt"]] {
         let shown = program.trace(&["-q"], "t.txt", &interpreter).succeeded();
         assert!(shown.starts_with("Python 2.7.18 (default, "), "{shown}");
         assert!(shown.ends_with(">>> exit(5)\r\n\n5\n"), "{shown}");
     }
+    assert!(program.read("typed.txt").contains("<module>> 3 PRINT_EXPR\n"));
+}
+
+#[test]
+fn a_program_that_asks_for_it_is_followed_by_a_prompt() {
+    let program = Program::new(TYPIST);
+    running::compile("import os; x = 42; os.environ['PYTHONINSPECT'] = '1'", &program.path("asks.pyc"));
+    let bctrace = running::binary().to_str().unwrap();
+    let shown = program.trace(&["-q"], "t.txt", &[bctrace, "-q", "asks.pyc", "typed.txt"]).succeeded();
+    assert!(shown.starts_with(">>> ") && shown.ends_with(">>> exit(5)\r\n\n5\n"), "{shown}");
     assert!(program.read("typed.txt").contains("<module>> 3 PRINT_EXPR\n"));
 }

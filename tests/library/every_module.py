@@ -5,7 +5,8 @@ import sys
 # Importing these does something, on purpose.
 ACTS = ('antigravity', 'this')
 
-library = [entry for entry in sys.path if entry.endswith('/lib/python2.7')]
+# Without lib-tk, whose modules need Tk.
+library = [entry for entry in sys.path if entry.endswith(('/lib/python2.7', '/plat-linux2', '/lib-dynload'))]
 count = 0
 for _, name, _ in pkgutil.walk_packages(library, onerror=lambda name: None):
     if name in ACTS or name.endswith('__main__'):
@@ -15,4 +16,4 @@ for _, name, _ in pkgutil.walk_packages(library, onerror=lambda name: None):
         __import__(name)
     except Exception as error:
         print '%s: %s' % (name, error)
-print 'more than 550' if count > 550 else count
+print 'more than 600' if count > 600 else count

@@ -12,7 +12,8 @@ import sys
 HEAD = '''# Modules
 
 Where each module of the standard library of CPython 2.7.18 is. *Embedded* ones are written in Python and lie in the
-binary, compiled and with their source; the modules of a package are where the package is. *Built in* are those in C.
+binary, compiled and with their source; the modules of a package are where the package is. *Built in* are those in C;
+programs see in `lib-dynload` those that CPython's own build puts there.
 This page is made by `bctrace python tests/library/table.py`; a test compares them.
 
 | module | where | |
@@ -64,6 +65,11 @@ def left_out(path):
     return reasons
 
 
+def modules_in(*folders):
+    """Returns the names of the modules in those folders of sys.path."""
+    return set(name for _, name, _ in pkgutil.iter_modules([entry for entry in sys.path if entry.endswith(folders)]))
+
+
 def note_on(name):
     """Returns why an embedded module cannot be imported, if it cannot."""
     try:
@@ -76,9 +82,8 @@ def note_on(name):
 
 def main(sources, reasons):
     reasons = left_out(reasons)
-    library = [entry for entry in sys.path if entry.endswith('/lib/python2.7')]
-    embedded = set(name for _, name, _ in pkgutil.iter_modules(library)) - set(['_sysconfigdata'])
-    built_in = set(sys.builtin_module_names) - set(['__main__']) | set(CONDITIONAL)
+    embedded = modules_in('/lib/python2.7', '/lib-tk', '/plat-linux2') - set(['_sysconfigdata'])
+    built_in = modules_in('/lib-dynload') | set(sys.builtin_module_names) - set(['__main__']) | set(CONDITIONAL)
     present = embedded | built_in
     both = sorted(present.intersection(reasons))
     neither = sorted(in_sources(sources) - present - set(reasons))

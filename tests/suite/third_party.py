@@ -1,5 +1,6 @@
 """Runs small real jobs with packages of other people, in jobs/, and compares what they print with what they print under a plain
-Python 2.7: untraced, and recorded in the two ways there are.  tests/third-party starts it.
+Python 2.7: untraced, and recorded in the two ways there are; then a program that a protector has rewritten (protected.py).
+tests/third-party starts it.
 
     third_party.py [--bless PYTHON]
 
@@ -18,6 +19,7 @@ import tarfile
 import tempfile
 import zipfile
 
+import protected
 import run
 import tree
 
@@ -78,11 +80,16 @@ def library():
     """Returns the folder with all packages, made once for each list of them."""
     with open(os.path.join(JOBS, 'packages.txt')) as stream:
         name = 'packages-' + hashlib.sha256(stream.read()).hexdigest()[:16]
+    return fetched(name, packages())
+
+
+def fetched(name, requirements):
+    """Returns a folder of the cache directory with what these (requirement, is a source distribution) have in them."""
     folder = os.path.join(tree.cache_folder(), name)
     if not os.path.isdir(folder):
         making = tempfile.mkdtemp(prefix='making-', dir=tree.cache_folder())
         archives = tempfile.mkdtemp(dir=making)
-        for requirement, is_source in packages():
+        for requirement, is_source in requirements:
             download(requirement, is_source, archives)
         for archive in sorted(glob.glob(os.path.join(archives, '*'))):
             unpack(archive, making)
@@ -124,12 +131,23 @@ def check(bctrace, job, path, folder):
             yield '%s, %s: the trace cannot be read' % (job, way)
 
 
+def check_protected(bctrace, protectors):
+    complaints = []
+    for version, package in protectors:
+        folder = tempfile.mkdtemp(prefix='bctrace-job-')
+        complaints += protected.check(bctrace, version, package, folder)
+        shutil.rmtree(folder)
+        print version
+    return complaints
+
+
 def main():
     parser = argparse.ArgumentParser(prog='tests/third-party', description='Runs programs that use well-known packages.')
     parser.add_argument('--bless', metavar='PYTHON', help='write the expected outputs, by this plain Python 2.7')
     options = parser.parse_args()
     try:
         path = library()
+        protectors = [(version, fetched(version.replace('==', '-'), [(version, False)])) for version in protected.VERSIONS]
     except NoPip as missing:
         print 'nothing was run: %s' % missing
         sys.exit(1 if os.environ.get('CI') else 0)
@@ -144,6 +162,12 @@ def main():
             complaints += check(os.path.realpath(sys.executable), job, path, folder)
             print os.path.basename(job)
         shutil.rmtree(folder)
+    if options.bless:
+        protected.bless(options.bless)
+    elif protected.is_possible():
+        complaints += check_protected(os.path.realpath(sys.executable), protectors)
+    else:
+        print 'not run: programs that %s protects' % ' and '.join(protected.VERSIONS)
     if complaints:
         sys.exit('\n'.join(complaints))
     print 'all well'

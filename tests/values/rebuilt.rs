@@ -107,8 +107,9 @@ fn is_same(left: &Value, right: &Value) -> bool {
     }
 }
 
+/// Traces a program and compares; returns how many entries were compared, and how many of them were not known.
 #[track_caller]
-fn check(program: &Program, name: &str) -> (u64, u64) {
+pub fn check(program: &Program, name: &str) -> (u64, u64) {
     let mut command = program.tracing(&["--values", "--value-stacks"], "t.bct", &[]);
     // CPython's own tests are not in the binary; they lie in the tree that the VM was built from.
     command.env("PYTHONPATH", Path::new(env!("BCTRACE_PYTHON_HEADERS")).with_file_name("Lib"));
