@@ -57,7 +57,17 @@ void vm_mark_code(struct _frame *frame, uint32_t mark);
 /* The interpreter has been finalized, or never started. */
 int vm_is_over(void);
 
-/* The length of the code string that begins at first_instr; -1 where it is not the text of a str object. */
+/* The offset of the instruction that a frame executes, -1 before its first. */
+int32_t vm_frame_offset(const struct _frame *frame);
+
+/* Where a frame's local variables and value stack lie, and where what was allocated for them ends; and of how many constants and local
+ * variables its code object knows.  0 where that cannot be read. */
+struct vm_frame_room { struct _object *const *locals, *const *stack, *const *end; size_t constant_count, local_count; };
+int vm_frame_room(const struct _frame *frame, struct vm_frame_room *out);
+
+/* The length of the code string that begins at first_instr; -1 where it is not the text of a str object that can be read, or has more
+ * than VM_LONGEST_CODE bytes. */
+#define VM_LONGEST_CODE (128 << 20)
 ptrdiff_t vm_code_length(const struct _object *code, const unsigned char *first_instr);
 
 /* A borrowed tuple, str or other object of a code object. */
@@ -66,9 +76,6 @@ enum vm_code_part {
     VM_CODE_LNOTAB, VM_CODE_CODE
 };
 const struct _object *vm_code_part(const struct _object *code, enum vm_code_part part);
-
-/* The offset of the instruction that a frame executes, -1 before its first. */
-int32_t vm_frame_offset(const struct _frame *frame);
 
 struct vm_code_numbers { int32_t first_line; uint32_t flags, argcount, nlocals, stacksize; };
 void vm_code_numbers(const struct _object *code, struct vm_code_numbers *out);
@@ -85,68 +92,95 @@ void vm_mark_own(void (*code)(void *context, const struct _object *code), void *
 enum vm_cause { VM_CAUSE_UNKNOWN, VM_CAUSE_OWN, VM_CAUSE_PROGRAM };
 enum vm_cause vm_cause(const struct _frame *frame);
 
+/* -- Memory ------------------------------------------------------------------------------------------------------------- */
+
+/* To be called once, when the interpreter has started, before anything below. */
+void vm_prepare_memory(void);
+
+/* Whether so many bytes can be read there.  The answer holds as long as nothing of the program runs; a thread that needs no GIL to unmap
+ * memory is beyond us. */
+int vm_can_read(const void *address, size_t len);
+
+/* The C heap, from where it began when the process did: all between was given by the kernel and can be read.  `end` is 0 until somebody
+ * asks for it, and has to be made so again when the program may have run. */
+extern struct vm_heap { uintptr_t begin, end; } vm_heap __attribute__((visibility("hidden")));
+
 /* -- Objects ------------------------------------------------------------------------------------------------------------ */
 
-/* What an object is, by its exact type: a subclass is VM_OTHER, but for the text of str and the items of tuple, which name
- * things in code objects whatever their subclass. */
+/* Bytecode is not verified: an operand that is out of range, or a value stack that is, makes an object of any pointer.  So what says it
+ * is an object can have any content, and no memory.  Each function below takes any pointer, or one that vm_look found to be of the kind
+ * that is named, and reads nothing that cannot be read. */
+
+/* To be called once, after vm_prepare_memory. */
+void vm_prepare_objects(void);
+
+/* What an object is, by its exact type: a subclass is VM_OTHER. */
 enum vm_kind {
-    VM_OTHER, VM_NONE, VM_ELLIPSIS, VM_FALSE, VM_TRUE, VM_INT, VM_LONG, VM_FLOAT, VM_COMPLEX, VM_STR, VM_UNICODE, VM_TUPLE,
-    VM_LIST, VM_DICT, VM_SET, VM_FROZENSET, VM_CODE, VM_STOP_ITERATION,
-    /* Told apart by vm_look alone; for vm_kind they are VM_OTHER. */
-    VM_NOT_IMPLEMENTED, VM_FUNCTION, VM_METHOD, VM_BUILTIN, VM_DESCRIPTOR, VM_TYPE, VM_CLASS, VM_INSTANCE, VM_MODULE, VM_MISSING
+    /* Not an object: its memory, or its type's, is not there, or not such. */
+    VM_BAD,
+    /* NULL. */
+    VM_MISSING,
+    VM_NONE, VM_ELLIPSIS, VM_NOT_IMPLEMENTED, VM_FALSE, VM_TRUE, VM_INT, VM_LONG, VM_FLOAT, VM_COMPLEX, VM_STR, VM_UNICODE, VM_TUPLE,
+    VM_LIST, VM_DICT, VM_SET, VM_FROZENSET, VM_CODE, VM_STOP_ITERATION, VM_FUNCTION, VM_METHOD, VM_BUILTIN, VM_WRAPPER, VM_DESCRIPTOR,
+    VM_TYPE, VM_CLASS, VM_INSTANCE, VM_MODULE, VM_GENERATOR, VM_OTHER
 };
-enum vm_kind vm_kind(const struct _object *object);
 
-/* The name of an object's type, as its tp_name says, without the module. */
-const char *vm_type_name(const struct _object *object);
-
-/* Each is for an object of that kind; items are borrowed, NULL where a slot is empty. */
-int64_t vm_int(const struct _object *object);
-double vm_float(const struct _object *object);
-void vm_complex(const struct _object *object, double *real, double *imag);
-/* Digits of PyLong_SHIFT = 30 bits, least significant first; *negative is its sign. */
-const uint32_t *vm_long(const struct _object *object, ptrdiff_t *digits, int *negative);
-const unsigned char *vm_str(const struct _object *object, ptrdiff_t *len);
-/* Whether a str is interned, as marshal stores it. */
-int vm_is_interned(const struct _object *object);
-const uint32_t *vm_unicode(const struct _object *object, ptrdiff_t *len);
-/* -1 where the object has no items. */
-ptrdiff_t vm_len(const struct _object *object);
-const struct _object *vm_item(const struct _object *object, ptrdiff_t index);
-/* Steps through a dict (value is set) or a set (value is NULL); *position begins at 0; 0 at the end. */
-int vm_next(const struct _object *object, ptrdiff_t *position, const struct _object **key, const struct _object **value);
-
-/* An exception's type name and the object that best tells its message: its value where that is a str, its only argument, or its
- * argument tuple; NULL where there is none. */
-const char *vm_exception_name(const struct _object *type, ptrdiff_t *len);
-const struct _object *vm_exception_message(const struct _object *value);
-
-/* -- Values ------------------------------------------------------------------------------------------------------------- */
-
-/* To be called once, when the interpreter has started, before vm_look. */
-void vm_prepare_values(void);
-
-/* Where a frame's local variables and value stack lie, and where what was allocated for them ends. */
-struct vm_frame_room { struct _object *const *locals, *const *stack, *const *end; };
-void vm_frame_room(const struct _frame *frame, struct vm_frame_room *out);
-
-/* One object, by its exact type: kind is an enum vm_kind, VM_MISSING for NULL.  number is an int's value, a float's bits, or the
- * length of what has one; data the bytes of a str, the code points of a unicode, the items of a tuple or list. */
-struct vm_seen { uint32_t kind; uint64_t number; const void *data, *type; };
+/* One object.  number is an int's value, a float's bits, or the length of what has one; data the bytes of a str, the code points of a
+ * unicode, the items of a tuple or list, the digits of a long (of 30 bits, the least significant first), the two doubles of a complex.
+ * The first `known` of them can be read; about more vm_can_read is to be asked. */
+struct vm_seen { uint32_t kind, is_negative; uint64_t number, known; const void *data, *type; };
 void vm_look(const struct _object *object, struct vm_seen *out);
+
+/* The same of a part of a code object, where what is derived from tuple or str serves as well as one. */
+void vm_look_at_part(const struct _object *object, struct vm_seen *out);
+
+/* Whether a VM_STR is interned, as marshal stores it. */
+int vm_is_interned(const struct _object *object);
 
 /* Whether calling this, a VM_TYPE or VM_CLASS, makes a new object of it before any Python runs. */
 int vm_makes_new(const struct _object *callable);
 
-/* Whether all keys of a dict are strs, as the way in which it looks them up says. */
+/* Copies up to `most` entries of a VM_DICT, VM_SET or VM_FROZENSET (whose entries have no value), from place *position of its table up to
+ * place `end`; *position is then behind the last one.  -1 where the table cannot be read. */
+struct vm_entry { const struct _object *key, *value; };
+ptrdiff_t vm_entries(const struct _object *object, ptrdiff_t *position, ptrdiff_t end, struct vm_entry *out, ptrdiff_t most);
+
+/* Whether all keys of a VM_DICT are strs, as the way in which it looks them up says. */
 int vm_has_str_keys(const struct _object *dict);
 
 /* Whether an object's hash hangs on an address, so that its place in a dict or set is another one in each run. */
 int vm_is_hashed_by_address(const struct _object *key);
 
-/* What a callable, class, module, code object or instance is called, and the class or module that the name belongs to; borrowed,
- * no bytes where there is none. */
+/* Bytes that can be read; none where there are none, or none that can. */
 struct vm_text { const unsigned char *bytes; size_t len; };
-void vm_name(const struct _object *object, enum vm_kind kind, struct vm_text *owner, struct vm_text *name);
+
+/* Names are cut there. */
+#define VM_LONGEST_NAME 256
+
+/* The name of an object's type, without the module; "NULL" or "bad" where there is none. */
+void vm_type_name(const struct _object *object, struct vm_text *out);
+
+/* What an object of this kind is called, and the class or module that the name belongs to; an instance has its type's name. */
+void vm_name(const struct _object *object, uint32_t kind, struct vm_text *owner, struct vm_text *name);
+
+/* What a callable of this kind is called with besides its arguments. */
+enum vm_how {
+    VM_PLAIN,
+    /* A method of `first`, called `name` there. */
+    VM_BOUND,
+    /* A weakref.proxy of `first`. */
+    VM_PROXY,
+    /* As name(first, *rest, **keywords) makes it; NULL: there is none. */
+    VM_PARTIAL,
+    /* A function of a C library, called `name` there. */
+    VM_FOREIGN
+};
+struct vm_callee { uint32_t how; struct vm_text name; const struct _object *first, *rest, *keywords; };
+void vm_callee(const struct _object *object, uint32_t kind, struct vm_callee *out);
+
+/* An exception's type name, and the object that best tells its message: its value where that is a str, its only argument, or its argument
+ * tuple; NULL where there is none. */
+void vm_exception_name(const struct _object *type, struct vm_text *out);
+const struct _object *vm_exception_message(const struct _object *value);
 
 #endif

@@ -2,8 +2,10 @@
 //! and that the program notices nothing.
 
 mod checked;
+mod fakes;
 mod hostile;
 pub mod rebuilt;
+mod receivers;
 mod views;
 
 use crate::live::Program;
@@ -48,7 +50,7 @@ check('abc')
 }
 
 #[test]
-fn calls_of_c_functions_are_told_by_their_names() {
+fn calls_of_c_functions_have_their_names() {
     let source = "\
 import marshal, zlib
 zlib.decompress(zlib.compress('abc'))
@@ -63,14 +65,39 @@ exec 'x = 1' in {'y': 2}
         "zlib.compress('abc') -> \"x\\x9c",
         "zlib.decompress(\"x\\x9c",
         "marshal.loads('i\\x07\\x00\\x00\\x00') -> 7",
-        "str.join(['a', 'b']) -> 'ab'",
+        "''.join(['a', 'b']) -> 'ab'",
         "open('/dev/null') -> <file #",
-        "file.close() -> None",
+        "<file #10>.close() -> None",
         "list.append([], 1) -> None",
         "exec 'x = 1' in {'y': 2}, {'y': 2}",
     ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
+}
+
+#[test]
+fn a_container_is_shown_as_it_is_when_it_is_used() {
+    let source = "\
+def f(alias):
+    shared[1] = 2
+    return alias
+shared = {}
+f(shared)
+exec 'x = 1' in {'y': 2}
+print [n for n in (1, 2)], {'a': {'b': 1}}, {3}
+";
+    assert_lines(
+        &lines(source, &[]),
+        &[
+            "f> 10 STORE_SUBSCR  {}[1] = 2",
+            "f> 14 RETURN_VALUE  {1: 2}",
+            "<module>> 9 BUILD_MAP (0)  -> {}",
+            "<module>> 41 EXEC_STMT  exec 'x = 1' in {'y': 2}, {'y': 2}",
+            "<module>> 79 PRINT_ITEM  [1, 2]",
+            "<module>> 98 PRINT_ITEM  {'a': {'b': 1}}",
+            "<module>> 105 PRINT_ITEM  set([3])",
+        ],
+    );
 }
 
 #[test]

@@ -26,6 +26,19 @@ const fn effect(operands: u32, results: u32, growth: i32) -> Effect {
 /// Tells what an instruction shows.
 #[inline]
 pub fn of(opcode: u8, operand: i32) -> Effect {
+    match FIXED[opcode as usize] {
+        VARIES => varying(opcode, operand),
+        effect => effect,
+    }
+}
+
+/// The effect of LOAD_CONST and LOAD_FAST where the code does not have what they load, so that it does not say what that is.
+pub const LOADS_UNDEFINED: Effect = effect(0, 1, 1);
+
+/// Stands in the table for an effect that hangs on the operand.
+const VARIES: Effect = effect(u32::MAX, 0, 0);
+
+fn varying(opcode: u8, operand: i32) -> Effect {
     let count = operand.clamp(0, 1 << 24);
     match opcode {
         131 | 140..=142 => call(opcode, operand),
@@ -41,7 +54,7 @@ pub fn of(opcode: u8, operand: i32) -> Effect {
         133 => effect(2, 1, -1),
         // RAISE_VARARGS.
         130 => effect(count.min(3) as u32, 0, 0),
-        _ => FIXED[opcode as usize],
+        _ => effect(0, 0, 0),
     }
 }
 
@@ -56,7 +69,7 @@ fn call(opcode: u8, operand: i32) -> Effect {
     effect((arguments as u32 + 1).min(MOST_OPERANDS), 1, -arguments)
 }
 
-/// The effects that do not hang on the operand.
+/// The effects, by opcode.
 static FIXED: [Effect; 256] = {
     let mut table = [effect(0, 0, 0); 256];
     let mut opcode = 0;
@@ -91,8 +104,8 @@ const fn fixed(opcode: u8) -> Effect {
         // PRINT_EXPR, PRINT_ITEM, PRINT_ITEM_TO, PRINT_NEWLINE_TO.
         70 | 71 | 74 => effect(1, 0, 0),
         73 => effect(2, 0, 0),
-        // LOAD_LOCALS, LOAD_NAME, LOAD_GLOBAL, LOAD_CLOSURE, LOAD_DEREF, IMPORT_FROM, FOR_ITER.
-        82 | 101 | 116 | 135 | 136 | 109 | 93 => effect(0, 1, 1),
+        // LOAD_LOCALS, LOAD_NAME, BUILD_MAP, LOAD_GLOBAL, LOAD_CLOSURE, LOAD_DEREF, IMPORT_FROM, FOR_ITER.
+        82 | 101 | 105 | 116 | 135 | 136 | 109 | 93 => effect(0, 1, 1),
         // RETURN_VALUE, IMPORT_STAR; YIELD_VALUE, which gets what is sent.
         83 | 84 => effect(1, 0, 0),
         86 => effect(1, 1, 0),
@@ -113,6 +126,7 @@ const fn fixed(opcode: u8) -> Effect {
         143 => effect(1, 1, 1),
         // MAP_ADD.
         147 => effect(2, 0, 0),
+        92 | 102..=104 | 130..=134 | 140..=142 => VARIES,
         // An undefined opcode to which a library gives a meaning: what it pushes, if it pushes one entry.
         _ if opcode::name(opcode).is_none() => effect(0, 1, 1),
         _ => effect(0, 0, 0),

@@ -14,7 +14,7 @@ pub enum Slot {
     Known(Value),
     /// The constant of this index: the code tells what it is.
     Constant(i32),
-    /// Something that no value tells: an empty dict under construction, a traceback, a local variable from before the trace.
+    /// Something that no value tells: a traceback, a local variable from before the trace.
     Unknown,
     /// What unwinding put there for END_FINALLY.
     Why(Why),
@@ -62,8 +62,14 @@ impl FrameState {
         for (place, argument) in values.arguments.iter().enumerate() {
             self.locals.insert(place as i32, Slot::Known(argument.clone()));
         }
-        if let Some(instruction) = self.due.take() {
-            self.finish(&instruction, &values.late);
+        match (self.due.take(), values.late.last()) {
+            (Some(instruction), _) => self.finish(&instruction, &values.late),
+            // A constant or local variable that the code does not have, if threads have switched behind it.
+            (None, Some(value)) => {
+                self.pop(1);
+                self.stack.push(Slot::Known(value.clone()));
+            }
+            (None, None) => {}
         }
     }
 
@@ -82,6 +88,8 @@ impl FrameState {
             5 => self.rotate(4),
             4 => self.copy(1),
             99 => self.copy(operand.clamp(0, 5) as usize),
+            // What the code does not have is told.
+            100 | 124 if !results.is_empty() => self.finish(instruction, results),
             100 => self.stack.push(Slot::Constant(operand)),
             124 => self.stack.push(self.locals.get(&operand).cloned().unwrap_or(Slot::Unknown)),
             125 => {
@@ -91,7 +99,6 @@ impl FrameState {
             126 => {
                 self.locals.remove(&operand);
             }
-            105 => self.stack.push(Slot::Unknown),
             120 => self.block(BlockKind::Loop),
             121 => self.block(BlockKind::Except),
             122 => self.block(BlockKind::Finally),

@@ -9,7 +9,7 @@ use super::ffi;
 use super::gil::Gil;
 use super::object::{CodeRef, Exception};
 use super::shared::{Control, Mode};
-use super::value::ValueStack;
+use super::value::ObjectRef;
 
 /// What happens after a hook has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,8 @@ pub struct Maker<'a> {
 /// anything of Python.
 pub trait Hook {
     fn jump(&mut self, gil: Gil, at: Place) -> Flow;
-    fn unit(&mut self, gil: Gil, at: Place, stack: ValueStack) -> Flow;
+    /// `top` is the address behind the topmost entry of the value stack.
+    fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Flow;
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow;
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow;
     fn raised(&mut self, gil: Gil, frame: FrameAddress, exception: Exception) -> Flow;
@@ -197,7 +198,9 @@ pub fn install<H: Hook + 'static>(mut hook: H, mode: Mode, _interpreter: &super:
     // SAFETY: the interpreter runs on this thread, so the thread has a state and the GIL.
     let (current, gil) = unsafe { (ThreadAddress(ffi::vm_current_thread() as usize), Gil::assume()) };
     // SAFETY: the interpreter has started.
-    unsafe { ffi::vm_prepare_values() };
+    unsafe { ffi::vm_prepare_memory() };
+    // SAFETY: as above.
+    unsafe { ffi::vm_prepare_objects() };
     let _ = hook.thread(gil, current);
     HOOK.store(Box::into_raw(Box::new(hook)).cast(), Ordering::Release);
     // SAFETY: no hook is called before a mode is set, and the process has one thread.
@@ -235,7 +238,9 @@ unsafe fn with<H: Hook, T>(call: impl FnOnce(&mut H, Gil) -> T) -> T {
     // SAFETY: the pointer is the box that `install::<H>` leaked; the GIL makes this the only reference.
     let hook = unsafe { &mut *hook };
     // SAFETY: by this function's contract.
-    call(hook, unsafe { Gil::assume() })
+    let gil = unsafe { Gil::assume() };
+    super::memory::forget(gil);
+    call(hook, gil)
 }
 
 #[inline]
@@ -266,8 +271,8 @@ extern "C" fn unit<H: Hook>(
     top: *const *mut ffi::_object,
 ) -> c_int {
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
-    // SAFETY: as in `jump`; ceval.c passes the running frame and its stack pointer.
-    status(unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, ValueStack::new(frame, top))) })
+    // SAFETY: as in `jump`.
+    status(unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, top as usize)) })
 }
 
 extern "C" fn enter<H: Hook>(
@@ -298,10 +303,9 @@ extern "C" fn raised<H: Hook>(
     propagated: c_int,
 ) -> c_int {
     let frame = FrameAddress(frame as usize);
-    // SAFETY: as in `jump`; ceval.c passes the thread's current error, which stays alive during the call.
-    status(unsafe {
-        with(|hook: &mut H, gil| hook.raised(gil, frame, Exception::new(exception_type, value, propagated != 0)))
-    })
+    let exception = Exception::new(ObjectRef::new(exception_type), ObjectRef::new(value), propagated != 0);
+    // SAFETY: as in `jump`.
+    status(unsafe { with(|hook: &mut H, gil| hook.raised(gil, frame, exception)) })
 }
 
 extern "C" fn thread<H: Hook>(thread: *const ffi::_ts) -> c_int {

@@ -11,10 +11,12 @@ mod gil;
 pub mod hook;
 pub mod lane;
 pub mod library;
+pub mod memory;
 pub mod object;
 pub mod program;
 pub mod shared;
 pub mod shutdown;
+pub mod stack;
 pub mod value;
 
 pub use gil::Gil;

@@ -1,21 +1,24 @@
-//! Looks at live objects one by one, as values: by exact type, without running Python, and without keeping any.
+//! Looks at objects one by one: by exact type, without running Python, and without keeping any.  A pointer can be to anything: see
+//! "Objects" in cpython-2.7-patch/vm.h.
 
-use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 use super::ffi;
 use super::gil::Gil;
-use super::hook::Place;
+use super::memory::Span;
 
-/// A live object, or none where a slot is empty; it lives as long as the hook that got it runs.
+/// What the VM takes for an object, or none where a slot is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct ObjectRef {
     pointer: *const ffi::_object,
 }
 
-/// What an object is, with what can be told of it at once.
+/// What an object is, with what can be said of it at once.
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
+    /// No object: no memory is there, or none of an object.
+    Bad,
     Missing,
     None,
     False,
@@ -28,17 +31,19 @@ pub enum Seen<'a> {
     /// Digits of 30 bits, least significant first.
     Long {
         negative: bool,
-        digits: &'a [u32],
+        digits: Span<'a, u32>,
     },
-    Str(&'a [u8]),
-    Unicode(&'a [u32]),
-    /// A tuple.
-    Tuple(Items<'a>),
-    List(Items<'a>),
+    Str(Span<'a, u8>),
+    Unicode(Span<'a, u32>),
+    Tuple(Span<'a, ObjectRef>),
+    List(Span<'a, ObjectRef>),
     /// A dict, and how many items it has.
     Dict(u64),
     Set(u64),
     FrozenSet(u64),
+    /// The exception class StopIteration, which marshal knows.
+    StopIteration,
+    Code,
     /// Anything else: what its name is one of.
     Object(Named),
 }
@@ -50,12 +55,44 @@ pub enum Named {
     Function,
     Method,
     Builtin,
+    /// A slot of a C type, bound to an object.
+    Wrapper,
     Descriptor,
     Type,
     Class,
     Module,
-    Code,
+    Generator,
 }
+
+/// What a callable is called with besides its arguments.
+#[derive(Clone, Copy, Debug)]
+pub enum Callee<'a> {
+    Plain,
+    /// A method of an object, by its name there.
+    Bound { name: &'a [u8], receiver: ObjectRef },
+    /// A weakref.proxy.
+    Proxy { name: &'a [u8], referent: ObjectRef },
+    /// As `name(first, *rest, **keywords)` makes it.
+    Partial { name: &'a [u8], first: ObjectRef, rest: ObjectRef, keywords: ObjectRef },
+    /// A function of a C library, by its name there.
+    Foreign { name: &'a [u8] },
+}
+
+/// An entry of a dict, or, without a value, of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Entry {
+    pub key: ObjectRef,
+    pub value: ObjectRef,
+}
+
+impl Entry {
+    pub const NONE: Entry = Entry { key: ObjectRef::MISSING, value: ObjectRef::MISSING };
+}
+
+/// The table of a dict or set cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadTable;
 
 /// An object that a call is making.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,114 +101,61 @@ pub struct Making {
     of_type: usize,
 }
 
-/// The items of a tuple or list.
-#[derive(Clone, Copy, Debug)]
-pub struct Items<'a> {
-    pointers: &'a [*const ffi::_object],
-}
-
-impl<'a> Items<'a> {
-    pub fn count(&self) -> usize {
-        self.pointers.len()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = ObjectRef> + 'a {
-        self.pointers.iter().map(|&pointer| ObjectRef { pointer })
-    }
-}
-
-/// An object at first sight.
+/// An object that was looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Look<'a> {
     pub seen: Seen<'a>,
     /// The address of its type.
     pub of_type: usize,
     kind: ffi::vm_kind,
+    object: ObjectRef,
+    gil: Gil<'a>,
 }
 
 impl ObjectRef {
+    const MISSING: ObjectRef = ObjectRef { pointer: std::ptr::null() };
+
+    pub(super) fn new(pointer: *const ffi::_object) -> ObjectRef {
+        ObjectRef { pointer }
+    }
+
+    pub(super) fn pointer(&self) -> *const ffi::_object {
+        self.pointer
+    }
+
     /// The object's address.
     #[inline]
     pub fn address(&self) -> usize {
         self.pointer as usize
     }
 
+    /// Whether there is none.
+    pub fn is_missing(&self) -> bool {
+        self.pointer.is_null()
+    }
+
     /// Looks at the object.
-    #[inline]
+    #[inline(always)]
     pub fn look<'a>(&self, gil: Gil<'a>) -> Look<'a> {
-        let mut seen = ffi::vm_seen { kind: 0, number: 0, data: std::ptr::null(), type_: std::ptr::null() };
-        // SAFETY: the object is NULL or lives during the hook; the struct is ours.
-        unsafe { ffi::vm_look(self.pointer, &mut seen) };
-        Look { seen: self.tell(gil, &seen), of_type: seen.type_ as usize, kind: seen.kind }
+        let mut seen = MaybeUninit::uninit();
+        // SAFETY: it takes any pointer; the struct is ours.
+        unsafe { ffi::vm_look(self.pointer, seen.as_mut_ptr()) };
+        // SAFETY: vm_look has filled it in.
+        self.seen(gil, unsafe { seen.assume_init_ref() })
     }
 
-    #[inline]
-    fn tell<'a>(&self, gil: Gil<'a>, seen: &ffi::vm_seen) -> Seen<'a> {
-        match seen.kind {
-            ffi::vm_kind_VM_INT => Seen::Int(seen.number.cast_signed()),
-            ffi::vm_kind_VM_STR => Seen::Str(slice(gil, seen.data, seen.number)),
-            ffi::vm_kind_VM_FLOAT => Seen::Float(f64::from_bits(seen.number)),
-            ffi::vm_kind_VM_TUPLE => Seen::Tuple(Items { pointers: slice(gil, seen.data, seen.number) }),
-            ffi::vm_kind_VM_LIST => Seen::List(Items { pointers: slice(gil, seen.data, seen.number) }),
-            ffi::vm_kind_VM_DICT => Seen::Dict(seen.number),
-            ffi::vm_kind_VM_UNICODE => Seen::Unicode(slice(gil, seen.data, seen.number)),
-            ffi::vm_kind_VM_SET => Seen::Set(seen.number),
-            ffi::vm_kind_VM_FROZENSET => Seen::FrozenSet(seen.number),
-            ffi::vm_kind_VM_NONE => Seen::None,
-            ffi::vm_kind_VM_TRUE => Seen::True,
-            ffi::vm_kind_VM_FALSE => Seen::False,
-            ffi::vm_kind_VM_ELLIPSIS => Seen::Ellipsis,
-            ffi::vm_kind_VM_NOT_IMPLEMENTED => Seen::NotImplemented,
-            ffi::vm_kind_VM_MISSING => Seen::Missing,
-            ffi::vm_kind_VM_LONG => self.long(gil),
-            ffi::vm_kind_VM_COMPLEX => self.complex(),
-            ffi::vm_kind_VM_FUNCTION => Seen::Object(Named::Function),
-            ffi::vm_kind_VM_METHOD => Seen::Object(Named::Method),
-            ffi::vm_kind_VM_BUILTIN => Seen::Object(Named::Builtin),
-            ffi::vm_kind_VM_DESCRIPTOR => Seen::Object(Named::Descriptor),
-            ffi::vm_kind_VM_TYPE | ffi::vm_kind_VM_STOP_ITERATION => Seen::Object(Named::Type),
-            ffi::vm_kind_VM_CLASS => Seen::Object(Named::Class),
-            ffi::vm_kind_VM_MODULE => Seen::Object(Named::Module),
-            ffi::vm_kind_VM_CODE => Seen::Object(Named::Code),
-            _ => Seen::Object(Named::Instance),
-        }
+    /// Looks at a part of a code object, where what is derived from tuple or str serves as well as one.
+    pub fn look_at_part<'a>(&self, gil: Gil<'a>) -> Look<'a> {
+        let mut seen = MaybeUninit::uninit();
+        // SAFETY: it takes any pointer; the struct is ours.
+        unsafe { ffi::vm_look_at_part(self.pointer, seen.as_mut_ptr()) };
+        // SAFETY: vm_look_at_part has filled it in.
+        self.seen(gil, unsafe { seen.assume_init_ref() })
     }
 
-    fn long<'a>(&self, gil: Gil<'a>) -> Seen<'a> {
-        let (mut digits, mut negative) = (0, 0);
-        // SAFETY: the object lives and, by its kind, is a long; both numbers are ours.
-        let first = unsafe { ffi::vm_long(self.pointer, &mut digits, &mut negative) };
-        Seen::Long { negative: negative != 0, digits: slice(gil, first.cast(), digits.unsigned_abs() as u64) }
-    }
-
-    fn complex<'a>(&self) -> Seen<'a> {
-        let (mut real, mut imaginary) = (0.0, 0.0);
-        // SAFETY: as above, a complex.
-        unsafe { ffi::vm_complex(self.pointer, &mut real, &mut imaginary) };
-        Seen::Complex(real, imaginary)
-    }
-
-    /// Steps through a dict, or a set, whose values are missing; `position` begins at 0.
-    #[inline]
-    pub fn next(&self, _gil: Gil, position: &mut isize) -> Option<(ObjectRef, ObjectRef)> {
-        let (mut key, mut value) = (std::ptr::null(), std::ptr::null());
-        // SAFETY: the object lives and is a dict or a set, which nothing changes during the hook.
-        let more = unsafe { ffi::vm_next(self.pointer, position, &mut key, &mut value) };
-        (more != 0).then_some((ObjectRef { pointer: key }, ObjectRef { pointer: value }))
-    }
-
-    /// The type or class whose new object a call of this object makes before any Python runs, if it is one.
-    #[inline]
-    pub fn makes_new(&self, gil: Gil) -> Option<Making> {
-        let look = self.look(gil);
-        let is_class = match look.seen {
-            Seen::Object(Named::Type) => false,
-            Seen::Object(Named::Class) => true,
-            _ => return None,
-        };
-        // SAFETY: the object lives and, by its kind, is a type or class.
-        let makes = unsafe { ffi::vm_makes_new(self.pointer) } != 0;
-        makes.then_some(Making { of_type: if is_class { 0 } else { self.address() } })
+    #[inline(always)]
+    fn seen<'a>(&self, gil: Gil<'a>, seen: &ffi::vm_seen) -> Look<'a> {
+        Look { seen: interpret(gil, seen), of_type: seen.type_ as usize, kind: seen.kind, object: *self, gil }
     }
 
     /// Whether this object is what was being made.
@@ -184,100 +168,152 @@ impl ObjectRef {
         }
     }
 
-    /// Whether this dict has no keys but strs.
-    #[inline]
-    pub fn has_str_keys(&self, _gil: Gil) -> bool {
-        // SAFETY: the object lives and is a dict.
-        unsafe { ffi::vm_has_str_keys(self.pointer) != 0 }
-    }
-
     /// Whether this key of a dict or set has another place in it in each run.
     pub fn is_hashed_by_address(&self, _gil: Gil) -> bool {
-        // SAFETY: the object lives.
+        // SAFETY: it takes any pointer.
         unsafe { ffi::vm_is_hashed_by_address(self.pointer) != 0 }
+    }
+}
+
+impl<'a> Look<'a> {
+    /// Puts the next entries of a dict or set into `out`; returns how many they are.  `position` is the place in its table, from 0 on; none
+    /// from `end` on is looked at.
+    pub fn entries(&self, position: &mut isize, end: isize, out: &mut [Entry]) -> Result<usize, BadTable> {
+        if !matches!(self.seen, Seen::Dict(_) | Seen::Set(_) | Seen::FrozenSet(_)) {
+            return Ok(0);
+        }
+        let (most, out) = (out.len().cast_signed(), out.as_mut_ptr().cast::<ffi::vm_entry>());
+        // SAFETY: the object is a dict or a set, which nothing changes during the hook; there is room for `most` entries, and both types
+        // are two pointers.
+        let count = unsafe { ffi::vm_entries(self.object.pointer, position, end, out, most) };
+        usize::try_from(count).map_err(|_| BadTable)
+    }
+
+    /// The next entry, as above; none at the end.
+    pub fn next(&self, position: &mut isize, end: isize) -> Result<Option<Entry>, BadTable> {
+        let mut entry = [Entry::NONE];
+        let count = self.entries(position, end, &mut entry)?;
+        Ok((count == 1).then_some(entry[0]))
+    }
+
+    /// The type or class whose new object a call of this object makes before any Python runs, if it is one.
+    #[inline]
+    pub fn makes_new(&self) -> Option<Making> {
+        let is_class = match self.seen {
+            Seen::Object(Named::Type) => false,
+            Seen::Object(Named::Class) => true,
+            _ => return None,
+        };
+        // SAFETY: by its kind the object is a type or class.
+        let makes = unsafe { ffi::vm_makes_new(self.object.pointer) } != 0;
+        makes.then_some(Making { of_type: if is_class { 0 } else { self.object.address() } })
+    }
+
+    /// Whether this is a dict that has no keys but strs.
+    #[inline]
+    pub fn has_str_keys(&self) -> bool {
+        // SAFETY: by its kind the object is a dict.
+        matches!(self.seen, Seen::Dict(_)) && unsafe { ffi::vm_has_str_keys(self.object.pointer) != 0 }
+    }
+
+    /// Whether this is an interned str, as marshal stores it.
+    pub fn is_interned(&self) -> bool {
+        // SAFETY: by its kind the object is a str.
+        matches!(self.seen, Seen::Str(_)) && unsafe { ffi::vm_is_interned(self.object.pointer) != 0 }
     }
 
     /// What the object is called, and the class or module that the name belongs to; empty where there is none.
     #[inline]
-    pub fn name<'a>(&self, gil: Gil<'a>, look: &Look) -> (&'a [u8], &'a [u8]) {
-        let empty = ffi::vm_text { bytes: std::ptr::null(), len: 0 };
-        let (mut owner, mut name) = (empty, empty);
-        let kind = if look.kind == ffi::vm_kind_VM_STOP_ITERATION { ffi::vm_kind_VM_TYPE } else { look.kind };
-        // SAFETY: the object lives and is of this kind; both texts are ours.
-        unsafe { ffi::vm_name(self.pointer, kind, &mut owner, &mut name) };
-        let text = |text: ffi::vm_text| slice(gil, text.bytes.cast(), text.len as u64);
-        (text(owner), text(name))
+    pub fn name(&self) -> (&'a [u8], &'a [u8]) {
+        let (mut owner, mut name) = (EMPTY, EMPTY);
+        // SAFETY: the object is of this kind; both texts are ours.
+        unsafe { ffi::vm_name(self.object.pointer, self.kind, &mut owner, &mut name) };
+        (bytes(self.gil, owner), bytes(self.gil, name))
+    }
+
+    /// The name of the object's type, without the module.
+    pub fn type_name(&self) -> &'a [u8] {
+        let mut name = EMPTY;
+        // SAFETY: it takes any pointer; the text is ours.
+        unsafe { ffi::vm_type_name(self.object.pointer, &mut name) };
+        bytes(self.gil, name)
+    }
+
+    /// What the object is called with when it is called.
+    #[inline]
+    pub fn callee(&self) -> Callee<'a> {
+        if !matches!(self.seen, Seen::Object(Named::Instance | Named::Method | Named::Builtin | Named::Wrapper)) {
+            return Callee::Plain;
+        }
+        let null = std::ptr::null();
+        let mut callee = ffi::vm_callee { how: 0, name: EMPTY, first: null, rest: null, keywords: null };
+        // SAFETY: the object is of this kind; the struct is ours.
+        unsafe { ffi::vm_callee(self.object.pointer, self.kind, &mut callee) };
+        let (name, first) = (bytes(self.gil, callee.name), ObjectRef { pointer: callee.first });
+        match callee.how {
+            ffi::vm_how_VM_BOUND => Callee::Bound { name, receiver: first },
+            ffi::vm_how_VM_PROXY => Callee::Proxy { name, referent: first },
+            ffi::vm_how_VM_PARTIAL => Callee::Partial {
+                name,
+                first,
+                rest: ObjectRef { pointer: callee.rest },
+                keywords: ObjectRef { pointer: callee.keywords },
+            },
+            ffi::vm_how_VM_FOREIGN => Callee::Foreign { name },
+            _ => Callee::Plain,
+        }
     }
 }
 
-/// The memory of a live object, as far as it says.
+const EMPTY: ffi::vm_text = ffi::vm_text { bytes: std::ptr::null(), len: 0 };
+
+/// Bytes that can be read, as long as the hook runs.
 #[inline]
-fn slice<T>(_gil: Gil<'_>, first: *const c_void, count: u64) -> &'_ [T] {
-    if first.is_null() {
+pub(super) fn bytes(_gil: Gil<'_>, text: ffi::vm_text) -> &'_ [u8] {
+    if text.bytes.is_null() {
         return &[];
     }
-    // SAFETY: vm.c gave both; the object lives, unchanged, while the hook runs.
-    unsafe { std::slice::from_raw_parts(first.cast(), count as usize) }
+    // SAFETY: vm_objects.c has found them readable, and nothing changes them while the hook runs.
+    unsafe { std::slice::from_raw_parts(text.bytes, text.len) }
 }
 
-/// A frame's value stack, as it is when a unit is fetched.
-#[derive(Clone, Copy, Debug)]
-pub struct ValueStack {
-    frame: *const ffi::_frame,
-    top: *const *mut ffi::_object,
-}
-
-impl ValueStack {
-    /// # Safety
-    /// The frame is the one that runs, and `top` its stack pointer.
-    pub(super) unsafe fn new(frame: *const ffi::_frame, top: *const *mut ffi::_object) -> ValueStack {
-        ValueStack { frame, top }
-    }
-
-    /// The address behind the topmost entry.
-    #[inline]
-    pub fn top(&self) -> usize {
-        self.top as usize
-    }
-
-    #[inline]
-    fn room(&self) -> ffi::vm_frame_room {
-        let null = std::ptr::null();
-        let mut room = ffi::vm_frame_room { locals: null, stack: null, end: null };
-        // SAFETY: the frame runs; the struct is ours.
-        unsafe { ffi::vm_frame_room(self.frame, &mut room) };
-        room
-    }
-
-    /// The topmost entries, the top last; none where the frame's own memory does not have so many.
-    #[inline]
-    pub fn entries<'a>(&self, _gil: Gil<'a>, count: usize) -> &'a [ObjectRef] {
-        let room = self.room();
-        let (top, stack) = (self.top as usize, room.stack as usize);
-        if top > room.end as usize || top < stack || (top - stack) / size_of::<usize>() < count {
-            return &[];
+#[inline(always)]
+fn interpret<'a>(gil: Gil<'a>, seen: &ffi::vm_seen) -> Seen<'a> {
+    match seen.kind {
+        ffi::vm_kind_VM_INT => Seen::Int(seen.number.cast_signed()),
+        ffi::vm_kind_VM_STR => Seen::Str(Span::of(gil, seen)),
+        ffi::vm_kind_VM_FLOAT => Seen::Float(f64::from_bits(seen.number)),
+        ffi::vm_kind_VM_TUPLE => Seen::Tuple(Span::of(gil, seen)),
+        ffi::vm_kind_VM_LIST => Seen::List(Span::of(gil, seen)),
+        ffi::vm_kind_VM_DICT => Seen::Dict(seen.number),
+        ffi::vm_kind_VM_UNICODE => Seen::Unicode(Span::of(gil, seen)),
+        ffi::vm_kind_VM_SET => Seen::Set(seen.number),
+        ffi::vm_kind_VM_FROZENSET => Seen::FrozenSet(seen.number),
+        ffi::vm_kind_VM_NONE => Seen::None,
+        ffi::vm_kind_VM_TRUE => Seen::True,
+        ffi::vm_kind_VM_FALSE => Seen::False,
+        ffi::vm_kind_VM_ELLIPSIS => Seen::Ellipsis,
+        ffi::vm_kind_VM_NOT_IMPLEMENTED => Seen::NotImplemented,
+        ffi::vm_kind_VM_MISSING => Seen::Missing,
+        ffi::vm_kind_VM_LONG => {
+            Seen::Long { negative: seen.is_negative != 0, digits: Span::of(gil, seen) }
         }
-        // SAFETY: [top - count, top) is inside what was allocated for the frame's stack, and below the stack pointer, so the eval
-        // loop has put references there; an ObjectRef is a pointer.
-        unsafe { std::slice::from_raw_parts(self.top.sub(count).cast(), count) }
-    }
-
-    /// All entries, the top last; none where the stack pointer is outside the frame's own memory.
-    pub fn all<'a>(&self, gil: Gil<'a>) -> &'a [ObjectRef] {
-        let (top, stack) = (self.top as usize, self.room().stack as usize);
-        self.entries(gil, top.saturating_sub(stack) / size_of::<usize>())
-    }
-
-    /// The local variables that hold the frame's arguments, `*args` and `**kwargs` behind the others.
-    pub fn arguments<'a>(&self, gil: Gil<'a>, at: &Place) -> &'a [ObjectRef] {
-        const VARARGS_AND_VARKEYWORDS: [u32; 2] = [4, 8];
-        let numbers = at.code(gil).numbers(gil);
-        let more = VARARGS_AND_VARKEYWORDS.iter().filter(|&&flag| numbers.flags & flag != 0).count();
-        let room = self.room();
-        let locals =
-            (room.stack as usize).min(room.end as usize).saturating_sub(room.locals as usize) / size_of::<usize>();
-        let count = (numbers.argcount as usize).saturating_add(more).min(numbers.nlocals as usize).min(locals);
-        // SAFETY: so many local variables lie before the value stack, in what was allocated for the frame.
-        unsafe { std::slice::from_raw_parts(room.locals.cast(), count) }
+        ffi::vm_kind_VM_COMPLEX => match Span::<f64>::of(gil, seen).get(0..2) {
+            Some(&[real, imaginary]) => Seen::Complex(real, imaginary),
+            _ => Seen::Bad,
+        },
+        ffi::vm_kind_VM_CODE => Seen::Code,
+        ffi::vm_kind_VM_STOP_ITERATION => Seen::StopIteration,
+        ffi::vm_kind_VM_FUNCTION => Seen::Object(Named::Function),
+        ffi::vm_kind_VM_METHOD => Seen::Object(Named::Method),
+        ffi::vm_kind_VM_BUILTIN => Seen::Object(Named::Builtin),
+        ffi::vm_kind_VM_WRAPPER => Seen::Object(Named::Wrapper),
+        ffi::vm_kind_VM_DESCRIPTOR => Seen::Object(Named::Descriptor),
+        ffi::vm_kind_VM_TYPE => Seen::Object(Named::Type),
+        ffi::vm_kind_VM_CLASS => Seen::Object(Named::Class),
+        ffi::vm_kind_VM_MODULE => Seen::Object(Named::Module),
+        ffi::vm_kind_VM_GENERATOR => Seen::Object(Named::Generator),
+        ffi::vm_kind_VM_INSTANCE | ffi::vm_kind_VM_OTHER => Seen::Object(Named::Instance),
+        _ => Seen::Bad,
     }
 }

@@ -1,5 +1,6 @@
 //! Values as text: what lines of text put behind an instruction, and what JSON lines hold of each value.
 
+mod callable;
 mod phrase;
 mod repr;
 

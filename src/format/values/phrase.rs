@@ -1,5 +1,6 @@
 //! The values of an instruction in the order and with the signs of source code: `'guess' == 's3cret' -> False`.
 
+use super::callable::{push_callable, push_keyword};
 use super::repr::{push_name, push_value};
 use crate::bytecode::operand::Operand;
 use crate::bytecode::{CodeObject, Instruction};
@@ -68,10 +69,7 @@ pub fn push_arguments(out: &mut Vec<u8>, code: &CodeObject, arguments: &[Value])
 /// Appends a call: what is called, and the arguments.
 fn push_call(out: &mut Vec<u8>, instruction: &Instruction, operands: &[Value]) {
     let Some((callable, arguments)) = operands.split_first() else { return };
-    match callable {
-        Value::Object { what, name, .. } if what.is_called_by_name() => push_name(out, name),
-        other => push_value(out, other),
-    }
+    push_callable(out, callable);
     let operand = instruction.operand.unwrap_or(0);
     let positional = (operand & 0xff) as usize;
     let named = 2 * (operand >> 8 & 0xff) as usize;
@@ -102,13 +100,6 @@ fn push_call(out: &mut Vec<u8>, instruction: &Instruction, operands: &[Value]) {
         }
     }
     out.push(b')');
-}
-
-fn push_keyword(out: &mut Vec<u8>, name: &Value) {
-    match name {
-        Value::Str(text) if text.cut.is_none() => push_name(out, &text.bytes),
-        other => push_value(out, other),
-    }
 }
 
 fn push_list(out: &mut Vec<u8>, values: &[Value]) {

@@ -9,6 +9,7 @@ use crate::trace::value::{Container, ContainerKind, Text, Value, What};
 pub fn push_value(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Missing => out.push(b'?'),
+        Value::Bad => out.extend_from_slice(b"<bad object>"),
         Value::None => out.extend_from_slice(b"None"),
         Value::Bool(true) => out.extend_from_slice(b"True"),
         Value::Bool(false) => out.extend_from_slice(b"False"),
@@ -34,7 +35,7 @@ pub fn push_value(out: &mut Vec<u8>, value: &Value) {
             let (open, close) = brackets(*kind);
             push_display(out, format_args!("{open}…{close}"));
         }
-        Value::Object { what, name, number } => push_object(out, *what, name, *number),
+        Value::Object { what, name, number, receiver } => push_object(out, *what, name, *number, receiver.as_deref()),
     }
 }
 
@@ -134,7 +135,7 @@ fn push_container(out: &mut Vec<u8>, container: &Container) {
     out.extend_from_slice(close.as_bytes());
 }
 
-fn push_object(out: &mut Vec<u8>, what: What, name: &[u8], number: u32) {
+fn push_object(out: &mut Vec<u8>, what: What, name: &[u8], number: u32, receiver: Option<&Value>) {
     let word = match what {
         What::Instance => "",
         What::Function => "function ",
@@ -145,16 +146,25 @@ fn push_object(out: &mut Vec<u8>, what: What, name: &[u8], number: u32) {
         What::Class => "class ",
         What::Module => "module ",
         What::Code => "code object ",
+        What::Generator => "generator ",
+        What::Wrapper => "method-wrapper ",
+        What::Partial => "",
+        What::Foreign => "foreign function ",
     };
     push_display(out, format_args!("<{word}"));
     push_name(out, name);
-    push_display(out, format_args!(" #{number}>"));
+    push_display(out, format_args!(" #{number}"));
+    if let Some(receiver) = receiver {
+        out.extend_from_slice(b" of ");
+        push_value(out, receiver);
+    }
+    out.push(b'>');
 }
 
-/// Appends a name, whose bytes can be any.
+/// Appends a name, whose bytes can be any.  What needs no import has no module before it.
 pub fn push_name(out: &mut Vec<u8>, name: &[u8]) {
-    let name = name.strip_prefix(b"__builtin__.").unwrap_or(name);
-    push_escaped(out, name);
+    let bare = name.strip_prefix(b"__builtin__.").or_else(|| name.strip_prefix(b"exceptions."));
+    push_escaped(out, bare.unwrap_or(name));
 }
 
 /// Appends bytes that are no value, escaped as those of a str.
@@ -200,6 +210,7 @@ mod tests {
     #[test]
     fn a_name_forges_no_line() {
         let name = b"A>\n\x1b\xff"[..].into();
-        assert_eq!(text(&Value::Object { what: What::Type, name, number: 7 }), r"<type A>\n\x1b\xff #7>");
+        let object = Value::Object { what: What::Type, name, number: 7, receiver: None };
+        assert_eq!(text(&object), r"<type A>\n\x1b\xff #7>");
     }
 }

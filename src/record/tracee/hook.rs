@@ -9,7 +9,6 @@ use crate::vm::hook::{Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, T
 use crate::vm::lane::Is;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{CALLED, Mode};
-use crate::vm::value::ValueStack;
 
 impl Hook for Tracee {
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
@@ -28,7 +27,7 @@ impl Hook for Tracee {
         self.arrive(gil, at)
     }
 
-    fn unit(&mut self, gil: Gil, at: Place, _stack: ValueStack) -> Flow {
+    fn unit(&mut self, gil: Gil, at: Place, _top: usize) -> Flow {
         self.jump(gil, at)
     }
 

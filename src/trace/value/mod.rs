@@ -77,12 +77,16 @@ pub enum Tag {
     Same = 22,
     /// No value: so many units passed.
     Step = 23,
+    /// As Object, of what is called: behind it the value that it is called on.
+    Bound = 24,
+    /// What the VM took for an object and is none.
+    Bad = 25,
 }
 
 impl Tag {
     /// Reads a word's tag; an unknown one is a value that cannot be told.
     pub fn of(word: u64) -> Tag {
-        const TAGS: [Tag; 24] = [
+        const TAGS: [Tag; 26] = [
             Tag::Missing,
             Tag::None,
             Tag::False,
@@ -107,6 +111,8 @@ impl Tag {
             Tag::Object,
             Tag::Same,
             Tag::Step,
+            Tag::Bound,
+            Tag::Bad,
         ];
         TAGS.get((word >> 4 & 0x1f) as usize).copied().unwrap_or(Tag::Missing)
     }
@@ -143,6 +149,14 @@ pub enum What {
     Class = 6,
     Module = 7,
     Code = 8,
+    /// The name is its code's.
+    Generator = 9,
+    /// A slot of a C type, bound to an object.
+    Wrapper = 10,
+    /// What was made with a function and arguments, as functools.partial makes it; the name is its type's.
+    Partial = 11,
+    /// A function of a C library.
+    Foreign = 12,
 }
 
 impl What {
@@ -156,13 +170,17 @@ impl What {
             6 => What::Class,
             7 => What::Module,
             8 => What::Code,
+            9 => What::Generator,
+            10 => What::Wrapper,
+            11 => What::Partial,
+            12 => What::Foreign,
             _ => What::Instance,
         }
     }
 
     /// Whether its object can be called by that name.
     pub fn is_called_by_name(self) -> bool {
-        !matches!(self, What::Instance | What::Module | What::Code)
+        !matches!(self, What::Instance | What::Module | What::Code | What::Generator | What::Partial)
     }
 }
 
@@ -171,6 +189,8 @@ impl What {
 pub enum Value {
     /// There was none where one must be, or what the stream says is no value.
     Missing,
+    /// What the VM took for an object and is none.
+    Bad,
     None,
     Bool(bool),
     Ellipsis,
@@ -200,8 +220,12 @@ pub enum Value {
     },
     Object {
         what: What,
+        /// Without its class where there is a receiver.
         name: Rc<[u8]>,
         number: u32,
+        /// Of what is called: the object whose method it is, or that a weakref.proxy is for.  Of a What::Partial a tuple of the function
+        /// or other first argument, the tuple of the others, and the dict of named ones; each can be missing.
+        receiver: Option<Box<Value>>,
     },
 }
 
@@ -283,7 +307,7 @@ fn payload(word: u64) -> u64 {
 /// The name that an object's word refers to, if it is one's.
 #[inline]
 pub fn name_of(word: u64) -> Option<u32> {
-    (Tag::of(word) == Tag::Object).then_some((payload(word) & (NAMES as u64 - 1)) as u32)
+    matches!(Tag::of(word), Tag::Object | Tag::Bound).then_some((payload(word) & (NAMES as u64 - 1)) as u32)
 }
 
 /// The payload of an object's word.

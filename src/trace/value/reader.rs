@@ -52,10 +52,17 @@ impl Reader<'_> {
                 Some(kind) => Value::Deep { kind, number: (payload >> 5) as u32 & super::MOST_NUMBER },
                 None => Value::Missing,
             },
-            Tag::Object => {
+            tag @ (Tag::Object | Tag::Bound) => {
                 let name = self.name((payload & (NAMES as u64 - 1)) as u32);
-                Value::Object { what: What::of(payload >> 12 & 0xf), name, number: (payload >> 16) as u32 }
+                let receiver = if tag == Tag::Bound && depth < DEEPEST { self.part() } else { None };
+                Value::Object {
+                    what: What::of(payload >> 12 & 0xf),
+                    name,
+                    number: (payload >> 16) as u32 & super::MOST_NUMBER,
+                    receiver: receiver.map(|part| Box::new(self.value(part, depth + 1))),
+                }
             }
+            Tag::Bad => Value::Bad,
             Tag::Missing | Tag::Same | Tag::Step => Value::Missing,
         }
     }

@@ -5,6 +5,8 @@
 pub const BCTRACE_QUOTA: u32 = 16384;
 pub const BCTRACE_PAGE: u32 = 4096;
 pub const BCTRACE_NO_SLOT: u32 = 4294967295;
+pub const VM_LONGEST_CODE: u32 = 134217728;
+pub const VM_LONGEST_NAME: u32 = 256;
 pub const BCTRACE_OFF: _bindgen_ty_1 = 0;
 pub const BCTRACE_RUNS: _bindgen_ty_1 = 256;
 pub const BCTRACE_CHECKED: _bindgen_ty_1 = 512;
@@ -413,6 +415,27 @@ unsafe extern "C" {
     pub fn vm_is_over() -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
+    pub fn vm_frame_offset(frame: *const _frame) -> i32;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_frame_room {
+    pub locals: *const *mut _object,
+    pub stack: *const *mut _object,
+    pub end: *const *mut _object,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_frame_room"][::core::mem::size_of::<vm_frame_room>() - 24usize];
+    ["Alignment of vm_frame_room"][::core::mem::align_of::<vm_frame_room>() - 8usize];
+    ["Offset of field: vm_frame_room::locals"][::core::mem::offset_of!(vm_frame_room, locals) - 0usize];
+    ["Offset of field: vm_frame_room::stack"][::core::mem::offset_of!(vm_frame_room, stack) - 8usize];
+    ["Offset of field: vm_frame_room::end"][::core::mem::offset_of!(vm_frame_room, end) - 16usize];
+};
+unsafe extern "C" {
+    pub fn vm_frame_room(frame: *const _frame, out: *mut vm_frame_room) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
     pub fn vm_code_length(code: *const _object, first_instr: *const ::core::ffi::c_uchar) -> isize;
 }
 pub const vm_code_part_VM_CODE_NAME: vm_code_part = 0;
@@ -427,9 +450,6 @@ pub const vm_code_part_VM_CODE_CODE: vm_code_part = 8;
 pub type vm_code_part = ::core::ffi::c_uint;
 unsafe extern "C" {
     pub fn vm_code_part(code: *const _object, part: vm_code_part) -> *const _object;
-}
-unsafe extern "C" {
-    pub fn vm_frame_offset(frame: *const _frame) -> i32;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -466,125 +486,117 @@ pub type vm_cause = ::core::ffi::c_uint;
 unsafe extern "C" {
     pub fn vm_cause(frame: *const _frame) -> vm_cause;
 }
-pub const vm_kind_VM_OTHER: vm_kind = 0;
-pub const vm_kind_VM_NONE: vm_kind = 1;
-pub const vm_kind_VM_ELLIPSIS: vm_kind = 2;
-pub const vm_kind_VM_FALSE: vm_kind = 3;
-pub const vm_kind_VM_TRUE: vm_kind = 4;
-pub const vm_kind_VM_INT: vm_kind = 5;
-pub const vm_kind_VM_LONG: vm_kind = 6;
-pub const vm_kind_VM_FLOAT: vm_kind = 7;
-pub const vm_kind_VM_COMPLEX: vm_kind = 8;
-pub const vm_kind_VM_STR: vm_kind = 9;
-pub const vm_kind_VM_UNICODE: vm_kind = 10;
-pub const vm_kind_VM_TUPLE: vm_kind = 11;
-pub const vm_kind_VM_LIST: vm_kind = 12;
-pub const vm_kind_VM_DICT: vm_kind = 13;
-pub const vm_kind_VM_SET: vm_kind = 14;
-pub const vm_kind_VM_FROZENSET: vm_kind = 15;
-pub const vm_kind_VM_CODE: vm_kind = 16;
-pub const vm_kind_VM_STOP_ITERATION: vm_kind = 17;
-pub const vm_kind_VM_NOT_IMPLEMENTED: vm_kind = 18;
-pub const vm_kind_VM_FUNCTION: vm_kind = 19;
-pub const vm_kind_VM_METHOD: vm_kind = 20;
-pub const vm_kind_VM_BUILTIN: vm_kind = 21;
-pub const vm_kind_VM_DESCRIPTOR: vm_kind = 22;
-pub const vm_kind_VM_TYPE: vm_kind = 23;
-pub const vm_kind_VM_CLASS: vm_kind = 24;
-pub const vm_kind_VM_INSTANCE: vm_kind = 25;
-pub const vm_kind_VM_MODULE: vm_kind = 26;
-pub const vm_kind_VM_MISSING: vm_kind = 27;
-pub type vm_kind = ::core::ffi::c_uint;
 unsafe extern "C" {
-    pub fn vm_kind(object: *const _object) -> vm_kind;
+    pub fn vm_prepare_memory();
 }
 unsafe extern "C" {
-    pub fn vm_type_name(object: *const _object) -> *const ::core::ffi::c_char;
-}
-unsafe extern "C" {
-    pub fn vm_int(object: *const _object) -> i64;
-}
-unsafe extern "C" {
-    pub fn vm_float(object: *const _object) -> f64;
-}
-unsafe extern "C" {
-    pub fn vm_complex(object: *const _object, real: *mut f64, imag: *mut f64);
-}
-unsafe extern "C" {
-    pub fn vm_long(object: *const _object, digits: *mut isize, negative: *mut ::core::ffi::c_int) -> *const u32;
-}
-unsafe extern "C" {
-    pub fn vm_str(object: *const _object, len: *mut isize) -> *const ::core::ffi::c_uchar;
-}
-unsafe extern "C" {
-    pub fn vm_is_interned(object: *const _object) -> ::core::ffi::c_int;
-}
-unsafe extern "C" {
-    pub fn vm_unicode(object: *const _object, len: *mut isize) -> *const u32;
-}
-unsafe extern "C" {
-    pub fn vm_len(object: *const _object) -> isize;
-}
-unsafe extern "C" {
-    pub fn vm_item(object: *const _object, index: isize) -> *const _object;
-}
-unsafe extern "C" {
-    pub fn vm_next(
-        object: *const _object,
-        position: *mut isize,
-        key: *mut *const _object,
-        value: *mut *const _object,
-    ) -> ::core::ffi::c_int;
-}
-unsafe extern "C" {
-    pub fn vm_exception_name(type_: *const _object, len: *mut isize) -> *const ::core::ffi::c_char;
-}
-unsafe extern "C" {
-    pub fn vm_exception_message(value: *const _object) -> *const _object;
-}
-unsafe extern "C" {
-    pub fn vm_prepare_values();
+    pub fn vm_can_read(address: *const ::core::ffi::c_void, len: usize) -> ::core::ffi::c_int;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
-pub struct vm_frame_room {
-    pub locals: *const *mut _object,
-    pub stack: *const *mut _object,
-    pub end: *const *mut _object,
+pub struct vm_heap {
+    pub begin: usize,
+    pub end: usize,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of vm_frame_room"][::core::mem::size_of::<vm_frame_room>() - 24usize];
-    ["Alignment of vm_frame_room"][::core::mem::align_of::<vm_frame_room>() - 8usize];
-    ["Offset of field: vm_frame_room::locals"][::core::mem::offset_of!(vm_frame_room, locals) - 0usize];
-    ["Offset of field: vm_frame_room::stack"][::core::mem::offset_of!(vm_frame_room, stack) - 8usize];
-    ["Offset of field: vm_frame_room::end"][::core::mem::offset_of!(vm_frame_room, end) - 16usize];
+    ["Size of vm_heap"][::core::mem::size_of::<vm_heap>() - 16usize];
+    ["Alignment of vm_heap"][::core::mem::align_of::<vm_heap>() - 8usize];
+    ["Offset of field: vm_heap::begin"][::core::mem::offset_of!(vm_heap, begin) - 0usize];
+    ["Offset of field: vm_heap::end"][::core::mem::offset_of!(vm_heap, end) - 8usize];
 };
 unsafe extern "C" {
-    pub fn vm_frame_room(frame: *const _frame, out: *mut vm_frame_room);
+    pub static mut vm_heap: vm_heap;
 }
+unsafe extern "C" {
+    pub fn vm_prepare_objects();
+}
+pub const vm_kind_VM_BAD: vm_kind = 0;
+pub const vm_kind_VM_MISSING: vm_kind = 1;
+pub const vm_kind_VM_NONE: vm_kind = 2;
+pub const vm_kind_VM_ELLIPSIS: vm_kind = 3;
+pub const vm_kind_VM_NOT_IMPLEMENTED: vm_kind = 4;
+pub const vm_kind_VM_FALSE: vm_kind = 5;
+pub const vm_kind_VM_TRUE: vm_kind = 6;
+pub const vm_kind_VM_INT: vm_kind = 7;
+pub const vm_kind_VM_LONG: vm_kind = 8;
+pub const vm_kind_VM_FLOAT: vm_kind = 9;
+pub const vm_kind_VM_COMPLEX: vm_kind = 10;
+pub const vm_kind_VM_STR: vm_kind = 11;
+pub const vm_kind_VM_UNICODE: vm_kind = 12;
+pub const vm_kind_VM_TUPLE: vm_kind = 13;
+pub const vm_kind_VM_LIST: vm_kind = 14;
+pub const vm_kind_VM_DICT: vm_kind = 15;
+pub const vm_kind_VM_SET: vm_kind = 16;
+pub const vm_kind_VM_FROZENSET: vm_kind = 17;
+pub const vm_kind_VM_CODE: vm_kind = 18;
+pub const vm_kind_VM_STOP_ITERATION: vm_kind = 19;
+pub const vm_kind_VM_FUNCTION: vm_kind = 20;
+pub const vm_kind_VM_METHOD: vm_kind = 21;
+pub const vm_kind_VM_BUILTIN: vm_kind = 22;
+pub const vm_kind_VM_WRAPPER: vm_kind = 23;
+pub const vm_kind_VM_DESCRIPTOR: vm_kind = 24;
+pub const vm_kind_VM_TYPE: vm_kind = 25;
+pub const vm_kind_VM_CLASS: vm_kind = 26;
+pub const vm_kind_VM_INSTANCE: vm_kind = 27;
+pub const vm_kind_VM_MODULE: vm_kind = 28;
+pub const vm_kind_VM_GENERATOR: vm_kind = 29;
+pub const vm_kind_VM_OTHER: vm_kind = 30;
+pub type vm_kind = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct vm_seen {
     pub kind: u32,
+    pub is_negative: u32,
     pub number: u64,
+    pub known: u64,
     pub data: *const ::core::ffi::c_void,
     pub type_: *const ::core::ffi::c_void,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of vm_seen"][::core::mem::size_of::<vm_seen>() - 32usize];
+    ["Size of vm_seen"][::core::mem::size_of::<vm_seen>() - 40usize];
     ["Alignment of vm_seen"][::core::mem::align_of::<vm_seen>() - 8usize];
     ["Offset of field: vm_seen::kind"][::core::mem::offset_of!(vm_seen, kind) - 0usize];
+    ["Offset of field: vm_seen::is_negative"][::core::mem::offset_of!(vm_seen, is_negative) - 4usize];
     ["Offset of field: vm_seen::number"][::core::mem::offset_of!(vm_seen, number) - 8usize];
-    ["Offset of field: vm_seen::data"][::core::mem::offset_of!(vm_seen, data) - 16usize];
-    ["Offset of field: vm_seen::type_"][::core::mem::offset_of!(vm_seen, type_) - 24usize];
+    ["Offset of field: vm_seen::known"][::core::mem::offset_of!(vm_seen, known) - 16usize];
+    ["Offset of field: vm_seen::data"][::core::mem::offset_of!(vm_seen, data) - 24usize];
+    ["Offset of field: vm_seen::type_"][::core::mem::offset_of!(vm_seen, type_) - 32usize];
 };
 unsafe extern "C" {
     pub fn vm_look(object: *const _object, out: *mut vm_seen);
 }
 unsafe extern "C" {
+    pub fn vm_look_at_part(object: *const _object, out: *mut vm_seen);
+}
+unsafe extern "C" {
+    pub fn vm_is_interned(object: *const _object) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
     pub fn vm_makes_new(callable: *const _object) -> ::core::ffi::c_int;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_entry {
+    pub key: *const _object,
+    pub value: *const _object,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_entry"][::core::mem::size_of::<vm_entry>() - 16usize];
+    ["Alignment of vm_entry"][::core::mem::align_of::<vm_entry>() - 8usize];
+    ["Offset of field: vm_entry::key"][::core::mem::offset_of!(vm_entry, key) - 0usize];
+    ["Offset of field: vm_entry::value"][::core::mem::offset_of!(vm_entry, value) - 8usize];
+};
+unsafe extern "C" {
+    pub fn vm_entries(
+        object: *const _object,
+        position: *mut isize,
+        end: isize,
+        out: *mut vm_entry,
+        most: isize,
+    ) -> isize;
 }
 unsafe extern "C" {
     pub fn vm_has_str_keys(dict: *const _object) -> ::core::ffi::c_int;
@@ -606,5 +618,42 @@ const _: () = {
     ["Offset of field: vm_text::len"][::core::mem::offset_of!(vm_text, len) - 8usize];
 };
 unsafe extern "C" {
-    pub fn vm_name(object: *const _object, kind: vm_kind, owner: *mut vm_text, name: *mut vm_text);
+    pub fn vm_type_name(object: *const _object, out: *mut vm_text);
+}
+unsafe extern "C" {
+    pub fn vm_name(object: *const _object, kind: u32, owner: *mut vm_text, name: *mut vm_text);
+}
+pub const vm_how_VM_PLAIN: vm_how = 0;
+pub const vm_how_VM_BOUND: vm_how = 1;
+pub const vm_how_VM_PROXY: vm_how = 2;
+pub const vm_how_VM_PARTIAL: vm_how = 3;
+pub const vm_how_VM_FOREIGN: vm_how = 4;
+pub type vm_how = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_callee {
+    pub how: u32,
+    pub name: vm_text,
+    pub first: *const _object,
+    pub rest: *const _object,
+    pub keywords: *const _object,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_callee"][::core::mem::size_of::<vm_callee>() - 48usize];
+    ["Alignment of vm_callee"][::core::mem::align_of::<vm_callee>() - 8usize];
+    ["Offset of field: vm_callee::how"][::core::mem::offset_of!(vm_callee, how) - 0usize];
+    ["Offset of field: vm_callee::name"][::core::mem::offset_of!(vm_callee, name) - 8usize];
+    ["Offset of field: vm_callee::first"][::core::mem::offset_of!(vm_callee, first) - 24usize];
+    ["Offset of field: vm_callee::rest"][::core::mem::offset_of!(vm_callee, rest) - 32usize];
+    ["Offset of field: vm_callee::keywords"][::core::mem::offset_of!(vm_callee, keywords) - 40usize];
+};
+unsafe extern "C" {
+    pub fn vm_callee(object: *const _object, kind: u32, out: *mut vm_callee);
+}
+unsafe extern "C" {
+    pub fn vm_exception_name(type_: *const _object, out: *mut vm_text);
+}
+unsafe extern "C" {
+    pub fn vm_exception_message(value: *const _object) -> *const _object;
 }

@@ -1,16 +1,20 @@
 //! Writes a live code object whole, as marshal data that 2.7 loads: with everything among its constants, other code objects included.
 //! Walks exact types on a stack of its own, so that neither depth nor cycles, which C code can make, do harm.
 
-use super::{CodeRef, Pointer, ffi, items, kind, str_bytes};
+use super::{CodeRef, MAX_PLACES, ffi, items, text_of};
 use crate::bytecode::marshal::DEPTH_LIMIT;
 use crate::bytecode::marshal::write::{Begun, Sequence, Writer};
 use crate::vm::Gil;
 use crate::vm::address::{Addresses, ByAddress};
+use crate::vm::memory::{Plain, Span};
+use crate::vm::value::{Look, ObjectRef, Seen};
 
 /// Bytes of marshal data of one code object, and containers in it.  What does not fit is left out; a graph of shared tuples can unfold
 /// to any size.
 const MAX_BYTES: usize = 128 << 20;
 const MAX_CONTAINERS: u32 = 1 << 20;
+/// Items of all containers of one code object: what is no tuple can say that it has any number.
+const MAX_ITEMS: u32 = 1 << 24;
 
 /// A code object as marshal data.
 #[derive(Clone, Debug)]
@@ -31,13 +35,18 @@ impl CodeRef {
             addresses: Addresses::default(),
             interned: ByAddress::default(),
             left: MAX_CONTAINERS,
+            items_left: MAX_ITEMS,
             // What runs may be no string: then its length is not known, and an empty one stands for it.
             missing: self.length(gil, first).is_none().into(),
         };
         walk.begin_code(*self, &self.bytes(gil, first));
         while let Some(open) = walk.open.last_mut() {
-            match open.next() {
-                Some((item, is_key)) => walk.put(item, is_key),
+            let next = if walk.items_left > 0 { open.next() } else { None };
+            match next {
+                Some((item, is_key)) => {
+                    walk.items_left -= 1;
+                    walk.put(item, is_key);
+                }
                 None => walk.end(),
             }
         }
@@ -46,167 +55,162 @@ impl CodeRef {
 }
 
 /// A container whose items are being written.
-struct Open {
-    /// What holds the items; of a code object, its constants.
-    object: Pointer,
-    rest: Rest,
+struct Open<'a> {
+    /// What holds the items.
+    address: usize,
+    rest: Rest<'a>,
     /// It must be hashable, and so must its items.
     is_key: bool,
     /// How deep its items lie, as marshal.c counts.
     depth: usize,
 }
 
-enum Rest {
+enum Rest<'a> {
     Items {
         begun: Begun,
-        next: isize,
+        items: Span<'a, ObjectRef>,
+        next: usize,
     },
     Set {
         begun: Begun,
+        set: Look<'a>,
         position: isize,
         count: u32,
     },
     Dict {
+        dict: Look<'a>,
         position: isize,
-        value: Option<Pointer>,
+        value: Option<ObjectRef>,
     },
     /// The constants of this code object, which ends with what stands behind them.
     Constants {
         begun: Begun,
-        next: isize,
+        items: Span<'a, ObjectRef>,
+        next: usize,
         code: CodeRef,
     },
 }
 
-impl Open {
-    /// The next item, and whether it must be hashable.
-    fn next(&mut self) -> Option<(Pointer, bool)> {
+impl Open<'_> {
+    /// The next item, and whether it must be hashable; none where the rest cannot be read.
+    fn next(&mut self) -> Option<(ObjectRef, bool)> {
         match &mut self.rest {
-            Rest::Items { next, .. } | Rest::Constants { next, .. } => {
-                let index = *next;
-                // SAFETY: the container is alive during the hook; the index is checked there.
-                let item = (index < unsafe { ffi::vm_len(self.object) })
-                    .then(|| unsafe { ffi::vm_item(self.object, index) })?;
+            Rest::Items { items, next, .. } | Rest::Constants { items, next, .. } => {
+                let item = items.item(*next)?;
                 *next += 1;
                 Some((item, self.is_key))
             }
-            Rest::Set { position, count, .. } => {
-                let (item, _) = next_entry(self.object, position)?;
+            Rest::Set { set, position, count, .. } => {
+                let entry = set.next(position, MAX_PLACES).ok()??;
                 *count += 1;
-                Some((item, true))
+                Some((entry.key, true))
             }
-            Rest::Dict { position, value } => match value.take() {
+            Rest::Dict { dict, position, value } => match value.take() {
                 Some(value) => Some((value, false)),
                 None => {
-                    let (key, behind) = next_entry(self.object, position)?;
-                    *value = Some(behind);
-                    Some((key, true))
+                    let entry = dict.next(position, MAX_PLACES).ok()??;
+                    *value = Some(entry.value);
+                    Some((entry.key, true))
                 }
             },
         }
     }
 }
 
-fn next_entry(object: Pointer, position: &mut isize) -> Option<(Pointer, Pointer)> {
-    let (mut key, mut value) = (std::ptr::null(), std::ptr::null());
-    // SAFETY: the object is alive and a dict or a set; nothing changes it during the hook.
-    (unsafe { ffi::vm_next(object, position, &mut key, &mut value) } != 0).then_some((key, value))
-}
-
 struct Walk<'a> {
     gil: Gil<'a>,
     out: Writer,
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
     /// The containers that are open.
     addresses: Addresses,
     /// The places of interned strings that were written.
     interned: ByAddress<i32>,
     /// Containers that may still be begun.
     left: u32,
+    /// Items that may still be written.
+    items_left: u32,
     missing: u32,
 }
 
-impl Walk<'_> {
-    fn put(&mut self, object: Pointer, is_key: bool) {
+impl<'a> Walk<'a> {
+    fn put(&mut self, object: ObjectRef, is_key: bool) {
+        let look = object.look(self.gil);
         let out = &mut self.out;
-        match kind(self.gil, object) {
-            ffi::vm_kind_VM_NONE => out.none(),
-            ffi::vm_kind_VM_ELLIPSIS => out.ellipsis(),
-            ffi::vm_kind_VM_STOP_ITERATION => out.stop_iteration(),
-            ffi::vm_kind_VM_FALSE => out.bool(false),
-            ffi::vm_kind_VM_TRUE => out.bool(true),
-            // SAFETY: the object is alive and, by its kind, an int.
-            ffi::vm_kind_VM_INT => out.int(unsafe { ffi::vm_int(object) }),
-            // SAFETY: as above, a float.
-            ffi::vm_kind_VM_FLOAT => out.float(unsafe { ffi::vm_float(object) }),
-            ffi::vm_kind_VM_COMPLEX => {
-                let (mut real, mut imaginary) = (0.0, 0.0);
-                // SAFETY: as above, a complex; both numbers are ours.
-                unsafe { ffi::vm_complex(object, &mut real, &mut imaginary) };
-                out.complex(real, imaginary);
+        match look.seen {
+            Seen::None => out.none(),
+            Seen::Ellipsis => out.ellipsis(),
+            Seen::StopIteration => out.stop_iteration(),
+            Seen::False => out.bool(false),
+            Seen::True => out.bool(true),
+            Seen::Int(number) => out.int(number),
+            Seen::Float(number) => out.float(number),
+            Seen::Complex(real, imaginary) => out.complex(real, imaginary),
+            Seen::Long { negative, digits } => {
+                match self.read(&digits) {
+                    Some(digits) => self.out.long(negative, digits),
+                    None => self.leave_out(),
+                };
             }
-            ffi::vm_kind_VM_LONG => {
-                let (digits, negative) = super::long_digits(object);
-                if self.has_room(digits.len() * 4) { self.out.long(negative, digits) } else { self.leave_out() }
-            }
-            ffi::vm_kind_VM_STR => self.put_str(object),
-            ffi::vm_kind_VM_UNICODE => {
-                let points = super::code_points(object);
-                if !self.has_room(points.len() * 4) || !self.out.unicode(points) {
+            Seen::Str(bytes) => match self.read(&bytes) {
+                Some(bytes) => self.put_str(object, &look, bytes),
+                None => self.leave_out(),
+            },
+            Seen::Unicode(points) => {
+                if !self.read(&points).is_some_and(|points| self.out.unicode(points)) {
                     self.leave_out();
                 }
             }
-            _ => self.begin(object, is_key),
+            _ => self.begin(object, &look, is_key),
         }
     }
 
-    fn put_str(&mut self, object: Pointer) {
-        let bytes = str_bytes(self.gil, object);
-        if !self.has_room(bytes.len()) {
-            return self.leave_out();
-        }
-        // SAFETY: the object is alive and, by its kind, a str.
-        if unsafe { ffi::vm_is_interned(object) } == 0 {
+    /// What a string or number holds; none where that has no room or cannot be read.
+    fn read<T: Plain>(&self, content: &Span<'a, T>) -> Option<&'a [T]> {
+        let count = content.count();
+        self.has_room(count.saturating_mul(size_of::<T>())).then(|| content.get(0..count))?
+    }
+
+    fn put_str(&mut self, object: ObjectRef, look: &Look, bytes: &[u8]) {
+        if !look.is_interned() {
             return self.out.str(bytes);
         }
-        match self.interned.get(&(object as usize)) {
+        match self.interned.get(&object.address()) {
             Some(&place) => self.out.reference(place),
-            None => drop(self.interned.insert(object as usize, self.out.interned(bytes))),
+            None => drop(self.interned.insert(object.address(), self.out.interned(bytes))),
         }
     }
 
     /// Begins a container, or leaves out what is none, or cannot be there.
-    fn begin(&mut self, object: Pointer, is_key: bool) {
-        let kind = kind(self.gil, object);
-        let may_be_key = matches!(kind, ffi::vm_kind_VM_TUPLE | ffi::vm_kind_VM_FROZENSET | ffi::vm_kind_VM_CODE);
+    fn begin(&mut self, object: ObjectRef, look: &Look<'a>, is_key: bool) {
+        let may_be_key = matches!(look.seen, Seen::Tuple(_) | Seen::FrozenSet(_) | Seen::Code);
         let depth = self.open.last().map_or(1, |open| open.depth);
         // The deepest that a container holds are the names of a code object, two below it.
         let fits = depth + 2 <= DEPTH_LIMIT && self.left > 0 && self.has_room(0);
-        if !fits || (is_key && !may_be_key) || self.addresses.contains(&(object as usize)) {
+        if !fits || (is_key && !may_be_key) || self.addresses.contains(&object.address()) {
             return self.leave_out();
         }
         let (next, position, count) = (0, 0, 0);
-        let rest = match kind {
-            ffi::vm_kind_VM_TUPLE => Rest::Items { begun: self.out.begin(Sequence::Tuple), next },
-            ffi::vm_kind_VM_LIST => Rest::Items { begun: self.out.begin(Sequence::List), next },
-            ffi::vm_kind_VM_SET => Rest::Set { begun: self.out.begin(Sequence::Set), position, count },
-            ffi::vm_kind_VM_FROZENSET => Rest::Set { begun: self.out.begin(Sequence::FrozenSet), position, count },
-            ffi::vm_kind_VM_DICT => {
+        let rest = match look.seen {
+            Seen::Tuple(items) => Rest::Items { begun: self.out.begin(Sequence::Tuple), items, next },
+            Seen::List(items) => Rest::Items { begun: self.out.begin(Sequence::List), items, next },
+            Seen::Set(_) => Rest::Set { begun: self.out.begin(Sequence::Set), set: *look, position, count },
+            Seen::FrozenSet(_) => Rest::Set { begun: self.out.begin(Sequence::FrozenSet), set: *look, position, count },
+            Seen::Dict(_) => {
                 self.out.begin_dict();
-                Rest::Dict { position, value: None }
+                Rest::Dict { dict: *look, position, value: None }
             }
-            ffi::vm_kind_VM_CODE => {
-                let code = CodeRef { pointer: object };
-                return self.begin_code(code, str_bytes(self.gil, code.part(ffi::vm_code_part_VM_CODE_CODE)));
+            Seen::Code => {
+                let code = CodeRef { object };
+                return self.begin_code(code, text_of(self.gil, code.part(ffi::vm_code_part_VM_CODE_CODE)));
             }
             _ => return self.leave_out(),
         };
-        self.push(Open { object, rest, is_key, depth: depth + 1 });
+        self.push(Open { address: object.address(), rest, is_key, depth: depth + 1 });
     }
 
-    fn push(&mut self, open: Open) {
+    fn push(&mut self, open: Open<'a>) {
         self.left = self.left.saturating_sub(1);
-        self.addresses.insert(open.object as usize);
+        self.addresses.insert(open.address);
         self.open.push(open);
     }
 
@@ -223,25 +227,40 @@ impl Walk<'_> {
             self.out.str(&[]);
         }
         let depth = self.open.last().map_or(1, |open| open.depth) + 2;
-        let rest = Rest::Constants { begun: self.out.begin(Sequence::Tuple), next: 0, code };
+        let constants = code.part(ffi::vm_code_part_VM_CODE_CONSTS);
+        let items = match constants.look_at_part(self.gil).seen {
+            Seen::Tuple(items) => items,
+            _ => Span::empty(),
+        };
+        let rest = Rest::Constants { begun: self.out.begin(Sequence::Tuple), items, next: 0, code };
         self.addresses.insert(code.address());
-        self.push(Open { object: code.part(ffi::vm_code_part_VM_CODE_CONSTS), rest, is_key: false, depth });
+        self.push(Open { address: constants.address(), rest, is_key: false, depth });
     }
 
     /// Ends the innermost container.
     fn end(&mut self) {
-        let Some(Open { object, rest, .. }) = self.open.pop() else { return };
-        self.addresses.remove(&(object as usize));
+        let Some(Open { address, rest, .. }) = self.open.pop() else { return };
+        self.addresses.remove(&address);
         match rest {
-            Rest::Items { begun, next, .. } => self.out.end(begun, next as u32),
+            Rest::Items { begun, items, next } => self.end_items(begun, &items, next),
             Rest::Set { begun, count, .. } => self.out.end(begun, count),
-            Rest::Dict { .. } => self.out.end_dict(),
-            Rest::Constants { begun, next, code } => {
-                self.out.end(begun, next as u32);
+            Rest::Dict { value, .. } => {
+                if value.is_some() {
+                    self.leave_out();
+                }
+                self.out.end_dict();
+            }
+            Rest::Constants { begun, items, next, code } => {
+                self.end_items(begun, &items, next);
                 self.addresses.remove(&code.address());
                 self.end_code(code);
             }
         }
+    }
+
+    fn end_items(&mut self, begun: Begun, items: &Span<ObjectRef>, written: usize) {
+        self.missing = self.missing.saturating_add(u32::try_from(items.count() - written).unwrap_or(u32::MAX));
+        self.out.end(begun, written as u32);
     }
 
     /// Writes what stands behind a code object's constants.
@@ -271,20 +290,23 @@ impl Walk<'_> {
     }
 
     /// Writes what must be a string in a code object; an empty one stands for anything else.
-    fn put_name(&mut self, object: Pointer) {
-        let bytes = str_bytes(self.gil, object);
-        if !self.has_room(bytes.len()) {
-            self.missing += 1;
-            self.out.str(&[]);
-        } else if kind(self.gil, object) == ffi::vm_kind_VM_STR {
-            self.put_str(object);
-        } else {
-            self.out.str(bytes);
+    fn put_name(&mut self, object: ObjectRef) {
+        let look = object.look_at_part(self.gil);
+        let bytes = match look.seen {
+            Seen::Str(bytes) => self.read(&bytes),
+            _ => Some(&[][..]),
+        };
+        match bytes {
+            Some(bytes) => self.put_str(object, &look, bytes),
+            None => {
+                self.missing += 1;
+                self.out.str(&[]);
+            }
         }
     }
 
     fn has_room(&self, bytes: usize) -> bool {
-        self.out.len() + bytes <= MAX_BYTES
+        self.out.len().saturating_add(bytes) <= MAX_BYTES
     }
 
     fn leave_out(&mut self) {

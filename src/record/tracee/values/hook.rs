@@ -13,10 +13,13 @@ use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddre
 use crate::vm::lane::Is;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{Mode, Slot};
-use crate::vm::value::{Making, ObjectRef, ValueStack};
+use crate::vm::stack::Room;
+use crate::vm::value::{Making, ObjectRef};
 
 /// The opcode whose results are shown in the order in which they are unpacked: from the top.
 const UNPACK_SEQUENCE: u8 = 92;
+const LOAD_CONST: u8 = 100;
+const LOAD_FAST: u8 = 124;
 /// Words of values after which a run is closed: fewer than a reader takes by more than one unit can have.
 const ENOUGH_WORDS: u64 = MOST_WORDS as u64 / 2;
 
@@ -25,16 +28,34 @@ pub struct Valued {
     tracee: Tracee,
     walk: Walk,
     caps: Caps,
-    /// What the frame that was looked at last is due.
-    frame: FrameAddress,
-    due: Due,
-    /// The same of frames that called others, or whose thread waits; the last ones last.
-    waiting: Vec<(FrameAddress, Due)>,
+    /// The frame that was looked at last.
+    current: Current,
+    /// The same of frames that called others, or whose thread waits, and are due something; the last ones last.
+    waiting: Vec<Current>,
     run: OpenRun,
     /// What the last call makes, as long as no frame has been entered.
     making: Option<Making>,
     /// Shows whole value stacks too.
     stacks: bool,
+}
+
+/// A frame that is looked at.
+#[derive(Clone, Copy)]
+struct Current {
+    frame: FrameAddress,
+    room: Room,
+    due: Due,
+}
+
+impl Current {
+    fn new(gil: Gil, at: &Place, due: Due) -> Current {
+        Current { frame: at.frame, room: Room::of(gil, at), due }
+    }
+
+    /// No frame.
+    fn none() -> Current {
+        Current { frame: FrameAddress(0), room: Room::default(), due: Due::Nothing }
+    }
 }
 
 /// What is to be shown when a frame fetches its next unit.
@@ -71,8 +92,7 @@ impl Valued {
             tracee,
             walk: Walk::new(caps),
             caps,
-            frame: FrameAddress(0),
-            due: Due::Nothing,
+            current: Current::none(),
             waiting: Vec::new(),
             run: OpenRun::default(),
             making: None,
@@ -80,29 +100,38 @@ impl Valued {
         }
     }
 
-    /// Puts what the current frame is due aside.
+    /// Puts the current frame aside, if it is due anything.
     fn put_aside(&mut self) {
-        if self.due != Due::Nothing {
-            self.waiting.push((self.frame, self.due));
-            self.due = Due::Nothing;
+        let current = std::mem::replace(&mut self.current, Current::none());
+        if current.due != Due::Nothing {
+            self.waiting.push(current);
         }
-        self.frame = FrameAddress(0);
     }
 
-    /// Makes a frame the current one, with what it is due.
+    /// Makes a frame the current one.
     #[inline]
-    fn look_at(&mut self, frame: FrameAddress) {
-        if self.frame != frame {
-            self.find(frame);
+    fn look_at(&mut self, gil: Gil, at: &Place) {
+        if self.current.frame != at.frame {
+            self.put_aside();
+            self.current = match self.take_waiting(at.frame) {
+                Some(waiting) => waiting,
+                None => Current::new(gil, at, Due::Nothing),
+            };
         }
     }
 
-    fn find(&mut self, frame: FrameAddress) {
-        self.put_aside();
-        self.frame = frame;
-        if let Some(place) = self.waiting.iter().rposition(|(waiting, _)| *waiting == frame) {
-            self.due = self.waiting.remove(place).1;
+    fn take_waiting(&mut self, frame: FrameAddress) -> Option<Current> {
+        let place = self.waiting.iter().rposition(|waiting| waiting.frame == frame)?;
+        Some(self.waiting.remove(place))
+    }
+
+    /// Forgets what a frame is due; whatever the current one is due waits.
+    fn forget(&mut self, frame: FrameAddress) {
+        if self.current.frame != frame {
+            self.put_aside();
+            self.take_waiting(frame);
         }
+        self.current = Current::none();
     }
 
     /// Whether the frame's last unit is in the open run.
@@ -121,14 +150,7 @@ impl Valued {
     /// Writes one value of the unit that was fetched last, or, before the run's first, of the one before.
     #[inline]
     fn show(&mut self, gil: Gil, object: ObjectRef, role: Role) {
-        let steps = (self.run.unit - self.run.told) as u64;
-        self.run.told = self.run.unit;
-        let step = if steps > u64::from(MOST_STEPS) {
-            self.tracee.stream.push(pack(Tag::Step, role, 0, steps));
-            0
-        } else {
-            steps as u32
-        };
+        let step = self.step(role);
         if role == Role::Operand && self.run.last == Some(object) {
             self.tracee.stream.push(pack(Tag::Same, role, step, 0));
         } else {
@@ -136,16 +158,37 @@ impl Valued {
         }
     }
 
+    /// The same of an object that is called.
+    #[inline]
+    fn show_callable(&mut self, gil: Gil, callable: ObjectRef) {
+        let step = self.step(Role::Operand);
+        let is_last = self.run.last == Some(callable);
+        self.making = self.walk.callable(gil, callable, is_last, step, &mut self.tracee.stream);
+    }
+
+    /// Units from the last value's to the one that was fetched last; a word of its own where they do not fit the value's.
+    #[inline]
+    fn step(&mut self, role: Role) -> u32 {
+        let steps = (self.run.unit - self.run.told) as u64;
+        self.run.told = self.run.unit;
+        if steps > u64::from(MOST_STEPS) {
+            self.tracee.stream.push(pack(Tag::Step, role, 0, steps));
+            0
+        } else {
+            steps as u32
+        }
+    }
+
     /// Shows the results that are due, if the last unit went well.
     #[inline]
-    fn show_results(&mut self, gil: Gil, stack: &ValueStack) {
-        let Due::Results { count, top, opcode } = self.due else { return };
-        self.due = Due::Nothing;
-        if top != 0 && top != stack.top() {
+    fn show_results(&mut self, gil: Gil, now: usize) {
+        let Due::Results { count, top, opcode } = self.current.due else { return };
+        self.current.due = Due::Nothing;
+        if top != 0 && top != now {
             return;
         }
         self.walk.begin_unit();
-        let results = stack.entries(gil, count as usize);
+        let results = self.current.room.entries(gil, now, count as usize);
         if let [result] = results
             && (makes_new(opcode) || self.making.take().is_some_and(|making| result.is_made(gil, making)))
         {
@@ -161,10 +204,11 @@ impl Valued {
 
     /// Shows what the unit that is fetched next consumes.
     #[inline]
-    fn show_unit(&mut self, gil: Gil, at: &Place, stack: &ValueStack) {
+    fn show_unit(&mut self, gil: Gil, at: &Place, top: usize) {
+        let room = self.current.room;
         self.walk.begin_unit();
-        if self.due == Due::Arguments {
-            let arguments = stack.arguments(gil, at);
+        if self.current.due == Due::Arguments {
+            let arguments = room.arguments(gil, at);
             if let (Some(making), Some(first)) = (self.making.take(), arguments.first())
                 && first.is_made(gil, making)
             {
@@ -174,31 +218,74 @@ impl Valued {
         }
         self.making = None;
         if self.stacks {
-            stack.all(gil).iter().for_each(|&entry| self.show(gil, entry, Role::Stack));
+            room.all(gil, top).iter().for_each(|&entry| self.show(gil, entry, Role::Stack));
         }
         let (opcode, operand) = at.opcode(gil);
-        let effect = effect::of(opcode, operand);
-        let operands = stack.entries(gil, effect.operands as usize);
-        operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand));
-        self.due = match effect.results {
+        let effect = match opcode {
+            LOAD_CONST if !room.has_constant(operand) => effect::LOADS_UNDEFINED,
+            LOAD_FAST if !room.has_local(operand) => effect::LOADS_UNDEFINED,
+            _ => effect::of(opcode, operand),
+        };
+        let last = if only_loads(opcode) { self.run.last } else { None };
+        let operands = room.entries(gil, top, effect.operands as usize);
+        match operands.split_first() {
+            Some((&callable, arguments)) if is_call(opcode) => {
+                self.show_callable(gil, callable);
+                arguments.iter().for_each(|&entry| self.show(gil, entry, Role::Operand));
+            }
+            _ => operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand)),
+        }
+        // What it has shown may look different when the unit is done.
+        self.run.last = last;
+        self.current.due = match effect.results {
             0 => Due::Nothing,
             count => Due::Results {
                 count,
-                top: stack.top().wrapping_add_signed(effect.growth as isize * size_of::<usize>() as isize),
+                top: top.wrapping_add_signed(effect.growth as isize * size_of::<usize>() as isize),
                 opcode,
             },
         };
-        if is_call(opcode)
-            && let Some(callable) = operands.first()
-        {
-            self.making = callable.makes_new(gil);
+    }
+
+    /// Whether a unit is the one that is expected, in the mode in which no other is shown to the hook.
+    #[inline]
+    fn goes_on(&self, at: &Place) -> bool {
+        let next = Slot::get().next.load(Ordering::Relaxed);
+        next == at.instruction as u64 && !self.tracee.foreign && !self.tracee.watching
+    }
+
+    /// Goes by a unit that does not simply go on in the open run.
+    fn arrive(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
+        let flow = if self.goes_on(&at) { Flow::Continue } else { self.tracee.jump(gil, at) };
+        let is_recorded =
+            self.tracee.lane.start() != 0 && self.tracee.lane.top().is_some_and(|top| top.is(Is::Recorded));
+        if flow == Flow::Stop || !is_recorded {
+            self.current.due = Due::Nothing;
+            return flow;
         }
+        if self.tracee.lane.start() == at.instruction {
+            self.begin_run(-1);
+            self.show_results(gil, top);
+            self.run.unit = 0;
+        } else {
+            self.run.unit += 1;
+        }
+        self.show_unit(gil, &at, top);
+        self.tracee.stream.commit();
+        flow
     }
 }
 
-/// Whether an instruction's only result is always a new object: BUILD_LIST, BUILD_SET, MAKE_FUNCTION, BUILD_SLICE, MAKE_CLOSURE.
+/// Whether an instruction's only result is always a new object: BUILD_LIST, BUILD_SET, BUILD_MAP, MAKE_FUNCTION, BUILD_SLICE,
+/// MAKE_CLOSURE.
 fn makes_new(opcode: u8) -> bool {
-    matches!(opcode, 103 | 104 | 132..=134)
+    matches!(opcode, 103..=105 | 132..=134)
+}
+
+/// Whether an instruction that has no results that are shown changes no object, and frees none, which could: NOP, ROT_*, DUP_*, LOAD_CONST,
+/// LOAD_FAST, jumps and SETUP_*.
+fn only_loads(opcode: u8) -> bool {
+    matches!(opcode, 2..=5 | 9 | 99 | 100 | 110 | 113 | 120..=122 | 124)
 }
 
 fn is_call(opcode: u8) -> bool {
@@ -206,37 +293,21 @@ fn is_call(opcode: u8) -> bool {
 }
 
 impl Hook for Valued {
-    fn unit(&mut self, gil: Gil, at: Place, stack: ValueStack) -> Flow {
-        self.look_at(at.frame);
-        let is_in_run = self.is_in_run(at.frame);
-        if is_in_run {
-            self.show_results(gil, &stack);
+    fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
+        self.look_at(gil, &at);
+        if self.is_in_run(at.frame) {
+            self.show_results(gil, top);
             if self.tracee.stream.position() - self.run.begin > ENOUGH_WORDS {
                 self.tracee.close(Kind::Jump, 0);
                 let _ = self.tracee.open(at.first, 0, true, 0);
+            } else if self.goes_on(&at) {
+                self.run.unit += 1;
+                self.show_unit(gil, &at, top);
+                self.tracee.stream.commit();
+                return Flow::Continue;
             }
         }
-        let next = Slot::get().next.load(Ordering::Relaxed);
-        let mut flow = Flow::Continue;
-        if next != at.instruction as u64 || self.tracee.foreign || self.tracee.watching {
-            flow = self.tracee.jump(gil, at);
-        }
-        let is_recorded =
-            self.tracee.lane.start() != 0 && self.tracee.lane.top().is_some_and(|top| top.is(Is::Recorded));
-        if flow == Flow::Stop || !is_recorded {
-            self.due = Due::Nothing;
-            return flow;
-        }
-        if self.tracee.lane.start() == at.instruction {
-            self.begin_run(-1);
-            self.show_results(gil, &stack);
-            self.run.unit = 0;
-        } else {
-            self.run.unit += 1;
-        }
-        self.show_unit(gil, &at, &stack);
-        self.tracee.stream.commit();
-        flow
+        self.arrive(gil, at, top)
     }
 
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
@@ -245,24 +316,22 @@ impl Hook for Valued {
 
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
         self.put_aside();
-        self.frame = at.frame;
-        self.due = match at.instruction == at.first {
+        let due = match at.instruction == at.first {
             true => Due::Arguments,
             // What is sent is on top now; nobody knows where that is.
             false => Due::Results { count: 1, top: 0, opcode: 0 },
         };
+        self.current = Current::new(gil, &at, due);
         self.tracee.enter(gil, code, at)
     }
 
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
-        self.look_at(frame);
-        (self.frame, self.due) = (FrameAddress(0), Due::Nothing);
+        self.forget(frame);
         self.tracee.leave(gil, frame, how)
     }
 
     fn raised(&mut self, gil: Gil, frame: FrameAddress, exception: Exception) -> Flow {
-        self.look_at(frame);
-        self.due = Due::Nothing;
+        self.forget(frame);
         self.tracee.raised(gil, frame, exception)
     }
 
@@ -302,7 +371,7 @@ impl Hook for Valued {
     fn forked(&mut self, gil: Gil, thread: ThreadAddress, frames: Vec<Place>) {
         // Numbers and names of values are the stream's.
         self.walk = Walk::new(self.caps);
-        (self.frame, self.due) = (FrameAddress(0), Due::Nothing);
+        self.current = Current::none();
         (self.run, self.making) = (OpenRun::default(), None);
         self.waiting.clear();
         self.tracee.begin_anew(gil, thread, &frames);

@@ -5,13 +5,17 @@ use crate::trace::value::NAMES;
 /// The texts that the reader's table has.
 pub(super) struct GivenNames {
     texts: Vec<Box<[u8]>>,
+    /// Which entry a name had that lay where this one lies: it is likely to be the same.
+    recent: Box<[u16; RECENT]>,
 }
 
 impl Default for GivenNames {
     fn default() -> GivenNames {
-        GivenNames { texts: vec![Box::default(); NAMES] }
+        GivenNames { texts: vec![Box::default(); NAMES], recent: Box::new([0; RECENT]) }
     }
 }
+
+const RECENT: usize = 256;
 
 /// Bytes of a name at most; it is cut there.
 const LONGEST: usize = 200;
@@ -20,6 +24,18 @@ impl GivenNames {
     /// The entry that has the name `owner.name`; true where it must be told first.
     #[inline]
     pub(super) fn find(&mut self, owner: &[u8], name: &[u8]) -> (u32, bool) {
+        let address = name.as_ptr().addr() ^ owner.as_ptr().addr() >> 2;
+        let recent = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - 8);
+        let place = self.recent[recent];
+        if is_joined(&self.texts[usize::from(place)], owner, name) {
+            return (place.into(), false);
+        }
+        let (place, is_new) = self.look_up(owner, name);
+        self.recent[recent] = place as u16;
+        (place, is_new)
+    }
+
+    fn look_up(&mut self, owner: &[u8], name: &[u8]) -> (u32, bool) {
         let (owner, name) = (&owner[..owner.len().min(LONGEST)], &name[..name.len().min(LONGEST)]);
         let hash = hash(owner, name);
         let places = [hash as usize & (NAMES - 1), (hash >> 32) as usize & (NAMES - 1)];

@@ -1,5 +1,5 @@
-//! The walk over a live object that makes a value of it: exact built-in types only, to a width, a depth and a length, straight into
-//! the ring.
+//! The walk over an object that makes a value of it: exact built-in types only, to a width, a depth and a length, straight into the
+//! ring.  What cannot be read is no object: it is shown as that, whatever it says it is.
 
 use super::names::GivenNames;
 use super::numbers::Numbers;
@@ -8,7 +8,8 @@ use crate::trace::payload::PayloadWriter;
 use crate::trace::value::{self, Role, Tag, What};
 use crate::trace::word;
 use crate::vm::Gil;
-use crate::vm::value::{Items, Look, Named, ObjectRef, Seen};
+use crate::vm::memory::Span;
+use crate::vm::value::{BadTable, Entry, Look, Named, ObjectRef, Seen};
 
 /// Where the words of values go.
 pub trait Words {
@@ -35,37 +36,41 @@ const MOST_OBJECTS: u32 = 1 << 10;
 const MOST_WORDS: u32 = 1 << 14;
 /// Entries of a dict or set that are looked at before one is shown, at least.
 const SORTED: usize = 64;
+/// Places in tables of dicts and sets that are looked at for one unit at most: they can have any number that is empty.
+const MOST_PLACES: isize = 1 << 16;
 /// A string that is longer is known by both its ends.
 const HASHED: usize = 16 << 10;
 
 /// Writes values.
 pub struct Walk {
-    caps: Caps,
+    pub(super) caps: Caps,
     numbers: Numbers,
     names: GivenNames,
     /// Objects that the value may still show.
-    objects: u32,
+    pub(super) objects: u32,
     /// Words that the unit may still take.
     words: u32,
+    /// Places of tables that may still be looked at.
+    places: isize,
 }
 
 /// Where a value goes: in front, or into the container that was begun.
 #[derive(Clone, Copy)]
-enum At {
+pub(super) enum At {
     Front { role: Role, step: u32 },
     Inside { depth: u32 },
 }
 
 impl At {
     #[inline]
-    fn pack(self, tag: Tag, payload: u64) -> u64 {
+    pub(super) fn pack(self, tag: Tag, payload: u64) -> u64 {
         match self {
             At::Front { role, step } => value::pack(tag, role, step, payload),
             At::Inside { .. } => value::pack_nested(tag, payload),
         }
     }
 
-    fn depth(self) -> u32 {
+    pub(super) fn depth(self) -> u32 {
         match self {
             At::Front { .. } => 0,
             At::Inside { depth } => depth,
@@ -75,19 +80,25 @@ impl At {
 
 impl Walk {
     pub fn new(caps: Caps) -> Walk {
-        Walk { caps, numbers: Numbers::default(), names: GivenNames::default(), objects: 0, words: 0 }
+        Walk { caps, numbers: Numbers::default(), names: GivenNames::default(), objects: 0, words: 0, places: 0 }
     }
 
     /// Begins with the values of another unit.
     #[inline]
     pub fn begin_unit(&mut self) {
-        self.words = MOST_WORDS;
+        (self.words, self.places) = (MOST_WORDS, MOST_PLACES);
+    }
+
+    /// Begins with another value.
+    #[inline]
+    pub(super) fn begin_value(&mut self) {
+        self.objects = MOST_OBJECTS;
     }
 
     /// Writes the value of an object.
     #[inline]
     pub fn value(&mut self, gil: Gil, object: ObjectRef, role: Role, step: u32, out: &mut impl Words) {
-        self.objects = MOST_OBJECTS;
+        self.begin_value();
         self.object(gil, object, At::Front { role, step }, out);
     }
 
@@ -98,7 +109,7 @@ impl Walk {
     }
 
     #[inline]
-    fn object(&mut self, gil: Gil, object: ObjectRef, at: At, out: &mut impl Words) {
+    pub(super) fn object(&mut self, gil: Gil, object: ObjectRef, at: At, out: &mut impl Words) {
         let look = object.look(gil);
         self.objects = self.objects.saturating_sub(1);
         self.words = self.words.saturating_sub(1);
@@ -107,16 +118,19 @@ impl Walk {
             Seen::None => (Tag::None, 0),
             Seen::True => (Tag::True, 0),
             Seen::False => (Tag::False, 0),
-            Seen::Str(bytes) if bytes.len() <= 5 => {
-                let mut payload = [bytes.len() as u8, 0, 0, 0, 0, 0, 0, 0];
-                payload[1..=bytes.len()].copy_from_slice(bytes);
-                (Tag::ShortStr, u64::from_le_bytes(payload))
-            }
-            Seen::Object(named) => {
-                let (name, what) = self.name(gil, object, &look, named, out);
-                (Tag::Object, value::object_payload(name, what, self.numbers.of(object.address(), look.of_type)))
-            }
+            Seen::Str(bytes) if bytes.count() <= 5 => match bytes.get(0..bytes.count()) {
+                Some(bytes) => {
+                    let mut payload = [bytes.len() as u8, 0, 0, 0, 0, 0, 0, 0];
+                    payload[1..=bytes.len()].copy_from_slice(bytes);
+                    (Tag::ShortStr, u64::from_le_bytes(payload))
+                }
+                None => (Tag::Bad, 0),
+            },
+            Seen::Object(named) => (Tag::Object, self.named(object, &look, what(named), look.name(), out)),
+            Seen::Code => (Tag::Object, self.named(object, &look, What::Code, look.name(), out)),
+            Seen::StopIteration => (Tag::Object, self.named(object, &look, What::Type, look.name(), out)),
             Seen::Missing => (Tag::Missing, 0),
+            Seen::Bad => (Tag::Bad, 0),
             Seen::Ellipsis => (Tag::Ellipsis, 0),
             Seen::NotImplemented => (Tag::NotImplemented, 0),
             _ => return self.large(gil, object, &look, at, out),
@@ -126,27 +140,36 @@ impl Walk {
 
     /// Values of more than one word.
     fn large(&mut self, gil: Gil, object: ObjectRef, look: &Look, at: At, out: &mut impl Words) {
-        match look.seen {
+        let is_read = match look.seen {
             Seen::Int(number) => {
                 let bits = number.cast_unsigned();
                 out.push(at.pack(Tag::WideInt, bits & ((1 << 48) - 1)));
                 out.push(value::pack_raw(bits >> 48));
+                Some(())
             }
-            Seen::Float(number) => push_float(number, at, out),
+            Seen::Float(number) => {
+                push_float(number, at, out);
+                Some(())
+            }
             Seen::Complex(real, imaginary) => {
                 out.push(at.pack(Tag::Complex, 0));
                 let bytes = [real.to_le_bytes(), imaginary.to_le_bytes()].concat();
                 value::raw_parts(&bytes).for_each(|part| out.push(part));
+                Some(())
             }
-            Seen::Str(bytes) => self.str(bytes, at, out),
-            Seen::Unicode(points) => self.unicode(points, at, out),
-            Seen::Long { negative, digits } => self.long(negative, digits, at, out),
-            Seen::Tuple(items) => self.items(gil, object, look, Tag::Tuple, items, at, out),
-            Seen::List(items) => self.items(gil, object, look, Tag::List, items, at, out),
+            Seen::Str(bytes) => self.str(&bytes, at, out),
+            Seen::Unicode(points) => self.unicode(&points, at, out),
+            Seen::Long { negative, digits } => self.long(negative, &digits, at, out),
+            Seen::Tuple(items) => self.items(gil, object, look, Tag::Tuple, &items, at, out),
+            Seen::List(items) => self.items(gil, object, look, Tag::List, &items, at, out),
             Seen::Dict(count) => self.entries(gil, object, look, Tag::Dict, count, at, out),
             Seen::Set(count) => self.entries(gil, object, look, Tag::Set, count, at, out),
             Seen::FrozenSet(count) => self.entries(gil, object, look, Tag::FrozenSet, count, at, out),
-            _ => out.push(at.pack(Tag::Missing, 0)),
+            _ => None,
+        };
+        // Each of them reads what it needs before it writes.
+        if is_read.is_none() {
+            out.push(at.pack(Tag::Bad, 0));
         }
     }
 
@@ -168,53 +191,39 @@ impl Walk {
         }
     }
 
-    fn str(&mut self, bytes: &[u8], at: At, out: &mut impl Words) {
-        let shown = &bytes[..self.room(bytes.len())];
-        let cut = (shown.len() < bytes.len()).then(|| (bytes.len() as u64, checksum(bytes)));
+    fn str(&mut self, bytes: &Span<u8>, at: At, out: &mut impl Words) -> Option<()> {
+        let room = self.room(bytes.count());
+        let shown = bytes.get(0..room)?;
+        let cut = if room < bytes.count() { Some((bytes.count() as u64, checksum(bytes)?)) } else { None };
         self.text(Tag::Str, shown, cut, at, out);
+        Some(())
     }
 
-    fn unicode(&mut self, points: &[u32], at: At, out: &mut impl Words) {
-        let room = self.room(points.len());
+    fn unicode(&mut self, points: &Span<u32>, at: At, out: &mut impl Words) -> Option<()> {
+        let room = self.room(points.count());
         let mut shown = Vec::with_capacity(4 * room);
-        points[..room].iter().for_each(|&point| push_utf8(&mut shown, point));
-        let cut = (room < points.len()).then(|| {
-            let (head, tail) = ends(points, HASHED / 4);
-            let mut bytes = Vec::new();
-            head.iter().chain(tail).for_each(|point| bytes.extend_from_slice(&point.to_le_bytes()));
-            (points.len() as u64, crc32fast::hash(&bytes))
-        });
+        points.get(0..room)?.iter().for_each(|&point| push_utf8(&mut shown, point));
+        let cut = if room < points.count() { Some((points.count() as u64, checksum_of_numbers(points)?)) } else { None };
         self.text(Tag::Unicode, &shown, cut, at, out);
+        Some(())
     }
 
-    fn long(&mut self, negative: bool, digits: &[u32], at: At, out: &mut impl Words) {
-        let top = digits.last().map_or(0, |digit| u32::BITS - digit.leading_zeros());
-        let bits = digits.len().saturating_sub(1) as u64 * 30 + u64::from(top);
+    fn long(&mut self, negative: bool, digits: &Span<u32>, at: At, out: &mut impl Words) -> Option<()> {
+        let count = digits.count();
+        let top = if count == 0 { 0 } else { u32::BITS - digits.item(count - 1)?.leading_zeros() };
+        let bits = (count.saturating_sub(1) as u64).saturating_mul(30).saturating_add(u64::from(top));
         let bytes = bits.div_ceil(8);
         if bytes > self.room(bytes as usize) as u64 {
-            let (head, tail) = ends(digits, HASHED / 4);
-            let mut kept = Vec::new();
-            head.iter().chain(tail).for_each(|digit| kept.extend_from_slice(&digit.to_le_bytes()));
+            let checksum = checksum_of_numbers(digits)?;
             out.push(at.pack(Tag::Long, value::text_payload(0, true, negative)));
             out.push(value::pack_raw(bits));
-            out.push(value::pack_raw(crc32fast::hash(&kept).into()));
-            return;
+            out.push(value::pack_raw(checksum.into()));
+            return Some(());
         }
-        let mut magnitude = Vec::with_capacity(bytes as usize + 8);
-        let (mut held, mut width) = (0u64, 0);
-        for &digit in digits {
-            held |= u64::from(digit) << width;
-            width += 30;
-            while width >= 8 {
-                magnitude.push(held as u8);
-                held >>= 8;
-                width -= 8;
-            }
-        }
-        magnitude.push(held as u8);
-        magnitude.truncate(bytes as usize);
+        let magnitude = magnitude(digits.get(0..count)?, bytes as usize);
         out.push(at.pack(Tag::Long, value::text_payload(magnitude.len(), false, negative)));
         value::raw_parts(&magnitude).for_each(|part| out.push(part));
+        Some(())
     }
 
     // -- Containers --------------------------------------------------------------------------------------------------------
@@ -236,20 +245,22 @@ impl Walk {
         object: ObjectRef,
         look: &Look,
         tag: Tag,
-        items: Items,
+        items: &Span<ObjectRef>,
         at: At,
         out: &mut impl Words,
-    ) {
-        let Some(number) = self.enters(object, look, tag, at, out) else { return };
+    ) -> Option<()> {
         let shown = items.count().min(self.caps.width as usize).min(self.objects as usize);
-        let is_cut = shown < items.count();
-        out.push(at.pack(tag, value::container_payload(number, shown as u32, is_cut)));
-        for item in items.iter().take(shown) {
+        let shown = items.get(0..shown)?;
+        let Some(number) = self.enters(object, look, tag, at, out) else { return Some(()) };
+        let is_cut = shown.len() < items.count();
+        out.push(at.pack(tag, value::container_payload(number, shown.len() as u32, is_cut)));
+        for &item in shown {
             self.object(gil, item, At::Inside { depth: at.depth() + 1 }, out);
         }
         if is_cut {
             out.push(value::pack_raw(items.count() as u64));
         }
+        Some(())
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -262,15 +273,14 @@ impl Walk {
         count: u64,
         at: At,
         out: &mut impl Words,
-    ) {
-        let Some(number) = self.enters(object, look, tag, at, out) else { return };
+    ) -> Option<()> {
         let most = (self.caps.width as usize).min(self.objects as usize / 2);
-        let is_plain = tag == Tag::Dict && object.has_str_keys(gil);
-        let shown = shown_entries(gil, object, count, most, is_plain);
+        let shown = self.shown_entries(gil, look, count, most).ok()?;
+        let Some(number) = self.enters(object, look, tag, at, out) else { return Some(()) };
         let is_cut = (shown.len() as u64) < count;
         out.push(at.pack(tag, value::container_payload(number, shown.len() as u32, is_cut)));
         let inside = At::Inside { depth: at.depth() + 1 };
-        for (key, value) in shown {
+        for Entry { key, value } in shown {
             self.object(gil, key, inside, out);
             if tag == Tag::Dict {
                 self.object(gil, value, inside, out);
@@ -279,32 +289,48 @@ impl Walk {
         if is_cut {
             out.push(value::pack_raw(count));
         }
+        Some(())
+    }
+
+    /// The entries of a dict or set that are shown, in an order that is the same in each run: its own, or, if that hangs on addresses,
+    /// the order of those.  None of a large one whose order does.
+    fn shown_entries(&mut self, gil: Gil, look: &Look, count: u64, most: usize) -> Result<Vec<Entry>, BadTable> {
+        let is_plain = look.has_str_keys();
+        let looked_at = if is_plain { most } else { most.max(SORTED) };
+        let mut position = 0;
+        let mut shown = vec![Entry::NONE; looked_at.min(count as usize)];
+        let found = look.entries(&mut position, self.places, &mut shown)?;
+        shown.truncate(found);
+        self.places -= position;
+        if !is_plain && count > 1 && shown.iter().any(|entry| entry.key.is_hashed_by_address(gil)) {
+            if count > looked_at as u64 {
+                return Ok(Vec::new());
+            }
+            shown.sort_unstable_by_key(|entry| entry.key.address());
+        }
+        shown.truncate(most);
+        Ok(shown)
     }
 }
 
 /// Names.
 impl Walk {
-    /// What an object is called: told first where the reader does not know.
+    /// The payload of an object's word.  Its name, with its owner, is told first where the reader does not know it.
     #[inline]
-    fn name(&mut self, gil: Gil, object: ObjectRef, look: &Look, named: Named, out: &mut impl Words) -> (u32, What) {
-        let (owner, name) = object.name(gil, look);
-        let what = match named {
-            Named::Instance => What::Instance,
-            Named::Function => What::Function,
-            Named::Method => What::Method,
-            Named::Builtin => What::Builtin,
-            Named::Descriptor => What::Descriptor,
-            Named::Type => What::Type,
-            Named::Class => What::Class,
-            Named::Module => What::Module,
-            Named::Code => What::Code,
-        };
+    pub(super) fn named(
+        &mut self,
+        object: ObjectRef,
+        look: &Look,
+        what: What,
+        (owner, name): (&[u8], &[u8]),
+        out: &mut impl Words,
+    ) -> u64 {
         let name = if name.is_empty() { b"?" } else { name };
         let (entry, is_new) = self.names.find(owner, name);
         if is_new {
             self.tell(entry, out);
         }
-        (entry, what)
+        value::object_payload(entry, what, self.numbers.of(object.address(), look.of_type))
     }
 
     #[cold]
@@ -316,21 +342,19 @@ impl Walk {
     }
 }
 
-/// The entries of a dict or set that are shown, in an order that is the same in each run: its own, or, where that hangs on addresses,
-/// the order of those.  None of a large one whose order does.
-fn shown_entries(gil: Gil, object: ObjectRef, count: u64, most: usize, is_plain: bool) -> Vec<(ObjectRef, ObjectRef)> {
-    let looked_at = if is_plain { most } else { most.max(SORTED) };
-    let mut position = 0;
-    let entries = std::iter::from_fn(|| object.next(gil, &mut position)).take(looked_at);
-    let mut shown: Vec<_> = entries.collect();
-    if !is_plain && count > 1 && shown.iter().any(|(key, _)| key.is_hashed_by_address(gil)) {
-        if count > looked_at as u64 {
-            return Vec::new();
-        }
-        shown.sort_unstable_by_key(|(key, _)| key.address());
+pub(super) fn what(named: Named) -> What {
+    match named {
+        Named::Instance => What::Instance,
+        Named::Function => What::Function,
+        Named::Method => What::Method,
+        Named::Builtin => What::Builtin,
+        Named::Wrapper => What::Wrapper,
+        Named::Descriptor => What::Descriptor,
+        Named::Type => What::Type,
+        Named::Class => What::Class,
+        Named::Module => What::Module,
+        Named::Generator => What::Generator,
     }
-    shown.truncate(most);
-    shown
 }
 
 fn push_float(number: f64, at: At, out: &mut impl Words) {
@@ -343,18 +367,39 @@ fn push_float(number: f64, at: At, out: &mut impl Words) {
     }
 }
 
+/// The bytes of a number that is made of digits of 30 bits; as many as it has.
+fn magnitude(digits: &[u32], bytes: usize) -> Vec<u8> {
+    let mut magnitude = Vec::with_capacity(bytes + 8);
+    let (mut held, mut width) = (0u64, 0);
+    for &digit in digits {
+        held |= u64::from(digit) << width;
+        width += 30;
+        while width >= 8 {
+            magnitude.push(held as u8);
+            held >>= 8;
+            width -= 8;
+        }
+    }
+    magnitude.push(held as u8);
+    magnitude.truncate(bytes);
+    magnitude
+}
+
 /// The CRC-32 of a string, of a long one that of its beginning and its end.
-fn checksum(bytes: &[u8]) -> u32 {
-    let (head, tail) = ends(bytes, HASHED);
+fn checksum(bytes: &Span<u8>) -> Option<u32> {
+    let (head, tail) = bytes.ends(HASHED)?;
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(head);
     hasher.update(tail);
-    hasher.finalize()
+    Some(hasher.finalize())
 }
 
-/// All of a slice, or its beginning and its end, which have `most` items together.
-fn ends<T>(items: &[T], most: usize) -> (&[T], &[T]) {
-    if items.len() <= most { (items, &[]) } else { (&items[..most / 2], &items[items.len() - most / 2..]) }
+/// The same of code points or digits.
+fn checksum_of_numbers(numbers: &Span<u32>) -> Option<u32> {
+    let (head, tail) = numbers.ends(HASHED / 4)?;
+    let mut hasher = crc32fast::Hasher::new();
+    head.iter().chain(tail).for_each(|number| hasher.update(&number.to_le_bytes()));
+    Some(hasher.finalize())
 }
 
 /// Appends the generalised UTF-8 of a code point: a surrogate is encoded like any other.

@@ -1,0 +1,64 @@
+//! The value of what is called: besides its name the object that it is called on, which source code shows and no other operand does.
+
+use super::walk::{At, Walk, Words, what};
+use crate::trace::value::{self, Role, Tag, What};
+use crate::vm::Gil;
+use crate::vm::value::{Callee, Look, Making, ObjectRef, Seen};
+
+impl Walk {
+    /// Writes the value of a callable, and says what its call makes; `is_last` says that it was the last result.
+    #[inline]
+    pub fn callable(
+        &mut self,
+        gil: Gil,
+        object: ObjectRef,
+        is_last: bool,
+        step: u32,
+        out: &mut impl Words,
+    ) -> Option<Making> {
+        let look = object.look(gil);
+        let role = Role::Operand;
+        match look.callee() {
+            Callee::Plain if is_last => out.push(value::pack(Tag::Same, role, step, 0)),
+            callee => {
+                self.begin_value();
+                self.called(gil, object, &look, callee, At::Front { role, step }, out);
+            }
+        }
+        look.makes_new()
+    }
+
+    fn called(&mut self, gil: Gil, object: ObjectRef, look: &Look, callee: Callee, at: At, out: &mut impl Words) {
+        let inside = At::Inside { depth: at.depth() };
+        match callee {
+            Callee::Bound { name, receiver } => {
+                let what = if let Seen::Object(named) = look.seen { what(named) } else { What::Instance };
+                self.bound(object, look, what, name, at, out);
+                self.object(gil, receiver, inside, out);
+            }
+            Callee::Proxy { name, referent } => {
+                self.bound(object, look, What::Instance, name, at, out);
+                self.object(gil, referent, inside, out);
+            }
+            Callee::Partial { name, first, rest, keywords } if at.depth() < self.caps.depth => {
+                self.bound(object, look, What::Partial, name, at, out);
+                out.push(value::pack_nested(Tag::Tuple, value::container_payload(0, 3, false)));
+                let inside = At::Inside { depth: at.depth() + 1 };
+                let look = first.look(gil);
+                self.called(gil, first, &look, look.callee(), inside, out);
+                self.object(gil, rest, inside, out);
+                self.object(gil, keywords, inside, out);
+            }
+            Callee::Foreign { name } => {
+                let payload = self.named(object, look, What::Foreign, (b"", name), out);
+                out.push(at.pack(Tag::Object, payload));
+            }
+            Callee::Partial { .. } | Callee::Plain => self.object(gil, object, at, out),
+        }
+    }
+
+    fn bound(&mut self, object: ObjectRef, look: &Look, what: What, name: &[u8], at: At, out: &mut impl Words) {
+        let payload = self.named(object, look, what, (b"", name), out);
+        out.push(at.pack(Tag::Bound, payload));
+    }
+}
