@@ -2,5 +2,6 @@
 //! they say.  It ends as it must, says why in one line, and never panics.
 
 mod damage;
+mod forged;
 mod outputs;
 mod signals;

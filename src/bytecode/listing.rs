@@ -50,7 +50,8 @@ impl Listing {
 
     /// Returns about how many bytes the listing holds in memory, for callers that limit the sum.
     pub fn memory(&self) -> usize {
-        self.text.capacity() + self.positions.capacity() * 4 + self.cached + self.scratch.capacity()
+        let fixed = size_of::<Listing>() + size_of::<CodeObject>() + 3 * self.lines.prefix.len();
+        fixed + self.text.capacity() + self.positions.capacity() * 4 + self.cached + self.scratch.capacity()
     }
 
     /// Returns the lines of the run `start..end` where they are kept: one slice, no work. None for

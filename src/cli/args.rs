@@ -115,7 +115,7 @@ pub struct RecordArgs {
     /// Stop the program after so many instructions
     #[arg(long, value_name = "N")]
     pub max_instructions: Option<u64>,
-    /// Stop the program when the trace has so many bytes before compression, such as 500M
+    /// Stop the program when the trace file has reached this size, such as 500M
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<ByteSize>,
     /// Stop the program after so much time, such as 30s
@@ -132,6 +132,9 @@ pub struct RecordArgs {
     /// Trace the processes that the program forks, and the interpreters that it starts, each into a file beside TRACEFILE
     #[arg(long)]
     pub follow_forks: bool,
+    /// Replace TRACEFILE even if it is no trace
+    #[arg(long)]
+    pub force: bool,
     /// Show neither progress nor summary
     #[arg(short, long)]
     pub quiet: bool,

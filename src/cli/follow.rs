@@ -1,21 +1,21 @@
 //! --follow-forks: a trace for each process, beside the one of the first.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::FromArgMatches;
 
 use super::args::{self, RecordArgs};
 use super::message::warn;
 use super::{record, summary};
 use crate::bytecode::escape::Printable;
-use crate::format::{self, Format};
+use crate::format::{self, Format, Output, OutputFolder};
 use crate::record::{Descent, Follow, Recorder, Tracing};
-use crate::trace::{EndReason, Sink};
+use crate::trace::EndReason;
 
 /// Names that are tried for one process, whose number an older one may have had.
 const TRIES: u32 = 10_000;
@@ -32,15 +32,17 @@ pub fn plan(trace: &Path, format: Option<Format>, options: format::Options) -> a
             Printable::path(trace)
         );
     }
-    let trace = std::path::absolute(trace)?;
+    let name = trace.file_name().unwrap_or_default().to_owned();
+    let (format, compression) = format::by_suffix(trace, format);
+    let folder =
+        OutputFolder::of(trace).with_context(|| format!("cannot write traces beside {}", Printable::path(trace)))?;
     Ok(Follow(Box::new(move |pid| {
         if is_null {
             return Ok((PathBuf::new(), format::null_sink()));
         }
-        let path = new_file(&trace, pid)?;
-        let sink: Box<dyn Sink> =
-            record::open(&path, None, format, options.clone(), &mut None).map_err(io::Error::other)?;
-        Ok((path, sink))
+        let (file, path) = new_file(&folder, &name, pid)?;
+        let output = Output::into_new(file, &path, compression)?;
+        Ok((path, format::sink(format, options.clone(), output)))
     })))
 }
 
@@ -58,24 +60,26 @@ pub fn recorder() -> Option<(Recorder, Tracing)> {
 }
 
 /// Makes an empty file for a process beside the first one's trace; none that is there already is touched.
-fn new_file(trace: &Path, pid: i32) -> io::Result<PathBuf> {
+fn new_file(folder: &OutputFolder, trace: &OsStr, pid: i32) -> io::Result<(File, PathBuf)> {
     for number in 1..=TRIES {
-        let path = of_process(trace, pid, number);
-        match File::create_new(&path) {
-            Ok(_) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        let name = of_process(trace, pid, number);
+        let path = folder.path_of(&name);
+        match folder.create(&name) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if format::is_taken(&error) => {}
             Err(error) => {
-                return Err(io::Error::new(error.kind(), format!("cannot make {}: {error}", Printable::path(&path))));
+                let message = format!("cannot make {}: {error}", Printable::path(&path));
+                return Err(io::Error::new(error.kind(), message));
             }
         }
     }
-    Err(io::Error::other(format!("all names after {} are taken", Printable::path(&of_process(trace, pid, TRIES)))))
+    let last = folder.path_of(of_process(trace, pid, TRIES));
+    Err(io::Error::other(format!("all names up to {} are taken", Printable::path(&last))))
 }
 
 /// The name for a process: its number before the suffixes, so that they go on saying what the file is.
-fn of_process(trace: &Path, pid: i32, number: u32) -> PathBuf {
-    let name = trace.file_name().unwrap_or_default();
-    let bytes = name.as_bytes();
+fn of_process(trace: &OsStr, pid: i32, number: u32) -> OsString {
+    let bytes = trace.as_bytes();
     let last_dot = |bytes: &[u8]| bytes.iter().rposition(|&byte| byte == b'.').filter(|&at| at > 0);
     let packed = [&b".zst"[..], b".gz"].iter().find_map(|suffix| bytes.strip_suffix(*suffix)).unwrap_or(bytes);
     let stem = last_dot(packed).unwrap_or(packed.len());
@@ -83,7 +87,7 @@ fn of_process(trace: &Path, pid: i32, number: u32) -> PathBuf {
     let mut whole = bytes[..stem].to_vec();
     whole.extend_from_slice(format!(".{pid}{again}").as_bytes());
     whole.extend_from_slice(&bytes[stem..]);
-    trace.with_file_name(std::ffi::OsStr::from_bytes(&whole))
+    OsString::from_vec(whole)
 }
 
 /// Says what the processes' summaries would not let one guess; returns whether each trace could be written.
@@ -91,9 +95,14 @@ pub fn tell(descent: &Descent, is_quiet: bool) -> bool {
     let mut is_well = true;
     for followed in &descent.followed {
         match &followed.recorded {
-            Ok((_, summary)) => {
+            Ok((path, summary)) => {
+                is_well &= summary::tell_failure(summary, path, Some(followed.pid));
                 let is_quiet = is_quiet || summary.end.replaced;
-                if !is_quiet && !matches!(summary.end.reason, EndReason::Exited(_) | EndReason::Unknown) {
+                let is_told = matches!(
+                    summary.end.reason,
+                    EndReason::Exited(_) | EndReason::Unknown | EndReason::OutputFailed(_)
+                );
+                if !is_quiet && !is_told {
                     warn(format_args!("process {}: {}", followed.pid, summary::how(&summary.end)));
                 }
             }
@@ -117,22 +126,24 @@ mod tests {
     fn a_process_has_its_number_before_the_suffixes() {
         let cases = [
             ("t.bct", "t.7.bct"),
-            ("d.x/t", "d.x/t.7"),
+            ("t", "t.7"),
             ("t.a.txt.zst", "t.a.7.txt.zst"),
             ("t.gz", "t.7.gz"),
             (".bct", ".bct.7"),
         ];
         for (trace, named) in cases {
-            assert_eq!(of_process(Path::new(trace), 7, 1), Path::new(named));
+            assert_eq!(of_process(OsStr::new(trace), 7, 1), named);
         }
-        assert_eq!(of_process(Path::new("t.bct"), 7, 2), Path::new("t.7-2.bct"));
+        assert_eq!(of_process(OsStr::new("t.bct"), 7, 2), "t.7-2.bct");
     }
 
     #[test]
     fn no_file_that_is_there_is_touched() {
         let folder = tempfile::tempdir().expect("a folder");
-        let trace = folder.path().join("t.txt");
-        let names = [(); 3].map(|()| new_file(&trace, 5).expect("a name"));
-        assert_eq!(names, ["t.5.txt", "t.5-2.txt", "t.5-3.txt"].map(|name| folder.path().join(name)));
+        let beside = OutputFolder::of(&folder.path().join("t.txt")).expect("a folder");
+        std::os::unix::fs::symlink("elsewhere", folder.path().join("t.5-2.txt")).expect("a link");
+        let names = [(); 2].map(|()| new_file(&beside, OsStr::new("t.txt"), 5).expect("a name").1);
+        assert_eq!(names, ["t.5.txt", "t.5-3.txt"].map(|name| folder.path().join(name)));
+        assert!(!folder.path().join("elsewhere").exists(), "a link was followed");
     }
 }

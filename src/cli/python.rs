@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::error::ErrorKind;
 
+use super::record::Target;
 use super::summary::Asked;
 use super::{args, exit, follow, record, summary};
+use crate::format::Replace;
 use crate::process::{child, executable};
 use crate::record::{Outcome, Plan, Program, Tracing};
 use crate::vm::program;
@@ -70,10 +72,11 @@ fn record_to(trace: &Path, argv: Vec<CString>, follows: bool) -> anyhow::Result<
         options: Vec::new(),
         follow: if follows { Some(follow::plan(trace, None, Default::default())?) } else { None },
     };
-    let mut sink = record::open(trace, None, None, Default::default(), &mut plan.lines)?;
+    let target = Target::check(trace, None, None, Replace::Traces)?;
+    let mut sink = target.open(Default::default(), &mut plan.lines)?;
     let Outcome { summary, descent } = record::carry_out(plan, &mut *sink, trace)?;
     summary::tell(&summary, &Asked::nothing());
-    let is_well = follow::tell(&descent, false);
+    let is_well = summary::tell_failure(&summary, trace, None) & follow::tell(&descent, false);
     Ok(if is_well { exit::of_end(&summary.end) } else { exit::FAILED })
 }
 

@@ -13,7 +13,7 @@ use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
 use super::summary::Asked;
 use super::{exit, filter, follow, program, summary};
 use crate::bytecode::escape::Printable;
-use crate::format::{self, Format};
+use crate::format::{self, Checked, Compression, Format, Replace};
 use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
@@ -40,6 +40,9 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
     };
     drop(program);
     let asked = Asked::of(&args, &plan.tracing.filter);
+    let format = args.format.map(self::format);
+    let replace = if args.force { Replace::Anything } else { Replace::Traces };
+    let target = Target::check(&args.trace, Some(&args.pyc), format, replace)?;
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     let format_options = format::Options {
         resolve: args.resolve,
@@ -47,11 +50,10 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         max_size: args.max_size.map(|size| size.as_u64()),
         ..format::Options::default()
     };
-    let format = args.format.map(self::format);
     if args.follow_forks {
         plan.follow = Some(follow::plan(&args.trace, format, format_options.clone())?);
     }
-    let mut sink = open(&args.trace, Some(&args.pyc), format, format_options, &mut plan.lines)?;
+    let mut sink = target.open(format_options, &mut plan.lines)?;
     if let Some(folder) = folder {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
     }
@@ -61,7 +63,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
         let asked = if descent.has_recorded() { Asked::nothing() } else { asked };
         summary::tell(&summary, &asked);
     }
-    let is_well = follow::tell(&descent, args.quiet);
+    let is_well = summary::tell_failure(&summary, &args.trace, None) & follow::tell(&descent, args.quiet);
     Ok(if is_well { exit::of_end(&summary.end) } else { exit::FAILED })
 }
 
@@ -78,30 +80,43 @@ pub fn tracing(args: &RecordArgs) -> anyhow::Result<Tracing> {
     })
 }
 
-/// The output, touched only now that all input is known to be good; `lines` becomes its file if that shall end at a whole line.
-pub fn open(
-    trace: &Path,
-    input: Option<&Path>,
-    format: Option<Format>,
-    options: format::Options,
-    lines: &mut Option<File>,
-) -> anyhow::Result<Box<dyn Sink>> {
-    let (format, compression) = format::by_suffix(trace, format);
-    if format == Format::Null {
-        return Ok(format::null_sink());
+/// Where a trace goes, looked at and not touched yet.
+pub struct Target {
+    format: Format,
+    compression: Compression,
+    /// None if nothing is written.
+    checked: Option<Checked>,
+}
+
+impl Target {
+    /// Looks whether a trace can be written there.
+    pub fn check(
+        trace: &Path,
+        input: Option<&Path>,
+        format: Option<Format>,
+        replace: Replace,
+    ) -> anyhow::Result<Target> {
+        let (format, compression) = format::by_suffix(trace, format);
+        let is_written = format != Format::Null;
+        let checked = is_written.then(|| format::check_output(trace, input, replace)).transpose()?;
+        Ok(Target { format, compression, checked })
     }
-    let output = format::check_output(trace, input)?.open(compression)?;
-    if matches!(format, Format::Text | Format::Jsonl) {
-        *lines = output.own_file();
+
+    /// Opens the output, which is touched only now that all input is known to be good; `lines` becomes its file if that shall
+    /// end at a whole line.
+    pub fn open(self, options: format::Options, lines: &mut Option<File>) -> anyhow::Result<Box<dyn Sink>> {
+        let Some(checked) = self.checked else { return Ok(format::null_sink()) };
+        let output = checked.open(self.compression)?;
+        if matches!(self.format, Format::Text | Format::Jsonl) {
+            *lines = output.own_file();
+        }
+        Ok(format::sink(self.format, options, output))
     }
-    Ok(format::sink(format, options, output))
 }
 
 /// Runs the program and writes its trace.
 pub fn carry_out(plan: Plan, sink: &mut dyn Sink, trace: &Path) -> anyhow::Result<Outcome> {
-    record::record(plan, sink).with_context(|| {
-        format!("cannot write {} any further; it holds what was traced before", Printable::path(trace))
-    })
+    record::record(plan, sink).with_context(|| format!("cannot record into {}", Printable::path(trace)))
 }
 
 /// The format by its name.

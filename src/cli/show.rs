@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args::ShowArgs;
 use super::views::{status, warning};
 use super::{filter, record};
-use crate::format::{self, Compression, Format};
+use crate::format::{self, Compression, Format, Replace};
 use crate::views::show::{self, ShowPlan};
 
 /// Runs the command.  Whoever reads the output may leave at any time.
@@ -23,7 +23,7 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
         follow: args.follow,
         trace: args.trace,
     };
-    let output = format::check_output(Path::new("-"), Some(&plan.trace))?.open(Compression::None)?;
+    let output = format::check_output(Path::new("-"), Some(&plan.trace), Replace::Traces)?.open(Compression::None)?;
     let shown = show::run(&plan, output, &mut warning(&plan.trace))?;
     Ok(status(shown.flawed))
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use indicatif::{HumanBytes, HumanCount};
 
@@ -71,9 +72,28 @@ impl Asked {
 /// What is said of a code object that was asked for.
 const ONLY_AT_SHUTDOWN: &str = "ran only in the interpreter's own shutdown, which is left out; --shutdown records it";
 
+/// Says what became of a trace that is not as it should be, of a process by its number if it is not the first; false if
+/// that is so.
+pub fn tell_failure(summary: &Summary, trace: &Path, process: Option<i32>) -> bool {
+    let process = process.map_or(String::new(), |process| format!("process {process}: "));
+    let trace = Printable::path(trace);
+    if let EndReason::OutputFailed(why) = &summary.end.reason {
+        let kept = if summary.written > 0 { "it holds what was traced before" } else { "nothing of the trace is kept" };
+        warn(format_args!("{process}cannot write {trace} any further: {}; {kept}", Printable::text(why)));
+        return false;
+    }
+    if let Some(why) = &summary.lost {
+        warn(format_args!("{process}{why}"));
+    }
+    summary.lost.is_none()
+}
+
 /// Says what did not come true, and how it ended where that was not the program's own doing; on a terminal all of it.
 pub fn tell(summary: &Summary, asked: &Asked) {
     let (end, tally) = (&summary.end, &summary.tally);
+    if let EndReason::OutputFailed(_) = end.reason {
+        return;
+    }
     tell_what_was_missed(summary, asked);
     if !std::io::stderr().is_terminal() {
         if end.replaced || !matches!(end.reason, EndReason::Exited(_)) {

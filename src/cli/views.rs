@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::{CallsArgs, ComparesArgs, InfoFormat, LayersArgs, ViewArgs};
 use super::{exit, filter, message};
 use crate::bytecode::escape::Printable;
-use crate::format::{self, Compression, Output};
+use crate::format::{self, Compression, Output, Replace};
 use crate::read::{Flaw, Reader};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
@@ -35,7 +35,7 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
 fn query(args: ViewArgs) -> anyhow::Result<(Query, Output)> {
     let selection = filter::selection(args.filter, args.place)?;
     let query = Query { trace: args.trace, selection, json: args.format == InfoFormat::Json };
-    let output = format::check_output(Path::new("-"), Some(&query.trace))?.open(Compression::None)?;
+    let output = format::check_output(Path::new("-"), Some(&query.trace), Replace::Traces)?.open(Compression::None)?;
     Ok((query, output))
 }
 

@@ -2,6 +2,8 @@
 //! index at the end.  Blocks end by the size of their content alone, so that equal runs give equal bytes.
 
 mod block;
+pub mod bounds;
+mod ending;
 pub mod layout;
 
 use std::io;
@@ -9,6 +11,7 @@ use std::io;
 use zstd::bulk::Compressor;
 
 use self::block::{Block, Reached};
+use self::ending::{Kept, Reserve};
 use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISHED_BLOCK};
 use super::Options;
 use super::output::{Keep, Output};
@@ -30,15 +33,20 @@ pub(super) struct Bct {
     compressor: Compressor<'static>,
     /// The words of one record on their way into the block.
     record: Vec<u64>,
-    /// Bytes of events so far, and how many there may be; none once that is reached: then only how the trace ends is still taken.
-    taken: u64,
-    max_size: u64,
+    /// What the file holds for good, should nothing more fit into it; and what its end then takes.
+    kept: Kept,
+    reserve: Reserve,
+    /// The number of the next frame when an event came last.
+    next_frame: u64,
+    /// The file has reached its limit: only how the trace ends is still taken.
+    is_full: bool,
 }
 
 impl Bct {
-    pub(super) fn new(options: Options, output: Output) -> Bct {
+    pub(super) fn new(options: Options, mut output: Output) -> Bct {
         let mut compressor = Compressor::default();
         compressor.set_compression_level(LEVEL).expect("zstd takes this level");
+        output.set_limit(options.max_size, true);
         Bct {
             output,
             block: Block::default(),
@@ -46,68 +54,114 @@ impl Bct {
             counter: Counter::default(),
             compressor,
             record: Vec::new(),
-            taken: layout::FILE_HEADER as u64,
-            max_size: options.max_size.unwrap_or(u64::MAX),
+            kept: Kept::default(),
+            reserve: Reserve::default(),
+            next_frame: 0,
+            is_full: false,
         }
     }
 
     /// Begins another block.
     #[cold]
     fn begin_block(&mut self, at: &State) -> Result<(), SinkError> {
-        self.end_block()?;
+        self.end_block(at.next_frame)?;
+        if self.output.is_full() && !self.is_full {
+            self.is_full = true;
+            return Err(SinkError::Full);
+        }
         if self.output.taken() == 0 {
-            self.output.write(&layout::file_header(), Keep::Nothing)?;
+            self.write(&layout::file_header())?;
         }
         self.block.begin(at);
         Ok(())
     }
 
-    /// Counts the bytes of an event against --max-size.
-    #[inline]
-    fn count(&mut self, bytes: usize) -> Result<(), SinkError> {
-        let taken = self.taken + bytes as u64;
-        if taken > self.max_size {
-            return Err(self.limit());
+    /// Tells whether the block has room for the code object that an event describes or uses.
+    fn has_room_for(&self, event: &Event, at: &State) -> bool {
+        match event {
+            Event::Code(code) => self.block.has_room_to_describe(code),
+            Event::Announce(frame) => self.block.has_room_for(frame.code, at),
+            Event::Layer(layer) => self.block.has_room_for(layer.code, at),
+            _ => true,
         }
-        self.taken = taken;
-        Ok(())
     }
 
-    #[cold]
-    fn limit(&mut self) -> SinkError {
-        self.max_size = 0;
-        SinkError::Full
-    }
-
-    fn end_block(&mut self) -> Result<(), SinkError> {
+    /// Ends the block, if one has begun; the next frame has this number.
+    fn end_block(&mut self, next_frame: u64) -> io::Result<()> {
         if !self.block.begun {
             return Ok(());
         }
         let piece = self.packed_block(BLOCK, &self.block.reached())?;
-        let place = BlockPlace {
+        self.index.push(BlockPlace {
             offset: self.output.taken(),
             before: self.block.before,
             instructions: self.block.instructions(),
-        };
-        self.output.write(&piece, Keep::Nothing)?;
-        self.index.blocks.push(place);
+        });
+        self.write(&piece)?;
+        if self.output.kept() == self.output.taken() {
+            self.kept.advance(self.block.after, next_frame, &mut self.counter);
+        }
         self.block.clear();
         Ok(())
     }
 
+    /// Writes a whole piece, and keeps room behind it for the end.
+    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.output.keep_room(self.reserve.bytes(&self.index, &self.counter), ending::FILLER);
+        self.output.write(piece, Keep::Nothing)
+    }
+
     /// Packs the block as far as it goes.
     fn packed_block(&mut self, piece_type: u16, reached: &Reached) -> io::Result<Vec<u8>> {
+        if self.block.weight() > bounds::MAX_WEIGHT {
+            return Err(too_large());
+        }
         let raw = self.block.payload(reached);
         let instructions = self.block.instructions();
         let piece = Piece { piece_type, before: self.block.before, instructions, ..Piece::default() };
         pack(&mut self.compressor, piece, &raw)
     }
+
+    /// Ends the file of an output that has failed, as far as it is kept: with a block that says why, and an index.
+    #[cold]
+    fn end_failed(&mut self, end: &Event, at: &State) -> io::Result<()> {
+        let totals = self.kept.totals(&mut self.counter);
+        let begin = self.output.kept();
+        self.index.cut(begin, self.kept.instructions);
+        let header = layout::file_header();
+        let header = if begin == 0 { &header[..] } else { &[] };
+        let place = BlockPlace {
+            offset: begin + header.len() as u64,
+            before: self.kept.instructions,
+            instructions: at.instructions.saturating_sub(self.kept.instructions),
+        };
+        let piece =
+            Piece { piece_type: BLOCK, before: place.before, instructions: place.instructions, ..Piece::default() };
+        let block = pack(&mut self.compressor, piece, &self.reserve.last_block(&self.kept, end, at))?;
+        self.index.push(place);
+        let offset = place.offset + block.len() as u64;
+        let index = pack_index(&mut self.compressor, &self.index.encode(&totals), offset)?;
+        self.output.end_with(&[header, &block, &index].concat());
+        Ok(())
+    }
+}
+
+/// Makes the index piece that stands at this offset, and the trailer behind it.
+fn pack_index(compressor: &mut Compressor, index: &[u8], offset: u64) -> io::Result<Vec<u8>> {
+    let mut out = pack(compressor, Piece { piece_type: INDEX, ..Piece::default() }, index)?;
+    out.extend_from_slice(&layout::trailer(offset));
+    Ok(out)
+}
+
+/// The error of a block that no reader would take.
+fn too_large() -> io::Error {
+    io::Error::other("a code object, or the stack, is too large for a .bct; record as text instead")
 }
 
 /// Makes a whole piece, its header filled in.
 fn pack(compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result<Vec<u8>> {
-    if raw.len() > layout::MAX_PIECE {
-        return Err(io::Error::other("a code object is too large for a .bct; record as text instead"));
+    if raw.len() > bounds::MAX_PAYLOAD {
+        return Err(too_large());
     }
     let mut out = vec![0; layout::PIECE_HEADER + zstd::zstd_safe::compress_bound(raw.len())];
     let payload = &mut out[layout::PIECE_HEADER..];
@@ -123,17 +177,29 @@ fn pack(compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result
 
 impl Sink for Bct {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        if self.output.has_failed() {
+            if let Event::End(_) = event {
+                self.end_failed(event, at)?;
+            }
+            return Ok(());
+        }
+        self.next_frame = at.next_frame;
+        if !self.has_room_for(event, at) {
+            self.begin_block(at)?;
+        }
         let mut record = std::mem::take(&mut self.record);
         record.clear();
         event.encode(&mut record);
-        let bytes = record.len() * 8;
-        if !matches!(event, Event::Stop(_) | Event::Finished | Event::End(_)) {
-            self.count(bytes)?;
+        if record.len() * 8 > bounds::MAX_RECORD {
+            return Err(too_large().into());
         }
         if self.block.is_full_with(record.len()) {
             self.begin_block(at)?;
         }
         self.block.push_record(&record);
+        if let Event::Start(_) = event {
+            self.reserve.start(&record);
+        }
         record.shrink_to(RECORD_WORDS);
         self.record = record;
         self.block.executed(match event {
@@ -142,9 +208,7 @@ impl Sink for Bct {
             _ => at.instructions,
         });
         match event {
-            Event::Code(code) => {
-                self.block.described.insert(code.id);
-            }
+            Event::Code(code) => self.block.describe(code),
             Event::Announce(frame) => self.block.use_code(frame.code, at),
             Event::Name(name) => self.block.define_name(name.name),
             Event::Layer(layer) => self.block.use_code(layer.code, at),
@@ -157,13 +221,16 @@ impl Sink for Bct {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let (_, count) = run.words();
-        self.count(count * 8)?;
-        if self.block.is_full_with(count) {
+        let code = match run.then() {
+            Then::Call { code } | Then::Version { code } => Some(code),
+            _ => None,
+        };
+        if self.block.is_full_with(count) || code.is_some_and(|code| !self.block.has_room_for(code, at)) {
             self.begin_block(at)?;
         }
         self.block.push_run(run);
         self.block.executed(at.instructions + run.count);
-        if let Then::Call { code } | Then::Version { code } = run.then() {
+        if let Some(code) = code {
             self.block.use_code(code, at);
         }
         self.counter.run(run, at);
@@ -171,21 +238,18 @@ impl Sink for Bct {
     }
 
     fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
-        // Where a block or the trace ends must not hang on how many words come at a time.
+        // Where a block ends must not hang on how many words come at a time.
         if self.block.is_full_with(1) {
             self.begin_block(at)?;
         }
         self.block.awaits_run_from();
-        let fits = usize::try_from(self.max_size.saturating_sub(self.taken) / 8).unwrap_or(usize::MAX);
-        let (taken, left) = words.split_at(fits.min(words.len()));
-        self.count(size_of_val(taken))?;
-        for &word in taken {
+        for &word in words {
             if let Some(name) = value::name_of(word) {
                 self.block.use_name(name, at);
             }
             self.block.push_value(word);
         }
-        self.count(size_of_val(left))
+        Ok(())
     }
 
     /// Shows the block so far to readers of the growing file.  It is written again when it is full, so time leaves no
@@ -201,20 +265,24 @@ impl Sink for Bct {
         Ok(())
     }
 
+    fn resume(&mut self) -> Result<(), SinkError> {
+        Ok(self.output.resume()?)
+    }
+
     fn finish(&mut self) -> Result<u64, SinkError> {
-        self.end_block()?;
-        if self.output.taken() == 0 {
-            self.output.write(&layout::file_header(), Keep::Nothing)?;
+        if self.output.is_open() {
+            self.end_block(self.next_frame)?;
+            if self.output.taken() == 0 {
+                self.write(&layout::file_header())?;
+            }
+            let index = self.index.encode(&self.counter.totals());
+            let end = pack_index(&mut self.compressor, &index, self.output.taken())?;
+            self.output.write_end(&end)?;
         }
-        let index = self.index.encode(&self.counter.totals());
-        let offset = self.output.taken();
-        let mut end = pack(&mut self.compressor, Piece { piece_type: INDEX, ..Piece::default() }, &index)?;
-        end.extend_from_slice(&layout::trailer(offset));
-        self.output.write(&end, Keep::Nothing)?;
-        Ok(self.output.finish()?)
+        self.output.finish()
     }
 
     fn written(&self) -> u64 {
-        self.taken
+        self.output.stored()
     }
 }

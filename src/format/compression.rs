@@ -1,5 +1,5 @@
 //! What stands between a format's bytes and its file: nothing, zstd or gzip.  At every sync point what has been written
-//! can be decompressed whole, and `end_of_stream` tells the bytes that make a valid file of it.
+//! can be decompressed whole, and a [`Mark`] of it can end the file there, with a few more bytes.
 
 use std::io;
 
@@ -22,6 +22,12 @@ const ROOM: usize = 128 << 10;
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 /// RFC 1951: a last block of fixed codes that holds nothing.
 const DEFLATE_END: [u8; 2] = [3, 0];
+/// RFC 1951: blocks that hold nothing and end at a byte: a stored one; and one of fixed codes with a stored one.
+pub(super) const DEFLATE_NOTHING: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+pub(super) const DEFLATE_NOTHING_LONGER: [u8; 6] = [2, 0, 0, 0, 0xff, 0xff];
+/// Bytes in a stored block of deflate, and in a raw block of zstd, at most.
+const DEFLATE_STORED: usize = 0xffff;
+const ZSTD_RAW: usize = 128 << 10;
 /// The zstd format (RFC 8878): the header of a frame without flags and with a window of 8 MiB.
 pub(super) const ZSTD_HEADER: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 0, (23 - 10) << 3];
 /// A last block, raw, of no bytes.
@@ -75,15 +81,65 @@ impl Compressor {
         Ok(())
     }
 
-    /// The bytes that end the file where the last sync point was, with no byte compressed since.
-    pub(super) fn end_of_stream(&self) -> Vec<u8> {
+    /// What must be known of the bytes so far in order to end the file behind them.  The last call of `compress` was one
+    /// with `sync`, or there was none.
+    pub(super) fn mark(&self) -> Mark {
         match self {
-            Compressor::None => Vec::new(),
-            Compressor::Zstd(Zstd { begun: true, .. }) => ZSTD_END.to_vec(),
-            Compressor::Zstd(_) => [&ZSTD_HEADER[..], &ZSTD_END].concat(),
-            Compressor::Gzip(gzip) => gzip.trailer(),
+            Compressor::None => Mark::None,
+            Compressor::Zstd(zstd) => Mark::Zstd { begun: zstd.begun },
+            Compressor::Gzip(Gzip { begun, checksum, length, .. }) => {
+                Mark::Gzip { begun: *begun, checksum: checksum.clone(), length: *length }
+            }
         }
     }
+}
+
+/// A sync point at which a compressed file can be ended.
+#[derive(Clone)]
+pub(super) enum Mark {
+    None,
+    Zstd { begun: bool },
+    Gzip { begun: bool, checksum: crc32fast::Hasher, length: u64 },
+}
+
+impl Mark {
+    /// Returns the bytes that end the file at the mark, after `last` as the last of what it holds.  They need no compressor,
+    /// so another process can make them.
+    pub(super) fn end_with(&self, last: &[u8]) -> Vec<u8> {
+        match self {
+            Mark::None => last.to_vec(),
+            Mark::Zstd { begun } => zstd_end(*begun, last),
+            Mark::Gzip { begun, checksum, length } => gzip_end(*begun, checksum.clone(), *length, last),
+        }
+    }
+}
+
+/// RFC 8878, 3.1.1.2: raw blocks, the last of which is marked as such.
+fn zstd_end(begun: bool, last: &[u8]) -> Vec<u8> {
+    let mut out = if begun { Vec::new() } else { ZSTD_HEADER.to_vec() };
+    for block in last.chunks(ZSTD_RAW) {
+        out.extend_from_slice(&((block.len() as u32) << 3).to_le_bytes()[..3]);
+        out.extend_from_slice(block);
+    }
+    out.extend_from_slice(&ZSTD_END);
+    out
+}
+
+/// RFC 1951, 3.2.4: stored blocks; RFC 1952: then the checksum, and the length modulo 2^32.
+fn gzip_end(begun: bool, mut checksum: crc32fast::Hasher, length: u64, last: &[u8]) -> Vec<u8> {
+    let mut out = if begun { Vec::new() } else { GZIP_HEADER.to_vec() };
+    for block in last.chunks(DEFLATE_STORED) {
+        let length = block.len() as u16;
+        out.push(0);
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&(!length).to_le_bytes());
+        out.extend_from_slice(block);
+    }
+    checksum.update(last);
+    out.extend_from_slice(&DEFLATE_END);
+    out.extend_from_slice(&checksum.finalize().to_le_bytes());
+    out.extend_from_slice(&((length + last.len() as u64) as u32).to_le_bytes());
+    out
 }
 
 impl Zstd {
@@ -130,15 +186,6 @@ impl Gzip {
             }
         }
     }
-
-    fn trailer(&self) -> Vec<u8> {
-        let mut out = if self.begun { Vec::new() } else { GZIP_HEADER.to_vec() };
-        out.extend_from_slice(&DEFLATE_END);
-        out.extend_from_slice(&self.checksum.clone().finalize().to_le_bytes());
-        // RFC 1952: the length modulo 2^32.
-        out.extend_from_slice(&(self.length as u32).to_le_bytes());
-        out
-    }
 }
 
 #[cfg(test)]
@@ -162,8 +209,11 @@ mod tests {
             let mut compressor = Compressor::new(compression).expect("a compressor");
             let (mut packed, mut whole) = (Vec::new(), Vec::new());
             for step in 0..20 {
-                let ended = [&packed[..], &compressor.end_of_stream()].concat();
-                assert_eq!(unpacked(&ended), whole, "{compression:?} {step}");
+                let last: Vec<u8> = (0..step * step * 1000).map(|place| place as u8).collect();
+                for last in [&b""[..], &last] {
+                    let ended = [&packed[..], &compressor.mark().end_with(last)].concat();
+                    assert_eq!(unpacked(&ended), [&whole, last].concat(), "{compression:?} {step}");
+                }
                 let bytes: Vec<u8> = (0..step * 20_000).map(|place| (place % 251 * step % 256) as u8).collect();
                 compressor.compress(&bytes, step % 3 > 0, &mut packed).expect("compressed");
                 compressor.compress(b"end\n", true, &mut packed).expect("compressed");

@@ -266,7 +266,12 @@ impl Sink for Jsonl {
             _ if self.options.selection.wants_moment(at) => {
                 let mut line = Vec::new();
                 records::push_milestone(&mut line, event, at);
-                if line.is_empty() { Ok(()) } else { self.lines.push_past_limit(&line) }
+                match event {
+                    _ if line.is_empty() => {}
+                    Event::End(_) if self.lines.has_failed() => self.lines.push_last(&line),
+                    _ => self.lines.push_past_limit(&line)?,
+                }
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -297,6 +302,10 @@ impl Sink for Jsonl {
 
     fn flush(&mut self) -> Result<(), SinkError> {
         self.lines.flush()
+    }
+
+    fn resume(&mut self) -> Result<(), SinkError> {
+        self.lines.resume()
     }
 
     fn finish(&mut self) -> Result<u64, SinkError> {

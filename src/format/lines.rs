@@ -1,26 +1,33 @@
 //! The buffer between formats that are made of lines and their output: holds whole lines only, hands them on in large
-//! writes, and stops at the last line within --max-size.
+//! writes, and stops at --max-size: a plain file at the last line that fits, a compressed one at a sync point.
 
 use super::output::{Keep, Output};
 use crate::trace::SinkError;
 
-/// Bytes that are written at once.  More than a pipe holds, less than the cache of a core.
-const BUFFER: usize = 1 << 20;
+/// Bytes that are written at once.  More than a pipe holds, less than the cache of a core; few in tests.
+const BUFFER: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+/// The same where they are compressed: the finer the pieces, the finer the places where a file can end.
+const COMPRESSED: usize = if cfg!(test) { 1 << 10 } else { 64 << 10 };
 
 /// Whole lines on their way to an output.
 pub struct Lines {
     output: Output,
     buffer: Vec<u8>,
-    /// Bytes in the buffer at which it is written: `BUFFER`, or less close to the limit.
+    /// Bytes that the buffer is written with, at most.
+    largest: usize,
+    /// Bytes in the buffer at which it is written: `largest`, or less close to the limit.
     full: usize,
-    /// Bytes that may still be written.
+    /// Bytes of lines that may still be written.
     room: u64,
 }
 
 impl Lines {
-    pub fn new(output: Output, max_size: Option<u64>) -> Lines {
-        let room = max_size.unwrap_or(u64::MAX);
-        let mut lines = Lines { output, buffer: Vec::with_capacity(BUFFER), full: 0, room };
+    pub fn new(mut output: Output, max_size: Option<u64>) -> Lines {
+        output.set_limit(max_size, false);
+        let is_compressed = output.is_compressed();
+        let room = if is_compressed { u64::MAX } else { max_size.unwrap_or(u64::MAX) };
+        let largest = if is_compressed { COMPRESSED } else { BUFFER };
+        let mut lines = Lines { output, buffer: Vec::with_capacity(largest), largest, full: 0, room };
         lines.set_full();
         lines
     }
@@ -44,12 +51,12 @@ impl Lines {
     /// Says that what was put into the buffer ends a line.
     #[inline]
     pub fn ended(&mut self) -> Result<(), SinkError> {
-        if self.buffer.len() > self.full { self.flush() } else { Ok(()) }
+        if self.buffer.len() > self.full { self.write_buffer() } else { Ok(()) }
     }
 
     /// Takes a line that says how the trace begins or ends: --max-size does not keep it out.
     pub fn push_past_limit(&mut self, line: &[u8]) -> Result<(), SinkError> {
-        if let Err(error @ SinkError::Io(_)) = self.flush() {
+        if let Err(error @ (SinkError::Io(_) | SinkError::Lost(_))) = self.write_buffer() {
             return Err(error);
         }
         self.room = self.room.saturating_sub(line.len() as u64);
@@ -57,8 +64,41 @@ impl Lines {
         Ok(self.output.write(line, Keep::Lines)?)
     }
 
-    /// Writes what is held back.
+    /// Tells whether a write has failed: then no line fits any more, but a last one.
+    pub fn has_failed(&self) -> bool {
+        self.output.has_failed()
+    }
+
+    /// Takes the last line of an output that has failed, over others if need be.
+    pub fn push_last(&mut self, line: &[u8]) {
+        self.output.end_with_line(line);
+    }
+
+    /// Writes what is held back, for readers of a growing file.  Those of a compressed one would not see it.
     pub fn flush(&mut self) -> Result<(), SinkError> {
+        if self.output.is_compressed() { Ok(()) } else { self.write_buffer() }
+    }
+
+    /// See [`crate::trace::Sink::resume`].
+    pub fn resume(&mut self) -> Result<(), SinkError> {
+        Ok(self.output.resume()?)
+    }
+
+    pub fn finish(&mut self) -> Result<u64, SinkError> {
+        // The limit is no news any more.
+        match self.write_buffer() {
+            Ok(()) | Err(SinkError::Full) => self.output.finish(),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The bytes of the file so far, and those that are about to be.
+    pub fn written(&self) -> u64 {
+        let waiting = if self.output.is_compressed() { 0 } else { self.buffer.len() as u64 };
+        self.output.stored() + waiting
+    }
+
+    fn write_buffer(&mut self) -> Result<(), SinkError> {
         if !self.buffer.is_empty() {
             let buffer = std::mem::take(&mut self.buffer);
             let result = self.write(&buffer);
@@ -72,22 +112,9 @@ impl Lines {
         Ok(())
     }
 
-    pub fn finish(&mut self) -> Result<u64, SinkError> {
-        // The limit is no news any more.
-        match self.flush() {
-            Err(error @ SinkError::Io(_)) => Err(error),
-            _ => Ok(self.output.finish()?),
-        }
-    }
-
-    /// The bytes taken so far.
-    pub fn written(&self) -> u64 {
-        self.output.taken() + self.buffer.len() as u64
-    }
-
     #[cold]
     fn push_to_full(&mut self, lines: &[u8]) -> Result<(), SinkError> {
-        self.flush()?;
+        self.write_buffer()?;
         if lines.len() > self.full {
             let result = self.write(lines);
             self.set_full();
@@ -101,7 +128,9 @@ impl Lines {
         let fits = usize::try_from(self.room).unwrap_or(usize::MAX);
         if lines.len() <= fits {
             self.room -= lines.len() as u64;
-            return Ok(self.output.write(lines, Keep::Lines)?);
+            self.output.write(lines, Keep::Lines)?;
+            let is_full = self.output.is_compressed() && self.output.is_full();
+            return if is_full { Err(SinkError::Full) } else { Ok(()) };
         }
         let whole = lines[..fits].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
         self.room = 0;
@@ -110,6 +139,6 @@ impl Lines {
     }
 
     fn set_full(&mut self) {
-        self.full = usize::try_from(self.room).unwrap_or(usize::MAX).min(BUFFER);
+        self.full = usize::try_from(self.room).unwrap_or(usize::MAX).min(self.largest);
     }
 }

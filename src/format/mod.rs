@@ -20,7 +20,7 @@ use std::path::Path;
 pub use compression::Compression;
 pub use indent::push_indent;
 pub use jsonl::push_end_members;
-pub use output::{Checked, Output, OutputError, check_output, decompressed};
+pub use output::{Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken};
 
 use crate::select::Selection;
 use crate::trace::{Sink, SinkError};
@@ -47,7 +47,8 @@ pub struct Options {
     pub selection: Selection,
     /// Instructions that are printed at most (--count).
     pub count: Option<u64>,
-    /// Bytes before compression, at most (--max-size).
+    /// Bytes of the file at which the trace ends (--max-size): those of a plain file of lines at most, another one may
+    /// have a block more.
     pub max_size: Option<u64>,
 }
 

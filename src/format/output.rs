@@ -1,210 +1,119 @@
-//! Where a format's bytes go: a file written in place, or standard output.  Opening has two steps, so that every check
-//! of the input can come between looking at a file and touching it.  After a failed write the file ends at its last
-//! whole piece.
+//! Where a format's bytes go: a file written in place, or standard output.  Whatever stops the writing, a file is left that
+//! ends at a whole piece and, where the format has one, with an end that says so: room for that is kept in the file all the
+//! time.
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod folder;
+mod open;
+mod replace;
+mod samples;
+mod store;
+#[cfg(test)]
+mod tests;
 
-use crate::bytecode::escape::Printable;
+use std::fs::File;
+use std::io::{self, Read};
 
-use super::compression::{Compression, Compressor, ZSTD_END};
+use super::compression::{Compression, Compressor, DEFLATE_NOTHING, DEFLATE_NOTHING_LONGER, Mark};
+use crate::trace::SinkError;
+pub use folder::{OutputFolder, is_taken};
+pub use open::{Checked, OutputError, Replace, check_output};
+use store::Store;
+pub(super) use store::{Filler, Keep};
 
-/// Uncompressed bytes between two sync points of a compressed file.  By size alone, so that equal runs give equal
-/// bytes.
-const SYNC: u64 = 4 << 20;
-
-/// Why an output cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum OutputError {
-    #[error("cannot write {}: it is a folder; name a file in it", Printable::path(.0))]
-    Folder(PathBuf),
-    #[error("cannot write {}: there is no folder {}; make it first", Printable::path(.0), Printable::path(.1))]
-    NoFolder(PathBuf, PathBuf),
-    #[error("cannot write {}: it is the input file itself; name another file", Printable::path(.0))]
-    IsInput(PathBuf),
-    #[error("cannot write {}: {}", Printable::path(.0), .1)]
-    Io(PathBuf, io::Error),
-}
-
-/// An output that can be opened, as far as can be told without touching it.
-#[derive(Debug)]
-pub struct Checked {
-    path: PathBuf,
-    kind: CheckedKind,
-}
-
-#[derive(Debug)]
-enum CheckedKind {
-    Stdout,
-    /// Opened for writing, its content untouched.
-    Existing(File),
-    /// To be opened later: it does not exist, or it is a pipe, whose opening waits for the reader.
-    ByName,
-}
-
-/// Looks whether `path` (`-` is standard output) can be written and is not the file `input`, without touching it.
-pub fn check_output(path: &Path, input: Option<&Path>) -> Result<Checked, OutputError> {
-    let failed = |error| OutputError::Io(path.to_owned(), error);
-    let input = input.and_then(|input| fs::metadata(input).ok());
-    let is_input = |there: &Metadata| {
-        input.as_ref().is_some_and(|input| (input.dev(), input.ino()) == (there.dev(), there.ino()) && there.is_file())
-    };
-    let kind = if path == Path::new("-") {
-        if stdout().and_then(|file| file.metadata()).is_ok_and(|there| is_input(&there)) {
-            return Err(OutputError::IsInput("standard output".into()));
-        }
-        CheckedKind::Stdout
-    } else {
-        match fs::metadata(path) {
-            Ok(there) if there.is_dir() => return Err(OutputError::Folder(path.to_owned())),
-            Ok(there) if is_input(&there) => return Err(OutputError::IsInput(path.to_owned())),
-            Ok(there) if there.file_type().is_fifo() => CheckedKind::ByName,
-            Ok(_) => CheckedKind::Existing(OpenOptions::new().write(true).open(path).map_err(failed)?),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                check_folder(path)?;
-                CheckedKind::ByName
-            }
-            Err(error) => return Err(failed(error)),
-        }
-    };
-    Ok(Checked { path: path.to_owned(), kind })
-}
-
-/// Looks whether a file can be made beside `path`.
-fn check_folder(path: &Path) -> Result<(), OutputError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        return Err(OutputError::NoFolder(path.to_owned(), folder.to_owned()));
-    }
-    // A file without a name proves that the folder is writable and leaves nothing behind; some file systems have none.
-    match OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).open(folder) {
-        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            Err(OutputError::Io(path.to_owned(), error))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn stdout() -> io::Result<File> {
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
-}
-
-impl Checked {
-    /// Opens the output: an existing file is emptied, a missing one made.  A file stays locked (flock) while it is
-    /// open: so a reader of a growing trace knows whether anybody still writes it.
-    pub fn open(self, compression: Compression) -> Result<Output, OutputError> {
-        let path = self.path;
-        let open = || -> io::Result<Output> {
-            let (file, own) = match self.kind {
-                CheckedKind::Stdout => (stdout()?, false),
-                CheckedKind::Existing(file) => (file, true),
-                CheckedKind::ByName => (OpenOptions::new().write(true).create(true).truncate(false).open(&path)?, true),
-            };
-            let own = own && file.metadata()?.is_file();
-            if own {
-                lock(&file)?;
-                // ext4 waits at closing for all data of a file that was ever cut to nothing, even if it was empty before.
-                if file.metadata()?.len() > 0 {
-                    file.set_len(0)?;
-                }
-            }
-            Output::new(file, own, compression)
-        };
-        open().map_err(|error| OutputError::Io(path.clone(), error))
-    }
-}
-
-/// Locks a file that is written; readers look at the lock for a moment only.
-fn lock(file: &File) -> io::Result<()> {
-    for _ in 0..50 {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
-            // Not every file system has locks.
-            _ => return Ok(()),
-        }
-    }
-    Err(io::Error::new(ErrorKind::ResourceBusy, "another bctrace is writing it; name another file"))
-}
-
-/// What is worth keeping of a write that failed half way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    Lines,
-    Nothing,
-}
+/// Uncompressed bytes between two sync points of a compressed file, and compressed bytes.  By size alone, so that equal runs
+/// give equal bytes.  Tests want many of few bytes.
+const SYNC: u64 = if cfg!(test) { 1 << 10 } else { 4 << 20 };
+const SYNC_PACKED: u64 = 64 << 10;
+/// The same in a file that is small, or has a limit, which is noticed there: a block of zstd.
+const SYNC_SMALL: u64 = if cfg!(test) { 1 << 10 } else { 128 << 10 };
+const SYNC_SMALL_PACKED: u64 = 4 << 10;
+/// Room for the end of a compressed file: its marks, or what makes a reader step over the room, and a last line.
+const ROOM: u64 = 4 << 10;
 
 /// An open output.
 pub struct Output {
-    file: File,
-    /// It is a regular file that nobody else writes: it can be cut back after an error.
-    own: bool,
+    store: Store,
     compressor: Compressor,
     /// Compressed bytes that wait for the next sync point.
     pending: Vec<u8>,
-    /// Uncompressed bytes taken, and those since the last sync point.
+    /// Uncompressed bytes taken, those since the last sync point, and those that are in the file for good.
     taken: u64,
     unsynced: u64,
-    /// Bytes in the file up to its last whole piece, and what would end it there.
-    stored: u64,
-    end: Vec<u8>,
-    /// Something provisional stands behind them.
-    ahead: bool,
+    kept: u64,
+    /// What can end the file behind its last whole piece.
+    mark: Mark,
+    /// Bytes of room that are kept for the end, and what they hold; none if the format needs none.
+    room: u64,
+    filler: Option<Filler>,
+    /// Bytes of the file at which the format should stop (--max-size).
+    limit: u64,
+    /// Bytes between two sync points at most.
+    most_unsynced: u64,
+    state: Writing,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// A write has failed; the file ends at its last whole piece.
+    Failed,
+    /// It has its end.
+    Ended,
+}
+
+/// Zeros are empty raw blocks of a zstd frame.
+const ZSTD_FILLER: Filler = Filler { pattern: &[0], head: |_, _| Vec::new() };
+/// Empty blocks of a deflate stream, and blocks of another length from the room's beginning to the next of these.
+const DEFLATE_FILLER: Filler = Filler {
+    pattern: &DEFLATE_NOTHING,
+    head: |offset, _| DEFLATE_NOTHING_LONGER.repeat((DEFLATE_NOTHING.len() - (offset % 5) as usize) % 5),
+};
+
 impl Output {
-    pub(super) fn new(file: File, own: bool, compression: Compression) -> io::Result<Output> {
+    fn new(store: Store, compression: Compression) -> io::Result<Output> {
         let compressor = Compressor::new(compression)?;
         Ok(Output {
-            file,
-            own,
+            mark: compressor.mark(),
             compressor,
             pending: Vec::new(),
             taken: 0,
             unsynced: 0,
-            stored: 0,
-            end: Vec::new(),
-            ahead: false,
+            kept: 0,
+            room: if store.is_own() && compression != Compression::None { ROOM } else { 0 },
+            filler: match compression {
+                Compression::None => None,
+                Compression::Zstd => Some(ZSTD_FILLER),
+                Compression::Gzip => Some(DEFLATE_FILLER),
+            },
+            store,
+            limit: u64::MAX,
+            most_unsynced: SYNC,
+            state: Writing::Open,
         })
     }
 
-    /// Another handle of the file, where its bytes are the format's own: not compressed, and nobody else's.
+    /// Sets the size of the file at which it is full.  If its pieces are `blocks`, that is looked at after each.
+    pub(super) fn set_limit(&mut self, max_size: Option<u64>, blocks: bool) {
+        self.limit = max_size.unwrap_or(u64::MAX);
+        if self.limit != u64::MAX {
+            self.most_unsynced = if blocks { 1 } else { SYNC_SMALL };
+        }
+    }
+
+    /// Another handle of the file, if its bytes are the format's own: not compressed, and nobody else's.
     pub fn own_file(&self) -> Option<File> {
-        let is_plain = self.own && matches!(self.compressor, Compressor::None);
-        is_plain.then(|| self.file.try_clone().ok()).flatten()
+        let is_plain = self.store.is_own() && self.compressor.is_none();
+        is_plain.then(|| self.store.file().try_clone().ok()).flatten()
     }
 
-    /// Takes a piece of output that ends at a whole line or block.
-    pub(super) fn write(&mut self, bytes: &[u8], keep: Keep) -> io::Result<()> {
-        if self.compressor.is_none() {
-            self.store(bytes, keep)?;
-        } else {
-            self.unsynced += bytes.len() as u64;
-            let sync = self.unsynced >= SYNC;
-            self.compressor.compress(bytes, sync, &mut self.pending)?;
-            if sync {
-                self.store_pending()?;
-            }
-        }
-        self.taken += bytes.len() as u64;
-        Ok(())
+    /// Goes on after the process that this one is a copy of: what that has written since is written again, in its place.
+    pub(super) fn resume(&mut self) -> io::Result<()> {
+        self.store.resume()
     }
 
-    /// Ends the output; returns the bytes of the file.
-    pub(super) fn finish(&mut self) -> io::Result<u64> {
-        if !self.compressor.is_none() {
-            self.compressor.compress(&[], true, &mut self.pending)?;
-            self.pending.extend_from_slice(&self.compressor.end_of_stream());
-            let last = std::mem::take(&mut self.pending);
-            self.store(&last, Keep::Nothing)?;
-        }
-        Ok(self.stored)
+    /// Tells whether the bytes are compressed on their way.
+    pub(super) fn is_compressed(&self) -> bool {
+        !self.compressor.is_none()
     }
 
     /// Tells whether the bytes of lines are to become a zstd frame.
@@ -212,17 +121,12 @@ impl Output {
         matches!(self.compressor, Compressor::Zstd(_))
     }
 
-    /// Takes blocks of a zstd frame that its maker has compressed.
-    pub(super) fn write_packed(&mut self, blocks: &[u8]) -> io::Result<()> {
-        self.store(blocks, Keep::Nothing)?;
-        self.end = ZSTD_END.to_vec();
-        Ok(())
-    }
-
-    /// Ends a frame of packed blocks; returns the bytes of the file.
-    pub(super) fn finish_packed(&mut self) -> io::Result<u64> {
-        self.store(&ZSTD_END, Keep::Nothing)?;
-        Ok(self.stored)
+    /// Keeps so many bytes of room for the end from the next write on; `filler` is what they hold if nothing is compressed.
+    pub(super) fn keep_room(&mut self, bytes: u64, filler: Filler) {
+        if self.store.is_own() {
+            self.room = bytes + if self.is_compressed() { ROOM } else { 0 };
+            self.filler.get_or_insert(filler);
+        }
     }
 
     /// The bytes taken, before compression.
@@ -230,62 +134,182 @@ impl Output {
         self.taken
     }
 
-    /// Writes something provisional that the next write replaces, for readers of a growing file; false where that is
-    /// impossible.
-    pub(super) fn write_ahead(&mut self, bytes: &[u8]) -> bool {
-        if !self.own || !self.compressor.is_none() {
-            return false;
-        }
-        self.remove_ahead();
-        self.ahead = true;
-        // Provisional bytes that do not fit are no failure yet.
-        self.file.write_all_at(bytes, self.stored).is_ok()
+    /// Of the bytes taken, those that are in the file and stay there.
+    pub(super) fn kept(&self) -> u64 {
+        self.kept
     }
 
-    fn remove_ahead(&mut self) {
-        if std::mem::take(&mut self.ahead) {
-            let _ = self.file.set_len(self.stored);
-        }
+    /// The bytes of the file so far; those that wait to be compressed are not among them.
+    pub(super) fn stored(&self) -> u64 {
+        self.store.stored()
     }
 
-    fn store_pending(&mut self) -> io::Result<()> {
+    /// Tells whether so many bytes, `packed` when compressed, that come last of `taken` should go to the file: an eighth of it at
+    /// most, for what has not gone there is lost if it does not fit.
+    pub(super) fn is_sync_point(&self, unsynced: u64, packed: usize, taken: u64) -> bool {
+        let most = (taken / 8).clamp(SYNC_SMALL, SYNC).min(self.most_unsynced);
+        unsynced >= most || packed as u64 >= (self.stored() / 8).clamp(SYNC_SMALL_PACKED, SYNC_PACKED)
+    }
+
+    /// Tells whether the file has reached its limit.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full_with(0)
+    }
+
+    /// Tells whether it would with so many bytes more.
+    pub(super) fn is_full_with(&self, more: u64) -> bool {
+        self.stored() + more >= self.limit
+    }
+
+    /// Tells whether a write has failed, and the file has no end yet.
+    pub(super) fn has_failed(&self) -> bool {
+        self.state == Writing::Failed
+    }
+
+    /// Tells whether more can be written.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == Writing::Open
+    }
+
+    /// Takes a piece of output that ends at a whole line or block.  After an error only [`Output::end_with`] and
+    /// [`Output::finish`] make sense.
+    pub(super) fn write(&mut self, bytes: &[u8], keep: Keep) -> io::Result<()> {
+        self.taken += bytes.len() as u64;
+        if !self.is_compressed() {
+            return self.store_piece(bytes, keep);
+        }
+        self.unsynced += bytes.len() as u64;
+        let sync = self.is_sync_point(self.unsynced, 0, self.taken);
+        self.compressor.compress(bytes, sync, &mut self.pending)?;
+        if !sync && !self.is_sync_point(self.unsynced, self.pending.len(), self.taken) {
+            return Ok(());
+        }
+        if !sync {
+            self.compressor.compress(&[], true, &mut self.pending)?;
+        }
         self.unsynced = 0;
         let mut pending = std::mem::take(&mut self.pending);
-        self.store(&pending, Keep::Nothing)?;
-        self.end = self.compressor.end_of_stream();
+        let result = self.store_piece(&pending, Keep::Nothing);
         pending.clear();
         self.pending = pending;
+        result
+    }
+
+    /// Takes blocks of a zstd frame that its maker has compressed.
+    pub(super) fn write_packed(&mut self, blocks: &[u8]) -> io::Result<()> {
+        let result = self.store_piece(blocks, Keep::Nothing);
+        if result.is_ok() {
+            self.mark = Mark::Zstd { begun: true };
+        }
+        result
+    }
+
+    /// Writes a whole piece to the file, and keeps room behind it.
+    fn store_piece(&mut self, bytes: &[u8], keep: Keep) -> io::Result<()> {
+        if !self.is_open() {
+            return Err(io::Error::other("the output has failed before"));
+        }
+        let end = self.stored() + bytes.len() as u64 + self.room;
+        let room = self.filler.filter(|_| self.room > 0);
+        let result = room.map_or(Ok(()), |filler| self.store.make_room(end, filler));
+        if let Err(error) = result.and_then(|()| self.store.append(bytes, keep)) {
+            self.state = Writing::Failed;
+            return Err(error);
+        }
+        self.mark = self.compressor.mark();
+        self.kept = self.taken;
+        if let Some(filler) = room {
+            // It is there for readers of an unfinished file alone.
+            let _ = self.store.write_ahead(&(filler.head)(self.stored(), self.store.room()));
+        }
         Ok(())
     }
 
-    /// Writes to the file; after an error the file ends at the last whole piece.
-    fn store(&mut self, bytes: &[u8], keep: Keep) -> io::Result<()> {
-        self.remove_ahead();
-        let mut done = 0;
-        while done < bytes.len() {
-            match self.file.write(&bytes[done..]) {
-                Ok(0) => return Err(self.cut_back(&bytes[..done], keep, ErrorKind::WriteZero.into())),
-                Ok(count) => done += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.cut_back(&bytes[..done], keep, error)),
+    /// Writes something provisional that the next write replaces, for readers of a growing file; false if that is
+    /// impossible.
+    pub(super) fn write_ahead(&mut self, bytes: &[u8]) -> bool {
+        let Some(filler) = self.filler.filter(|_| self.store.is_own() && !self.is_compressed()) else { return false };
+        let length = bytes.len() as u64;
+        // Provisional bytes that do not fit are no failure yet.
+        if !self.is_open() || self.store.make_room(self.stored() + length + self.room, filler).is_err() {
+            return false;
+        }
+        let head = (filler.head)(self.stored() + length, self.store.room() - length);
+        self.store.write_ahead(&[bytes, &head].concat()).is_ok()
+    }
+
+    /// Ends a file whose writing has failed with these bytes, behind its last whole piece, where room was kept for them.
+    /// False if they do not fit.
+    pub(super) fn end_with(&mut self, last: &[u8]) -> bool {
+        let fits = self.has_failed() && self.store.is_own();
+        let ended = fits && self.store.append(&self.mark.end_with(last), Keep::Nothing).is_ok();
+        if ended {
+            self.state = Writing::Ended;
+        }
+        ended
+    }
+
+    /// Ends a file of lines whose writing has failed with this line, over its last lines if need be.
+    pub(super) fn end_with_line(&mut self, line: &[u8]) -> bool {
+        if self.is_compressed() {
+            return self.end_with(line);
+        }
+        let ended = self.has_failed() && self.store.end_with_line(line);
+        if ended {
+            self.state = Writing::Ended;
+        }
+        ended
+    }
+
+    /// Takes the last piece of the output.  The room that was kept for it is its own.
+    pub(super) fn write_end(&mut self, bytes: &[u8]) -> io::Result<()> {
+        (self.room, self.filler) = (0, None);
+        self.write(bytes, Keep::Nothing)
+    }
+
+    /// Ends the output; returns the bytes of the file.  It is an error if others have changed it meanwhile.
+    pub(super) fn finish(&mut self) -> Result<u64, SinkError> {
+        if self.is_open() && self.is_compressed() {
+            self.compressor.compress(&[], true, &mut self.pending)?;
+            self.pending.extend_from_slice(&self.compressor.mark().end_with(&[]));
+            let last = std::mem::take(&mut self.pending);
+            self.end(&last)?;
+        }
+        self.cut()
+    }
+
+    /// Ends a frame of packed blocks; returns the bytes of the file.
+    pub(super) fn finish_packed(&mut self) -> Result<u64, SinkError> {
+        if self.is_open() {
+            let last = self.mark.end_with(&[]);
+            self.end(&last)?;
+        }
+        self.cut()
+    }
+
+    /// Writes what ends the file.
+    fn end(&mut self, last: &[u8]) -> io::Result<()> {
+        let result = self.store.append(last, Keep::Nothing);
+        self.state = if result.is_ok() { Writing::Ended } else { Writing::Failed };
+        result
+    }
+
+    /// Takes the room away, and looks whether the file is what was written.
+    fn cut(&mut self) -> Result<u64, SinkError> {
+        if self.has_failed() {
+            // The first error is the one to report; if nothing more can be done, the file is as the disk left it.
+            if self.is_compressed() && self.stored() > 0 {
+                self.end_with(&[]);
             }
+            let _ = self.store.cut();
+            return Ok(self.stored());
         }
-        self.stored += done as u64;
-        Ok(())
-    }
-
-    #[cold]
-    fn cut_back(&mut self, written: &[u8], keep: Keep, error: io::Error) -> io::Error {
-        if keep == Keep::Lines {
-            self.stored += written.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last as u64 + 1);
+        self.store.cut()?;
+        self.state = Writing::Ended;
+        match self.store.harm() {
+            Some(harm) => Err(SinkError::Lost(harm)),
+            None => Ok(self.stored()),
         }
-        if self.own {
-            // The first error is the one to report; where the cut fails too, the file is as the disk left it.
-            let _ = self.file.set_len(self.stored);
-            let _ = io::Seek::seek(&mut self.file, io::SeekFrom::Start(self.stored));
-            let _ = self.file.write_all(&self.end);
-        }
-        error
     }
 }
 
@@ -302,6 +326,3 @@ pub fn decompressed<'a>(mut input: impl Read + 'a) -> io::Result<Box<dyn Read + 
         _ => Box::new(whole),
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -20,9 +20,6 @@ use crate::trace::{Code, Event, Outside, Run, Sink, SinkError, State, Then};
 
 /// Bytes of listings that are kept; beyond it all are made anew.
 const KEPT: usize = 32 << 20;
-/// Bytes of text, and of compressed output, after which what is there goes to the file.
-const SYNC_TEXT: u64 = 4 << 20;
-const SYNC_PACKED: usize = 256 << 10;
 /// A listing hands out runs with at least this much text in several pieces.
 const ONE_PIECE: usize = 64 << 10;
 
@@ -33,27 +30,24 @@ pub(super) struct PackedText {
     packer: Packer,
     codes: ById<Option<Box<Listing>>>,
     kept: usize,
-    /// Bytes of text so far, those that went to the file, and how many there may be.
+    /// Bytes of text so far, and those that went to the file.
     taken: u64,
     synced: u64,
-    max_size: u64,
 }
 
 impl PackedText {
     /// Makes a sink for options that select by code object only.
-    pub(super) fn new(options: Options, output: Output) -> PackedText {
-        let max_size = options.max_size.unwrap_or(u64::MAX);
+    pub(super) fn new(options: Options, mut output: Output) -> PackedText {
+        output.set_limit(options.max_size, false);
         let packer = Packer::new();
-        PackedText { output, options, packer, codes: ById::default(), kept: 0, taken: 0, synced: 0, max_size }
+        PackedText { output, options, packer, codes: ById::default(), kept: 0, taken: 0, synced: 0 }
     }
 
     #[inline]
     fn print(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         let key = Key { code: frame.code.id, start: run.start, end: run.end() };
-        if let Some(length) = self.packer.known(&key)
-            && self.taken + length <= self.max_size
-        {
+        if let Some(length) = self.packer.known(&key) {
             self.taken += length;
             self.packer.repeat(key);
             return if self.packer.is_full() { self.end_block() } else { Ok(()) };
@@ -77,17 +71,9 @@ impl PackedText {
 
     /// Takes whole lines that are not known to be a copy.
     fn lines(&mut self, key: Option<Key>, text: &[u8]) -> Result<(), SinkError> {
-        let room = usize::try_from(self.max_size - self.taken).unwrap_or(usize::MAX);
-        if text.len() <= room {
-            self.taken += text.len() as u64;
-            self.packer.add(key, text);
-            return if self.packer.is_full() { self.end_block() } else { Ok(()) };
-        }
-        let whole = text[..room].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-        self.taken += whole as u64;
-        self.max_size = self.taken;
-        self.packer.add(None, &text[..whole]);
-        Err(SinkError::Full)
+        self.taken += text.len() as u64;
+        self.packer.add(key, text);
+        if self.packer.is_full() { self.end_block() } else { Ok(()) }
     }
 
     /// Takes the listing of a wanted code object out of the table, made if need be.
@@ -126,10 +112,12 @@ impl PackedText {
     #[cold]
     fn end_block(&mut self) -> Result<(), SinkError> {
         self.packer.end_block();
-        if self.taken - self.synced >= SYNC_TEXT || self.packer.packed.len() >= SYNC_PACKED {
+        let packed = self.packer.packed.len();
+        let is_full = self.output.is_full_with(packed as u64);
+        if is_full || self.output.is_sync_point(self.taken - self.synced, packed, self.taken) {
             self.sync()?;
         }
-        Ok(())
+        if is_full { Err(SinkError::Full) } else { Ok(()) }
     }
 
     fn sync(&mut self) -> Result<(), SinkError> {
@@ -165,13 +153,19 @@ impl Sink for PackedText {
         Ok(())
     }
 
+    fn resume(&mut self) -> Result<(), SinkError> {
+        Ok(self.output.resume()?)
+    }
+
     fn finish(&mut self) -> Result<u64, SinkError> {
-        self.packer.end_block();
-        self.sync()?;
-        Ok(self.output.finish_packed()?)
+        if self.output.is_open() {
+            self.packer.end_block();
+            self.sync()?;
+        }
+        self.output.finish_packed()
     }
 
     fn written(&self) -> u64 {
-        self.taken
+        self.output.stored()
     }
 }

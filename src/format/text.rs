@@ -237,6 +237,10 @@ impl Sink for Text {
         self.lines.flush()
     }
 
+    fn resume(&mut self) -> Result<(), SinkError> {
+        self.lines.resume()
+    }
+
     fn finish(&mut self) -> Result<u64, SinkError> {
         self.lines.finish()
     }

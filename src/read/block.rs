@@ -3,12 +3,15 @@
 
 use std::rc::Rc;
 
+use super::budget::Budget;
+use crate::format::bct::bounds;
 use crate::trace::decoder::state_end;
 use crate::trace::repeat::RepeatReader;
+use crate::trace::state::Contradiction;
 use crate::trace::{Decoder, Event, Run, Sink, SinkError, State, StreamError};
 
-/// Words of events in a block at most: a few bytes can stand for any number of words, and what they do to a reader has an end.
-const MOST_WORDS: u64 = 1 << 28;
+/// Why a block is given up that a real trace never has.
+const TOO_MUCH_WORK: Contradiction = "more work than a file of its size can need";
 
 /// A block whose events are being read.
 pub struct Block {
@@ -17,6 +20,7 @@ pub struct Block {
     read: usize,
     repeats: RepeatReader,
     decoder: Decoder,
+    budget: Budget,
 }
 
 impl Block {
@@ -30,11 +34,24 @@ impl Block {
     }
 
     /// Begins with the state that the block begins with.
-    pub(super) fn new(words: Rc<[u64]>) -> Result<Block, StreamError> {
+    pub(super) fn new(words: Rc<[u64]>, budget: Budget) -> Result<Block, StreamError> {
         let events = state_end(&words).ok_or_else(|| broken(0, "a block without a state"))?;
-        let mut decoder = Decoder::of_block();
+        bounds::check(&words, events).map_err(|why| broken(0, why))?;
+        if !budget.spend(size_of_val(&*words) as u64) {
+            return Err(broken(0, TOO_MUCH_WORK));
+        }
+        let mut decoder = Decoder::of_block(bounds::MAX_WEIGHT);
+        decoder.allow_search(budget.left());
         decoder.decode(&words[..events], &mut Ignore)?;
-        Ok(Block { words, read: events, repeats: RepeatReader::default(), decoder })
+        budget.spend(decoder.searched());
+        Ok(Block { words, read: events, repeats: RepeatReader::default(), decoder, budget })
+    }
+
+    fn spend(&self, work: u64) -> Result<(), StreamError> {
+        match self.budget.spend(work) {
+            true => Ok(()),
+            false => Err(broken(self.state().instructions, TOO_MUCH_WORK)),
+        }
     }
 
     /// The state at the place that was reached.
@@ -56,11 +73,9 @@ impl Block {
                 _ => Err(broken(self.state().instructions, "a block that ends inside an event")),
             };
         }
+        self.decoder.allow_search(self.budget.left());
         let read = self.repeats.read(&self.words[self.read..], most);
         self.read += read.map_err(|why| broken(self.state().instructions, why))?;
-        if self.repeats.position() > MOST_WORDS {
-            return Err(broken(self.state().instructions, "a block of more events than any holds"));
-        }
         let events = self.repeats.words();
         let first = self.repeats.position() - events.len() as u64;
         let old = usize::try_from(known.saturating_sub(first)).unwrap_or(usize::MAX).min(events.len());
@@ -69,6 +84,7 @@ impl Block {
             taken += self.decoder.decode(&events[old..], sink)?;
         }
         self.repeats.take(taken);
+        self.spend(taken as u64 + self.decoder.searched())?;
         Ok(true)
     }
 }

@@ -2,6 +2,7 @@
 //! rebuilt from the values.
 
 mod block;
+mod budget;
 mod error;
 pub mod flaw;
 mod kept;

@@ -162,8 +162,7 @@ impl Pieces {
         let found = loop {
             let window = self.peek(READ)?;
             let at_end = window.len() < READ;
-            let mut places = window.windows(PIECE_MAGIC.len());
-            let Some(place) = places.position(|bytes| bytes == PIECE_MAGIC) else {
+            let Some(place) = memchr::memmem::find(window, &PIECE_MAGIC) else {
                 let known = if at_end { window.len() } else { READ - PIECE_MAGIC.len() + 1 };
                 self.skip(known as u64)?;
                 if at_end {
@@ -208,7 +207,10 @@ fn unpack(piece: &Piece, stored: &[u8]) -> Option<Vec<u8>> {
     let raw = piece.raw as usize;
     let payload = match piece.storage {
         STORED_RAW => stored.to_vec(),
-        STORED_ZSTD => zstd::bulk::decompress(stored, raw).ok()?,
+        // The frame's own size is looked at first: one that says more is not unpacked.
+        STORED_ZSTD if zstd::zstd_safe::get_frame_content_size(stored).ok()?.is_none_or(|size| size == raw as u64) => {
+            zstd::bulk::decompress(stored, raw).ok()?
+        }
         _ => return None,
     };
     (payload.len() == raw).then_some(payload)

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::block::Block;
+use super::budget::Budget;
 use super::kept::{KeptBlock, KeptBlocks};
 use super::pieces::{Found, Input, Pieces};
 use super::{Flaw, TraceError};
@@ -28,6 +29,7 @@ pub struct Reader {
     reached: u64,
     /// Blocks that were read lately, if they are kept.
     kept: Option<KeptBlocks>,
+    budget: Budget,
     /// Somebody still writes the file.
     pub growing: bool,
 }
@@ -88,7 +90,15 @@ impl Reader {
         check_header(path, pieces.peek(FILE_HEADER).map_err(failed)?)?;
         pieces.skip(FILE_HEADER as u64).map_err(failed)?;
         let index = pieces.file().and_then(read_index);
-        Ok(Reader { path: path.to_owned(), pieces, index, reached: 0, kept: None, growing: false })
+        Ok(Reader {
+            path: path.to_owned(),
+            pieces,
+            index,
+            reached: 0,
+            kept: None,
+            budget: Budget::default(),
+            growing: false,
+        })
     }
 
     /// The index of a finished trace, where it can be had without reading all of it.
@@ -139,7 +149,7 @@ impl Reader {
             let offset = self.pieces.offset();
             if let Some(kept) = self.kept.as_mut().and_then(|kept| kept.get(offset))
                 && want(&kept.piece) == Want::Read
-                && let Ok(block) = Block::new(kept.words)
+                && let Ok(block) = self.block(&kept.piece, kept.words)
             {
                 self.reached = kept.piece.after();
                 self.pieces.seek(kept.end);
@@ -151,14 +161,19 @@ impl Reader {
                     self.reached = piece.after();
                     let is_unfinished = piece.piece_type == layout::UNFINISHED_BLOCK;
                     let words = Block::words(&payload);
+                    drop(payload);
                     if let (Ok(words), Some(kept), false) = (&words, &mut self.kept, is_unfinished) {
                         let (end, words) = (self.pieces.offset(), Rc::clone(words));
                         kept.put(KeptBlock { offset, end, piece, words });
                     }
-                    match words.and_then(Block::new) {
+                    match words.and_then(|words| self.block(&piece, words)) {
                         Ok(block) => return Ok(Next::Block { offset, is_unfinished, block: Box::new(block) }),
                         Err(error) => flaws(Flaw::no_trace(offset, &error))?,
                     }
+                }
+                // Where a recorder keeps room for the end, it will write the next block.
+                Found::Piece { offset, piece, .. } if piece.piece_type == layout::ROOM => {
+                    return Ok(Next::Waiting { offset, cut: false });
                 }
                 Found::Piece { piece, payload: None, .. } => {
                     if piece.is_block() && want(&piece) == Want::Stop {
@@ -183,6 +198,12 @@ impl Reader {
                 Found::End { offset, rest, .. } => return Ok(Next::Waiting { offset, cut: rest > 0 }),
             }
         }
+    }
+
+    /// Begins to read the events of a block.
+    fn block(&self, piece: &Piece, words: Rc<[u64]>) -> Result<Block, StreamError> {
+        self.budget.earn(piece.stored.into());
+        Block::new(words, self.budget.clone())
     }
 
     /// Reads the next block that `want` asks for into the sink, but for the first `known` words of its events; sets `known` to all of

@@ -14,7 +14,7 @@ pub use tracee::Caps;
 
 use crate::process::guardian::Guardian;
 use crate::process::{child, descendant, executable};
-use crate::trace::Sink;
+use crate::trace::{EndReason, Sink};
 use crate::vm::address::Addresses;
 use crate::vm::hook;
 use crate::vm::program::{self, Interpreter, exit};
@@ -53,7 +53,7 @@ pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Outcome> {
     if let Some(guardian) = guardian {
         guardian.dismiss();
     }
-    if summary.is_err() {
+    if summary.as_ref().map_or(true, |summary| matches!(summary.end.reason, EndReason::OutputFailed(_))) {
         family.iter().for_each(Family::kill);
     }
     let descent = family.map(Family::end).unwrap_or_default();

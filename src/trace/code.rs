@@ -26,6 +26,15 @@ impl Code {
         Code { id, first_id, parent, object: Arc::new(object), layout, is_stdlib }
     }
 
+    /// About the bytes that it takes in memory: 400, 9 for each byte of its code string, and for each text its length and 24.
+    pub fn weight(&self) -> u64 {
+        let object = &self.object;
+        let lists = [&object.constants, &object.names, &object.varnames, &object.cellvars, &object.freevars];
+        let texts: usize = lists.iter().flat_map(|list| list.iter()).map(|text| text.len() + 24).sum();
+        let rest = object.name.len() + object.filename.len() + object.lnotab.len();
+        (400 + 9 * object.bytes.len() + texts + rest) as u64
+    }
+
     /// Writes the payload of a CODE record.
     pub fn encode(&self) -> Vec<u8> {
         encode_code(self.id, self.first_id, self.parent, &self.object)
@@ -36,8 +45,8 @@ impl Code {
         let first_id = reader.u32()?;
         let parent = reader.u32()?.checked_sub(1);
         let object = CodeObject {
-            name: reader.bytes()?,
-            filename: reader.bytes()?,
+            name: reader.name()?,
+            filename: reader.name()?,
             first_line: reader.i32()?,
             flags: reader.u32()?,
             argcount: reader.u32()?,

@@ -30,14 +30,42 @@ pub struct Decoder {
     state: State,
     /// A STATE record may come next: it begins a block of a file and has no place anywhere else.
     awaits_state: bool,
-    /// Words of values since the last run that was not empty.
+    /// Words of values since the last run that was not empty, and names that came with them.
     values: usize,
+    names: usize,
+    /// What the code objects so far take in memory, and may take in a block of a file.
+    weight: u64,
+    max_weight: Option<u64>,
+    /// Steps of searches that take longer than an event should: those taken, and how many they may be in a block of a file.
+    searched: u64,
+    most_searched: Option<u64>,
 }
 
 impl Decoder {
-    /// Makes a decoder for one block of a file, which begins with the state that the trace was in.
-    pub fn of_block() -> Decoder {
-        Decoder { awaits_state: true, ..Decoder::default() }
+    /// Makes a decoder for one block of a file, which begins with the state that the trace was in.  Its code objects may take
+    /// `max_weight` bytes in memory.
+    pub fn of_block(max_weight: u64) -> Decoder {
+        Decoder { awaits_state: true, max_weight: Some(max_weight), ..Decoder::default() }
+    }
+
+    /// Allows this many steps of searches from now on.
+    pub fn allow_search(&mut self, most: u64) {
+        (self.searched, self.most_searched) = (0, Some(most));
+    }
+
+    /// The steps of searches since then.
+    pub fn searched(&self) -> u64 {
+        self.searched
+    }
+
+    /// Counts steps of a search that is about to begin.
+    #[cold]
+    fn search(&mut self, steps: u64) -> Result<(), StreamError> {
+        self.searched += steps;
+        match self.most_searched {
+            Some(most) if self.searched > most => Err(self.contradiction("more work than a file of its size can need")),
+            _ => Ok(()),
+        }
     }
 
     pub fn state(&self) -> &State {
@@ -114,9 +142,13 @@ impl Decoder {
     #[inline(always)]
     fn run<S: Sink + ?Sized>(&mut self, word: u64, wide: u64, sink: &mut S) -> Result<(), StreamError> {
         let Some(mut run) = Run::of_words(word, wide) else { return Err(self.no_run()) };
+        if self.state.is_off_chain(run.start) {
+            // Each byte may be an instruction to decode.
+            self.search(4 * u64::from(run.length))?;
+        }
         run.count = self.state.count(run.start, run.length).map_err(|why| self.contradiction(why))?;
         if run.length > 0 {
-            self.values = 0;
+            (self.values, self.names) = (0, 0);
         }
         self.state.take_run(&run, |at| sink.run(&run, at))
     }
@@ -139,10 +171,34 @@ impl Decoder {
             let event = Event::decode(record_type, &payload)
                 .ok_or_else(|| self.contradiction("a record that does not hold what its type says"))?;
             if let Some(event) = event {
+                self.check_cost(&event)?;
                 self.event(&event, sink)?;
             }
         }
         Ok(Some(1 + word::payload_words(bytes)))
+    }
+
+    /// Refuses what would take more memory than any recorder makes a reader take.
+    fn check_cost(&mut self, event: &Event) -> Result<(), StreamError> {
+        match event {
+            Event::Code(code) => {
+                let weight = self.max_weight.map_or(0, |_| code.weight());
+                self.search(weight)?;
+                self.weight += weight;
+                if self.max_weight.is_some_and(|most| self.weight > most) {
+                    return Err(self.contradiction("more code objects than a block can have"));
+                }
+            }
+            Event::Switch(_) => self.search(self.state.stack().len() as u64)?,
+            Event::Name(_) => {
+                self.names += 1;
+                if self.names > MOST_WORDS {
+                    return Err(self.contradiction("more names than a run can have"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn contradiction(&self, why: Contradiction) -> StreamError {

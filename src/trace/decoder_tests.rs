@@ -150,7 +150,7 @@ proptest! {
         prop_assert_eq!(state_end(&block), Some(begin));
         block.extend(words(&events[cut..]));
         let mut heard = Heard::default();
-        let mut decoder = Decoder::of_block();
+        let mut decoder = Decoder::of_block(u64::MAX);
         decoder.decode(&block[..begin], &mut Heard::default()).expect("legal");
         decoder.decode(&block[begin..], &mut heard).expect("legal");
         prop_assert_eq!(&heard.events[..], &whole.events[cut..]);
@@ -167,7 +167,7 @@ proptest! {
         let place = word % block.len();
         block[place] ^= 1 << bit;
         block.extend(words(&events[events.len() / 2..]));
-        let _ = Decoder::of_block().decode(&block, &mut Heard::default());
+        let _ = Decoder::of_block(u64::MAX).decode(&block, &mut Heard::default());
     }
 }
 

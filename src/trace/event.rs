@@ -174,6 +174,9 @@ pub struct Outside {
 }
 
 impl Outside {
+    /// Bytes of a unit at most: a longer chain of prefixes is cut into several units.
+    pub const MOST_BYTES: usize = 65 * 3;
+
     /// Instructions of the unit: each prefix and the successor.
     pub fn count(&self) -> u64 {
         self.bytes.len().div_ceil(3) as u64
@@ -359,10 +362,13 @@ impl Event {
                 options: reader.list()?,
             }),
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
-            record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.bytes()?.into() }),
+            record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.name()?.into() }),
             record::MADE => Event::Made(Made::read(&mut reader)?),
             record::LAYER => Event::Layer(Layer::read(&mut reader)?),
-            record::OUTSIDE => Event::Outside(Outside { offset: reader.i32()?, bytes: reader.bytes()? }),
+            record::OUTSIDE => Event::Outside(Outside {
+                offset: reader.i32()?,
+                bytes: reader.bytes().filter(|bytes| bytes.len() <= Outside::MOST_BYTES)?,
+            }),
             record::RAISED => Event::Raised(Raised {
                 propagated: reader.u8()? != 0,
                 type_name: reader.bytes()?,

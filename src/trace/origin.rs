@@ -88,7 +88,7 @@ impl Made {
         let how = How::from_number(reader.u8()?)?;
         let code = reader.u32()?.checked_sub(1);
         let offset = reader.i32()?;
-        Some(Made { number, how, place: code.map(|code| (code, offset)), path: reader.bytes()? })
+        Some(Made { number, how, place: code.map(|code| (code, offset)), path: reader.name()? })
     }
 }
 

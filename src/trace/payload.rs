@@ -33,6 +33,7 @@ impl PayloadWriter {
     }
 
     pub fn list(&mut self, values: &[Vec<u8>]) -> &mut Self {
+        let values = &values[..values.len().min(MOST_ENTRIES)];
         self.u32(values.len() as u32);
         for value in values {
             self.bytes(value);
@@ -44,6 +45,11 @@ impl PayloadWriter {
         std::mem::take(&mut self.bytes)
     }
 }
+
+/// Entries of a list at most: its memory is a multiple of its bytes.
+pub const MOST_ENTRIES: usize = 1 << 21;
+/// Bytes of a name or path at most, whose writers cut it far below.
+const LONGEST_NAME: usize = 8 << 10;
 
 /// Reads a record's payload; every method gives None where the bytes end too early.
 pub struct PayloadReader<'a> {
@@ -82,10 +88,15 @@ impl<'a> PayloadReader<'a> {
         Some(value.to_vec())
     }
 
+    /// Reads the bytes of a name or a path.
+    pub fn name(&mut self) -> Option<Vec<u8>> {
+        self.bytes().filter(|name| name.len() <= LONGEST_NAME)
+    }
+
     /// Reads a list of byte strings; its length is believed only as far as there are bytes for it.
     pub fn list(&mut self) -> Option<Vec<Vec<u8>>> {
         let count = self.u32()? as usize;
-        if count > self.rest.len() / 4 {
+        if count > MOST_ENTRIES.min(self.rest.len() / 4) {
             return None;
         }
         (0..count).map(|_| self.bytes()).collect()

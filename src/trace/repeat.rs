@@ -28,6 +28,71 @@ fn pack(distance: u64, count: u64) -> u64 {
     Kind::Repeat as u64 | distance << DISTANCE | count << COUNT
 }
 
+/// How many words a shortened stream stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    pub words: u64,
+    /// Of these, the words of records that stand in the stream as they are.
+    pub records: u64,
+}
+
+/// Measures a whole shortened stream without lengthening it, and refuses what no writer of files makes: records of more bytes than
+/// `max_record`, repetitions of words that never were, and those of runs that all execute nothing, with which a few bytes could keep
+/// a reader busy.
+pub fn measure(packed: &[u64], max_record: usize) -> Result<Extent, Contradiction> {
+    let (mut position, mut records) = (0, 0);
+    // One more than the position of the last word that is not idle.
+    let mut busy = 0;
+    let mut rest = packed;
+    while let Some((&word, behind)) = rest.split_first() {
+        rest = behind;
+        match Kind::of(word) {
+            Some(Kind::Record) => {
+                let (_, bytes) = word::record_fields(word);
+                if bytes > max_record {
+                    return Err("a record longer than any in a file");
+                }
+                let words = word::payload_words(bytes).min(rest.len());
+                rest = &rest[words..];
+                records += 1 + words as u64;
+                position += 1 + words as u64;
+                busy = position;
+            }
+            Some(Kind::Repeat) => {
+                let (distance, count) = (word >> DISTANCE & DISTANCE_MASK, word >> COUNT);
+                check_repetition(distance, count, position)?;
+                if busy + distance <= position {
+                    return Err("a repetition of runs that execute nothing");
+                }
+                // The last word that is not idle comes again as often as it fits.
+                let behind_it = position - busy;
+                position += count;
+                if behind_it + count >= distance {
+                    busy = position - (behind_it + count) % distance;
+                }
+            }
+            _ => {
+                position += 1;
+                if !word::is_idle(word) {
+                    busy = position;
+                }
+            }
+        }
+    }
+    Ok(Extent { words: position, records })
+}
+
+/// Refuses a repetition that cannot stand at a position.
+fn check_repetition(distance: u64, count: u64, position: u64) -> Result<(), Contradiction> {
+    if count > MAX_REPEAT {
+        return Err("a repetition of so many words as none can be");
+    }
+    if distance == 0 || distance > position.min(HISTORY as u64) {
+        return Err("a repetition of words that never were");
+    }
+    Ok(())
+}
+
 /// What a writer remembers of its stream.
 pub trait Past {
     /// Words of the stream so far.
@@ -154,7 +219,7 @@ impl<P: Past> RepeatWriter<P> {
     }
 
     /// Takes words that belong together, a record or a wide run: a repeat word stands for all of them or for none.
-    pub fn put_together(&mut self, words: &[u64], mut out: impl FnMut(u64)) {
+    pub fn put_together(&mut self, words: &[u64], out: impl FnMut(u64)) {
         let begin = self.position().wrapping_sub(self.distance());
         let mut places = (0..).map(|place| begin.wrapping_add(place));
         let is_expected = words.len() as u64 <= self.distance()
@@ -162,12 +227,22 @@ impl<P: Past> RepeatWriter<P> {
         if is_expected {
             return words.iter().for_each(|word| self.past.keep(*word));
         }
+        self.put_as_they_are(words, out);
+    }
+
+    /// Takes words without looking whether they repeat.
+    pub fn put_as_they_are(&mut self, words: &[u64], mut out: impl FnMut(u64)) {
         self.tell(&mut out);
         for word in words {
             out(*word);
             self.past.keep(*word);
         }
         self.told = self.position();
+    }
+
+    /// Whether words repeat that are not told of yet.
+    pub fn is_repeating(&self) -> bool {
+        self.told != self.position()
     }
 
     /// Puts out the repeat words for what was not told of yet.
@@ -293,16 +368,13 @@ impl RepeatReader {
     }
 
     fn begin(&mut self, distance: u64, count: u64) -> Result<(), Contradiction> {
-        let count = count.checked_sub(self.ahead).filter(|_| count <= MAX_REPEAT);
-        let count = count.ok_or("a repetition of so many words as none can be")?;
+        let count = count.checked_sub(self.ahead).ok_or("a repetition of fewer words than are there already")?;
         self.ahead = 0;
         self.begin_at(distance, count)
     }
 
     fn begin_at(&mut self, distance: u64, count: u64) -> Result<(), Contradiction> {
-        if distance == 0 || distance > self.position().min(HISTORY as u64) {
-            return Err("a repetition of words that never were");
-        }
+        check_repetition(distance, count, self.position())?;
         (self.distance, self.rest) = (distance as usize, count);
         Ok(())
     }

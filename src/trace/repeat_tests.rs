@@ -55,6 +55,33 @@ proptest! {
     fn a_stream_comes_back(numbers: Vec<u16>, times in 1usize..20, most in 1usize..50) {
         let stream = vec![stream(&numbers); times].concat();
         prop_assert_eq!(lengthened(&shortened(&stream), most), Ok(stream.concat()));
+        let extent = measure(&shortened(&stream), 1 << 20).expect("a stream that was written");
+        prop_assert_eq!(extent.words, stream.concat().len() as u64);
+    }
+
+    #[test]
+    fn a_repetition_of_idle_runs_alone_is_found_without_lengthening(steps in prop::collection::vec((0u8..4, 1u64..9, 0u64..30), 1..30)) {
+        let (busy, idle) = (word::pack(Kind::Jump, Fields { length: 3, ..Fields::default() }).0[0], Kind::Jump as u64);
+        let (mut packed, mut whole) = (Vec::new(), Vec::<u64>::new());
+        let mut is_refused = false;
+        for (what, distance, count) in steps {
+            match what {
+                0 => (packed.push(busy), whole.push(busy)).1,
+                1 => (packed.push(idle), whole.push(idle)).1,
+                _ if distance > whole.len() as u64 => {}
+                _ => {
+                    packed.push(pack(distance, count));
+                    is_refused |= whole[whole.len() - distance as usize..].iter().all(|&word| word == idle);
+                    for _ in 0..count {
+                        whole.push(whole[whole.len() - distance as usize]);
+                    }
+                }
+            }
+        }
+        match measure(&packed, 0) {
+            Ok(extent) => prop_assert!(!is_refused && extent == Extent { words: whole.len() as u64, records: 0 }),
+            Err(why) => prop_assert!(is_refused && why.contains("execute nothing"), "{}", why),
+        }
     }
 
     #[test]

@@ -11,14 +11,27 @@ pub enum SinkError {
     /// The output has reached its size limit; what was written is whole.
     #[error("the trace has reached its size limit")]
     Full,
+    /// The output is complete, but others have removed or changed it meanwhile; says what was seen.
+    #[error("{0}")]
+    Lost(String),
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl SinkError {
+    /// Says why the output cannot be written, without the number of the system's error.
+    pub fn cause(&self) -> String {
+        let text = self.to_string();
+        let end = text.rfind(" (os error ").unwrap_or(text.len());
+        text[..end].to_string()
+    }
 }
 
 impl From<SinkError> for io::Error {
     fn from(error: SinkError) -> io::Error {
         match error {
             SinkError::Full => io::ErrorKind::FileTooLarge.into(),
+            SinkError::Lost(_) => io::Error::other(error),
             SinkError::Io(error) => error,
         }
     }
@@ -41,12 +54,18 @@ pub trait Sink {
         Ok(())
     }
 
+    /// Goes on in a copy of the process that has written the trace so far and is dead: whatever that has written after the copy was made
+    /// is written again.
+    fn resume(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// Ends the output after the last event; returns its size in bytes.
     fn finish(&mut self) -> Result<u64, SinkError> {
         self.flush()?;
         Ok(self.written())
     }
 
-    /// The bytes of output so far, before compression.
+    /// The bytes of the output so far.  Those that wait to be compressed are not among them.
     fn written(&self) -> u64;
 }

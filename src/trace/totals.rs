@@ -48,6 +48,16 @@ pub struct CodeTotal {
     pub instructions: u64,
 }
 
+/// The numbers of a [`Counter`] at some moment.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Of each entry: code objects, versions, frames, instructions.
+    codes: Vec<[u64; 4]>,
+    exceptions: u64,
+    threads: BTreeMap<u32, u64>,
+    other_threads: u64,
+}
+
 /// Counts events into totals.
 #[derive(Debug)]
 pub struct Counter {
@@ -57,6 +67,8 @@ pub struct Counter {
     places: ById<usize>,
     entries: HashMap<(Vec<u8>, Vec<u8>, i32), usize>,
     names: usize,
+    /// Bytes of the entries of `codes` in a file.
+    encoded: usize,
     exceptions: u64,
     own: u64,
     threads: BTreeMap<u32, u64>,
@@ -73,6 +85,7 @@ impl Default for Counter {
             places: ById::default(),
             entries: HashMap::new(),
             names: 0,
+            encoded: 0,
             exceptions: 0,
             own: 0,
             threads: BTreeMap::new(),
@@ -105,6 +118,33 @@ impl Counter {
             Then::CodeGone { code } => self.forget(code),
             _ => {}
         }
+    }
+
+    /// Remembers the counts so far.
+    pub fn save(&mut self, counts: &mut Counts) {
+        self.settle_thread();
+        counts.codes.clear();
+        counts
+            .codes
+            .extend(self.codes.iter().map(|code| [code.objects, code.versions, code.frames, code.instructions]));
+        (counts.exceptions, counts.other_threads) = (self.exceptions, self.other_threads);
+        counts.threads.clone_from(&self.threads);
+    }
+
+    /// Tells the totals as they were when `counts` was saved.
+    pub fn saved(&mut self, counts: &Counts) -> Totals {
+        self.codes.truncate(counts.codes.len());
+        for (code, saved) in self.codes.iter_mut().zip(&counts.codes) {
+            [code.objects, code.versions, code.frames, code.instructions] = *saved;
+        }
+        (self.exceptions, self.other_threads, self.thread_instructions) = (counts.exceptions, counts.other_threads, 0);
+        self.threads.clone_from(&counts.threads);
+        self.totals()
+    }
+
+    /// Bytes of the totals in a file, with one thread more than there is.
+    pub fn encoded_size(&self) -> usize {
+        3 * 8 + 4 + self.encoded + CodeTotal::default().encoded_size() + 4 + 12 * (self.threads.len() + 1) + 8
     }
 
     /// Tells the totals so far.
@@ -168,7 +208,9 @@ impl Counter {
             None => {
                 let (name, filename, first_line) = key.clone();
                 self.names += 2 * (name.len() + filename.len()) + size_of::<CodeTotal>();
-                self.codes.push(CodeTotal { name, filename, first_line, ..CodeTotal::default() });
+                let entry = CodeTotal { name, filename, first_line, ..CodeTotal::default() };
+                self.encoded += entry.encoded_size();
+                self.codes.push(entry);
                 self.entries.insert(key, self.codes.len() - 1);
                 self.codes.len() - 1
             }
@@ -229,6 +271,11 @@ impl Totals {
 }
 
 impl CodeTotal {
+    /// Bytes that it takes in a file.
+    fn encoded_size(&self) -> usize {
+        4 + self.name.len() + 4 + self.filename.len() + 4 + 4 * 8
+    }
+
     fn encode(&self, out: &mut PayloadWriter) {
         out.bytes(&self.name).bytes(&self.filename).i32(self.first_line);
         out.u64(self.objects).u64(self.versions).u64(self.frames).u64(self.instructions);

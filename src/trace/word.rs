@@ -128,6 +128,16 @@ pub fn fields(word: u64, wide: u64) -> Fields {
     Fields { start: fields.start | high(0), length: fields.length | high(1), argument: fields.argument | high(2) }
 }
 
+/// Tells whether a word that is no part of a record's payload executes nothing: a run of no length, or the high bits of one.
+pub fn is_idle(word: u64) -> bool {
+    match Kind::of(word) {
+        Some(Kind::Wide) => word >> (KIND + HIGH) & HIGH_MASK == 0,
+        Some(kind) if kind.is_run() => word >> (KIND + FIELD) & FIELD_MASK == 0,
+        Some(_) => false,
+        None => true,
+    }
+}
+
 /// Packs a record's header.
 pub fn record_header(record_type: u8, payload_bytes: usize) -> u64 {
     debug_assert!(payload_bytes <= MAX_RECORD, "a record's length fits its header");

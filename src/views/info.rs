@@ -59,7 +59,7 @@ fn collect(plan: &InfoPlan) -> Result<Info, TraceError> {
         Ok(())
     };
     if let Some(index) = reader.index().cloned() {
-        info.blocks = index.blocks.len() as u64;
+        info.blocks = index.count;
         info.totals = index.totals;
         // The first block says how the trace was made, the last one how it ended.
         let ends = [index.blocks.first(), index.blocks.last()];

@@ -13,7 +13,7 @@ use crate::select::Filter;
 use crate::trace::origin::How;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 use collect::Collector;
-pub use folder::{Folder, FolderError};
+pub use folder::Folder;
 
 /// One code object with one version of its bytes; or several, where the same place has made the same again and again.
 #[derive(Clone, Debug)]
@@ -70,9 +70,17 @@ pub struct Layers {
     pub layers: Vec<Layer>,
     /// Code objects that came when there was no room for another layer.
     pub left_out: u64,
+    /// Why the others could not be written.
+    pub error: Option<String>,
 }
 
 impl Layer {
+    /// Bytes of its texts.
+    fn texts(&self) -> usize {
+        let path = if let Origin::Made { path, .. } = &self.origin { path.len() } else { 0 };
+        self.name.len() + self.filename.len() + 2 * path
+    }
+
     /// The layer that it belongs under.
     pub fn parent(&self) -> Option<usize> {
         match (self.version_of, &self.origin) {
@@ -126,17 +134,37 @@ pub fn run(
 pub struct Dumping {
     inner: Box<dyn Sink>,
     collector: Collector,
+    /// The manifest is written, or cannot be.
+    is_collected: bool,
+    /// What others have done to the folder.
+    lost: Option<String>,
 }
 
 impl Dumping {
     pub fn new(inner: Box<dyn Sink>, folder: Folder, filter: Filter) -> Dumping {
-        Dumping { inner, collector: Collector::new(filter, Some(folder)) }
+        Dumping { inner, collector: Collector::new(filter, Some(folder)), is_collected: false, lost: None }
+    }
+
+    /// Writes the manifest.
+    fn end_collection(&mut self) -> Result<(), SinkError> {
+        if std::mem::replace(&mut self.is_collected, true) {
+            return Ok(());
+        }
+        match self.collector.finish() {
+            Err(SinkError::Lost(lost)) => self.lost = Some(lost),
+            result => drop(result?),
+        }
+        Ok(())
     }
 }
 
 impl Sink for Dumping {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
-        self.collector.event(event, at)?;
+        // The manifest comes before the trace's end, which says whether it could be written.
+        match event {
+            Event::End(_) => self.end_collection()?,
+            _ => self.collector.event(event, at)?,
+        }
         self.inner.event(event, at)
     }
 
@@ -153,10 +181,14 @@ impl Sink for Dumping {
         self.inner.flush()
     }
 
+    fn resume(&mut self) -> Result<(), SinkError> {
+        self.inner.resume()
+    }
+
     fn finish(&mut self) -> Result<u64, SinkError> {
-        let finished = self.inner.finish();
-        self.collector.finish()?;
-        finished
+        self.end_collection()?;
+        let written = self.inner.finish()?;
+        self.lost.take().map_or(Ok(written), |lost| Err(SinkError::Lost(lost)))
     }
 
     fn written(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 mod damage;
 mod forged;
+mod full;
 mod growing;
 mod other_reader;
 mod same;
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 
 use super::info::{self, Info, InfoPlan};
 use super::show::{self, ShowPlan};
-use crate::format::{self, Format, Options};
+use crate::format::{self, Format, Options, Replace};
 use crate::read::{Flaw, TraceError};
 use crate::trace::invented::{Item, words};
 use crate::trace::{Decoder, SinkError};
@@ -41,7 +42,8 @@ impl Desk {
     fn record(&self, events: &[Item], name: &str, options: Options) -> Vec<u8> {
         let path = self.path(name);
         let (format, compression) = format::by_suffix(&path, None);
-        let output = format::check_output(&path, None).expect("writable").open(compression).expect("open");
+        let output =
+            format::check_output(&path, None, Replace::Traces).expect("writable").open(compression).expect("open");
         let mut sink = format::sink(format, options, output);
         match Decoder::default().decode(&words(events), &mut *sink) {
             Ok(_) => {}
@@ -62,7 +64,10 @@ impl Desk {
     fn show_plan(&self, plan: &ShowPlan, name: &str) -> Result<(Vec<u8>, Vec<Flaw>), TraceError> {
         let path = self.path(name);
         let (format, compression) = format::by_suffix(&path, None);
-        let output = format::check_output(&path, Some(&plan.trace)).expect("writable").open(compression).expect("open");
+        let output = format::check_output(&path, Some(&plan.trace), Replace::Traces)
+            .expect("writable")
+            .open(compression)
+            .expect("open");
         let mut flaws = Vec::new();
         let shown = show::run(&ShowPlan { format, ..plan.clone() }, output, &mut |flaw| flaws.push(flaw))?;
         assert_eq!(shown.flawed, !flaws.is_empty());
@@ -80,6 +85,14 @@ impl Desk {
         serde_json::from_slice::<serde_json::Value>(&out).expect("JSON");
         info
     }
+}
+
+/// What a compressed file holds.
+fn unpacked(packed: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut content = format::decompressed(packed).expect("a compressed file");
+    std::io::Read::read_to_end(&mut content, &mut out).expect("a whole compressed file");
+    out
 }
 
 /// The objects of JSON lines.

@@ -66,9 +66,60 @@ fn a_file_that_may_not_be_written_stays_as_it_is() {
 #[test]
 fn nothing_of_a_longer_old_trace_is_left() {
     let scratch = Scratch::new();
-    fs::write(scratch.path("t.txt"), "old\n".repeat(100_000)).unwrap();
+    fs::write(scratch.path("t.txt"), "old> 0 NOP\n".repeat(100_000)).unwrap();
     scratch.run(["ok.pyc", "t.txt"]).succeeded();
     assert!(!scratch.text("t.txt").contains("old"));
+}
+
+#[test]
+fn only_a_trace_is_replaced() {
+    let scratch = Scratch::new();
+    for name in ["t.txt", "t.jsonl", "t.bct", "t.txt.zst", "t.jsonl.gz", "t.bct.gz"] {
+        scratch.run(["ok.pyc", name]).succeeded();
+    }
+    fs::write(scratch.path("empty"), "").unwrap();
+    fs::copy(scratch.path("ok.pyc"), scratch.path("other.pyc")).unwrap();
+    fs::write(scratch.path("notes"), "precious\n").unwrap();
+    fs::write(scratch.path("notes.gz"), "precious\n").unwrap();
+    fs::write(scratch.path("words.zst"), zstd::encode_all(&b"precious\n"[..], 1).unwrap()).unwrap();
+    symlink("notes", scratch.path("link")).unwrap();
+    let before = scratch.names();
+    let others = ["other.pyc", "notes", "notes.gz", "words.zst", "link"];
+    let contents = others.map(|name| running::read(&scratch.path(name)));
+    for name in others {
+        for options in [&[][..], &["-f", "bct"], &["--dump-code", "new"], &["--follow-forks"]] {
+            let refused = scratch.run([options, &["ok.pyc", name]].concat());
+            assert_refused(&refused, &["cannot write ", name, "only a trace is replaced", "--force"]);
+            assert_refused(
+                &scratch.run(["python", "--trace-to", name, "-c", "pass"]),
+                &["cannot write ", name, "--force"],
+            );
+        }
+    }
+    assert_refused(&scratch.run(["ok.pyc", "other.pyc"]), &["it is a compiled program"]);
+    assert_eq!(others.map(|name| running::read(&scratch.path(name))), contents);
+    assert_eq!(scratch.names(), before);
+    // Any trace takes the place of any other.
+    let traces = ["empty", "t.txt", "t.jsonl", "t.bct", "t.txt.zst", "t.jsonl.gz", "t.bct.gz"];
+    for format in ["text", "jsonl", "bct"] {
+        for name in traces {
+            assert_eq!(scratch.run(["-f", format, "ok.pyc", name]).succeeded(), "hello\n", "{name}");
+        }
+    }
+}
+
+#[test]
+fn force_replaces_whatever_file_is_there_but_not_the_input() {
+    let scratch = Scratch::new();
+    fs::write(scratch.path("notes"), "precious\n".repeat(10_000)).unwrap();
+    scratch.run(["--force", "ok.pyc", "notes"]).succeeded();
+    scratch.run(["ok.pyc", "t.txt"]).succeeded();
+    assert_eq!(scratch.text("notes"), scratch.text("t.txt"));
+    assert_refused(&scratch.run(["--force", "ok.pyc", "ok.pyc"]), &["it is the input file"]);
+    fs::create_dir(scratch.path("full")).unwrap();
+    fs::write(scratch.path("full/mine"), "").unwrap();
+    let ran = scratch.run(["--force", "--dump-code", "full", "ok.pyc", "t.txt"]);
+    assert_refused(&ran, &["full", "not empty"]);
 }
 
 #[test]

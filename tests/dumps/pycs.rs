@@ -141,7 +141,7 @@ fn only_a_new_or_empty_folder_is_written_into() {
     fs::create_dir(program.path("full")).unwrap();
     fs::write(program.path("full/mine"), "mine").unwrap();
     fs::create_dir(program.path("empty")).unwrap();
-    let refused = "bctrace: cannot write code objects into full: it is not empty; name a new folder\n";
+    let refused = "bctrace: cannot write into the folder full: it is not empty; name a new folder\n";
     let ran = program.trace(&["--dump-code", "full"], "t.bct", &[]);
     assert_eq!((ran.status, ran.stdout(), ran.stderr().as_str()), (125, String::new(), refused));
     assert!(!program.path("t.bct").exists());
@@ -150,7 +150,7 @@ fn only_a_new_or_empty_folder_is_written_into() {
     let ran = live::run(program.command(["layers", "--dump", "full", "t.bct"]));
     assert_eq!((ran.status, ran.stderr().as_str()), (125, refused));
     let ran = live::run(program.command(["layers", "--dump", "none/there", "t.bct"]));
-    let refused = "bctrace: cannot write code objects into none/there: No such file or directory (os error 2)\n";
+    let refused = "bctrace: cannot write none/there: No such file or directory (os error 2)\n";
     assert_eq!((ran.status, ran.stderr().as_str()), (125, refused));
     assert_eq!(names(&program, "full"), ["mine"]);
 }

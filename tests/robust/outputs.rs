@@ -14,7 +14,22 @@ for i in xrange(300000):
 sys.stderr.write('went on')
 ";
 
-const FORMATS: [&str; 6] = ["t.txt", "t.jsonl", "t.bct", "t.txt.zst", "t.jsonl.gz", "t.bct.zst"];
+/// The same, with a trace that repeats itself little.
+const VARIED: &str = "import sys
+n = 12345
+for i in xrange(40000):
+    n = (n * 1103515245 + 12345) % 2147483648
+    if n & 4096:
+        try: raise ValueError(n)
+        except ValueError: pass
+sys.stderr.write('went on')
+";
+
+const FORMATS: [&str; 9] =
+    ["t.txt", "t.jsonl", "t.bct", "t.txt.zst", "t.txt.gz", "t.jsonl.zst", "t.jsonl.gz", "t.bct.zst", "t.bct.gz"];
+
+/// What else is recorded or written.
+const OPTIONS: [&[&str]; 4] = [&[], &["--values"], &["--dump-code", "disk/dump"], &["--follow-forks"]];
 
 #[test]
 fn a_full_device_ends_the_program_with_one_line_in_every_format() {
@@ -49,67 +64,178 @@ fn a_closed_pipe_ends_show_quietly() {
 }
 
 #[test]
-fn a_disk_that_fills_up_leaves_whole_lines_and_one_message() {
-    let program = Program::new(LONG);
-    let whole = program.text(&["-q"], &[]);
-    for trace in FORMATS {
-        // A mount of its own, in a namespace that ends with the script; what was written is read in there.
-        let script = format!(
-            "/usr/bin/unshare -m /bin/sh -c '
-/bin/mkdir -p disk && /bin/mount -t tmpfs -o size=16k none disk || exit 99
-\"$0\" p.pyc disk/{trace} 2>message; status=$?; /bin/cp disk/{trace} {trace}; exit $status' \"$0\" 2>/dev/null"
-        );
-        let ran = live::run(program.shell(&script));
-        let message = program.path("message");
-        if ran.status == 99 || !message.exists() {
-            println!("nothing shown: this user may not mount a small disk");
-            return;
+fn a_disk_that_fills_up_leaves_what_fits_and_says_so() {
+    let program = Program::new(VARIED);
+    for options in OPTIONS {
+        let whole = whole_of(&program, options);
+        for trace in FORMATS {
+            // A mount of its own, in a namespace that ends with the script; what was written is read in there.
+            let script = format!(
+                "/usr/bin/unshare -m /bin/sh -c '
+/bin/rm -rf dump; /bin/mkdir -p disk && /bin/mount -t tmpfs -o size=48k none disk || exit 99
+\"$0\" {} p.pyc disk/{trace} 2>message; status=$?; /bin/cp -r disk/* .; exit $status' \"$0\" 2>/dev/null",
+                options.join(" ")
+            );
+            let ran = live::run(program.shell(&script));
+            let message = program.path("message");
+            if ran.status == 99 || !message.exists() {
+                println!("nothing shown: this user may not mount a small disk");
+                return;
+            }
+            let ran = Ran { stderr: std::fs::read(message).unwrap(), ..ran };
+            live::assert_failed(&ran, &[trace, "No space left on device"]);
+            assert_ends_early(&program, trace, &whole, "No space left on device");
+            if options.contains(&"--dump-code") {
+                assert_is_dumped(&program);
+            }
         }
-        let ran = Ran { stderr: std::fs::read(message).unwrap(), ..ran };
-        live::assert_failed(&ran, &[trace, "No space left on device"]);
-        assert_is_beginning(&program, trace, &whole);
     }
 }
 
 #[test]
 fn a_limit_on_file_size_is_told_like_a_full_disk() {
-    let program = Program::new(LONG);
-    let whole = program.text(&["-q"], &[]);
-    for trace in FORMATS {
-        // In blocks of 512 bytes; some shells count 1024.
-        let ran = live::run(program.shell(&format!("ulimit -f 20; exec \"$0\" p.pyc {trace}")));
-        live::assert_failed(&ran, &[trace, "File too large"]);
-        assert_is_beginning(&program, trace, &whole);
+    let program = Program::new(VARIED);
+    for options in [OPTIONS[0], OPTIONS[1]] {
+        let whole = whole_of(&program, options);
+        for trace in FORMATS {
+            // In blocks of 512 bytes; some shells count 1024.
+            let script = format!("ulimit -f 50; exec \"$0\" {} p.pyc {trace}", options.join(" "));
+            let ran = live::run(program.shell(&script));
+            live::assert_failed(&ran, &[trace, "File too large"]);
+            assert_ends_early(&program, trace, &whole, "File too large");
+        }
     }
 }
 
-/// Asserts that a trace which could not be finished is readable and an exact beginning.
-#[track_caller]
-fn assert_is_beginning(program: &Program, trace: &str, whole: &str) {
-    let bytes = running::read(&program.path(trace));
-    if bytes.is_empty() && (trace.ends_with(".zst") || trace.ends_with(".gz")) {
-        // Not even the first piece of the compressed stream has found room.
-        return;
-    }
-    let text = match trace {
-        "t.bct" | "t.bct.zst" => {
-            let shown = live::run(program.command(["show", trace]));
-            live::assert_failed(&shown, &["the trace has no end"]);
-            shown.stdout
+/// Does something to each file whose name begins with `t.`, while it runs.
+const MEDDLER: &str = "import glob, os, sys
+for round in range(5):
+    for name in glob.glob('t.*'):
+        if not os.path.isfile(name):
+            continue
+        if sys.argv[1] == 'unlink':
+            os.unlink(name)
+        elif sys.argv[1] == 'trunc':
+            open(name, 'w').close()
+        elif sys.argv[1] == 'over':
+            open(name, 'r+').write('\\x1b[31mgarbage ' * 1000)
+        elif sys.argv[1] == 'append':
+            open(name, 'a').write('forged> 0 RETURN_VALUE\\n' * 1000)
+        elif sys.argv[1] == 'rename':
+            os.rename(name, 'moved-' + name)
+        elif sys.argv[1] == 'replace':
+            open('new', 'w').write('forged> 0 RETURN_VALUE\\n')
+            os.rename('new', name)
+        elif sys.argv[1] == 'folder':
+            os.unlink(name)
+            os.mkdir(name)
+        elif sys.argv[1] == 'chmod':
+            os.chmod(name, 0)
+    for i in xrange(100000):
+        pass
+";
+
+#[test]
+fn whatever_a_program_does_to_its_trace_is_said_at_the_end() {
+    let program = Program::new(MEDDLER);
+    for trace in FORMATS {
+        for (deed, said) in [
+            ("unlink", "was removed"),
+            ("trunc", "was changed"),
+            ("over", "was changed"),
+            ("append", "was changed"),
+            ("rename", "was moved or replaced while it was written; the trace is now /"),
+            ("replace", "was removed"),
+            ("folder", "was removed"),
+        ] {
+            let ran = program.trace(&["-q", "--force"], trace, &[deed]);
+            // Where nothing is in the file yet, nothing can be taken away.
+            if deed == "trunc" && ran.status == 0 {
+                assert!(program.show(&[], trace).ends_with("RETURN_VALUE\n"), "{trace}");
+                continue;
+            }
+            live::assert_failed(&ran, &[trace, said]);
+            let _ = std::fs::remove_dir(program.path(trace));
         }
-        "t.txt.zst" => zstd::decode_all(&bytes[..]).unwrap(),
-        "t.jsonl.gz" => std::io::read_to_string(flate2::read::MultiGzDecoder::new(&bytes[..])).unwrap().into_bytes(),
+        let ran = program.trace(&["--force"], trace, &["chmod"]);
+        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{trace}: its content is what was written");
+    }
+}
+
+#[test]
+fn a_folder_of_code_objects_is_written_where_it_was_opened() {
+    let program = Program::new(
+        "import os
+os.rename('dump', 'moved')
+os.mkdir('victim')
+open('victim/manifest.json', 'w').write('precious')
+open('victim/0002-f.pyc', 'w').write('precious')
+os.symlink('victim', 'dump')
+os.symlink('../victim/0002-f.pyc', 'moved/0003-g.pyc')
+def f(): pass
+def g(): pass
+f()
+g()
+",
+    );
+    let ran = program.trace(&["--no-stdlib", "--dump-code", "dump"], "t.bct", &[]);
+    live::assert_failed(&ran, &["dump was moved or replaced", "/moved"]);
+    for name in ["manifest.json", "0002-f.pyc"] {
+        assert_eq!(program.read(&format!("victim/{name}")), "precious");
+    }
+    let manifest: serde_json::Value = serde_json::from_str(&program.read("moved/manifest.json")).unwrap();
+    for layer in manifest["layers"].as_array().unwrap() {
+        let file = std::fs::symlink_metadata(program.path("moved").join(layer["file"].as_str().unwrap())).unwrap();
+        assert!(file.is_file(), "{layer}");
+    }
+}
+
+/// The text of the whole trace with these options, as far as they change it.
+fn whole_of(program: &Program, options: &[&str]) -> String {
+    let options: Vec<&str> = options.iter().copied().filter(|&option| option == "--values").collect();
+    program.text(&[&["-q"], &options[..]].concat(), &[])
+}
+
+/// Asserts that a trace whose output failed is readable, an exact beginning, and says why it ends if it can.
+#[track_caller]
+fn assert_ends_early(program: &Program, trace: &str, whole: &str, cause: &str) {
+    let bytes = running::read(&program.path(trace));
+    assert!(!bytes.is_empty(), "nothing of {trace} was kept");
+    let form = trace.split('.').nth(1).unwrap();
+    let text = match trace.rsplit('.').next().unwrap() {
+        _ if form == "bct" => {
+            let info = live::run(program.command(["info", trace])).succeeded();
+            assert!(info.contains(&format!("could not be written on: {cause}")), "{trace}: {info}");
+            assert!(!info.contains("damage"), "{trace}: {info}");
+            live::run(program.command(["show", trace])).succeeded().into_bytes()
+        }
+        "zst" => zstd::decode_all(&bytes[..]).unwrap(),
+        "gz" => std::io::read_to_string(flate2::read::MultiGzDecoder::new(&bytes[..])).unwrap().into_bytes(),
         _ => bytes,
     };
     let text = String::from_utf8(text).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "{trace} ends in a part of a line");
-    if trace.starts_with("t.jsonl") {
-        for line in text.lines() {
-            serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{trace}: {error}: {line}"));
-        }
-    } else {
-        live::assert_prefix(&text, whole, trace);
+    if form != "jsonl" {
+        return live::assert_prefix(&text, whole, trace);
     }
+    let objects =
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{trace}: {error}: {line}")));
+    let objects: Vec<serde_json::Value> = objects.collect();
+    let ends: Vec<_> = objects.iter().filter(|object| object["type"] == "end").collect();
+    assert_eq!(ends, [objects.last().unwrap()], "{trace}");
+    assert_eq!((&ends[0]["reason"], &ends[0]["detail"]), (&"output failed".into(), &cause.into()), "{trace}");
+}
+
+/// Asserts that the manifest of a dump that could not be finished names the files that are there, whole.
+fn assert_is_dumped(program: &Program) {
+    let manifest: serde_json::Value = serde_json::from_str(&program.read("dump/manifest.json")).unwrap();
+    let layers = manifest["layers"].as_array().unwrap();
+    for layer in layers {
+        let file = running::read(&program.path("dump").join(layer["file"].as_str().unwrap()));
+        assert!(file.starts_with(b"\x03\xf3\r\n") && file.len() > 8, "{layer}");
+    }
+    let files = std::fs::read_dir(program.path("dump")).unwrap().count();
+    assert_eq!(files, layers.len() + 1);
 }
 
 #[test]

@@ -4,18 +4,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
+use super::bounds::{self, BLOCK_WORDS};
 use crate::trace::event::Name;
 use crate::trace::repeat::RepeatWriter;
 use crate::trace::value::NAMES;
 use crate::trace::{Code, Event, Run, State};
-
-/// Words of events in a block, at least, those included that only repeat: they decide how long it takes to go to an instruction.
-/// Tests want many blocks out of few events.
-const BLOCK_WORDS: usize = if cfg!(test) { 32 } else { 1 << 17 };
-/// A block is so many times larger than what it repeats, so that repeating costs little.
-const REPEATED: usize = 4;
-/// Beyond this a block ends whatever it repeats, so that memory stays bounded.
-const LARGEST: usize = 8 << 20;
 
 /// A block on its way.
 #[derive(Default)]
@@ -31,18 +24,24 @@ pub(super) struct Block {
     pub(super) after: u64,
     /// An unfinished block stands in the file as far as this many words of its events.
     pub(super) shown: u64,
-    /// Where the values begin whose run has not come yet.
+    /// Where the values begin whose run has not come yet, and the words since that execute nothing.
     awaiting: Option<Reached>,
+    awaiting_idle: u64,
     /// The names that its values refer to, as they were before it; and for each name whether it or the block tells it.
     names: BTreeMap<u32, Vec<u64>>,
     told: Vec<bool>,
     /// Code objects that it describes itself.
-    pub(super) described: HashSet<u32>,
+    described: HashSet<u32>,
     /// The words of the state before it.
     state: Vec<u64>,
     /// The words of the code objects of earlier blocks that it needs, by id.
     repeated: BTreeMap<u32, Vec<u64>>,
     repeated_words: usize,
+    /// What its code objects take in memory, and of this what came after it had begun.
+    weight: u64,
+    added: u64,
+    /// Words up to here that execute nothing.
+    idle: u64,
     marks: Marks,
 }
 
@@ -53,6 +52,7 @@ impl Block {
         (self.before, self.after) = (at.instructions, at.instructions);
         at.push_record(&mut self.state);
         at.for_each_code_in_use(|code| self.repeat(code));
+        self.added = 0;
         self.set_full();
     }
 
@@ -60,7 +60,7 @@ impl Block {
     pub(super) fn clear(&mut self) {
         let (mut body, mut repeats) = (std::mem::take(&mut self.body), std::mem::take(&mut self.repeats));
         body.clear();
-        body.shrink_to(2 * BLOCK_WORDS);
+        body.shrink_to(2 * BLOCK_WORDS as usize);
         repeats.restart();
         *self = Block { body, repeats, ..Block::default() };
     }
@@ -77,17 +77,19 @@ impl Block {
         self.words() + words as u64 > self.full && self.can_end()
     }
 
-    /// Values and the run that they belong to stay together.
+    /// Values and the run that they belong to stay together, unless very much comes between them.
     #[cold]
     fn can_end(&self) -> bool {
-        self.awaiting.is_none()
+        self.awaiting.is_none() || self.awaiting_idle >= bounds::MOST_IDLE
     }
 
     /// Adds a run, and with it the values that came before it.
     #[inline]
     pub(super) fn push_run(&mut self, run: &Run) {
         match run.words() {
+            _ if run.length == 0 => self.push_idle(run),
             ([word, _], 1) => {
+                self.idle = 0;
                 if !self.repeats.takes(word) {
                     self.push_new(word);
                 }
@@ -109,10 +111,62 @@ impl Block {
         self.awaiting = None;
     }
 
-    /// Adds the words of a record.
+    /// Adds a run that executes nothing.  Such runs repeat only among others: readers refuse a repetition of them alone.
+    #[inline(never)]
+    fn push_idle(&mut self, run: &Run) {
+        let (words, count) = run.words();
+        let begins = !self.repeats.is_repeating();
+        if begins && self.idle >= self.repeats.distance() {
+            self.repeats.put_as_they_are(&words[..count], |word| self.body.push(word));
+        } else {
+            self.repeats.put_together(&words[..count], |word| self.body.push(word));
+        }
+        self.idle += count as u64;
+        self.awaiting_idle += count as u64;
+    }
+
+    /// Adds the words of a record, or of a run that needs two.  Among values, which are not counted against the end of the block,
+    /// nothing else repeats.
     #[inline(never)]
     pub(super) fn push_record(&mut self, words: &[u64]) {
-        self.repeats.put_together(words, |word| self.body.push(word));
+        self.idle = 0;
+        match self.awaiting {
+            None => self.repeats.put_together(words, |word| self.body.push(word)),
+            Some(_) => self.repeats.put_as_they_are(words, |word| self.body.push(word)),
+        }
+    }
+
+    /// Tells whether it can take a code object that it uses next, or cannot end.
+    #[inline]
+    pub(super) fn has_room_for(&self, id: u32, at: &State) -> bool {
+        self.marks.is_marked(id) || self.has_room_for_new(id, at)
+    }
+
+    #[cold]
+    fn has_room_for_new(&self, id: u32, at: &State) -> bool {
+        let is_here = self.described.contains(&id) || self.repeated.contains_key(&id);
+        is_here || at.code(id).is_none_or(|code| self.has_room_to_describe(code))
+    }
+
+    /// Hears of a code object that its own events describe.
+    pub(super) fn describe(&mut self, code: &Code) {
+        self.described.insert(code.id);
+        self.take_weight(code);
+    }
+
+    fn take_weight(&mut self, code: &Code) {
+        self.weight += code.weight();
+        self.added += code.weight();
+    }
+
+    /// Tells whether it can take the description of a code object, or cannot end.
+    pub(super) fn has_room_to_describe(&self, code: &Code) -> bool {
+        !self.can_end() || self.added == 0 || self.added + code.weight() <= bounds::WEIGHT
+    }
+
+    /// What its code objects take in memory.
+    pub(super) fn weight(&self) -> u64 {
+        self.weight
     }
 
     /// Sees to it that a code object, which is used here, is described here.
@@ -158,6 +212,7 @@ impl Block {
     pub(super) fn awaits_run_from(&mut self) {
         if self.awaiting.is_none() {
             self.awaiting = Some(self.reached());
+            self.awaiting_idle = 0;
         }
     }
 
@@ -174,6 +229,7 @@ impl Block {
     /// Adds one word of a value.
     #[inline]
     pub(super) fn push_value(&mut self, word: u64) {
+        self.idle = 0;
         self.repeats.put(word, |word| self.body.push(word));
     }
 
@@ -204,13 +260,13 @@ impl Block {
         let mut words = Vec::new();
         Event::Code(Rc::clone(code)).encode(&mut words);
         self.repeated_words += words.len();
+        self.take_weight(code);
         self.repeated.insert(code.id, words);
         self.set_full();
     }
 
     fn set_full(&mut self) {
-        let repeated = self.state.len() + self.repeated_words;
-        self.full = (REPEATED * repeated).clamp(BLOCK_WORDS, LARGEST) as u64;
+        self.full = bounds::full((self.state.len() + self.repeated_words) as u64);
     }
 }
 
@@ -241,6 +297,11 @@ impl Default for Marks {
 }
 
 impl Marks {
+    #[inline]
+    fn is_marked(&self, code: u32) -> bool {
+        self.0[code as usize % 256] == code
+    }
+
     /// Marks `code`, and tells whether it was marked.
     #[inline]
     fn mark(&mut self, code: u32) -> bool {

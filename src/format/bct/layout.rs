@@ -1,6 +1,7 @@
 //! The bytes of a .bct around its words: file header, piece headers, index and trailer.  docs/trace-format.md describes
 //! them for readers in other languages; a change of either changes `VERSION`.
 
+use super::bounds;
 use crate::trace::payload::{PayloadReader, PayloadWriter};
 use crate::trace::totals::Totals;
 
@@ -20,14 +21,16 @@ pub const PIECE_HEADER: usize = 48;
 pub const TRAILER_MAGIC: [u8; 8] = *b"\xb7bct\xa7ix\n";
 pub const TRAILER: usize = 24;
 
-/// A piece's payload is no larger, stored or not.
-pub const MAX_PIECE: usize = (1 << 30) + (1 << 26);
-
 /// What a piece holds.  Readers step over types that they do not know.
 pub const BLOCK: u16 = 1;
 /// The block that a recorder is working on: it is written again, longer, at the same place.
 pub const UNFINISHED_BLOCK: u16 = 2;
 pub const INDEX: u16 = 3;
+/// Room for the end of an unfinished file.  Nothing stands behind it; its payload means nothing and has no checksum.
+pub const ROOM: u16 = 4;
+
+/// Entries of the index at most.
+const ENTRIES: usize = if cfg!(test) { 64 } else { 1 << 18 };
 
 /// How a payload is stored.
 pub const STORED_RAW: u16 = 0;
@@ -84,7 +87,9 @@ impl Piece {
         };
         let _unused = reader.u32()?;
         let intact = reader.u32()? == crc32fast::hash(&bytes[..44]);
-        let bounded = piece.stored.max(piece.raw) as usize <= MAX_PIECE;
+        let most = if piece.piece_type == INDEX { bounds::MAX_INDEX } else { bounds::MAX_PAYLOAD };
+        // What zstd cannot pack it makes longer by a 256th and a little.
+        let bounded = piece.raw as usize <= most && piece.stored as usize <= most + most / 128;
         (intact && bounded).then_some(piece)
     }
 
@@ -114,11 +119,14 @@ pub fn file_header() -> [u8; FILE_HEADER] {
 /// What stands at the end of a finished file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
+    /// Where the blocks are.  Each is of one block, or in a file of very many of several that stand together.
     pub blocks: Vec<BlockPlace>,
+    /// How many blocks there are.
+    pub count: u64,
     pub totals: Totals,
 }
 
-/// Where a block is and what it holds.
+/// Where a block is, or the first of several, and what they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockPlace {
     /// Offset of its header in the file.
@@ -127,7 +135,30 @@ pub struct BlockPlace {
     pub instructions: u64,
 }
 
+/// Bytes of an index of so many entries, its totals aside.
+pub(super) fn index_size(entries: usize) -> usize {
+    4 + entries * 24 + 8
+}
+
 impl Index {
+    /// Adds a block, which stands behind all others.
+    pub fn push(&mut self, block: BlockPlace) {
+        if self.blocks.len() >= ENTRIES {
+            self.blocks = self.blocks.chunks(2).map(|pair| pair[0].up_to(pair[pair.len() - 1].after())).collect();
+        }
+        self.blocks.push(block);
+        self.count += 1;
+    }
+
+    /// Forgets the blocks from an offset on, at which so many instructions have been executed.
+    pub fn cut(&mut self, offset: u64, instructions: u64) {
+        let kept = self.blocks.partition_point(|block| block.offset < offset);
+        self.blocks.truncate(kept);
+        if let Some(last) = self.blocks.last_mut() {
+            *last = last.up_to(last.after().min(instructions));
+        }
+    }
+
     pub fn encode(&self, totals: &Totals) -> Vec<u8> {
         let mut out = PayloadWriter::default();
         out.u32(self.blocks.len() as u32);
@@ -135,6 +166,7 @@ impl Index {
             out.u64(block.offset).u64(block.before).u64(block.instructions);
         }
         totals.encode(&mut out);
+        out.u64(self.count);
         out.finish()
     }
 
@@ -146,7 +178,20 @@ impl Index {
         }
         let ordered = blocks.windows(2).all(|pair| pair[0].offset < pair[1].offset && pair[0].before <= pair[1].before);
         let totals = Totals::decode(&mut reader)?;
-        ordered.then_some(Index { blocks, totals })
+        let count = reader.u64()?;
+        ordered.then_some(Index { blocks, count, totals })
+    }
+}
+
+impl BlockPlace {
+    /// Instructions executed when it ends.
+    fn after(&self) -> u64 {
+        self.before.saturating_add(self.instructions)
+    }
+
+    /// The same, ending when so many instructions have been executed.
+    fn up_to(&self, after: u64) -> BlockPlace {
+        BlockPlace { instructions: after.saturating_sub(self.before), ..*self }
     }
 }
 
@@ -176,7 +221,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_piece_header_comes_back_and_no_other_does(before: u64, stored in 0..MAX_PIECE as u32, bit in 0..PIECE_HEADER * 8) {
+        fn a_piece_header_comes_back_and_no_other_does(before: u64, stored in 0..bounds::MAX_PAYLOAD as u32, bit in 0..PIECE_HEADER * 8) {
             let piece = Piece { piece_type: BLOCK, storage: 1, stored, raw: 7, before, instructions: 3, checksum: 9 };
             let mut bytes = piece.encode();
             prop_assert_eq!(Piece::decode(&bytes), Some(piece));

@@ -66,6 +66,7 @@ impl Rendered {
 
     /// Bytes in memory.
     pub(super) fn memory(&self) -> usize {
-        self.text.capacity() + 4 * self.places.capacity() + self.head.capacity()
+        let fixed = size_of::<Rendered>() + size_of::<CodeObject>();
+        fixed + self.text.capacity() + 4 * self.places.capacity() + self.head.capacity()
     }
 }

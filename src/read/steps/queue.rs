@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{Entered, Entry, Exit, Item, Step};
 use crate::bytecode::Instruction;
+use crate::bytecode::decode::units;
 use crate::bytecode::opcode::EXTENDED_ARG;
 use crate::trace::value::{Pending, UnitValues};
 use crate::trace::{Code, Event, Frame, Outside, Run, Sink, SinkError, State, Then, numbered};
@@ -29,8 +30,9 @@ pub(super) struct RunSteps {
     at: u32,
     prefix: Option<i32>,
     end: u32,
-    /// The values of the units that are left; empty if the run has none.
-    values: std::vec::IntoIter<UnitValues>,
+    /// The unit that comes next, and the values of those that are left and have any.
+    unit: u32,
+    values: std::iter::Peekable<std::vec::IntoIter<(u32, UnitValues)>>,
 }
 
 impl RunSteps {
@@ -51,8 +53,13 @@ impl Iterator for RunSteps {
         self.at += u32::from(instruction.length);
         self.place.number += 1;
         self.prefix = instruction.operand.filter(|_| instruction.opcode == EXTENDED_ARG);
-        let is_last = instruction.opcode != EXTENDED_ARG;
-        let values = if is_last { self.values.next().unwrap_or_default() } else { UnitValues::default() };
+        let mut values = UnitValues::default();
+        if instruction.opcode != EXTENDED_ARG {
+            if let Some((_, found)) = self.values.next_if(|(unit, _)| *unit == self.unit) {
+                values = found;
+            }
+            self.unit += 1;
+        }
         Some(Step { instruction, values, ..self.place.clone() })
     }
 }
@@ -65,16 +72,22 @@ impl Queue {
     /// Takes the instructions of a run; values wait for one that is not empty.
     fn push_steps(&mut self, run: &Run, frame: &Frame, at: &State) {
         let mut values = Vec::new();
-        if !self.pending.is_empty() {
-            // No error can come of it.
-            let _ = self.pending.each::<std::convert::Infallible>(run, at, &frame.code, |_, _, _, unit| {
-                values.extend(unit.cloned());
-                Ok(())
-            });
+        let mut cursor = self.pending.cursor(at.names());
+        let run_units = units(&frame.code.object.bytes, run.start).take_while(|unit| unit.end <= run.end());
+        for unit in (0..).zip(run_units).map(|(unit, _)| unit) {
+            if cursor.is_done() {
+                break;
+            }
+            let mut found = UnitValues::default();
+            cursor.next(&mut found);
+            if !found.is_empty() {
+                values.push((unit, found));
+            }
         }
+        self.pending.clear();
         let place = place_of(frame, at);
-        let (at, end, values) = (run.start, run.end(), values.into_iter());
-        self.items.push_back(Queued::Run(RunSteps { place, at, prefix: None, end, values }));
+        let (at, end, values) = (run.start, run.end(), values.into_iter().peekable());
+        self.items.push_back(Queued::Run(RunSteps { place, at, prefix: None, end, unit: 0, values }));
     }
 
     fn push_outside(&mut self, outside: &Outside, at: &State) {

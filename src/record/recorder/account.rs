@@ -74,6 +74,10 @@ impl Sink for Account<'_> {
         self.sink.flush()
     }
 
+    fn resume(&mut self) -> Result<(), SinkError> {
+        self.sink.resume()
+    }
+
     fn finish(&mut self) -> Result<u64, SinkError> {
         self.sink.finish()
     }

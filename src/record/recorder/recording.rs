@@ -42,6 +42,8 @@ pub struct Summary {
     pub tally: Tally,
     /// Bytes of the trace, as they lie on the disk.
     pub written: u64,
+    /// What others have done to the trace meanwhile.
+    pub lost: Option<String>,
 }
 
 /// Why draining stopped before the child's death.
@@ -102,7 +104,7 @@ impl Recording {
                 self.wait_for_death(watch);
                 match failure {
                     Failure::Output(SinkError::Full) => EndReason::Stopped(StopReason::MaxSize),
-                    Failure::Output(SinkError::Io(error)) => return Err(error),
+                    Failure::Output(error) => failed_output(error)?,
                     Failure::Tampered(why) => EndReason::Tampered(why.into_bytes()),
                 }
             }
@@ -244,20 +246,43 @@ impl Recording {
     /// Writes the end record and finishes the output.
     fn end(mut self, reason: EndReason, seen: Seen, mut sink: Account) -> io::Result<Summary> {
         let state = self.decoder.state();
-        let end = End {
+        let mut end = End {
             reason,
             finished: state.finished,
             replaced: seen.death.is_some_and(|death| death.replaced),
             place: place(state),
             instructions: state.instructions,
         };
-        let result = self.decoder.event(&Event::End(end.clone()), &mut sink);
-        if let Err(StreamError::Output(SinkError::Io(error))) = result {
-            return Err(error);
+        let mut result = self.write_end(&end, &mut sink);
+        if let Err(SinkError::Io(error)) = result {
+            // Where the last piece found no room, the sink can still say so.
+            end.reason = failed_output(error.into())?;
+            result = self.write_end(&end, &mut sink);
         }
         self.progress.clear();
-        let written = sink.finish()?;
-        Ok(Summary { end, written, tally: sink.tally })
+        let (written, lost) = match result {
+            Ok(written) => (written, None),
+            Err(SinkError::Lost(why)) => (sink.written(), Some(why)),
+            // The first failure is the one that is told.
+            Err(SinkError::Io(_) | SinkError::Full) => (sink.written(), None),
+        };
+        Ok(Summary { end, written, lost, tally: sink.tally })
+    }
+
+    fn write_end(&mut self, end: &End, sink: &mut Account) -> Result<u64, SinkError> {
+        match self.decoder.event(&Event::End(end.clone()), sink) {
+            Err(StreamError::Output(error)) if !matches!(error, SinkError::Full) => return Err(error),
+            _ => {}
+        }
+        sink.finish()
+    }
+}
+
+/// How a trace ends that cannot be written on; an error if its reader has gone, who needs no end.
+fn failed_output(error: SinkError) -> io::Result<EndReason> {
+    match error {
+        SinkError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error),
+        error => Ok(EndReason::OutputFailed(error.cause().into_bytes())),
     }
 }
 

@@ -14,6 +14,13 @@ pub struct Moment {
     pub position: u64,
 }
 
+/// Bytes of a path at most, beyond what any file system opens.
+const LONGEST_PATH: usize = 4096;
+
+fn cut(path: &[u8]) -> &[u8] {
+    &path[..path.len().min(LONGEST_PATH)]
+}
+
 /// The table.
 #[derive(Debug, Default)]
 pub struct Origins {
@@ -26,13 +33,13 @@ pub struct Origins {
 impl Origins {
     /// Whether what is made now is part of the last making.
     pub fn goes_on(&self, how: How, path: &[u8], now: &Moment) -> bool {
-        self.last.as_ref().is_some_and(|(last, of, moment)| *last == how && of == path && moment == now)
+        self.last.as_ref().is_some_and(|(last, of, moment)| *last == how && of == cut(path) && moment == now)
     }
 
     /// Begins a making; its moment is told when it is written.
     pub fn begin(&mut self, how: How, path: &[u8], place: Option<(u32, i32)>) -> Made {
         self.next += 1;
-        Made { number: self.next - 1, how, place, path: path.to_vec() }
+        Made { number: self.next - 1, how, place, path: cut(path).to_vec() }
     }
 
     /// Remembers the moment of a making that has been written.

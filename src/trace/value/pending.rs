@@ -1,5 +1,6 @@
 //! The values that wait for their run, as a sink keeps them, and how they fall to the units of the run once it is there.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::reader::Reader;
@@ -14,17 +15,11 @@ use crate::trace::word::Kind;
 #[derive(Debug, Default)]
 pub struct Pending {
     words: Vec<u64>,
-    renamed: Vec<Renamed>,
+    renamed: Renamed,
 }
 
-/// A name that got another text while values waited that mean the one before.
-#[derive(Debug)]
-pub(super) struct Renamed {
-    /// Of the words before this one.
-    pub(super) before: usize,
-    pub(super) name: u32,
-    pub(super) text: Rc<[u8]>,
-}
+/// Names that got another text while values waited that mean the one before: the text that a name had up to a word.
+pub(super) type Renamed = BTreeMap<(u32, usize), Rc<[u8]>>;
 
 /// The values of one unit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,7 +74,7 @@ impl Pending {
         if let Event::Name(name) = event
             && let Some(text) = at.names().get(name.name).filter(|_| !self.words.is_empty())
         {
-            self.renamed.push(Renamed { before: self.words.len(), name: name.name, text: Rc::clone(text) });
+            self.renamed.entry((name.name, self.words.len())).or_insert_with(|| Rc::clone(text));
         }
     }
 
@@ -117,6 +112,8 @@ impl Pending {
             unit: -1,
             at: -1,
             last: Value::Missing,
+            last_words: 1,
+            copied: 0,
         }
     }
 }
@@ -128,14 +125,26 @@ pub struct Cursor<'a> {
     unit: i64,
     /// The unit that was asked for last.
     at: i64,
-    /// The last result.
+    /// The last result, and the words that it took.
     last: Value,
+    last_words: usize,
+    /// Words that results which came once more in this unit would have taken.
+    copied: usize,
 }
 
+/// Words of results that come once more in a unit, at most; others are not shown.
+const MOST_COPIED: usize = 1 << 20;
+
 impl Cursor<'_> {
+    /// Tells whether no values are left.
+    pub fn is_done(&self) -> bool {
+        self.reader.words.is_empty()
+    }
+
     /// Puts the values of the run's next unit into `out`.
     pub fn next(&mut self, out: &mut UnitValues) {
         out.clear();
+        self.copied = 0;
         self.at += 1;
         while let Some((&word, rest)) = self.reader.words.split_first() {
             if Kind::of(word) != Some(Kind::Value) {
@@ -158,12 +167,19 @@ impl Cursor<'_> {
     fn take(&mut self, word: u64, out: &mut UnitValues) {
         let role = word >> 9 & 7;
         let value = match Tag::of(word) {
-            Tag::Same => self.last.clone(),
-            _ => self.reader.value(word, 0),
+            Tag::Same => {
+                self.copied += self.last_words;
+                if self.copied > MOST_COPIED { Value::Missing } else { self.last.clone() }
+            }
+            _ => {
+                let words = self.reader.words.len();
+                let value = self.reader.value(word, 0);
+                if role == Role::Result as u64 {
+                    (self.last, self.last_words) = (value.clone(), 1 + words - self.reader.words.len());
+                }
+                value
+            }
         };
-        if role == Role::Result as u64 {
-            self.last = value.clone();
-        }
         match role {
             0 => out.operands.push(value),
             1 if self.unit < 0 => out.late.push(value),

@@ -12,7 +12,7 @@ pub(super) struct Reader<'a> {
     /// How many there were at first.
     pub(super) count: usize,
     pub(super) names: &'a Names,
-    pub(super) renamed: &'a [Renamed],
+    pub(super) renamed: &'a Renamed,
 }
 
 impl Reader<'_> {
@@ -69,8 +69,8 @@ impl Reader<'_> {
 
     fn name(&self, name: u32) -> Rc<[u8]> {
         let place = self.count - self.words.len();
-        let renamed = self.renamed.iter().find(|renamed| renamed.name == name && place <= renamed.before);
-        let text = renamed.map(|renamed| &renamed.text).or_else(|| self.names.get(name));
+        let renamed = self.renamed.range((name, place)..=(name, usize::MAX)).next();
+        let text = renamed.map(|(_, text)| text).or_else(|| self.names.get(name));
         text.cloned().unwrap_or_else(|| b"?"[..].into())
     }
 

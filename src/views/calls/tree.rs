@@ -12,6 +12,9 @@ use crate::trace::value::Value;
 use crate::trace::{Code, Raised, SinkError};
 use crate::views::query::{Choice, View};
 
+/// Frames on stacks that are remembered.  No program has as many, but a forged trace can enter frames for ever.
+const MOST_FRAMES: usize = 1 << 18;
+
 /// A call that was begun.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
@@ -148,6 +151,9 @@ impl<R: Renderer> Tree<R> {
             result: None,
             raised: None,
         };
+        if self.frames.len() >= MOST_FRAMES {
+            self.frames.clear();
+        }
         self.frames.insert(entered.frame, active);
     }
 

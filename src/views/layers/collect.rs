@@ -2,22 +2,26 @@
 //! layer, so that a loop around `exec` takes no memory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
 use super::folder::Folder;
-use super::{Layer, Layers, Origin};
+use super::{Layer, Layers, Origin, manifest};
 use crate::bytecode::pyc;
 use crate::select::Filter;
 use crate::trace::by_id::ById;
 use crate::trace::origin::{How, Layer as Whole, Made};
 use crate::trace::{Code, Event, Run, Sink, SinkError, State, Then};
 
-/// Layers beyond which further ones are only counted: a program can make new ones for ever.
+/// Layers, and bytes of their names and paths, beyond which further ones are only counted: a program can make new ones for ever.
 const LAYERS: usize = 1 << 18;
-/// Code objects and makings that are remembered for what may come of them; the oldest are forgotten.
-const REMEMBERED: usize = 1 << 20;
+const TEXTS: usize = 64 << 20;
+/// Bytes of code objects, and of makings, that are remembered for what may come of them, and what an entry takes besides its texts; the
+/// oldest are forgotten.
+const REMEMBERED: usize = 64 << 20;
+const ENTRY: usize = 64;
 
 /// Collects layers.
 pub(super) struct Collector {
@@ -30,6 +34,8 @@ pub(super) struct Collector {
     /// The layers of all code objects, also of those that are gone and have left functions behind.
     ids: Remembered<usize>,
     makings: Remembered<Making>,
+    /// Bytes of the texts of all layers.
+    texts: usize,
     /// The code object of the last run and its layer, for most runs follow one of the same.
     last: Option<(u32, Option<usize>)>,
 }
@@ -59,13 +65,32 @@ struct Making {
 }
 
 /// A map from ascending numbers that forgets the lowest ones.
-struct Remembered<T>(BTreeMap<u32, T>);
+struct Remembered<T> {
+    map: BTreeMap<u32, (T, usize)>,
+    /// The sum of what the entries take.
+    bytes: usize,
+}
 
 impl<T> Remembered<T> {
-    fn insert(&mut self, number: u32, value: T) {
-        self.0.insert(number, value);
-        if self.0.len() > REMEMBERED {
-            self.0.pop_first();
+    fn new() -> Remembered<T> {
+        Remembered { map: BTreeMap::new(), bytes: 0 }
+    }
+
+    fn get(&self, number: u32) -> Option<&T> {
+        self.map.get(&number).map(|(value, _)| value)
+    }
+
+    /// Adds a value that refers to so many bytes.
+    fn insert(&mut self, number: u32, value: T, bytes: usize) {
+        let bytes = bytes + ENTRY;
+        self.bytes += bytes;
+        if let Some((_, before)) = self.map.insert(number, (value, bytes)) {
+            self.bytes -= before;
+        }
+        while self.bytes > REMEMBERED
+            && let Some((_, (_, bytes))) = self.map.pop_first()
+        {
+            self.bytes -= bytes;
         }
     }
 }
@@ -78,8 +103,9 @@ impl Collector {
             layers: Layers::default(),
             same: HashMap::new(),
             live: ById::default(),
-            ids: Remembered(BTreeMap::new()),
-            makings: Remembered(BTreeMap::new()),
+            ids: Remembered::new(),
+            makings: Remembered::new(),
+            texts: 0,
             last: None,
         }
     }
@@ -89,49 +115,59 @@ impl Collector {
     }
 
     fn make(&mut self, made: &Made, at: &State) {
-        let place = made.place.and_then(|(code, offset)| Some((*self.ids.0.get(&code)?, offset)));
+        let place = made.place.and_then(|(code, offset)| Some((*self.ids.get(code)?, offset)));
         let making = Making { how: made.how, instruction: at.instructions, place, path: made.path.as_slice().into() };
-        self.makings.insert(made.number, making);
+        self.makings.insert(made.number, making, made.path.len());
     }
 
     /// Adds a code object to the layer that it is, or makes it a new one.
     fn add(&mut self, whole: &Whole, code: &Code) -> Result<(), SinkError> {
         let file = pyc::of_marshal(&whole.marshal);
         let digest: [u8; 32] = Sha256::digest(&file).into();
-        let making = whole.made.and_then(|number| self.makings.0.get(&number)).cloned();
-        let version_of = (code.first_id != code.id).then(|| self.ids.0.get(&code.first_id).copied()).flatten();
+        let making = whole.made.and_then(|number| self.makings.get(number)).cloned();
+        let version_of = (code.first_id != code.id).then(|| self.ids.get(code.first_id).copied()).flatten();
         let (place, origin) = self.origin(whole, code, making);
         let same = Same { digest, place, version_of };
         let layer = match self.same.get(&same) {
             Some(&layer) => layer,
-            None if self.layers.layers.len() >= LAYERS => {
+            None if self.layers.layers.len() >= LAYERS || self.texts >= TEXTS => {
                 self.layers.left_out += 1;
                 return Ok(());
             }
             None => {
-                let layer = self.new_layer(whole, code, origin, digest);
-                self.layers.layers.push(Layer { version_of, ..layer });
-                let place = self.layers.layers.len() - 1;
-                self.same.insert(same, place);
-                if let Some(folder) = &self.folder
-                    && self.layers.layers[place].wanted
-                {
-                    folder.write_layer(place, &code.object.name, &file)?;
+                let layer = Layer { version_of, ..self.new_layer(whole, code, origin, digest) };
+                let place = self.layers.layers.len();
+                if layer.wanted {
+                    self.write(place, &layer, &file)?;
                 }
+                self.texts += layer.texts();
+                self.layers.layers.push(layer);
+                self.same.insert(same, place);
                 place
             }
         };
         self.layers.layers[layer].objects += 1;
         self.live.insert(code.id, layer);
-        self.ids.insert(code.id, layer);
+        self.ids.insert(code.id, layer, 0);
         self.last = None;
         Ok(())
+    }
+
+    /// Writes the file of a layer; the manifest says if that is not possible.
+    fn write(&mut self, place: usize, layer: &Layer, file: &[u8]) -> io::Result<()> {
+        let Some(folder) = &mut self.folder else { return Ok(()) };
+        let room = folder.keep_room(manifest::layer_size(place, layer));
+        let result = room.and_then(|()| folder.write_layer(place, &layer.name, file));
+        if let Err(error) = &result {
+            self.layers.error = Some(error.to_string());
+        }
+        result
     }
 
     fn origin(&self, whole: &Whole, code: &Code, making: Option<Making>) -> (Place, Origin) {
         let simple = |origin: Origin| (Place::Origin(origin.clone()), origin);
         match (code.parent, making) {
-            (Some(parent), _) => simple(self.ids.0.get(&parent).map_or(Origin::Lost, |&layer| Origin::Constant(layer))),
+            (Some(parent), _) => simple(self.ids.get(parent).map_or(Origin::Lost, |&layer| Origin::Constant(layer))),
             // The interpreter compiles what it is told to run before the first frame.
             (None, Some(Making { instruction: 0, .. })) if code.first_id == 0 => simple(Origin::Main),
             (None, Some(Making { how, instruction, place, path })) => {
@@ -188,7 +224,12 @@ impl Sink for Collector {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Outside(outside) => self.executed(outside.count(), at),
-            Event::Start(start) => self.layers.argv = start.argv.clone(),
+            Event::Start(start) => {
+                self.layers.argv = start.argv.clone();
+                if let Some(folder) = &mut self.folder {
+                    folder.keep_room(manifest::head_size(&start.argv))?;
+                }
+            }
             Event::Made(made) => self.make(made, at),
             Event::Layer(whole) => {
                 if let Some(code) = at.code(whole.code).cloned() {

@@ -1,61 +1,78 @@
-//! The folder that layers are written into: new files only, under names that no file system minds.
+//! The folder that layers are written into: new files only, under names that no file system minds, and a manifest for which
+//! room is kept, so that a full disk costs layers and not the list of them.
 
-use std::fs::{self, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use super::{Layers, manifest};
 use crate::bytecode::escape::Printable;
+use crate::format::{OutputError, OutputFolder};
+use crate::trace::SinkError;
 
 /// Characters of a code object's name in the name of its file.
 const NAME: usize = 64;
-
-/// Why a folder cannot take layers.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    #[error("cannot write code objects into {}: it is not empty; name a new folder", Printable::path(.0))]
-    NotEmpty(PathBuf),
-    #[error("cannot write code objects into {}: {}", Printable::path(.0), .1)]
-    Io(PathBuf, io::Error),
-}
+/// The name of the manifest.
+const MANIFEST: &str = "manifest.json";
+/// Bytes of room that are made at a time.
+const STEP: usize = 4096;
 
 /// A folder that was empty when it was opened.
 #[derive(Debug)]
 pub struct Folder {
-    path: PathBuf,
+    folder: OutputFolder,
+    manifest: File,
+    /// Bytes that the manifest will take at most, as far as is known, and bytes of its file.
+    needed: usize,
+    room: usize,
 }
 
 impl Folder {
     /// Opens an empty folder, or makes it.
-    pub fn open(path: &Path) -> Result<Folder, FolderError> {
-        let failed = |error| FolderError::Io(path.to_owned(), error);
-        match fs::create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if fs::read_dir(path).map_err(failed)?.next().is_some() {
-                    return Err(FolderError::NotEmpty(path.to_owned()));
-                }
-            }
-            result => result.map_err(failed)?,
+    pub fn open(path: &Path) -> Result<Folder, OutputError> {
+        let folder = OutputFolder::new(path)?;
+        let manifest =
+            folder.create(OsStr::new(MANIFEST)).map_err(|error| OutputError::Io(path.join(MANIFEST), error))?;
+        Ok(Folder { folder, manifest, needed: 0, room: 0 })
+    }
+
+    /// Keeps room for so many bytes more in the manifest.
+    pub(super) fn keep_room(&mut self, bytes: usize) -> io::Result<()> {
+        let needed = self.needed + bytes;
+        while self.room < needed {
+            // Blanks, as the file of a killed recorder is no JSON anyway.
+            let blanks = [b'\n'; STEP];
+            self.manifest.write_all_at(&blanks, self.room as u64).map_err(|error| self.failed(MANIFEST, &error))?;
+            self.room += STEP;
         }
-        Ok(Folder { path: path.to_owned() })
+        self.needed = needed;
+        Ok(())
     }
 
-    /// Writes the .pyc of the layer at this place.
+    /// Writes the .pyc of the layer at this place; a part of one is not left.
     pub(super) fn write_layer(&self, place: usize, name: &[u8], pyc: &[u8]) -> io::Result<()> {
-        self.write(&file_name(place, name), pyc)
+        let name = file_name(place, name);
+        // The folder was empty, so what has that name is of the program's making.
+        let written = self.folder.create_anyway(OsStr::new(&name)).and_then(|mut file| file.write_all(pyc));
+        written.map_err(|error| {
+            self.folder.remove(OsStr::new(&name));
+            self.failed(&name, &error)
+        })
     }
 
-    pub(super) fn write_manifest(&self, layers: &Layers) -> io::Result<()> {
-        self.write("manifest.json", &manifest::render(layers))
+    pub(super) fn write_manifest(&self, layers: &Layers) -> Result<(), SinkError> {
+        let manifest = manifest::render(layers);
+        let written =
+            self.manifest.write_all_at(&manifest, 0).and_then(|()| self.manifest.set_len(manifest.len() as u64));
+        written.map_err(|error| self.failed(MANIFEST, &error))?;
+        self.folder.harm().map_or(Ok(()), |harm| Err(SinkError::Lost(harm)))
     }
 
-    /// Makes a new file.  The folder was empty, so what has that name is of the program's making: it goes, and is not followed.
-    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.path.join(name);
-        let _ = fs::remove_file(&path);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        file.and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", Printable::path(&path))))
+    fn failed(&self, name: &str, error: &io::Error) -> io::Error {
+        let path = self.folder.path_of(name);
+        io::Error::new(error.kind(), format!("cannot write {}: {error}", Printable::path(&path)))
     }
 }
 

@@ -9,6 +9,10 @@ pub(super) fn render(layers: &Layers) -> Vec<u8> {
     let mut out = b"{\"manifest\":1".to_vec();
     json::push_list_member(&mut out, "argv", &layers.argv);
     json::push_member(&mut out, "left_out", layers.left_out);
+    match &layers.error {
+        Some(error) => json::push_text_member(&mut out, "error", error.as_bytes()),
+        None => json::push_member(&mut out, "error", "null"),
+    }
     out.extend_from_slice(b",\"layers\":[");
     let wanted = layers.layers.iter().enumerate().filter(|(_, layer)| layer.wanted);
     for (index, (place, layer)) in wanted.enumerate() {
@@ -17,6 +21,24 @@ pub(super) fn render(layers: &Layers) -> Vec<u8> {
     }
     out.extend_from_slice(b"\n]}\n");
     out
+}
+
+/// Bytes that the layer at this place will take in the manifest at most.
+pub(super) fn layer_size(place: usize, layer: &Layer) -> usize {
+    /// Digits of the four numbers that grow.
+    const GROWING: usize = 4 * 20;
+    let mut out = b",\n".to_vec();
+    push_layer(&mut out, place, layer);
+    out.len() + GROWING
+}
+
+/// Bytes that all else in the manifest takes at most.
+pub(super) fn head_size(argv: &[Vec<u8>]) -> usize {
+    /// What a message of an error takes, escaped, and the names of the members.
+    const REST: usize = 16 << 10;
+    let mut out = Vec::new();
+    json::push_list_member(&mut out, "argv", argv);
+    out.len() + REST
 }
 
 /// Renders the layers as JSON lines.

@@ -3,6 +3,7 @@
 use std::thread;
 
 use super::*;
+use crate::read::{Progress, Reader, Want};
 use crate::trace::Sink;
 use crate::trace::invented::{Item, trace};
 
@@ -14,7 +15,7 @@ fn events() -> Vec<Item> {
 fn open(desk: &Desk, name: &str) -> Box<dyn Sink> {
     let path = desk.path(name);
     let (format, compression) = format::by_suffix(&path, None);
-    let output = format::check_output(&path, None).expect("writable").open(compression).expect("open");
+    let output = format::check_output(&path, None, Replace::Traces).expect("writable").open(compression).expect("open");
     format::sink(format, Options::default(), output)
 }
 
@@ -68,10 +69,37 @@ fn a_killed_recorder_leaves_what_it_showed_and_no_end() {
 }
 
 #[test]
+fn a_reader_waits_where_the_next_block_will_stand() {
+    let desk = Desk::new();
+    let events = events();
+    let direct = desk.record(&events, "direct.txt", Options::default());
+    let mut sink = open(&desk, "t.bct");
+    let mut decoder = Decoder::default();
+    decoder.decode(&words(&events[..150]), &mut *sink).expect("written");
+    let mut reader = Reader::open(&desk.path("t.bct")).expect("readable");
+    reader.growing = true;
+    let mut shown = open(&desk, "shown.txt");
+    let mut read = |reader: &mut Reader| loop {
+        let flaws = &mut |flaw| panic!("{flaw}");
+        match reader.next(&|_| Want::Read, &mut 0, &mut *shown, flaws).expect("readable") {
+            Progress::Block { unfinished: None } => {}
+            progress => break progress,
+        }
+    };
+    let Progress::Waiting { offset, cut: false } = read(&mut reader) else { panic!("no end yet") };
+    decoder.decode(&words(&events[150..]), &mut *sink).expect("written");
+    sink.finish().expect("written");
+    reader.go_back(offset);
+    assert_eq!(read(&mut reader), Progress::Finished);
+    shown.finish().expect("written");
+    assert!(fs::read(desk.path("shown.txt")).expect("read") == direct);
+}
+
+#[test]
 fn a_file_that_is_written_is_not_written_twice() {
     let desk = Desk::new();
     let _sink = open(&desk, "t.bct");
-    let checked = format::check_output(&desk.path("t.bct"), None).expect("writable");
+    let checked = format::check_output(&desk.path("t.bct"), None, Replace::Traces).expect("writable");
     let error = checked.open(format::Compression::None).err().expect("refused");
     assert!(error.to_string().contains("another bctrace"), "{error}");
 }

@@ -44,17 +44,15 @@ proptest! {
     }
 
     #[test]
-    fn compressed_lines_are_the_plain_ones(events in traces(150), resolve: bool, limit in prop::option::of(0u64..5000)) {
+    fn compressed_lines_are_the_plain_ones(events in traces(150), resolve: bool) {
         let desk = Desk::new();
-        let options = Options { resolve, max_size: limit, ..Options::default() };
+        let options = Options { resolve, ..Options::default() };
         for form in ["txt", "jsonl"] {
             let plain = desk.record(&events, &format!("t.{form}"), options.clone());
-            let zstd = desk.record(&events, &format!("t.{form}.zst"), options.clone());
-            prop_assert!(zstd::stream::decode_all(&zstd[..]).expect("zstd") == plain, "{form}.zst");
-            let gzip = desk.record(&events, &format!("t.{form}.gz"), options.clone());
-            let mut unpacked = Vec::new();
-            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzip[..]), &mut unpacked).expect("gzip");
-            prop_assert!(unpacked == plain, "{form}.gz");
+            for packing in ["zst", "gz"] {
+                let packed = desk.record(&events, &format!("t.{form}.{packing}"), options.clone());
+                prop_assert!(unpacked(&packed) == plain, "{form}.{packing}");
+            }
         }
     }
 
