@@ -87,12 +87,64 @@ ask_for_importer(const char *path)
     Py_XDECREF(importer);
 }
 
-void
-vm_initialize(int argc, char **argv, char **path)
+static void
+start(void)
 {
     PySys_ResetWarnOptions();
     apply_environment();
     Py_Initialize();
+}
+
+static PyCodeObject *
+compile_stream(FILE *stream, const char *path)
+{
+    PyArena *arena = PyArena_New();
+    PyCompilerFlags flags = {0};
+    PyCodeObject *code = NULL;
+    struct _mod *tree;
+
+    if (arena == NULL)
+        return NULL;
+    tree = PyParser_ASTFromFile(stream, path, Py_file_input, NULL, NULL, &flags, NULL, arena);
+    if (tree != NULL)
+        code = PyAST_Compile(tree, path, &flags, arena);
+    PyArena_Free(arena);
+    return code;
+}
+
+const unsigned char *
+vm_compile(const char *source, size_t len, const char *path, size_t *marshalled_len)
+{
+    char *argv[] = {(char *)path};
+    PyObject *marshalled = NULL;
+    PyCodeObject *code = NULL;
+    /* A stream of no bytes is an error in older C libraries; an empty line is the same program. */
+    FILE *stream = len > 0 ? fmemopen((void *)source, len, "r") : fmemopen("\n", 1, "r");
+
+    start();
+    PySys_SetArgvEx(1, argv, 0);
+    if (stream == NULL)
+        PyErr_SetFromErrno(PyExc_IOError);
+    else {
+        code = compile_stream(stream, path);
+        fclose(stream);
+    }
+    if (code != NULL) {
+        marshalled = PyMarshal_WriteObjectToString((PyObject *)code, Py_MARSHAL_VERSION);
+        Py_DECREF(code);
+    }
+    if (marshalled == NULL) {
+        PyErr_Print();
+        return NULL;
+    }
+    *marshalled_len = PyString_GET_SIZE(marshalled);
+    return (const unsigned char *)PyString_AS_STRING(marshalled);
+}
+
+void
+vm_initialize(int argc, char **argv, char **path)
+{
+    start();
     PySys_SetArgv(argc, argv);
     ask_for_importer(argv[0]);
     add_to_path(path);

@@ -23,6 +23,11 @@ void vm_set_executable(const char *path, int home_counts);
  * ends in NULL, first on sys.path. */
 void vm_initialize(int argc, char **argv, char **path);
 
+/* Starts the interpreter in the same way, but with nothing of the program's on sys.path, and compiles source as `python2.7 path` does;
+ * returns the marshalled code object, which nobody frees, or NULL, with the error printed.  Source: PyRun_FileExFlags in
+ * Python/pythonrun.c, which reads source from a stream too, so that encodings and errors are the same. */
+const unsigned char *vm_compile(const char *source, size_t len, const char *path, size_t *marshalled_len);
+
 /* Reads the code object that is marshalled in these bytes; NULL, with the error printed, where it is none. */
 struct _object *vm_load(const char *marshalled, ptrdiff_t len);
 
@@ -139,6 +144,10 @@ int vm_is_interned(const struct _object *object);
 
 /* Whether calling this, a VM_TYPE or VM_CLASS, makes a new object of it before any Python runs. */
 int vm_makes_new(const struct _object *callable);
+
+/* The code object that the frame runs which a call of this, a VM_FUNCTION or VM_METHOD, enters; NULL where it enters none at once: a call
+ * of a generator function makes a generator. */
+const struct _object *vm_called_code(const struct _object *callable, uint32_t kind);
 
 /* Copies up to `most` entries of a VM_DICT, VM_SET or VM_FROZENSET (whose entries have no value), from place *position of its table up to
  * place `end`; *position is then behind the last one.  -1 where the table cannot be read. */

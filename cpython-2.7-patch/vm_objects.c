@@ -471,6 +471,24 @@ vm_makes_new(const struct _object *callable)
                            new == PyList_Type.tp_new || new == PyDict_Type.tp_new || new == PySet_Type.tp_new);
 }
 
+const struct _object *
+vm_called_code(const struct _object *callable, uint32_t kind)
+{
+    const PyCodeObject *code;
+
+    if (kind == VM_METHOD) {
+        struct vm_seen function;
+
+        callable = ((const PyMethodObject *)callable)->im_func;
+        vm_look(callable, &function);
+        kind = function.kind;
+    }
+    if (kind != VM_FUNCTION)
+        return NULL;
+    code = (const PyCodeObject *)((const PyFunctionObject *)callable)->func_code;
+    return can(code, sizeof *code) && !(code->co_flags & CO_GENERATOR) ? (const PyObject *)code : NULL;
+}
+
 int
 vm_is_interned(const struct _object *object)
 {

@@ -6,6 +6,7 @@ pub mod bytecode;
 pub mod cli;
 pub mod format;
 pub mod process;
+mod progress;
 pub mod read;
 pub mod record;
 pub mod select;

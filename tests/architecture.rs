@@ -8,15 +8,16 @@ use regex::Regex;
 
 /// Each module of the crate and what it may use: main → cli → {views → read → format → trace → bytecode}, select → trace, and
 /// cli → record → {vm, process, select, trace, bytecode}; never back.  vm describes code objects in bytecode's terms and sees no event.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("main", &["cli"]),
-    ("cli", &["views", "read", "format", "record", "select", "vm", "process", "trace", "bytecode"]),
-    ("views", &["read", "format", "select", "trace", "bytecode"]),
+    ("cli", &["progress", "views", "read", "format", "record", "select", "vm", "process", "trace", "bytecode"]),
+    ("views", &["progress", "read", "format", "select", "trace", "bytecode"]),
     ("read", &["format", "trace", "bytecode"]),
     ("format", &["select", "trace", "bytecode"]),
     ("select", &["trace", "bytecode"]),
-    ("record", &["vm", "process", "select", "trace", "bytecode"]),
+    ("record", &["progress", "vm", "process", "select", "trace", "bytecode"]),
     ("process", &[]),
+    ("progress", &[]),
     ("trace", &["bytecode"]),
     ("vm", &["bytecode"]),
     ("bytecode", &[]),

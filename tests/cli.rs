@@ -1,10 +1,15 @@
 //! The command line from outside: what is typed, what is refused and how that is said, and what the traced program sees of it.
 
+mod generated;
 mod inputs;
+mod missing;
+mod mistakes;
+mod names;
 mod options;
 mod outputs;
 mod path;
 mod program;
+mod source;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

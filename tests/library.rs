@@ -20,6 +20,7 @@ distutils.msvc9compiler: No module named _winreg
 encodings.mbcs: cannot import name mbcs_encode
 hotshot.stones: No module named test.pystone
 lib2to3.pgen2.conv: No module named pgen2
+crypt: crypt needs the system's libcrypt: libcrypt.so.1: cannot open shared object file: No such file or directory
 more than 600
 ";
 

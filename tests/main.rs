@@ -23,5 +23,6 @@ mod recording;
 mod robust;
 mod running;
 mod successor;
+mod terminal;
 mod undefined;
 mod values;

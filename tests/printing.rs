@@ -117,7 +117,7 @@ fn messages_escape_the_names_in_them() {
         (&["h.pyc", "t.txt", "--", "kill"], r"killed by SIGSEGV in f\x1b]0;PWNED"),
         (&["--stop-at", named, "h.pyc", "t.txt", "--", "end"], r"--stop-at f\x1b]0;PWNED\x07 was never reached"),
         (&["--start-at", named, "h.pyc", "t.txt", "--", "end"], r"--start-at f\x1b]0;PWNED\x07 was never reached"),
-        (&["-n", named, "h.pyc", "t.txt", "--", "end"], r"the nearest names are f\x1b]0;PWNED"),
+        (&["-n", named, "h.pyc", "t.txt", "--", "end"], r"the closest name is f\x1b]0;PWNED"),
         (&["--match", "(\u{1b}\u{202e}", "h.pyc", "t.txt"], ""),
         (&["--file", "[\u{1b}\u{202e}", "h.pyc", "t.txt"], ""),
     ];

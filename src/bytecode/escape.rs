@@ -80,6 +80,42 @@ pub(super) fn push(line: &mut Vec<u8>, bytes: &[u8], part: Part, doubled: bool) 
     }
 }
 
+/// Reads what [`push`] has written with escapes; None if it has none, or a backslash that begins none.
+pub fn read(printed: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(printed.len());
+    let mut rest = printed;
+    while let Some((&byte, mut after)) = rest.split_first() {
+        if byte == b'\\' {
+            let (escaped, behind) = read_one(after)?;
+            bytes.push(escaped);
+            after = behind;
+        } else {
+            bytes.push(byte);
+        }
+        rest = after;
+    }
+    (bytes.len() < printed.len()).then_some(bytes)
+}
+
+/// Reads one escape without its backslash; returns its byte and what follows it.
+pub fn read_one(after: &[u8]) -> Option<(u8, &[u8])> {
+    let (&kind, after) = after.split_first()?;
+    let byte = match kind {
+        b'\\' => b'\\',
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'x' => {
+            let (digits, behind) = after.split_first_chunk::<2>()?;
+            let value = |digit: u8| char::from(digit).to_digit(16);
+            let byte = value(digits[0])? * 16 + value(digits[1])?;
+            return Some((u8::try_from(byte).ok()?, behind));
+        }
+        _ => return None,
+    };
+    Some((byte, after))
+}
+
 fn is_plain_ascii(byte: u8, part: Part) -> bool {
     (0x21..0x7f).contains(&byte) || (byte == b' ' && part == Part::Operand)
 }
@@ -154,7 +190,25 @@ mod tests {
         assert_eq!(Printable::path(Path::new("x\u{202e}y")).to_string(), r"x\xe2\x80\xaey");
     }
 
+    #[test]
+    fn what_is_no_escape_is_not_read() {
+        for text in ["", "plain", r"C:\Users", r"a\", r"\x1", r"\xg0", r"\q"] {
+            assert_eq!(read(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(read(br"a\x20b\\\n\XFF"), None);
+        assert_eq!(read(br"a\x20b\\\n\xFF"), Some(b"a b\\\n\xff".to_vec()));
+    }
+
     proptest::proptest! {
+        #[test]
+        fn what_is_written_with_escapes_is_read_as_it_was(bytes: Vec<u8>) {
+            for part in [Part::Name, Part::Operand] {
+                let mut line = Vec::new();
+                push(&mut line, &bytes, part, true);
+                proptest::prop_assert_eq!(read(&line).unwrap_or(line), bytes.clone());
+            }
+        }
+
         #[test]
         fn nothing_breaks_a_line(bytes: Vec<u8>) {
             let text = escaped(&bytes, Part::Name);

@@ -63,6 +63,18 @@ impl Pyc {
     }
 }
 
+/// Tells whether a file whose name says that it is Python source is that, as far as its beginning shows: it is no .pyc, and no other
+/// binary file.
+pub fn is_source(file: &[u8]) -> bool {
+    let is_binary = || file[..file.len().min(512)].contains(&0);
+    match check_magic(file) {
+        Ok(()) | Err(PycError::OtherPython { .. } | PycError::Headerless) => false,
+        Err(PycError::Mangled(_)) => !file.starts_with(&MAGIC_BYTES[..1]),
+        Err(PycError::OtherFile(_)) => !is_binary(),
+        Err(_) => true,
+    }
+}
+
 /// Makes the file that holds marshalled code; the time in its header is 0.
 pub fn of_marshal(marshal: &[u8]) -> Vec<u8> {
     [&MAGIC_BYTES, &[0; 4], marshal].concat()
@@ -134,7 +146,7 @@ fn check_magic(file: &[u8]) -> Result<(), PycError> {
     }
     if looks_like_text(file) {
         return Err(PycError::OtherFile(
-            "it is text; compile Python source first: `bctrace python -m py_compile FILE.py`",
+            "it is text; name Python source so that it ends in .py, or compile it: `bctrace python -m py_compile FILE.py`",
         ));
     }
     let beginning: Vec<String> = file.iter().take(4).map(|byte| format!("{byte:02x}")).collect();

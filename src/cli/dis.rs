@@ -1,28 +1,45 @@
 //! `bctrace dis`: the static listing of every code object in a .pyc.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::args::DisArgs;
-use super::{filter, program};
+use super::screen::Screen;
+use super::{message, missed, program};
 use crate::bytecode::code;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::listing::Listing;
+use crate::bytecode::object::Code;
 use crate::bytecode::{CodeObject, Layout};
+use crate::format::Paint;
+use crate::select::{Filter, Matches};
 
 /// Runs the command.
 pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
-    let program = program::read(&args.pyc)?;
-    let filter = filter::filter(args.filter.clone())?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    for (code, _) in code::nested(&program.pyc.code) {
+    let program = program::read(&args.program)?;
+    let filter = Filter::from(args.filter.clone());
+    let mut matches = Matches::new(filter.clone(), Vec::new());
+    let mut screen = Screen::open(&args.screen, true);
+    let out = screen.writer(Some(Paint::Instructions));
+    let listed = list(&program.pyc.code, &filter, args.resolve, &mut matches, out);
+    let unmet = matches.unmet();
+    unmet.iter().for_each(|unmet| message::warn(missed::of_filter(unmet, "of the program")));
+    if unmet.is_empty() && !matches.has_wanted() {
+        message::warn("no code object of the program matches all of the filters");
+    }
+    screen.result(listed.map(|()| 0).map_err(Into::into))
+}
+
+/// Lists the code objects that a filter wants.
+fn list(code: &Code, filter: &Filter, resolve: bool, matches: &mut Matches, mut out: impl Write) -> io::Result<()> {
+    for (code, _) in code::nested(code) {
         let object = CodeObject::from_marshal(code);
+        matches.see(&object);
         if filter.wants(&object) {
-            print(&mut out, object, args.resolve)?;
+            print(&mut out, object, resolve)?;
         }
     }
-    out.flush()?;
-    Ok(0)
+    out.flush()
 }
 
 fn print(out: &mut impl Write, object: CodeObject, resolve: bool) -> io::Result<()> {

@@ -4,6 +4,8 @@ use std::io;
 
 use crate::trace::event::{End, EndReason, StopReason};
 
+/// Wrong usage.
+pub const USAGE: u8 = 2;
 /// --max-instructions, --max-size or --stop-at ended the program.
 pub const STOPPED: u8 = 123;
 /// --timeout ended the program.
@@ -13,11 +15,21 @@ pub const FAILED: u8 = 125;
 /// The trace's reader closed the pipe: as if killed by SIGPIPE.
 pub const CLOSED_PIPE: u8 = 141;
 
+/// Ends bctrace with this status; whatever there is to say has been said.
+#[derive(Debug, thiserror::Error)]
+#[error("ended with status {0}")]
+pub struct Ended(pub u8);
+
+/// The status of a process that a signal killed, as a shell tells it.
+pub fn of_signal(signal: u8) -> u8 {
+    signal.saturating_add(128)
+}
+
 /// The status that tells how a recording ended.
 pub fn of_end(end: &End) -> u8 {
     match end.reason {
         EndReason::Exited(status) => status,
-        EndReason::Killed(signal) => signal.saturating_add(128),
+        EndReason::Killed(signal) => of_signal(signal),
         EndReason::Stopped(StopReason::Timeout) => TIMED_OUT,
         EndReason::Stopped(_) => STOPPED,
         EndReason::Tampered(_) | EndReason::OutputFailed(_) | EndReason::Unknown => FAILED,

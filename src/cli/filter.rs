@@ -1,40 +1,21 @@
-//! Filters and triggers, from words to the trace's own types.
+//! Filters, from options to the types that decide.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use super::args::{self, FilterArgs, PlaceArgs};
+use crate::select::{Filter, Selection};
 
-use anyhow::Context;
-
-use super::args::{FilterArgs, PlaceArgs};
-use crate::record::Trigger;
-use crate::select::{Filter, Selection, Wanted};
-
-/// Makes the filter; says which word is wrong.
-pub fn filter(args: FilterArgs) -> anyhow::Result<Filter> {
-    let wanted = Wanted {
-        names: args.names.into_iter().map(OsString::into_vec).collect(),
-        patterns: args.patterns,
-        files: args.files,
-        no_stdlib: args.no_stdlib,
-    };
-    Filter::new(&wanted).context("cannot use the filter")
+impl From<FilterArgs> for Filter {
+    fn from(args: FilterArgs) -> Filter {
+        Filter { names: args.names, patterns: args.patterns, files: args.files, no_stdlib: args.no_stdlib }
+    }
 }
 
-/// Makes the selection of a reader of traces.
-pub fn selection(filter: FilterArgs, place: PlaceArgs) -> anyhow::Result<Selection> {
+/// Makes the selection of a command that reads traces.
+pub fn selection(command: &str, filter: FilterArgs, place: PlaceArgs) -> anyhow::Result<Selection> {
     let PlaceArgs { from, to, threads, max_depth } = place;
-    Ok(Selection { filter: self::filter(filter)?, threads, max_depth, window: Selection::window(from, to) })
-}
-
-/// Reads NAME or NAME:OFFSET; a name that itself ends in a colon and digits needs `:0` behind it.
-pub fn trigger(word: &OsStr) -> Trigger {
-    let bytes = word.as_bytes();
-    let split = bytes.iter().rposition(|&byte| byte == b':').and_then(|colon| {
-        let offset = std::str::from_utf8(&bytes[colon + 1..]).ok()?.parse().ok()?;
-        Some((&bytes[..colon], offset))
-    });
-    match split {
-        Some((name, offset)) => Trigger { name: name.to_vec(), offset: Some(offset) },
-        None => Trigger { name: bytes.to_vec(), offset: None },
+    match (from, to) {
+        (Some(from), Some(to)) if to < from => {
+            Err(args::usage_of(command, format!("--to {to} comes before --from {from}: nothing is between them")))
+        }
+        _ => Ok(Selection { filter: filter.into(), threads, max_depth, window: Selection::window(from, to) }),
     }
 }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::FromArgMatches;
 
-use super::args::{self, RecordArgs};
+use super::args::{self, RecordArgs, RecordingArgs};
 use super::message::warn;
-use super::{record, summary};
+use super::{python, record, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Format, Output, OutputFolder};
 use crate::record::{Descent, Follow, Recorder, Tracing};
@@ -50,13 +50,19 @@ pub fn plan(trace: &Path, format: Option<Format>, options: format::Options) -> a
 pub fn recorder() -> Option<(Recorder, Tracing)> {
     let recorder = Recorder::of_this_process()?;
     let words: Vec<OsString> = recorder.command_line()?.into_iter().map(OsString::from_vec).collect();
-    let tracing = if words.get(1).is_some_and(|word| word == "python") {
-        Tracing::default()
-    } else {
-        let matches = args::command().try_get_matches_from(words).ok()?;
-        record::tracing(&RecordArgs::from_arg_matches(&matches).ok()?).ok()?
-    };
-    Some((recorder, tracing))
+    Some((recorder, record::tracing(&recording(words)?)))
+}
+
+/// The options of a recording that a command line asks for.
+fn recording(mut words: Vec<OsString>) -> Option<RecordingArgs> {
+    if words.get(1).is_some_and(|word| word == "python") {
+        return match python::Line::read(words.split_off(2)).ok()? {
+            python::Line::Recorded(args) => Some(args.recording),
+            _ => None,
+        };
+    }
+    let matches = args::command().try_get_matches_from(words).ok()?;
+    Some(RecordArgs::from_arg_matches(&matches).ok()?.recording)
 }
 
 /// Makes an empty file for a process beside the first one's trace; none that is there already is touched.
@@ -81,7 +87,7 @@ fn new_file(folder: &OutputFolder, trace: &OsStr, pid: i32) -> io::Result<(File,
 fn of_process(trace: &OsStr, pid: i32, number: u32) -> OsString {
     let bytes = trace.as_bytes();
     let last_dot = |bytes: &[u8]| bytes.iter().rposition(|&byte| byte == b'.').filter(|&at| at > 0);
-    let packed = [&b".zst"[..], b".gz"].iter().find_map(|suffix| bytes.strip_suffix(*suffix)).unwrap_or(bytes);
+    let (packed, _) = format::split_compression(Path::new(trace));
     let stem = last_dot(packed).unwrap_or(packed.len());
     let again = if number == 1 { String::new() } else { format!("-{number}") };
     let mut whole = bytes[..stem].to_vec();
@@ -128,6 +134,7 @@ mod tests {
             ("t.bct", "t.7.bct"),
             ("t", "t.7"),
             ("t.a.txt.zst", "t.a.7.txt.zst"),
+            ("t.a.TXT.ZST", "t.a.7.TXT.ZST"),
             ("t.gz", "t.7.gz"),
             (".bct", ".bct.7"),
         ];
@@ -135,6 +142,20 @@ mod tests {
             assert_eq!(of_process(OsStr::new(trace), 7, 1), named);
         }
         assert_eq!(of_process(OsStr::new("t.bct"), 7, 2), "t.7-2.bct");
+    }
+
+    #[test]
+    fn the_options_are_found_in_every_form_of_the_command_line() {
+        let lines = [
+            "bctrace -n f p.pyc t.bct --follow-forks",
+            "bctrace python --trace-to t.bct --follow-forks -n f p.py",
+            "bctrace python -n f --follow-forks --trace-to=t.bct -- -t p.py",
+        ];
+        for line in lines {
+            let found = recording(line.split(' ').map(OsString::from).collect()).expect("a recording");
+            assert_eq!(found.filter.names[0].typed(), b"f", "{line}");
+        }
+        assert!(recording(vec!["bctrace".into(), "python".into(), "p.py".into()]).is_none());
     }
 
     #[test]

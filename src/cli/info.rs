@@ -1,14 +1,18 @@
-//! `bctrace info`: tells what is in a recorded trace.
-
-use std::io;
+//! `bctrace info`: reports what a recorded trace holds.
 
 use super::args::{InfoArgs, InfoFormat};
 use super::exit;
+use super::screen::Screen;
+use crate::format::Paint;
 use crate::views::info::{self, InfoPlan};
 
 /// Runs the command.
 pub fn run(args: InfoArgs) -> anyhow::Result<u8> {
-    let plan = InfoPlan { trace: args.trace, json: args.format == InfoFormat::Json };
-    let told = info::run(&plan, &mut io::stdout().lock())?;
-    Ok(if told.flaws.is_empty() { 0 } else { exit::FAILED })
+    let is_text = args.format == InfoFormat::Text;
+    let plan = InfoPlan { trace: args.trace, json: !is_text };
+    let info = info::collect(&plan)?;
+    let mut screen = Screen::open(&args.screen, true);
+    let mut out = screen.writer(is_text.then_some(Paint::Info));
+    info::print(&plan, &info, &mut out)?;
+    Ok(if info.flaws.is_empty() { 0 } else { exit::FAILED })
 }

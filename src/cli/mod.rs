@@ -1,15 +1,20 @@
 //! The command line: what was typed becomes a plan, a plan is carried out, and an error is printed once, here.
 
 mod args;
+mod commands;
 mod dis;
 mod exit;
 mod filter;
 mod follow;
+mod generate;
 mod info;
 mod message;
+mod missed;
+mod pager;
 mod program;
 mod python;
 mod record;
+mod screen;
 mod show;
 mod summary;
 pub mod version;
@@ -19,6 +24,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use clap::error::ErrorKind;
 
 use crate::process::executable;
 use args::{Command, RecordArgs};
@@ -35,37 +41,59 @@ pub fn run(commit: Option<version::Commit>) -> ExitCode {
     } else if arguments.get(1).is_some_and(|word| word == "python") {
         python::run(arguments.split_off(2))
     } else {
-        run_command(version::text(commit))
+        run_command(&arguments, version::text(commit))
     };
-    match result {
-        Ok(status) => ExitCode::from(status),
-        Err(error) if exit::is_closed_pipe(&error) => ExitCode::from(exit::CLOSED_PIPE),
-        Err(error) => {
+    ExitCode::from(result.unwrap_or_else(status_of))
+}
+
+/// Prints an error; returns the status that it ends with.
+fn status_of(error: anyhow::Error) -> u8 {
+    if exit::is_closed_pipe(&error) {
+        return exit::CLOSED_PIPE;
+    }
+    if let Some(exit::Ended(status)) = error.downcast_ref() {
+        return *status;
+    }
+    match error.downcast_ref::<clap::Error>() {
+        // Help and the version, which clap has made: who asked for them may not read them to the end.
+        Some(answer) if !answer.use_stderr() => {
+            let _ = answer.print();
+            0
+        }
+        Some(error) => {
+            message::explain(error);
+            exit::USAGE
+        }
+        None => {
             message::warn(format_args!("{error:#}"));
-            ExitCode::from(exit::FAILED)
+            exit::FAILED
         }
     }
 }
 
 /// Runs what clap has parsed.
-fn run_command(version: String) -> anyhow::Result<u8> {
+fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
     let version: &str = version.leak();
-    let matches = args::command().version(version).get_matches();
+    let matches = args::command().version(version).try_get_matches_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::MissingRequiredArgument => {
+            let next = arguments.get(2).map(OsString::as_os_str);
+            let unknown = arguments.get(1).and_then(|first| commands::unknown(first, next));
+            unknown.unwrap_or_else(|| error.into())
+        }
+        _ => error.into(),
+    })?;
     if matches.subcommand().is_none() {
-        return record::run(typed(RecordArgs::from_arg_matches(&matches)));
+        return record::run(&RecordArgs::from_arg_matches(&matches)?);
     }
-    match typed(Command::from_arg_matches(&matches)) {
+    match Command::from_arg_matches(&matches)? {
         Command::Dis(args) => dis::run(&args),
-        Command::Show(args) => show::run(args),
+        Command::Show(args) => show::run(*args),
         Command::Calls(args) => views::calls(args),
         Command::Compares(args) => views::compares(args),
         Command::Layers(args) => views::layers(args),
         Command::Info(args) => info::run(args),
-        Command::Python { arguments, .. } => python::run(arguments),
+        Command::Python(args) => python::run(args.arguments),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     }
-}
-
-/// What clap has parsed; it has checked all of it, so an error is one of usage that it explains.
-fn typed<T>(parsed: Result<T, clap::Error>) -> T {
-    parsed.unwrap_or_else(|error| error.exit())
 }

@@ -1,27 +1,25 @@
 //! `bctrace python`, and a start by the interpreter's own name: the interpreter with its own command line, recorded or not.
 
-use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 
 use anyhow::Context;
-use clap::error::ErrorKind;
+use clap::FromArgMatches;
 
-use super::record::Target;
-use super::summary::Asked;
-use super::{args, exit, follow, record, summary};
-use crate::format::Replace;
+use super::args::{self, PythonArgs};
+use super::follow;
+use super::record::{self, Job};
 use crate::process::{child, executable};
-use crate::record::{Outcome, Plan, Program, Tracing};
+use crate::record::Program;
 use crate::vm::program;
 
-/// The options that are ours; they stand before the interpreter's, the second behind the first.
-const TRACE_TO: &str = "--trace-to";
-const FOLLOW_FORKS: &str = "--follow-forks";
+/// The name that the interpreter has for itself.
+const NAME: &str = "python2.7";
 
 /// Runs the interpreter under the name that it was started by; does not return.
 pub fn run_as(arguments: Vec<OsString>) -> anyhow::Result<u8> {
-    let argv = c_strings(arguments)?;
+    let argv = record::c_strings(arguments)?;
     child::forget_runtime().context("cannot reset the signals")?;
     let executable = executable::path();
     program::exit(match follow::recorder() {
@@ -32,54 +30,165 @@ pub fn run_as(arguments: Vec<OsString>) -> anyhow::Result<u8> {
     })
 }
 
-/// Runs `bctrace python` with the words behind that; returns only where they ask for a recording.
-pub fn run(arguments: Vec<OsString>) -> anyhow::Result<u8> {
-    let (trace, mut arguments) = trace_to(arguments);
-    let follows = trace.is_some() && arguments.first().is_some_and(|word| word == FOLLOW_FORKS);
-    arguments.drain(..usize::from(follows));
-    let argv = [OsString::from("python2.7")].into_iter().chain(arguments).collect();
-    match trace {
-        Some(trace) => record_to(&trace, c_strings(argv)?, follows),
-        None => run_as(argv),
+/// Runs `bctrace python` with the words after that; returns only if they ask for a recording.
+pub fn run(words: Vec<OsString>) -> anyhow::Result<u8> {
+    match Line::read(words)? {
+        Line::Plain(words) => run_as(named(words)),
+        Line::Help(help) => {
+            // What cannot be printed is not read either.
+            let _ = io::stdout().write_all(help.as_bytes()).and_then(|()| io::stdout().flush());
+            run_as(named(vec!["-h".into()]))
+        }
+        Line::Recorded(args) => {
+            record::check(&args.recording)?;
+            let trace = args.trace_to.unwrap_or_default();
+            let job = Job {
+                argv: record::c_strings(named(args.arguments))?,
+                program: Program::CommandLine,
+                input: None,
+                path: &[],
+                trace: &trace,
+            };
+            record::carry_out(job, &args.recording)
+        }
     }
 }
 
-/// Parts `--trace-to FILE` or `--trace-to=FILE` from the interpreter's arguments.
-fn trace_to(mut arguments: Vec<OsString>) -> (Option<PathBuf>, Vec<OsString>) {
-    let Some(rest) = arguments.first().and_then(|word| word.as_bytes().strip_prefix(TRACE_TO.as_bytes())) else {
-        return (None, arguments);
-    };
-    let (trace, words) = match rest.split_first() {
-        None => (arguments.get(1).cloned().unwrap_or_default(), 2),
-        Some((b'=', name)) => (OsStr::from_bytes(name).to_os_string(), 1),
-        Some(_) => return (None, arguments),
-    };
-    if trace.is_empty() {
-        let message = "--trace-to needs a FILE to write the trace to";
-        args::command().error(ErrorKind::MissingRequiredArgument, message).exit();
+/// The interpreter's command line.
+fn named(arguments: Vec<OsString>) -> Vec<OsString> {
+    [OsString::from(NAME)].into_iter().chain(arguments).collect()
+}
+
+/// What the words after `bctrace python` ask for.
+pub enum Line {
+    /// The interpreter, with these arguments.
+    Plain(Vec<OsString>),
+    /// Help, which begins with this.
+    Help(String),
+    /// The interpreter, recorded.
+    Recorded(Box<PythonArgs>),
+}
+
+impl Line {
+    /// Reads the words.  Ours stand before the first one that is the interpreter's; without --trace-to among them all are the
+    /// interpreter's.
+    pub fn read(words: Vec<OsString>) -> Result<Line, clap::Error> {
+        let mut command = args::command();
+        command.build();
+        let command = command.find_subcommand_mut("python").expect("the subcommand that runs exists");
+        let ours = Ours::among(&words, command);
+        if ours.help {
+            return Ok(Line::Help(format!("{}\nThe interpreter's own help:\n\n", command.render_long_help())));
+        }
+        if !ours.trace_to {
+            return Ok(Line::Plain(words));
+        }
+        let (ours, theirs) = words.split_at(ours.count);
+        let theirs = theirs.strip_prefix(&[OsString::from("--")]).unwrap_or(theirs);
+        let line = [OsStr::new("bctrace python")].into_iter().chain(ours.iter().map(OsString::as_os_str));
+        let line = line.chain([OsStr::new("--")]).chain(theirs.iter().map(OsString::as_os_str));
+        let matches = command.clone().try_get_matches_from(line)?;
+        Ok(Line::Recorded(Box::new(PythonArgs::from_arg_matches(&matches)?)))
     }
-    (Some(trace.into()), arguments.split_off(words))
 }
 
-fn record_to(trace: &Path, argv: Vec<CString>, follows: bool) -> anyhow::Result<u8> {
-    let mut plan = Plan {
-        argv,
-        program: Program::CommandLine,
-        tracing: Tracing::default(),
-        timeout: None,
-        lines: None,
-        progress: false,
-        options: Vec::new(),
-        follow: if follows { Some(follow::plan(trace, None, Default::default())?) } else { None },
-    };
-    let target = Target::check(trace, None, None, Replace::Traces)?;
-    let mut sink = target.open(Default::default(), &mut plan.lines)?;
-    let Outcome { summary, descent } = record::carry_out(plan, &mut *sink, trace)?;
-    summary::tell(&summary, &Asked::nothing());
-    let is_well = summary::tell_failure(&summary, trace, None) & follow::tell(&descent, false);
-    Ok(if is_well { exit::of_end(&summary.end) } else { exit::FAILED })
+/// The words that are ours.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ours {
+    count: usize,
+    trace_to: bool,
+    help: bool,
 }
 
-fn c_strings(words: Vec<OsString>) -> anyhow::Result<Vec<CString>> {
-    words.into_iter().map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
+impl Ours {
+    /// Finds the options of a command at the beginning of a line, with their values.  A long option is ours if the interpreter has
+    /// none of that name: so a misspelled one can be named.
+    fn among(words: &[OsString], command: &clap::Command) -> Ours {
+        let mut ours = Ours::default();
+        while let Some(word) = words.get(ours.count) {
+            let Some(option) = Typed::read(word.as_bytes(), command) else { break };
+            ours.trace_to |= option.name == b"trace-to";
+            ours.help |= option.name == b"help";
+            let value = words.get(ours.count + 1).filter(|value| option.wants_next && is_value(value.as_bytes()));
+            ours.count += 1 + usize::from(value.is_some());
+        }
+        ours
+    }
+}
+
+/// An option of ours, or several short ones in a word.
+struct Typed<'a> {
+    /// The name of a long option.
+    name: &'a [u8],
+    /// Its value is the next word.
+    wants_next: bool,
+}
+
+impl Typed<'_> {
+    fn read<'a>(word: &'a [u8], command: &clap::Command) -> Option<Typed<'a>> {
+        match word.strip_prefix(b"--") {
+            Some(b"" | b"version") => None,
+            Some(long) => {
+                let name = long.split(|&byte| byte == b'=').next().unwrap_or_default();
+                let known =
+                    command.get_arguments().find(|arg| arg.get_long().is_some_and(|long| long.as_bytes() == name));
+                let takes_value = known.is_some_and(|arg| arg.get_action().takes_values());
+                Some(Typed { name, wants_next: takes_value && name.len() == long.len() })
+            }
+            None => {
+                let (first, more) = word.strip_prefix(b"-")?.split_first()?;
+                let takes_value = |short: u8| {
+                    let known = command.get_arguments().find(|arg| arg.get_short() == Some(char::from(short)));
+                    known.map(|arg| arg.get_action().takes_values())
+                };
+                let mut is_value_next = takes_value(*first)?;
+                for &short in more {
+                    // What stands after an option with a value is that value.
+                    if is_value_next {
+                        return Some(Typed { name: b"", wants_next: false });
+                    }
+                    is_value_next = takes_value(short).unwrap_or(false);
+                }
+                Some(Typed { name: b"", wants_next: is_value_next })
+            }
+        }
+    }
+}
+
+/// Whether clap takes a word for the value of the option before it.
+fn is_value(word: &[u8]) -> bool {
+    match word {
+        [b'-', second, ..] => second.is_ascii_digit(),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(line: &str) -> (usize, bool, bool) {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let mut command = args::command();
+        command.build();
+        let Ours { count, trace_to, help } =
+            Ours::among(&words, command.find_subcommand("python").expect("a subcommand"));
+        (count, trace_to, help)
+    }
+
+    #[test]
+    fn ours_end_before_the_first_word_of_the_interpreters() {
+        for line in ["p.py", "-c pass", "-B", "-Bq", "-", "-u -r", "--version", "-- -r", "-h"] {
+            assert_eq!(ours(line), (0, false, false), "{line}");
+        }
+        assert_eq!(ours("--trace-to t p.py --trace-to u"), (2, true, false));
+        assert_eq!(ours("--trace-to=t -t only -n f -r -q -fbct -rq -n=g -rn h --values -c pass -r"), (13, true, false));
+        assert_eq!(ours("-r -t only --trace-to t -- -t p.py"), (5, true, false));
+        assert_eq!(ours("-t p.py -r"), (3, false, false));
+        assert_eq!(ours("-t -c pass"), (1, false, false));
+        assert_eq!(ours("-n --trace-to t"), (3, true, false));
+        assert_eq!(ours("--max-instructions -1 --trace-to t"), (4, true, false));
+        assert_eq!(ours("--valeus --trace-to t p.py"), (3, true, false));
+        assert_eq!(ours("-r --help"), (2, false, true));
+    }
 }

@@ -1,83 +1,121 @@
-//! The main command: runs a program and writes its trace.
+//! Recording: runs a program, or the interpreter, and writes its trace.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs::{self, File};
-use std::io::IsTerminal;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::error::ErrorKind;
 
-use super::args::{self, FormatName, RecordArgs, TraceWhat, ValueArgs};
-use super::summary::Asked;
-use super::{exit, filter, follow, program, summary};
+use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
+use super::{commands, exit, follow, program, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Replace};
-use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
+use crate::record::{self, Caps, Plan, Program, Tracing};
+use crate::select::Trigger;
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
 
+/// What is recorded into which file, before the options of the recording are looked at.
+pub struct Job<'a> {
+    pub argv: Vec<CString>,
+    pub program: Program,
+    /// The program's file, which the trace must not be.
+    pub input: Option<&'a Path>,
+    /// Folders and archives that are looked in for modules.
+    pub path: &'a [PathBuf],
+    pub trace: &'a Path,
+}
+
 /// Runs the command.
-pub fn run(args: RecordArgs) -> anyhow::Result<u8> {
-    if args.trace_what == Some(TraceWhat::Only) && args.filter.names.is_empty() {
-        let message = "-t only needs at least one -n NAME: the code object to trace";
-        args::command().error(ErrorKind::MissingRequiredArgument, message).exit();
-    }
-    let program = program::read(&args.pyc)?;
-    let mut plan = Plan {
-        argv: argv(&args)?,
-        program: Program::Marshalled {
-            bytes: program.marshalled().to_vec(),
-            path: args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?,
-        },
-        tracing: tracing(&args)?,
-        timeout: args.timeout,
-        lines: None,
-        progress: !args.quiet && std::io::stderr().is_terminal(),
-        options: options(&args),
-        follow: None,
+pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
+    check(&args.recording)?;
+    let program = program::read(&args.program).map_err(|error| match is_missing(&error) {
+        true => commands::unknown(args.program.as_os_str(), Some(args.trace.as_os_str())).unwrap_or(error),
+        false => error,
+    })?;
+    let path = args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?;
+    let job = Job {
+        argv: argv(args)?,
+        program: Program::Marshalled { bytes: program.marshalled().to_vec(), path },
+        input: Some(&args.program),
+        path: &args.path,
+        trace: &args.trace,
     };
     drop(program);
-    let asked = Asked::of(&args, &plan.tracing.filter);
+    carry_out(job, &args.recording)
+}
+
+/// Whether an error is that a file is not there.
+fn is_missing(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Refuses options that make no sense together, which clap cannot tell.
+pub fn check(args: &RecordingArgs) -> anyhow::Result<()> {
+    match args.trace_what {
+        Some(TraceWhat::Only) if args.filter.names.is_empty() => {
+            Err(args::usage("-t only needs at least one -n NAME: the code object to trace"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Records a program; the process ends with the status that is returned.
+pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     let format = args.format.map(self::format);
-    let replace = if args.force { Replace::Anything } else { Replace::Traces };
-    let target = Target::check(&args.trace, Some(&args.pyc), format, replace)?;
-    let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
+    if format.is_none() {
+        format::check_suffix(job.trace)
+            .map_err(|error| args::usage(format!("cannot write {}: {error}", Printable::path(job.trace))))?;
+    }
     let format_options = format::Options {
         resolve: args.resolve,
         values: args.values.values,
-        max_size: args.max_size.map(|size| size.as_u64()),
+        max_size: args.limits.max_size,
         ..format::Options::default()
     };
+    let mut plan = Plan {
+        tracing: tracing(args),
+        timeout: args.limits.timeout,
+        lines: None,
+        progress: args.progress,
+        options: options(job.path, args),
+        follow: None,
+        argv: job.argv,
+        program: job.program,
+    };
+    let replace = if args.force { Replace::Anything } else { Replace::Traces };
+    let target = Target::check(job.trace, job.input, format, replace)?;
+    let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     if args.follow_forks {
-        plan.follow = Some(follow::plan(&args.trace, format, format_options.clone())?);
+        plan.follow = Some(follow::plan(job.trace, format, format_options.clone())?);
     }
     let mut sink = target.open(format_options, &mut plan.lines)?;
     if let Some(folder) = folder {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
     }
-    let Outcome { summary, descent } = carry_out(plan, &mut *sink, &args.trace)?;
+    let outcome = record::record(plan, &mut *sink)
+        .with_context(|| format!("cannot record into {}", Printable::path(job.trace)))?;
     if !args.quiet {
-        // What did not come true here has in another process.
-        let asked = if descent.has_recorded() { Asked::nothing() } else { asked };
-        summary::tell(&summary, &asked);
+        summary::tell(&outcome, args);
     }
-    let is_well = summary::tell_failure(&summary, &args.trace, None) & follow::tell(&descent, args.quiet);
-    Ok(if is_well { exit::of_end(&summary.end) } else { exit::FAILED })
+    let is_well =
+        summary::tell_failure(&outcome.summary, job.trace, None) & follow::tell(&outcome.descent, args.quiet);
+    Ok(if is_well { exit::of_end(&outcome.summary.end) } else { exit::FAILED })
 }
 
 /// What the hook goes by.
-pub fn tracing(args: &RecordArgs) -> anyhow::Result<Tracing> {
-    Ok(Tracing {
-        filter: filter::filter(args.filter.clone())?,
-        start_at: args.start_at.as_deref().map(filter::trigger),
-        stop_at: args.stop_at.as_deref().map(filter::trigger),
-        max_instructions: args.max_instructions,
-        shutdown: args.shutdown,
+pub fn tracing(args: &RecordingArgs) -> Tracing {
+    Tracing {
+        filter: args.filter.clone().into(),
+        start_at: args.limits.start_at.clone(),
+        stop_at: args.limits.stop_at.clone(),
+        max_instructions: args.limits.max_instructions,
+        shutdown: args.limits.shutdown,
         values: caps(&args.values),
         stacks: args.values.value_stacks,
-    })
+    }
 }
 
 /// Where a trace goes, looked at and not touched yet.
@@ -99,6 +137,12 @@ impl Target {
         let (format, compression) = format::by_suffix(trace, format);
         let is_written = format != Format::Null;
         let checked = is_written.then(|| format::check_output(trace, input, replace)).transpose()?;
+        let is_binary = format == Format::Bct || compression != Compression::None;
+        if is_binary && checked.as_ref().is_some_and(Checked::is_terminal) {
+            return Err(args::usage(
+                "the trace would be binary data on a terminal; name a file, or redirect standard output",
+            ));
+        }
         Ok(Target { format, compression, checked })
     }
 
@@ -112,11 +156,6 @@ impl Target {
         }
         Ok(format::sink(self.format, options, output))
     }
-}
-
-/// Runs the program and writes its trace.
-pub fn carry_out(plan: Plan, sink: &mut dyn Sink, trace: &Path) -> anyhow::Result<Outcome> {
-    record::record(plan, sink).with_context(|| format!("cannot record into {}", Printable::path(trace)))
 }
 
 /// The format by its name.
@@ -136,8 +175,12 @@ fn caps(args: &ValueArgs) -> Option<Caps> {
 }
 
 fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
-    let words = [args.pyc.clone().into_os_string()].into_iter().chain(args.arguments.iter().cloned());
-    words.map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
+    c_strings([args.program.clone().into_os_string()].into_iter().chain(args.arguments.iter().cloned()))
+}
+
+/// Words as C takes them.
+pub fn c_strings(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Vec<CString>> {
+    words.into_iter().map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
 }
 
 /// An entry of sys.path: absolute, as `site` makes the others.
@@ -148,19 +191,26 @@ fn path_entry(entry: &Path) -> anyhow::Result<CString> {
     CString::new(absolute.into_os_string().into_vec()).context("an argument holds a NUL byte")
 }
 
+/// A place as it was typed.
+fn spelled(place: &Trigger) -> Vec<u8> {
+    let offset = place.offset.map_or(String::new(), |offset| format!(":{offset}"));
+    [place.name.typed(), offset.as_bytes()].concat()
+}
+
 /// The options that shape the recording, spelled in one way; where it is written is not among them.
-fn options(args: &RecordArgs) -> Vec<Vec<u8>> {
+fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut push = |name: &str, value: &[u8]| words.push([name.as_bytes(), b"=", value].concat());
-    args.path.iter().for_each(|entry| push("--path", entry.as_os_str().as_bytes()));
-    args.filter.names.iter().for_each(|name| push("--name", name.as_bytes()));
-    args.filter.patterns.iter().for_each(|pattern| push("--match", pattern.as_bytes()));
-    args.filter.files.iter().for_each(|glob| push("--file", glob.as_bytes()));
-    args.start_at.iter().for_each(|place| push("--start-at", place.as_bytes()));
-    args.stop_at.iter().for_each(|place| push("--stop-at", place.as_bytes()));
-    args.max_instructions.iter().for_each(|count| push("--max-instructions", count.to_string().as_bytes()));
-    args.max_size.iter().for_each(|size| push("--max-size", size.as_u64().to_string().as_bytes()));
-    args.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
+    path.iter().for_each(|entry| push("--path", entry.as_os_str().as_bytes()));
+    args.filter.names.iter().for_each(|name| push("--name", name.typed()));
+    args.filter.patterns.iter().for_each(|pattern| push("--match", pattern.typed().as_bytes()));
+    args.filter.files.iter().for_each(|glob| push("--file", glob.typed()));
+    let limits = &args.limits;
+    limits.start_at.iter().for_each(|place| push("--start-at", &spelled(place)));
+    limits.stop_at.iter().for_each(|place| push("--stop-at", &spelled(place)));
+    limits.max_instructions.iter().for_each(|count| push("--max-instructions", count.to_string().as_bytes()));
+    limits.max_size.iter().for_each(|size| push("--max-size", size.to_string().as_bytes()));
+    limits.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
     if let Some(Caps { width, depth, length }) = caps(&args.values) {
         push("--value-width", width.to_string().as_bytes());
         push("--value-depth", depth.to_string().as_bytes());
@@ -173,7 +223,7 @@ fn options(args: &RecordArgs) -> Vec<Vec<u8>> {
     if args.filter.no_stdlib {
         words.push(b"--no-stdlib".to_vec());
     }
-    if args.shutdown {
+    if args.limits.shutdown {
         words.push(b"--shutdown".to_vec());
     }
     words

@@ -1,29 +1,42 @@
 //! `bctrace show`: prints a recorded trace.
 
-use std::path::Path;
+use std::io::IsTerminal;
 
-use super::args::ShowArgs;
-use super::views::{status, warning};
-use super::{filter, record};
-use crate::format::{self, Compression, Format, Replace};
+use super::args::{self, ShowArgs};
+use super::views::{end, open_screen, warning};
+use super::{filter, message, record};
+use crate::format::{self, Format, Paint};
 use crate::views::show::{self, ShowPlan};
 
 /// Runs the command.  Whoever reads the output may leave at any time.
 pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
+    let selection = filter::selection("show", args.filter, args.place)?;
+    let format = args.format.map_or(Format::Text, record::format);
+    if format == Format::Bct && !(selection.is_everything() && args.count.is_none()) {
+        let message =
+            "a .bct holds a whole trace: filters, --from, --to, --thread, --max-depth and --count make text or jsonl";
+        return Err(args::usage_of("show", message));
+    }
     let plan = ShowPlan {
-        format: args.format.map_or(Format::Text, record::format),
+        format,
         options: format::Options {
             resolve: args.resolve,
             depth: args.depth,
             values: !args.no_values,
-            selection: filter::selection(args.filter, args.place)?,
+            selection,
             count: args.count,
             ..format::Options::default()
         },
         follow: args.follow,
+        progress: !args.follow && message::shows_progress(true),
         trace: args.trace,
     };
-    let output = format::check_output(Path::new("-"), Some(&plan.trace), Replace::Traces)?.open(Compression::None)?;
+    if plan.format == Format::Bct && std::io::stdout().is_terminal() {
+        return Err(args::usage_of("show", "a .bct is no text for a terminal; redirect standard output into a file"));
+    }
+    let mut screen = open_screen(&args.screen, !args.follow && plan.format != Format::Null, &plan.trace)?;
+    let paint = (plan.format == Format::Text).then_some(Paint::Instructions);
+    let output = screen.output(paint, &plan.trace)?;
     let shown = show::run(&plan, output, &mut warning(&plan.trace))?;
-    Ok(status(shown.flawed))
+    Ok(end(&shown.misses, &plan.options.selection, shown.flawed))
 }

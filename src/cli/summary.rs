@@ -1,76 +1,17 @@
 //! What is said on standard error when a recording is over.
 
-use std::ffi::OsStr;
 use std::io::IsTerminal;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use indicatif::{HumanBytes, HumanCount};
 
-use super::args::RecordArgs;
-use super::filter;
+use super::args::RecordingArgs;
 use super::message::warn;
-use crate::bytecode::CodeObject;
+use super::missed;
 use crate::bytecode::escape::Printable;
-use crate::record::{Summary, Tally};
-use crate::select::Filter;
-use crate::trace::event::{End, EndReason, Own, StopReason};
-
-/// What was asked for that may not have come true.
-#[derive(Debug)]
-pub struct Asked {
-    filtered: bool,
-    filter: Filter,
-    names: Vec<Vec<u8>>,
-    no_stdlib: bool,
-    start_at: Option<Vec<u8>>,
-    stop_at: Option<Vec<u8>>,
-}
-
-impl Asked {
-    /// What can be asked for where there are no options to do so.
-    pub fn nothing() -> Asked {
-        Asked {
-            filtered: false,
-            filter: Filter::default(),
-            names: Vec::new(),
-            no_stdlib: true,
-            start_at: None,
-            stop_at: None,
-        }
-    }
-
-    pub fn of(args: &RecordArgs, made: &Filter) -> Asked {
-        let bytes = |word: &Option<std::ffi::OsString>| word.as_deref().map(|word: &OsStr| word.as_bytes().to_vec());
-        let filter = &args.filter;
-        Asked {
-            filtered: !filter.names.is_empty() || !filter.patterns.is_empty() || !filter.files.is_empty(),
-            filter: made.clone(),
-            names: filter.names.iter().map(|name| name.as_bytes().to_vec()).collect(),
-            no_stdlib: filter.no_stdlib,
-            start_at: bytes(&args.start_at),
-            stop_at: bytes(&args.stop_at),
-        }
-    }
-
-    /// The names of code objects that were asked for and ran in what was left out of the interpreter's own shutdown alone: all of
-    /// them where nothing was recorded, else those that -n names.
-    fn ran_at_shutdown<'a>(&self, tally: &'a Tally) -> Vec<&'a [u8]> {
-        let begins = self.start_at.as_deref().map(|place| filter::trigger(OsStr::from_bytes(place)).name);
-        let is_asked_for = |own: &Own| {
-            let code = CodeObject { name: own.name.clone(), filename: own.filename.clone(), ..CodeObject::default() };
-            let is_named = self.names.contains(&own.name) || (self.filtered && tally.recorded == 0);
-            (is_named && self.filter.wants(&code)) || (tally.recorded == 0 && begins.as_ref() == Some(&own.name))
-        };
-        let own = tally.own_codes.iter().filter(|own| is_asked_for(own) && !tally.names.contains(&own.name));
-        let mut names: Vec<_> = own.map(|own| own.name.as_slice()).collect();
-        names.dedup();
-        names
-    }
-}
-
-/// What is said of a code object that was asked for.
-const ONLY_AT_SHUTDOWN: &str = "ran only in the interpreter's own shutdown, which is left out; --shutdown records it";
+use crate::record::{Outcome, Summary};
+use crate::select::{Filter, Matches, Trigger, TriggerMatch};
+use crate::trace::event::{End, EndReason, StopReason};
 
 /// Says what became of a trace that is not as it should be, of a process by its number if it is not the first; false if
 /// that is so.
@@ -88,13 +29,14 @@ pub fn tell_failure(summary: &Summary, trace: &Path, process: Option<i32>) -> bo
     summary.lost.is_none()
 }
 
-/// Says what did not come true, and how it ended where that was not the program's own doing; on a terminal all of it.
-pub fn tell(summary: &Summary, asked: &Asked) {
+/// Says what did not come true, and how it ended unless the program simply ended; on a terminal all of it.
+pub fn tell(outcome: &Outcome, args: &RecordingArgs) {
+    let summary = &outcome.summary;
     let (end, tally) = (&summary.end, &summary.tally);
     if let EndReason::OutputFailed(_) = end.reason {
         return;
     }
-    tell_what_was_missed(summary, asked);
+    missed(outcome, args).into_iter().for_each(warn);
     if !std::io::stderr().is_terminal() {
         if end.replaced || !matches!(end.reason, EndReason::Exited(_)) {
             warn(how(end));
@@ -115,43 +57,68 @@ pub fn tell(summary: &Summary, asked: &Asked) {
         "{instructions} instructions{left_out}{own}, {codes} code objects, {written} written; {}",
         how(end)
     ));
-    if !asked.no_stdlib && tally.stdlib > tally.recorded / 2 {
+    if !args.filter.no_stdlib && tally.stdlib > tally.recorded / 2 {
         let share = tally.stdlib.saturating_mul(100) / tally.recorded.max(1);
         warn(format_args!("{share} % of the trace is the standard library; --no-stdlib leaves it out"));
     }
 }
 
-fn tell_what_was_missed(summary: &Summary, asked: &Asked) {
-    if let Some(place) = asked.stop_at.as_ref().filter(|_| summary.end.reason != EndReason::Stopped(StopReason::StopAt))
-    {
-        warn(format_args!("--stop-at {} was never reached", Printable::name(place)));
+/// What was asked for and not there, in any of the processes.
+fn missed(outcome: &Outcome, args: &RecordingArgs) -> Vec<String> {
+    let followed = outcome.descent.followed.iter().filter_map(|followed| followed.recorded.as_ref().ok());
+    let summaries: Vec<&Summary> = [&outcome.summary].into_iter().chain(followed.map(|(_, summary)| summary)).collect();
+    let mut matches = outcome.summary.tally.matches.clone();
+    summaries.iter().skip(1).for_each(|summary| matches.add(&summary.tally.matches));
+    let mut lines: Vec<String> = matches.unmet().iter().map(|unmet| missed::of_filter(unmet, "that ran")).collect();
+    let is_stopped = summaries.iter().any(|summary| summary.end.reason == EndReason::Stopped(StopReason::StopAt));
+    if let Some(stop_at) = args.limits.stop_at.as_ref().filter(|_| !is_stopped) {
+        lines.push(format!("--stop-at {} was never reached{}", shown(stop_at), why("--stop-at", &matches)));
     }
-    let own = asked.ran_at_shutdown(&summary.tally);
-    if summary.tally.recorded > 0 {
-        own.iter().for_each(|name| warn(format_args!("{} {ONLY_AT_SHUTDOWN}", Printable::name(name))));
-        return;
+    if summaries.iter().any(|summary| summary.tally.recorded > 0) {
+        return lines;
     }
-    if let Some(name) = own.first() {
-        warn(format_args!("nothing was recorded: {} {ONLY_AT_SHUTDOWN}", Printable::name(name)));
-    } else if let Some(place) = &asked.start_at {
-        warn(format_args!("nothing was recorded: --start-at {} was never reached", Printable::name(place)));
-    } else if asked.filtered {
-        let near = nearest(asked, summary);
-        let hint = if near.is_empty() { String::new() } else { format!("; the nearest names are {}", near.join(", ")) };
-        warn(format_args!("nothing was recorded: no code object that ran matches the filter{hint}"));
+    if let Some(line) = lines.first_mut() {
+        *line = format!("nothing was recorded: {line}");
+    }
+    match &args.limits.start_at {
+        _ if !lines.is_empty() => {}
+        Some(start_at) if matches.trigger("--start-at") != Some(TriggerMatch::There) || !has_filter(args) => {
+            let why = why("--start-at", &matches);
+            lines.push(format!("nothing was recorded: --start-at {} was never reached{why}", shown(start_at)));
+        }
+        Some(start_at) => {
+            let start_at = shown(start_at);
+            lines.push(format!(
+                "nothing was recorded: no code object that ran after --start-at {start_at} matches the filter"
+            ));
+        }
+        None if !matches.has_wanted() => {
+            lines.push("nothing was recorded: no code object that ran matches all of the filters".into());
+        }
+        None => {}
+    }
+    lines
+}
+
+fn has_filter(args: &RecordingArgs) -> bool {
+    !Filter::from(args.filter.clone()).is_everything()
+}
+
+/// Why a place was not reached, as far as it is known.
+fn why(option: &'static str, matches: &Matches) -> String {
+    match matches.trigger(option) {
+        Some(TriggerMatch::NoCode { closest }) => {
+            format!(": no code object of that name ran{}", missed::closest(option, &closest))
+        }
+        Some(TriggerMatch::AtShutdown) => format!(": {}", missed::ONLY_AT_SHUTDOWN),
+        Some(TriggerMatch::NoInstruction) => ": no instruction begins at that offset".into(),
+        Some(TriggerMatch::There) | None => String::new(),
     }
 }
 
-/// The names that ran and are most like those that were asked for.
-fn nearest(asked: &Asked, summary: &Summary) -> Vec<String> {
-    let alike = |name: &String| {
-        let wanted = asked.names.iter().map(|wanted| String::from_utf8_lossy(wanted));
-        wanted.map(|wanted| strsim::jaro_winkler(&wanted, name)).fold(0.0, f64::max)
-    };
-    let names = summary.tally.names.iter().map(|name| Printable::name(name).to_string());
-    let mut names: Vec<_> = names.map(|name| (alike(&name), name)).filter(|(likeness, _)| *likeness > 0.6).collect();
-    names.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-    names.into_iter().take(3).map(|(_, name)| name).collect()
+fn shown(place: &Trigger) -> String {
+    let offset = place.offset.map_or(String::new(), |offset| format!(":{offset}"));
+    format!("{}{offset}", Printable::name(place.name.typed()))
 }
 
 /// How a trace ended, in words.
@@ -174,7 +141,8 @@ pub fn how(end: &End) -> String {
     }
 }
 
-fn signal_name(signal: u8) -> String {
+/// A signal as people call it.
+pub fn signal_name(signal: u8) -> String {
     const NAMES: [&str; 32] = [
         "signal 0",
         "SIGHUP",

@@ -1,42 +1,68 @@
 //! `bctrace calls`, `compares` and `layers`: views of a recorded trace.
 
-use std::io;
 use std::path::Path;
 
-use super::args::{CallsArgs, ComparesArgs, InfoFormat, LayersArgs, ViewArgs};
-use super::{exit, filter, message};
+use super::args::{CallsArgs, ComparesArgs, InfoFormat, LayersArgs, ScreenArgs, ViewArgs};
+use super::screen::Screen;
+use super::{exit, filter, message, missed};
 use crate::bytecode::escape::Printable;
-use crate::format::{self, Compression, Output, Replace};
+use crate::format::Paint;
 use crate::read::{Flaw, Reader};
+use crate::select::{Miss, Selection};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
 use crate::views::{calls, compares};
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
-    let (query, output) = query(args.view)?;
-    Ok(status(calls::run(&query, output, &mut warning(&query.trace))?))
+    let (query, screen) = query("calls", &args.view)?;
+    let (mut screen, paint) = (screen, paint(&query, Paint::Calls));
+    let output = screen.output(paint, &query.trace)?;
+    let answer = calls::run(&query, output, &mut warning(&query.trace))?;
+    Ok(end(&answer.misses, &query.selection, answer.is_flawed))
 }
 
 pub fn compares(args: ComparesArgs) -> anyhow::Result<u8> {
-    let (query, output) = query(args.view)?;
-    Ok(status(compares::run(&query, args.all, output, &mut warning(&query.trace))?))
+    let (query, screen) = query("compares", &args.view)?;
+    let (mut screen, paint) = (screen, paint(&query, Paint::Compares));
+    let output = screen.output(paint, &query.trace)?;
+    let answer = compares::run(&query, args.all, output, &mut warning(&query.trace))?;
+    Ok(end(&answer.misses, &query.selection, answer.is_flawed))
 }
 
 pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
-    let filter = filter::filter(args.filter)?;
+    let selection = Selection { filter: args.filter.into(), ..Selection::default() };
     let reader = Reader::open(&args.trace)?;
     let folder = args.dump.as_deref().map(Folder::open).transpose()?;
-    let plan = LayersPlan { filter, folder, json: args.format == InfoFormat::Json };
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    Ok(status(layers::run(reader, plan, &mut out, &mut warning(&args.trace))?))
+    let is_text = args.format == InfoFormat::Text;
+    let progress = message::shows_progress(folder.is_none());
+    let mut screen = Screen::open(&args.screen, folder.is_none());
+    let plan = LayersPlan { filter: selection.filter.clone(), folder, json: !is_text, progress };
+    let mut out = screen.writer(is_text.then_some(Paint::Layers));
+    let answer = layers::run(reader, plan, &mut out, &mut warning(&args.trace));
+    drop(out);
+    let result = answer.map(|answer| end(&answer.misses, &selection, answer.is_flawed));
+    screen.result(result.map_err(Into::into))
 }
 
-/// Makes the question and opens standard output for the answer.
-fn query(args: ViewArgs) -> anyhow::Result<(Query, Output)> {
-    let selection = filter::selection(args.filter, args.place)?;
-    let query = Query { trace: args.trace, selection, json: args.format == InfoFormat::Json };
-    let output = format::check_output(Path::new("-"), Some(&query.trace), Replace::Traces)?.open(Compression::None)?;
-    Ok((query, output))
+/// Makes the question and opens the screen for the answer.
+fn query(command: &str, args: &ViewArgs) -> anyhow::Result<(Query, Screen)> {
+    let selection = filter::selection(command, args.filter.clone(), args.place.clone())?;
+    let progress = message::shows_progress(true);
+    let query = Query { trace: args.trace.clone(), selection, json: args.format == InfoFormat::Json, progress };
+    Ok((query, open_screen(&args.screen, true, &args.trace)?))
+}
+
+/// The colours of an answer.
+fn paint(query: &Query, paint: Paint) -> Option<Paint> {
+    (!query.json).then_some(paint)
+}
+
+/// Opens the screen for what is read of a trace; what cannot be read starts no pager.
+pub fn open_screen(args: &ScreenArgs, pages: bool, trace: &Path) -> anyhow::Result<Screen> {
+    if pages && trace != Path::new("-") {
+        Reader::open(trace)?;
+    }
+    Ok(Screen::open(args, pages))
 }
 
 /// Prints what is missing or damaged in a trace.
@@ -45,7 +71,8 @@ pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
     move |flaw| message::warn(format_args!("{name}: {flaw}"))
 }
 
-/// The status of a reader of a trace.
-pub fn status(is_flawed: bool) -> u8 {
+/// Says what of a selection was not there; returns the status of a reader of a trace.
+pub fn end(misses: &[Miss], selection: &Selection, is_flawed: bool) -> u8 {
+    missed::of_selection(misses, selection).into_iter().for_each(message::warn);
     if is_flawed { exit::FAILED } else { 0 }
 }

@@ -10,17 +10,19 @@ pub mod lines;
 mod null;
 mod output;
 mod packed;
+mod paint;
+mod recognized;
+mod suffix;
 mod text;
 pub mod values;
-
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 pub use compression::Compression;
 pub use indent::push_indent;
 pub use jsonl::push_end_members;
 pub use output::{Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken};
+pub use paint::{Paint, Painted};
+pub use recognized::{Beginning, recognized};
+pub use suffix::{SuffixError, by_suffix, check_suffix, split_compression};
 
 use crate::select::Selection;
 use crate::trace::{Sink, SinkError};
@@ -79,23 +81,6 @@ impl Quota {
     }
 }
 
-/// Tells format and compression from a file's name.  A format that was asked for wins over the suffix, a final .zst or
-/// .gz means compression all the same.
-pub fn by_suffix(path: &Path, asked: Option<Format>) -> (Format, Compression) {
-    let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
-    let (name, compression) = match (name.strip_suffix(b".zst"), name.strip_suffix(b".gz")) {
-        (Some(rest), _) => (rest, Compression::Zstd),
-        (_, Some(rest)) => (rest, Compression::Gzip),
-        _ => (name, Compression::None),
-    };
-    let by_name = || match name {
-        _ if name.ends_with(b".bct") => Format::Bct,
-        _ if name.ends_with(b".jsonl") => Format::Jsonl,
-        _ => Format::Text,
-    };
-    (asked.unwrap_or_else(by_name), compression)
-}
-
 /// Makes the sink that writes nothing and needs no output.
 pub fn null_sink() -> Box<dyn Sink> {
     Box::new(null::Null)
@@ -111,33 +96,5 @@ pub fn sink(format: Format, options: Options, output: Output) -> Box<dyn Sink> {
         Format::Jsonl => Box::new(jsonl::Jsonl::new(options, output)),
         Format::Bct => Box::new(bct::Bct::new(options, output)),
         Format::Null => null_sink(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn suffixes_name_format_and_compression() {
-        let cases: [(&str, Format, Compression); 8] = [
-            ("t.txt", Format::Text, Compression::None),
-            ("t.bct", Format::Bct, Compression::None),
-            ("t.jsonl.gz", Format::Jsonl, Compression::Gzip),
-            ("d.bct/t.bct.zst", Format::Bct, Compression::Zstd),
-            ("t.gz.zst", Format::Text, Compression::Zstd),
-            (".bct", Format::Bct, Compression::None),
-            ("bct", Format::Text, Compression::None),
-            ("-", Format::Text, Compression::None),
-        ];
-        for (name, format, compression) in cases {
-            assert_eq!(by_suffix(Path::new(name), None), (format, compression), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_format_that_was_asked_for_wins_and_compression_stays() {
-        let asked = by_suffix(Path::new("t.bct.gz"), Some(Format::Jsonl));
-        assert_eq!(asked, (Format::Jsonl, Compression::Gzip));
     }
 }

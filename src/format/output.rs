@@ -13,6 +13,7 @@ mod tests;
 use std::fs::File;
 use std::io::{self, Read};
 
+use super::Paint;
 use super::compression::{Compression, Compressor, DEFLATE_NOTHING, DEFLATE_NOTHING_LONGER, Mark};
 use crate::trace::SinkError;
 pub use folder::{OutputFolder, is_taken};
@@ -50,6 +51,8 @@ pub struct Output {
     /// Bytes between two sync points at most.
     most_unsynced: u64,
     state: Writing,
+    /// The colours of lines that are written for people.
+    paint: Option<Paint>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +92,18 @@ impl Output {
             limit: u64::MAX,
             most_unsynced: SYNC,
             state: Writing::Open,
+            paint: None,
         })
+    }
+
+    /// An output into a pipe.
+    pub fn of_pipe(file: File) -> io::Result<Output> {
+        Output::new(Store::shared(file), Compression::None)
+    }
+
+    /// Has lines painted from now on.
+    pub fn painted(self, paint: Paint) -> Output {
+        Output { paint: Some(paint), ..self }
     }
 
     /// Sets the size of the file at which it is full.  If its pieces are `blocks`, that is looked at after each.
@@ -174,6 +188,14 @@ impl Output {
     /// Takes a piece of output that ends at a whole line or block.  After an error only [`Output::end_with`] and
     /// [`Output::finish`] make sense.
     pub(super) fn write(&mut self, bytes: &[u8], keep: Keep) -> io::Result<()> {
+        let mut painted = Vec::new();
+        let bytes = match self.paint {
+            Some(paint) => {
+                paint.push(bytes, &mut painted);
+                &painted
+            }
+            None => bytes,
+        };
         self.taken += bytes.len() as u64;
         if !self.is_compressed() {
             return self.store_piece(bytes, keep);

@@ -8,7 +8,7 @@ mod tracee;
 
 use std::io;
 
-pub use plan::{Follow, Plan, Program, Tracing, Trigger};
+pub use plan::{Follow, Plan, Program, Tracing};
 pub use recorder::{Descent, Followed, Summary, Tally};
 pub use tracee::Caps;
 
@@ -40,15 +40,17 @@ pub fn record(mut plan: Plan, sink: &mut dyn Sink) -> io::Result<Outcome> {
         descendant::adopt_orphans()?;
     }
     let (start, timeout, interrupts_end) = (plan.start(), plan.timeout, plan.interrupts_end());
-    let recording = Recording::new(start.clone(), reader, plan.progress);
+    let matches = plan.tracing.matches();
+    let recording = Recording::new(start.clone(), matches.clone(), reader, plan.progress);
     let bell = recording.bell();
     let address = reception.as_ref().map(Reception::address);
     let child = child::fork(|| {
         address.iter().for_each(|address| child::set_variable(FOLLOW, address));
         run_program(plan, writer, stations)
     })?;
-    let family =
-        follow.zip(reception).map(|(follow, reception)| Family::start(reception, follow, start, child.id(), timeout));
+    let family = follow
+        .zip(reception)
+        .map(|(follow, reception)| Family::start(reception, follow, (start, matches), child.id(), timeout));
     let summary = recording.run(&mut Warden::start(child, bell, timeout, interrupts_end), sink);
     if let Some(guardian) = guardian {
         guardian.dismiss();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::tracee::Caps;
-use crate::select::Filter;
+use crate::select::{Filter, Matches, Trigger};
 use crate::trace::Sink;
 use crate::trace::event::Start;
 
@@ -23,7 +23,7 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     /// The sink's file, where that is one of lines that nobody else writes: it shall end at a whole line whatever happens.
     pub lines: Option<File>,
-    /// Shows how far a long recording is, on a terminal.
+    /// Shows how far a long recording is, on a terminal that the program may use too.
     pub progress: bool,
     /// The options that shape the recording, for the trace's first record.
     pub options: Vec<Vec<u8>>,
@@ -87,10 +87,11 @@ pub struct Tracing {
     pub stacks: bool,
 }
 
-/// A place by the name of its code object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trigger {
-    pub name: Vec<u8>,
-    /// In bytes; None is the entry of the code object.
-    pub offset: Option<u32>,
+impl Tracing {
+    /// What is looked for in the code objects that run.
+    pub fn matches(&self) -> Matches {
+        let places = [("--start-at", &self.start_at), ("--stop-at", &self.stop_at)];
+        let places = places.into_iter().filter_map(|(option, place)| Some((option, place.clone()?)));
+        Matches::new(self.filter.clone(), places.collect())
+    }
 }

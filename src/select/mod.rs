@@ -1,78 +1,28 @@
 //! Which parts of a trace are wanted: code objects by name and file, threads, depths, and a stretch of instruction
 //! numbers. Decides, and leaves counting, caching and printing to whoever asks.
 
-use std::ffi::OsStr;
+mod filter;
+mod glob;
+mod matches;
+mod names;
+mod seen;
+
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use regex::bytes::RegexSet;
+pub use filter::Filter;
+pub use glob::FileGlob;
+pub use matches::{Matches, TriggerMatch, Unmet};
+pub use names::{Name, NamePattern, PatternError};
+pub use seen::{Miss, Seen};
 
-use crate::bytecode::CodeObject;
 use crate::trace::{Run, State};
 
-/// What was asked for, as typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Raw co_name values (-n).
-    pub names: Vec<Vec<u8>>,
-    /// Regular expressions searched for in co_name (--match).
-    pub patterns: Vec<String>,
-    /// Globs that the whole of co_filename must match (--file); `*` crosses slashes.
-    pub files: Vec<String>,
-    /// Leaves the embedded standard library out (--no-stdlib).
-    pub no_stdlib: bool,
-}
-
-/// A filter that cannot be made out of what was typed.
-#[derive(Debug, thiserror::Error)]
-pub enum FilterError {
-    #[error("--match: {0}\nthe syntax is described at https://docs.rs/regex/#syntax")]
-    Pattern(#[from] regex::Error),
-    #[error("--file: {0}; a glob is a file name with * ? [ab] or {{a,b}} in it")]
-    Glob(#[from] globset::Error),
-}
-
-/// Decides about code objects: any of the values of one option, and all of the options that were given.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    names: Vec<Vec<u8>>,
-    patterns: Option<RegexSet>,
-    files: Option<GlobSet>,
-    no_stdlib: bool,
-}
-
-impl Filter {
-    pub fn new(wanted: &Wanted) -> Result<Filter, FilterError> {
-        let patterns = match wanted.patterns.as_slice() {
-            [] => None,
-            patterns => Some(RegexSet::new(patterns)?),
-        };
-        let files = match wanted.files.as_slice() {
-            [] => None,
-            globs => {
-                let mut set = GlobSetBuilder::new();
-                for glob in globs {
-                    set.add(GlobBuilder::new(glob).literal_separator(false).build()?);
-                }
-                Some(set.build()?)
-            }
-        };
-        Ok(Filter { names: wanted.names.clone(), patterns, files, no_stdlib: wanted.no_stdlib })
-    }
-
-    /// Tells whether every code object is wanted.
-    pub fn is_everything(&self) -> bool {
-        self.names.is_empty() && self.patterns.is_none() && self.files.is_none() && !self.no_stdlib
-    }
-
-    pub fn wants(&self, code: &CodeObject) -> bool {
-        let named = self.names.is_empty() || self.names.contains(&code.name);
-        let matched = || self.patterns.as_ref().is_none_or(|patterns| patterns.is_match(&code.name));
-        let filed = || self.files.as_ref().is_none_or(|globs| globs.is_match(OsStr::from_bytes(&code.filename)));
-        let own = || !self.no_stdlib || !code.is_stdlib();
-        named && own() && matched() && filed()
-    }
+/// A place by the name of its code object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    pub name: Name,
+    /// In bytes; None is the entry of the code object.
+    pub offset: Option<u32>,
 }
 
 /// What a reader of a trace prints of it.

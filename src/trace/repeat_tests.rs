@@ -79,7 +79,10 @@ proptest! {
             }
         }
         match measure(&packed, 0) {
-            Ok(extent) => prop_assert!(!is_refused && extent == Extent { words: whole.len() as u64, records: 0 }),
+            Ok(extent) => {
+                let whole = Extent { words: whole.len() as u64, records: 0 };
+                prop_assert_eq!((is_refused, extent), (false, whole));
+            }
             Err(why) => prop_assert!(is_refused && why.contains("execute nothing"), "{}", why),
         }
     }

@@ -12,6 +12,7 @@ use crate::read::steps::{Entered, Item, Step};
 use crate::read::{Flaw, TraceError};
 use crate::trace::value::{UnitValues, Value};
 use crate::trace::{Code, Raised, SinkError};
+use crate::views::Answer;
 use crate::views::query::{Choice, Query, View};
 use comparing::Comparing;
 use writer::Writer;
@@ -19,9 +20,9 @@ use writer::Writer;
 /// Comparisons that wait for one before them to have its result; one that takes longer is written when it has it.
 const WAITING: usize = 10_000;
 
-/// Writes the comparisons into `output`, each flaw of the trace to `report`; returns whether there was any.  With `all` no place is cut
+/// Writes the comparisons into `output`, each flaw of the trace to `report`.  With `all` no place is cut
 /// short.
-pub fn run(query: &Query, all: bool, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<bool, TraceError> {
+pub fn run(query: &Query, all: bool, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
     let mut view = Compares {
         choice: Choice::new(&query.selection),
         writer: Writer::new(query, all, output)?,

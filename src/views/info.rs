@@ -42,14 +42,21 @@ pub struct Info {
 /// Reads a trace and writes what is in it.
 pub fn run(plan: &InfoPlan, out: &mut dyn io::Write) -> Result<Info, TraceError> {
     let info = collect(plan)?;
-    let rendered = if plan.json { json::render(&info) } else { text::render(&info) };
+    print(plan, &info, out)?;
+    Ok(info)
+}
+
+/// Writes what is in a trace.  A reader of the output that leaves is no error.
+pub fn print(plan: &InfoPlan, info: &Info, out: &mut dyn io::Write) -> Result<(), TraceError> {
+    let rendered = if plan.json { json::render(info) } else { text::render(info) };
     match out.write_all(&rendered).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(TraceError::Output(error.into())),
-        _ => Ok(info),
+        _ => Ok(()),
     }
 }
 
-fn collect(plan: &InfoPlan) -> Result<Info, TraceError> {
+/// Reads what is in a trace.
+pub fn collect(plan: &InfoPlan) -> Result<Info, TraceError> {
     let mut reader = Reader::open(&plan.trace)?;
     let bytes = reader.file().and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
     let mut info = Info { trace: plan.trace.clone(), version: layout::VERSION, bytes, ..Info::default() };

@@ -8,8 +8,10 @@ mod tree;
 
 use std::io::{self, Write};
 
+use super::Answer;
+use super::observed::Observed;
 use crate::read::{Flaw, Reader, TraceError};
-use crate::select::Filter;
+use crate::select::{Filter, Selection};
 use crate::trace::origin::How;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 use collect::Collector;
@@ -101,23 +103,29 @@ pub struct LayersPlan {
     pub folder: Option<Folder>,
     /// Print JSON lines instead of a tree.
     pub json: bool,
+    /// Shows how far a long command is, on a terminal.
+    pub progress: bool,
 }
 
-/// Reads a trace and does with its layers what is planned.  Tells whether something was missing or damaged; each case goes to `tell`.
+/// Reads a trace and does with its layers what is planned.  What is missing or damaged goes to `tell`.
 pub fn run(
     mut reader: Reader,
     plan: LayersPlan,
     out: &mut dyn Write,
     tell: &mut dyn FnMut(Flaw),
-) -> Result<bool, TraceError> {
+) -> Result<Answer, TraceError> {
     let prints = plan.folder.is_none();
+    let index = reader.index().cloned();
+    let selection = Selection { filter: plan.filter.clone(), ..Selection::default() };
     let mut collector = Collector::new(plan.filter, plan.folder);
-    let mut flawed = false;
-    reader.read_all(&mut collector, &mut |flaw| {
-        flawed = true;
+    let mut is_flawed = false;
+    let mut observed = Observed::new(&mut collector, &selection, plan.progress, index.as_ref());
+    reader.read_all(&mut observed, &mut |flaw| {
+        is_flawed = true;
         tell(flaw);
         Ok(())
     })?;
+    let misses = observed.misses(None, reader.reached(), true);
     collector.finish()?;
     if prints {
         let layers = collector.layers();
@@ -127,7 +135,7 @@ pub fn run(
             _ => {}
         }
     }
-    Ok(flawed)
+    Ok(Answer { is_flawed, misses })
 }
 
 /// A sink that also writes the layers into a folder.

@@ -4,7 +4,19 @@ pub mod calls;
 pub mod compares;
 pub mod info;
 pub mod layers;
+mod observed;
 pub mod query;
 pub mod show;
 #[cfg(test)]
 mod tests;
+
+use crate::select::Miss;
+
+/// What came of a view.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Something was missing or damaged; each case was reported.
+    pub is_flawed: bool,
+    /// The parts of the selection that nothing has met.
+    pub misses: Vec<Miss>,
+}

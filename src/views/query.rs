@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use super::Answer;
+use super::observed::{self, Reading};
 use crate::format::json;
 use crate::read::steps::{Item, Step, Steps};
 use crate::read::{Flaw, Reader, TraceError};
-use crate::select::Selection;
+use crate::select::{Seen, Selection};
 use crate::trace::{Code, SinkError, Start};
 
 /// A question to a view.
@@ -18,6 +20,8 @@ pub struct Query {
     pub selection: Selection,
     /// JSON lines instead of text.
     pub json: bool,
+    /// Shows how far a long command is, on a terminal.
+    pub progress: bool,
 }
 
 /// A view that takes a trace item by item.
@@ -29,20 +33,32 @@ pub(super) trait View {
 }
 
 impl Query {
-    /// Hands the whole trace to a view of values, each flaw to `report`; returns whether there was any.  A reader of the output that leaves
+    /// Hands the whole trace to a view of values, each flaw to `report`; returns what came of it.  A reader of the output that leaves
     /// is no error.
-    pub(super) fn answer(&self, view: &mut dyn View, report: &mut dyn FnMut(Flaw)) -> Result<bool, TraceError> {
+    pub(super) fn answer(&self, view: &mut dyn View, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
         let reader = Reader::open(&self.trace)?;
         match self.read(reader, view, report) {
-            Err(TraceError::Output(SinkError::Io(error))) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(TraceError::Output(SinkError::Io(error))) if error.kind() == ErrorKind::BrokenPipe => {
+                Ok(Answer::default())
+            }
             result => result,
         }
     }
 
-    fn read(&self, reader: Reader, view: &mut dyn View, report: &mut dyn FnMut(Flaw)) -> Result<bool, TraceError> {
+    fn read(&self, reader: Reader, view: &mut dyn View, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
         let mut is_flawed = false;
-        for item in Steps::new(reader).within(self.selection.window.clone()) {
+        let index = reader.index().cloned();
+        let mut progress = self.progress.then(|| Reading::new(index.as_ref()));
+        let mut seen = Seen::new(&self.selection);
+        let mut steps = Steps::new(reader).within(self.selection.window.clone());
+        for item in steps.by_ref() {
             let item = item?;
+            if let Item::Step(step) = &item {
+                if let Some(progress) = &mut progress {
+                    progress.step(step.number, || None);
+                }
+                seen.instructions(step.number..step.number.saturating_add(1), step.thread, step.depth, &step.code);
+            }
             match &item {
                 Item::Start(start) if !has_values(start) => return Err(TraceError::NoValues(self.trace.clone())),
                 Item::Flaw(flaw) => {
@@ -53,7 +69,8 @@ impl Query {
             }
         }
         view.finish()?;
-        Ok(is_flawed)
+        let misses = observed::misses(seen, index.as_ref(), steps.reached(), self.selection.window.is_none());
+        Ok(Answer { is_flawed, misses })
     }
 
     /// Begins JSON lines: an object that names the view and the version of its members.

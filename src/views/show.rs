@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::observed::Observed;
 use crate::format::bct::layout::Piece;
 use crate::format::{self, Format, Options, Output};
 use crate::read::{Flaw, Progress, Reader, TraceError, Want};
+use crate::select::Miss;
 use crate::trace::{Sink, SinkError};
 
 /// How long a follower waits before it looks again.
@@ -24,6 +26,8 @@ pub struct ShowPlan {
     pub options: Options,
     /// Goes on while the file grows.
     pub follow: bool,
+    /// Shows how far a long command is, on a terminal.
+    pub progress: bool,
 }
 
 /// What came of it.
@@ -35,6 +39,8 @@ pub struct Shown {
     pub closed: bool,
     /// Something was missing or damaged; each case was told.
     pub flawed: bool,
+    /// The parts of the selection that nothing has met.
+    pub misses: Vec<Miss>,
 }
 
 /// Takes what is missing or damaged, and decides whether to go on.
@@ -61,11 +67,14 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
         return Err(TraceError::NotFollowed(plan.trace.clone()));
     }
     let mut sink = format::sink(plan.format, plan.options.clone(), output);
+    let mut observed = Observed::new(&mut *sink, &plan.options.selection, plan.progress, reader.index());
     let result = if plan.follow {
-        follow(plan, &mut reader, &mut *sink, &mut flaws)
+        follow(plan, &mut reader, &mut observed, &mut flaws)
     } else {
-        print(plan, &mut reader, &mut *sink, &mut flaws)
+        print(plan, &mut reader, &mut observed, &mut flaws)
     };
+    let is_whole = plan.options.selection.window.is_none() && result.is_ok();
+    shown.misses = observed.misses(reader.index(), reader.reached(), is_whole);
     // A sink that is full has printed as many instructions as were wanted.
     let result = match result {
         Err(TraceError::Output(SinkError::Full)) => Ok(()),

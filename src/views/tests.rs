@@ -58,7 +58,10 @@ impl Desk {
 
     /// Shows a file in the form that the suffix of `name` says.
     fn show(&self, trace: &Path, name: &str, options: Options) -> Result<(Vec<u8>, Vec<Flaw>), TraceError> {
-        self.show_plan(&ShowPlan { trace: trace.to_owned(), format: Format::Text, options, follow: false }, name)
+        self.show_plan(
+            &ShowPlan { trace: trace.to_owned(), format: Format::Text, options, follow: false, progress: false },
+            name,
+        )
     }
 
     fn show_plan(&self, plan: &ShowPlan, name: &str) -> Result<(Vec<u8>, Vec<Flaw>), TraceError> {

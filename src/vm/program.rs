@@ -48,6 +48,20 @@ impl Interpreter {
     }
 }
 
+/// Compiles source as `python2.7 path` does; returns the marshalled code object, or None if the VM refuses it, which it has then said
+/// on stderr.  The process must have one thread, and runs no program after it.
+pub fn compile(source: &[u8], path: &CStr, executable: &CStr) -> Option<Vec<u8>> {
+    super::library::embed(executable, false);
+    let mut length = 0;
+    // SAFETY: the process has one thread and no interpreter; the VM keeps neither the source nor the path.
+    let marshalled = unsafe { ffi::vm_compile(source.as_ptr().cast(), source.len(), path.as_ptr(), &mut length) };
+    if marshalled.is_null() {
+        return None;
+    }
+    // SAFETY: it has so many bytes, and nothing frees it.
+    Some(unsafe { std::slice::from_raw_parts(marshalled, length) }.to_vec())
+}
+
 /// Runs the interpreter's own command line, `argv[0]` being its name and `executable` sys.executable; calls `begins` where its program begins, unless there is none to
 /// run; returns the exit status, unless the program ends the process.
 pub fn python<F: FnOnce(&Interpreter)>(argv: Vec<CString>, executable: &CStr, begins: F) -> i32 {

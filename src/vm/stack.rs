@@ -2,7 +2,7 @@
 
 use super::ffi;
 use super::gil::Gil;
-use super::hook::Place;
+use super::hook::{FrameAddress, Place};
 use super::value::ObjectRef;
 
 /// Where a frame's local variables and value stack are, as far as that can be read.
@@ -32,6 +32,12 @@ impl Room {
             constant_count: room.constant_count,
             local_count: room.local_count,
         }
+    }
+
+    /// The frame that called the frame that runs; none where there is none.
+    pub fn caller(_gil: Gil, at: &Place) -> FrameAddress {
+        // SAFETY: the frame runs.
+        FrameAddress(unsafe { ffi::vm_frame_back(at.frame.0 as *const _) } as usize)
     }
 
     /// Whether the code object has a constant of this index.

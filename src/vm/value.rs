@@ -209,6 +209,16 @@ impl<'a> Look<'a> {
         makes.then_some(Making { of_type: if is_class { 0 } else { self.object.address() } })
     }
 
+    /// The address of the code object that the frame runs which a call of this object enters; 0 where it enters none at once.
+    #[inline]
+    pub fn called_code(&self) -> usize {
+        if !matches!(self.seen, Seen::Object(Named::Function | Named::Method)) {
+            return 0;
+        }
+        // SAFETY: the object is of this kind.
+        unsafe { ffi::vm_called_code(self.object.pointer, self.kind) as usize }
+    }
+
     /// Whether this is a dict that has no keys but strs.
     #[inline]
     pub fn has_str_keys(&self) -> bool {

@@ -36,7 +36,7 @@ fn only_without_a_name_is_a_usage_error_that_says_so() {
 #[test]
 fn wrong_words_are_usage_errors() {
     let scratch = Scratch::new();
-    assert_usage_error(&scratch.run::<[&str; 0]>([]), &["PYCFILE", "TRACEFILE"]);
+    assert_usage_error(&scratch.run::<[&str; 0]>([]), &["<FILE>", "<TRACEFILE>"]);
     assert_usage_error(&scratch.run(["ok.pyc"]), &["TRACEFILE"]);
     assert_usage_error(&scratch.run(["ok.pyc", ""]), &["TRACEFILE"]);
     assert_usage_error(&scratch.run(["ok.pyc", "t.txt", "more"]), &["more"]);
@@ -78,6 +78,21 @@ fn names_add_up() {
 }
 
 #[test]
+fn of_an_option_with_one_value_the_last_wins() {
+    let scratch = Scratch::with(TWO);
+    scratch.run(["ok.pyc", "want.bct"]).succeeded();
+    let words = "-r -r -f jsonl -f text --max-instructions 1 --max-instructions 500 --timeout 1s --timeout 60s --values \
+        --value-width 1 --value-width 2 --stop-at inner --stop-at nowhere -t only -n inner -t all -q -q";
+    let words: Vec<&str> = words.split_whitespace().chain(["ok.pyc", "t.txt"]).collect();
+    scratch.run(words).succeeded();
+    assert_eq!(names(&scratch.text("t.txt")), ["inner"]);
+    let shown =
+        scratch.run(["show", "--from", "9", "--from", "1", "--count", "1", "--count", "2", "want.bct"]).succeeded();
+    assert_eq!(shown.lines().count(), 2);
+    scratch.run(["info", "-f", "json", "-f", "text", "want.bct"]).succeeded();
+}
+
+#[test]
 fn resolved_operands_show_what_they_mean() {
     let scratch = Scratch::with(TWO);
     scratch.run(["-r", "-n", "outer", "ok.pyc", "t.txt"]).succeeded();
@@ -108,14 +123,54 @@ fn shape_of(commit: &str) -> String {
     }
 }
 
+/// Every command; the main one's name is no word.
+const COMMANDS: [&[&str]; 10] = [
+    &[],
+    &["show"],
+    &["calls"],
+    &["compares"],
+    &["layers"],
+    &["info"],
+    &["dis"],
+    &["python"],
+    &["completions"],
+    &["man"],
+];
+
 #[test]
 fn help_shows_each_option_with_examples() {
     for option in ["-h", "--help"] {
         let text = running::run(&mut running::bctrace([option])).succeeded();
         assert!(text.starts_with("Trace every bytecode instruction"), "{text}");
-        for part in ["--trace", "--name", "--resolve", "--quiet", "Examples:", "bctrace factorial.pyc trace.txt", "125"]
-        {
+        for part in ["--trace", "--name", "--resolve", "--quiet", "Examples:", "bctrace factorial.pyc trace.txt"] {
             assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+    let text = running::run(&mut running::bctrace(["--help"])).succeeded();
+    assert!(text.contains("really runs") && text.contains("no sandbox"), "{text}");
+    assert!(text.contains("\n  125  "), "{text}");
+}
+
+#[test]
+fn every_command_describes_itself_with_two_examples() {
+    for command in COMMANDS {
+        let text = running::run(running::bctrace(command).arg("--help")).succeeded();
+        let text = text.split("The interpreter's own help:").next().unwrap();
+        let (above, examples) = text.split_once("Examples:\n").unwrap_or_else(|| panic!("no examples: {text}"));
+        let call = format!("  {}", ["bctrace"].iter().chain(command).copied().collect::<Vec<_>>().join(" "));
+        let count = examples.lines().filter(|line| line.starts_with(&call)).count();
+        assert!(count >= 2, "{command:?}: {count} examples");
+        let description = above.split("Usage:").next().unwrap();
+        assert!(description.trim().matches("\n\n").count() >= 1, "{command:?} is described in one line only: {above}");
+    }
+}
+
+#[test]
+fn short_help_fits_into_80_columns() {
+    for command in COMMANDS.iter().filter(|command| **command != ["python"]) {
+        let text = running::run(running::bctrace(*command).arg("-h")).succeeded();
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{command:?}: {line}");
         }
     }
 }
@@ -123,7 +178,9 @@ fn help_shows_each_option_with_examples() {
 #[test]
 fn help_is_written_in_one_line_for_each_option() {
     let text = running::run(&mut running::bctrace(["-h"])).succeeded();
-    let options = text.lines().filter(|line| line.trim_start().starts_with('-'));
+    // A continued description begins further to the right.
+    let is_option = |line: &&str| line.trim_start().starts_with('-') && line.find('-') < Some(8);
+    let options = text.lines().filter(is_option);
     for line in options {
         let described = line.trim().split("  ").filter(|part| !part.is_empty()).count();
         assert!(described > 1, "no description beside the option: {line}");

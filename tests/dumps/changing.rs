@@ -282,7 +282,7 @@ over.append(1)
 flipper.join()
 ";
     let program = Program::new(&format!("{CHANGING}{lines}"));
-    let ran = program.trace(&["-q"], "t.bct", &[]);
+    let ran = program.trace(&["-q", "--shutdown"], "t.bct", &[]);
     let counts: Vec<usize> = ran.stdout().split(' ').filter_map(|word| word.trim().parse().ok()).collect();
     let text = program.show(&["-r", "-n", "loop"], "t.bct");
     // The comparison behind it loads 'one' as well, in bytes that nobody changes.

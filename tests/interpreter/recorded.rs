@@ -101,7 +101,116 @@ fn a_trace_that_cannot_be_written_is_told_before_anything_runs() {
     assert!(ran.stderr().starts_with("bctrace: cannot write no/such/folder/t.txt"), "{}", ran.stderr());
     let ran = live::run(program.command(["python", "--trace-to"]));
     assert_eq!(ran.status, 2);
-    assert!(ran.stderr().contains("--trace-to needs a FILE"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("'--trace-to <TRACEFILE>'"), "{}", ran.stderr());
+}
+
+#[test]
+fn a_recorded_interpreter_takes_the_options_of_a_recording_in_any_order() {
+    let program =
+        with_source("def f(n):\n    return n\ndef g(n):\n    return f(n)\nprint g(3), __import__('sys').argv[1:]\n");
+    let of_pyc = |options: &[&str]| {
+        program.trace(options, "pyc.txt", &["-t", "a"]).succeeded();
+        program.read("pyc.txt")
+    };
+    let cases: [(&str, &[&str]); 8] = [
+        ("-r --trace-to t.txt", &["-r"]),
+        ("--trace-to=t.txt -n f -n=g -r", &["-n", "f", "-n", "g", "-r"]),
+        ("-t only --trace-to t.txt -nf --", &["-n", "f"]),
+        ("-qr --values --trace-to t.txt --value-length 7 --no-stdlib", &["-r", "--values", "--no-stdlib"]),
+        ("--match ^f$ --file p.* --trace-to t.txt", &["-n", "f"]),
+        ("--trace-to t.txt --start-at g --stop-at f:3", &["--start-at", "g", "--stop-at", "f:3"]),
+        ("--trace-to t.txt -f jsonl -n f", &["-f", "jsonl", "-n", "f"]),
+        ("--trace-to other.txt --trace-to t.txt", &[]),
+    ];
+    for (ours, same) in cases {
+        let words: Vec<&str> = ["python"].into_iter().chain(ours.split(' ')).chain(["p.py", "-t", "a"]).collect();
+        let ran = live::run(program.command(&words));
+        let of_pyc = match same {
+            ["--start-at", ..] => {
+                assert_eq!(ran.status, 123, "{ours}: {}", ran.stderr());
+                program.trace(same, "pyc.txt", &["-t", "a"]);
+                program.read("pyc.txt")
+            }
+            _ => {
+                assert_eq!((ran.status, ran.stdout().as_str()), (0, "3 ['-t', 'a']\n"), "{ours}: {}", ran.stderr());
+                of_pyc(same)
+            }
+        };
+        if same.contains(&"jsonl") {
+            assert_eq!(instructions(&program.read("t.txt")), instructions(&of_pyc), "{ours}");
+        } else {
+            assert_eq!(program.read("t.txt"), of_pyc.replace("p.pyc", "p.py"), "{ours}");
+        }
+        fs::remove_file(program.path("t.txt")).unwrap();
+    }
+    assert!(!program.path("other.txt").exists());
+}
+
+fn instructions(json: &str) -> Vec<&str> {
+    json.lines().filter(|line| line.starts_with("{\"type\":\"instruction\"")).collect()
+}
+
+#[test]
+fn a_recorded_interpreter_dumps_code_and_its_values_can_be_shown() {
+    let program = with_source("exec 'print 6 * 7'\n");
+    let words = ["python", "--values", "--dump-code", "code", "--trace-to", "t.bct", "p.py"];
+    assert_eq!(live::run(program.command(words)).succeeded(), "42\n");
+    assert!(program.path("code/manifest.json").exists());
+    assert!(live::run(program.command(["calls", "t.bct"])).succeeded().contains("exec"));
+    let ran = live::run(program.command(["python", "--trace-to", "u.txt", "--max-instructions", "3", "p.py"]));
+    assert_eq!((ran.status, program.read("u.txt").lines().count()), (123, 3));
+}
+
+#[test]
+fn wrong_options_of_a_recorded_interpreter_are_usage_errors() {
+    let program = with_source("print 1\n");
+    let cases = [
+        ("--valeus --trace-to t.txt p.py", "--values"),
+        ("--trace-to t.txt -t some p.py", "all"),
+        ("--trace-to t.txt -t only p.py", "-n NAME"),
+        ("--trace-to t.txt --max-instructions few p.py", "few"),
+        ("--trace-to", "TRACEFILE"),
+        ("-n --trace-to t.txt p.py", "--name"),
+    ];
+    for (line, part) in cases {
+        let words: Vec<&str> = ["python"].into_iter().chain(line.split(' ')).collect();
+        let ran = live::run(program.command(&words));
+        assert_eq!((ran.status, ran.stdout().as_str()), (2, ""), "{line}");
+        assert!(ran.stderr().contains(part), "{line}: {}", ran.stderr());
+    }
+    assert!(!program.path("t.txt").exists());
+}
+
+#[test]
+fn without_a_trace_every_word_is_the_interpreters() {
+    let program = with_source("import sys; print sys.argv[1:], sys.flags.tabcheck, sys.flags.dont_write_bytecode\n");
+    let cases = [
+        ("p.py -r --trace-to t.txt", "['-r', '--trace-to', 't.txt'] 0 0\n"),
+        ("-t p.py -n x", "['-n', 'x'] 1 0\n"),
+        ("-B -t p.py --trace-to t.txt", "['--trace-to', 't.txt'] 1 1\n"),
+        ("-- p.py --help", "['--help'] 0 0\n"),
+    ];
+    for (line, printed) in cases {
+        let words: Vec<&str> = ["python"].into_iter().chain(line.split(' ')).collect();
+        assert_eq!(live::run(program.command(&words)).succeeded(), printed, "{line}");
+    }
+    let ran = live::run(program.command(["python", "--values", "p.py"]));
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr().contains("Unknown option: --"), "{}", ran.stderr());
+    assert!(!program.path("t.txt").exists());
+}
+
+#[test]
+fn help_shows_our_options_and_then_the_interpreters() {
+    let program = Program::new("");
+    for words in [&["python", "--help"][..], &["python", "-r", "--help", "x"]] {
+        let help = live::run(program.command(words)).succeeded();
+        let (ours, theirs) = help.split_once("The interpreter's own help:").expect("both helps");
+        assert!(ours.contains("--trace-to <TRACEFILE>") && ours.contains("--value-length <N>"), "{ours}");
+        assert!(theirs.contains("usage: python2.7 [option]") && theirs.contains("PYTHONPATH"), "{theirs}");
+    }
+    let theirs = live::run(program.command(["python", "-h"])).succeeded();
+    assert!(theirs.starts_with("usage: python2.7"), "{theirs}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn errors_in_marshal_data_count_from_the_beginning_of_the_file() {
 fn other_files_are_named() {
     assert!(error(b"\x7fELF\x02\x01").starts_with("it is an ELF file"));
     assert!(error(b"PK\x03\x04....").starts_with("it is a zip archive"));
-    assert!(error(b"print 'hello'\n").starts_with("it is text; compile Python source first"));
+    assert!(error(b"print 'hello'\n").starts_with("it is text; name Python source"));
     assert_eq!(
         error(b"\x00\x01\x02\xfe\xff"),
         "it does not begin with the magic of a .pyc of Python 2.7 (03 f3 0d 0a) but with 00 01 02 fe"

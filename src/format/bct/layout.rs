@@ -141,6 +141,11 @@ pub(super) fn index_size(entries: usize) -> usize {
 }
 
 impl Index {
+    /// The instructions that were executed up to the end of the last block.
+    pub fn instructions(&self) -> u64 {
+        self.blocks.last().map_or(0, |block| block.before.saturating_add(block.instructions))
+    }
+
     /// Adds a block, which stands behind all others.
     pub fn push(&mut self, block: BlockPlace) {
         if self.blocks.len() >= ENTRIES {

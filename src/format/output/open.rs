@@ -2,7 +2,7 @@
 //! it.  Each file is opened once; all that follows goes through its descriptor.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -154,6 +154,15 @@ fn inherited(path: &Path) -> Option<io::Result<File>> {
 }
 
 impl Checked {
+    /// Tells whether people would see what is written.
+    pub fn is_terminal(&self) -> bool {
+        match &self.kind {
+            CheckedKind::Inherited(file) => file.is_terminal(),
+            CheckedKind::Existing(opened) => opened.file.is_terminal(),
+            CheckedKind::ByName => false,
+        }
+    }
+
     /// Opens the output: an existing file is emptied, a missing one made.  A file stays locked (flock) while it is
     /// open: so a reader of a growing trace knows whether anybody still writes it.
     pub fn open(self, compression: Compression) -> Result<Output, OutputError> {

@@ -1,12 +1,7 @@
 //! What a recording's summary tells beyond the counts of the stream: kept while events pass on their way to the sink.
 
-use std::collections::BTreeSet;
-
-use crate::trace::event::Own;
+use crate::select::Matches;
 use crate::trace::{Event, Run, Sink, SinkError, State};
-
-/// Names that are remembered at most: a program can make new ones for ever.
-const NAMES: usize = 10_000;
 
 /// A sink before the sink.
 pub struct Account<'a> {
@@ -23,17 +18,15 @@ pub struct Tally {
     pub recorded: u64,
     /// Those of them that are the standard library's.
     pub stdlib: u64,
-    /// The names of the code objects that ran, recorded or not.
-    pub names: BTreeSet<Vec<u8>>,
+    /// What the code objects that ran, recorded or not, have met of what was asked for.
+    pub matches: Matches,
     /// Instructions of the interpreter's own shutdown, which were left out.
     pub own: u64,
-    /// The code objects that they are of, each once.
-    pub own_codes: BTreeSet<Own>,
 }
 
 impl<'a> Account<'a> {
-    pub fn new(sink: &'a mut dyn Sink) -> Account<'a> {
-        Account { sink, tally: Tally::default() }
+    pub fn new(sink: &'a mut dyn Sink, matches: Matches) -> Account<'a> {
+        Account { sink, tally: Tally { matches, ..Tally::default() } }
     }
 }
 
@@ -42,15 +35,11 @@ impl Sink for Account<'_> {
         match event {
             Event::Code(code) => {
                 self.tally.codes += 1;
-                if self.tally.names.len() < NAMES {
-                    self.tally.names.insert(code.object.name.clone());
-                }
+                self.tally.matches.see(&code.object);
             }
             Event::Outside(outside) => self.tally.recorded += outside.count(),
             Event::Skipped(skipped) if skipped.own => self.tally.own += skipped.instructions,
-            Event::Own(own) if self.tally.own_codes.len() < NAMES => {
-                self.tally.own_codes.insert(own.clone());
-            }
+            Event::Own(own) => self.tally.matches.see_at_shutdown(&own.name, &own.filename),
             _ => {}
         }
         self.sink.event(event, at)

@@ -14,6 +14,7 @@ use crate::process::descendant::{self, Descendant};
 use crate::process::{News, child};
 use crate::record::plan::Follow;
 use crate::record::shared::{Arrival, Bell, Reception, RingReader, Stations};
+use crate::select::Matches;
 use crate::trace::event::Start;
 
 /// How often the thread looks without being called.
@@ -34,14 +35,6 @@ pub struct Descent {
     pub turned_away: u32,
 }
 
-impl Descent {
-    /// Whether anything was recorded of any of them.
-    pub fn has_recorded(&self) -> bool {
-        let summaries = self.followed.iter().filter_map(|followed| followed.recorded.as_ref().ok());
-        summaries.map(|(_, summary)| summary).any(|summary| summary.tally.recorded > 0)
-    }
-}
-
 /// The thread that receives them.
 pub struct Family {
     shared: Arc<Shared>,
@@ -53,6 +46,7 @@ pub struct Family {
 struct Shared {
     follow: Follow,
     start: Start,
+    matches: Matches,
     deadline: Option<Instant>,
     /// The program's first process, which has its own recording.
     first: i32,
@@ -65,10 +59,17 @@ struct Shared {
 
 impl Family {
     /// Receives from now on.
-    pub fn start(reception: Reception, follow: Follow, start: Start, first: i32, timeout: Option<Duration>) -> Family {
+    pub fn start(
+        reception: Reception,
+        follow: Follow,
+        (start, matches): (Start, Matches),
+        first: i32,
+        timeout: Option<Duration>,
+    ) -> Family {
         let shared = Arc::new(Shared {
             follow,
             start,
+            matches,
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             first,
             ending: AtomicBool::new(false),
@@ -193,7 +194,7 @@ fn record(shared: &Shared, process: Arc<Descendant>, start: Start, ring: RingRea
     });
     let mut watch = Follower { process, bell: ring.bell(), deadline: shared.deadline, seen: Seen::default() };
     let recorded = (shared.follow.0)(pid).and_then(|(path, mut sink)| {
-        let summary = Recording::new(start, ring, false).run(&mut watch, &mut *sink)?;
+        let summary = Recording::new(start, shared.matches.clone(), ring, false).run(&mut watch, &mut *sink)?;
         Ok((path, summary))
     });
     if recorded.is_err() {

@@ -2,7 +2,6 @@
 
 mod account;
 mod followed;
-mod progress;
 mod recording;
 mod supervisor;
 mod watch;

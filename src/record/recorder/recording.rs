@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::account::{Account, Tally};
-use super::progress::Progress;
 use super::watch::{Seen, Watch};
 use crate::bytecode::{decode, opcode};
 use crate::process::How;
+use crate::progress::{Done, Progress};
 use crate::record::shared::{Bell, LAG, PAUSE, RingReader, Tampered};
+use crate::select::Matches;
 use crate::trace::decoder::Decoder;
 use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
 use crate::trace::repeat::RepeatReader;
@@ -28,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Recording {
     ring: RingReader,
     start: Start,
+    /// What is looked for in the code objects that run.
+    matches: Matches,
     /// Words from the ring that were not read yet.
     packed: Vec<u64>,
     repeats: RepeatReader,
@@ -72,10 +75,11 @@ fn tampered(why: &str) -> Failure {
 }
 
 impl Recording {
-    pub fn new(start: Start, ring: RingReader, shows_progress: bool) -> Recording {
+    pub fn new(start: Start, matches: Matches, ring: RingReader, shows_progress: bool) -> Recording {
         Recording {
             ring,
             start,
+            matches,
             packed: Vec::new(),
             repeats: RepeatReader::default(),
             decoder: Decoder::default(),
@@ -90,7 +94,7 @@ impl Recording {
 
     /// Records until the child is dead and everything is written.
     pub fn run(mut self, watch: &mut dyn Watch, sink: &mut dyn Sink) -> io::Result<Summary> {
-        let mut account = Account::new(sink);
+        let mut account = Account::new(sink, std::mem::take(&mut self.matches));
         let sink = &mut account;
         let start = Event::Start(std::mem::take(&mut self.start));
         let result = match self.decoder.event(&start, sink) {
@@ -118,7 +122,7 @@ impl Recording {
         loop {
             if self.ring.read(&mut self.packed, BATCH)? > 0 {
                 self.decode(sink)?;
-                self.progress.show(&self.decoder, sink);
+                self.show_progress(sink);
                 continue;
             }
             if watch.seen().death.is_some() {
@@ -134,8 +138,13 @@ impl Recording {
             }
             self.catch_up(sink)?;
             sink.flush().map_err(Failure::Output)?;
-            self.progress.show(&self.decoder, sink);
+            self.show_progress(sink);
         }
+    }
+
+    fn show_progress(&mut self, sink: &Account) {
+        let instructions = self.decoder.state().instructions;
+        self.progress.show(|| Done { instructions, total: None, written: Some(sink.written()) });
     }
 
     /// Decodes what was taken from the ring.
@@ -259,7 +268,7 @@ impl Recording {
             end.reason = failed_output(error.into())?;
             result = self.write_end(&end, &mut sink);
         }
-        self.progress.clear();
+        drop(self.progress);
         let (written, lost) = match result {
             Ok(written) => (written, None),
             Err(SinkError::Lost(why)) => (sink.written(), Some(why)),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Tracee;
 use crate::bytecode::Unit;
-use crate::record::plan::Trigger;
 use crate::record::tracee::codes::Version;
+use crate::select::Trigger;
 use crate::trace::event::{Event, Outside, StopReason};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;

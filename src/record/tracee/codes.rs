@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::origins::Origins;
 use super::threads::Threads;
 use crate::bytecode::{CodeObject, Layout};
-use crate::record::plan::{Tracing, Trigger};
+use crate::record::plan::Tracing;
+use crate::select::Trigger;
 use crate::trace::encode_code;
 use crate::trace::origin::Layer;
 use crate::trace::word;
@@ -235,7 +236,7 @@ fn is_used(version: LaneVersion, lane: &Lane, threads: &Threads) -> bool {
 
 fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: CodeObject, lane: &mut Lane) -> Version {
     let name = code.name(gil);
-    let trigger = |option: &Option<Trigger>| option.clone().filter(|trigger| trigger.name == name);
+    let trigger = |option: &Option<Trigger>| option.clone().filter(|trigger| trigger.name.matches(name));
     let wanted = tracing.filter.wants(&object);
     let layout = Layout::new(&object.bytes);
     let bytes: Arc<[u8]> = object.bytes.into();

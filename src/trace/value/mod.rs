@@ -81,12 +81,14 @@ pub enum Tag {
     Bound = 24,
     /// What the VM took for an object and is none.
     Bad = 25,
+    /// No value: the frame that begins with the unit runs what its caller's unit calls.
+    Callee = 26,
 }
 
 impl Tag {
     /// Reads a word's tag; an unknown one is a value that cannot be told.
     pub fn of(word: u64) -> Tag {
-        const TAGS: [Tag; 26] = [
+        const TAGS: [Tag; 27] = [
             Tag::Missing,
             Tag::None,
             Tag::False,
@@ -113,6 +115,7 @@ impl Tag {
             Tag::Step,
             Tag::Bound,
             Tag::Bad,
+            Tag::Callee,
         ];
         TAGS.get((word >> 4 & 0x1f) as usize).copied().unwrap_or(Tag::Missing)
     }

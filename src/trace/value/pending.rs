@@ -158,8 +158,10 @@ impl Cursor<'_> {
             }
             self.reader.words = rest;
             self.unit = unit;
-            if tag != Tag::Step {
-                self.take(word, out);
+            match tag {
+                Tag::Step => {}
+                Tag::Callee => out.is_callee = true,
+                _ => self.take(word, out),
             }
         }
     }

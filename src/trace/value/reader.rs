@@ -63,7 +63,7 @@ impl Reader<'_> {
                 }
             }
             Tag::Bad => Value::Bad,
-            Tag::Missing | Tag::Same | Tag::Step => Value::Missing,
+            Tag::Missing | Tag::Same | Tag::Step | Tag::Callee => Value::Missing,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
-use crate::trace::value::{Value, What};
+use crate::trace::value::{Container, ContainerKind, Value, What};
 
 /// Whether an instruction compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,22 +110,38 @@ fn is_binary(opcode: u8) -> bool {
 
 /// Decides about a call by the name of what is called.
 fn of_callee(callee: &Value) -> Comparing {
-    let Value::Object { what, name, .. } = callee else { return Comparing::No };
+    let Value::Object { what, name, receiver, .. } = callee else { return Comparing::No };
     let Ok(name) = str::from_utf8(name) else { return Comparing::No };
     let (owner, last) = name.rsplit_once('.').unwrap_or(("", name));
     let compares = match what {
         What::Function => return if LIBRARY.contains(&last) { Comparing::IfLibrary } else { Comparing::No },
-        What::Builtin | What::Descriptor | What::Method => {
+        What::Partial => return receiver.as_deref().map_or(Comparing::No, of_partial),
+        What::Builtin | What::Descriptor | What::Method | What::Wrapper => {
             FUNCTIONS.contains(&name)
                 || METHODS.contains(&last)
                 || owner == "operator" && OPERATORS.contains(&last.trim_matches('_'))
-                || is_dict(owner) && DICT_METHODS.contains(&last)
+                || DICT_METHODS.contains(&last) && (is_dict(owner) || receiver.as_deref().is_some_and(is_a_dict))
         }
-        // A function pointer of ctypes bears the name that it was found by.
-        What::Instance => FOREIGN.contains(&last),
-        What::Type | What::Class | What::Module | What::Code => false,
+        What::Foreign => FOREIGN.contains(&last),
+        What::Instance | What::Type | What::Class | What::Module | What::Code | What::Generator => false,
     };
     if compares { Comparing::Yes } else { Comparing::No }
+}
+
+/// Decides about what functools.partial and its like have made, by what that calls.
+fn of_partial(made_of: &Value) -> Comparing {
+    match made_of {
+        Value::Container(made_of) => made_of.items.first().map_or(Comparing::No, of_callee),
+        _ => Comparing::No,
+    }
+}
+
+fn is_a_dict(receiver: &Value) -> bool {
+    match receiver {
+        Value::Container(Container { kind, .. }) | Value::Deep { kind, .. } => *kind == ContainerKind::Dict,
+        Value::Object { what: What::Instance, name, .. } => str::from_utf8(name).is_ok_and(is_dict),
+        _ => false,
+    }
 }
 
 fn is_dict(owner: &str) -> bool {

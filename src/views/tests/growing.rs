@@ -20,7 +20,13 @@ fn open(desk: &Desk, name: &str) -> Box<dyn Sink> {
 }
 
 fn follow(desk: &Desk, out: &str) -> (Vec<u8>, Vec<Flaw>) {
-    let plan = ShowPlan { trace: desk.path("t.bct"), format: Format::Text, options: Options::default(), follow: true };
+    let plan = ShowPlan {
+        trace: desk.path("t.bct"),
+        format: Format::Text,
+        options: Options::default(),
+        follow: true,
+        progress: false,
+    };
     desk.show_plan(&plan, out).expect("readable")
 }
 
@@ -61,7 +67,13 @@ fn a_killed_recorder_leaves_what_it_showed_and_no_end() {
     sink.flush().expect("written");
     drop(sink);
     for follow in [false, true] {
-        let plan = ShowPlan { trace: desk.path("t.bct"), format: Format::Text, options: Options::default(), follow };
+        let plan = ShowPlan {
+            trace: desk.path("t.bct"),
+            format: Format::Text,
+            options: Options::default(),
+            follow,
+            progress: false,
+        };
         let (text, flaws) = desk.show_plan(&plan, "followed.txt").expect("readable");
         assert!(text == direct);
         assert!(matches!(flaws[..], [Flaw::Unfinished { cut_at: None, .. }]), "{flaws:?}");

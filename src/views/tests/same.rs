@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::select::{Filter, Selection, Wanted};
+use crate::select::{Filter, Name, Selection};
 use crate::trace::invented::traces;
 
 fn options(resolve: bool, depth: bool, selection: Selection) -> Options {
@@ -80,9 +80,9 @@ proptest! {
         let desk = Desk::new();
         desk.record(&events, "t.bct", Options::default());
         let (whole, _) = desk.show(&desk.path("t.bct"), "whole.jsonl", Options::default()).expect("readable");
-        let wanted = Wanted { names: vec![b"f".to_vec(), b"\xff\xfe\\".to_vec()], ..Wanted::default() };
+        let names = vec![Name::new("f"), Name::new(b"\xff\xfe\\")];
         let selection = Selection {
-            filter: Filter::new(&wanted).expect("a filter"),
+            filter: Filter { names, ..Filter::default() },
             threads: vec![thread],
             max_depth: Some(max_depth),
             window: None,

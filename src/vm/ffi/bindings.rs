@@ -374,6 +374,14 @@ unsafe extern "C" {
     );
 }
 unsafe extern "C" {
+    pub fn vm_compile(
+        source: *const ::core::ffi::c_char,
+        len: usize,
+        path: *const ::core::ffi::c_char,
+        marshalled_len: *mut usize,
+    ) -> *const ::core::ffi::c_uchar;
+}
+unsafe extern "C" {
     pub fn vm_load(marshalled: *const ::core::ffi::c_char, len: isize) -> *mut _object;
 }
 unsafe extern "C" {
@@ -423,14 +431,19 @@ pub struct vm_frame_room {
     pub locals: *const *mut _object,
     pub stack: *const *mut _object,
     pub end: *const *mut _object,
+    pub constant_count: usize,
+    pub local_count: usize,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of vm_frame_room"][::core::mem::size_of::<vm_frame_room>() - 24usize];
+    ["Size of vm_frame_room"][::core::mem::size_of::<vm_frame_room>() - 40usize];
     ["Alignment of vm_frame_room"][::core::mem::align_of::<vm_frame_room>() - 8usize];
     ["Offset of field: vm_frame_room::locals"][::core::mem::offset_of!(vm_frame_room, locals) - 0usize];
     ["Offset of field: vm_frame_room::stack"][::core::mem::offset_of!(vm_frame_room, stack) - 8usize];
     ["Offset of field: vm_frame_room::end"][::core::mem::offset_of!(vm_frame_room, end) - 16usize];
+    ["Offset of field: vm_frame_room::constant_count"]
+        [::core::mem::offset_of!(vm_frame_room, constant_count) - 24usize];
+    ["Offset of field: vm_frame_room::local_count"][::core::mem::offset_of!(vm_frame_room, local_count) - 32usize];
 };
 unsafe extern "C" {
     pub fn vm_frame_room(frame: *const _frame, out: *mut vm_frame_room) -> ::core::ffi::c_int;
@@ -575,6 +588,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_makes_new(callable: *const _object) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vm_called_code(callable: *const _object, kind: u32) -> *const _object;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

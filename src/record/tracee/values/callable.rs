@@ -5,8 +5,16 @@ use crate::trace::value::{self, Role, Tag, What};
 use crate::vm::Gil;
 use crate::vm::value::{Callee, Look, Making, ObjectRef, Seen};
 
+/// What the call of an object does, as far as that can be told before it.
+pub struct Calling {
+    /// What it makes before any Python runs.
+    pub making: Option<Making>,
+    /// The address of the code object of the frame that it enters; 0 where it enters none at once.
+    pub code: usize,
+}
+
 impl Walk {
-    /// Writes the value of a callable, and says what its call makes; `is_last` says that it was the last result.
+    /// Writes the value of a callable, and says what its call does; `is_last` says that it was the last result.
     #[inline]
     pub fn callable(
         &mut self,
@@ -15,7 +23,7 @@ impl Walk {
         is_last: bool,
         step: u32,
         out: &mut impl Words,
-    ) -> Option<Making> {
+    ) -> Calling {
         let look = object.look(gil);
         let role = Role::Operand;
         match look.callee() {
@@ -25,7 +33,7 @@ impl Walk {
                 self.called(gil, object, &look, callee, At::Front { role, step }, out);
             }
         }
-        look.makes_new()
+        Calling { making: look.makes_new(), code: look.called_code() }
     }
 
     fn called(&mut self, gil: Gil, object: ObjectRef, look: &Look, callee: Callee, at: At, out: &mut impl Words) {

@@ -63,12 +63,17 @@ impl Current {
 enum Due {
     Nothing,
     /// The frame has just been entered.
-    Arguments,
+    Arguments {
+        /// It runs what its caller's unit calls.
+        is_callee: bool,
+    },
     /// So many results of its last unit, if the stack's top is there then; 0 where it is not known.
     Results {
         count: u32,
         top: usize,
         opcode: u8,
+        /// The address of the code object that the unit calls; 0 where it calls none, or has called it.
+        called: usize,
     },
 }
 
@@ -134,6 +139,19 @@ impl Valued {
         self.current = Current::none();
     }
 
+    /// Whether a frame that begins runs what the unit of its caller calls, and not what the VM calls before that or in its place.
+    fn is_called(&mut self, gil: Gil, code: CodeRef, at: &Place) -> bool {
+        let caller = Room::caller(gil, at);
+        let waiting = self.waiting.iter_mut().rfind(|waiting| waiting.frame == caller);
+        match waiting.map(|caller| &mut caller.due) {
+            Some(Due::Results { called, .. }) if *called == code.address() => {
+                *called = 0;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the frame's last unit is in the open run.
     #[inline]
     fn is_in_run(&self, frame: FrameAddress) -> bool {
@@ -158,12 +176,14 @@ impl Valued {
         }
     }
 
-    /// The same of an object that is called.
+    /// The same of an object that is called; returns the address of the code object that runs then, 0 for none.
     #[inline]
-    fn show_callable(&mut self, gil: Gil, callable: ObjectRef) {
+    fn show_callable(&mut self, gil: Gil, callable: ObjectRef) -> usize {
         let step = self.step(Role::Operand);
         let is_last = self.run.last == Some(callable);
-        self.making = self.walk.callable(gil, callable, is_last, step, &mut self.tracee.stream);
+        let calling = self.walk.callable(gil, callable, is_last, step, &mut self.tracee.stream);
+        self.making = calling.making;
+        calling.code
     }
 
     /// Units from the last value's to the one that was fetched last; a word of its own where they do not fit the value's.
@@ -182,7 +202,7 @@ impl Valued {
     /// Shows the results that are due, if the last unit went well.
     #[inline]
     fn show_results(&mut self, gil: Gil, now: usize) {
-        let Due::Results { count, top, opcode } = self.current.due else { return };
+        let Due::Results { count, top, opcode, .. } = self.current.due else { return };
         self.current.due = Due::Nothing;
         if top != 0 && top != now {
             return;
@@ -207,7 +227,11 @@ impl Valued {
     fn show_unit(&mut self, gil: Gil, at: &Place, top: usize) {
         let room = self.current.room;
         self.walk.begin_unit();
-        if self.current.due == Due::Arguments {
+        if let Due::Arguments { is_callee } = self.current.due {
+            if is_callee {
+                let step = self.step(Role::Argument);
+                self.tracee.stream.push(pack(Tag::Callee, Role::Argument, step, 0));
+            }
             let arguments = room.arguments(gil, at);
             if let (Some(making), Some(first)) = (self.making.take(), arguments.first())
                 && first.is_made(gil, making)
@@ -228,9 +252,10 @@ impl Valued {
         };
         let last = if only_loads(opcode) { self.run.last } else { None };
         let operands = room.entries(gil, top, effect.operands as usize);
+        let mut called = 0;
         match operands.split_first() {
             Some((&callable, arguments)) if is_call(opcode) => {
-                self.show_callable(gil, callable);
+                called = self.show_callable(gil, callable);
                 arguments.iter().for_each(|&entry| self.show(gil, entry, Role::Operand));
             }
             _ => operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand)),
@@ -243,6 +268,7 @@ impl Valued {
                 count,
                 top: top.wrapping_add_signed(effect.growth as isize * size_of::<usize>() as isize),
                 opcode,
+                called,
             },
         };
     }
@@ -317,9 +343,9 @@ impl Hook for Valued {
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
         self.put_aside();
         let due = match at.instruction == at.first {
-            true => Due::Arguments,
+            true => Due::Arguments { is_callee: self.is_called(gil, code, &at) },
             // What is sent is on top now; nobody knows where that is.
-            false => Due::Results { count: 1, top: 0, opcode: 0 },
+            false => Due::Results { count: 1, top: 0, opcode: 0, called: 0 },
         };
         self.current = Current::new(gil, &at, due);
         self.tracee.enter(gil, code, at)

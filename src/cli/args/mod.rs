@@ -1,0 +1,171 @@
+//! What can be typed, as clap sees it.  These types end at the door: each command turns them into a plain plan.
+
+mod reading;
+mod recording;
+mod value;
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::builder::styling::Styles;
+use clap::error::ErrorKind;
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+pub use reading::{
+    CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, InfoFormat, LayersArgs, PlaceArgs, ShowArgs, ViewArgs,
+};
+pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
+
+/// Columns of help that does not go to a terminal, and the most that it has on one.
+const COLUMNS: usize = 80;
+const MOST_COLUMNS: usize = 100;
+
+const ABOUT: &str = "Trace every bytecode instruction that a Python 2.7 program executes";
+const LONG_ABOUT: &str = "\
+Trace every bytecode instruction that a Python 2.7 program executes.
+
+The program really runs, with your rights and your files: there is no sandbox. Trace what you do not trust in a virtual \
+machine or a container that you can throw away.";
+
+/// What the exit statuses mean.
+const EXIT_STATUS: &str = "\
+Exit status:
+  The program's own, or 128+N if signal N killed it. bctrace's own:
+  2    wrong usage
+  123  a limit or --stop-at ended the program
+  124  --timeout ended the program
+  125  bctrace itself failed: bad input, or a trace that cannot be written
+  141  the reader of the trace closed the pipe";
+
+/// Variables of the environment that bctrace itself reads.
+const ENVIRONMENT: &str = "\
+Environment:
+  BCTRACE_PAGER, PAGER  pager on a terminal [default: less -FRX]
+  NO_COLOR              use no colours
+  CLICOLOR_FORCE        use colours without a terminal too
+  PYTHONPATH, ...       count for the program, as under python2.7";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Show(Box<ShowArgs>),
+    Calls(CallsArgs),
+    Compares(ComparesArgs),
+    Layers(LayersArgs),
+    Info(InfoArgs),
+    Dis(DisArgs),
+    Python(Box<PythonArgs>),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// Print the completions of a shell
+///
+/// The script completes the commands, options and file names of bctrace. Put it where the shell looks for completions.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace completions bash > ~/.local/share/bash-completion/completions/bctrace
+  bctrace completions zsh > ~/.zfunc/_bctrace
+  bctrace completions fish > ~/.config/fish/completions/bctrace.fish")]
+pub struct CompletionsArgs {
+    /// Shell to complete in
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: Shell,
+}
+
+/// Print or write the manual pages
+///
+/// The pages are roff: one for bctrace itself and one for each command.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace man | man -l -
+  bctrace man show | man -l -
+  bctrace man -o ~/.local/share/man/man1")]
+pub struct ManArgs {
+    /// Command whose page is printed [default: bctrace itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "folder")]
+    pub command: Option<String>,
+    /// Write all pages into this folder
+    #[arg(short = 'o', long = "output", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: Option<PathBuf>,
+}
+
+/// A form of the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// One line for each instruction
+    Text,
+    /// One JSON object for each instruction, code object, exception and the end
+    Jsonl,
+    /// The compact, indexed form that `show` and `info` read
+    Bct,
+    /// Nothing
+    Null,
+}
+
+/// How a command that reads prints on a terminal.
+#[derive(Clone, Debug, Args)]
+pub struct ScreenArgs {
+    /// Use colours
+    ///
+    /// By default they are used on a terminal, unless NO_COLOR is set; CLICOLOR_FORCE=1 has them elsewhere too.
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub color: ColorWhen,
+    /// Do not use a pager on a terminal
+    ///
+    /// The pager is BCTRACE_PAGER, else PAGER, else `less -FRX`.
+    #[arg(long)]
+    pub no_pager: bool,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The whole command line: the arguments of the main command beside the subcommands.
+pub fn command() -> clap::Command {
+    let command = clap::Command::new("bctrace")
+        .version(super::VERSION)
+        .after_help(recording::EXAMPLES)
+        .after_long_help(format!("{}\n\n{EXIT_STATUS}\n\n{ENVIRONMENT}", recording::EXAMPLES))
+        .styles(Styles::plain())
+        .args_conflicts_with_subcommands(true)
+        .subcommand_negates_reqs(true)
+        .disable_help_subcommand(true)
+        // The last of several values wins, unless they add up.
+        .args_override_self(true);
+    // Set last: the arguments that are flattened in would put their own description in its place.
+    let command = Command::augment_subcommands(RecordArgs::augment_args(command)).about(ABOUT).long_about(LONG_ABOUT);
+    match std::io::stdout().is_terminal() {
+        true => command.max_term_width(MOST_COLUMNS),
+        false => command.term_width(COLUMNS),
+    }
+}
+
+/// An error of usage, which ends with status 2.
+pub fn usage(message: impl Display) -> anyhow::Error {
+    command().error(ErrorKind::ValueValidation, message).into()
+}
+
+/// An error of usage of a subcommand.
+pub fn usage_of(name: &str, message: impl Display) -> anyhow::Error {
+    let mut command = command();
+    command.build();
+    let command = command.find_subcommand_mut(name).expect("the subcommand that runs exists");
+    command.error(ErrorKind::ValueValidation, message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn clap_finds_no_fault() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,169 @@
+//! The options of a recording, one definition for `bctrace FILE` and for `bctrace python --trace-to`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::{FilterArgs, FormatName, value};
+use crate::select::Trigger;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  bctrace factorial.pyc trace.txt
+  bctrace -t only -n recur_factorial -r factorial.pyc trace.txt
+  bctrace program.pyc trace.bct -- arguments of the program
+  bctrace --dump-code layers packed.pyc trace.bct
+  bctrace show -r --from 1000 --count 50 trace.bct
+  bctrace calls --no-stdlib trace.bct
+  bctrace python --trace-to trace.bct -m unittest mytests";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceWhat {
+    /// Every code object
+    All,
+    /// Only those that -n names
+    Only,
+}
+
+/// `bctrace FILE TRACEFILE`.
+#[derive(Clone, Debug, Args)]
+pub struct RecordArgs {
+    /// Program to run: a .pyc, `-` for standard input, or a .py
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub program: PathBuf,
+    /// File to write the trace to; `-` is standard output
+    #[arg(value_name = "TRACEFILE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// Arguments of the program: sys.argv[1:]
+    #[arg(last = true, value_name = "ARGS")]
+    pub arguments: Vec<OsString>,
+    /// Look for modules here too, after the program's own folder; may be repeated
+    #[arg(long, value_name = "DIR_OR_ZIP", value_hint = ValueHint::AnyPath)]
+    pub path: Vec<PathBuf>,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+}
+
+/// Run the Python 2.7 interpreter itself, or record it
+///
+/// It takes python2.7's own options and environment, and runs a script, a command, a module, standard input, or a
+/// prompt.
+///
+/// With --trace-to the run is recorded. The options of a recording stand before the interpreter's first word;
+/// `--` ends them.
+#[derive(Clone, Debug, Args)]
+#[command(
+    disable_help_flag = true,
+    override_usage = "bctrace python [PYTHON ARGS]...\n       \
+        bctrace python --trace-to <TRACEFILE> [OPTIONS] [--] [PYTHON ARGS]...",
+    after_help = "\
+Examples:
+  bctrace python -c 'print 6 * 7'
+  bctrace python --trace-to trace.bct -m unittest mytests
+  bctrace python --trace-to trace.txt -r --no-stdlib script.py argument"
+)]
+pub struct PythonArgs {
+    /// Record the run into this file; `-` is standard output
+    #[arg(long, value_name = "TRACEFILE", value_hint = ValueHint::FilePath)]
+    pub trace_to: Option<PathBuf>,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+    /// Arguments of the interpreter, as python2.7 takes them
+    #[arg(last = true, value_name = "PYTHON ARGS")]
+    pub arguments: Vec<OsString>,
+    /// Show this help, then the interpreter's own
+    #[arg(long, action = clap::ArgAction::HelpLong)]
+    pub help: Option<bool>,
+}
+
+/// What is recorded, in which form, and when the program is stopped.
+#[derive(Clone, Debug, Args)]
+pub struct RecordingArgs {
+    /// Trace all code objects, or only those that -n names [default: all]
+    #[arg(short, long = "trace", value_name = "WHAT", value_enum)]
+    pub trace_what: Option<TraceWhat>,
+    /// Resolve operands to constants, names and jump targets
+    #[arg(short, long)]
+    pub resolve: bool,
+    /// Form of the trace [default: by suffix]
+    ///
+    /// The suffixes are .bct, .jsonl, or any other for text; a final .zst or .gz compresses.
+    #[arg(short, long, value_name = "FORM", value_enum)]
+    pub format: Option<FormatName>,
+    /// Write every code object that ran into this new folder
+    ///
+    /// They are loadable .pyc files, with a manifest.json.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dump_code: Option<PathBuf>,
+    /// Trace forked processes and started interpreters too
+    ///
+    /// Each process has a file of its own beside TRACEFILE, with its number in the name.
+    #[arg(long)]
+    pub follow_forks: bool,
+    /// Show a progress line, which can overwrite the program's output
+    ///
+    /// The line is shown on a terminal only. It is off by default, because the program writes to the same terminal.
+    #[arg(long)]
+    pub progress: bool,
+    /// Replace TRACEFILE even if it is no trace
+    #[arg(long)]
+    pub force: bool,
+    /// Show no summary
+    #[arg(short, long)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten, next_help_heading = "Limits")]
+    pub limits: LimitArgs,
+    #[command(flatten, next_help_heading = "Values")]
+    pub values: ValueArgs,
+}
+
+/// Where recording begins, and when the program is stopped.
+#[derive(Clone, Debug, Args)]
+pub struct LimitArgs {
+    /// Begin recording at NAME, or at NAME:OFFSET
+    ///
+    /// NAME is written as for -n. Recording begins where a code object of this name is entered, or comes to this offset.
+    #[arg(long, value_name = "PLACE", value_parser = value::trigger())]
+    pub start_at: Option<Trigger>,
+    /// Stop before entering NAME, or before NAME:OFFSET
+    ///
+    /// NAME is written as for -n. No more of the program runs, not even its `finally` blocks.
+    #[arg(long, value_name = "PLACE", value_parser = value::trigger())]
+    pub stop_at: Option<Trigger>,
+    /// Stop the program after N instructions
+    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true)]
+    pub max_instructions: Option<u64>,
+    /// Stop when the trace file has reached SIZE, as 500M
+    #[arg(long, value_name = "SIZE", value_parser = value::size, allow_negative_numbers = true)]
+    pub max_size: Option<u64>,
+    /// Stop the program after TIME, as 30s or 1h30m
+    #[arg(long, value_name = "TIME", value_parser = value::time, allow_negative_numbers = true)]
+    pub timeout: Option<Duration>,
+    /// Also record what the interpreter does to itself at shutdown
+    #[arg(long)]
+    pub shutdown: bool,
+}
+
+/// Whether values are recorded, and how much of each.
+#[derive(Clone, Debug, Args)]
+pub struct ValueArgs {
+    /// Record what each instruction consumes and produces
+    #[arg(long)]
+    pub values: bool,
+    /// Show at most N items per container
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value::up_to(1_000), allow_negative_numbers = true, requires = "values")]
+    pub value_width: u32,
+    /// Show at most N containers in containers
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value::up_to(50), allow_negative_numbers = true, requires = "values")]
+    pub value_depth: u32,
+    /// Show at most N characters of a string or bytes of a long
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = value::up_to(10_000), allow_negative_numbers = true, requires = "values")]
+    pub value_length: u32,
+    /// Record whole value stacks too, to check what a reader makes of the values
+    #[arg(long, hide = true, requires = "values")]
+    pub value_stacks: bool,
+}

@@ -1,0 +1,43 @@
+//! Which code objects are wanted, by name and file.
+
+use super::glob::FileGlob;
+use super::names::{Name, NamePattern};
+use crate::bytecode::CodeObject;
+use crate::bytecode::code::STDLIB_PREFIX;
+
+/// Decides about code objects: any of the values of one option, and all of the options that were given.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// -n
+    pub names: Vec<Name>,
+    /// --match
+    pub patterns: Vec<NamePattern>,
+    /// --file
+    pub files: Vec<FileGlob>,
+    /// Leaves the embedded standard library out (--no-stdlib).
+    pub no_stdlib: bool,
+}
+
+impl Filter {
+    /// Tells whether every code object is wanted.
+    pub fn is_everything(&self) -> bool {
+        self.values() == 0 && !self.no_stdlib
+    }
+
+    pub fn wants(&self, code: &CodeObject) -> bool {
+        self.wants_named(&code.name, &code.filename)
+    }
+
+    /// Tells whether code objects with this name and file name are wanted.
+    pub fn wants_named(&self, name: &[u8], filename: &[u8]) -> bool {
+        let named = self.names.is_empty() || self.names.iter().any(|wanted| wanted.matches(name));
+        let matched = || self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(name));
+        let filed = || self.files.is_empty() || self.files.iter().any(|glob| glob.matches(filename));
+        let own = || !self.no_stdlib || !filename.starts_with(STDLIB_PREFIX);
+        named && own() && matched() && filed()
+    }
+
+    fn values(&self) -> usize {
+        self.names.len() + self.patterns.len() + self.files.len()
+    }
+}

@@ -1,0 +1,22 @@
+//! Binary data is not written to a terminal.
+
+use super::Terminal;
+use crate::live::Program;
+
+#[test]
+fn binary_traces_are_refused_and_text_is_not() {
+    let program = Program::new("print 'hello'");
+    program.trace(&["-q"], "t.bct", &[]).succeeded();
+    let folder = program.path(".");
+    for words in
+        [&["-f", "bct", "p.pyc", "-"][..], &["-f", "bct", "p.pyc", "/dev/tty"], &["show", "-f", "bct", "t.bct"]]
+    {
+        let ran = Terminal::new(&folder).run(words);
+        assert_eq!(ran.status, 2, "{words:?}: {}", ran.stdout());
+        assert!(ran.stdout().contains("terminal") && !ran.stdout().contains("hello"), "{}", ran.stdout());
+    }
+    let shown = Terminal::new(&folder).run(&["-q", "-f", "text", "p.pyc", "-"]).succeeded();
+    assert!(shown.contains("<module>> 0 LOAD_CONST (0)\r\n"), "{shown}");
+    Terminal::new(&folder).run(&["-q", "-f", "null", "p.pyc", "-"]).succeeded();
+    Terminal::new(&folder).shell("\"$0\" show -f bct t.bct > u.bct").succeeded();
+}
