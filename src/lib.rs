@@ -13,3 +13,7 @@ pub mod select;
 pub mod trace;
 pub mod views;
 pub mod vm;
+
+/// The traced program can leave this process little memory.
+#[global_allocator]
+static MEMORY: process::memory::Memory = process::memory::Memory;

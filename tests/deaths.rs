@@ -3,6 +3,7 @@
 
 mod foreign;
 mod kills;
+mod recorders;
 mod tampering;
 
 use crate::live::{self, Live, Program};
@@ -166,6 +167,126 @@ fn what_a_program_does_to_its_descriptors_and_limits_loses_nothing() {
         live::assert_prefix(&program.read("t.txt"), &whole.text, deed);
         assert_eq!(program.read("t.txt").len(), whole.text.len(), "{deed}");
         assert_eq!(program.show(&[], "t.bct"), whole.text, "{deed}");
+    }
+}
+
+/// Makes code objects until the memory that it leaves itself is used up; runs each.
+const MAKES_CODE: &str = "import resource, sys, types
+def used():
+    for line in open('/proc/self/statm'): return int(line.split()[0]) * 4096
+base = (lambda: 1).__code__
+def after():
+    return [number for number in range(7)]
+limit = used() + (int(sys.argv[1]) << 10)
+resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+made = []
+try:
+    for number in xrange(2000000):
+        code = types.CodeType(0, 0, 1, 0x53, base.co_code, base.co_consts, (), (), 'f%d' % number, 'n%d' % number, 1, '')
+        eval(code)
+        made.append(code)
+except MemoryError:
+    made = None
+    print 'no memory'
+if len(sys.argv) > 2:
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+after()
+print 'end'
+";
+
+#[test]
+fn a_program_that_runs_out_of_memory_goes_on_and_the_trace_says_what_is_missing() {
+    let program = Program::new(MAKES_CODE);
+    for kilobytes in ["100", "1000", "3000", "20000"] {
+        for (trace, options) in
+            [("t.bct", &[][..]), ("t.jsonl", &["--values"]), ("t.bct", &["--max-instructions", "999999999"])]
+        {
+            let ran = program.trace(options, trace, &[kilobytes]);
+            assert_eq!((ran.status, ran.stdout().as_str()), (0, "no memory\nend\n"), "{kilobytes}: {}", ran.stderr());
+            let message = ran.stderr();
+            assert!(message.is_empty() || message.contains("too little memory"), "{message}");
+        }
+        let text = program.show(&["--format", "jsonl"], "t.bct");
+        if text.contains("\"type\":\"low_memory\"") {
+            assert!(text.contains("<not described>"), "{kilobytes}");
+        }
+    }
+}
+
+#[test]
+fn a_code_object_that_there_is_no_memory_to_describe_is_counted_and_described_later() {
+    let source = "import resource, sys
+def used():
+    for line in open('/proc/self/statm'): return int(line.split()[0]) * 4096
+def light(n):
+    return n + 1
+def heavy(n):
+    if n == 1 << 70: return 'TEXT'
+    return light(n)
+limit = [1 << 40, used()][len(sys.argv) - 1]
+resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+heavy(1)
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+heavy(2)
+";
+    let program = Program::new(&source.replace("TEXT", &"x".repeat(1 << 20)));
+    for options in [&[][..], &["--values"], &["-n", "heavy", "-n", "light"], &["--max-instructions", "100000"]] {
+        let counted = |arguments: &[&str]| {
+            let ran = program.trace(options, "t.bct", arguments);
+            assert_eq!(ran.status, 0, "{options:?}: {}", ran.stderr());
+            let shown = |name: &str| program.show(&["-n", name], "t.bct").lines().count();
+            let json = program.show(&["--format", "jsonl"], "t.bct");
+            let last = json.lines().last().unwrap();
+            let number = last.split("\"number\":").nth(1).unwrap().split(',').next().unwrap().to_string();
+            (shown("heavy"), shown("light"), json.contains("\"low_memory\""), ran.stderr(), number)
+        };
+        let (heavy, light, low, message, number) = counted(&[]);
+        assert_eq!((low, message.as_str()), (false, ""));
+        let limited = counted(&["limited"]);
+        let message = "bctrace: the program left too little memory to record some of its code\n".to_string();
+        assert_eq!(limited, (heavy / 2, light, true, message, number), "{options:?}");
+    }
+}
+
+#[test]
+fn recording_goes_on_when_there_is_memory_again() {
+    let program = Program::new(MAKES_CODE);
+    let ran = program.trace(&[], "t.bct", &["3000", "again"]);
+    assert_eq!((ran.status, ran.stdout().as_str()), (0, "no memory\nend\n"), "{}", ran.stderr());
+    let after = program.show(&["-n", "after"], "t.bct");
+    let alone = Program::new("def after():\n    return [number for number in range(7)]\nafter()\n");
+    assert_eq!(after, alone.text(&["-n", "after"], &[]));
+    assert!(after.lines().count() > 30);
+}
+
+#[test]
+fn a_deep_recursion_without_memory_ends_as_without_bctrace() {
+    let program = Program::new(
+        "import resource, sys, threading
+def used():
+    for line in open('/proc/self/statm'): return int(line.split()[0]) * 4096
+def down(depth):
+    if depth == 0:
+        return 0
+    return down(depth - 1) + 1
+sys.setrecursionlimit(10 ** 9)
+limit = used() + (64 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for depth in (1000, 20000, 40000):
+    try:
+        print down(depth)
+    except MemoryError:
+        print 'no memory'
+print 'end'
+",
+    );
+    let script = |command: &str| live::run(program.shell(&format!("ulimit -s 600000; exec \"$0\" {command}")));
+    let plain = script("python p.pyc");
+    assert_eq!(plain.status, 0, "{}", plain.stderr());
+    for (trace, options) in [("t.bct", ""), ("t.txt", "--values"), ("t.bct", "-n nothing")] {
+        let ran = script(&format!("-q {options} p.pyc {trace}"));
+        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""));
+        assert!(ran.stdout().ends_with("end\n"), "{}", ran.stdout());
     }
 }
 

@@ -132,7 +132,7 @@ fn filters_and_limits_are_each_process_own() {
 }
 
 #[test]
-fn stations_are_used_again() {
+fn rings_are_used_again() {
     let program = Program::new(
         "import os
 for i in range(100):
@@ -286,7 +286,7 @@ fn a_child_that_replaces_itself_has_a_trace_up_to_there() {
 }
 
 #[test]
-fn a_killed_recorder_takes_the_children_along() {
+fn a_killed_front_takes_the_children_along_and_loses_nothing() {
     let program = Program::new(
         "import os
 i = 0
@@ -303,8 +303,54 @@ os.wait()
     let mut live = Live::start(program.tracing(&["--follow-forks"], "t.bct", &[]));
     let child: u32 = live.line().parse().unwrap();
     live.kill();
-    live::until("the child has noticed", || live::is_gone(child).then_some(()));
+    live::until("the child is dead", || live::is_gone(child).then_some(()));
     assert_eq!(live.end().status, 137);
+    // Both traces are complete.
+    for trace in program.descendants().into_iter().chain(["t.bct".into()]) {
+        assert_eq!(program.end(&trace), "killed by signal 9", "{trace}");
+    }
+}
+
+#[test]
+fn a_process_that_kills_its_own_recorder_has_the_same_trace() {
+    let program = Program::new(
+        "import os, signal, sys
+def work():
+    for i in range(3):
+        for j in range(i): str(j)
+def recorders():
+    for name in os.listdir('/proc'):
+        try:
+            stat = open('/proc/%s/stat' % name).read()
+        except IOError:
+            continue
+        if '(bctrace-record)' in stat and stat.rsplit(') ')[1].split()[1] == front: yield int(name)
+front = open('/proc/%d/stat' % os.getppid()).read().rsplit(') ')[1].split()[1]
+kill = len(sys.argv) > 1
+others = set(recorders()) if kill else set()
+if os.fork() == 0:
+    work()
+    for pid in (set(recorders()) - others if kill else ()):
+        os.kill(pid, signal.SIGKILL)
+    work()
+    os._exit(7)
+os.wait()
+work()
+",
+    );
+    let work = |trace: &str| program.show(&["-r", "-n", "work"], trace);
+    let mut whole = None;
+    for arguments in [&[][..], &["kill"]] {
+        let ran = program.trace(&["--follow-forks"], "t.bct", arguments);
+        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""));
+        let others = program.descendants();
+        assert_eq!(others.len(), 1);
+        assert_eq!(program.end(&others[0]), "exited with status 7");
+        let found = (work("t.bct"), work(&others[0]));
+        assert!(found.0.lines().count() > 30 && found.1.lines().count() == 2 * found.0.lines().count());
+        assert_eq!(*whole.get_or_insert_with(|| found.clone()), found);
+        std::fs::remove_file(program.path(&others[0])).unwrap();
+    }
 }
 
 #[test]
@@ -395,9 +441,9 @@ for i in range(3):
         if i == 1:
             maps = [line.split() for line in open('/proc/self/maps') if 'memfd:bctrace' in line]
             places = [(int(words[2], 16), int(words[0].split('-')[0], 16)) for words in maps]
-            hall = dict(places)[0]
+            table = dict(places)[0]
             for offset, _ in places:
-                ctypes.memset(hall + offset, 255, offset and 1 << 20 or 4096)
+                ctypes.memset(table + offset, 255, offset and 1 << 20 or 4096)
             work()
         os._exit(0)
     # The recorder kills the second one, if that is not over before.

@@ -89,6 +89,8 @@ pub struct Live {
     pub stdout: Option<BufReader<ChildStdout>>,
     stderr: JoinHandle<Vec<u8>>,
     watch: Watch,
+    /// The session of the recorder and its standby, once that is known.
+    recorders: Option<u32>,
 }
 
 impl Live {
@@ -106,12 +108,32 @@ impl Live {
                 bytes
             }),
             child,
+            recorders: None,
         }
     }
 
     /// The number of bctrace's own process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The number of one of bctrace's processes by its name, once there is one.
+    #[track_caller]
+    pub fn own(&mut self, name: &str) -> u32 {
+        if self.recorders.is_none() && name == "bctrace-standby" {
+            self.own("bctrace-record");
+        }
+        let found = until(&format!("there is a {name}"), || {
+            let mut processes = Process::all();
+            // The first recorder begins a session, to which its copies belong.
+            let is_own = |process: &Process| process.parent == self.id() || Some(process.session) == self.recorders;
+            processes.retain(|process| process.name == name && !process.is_dead);
+            processes.into_iter().find(is_own)
+        });
+        if name == "bctrace-record" {
+            self.recorders = Some(found.session);
+        }
+        found.id
     }
 
     /// Waits for the next line on standard output; returns it without its end.
@@ -217,6 +239,36 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         }
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} until {what}");
         thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A process, by /proc.
+pub struct Process {
+    pub id: u32,
+    pub name: String,
+    pub parent: u32,
+    pub session: u32,
+    pub is_dead: bool,
+}
+
+impl Process {
+    pub fn all() -> Vec<Process> {
+        let names = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name());
+        let numbers = names.filter_map(|name| name.to_str()?.parse().ok());
+        numbers.filter_map(Process::read).collect()
+    }
+
+    fn read(id: u32) -> Option<Process> {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        Some(Process {
+            id,
+            name: name.to_string(),
+            parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            is_dead: matches!(*fields.first()?, "Z" | "X"),
+        })
     }
 }
 

@@ -2,6 +2,9 @@
 //! they say.  It ends as it must, says why in one line, and never panics.
 
 mod damage;
+mod descriptors;
 mod forged;
+mod isolation;
 mod outputs;
 mod signals;
+mod terminal;

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::message::warn;
+use crate::record::Others;
 use crate::trace::event::{End, EndReason, StopReason};
 
 /// Wrong usage.
@@ -34,6 +36,14 @@ pub fn of_end(end: &End) -> u8 {
         EndReason::Stopped(_) => STOPPED,
         EndReason::Tampered(_) | EndReason::OutputFailed(_) | EndReason::Unknown => FAILED,
     }
+}
+
+/// The status of a recording: its first process's, unless another one could not be recorded; says how many were not followed.
+pub fn of_recording(end: &End, others: &Others) -> u8 {
+    if others.refused > 0 {
+        warn(format_args!("{} processes could not be followed and ran untraced", others.refused));
+    }
+    if others.failed { FAILED } else { of_end(end) }
 }
 
 /// Whether somebody who read our output has left.

@@ -7,21 +7,19 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::FromArgMatches;
 
-use super::args::{self, RecordArgs, RecordingArgs};
 use super::message::warn;
-use super::{python, record, summary};
+use super::{exit, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Format, Output, OutputFolder};
-use crate::record::{Descent, Follow, Recorder, Tracing};
+use crate::record::{Follow, Summary};
 use crate::trace::EndReason;
 
 /// Names that are tried for one process, whose number an older one may have had.
 const TRIES: u32 = 10_000;
 
 /// Plans to follow the processes that a program forks; an error where no files can be named after the first trace's.
-pub fn plan(trace: &Path, format: Option<Format>, options: format::Options) -> anyhow::Result<Follow> {
+pub fn plan(trace: &Path, format: Option<Format>, options: format::Options, is_quiet: bool) -> anyhow::Result<Follow> {
     let is_null = format::by_suffix(trace, format).0 == Format::Null;
     let is_file =
         fs::metadata(trace).is_ok_and(|there| there.is_file()) || (!trace.exists() && trace != Path::new("-"));
@@ -36,33 +34,16 @@ pub fn plan(trace: &Path, format: Option<Format>, options: format::Options) -> a
     let (format, compression) = format::by_suffix(trace, format);
     let folder =
         OutputFolder::of(trace).with_context(|| format!("cannot write traces beside {}", Printable::path(trace)))?;
-    Ok(Follow(Box::new(move |pid| {
+    let open = move |pid| {
         if is_null {
             return Ok((PathBuf::new(), format::null_sink()));
         }
         let (file, path) = new_file(&folder, &name, pid)?;
         let output = Output::into_new(file, &path, compression)?;
         Ok((path, format::sink(format, options.clone(), output)))
-    })))
-}
-
-/// Finds the recorder that wants this interpreter, as one that a followed program has started, and what it records.
-pub fn recorder() -> Option<(Recorder, Tracing)> {
-    let recorder = Recorder::of_this_process()?;
-    let words: Vec<OsString> = recorder.command_line()?.into_iter().map(OsString::from_vec).collect();
-    Some((recorder, record::tracing(&recording(words)?)))
-}
-
-/// The options of a recording that a command line asks for.
-fn recording(mut words: Vec<OsString>) -> Option<RecordingArgs> {
-    if words.get(1).is_some_and(|word| word == "python") {
-        return match python::Line::read(words.split_off(2)).ok()? {
-            python::Line::Recorded(args) => Some(args.recording),
-            _ => None,
-        };
-    }
-    let matches = args::command().try_get_matches_from(words).ok()?;
-    Some(RecordArgs::from_arg_matches(&matches).ok()?.recording)
+    };
+    let report = move |pid, result: &io::Result<(PathBuf, Summary)>| report(pid, result, is_quiet);
+    Ok(Follow { open: Box::new(open), report: Box::new(report) })
 }
 
 /// Makes an empty file for a process beside the first one's trace; none that is there already is touched.
@@ -96,32 +77,24 @@ fn of_process(trace: &OsStr, pid: i32, number: u32) -> OsString {
     OsString::from_vec(whole)
 }
 
-/// Says what the processes' summaries would not let one guess; returns whether each trace could be written.
-pub fn tell(descent: &Descent, is_quiet: bool) -> bool {
-    let mut is_well = true;
-    for followed in &descent.followed {
-        match &followed.recorded {
-            Ok((path, summary)) => {
-                is_well &= summary::tell_failure(summary, path, Some(followed.pid));
-                let is_quiet = is_quiet || summary.end.replaced;
-                let is_told = matches!(
-                    summary.end.reason,
-                    EndReason::Exited(_) | EndReason::Unknown | EndReason::OutputFailed(_)
-                );
-                if !is_quiet && !is_told {
-                    warn(format_args!("process {}: {}", followed.pid, summary::how(&summary.end)));
-                }
+/// Says how a process was recorded, if that is not what one would expect; returns the status of its recording.
+fn report(pid: i32, result: &io::Result<(PathBuf, Summary)>, is_quiet: bool) -> u8 {
+    match result {
+        Ok((path, summary)) => {
+            let end = &summary.end;
+            let is_well = summary::tell_failure(summary, path, Some(pid));
+            let is_told =
+                matches!(end.reason, EndReason::Exited(_) | EndReason::Unknown | EndReason::OutputFailed(_));
+            if !is_quiet && !end.replaced && !is_told {
+                warn(format_args!("process {pid}: {}", summary::how(end)));
             }
-            Err(error) => {
-                is_well = false;
-                warn(format_args!("cannot record process {}: {error}", followed.pid));
-            }
+            if is_well { 0 } else { exit::FAILED }
+        }
+        Err(error) => {
+            warn(format_args!("cannot record process {pid}: {error}"));
+            exit::FAILED
         }
     }
-    if descent.turned_away > 0 {
-        warn(format_args!("{} processes could not be followed and ran untraced", descent.turned_away));
-    }
-    is_well
 }
 
 #[cfg(test)]
@@ -142,20 +115,6 @@ mod tests {
             assert_eq!(of_process(OsStr::new(trace), 7, 1), named);
         }
         assert_eq!(of_process(OsStr::new("t.bct"), 7, 2), "t.7-2.bct");
-    }
-
-    #[test]
-    fn the_options_are_found_in_every_form_of_the_command_line() {
-        let lines = [
-            "bctrace -n f p.pyc t.bct --follow-forks",
-            "bctrace python --trace-to t.bct --follow-forks -n f p.py",
-            "bctrace python -n f --follow-forks --trace-to=t.bct -- -t p.py",
-        ];
-        for line in lines {
-            let found = recording(line.split(' ').map(OsString::from).collect()).expect("a recording");
-            assert_eq!(found.filter.names[0].typed(), b"f", "{line}");
-        }
-        assert!(recording(vec!["bctrace".into(), "python".into(), "p.py".into()]).is_none());
     }
 
     #[test]

@@ -8,10 +8,9 @@ use anyhow::Context;
 use clap::FromArgMatches;
 
 use super::args::{self, PythonArgs};
-use super::follow;
 use super::record::{self, Job};
-use crate::process::{child, executable};
-use crate::record::Program;
+use crate::process::{executable, signals};
+use crate::record::{Program, Recorder};
 use crate::vm::program;
 
 /// The name that the interpreter has for itself.
@@ -20,12 +19,10 @@ const NAME: &str = "python2.7";
 /// Runs the interpreter under the name that it was started by; does not return.
 pub fn run_as(arguments: Vec<OsString>) -> anyhow::Result<u8> {
     let argv = record::c_strings(arguments)?;
-    child::forget_runtime().context("cannot reset the signals")?;
+    signals::forget_runtime().context("cannot reset the signals")?;
     let executable = executable::path();
-    program::exit(match follow::recorder() {
-        Some((recorder, tracing)) => {
-            program::python(argv, &executable, |interpreter| recorder.join(tracing, interpreter))
-        }
+    program::exit(match Recorder::of_this_process() {
+        Some(recorder) => program::python(argv, &executable, |interpreter| recorder.join(interpreter)),
         None => program::python(argv, &executable, |_| ()),
     })
 }

@@ -12,7 +12,7 @@ use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueA
 use super::{commands, exit, follow, program, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Replace};
-use crate::record::{self, Caps, Plan, Program, Tracing};
+use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
@@ -89,20 +89,24 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     let target = Target::check(job.trace, job.input, format, replace)?;
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     if args.follow_forks {
-        plan.follow = Some(follow::plan(job.trace, format, format_options.clone())?);
+        plan.follow = Some(follow::plan(job.trace, format, format_options.clone(), args.quiet)?);
     }
     let mut sink = target.open(format_options, &mut plan.lines)?;
     if let Some(folder) = folder {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
     }
-    let outcome = record::record(plan, &mut *sink)
-        .with_context(|| format!("cannot record into {}", Printable::path(job.trace)))?;
-    if !args.quiet {
-        summary::tell(&outcome, args);
-    }
-    let is_well =
-        summary::tell_failure(&outcome.summary, job.trace, None) & follow::tell(&outcome.descent, args.quiet);
-    Ok(if is_well { exit::of_end(&outcome.summary.end) } else { exit::FAILED })
+    let context = || format!("cannot record into {}", Printable::path(job.trace));
+    let report = |outcome: io::Result<Outcome>| match outcome.with_context(context) {
+        Ok(outcome) => {
+            let is_well = summary::tell_failure(&outcome.summary, job.trace, None);
+            if !args.quiet {
+                summary::tell(&outcome, args);
+            }
+            if is_well { exit::of_recording(&outcome.summary.end, &outcome.others) } else { exit::FAILED }
+        }
+        Err(error) => super::status_of(error),
+    };
+    record::record(plan, sink, report).with_context(context)
 }
 
 /// What the hook goes by.

@@ -11,7 +11,7 @@ use super::missed;
 use crate::bytecode::escape::Printable;
 use crate::record::{Outcome, Summary};
 use crate::select::{Filter, Matches, Trigger, TriggerMatch};
-use crate::trace::event::{End, EndReason, StopReason};
+use crate::trace::event::{End, EndReason, LowMemory, StopReason};
 
 /// Says what became of a trace that is not as it should be, of a process by its number if it is not the first; false if
 /// that is so.
@@ -37,6 +37,11 @@ pub fn tell(outcome: &Outcome, args: &RecordingArgs) {
         return;
     }
     missed(outcome, args).into_iter().for_each(warn);
+    match tally.low_memory {
+        Some(LowMemory::SomeCode) => warn("the program left too little memory to record some of its code"),
+        Some(LowMemory::TheRest) => warn("the program left too little memory to record its end"),
+        None => {}
+    }
     if !std::io::stderr().is_terminal() {
         if end.replaced || !matches!(end.reason, EndReason::Exited(_)) {
             warn(how(end));
@@ -65,16 +70,15 @@ pub fn tell(outcome: &Outcome, args: &RecordingArgs) {
 
 /// What was asked for and not there, in any of the processes.
 fn missed(outcome: &Outcome, args: &RecordingArgs) -> Vec<String> {
-    let followed = outcome.descent.followed.iter().filter_map(|followed| followed.recorded.as_ref().ok());
-    let summaries: Vec<&Summary> = [&outcome.summary].into_iter().chain(followed.map(|(_, summary)| summary)).collect();
-    let mut matches = outcome.summary.tally.matches.clone();
-    summaries.iter().skip(1).for_each(|summary| matches.add(&summary.tally.matches));
+    let Outcome { summary, others } = outcome;
+    let mut matches = summary.tally.matches.clone();
+    matches.add(others.met);
     let mut lines: Vec<String> = matches.unmet().iter().map(|unmet| missed::of_filter(unmet, "that ran")).collect();
-    let is_stopped = summaries.iter().any(|summary| summary.end.reason == EndReason::Stopped(StopReason::StopAt));
+    let is_stopped = summary.end.reason == EndReason::Stopped(StopReason::StopAt) || others.stopped_at;
     if let Some(stop_at) = args.limits.stop_at.as_ref().filter(|_| !is_stopped) {
         lines.push(format!("--stop-at {} was never reached{}", shown(stop_at), why("--stop-at", &matches)));
     }
-    if summaries.iter().any(|summary| summary.tally.recorded > 0) {
+    if summary.tally.recorded > 0 || others.recorded {
         return lines;
     }
     if let Some(line) = lines.first_mut() {

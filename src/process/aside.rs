@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 
 use super::How;
-use super::child::forget_runtime;
+use super::signals::forget_runtime;
 
 /// Forks, does the work there, which returns bytes or an exit status, and returns the bytes, or how the process ended.  This process
 /// must have one thread.

@@ -24,16 +24,20 @@ pub fn path() -> CString {
     let path = match started_as() {
         Some(name) if name.is_absolute() => name,
         Some(name) if name.components().count() > 1 => std::path::absolute(&name).unwrap_or(name),
-        _ => std::env::current_exe()
-            .map(|binary| link_to(&binary).unwrap_or_else(|_| spelled(&binary)))
-            .unwrap_or_default(),
+        _ => binary().map(|binary| link_to(&binary).unwrap_or_else(|_| spelled(&binary))).unwrap_or_default(),
     };
     CString::new(path.into_os_string().into_vec()).unwrap_or_default()
 }
 
 fn means_interpreter(name: &Path) -> bool {
     let begins = name.file_name().is_some_and(|last| last.as_bytes().starts_with(BEGINNING));
-    begins || std::env::current_exe().is_ok_and(|binary| name.as_os_str() == spelled(&binary).as_os_str())
+    begins || binary().is_some_and(|binary| name.as_os_str() == spelled(&binary).as_os_str())
+}
+
+/// Returns the path of this program's file; without /proc the one that was given to exec.
+fn binary() -> Option<PathBuf> {
+    let given = || std::path::absolute(executed()?).ok().filter(|path| path.is_file());
+    std::env::current_exe().ok().or_else(given)
 }
 
 /// Returns the path that was given to exec.

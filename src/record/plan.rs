@@ -1,4 +1,5 @@
-//! What is to be recorded, as plain data: made by the command line, used by both processes.
+//! What is to be recorded, as plain data: made by the command line, used by all processes of a recording, and handed over to
+//! interpreters that the program starts.
 
 use std::ffi::CString;
 use std::fmt;
@@ -7,10 +8,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::recorder::Summary;
 use super::tracee::Caps;
-use crate::select::{Filter, Matches, Trigger};
+use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Trigger};
 use crate::trace::Sink;
 use crate::trace::event::Start;
+use crate::trace::payload::{PayloadReader, PayloadWriter};
 
 /// A recording.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub struct Plan {
     pub tracing: Tracing,
     /// The program is stopped after so much time.
     pub timeout: Option<Duration>,
-    /// The sink's file, where that is one of lines that nobody else writes: it shall end at a whole line whatever happens.
+    /// Set for line formats that write a regular file: if all recorders are killed, the file is truncated after its last whole line.
     pub lines: Option<File>,
     /// Shows how far a long recording is, on a terminal that the program may use too.
     pub progress: bool,
@@ -31,11 +34,19 @@ pub struct Plan {
     pub follow: Option<Follow>,
 }
 
-/// Makes the sink for a process by its number, in the thread that will use it.
-pub struct Follow(pub Box<OpensTrace>);
+/// What becomes of the processes that the program forks.
+pub struct Follow {
+    /// Opens the trace of a process by its number.
+    pub open: Box<OpensTrace>,
+    /// Reports how a process was recorded; returns 0 if that is to its end.
+    pub report: Box<Reports>,
+}
 
-/// What does that, and tells the name of the file.
-pub type OpensTrace = dyn Fn(i32) -> io::Result<(PathBuf, Box<dyn Sink>)> + Send + Sync;
+/// See [`Follow::open`].
+pub type OpensTrace = dyn Fn(i32) -> io::Result<(PathBuf, Box<dyn Sink>)>;
+
+/// See [`Follow::report`].
+pub type Reports = dyn Fn(i32, &io::Result<(PathBuf, Summary)>) -> u8;
 
 impl fmt::Debug for Follow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,5 +104,114 @@ impl Tracing {
         let places = [("--start-at", &self.start_at), ("--stop-at", &self.stop_at)];
         let places = places.into_iter().filter_map(|(option, place)| Some((option, place.clone()?)));
         Matches::new(self.filter.clone(), places.collect())
+    }
+
+    /// Encodes the plan for an interpreter that the program starts, which is this same program.
+    pub fn encode(&self) -> Vec<u8> {
+        // A field that is added here must be encoded.
+        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks } = self;
+        let Filter { names, patterns, files, no_stdlib } = filter;
+        let mut out = PayloadWriter::default();
+        let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
+        let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.typed().as_bytes().to_vec()).collect();
+        let files: Vec<_> = files.iter().map(|glob| glob.typed().to_vec()).collect();
+        out.list(&names).list(&patterns).list(&files).u8((*no_stdlib).into()).u8((*shutdown).into());
+        for trigger in [start_at, stop_at] {
+            optional(&mut out, trigger.as_ref(), |out, Trigger { name, offset }| {
+                optional(out.bytes(name.typed()), offset.as_ref(), |out, offset| {
+                    out.u32(*offset);
+                });
+            });
+        }
+        optional(&mut out, max_instructions.as_ref(), |out, most| {
+            out.u64(*most);
+        });
+        optional(&mut out, values.as_ref(), |out, Caps { width, depth, length }| {
+            out.u32(*width).u32(*depth).u32(*length);
+        });
+        out.u8((*stacks).into()).finish()
+    }
+
+    /// Decodes a plan; None if it is damaged.
+    pub fn decode(bytes: &[u8]) -> Option<Tracing> {
+        let mut from = PayloadReader::new(bytes);
+        let pattern = |typed: &Vec<u8>| NamePattern::new(str::from_utf8(typed).ok()?).ok();
+        let filter = Filter {
+            names: from.list()?.into_iter().map(Name::new).collect(),
+            patterns: from.list()?.iter().map(pattern).collect::<Option<_>>()?,
+            files: from.list()?.iter().map(|typed| FileGlob::new(typed).ok()).collect::<Option<_>>()?,
+            no_stdlib: from.u8()? != 0,
+        };
+        let shutdown = from.u8()? != 0;
+        let trigger = |from: &mut PayloadReader| {
+            Some(Trigger { name: Name::new(from.bytes()?), offset: read_optional(from, PayloadReader::u32)? })
+        };
+        let tracing = Tracing {
+            filter,
+            shutdown,
+            start_at: read_optional(&mut from, trigger)?,
+            stop_at: read_optional(&mut from, trigger)?,
+            max_instructions: read_optional(&mut from, PayloadReader::u64)?,
+            values: read_optional(&mut from, |from| {
+                Some(Caps { width: from.u32()?, depth: from.u32()?, length: from.u32()? })
+            })?,
+            stacks: from.u8()? != 0,
+        };
+        from.is_empty().then_some(tracing)
+    }
+}
+
+fn optional<T>(out: &mut PayloadWriter, value: Option<&T>, write: impl FnOnce(&mut PayloadWriter, &T)) {
+    out.u8(value.is_some().into());
+    if let Some(value) = value {
+        write(out, value);
+    }
+}
+
+/// Reads what [`optional`] has written; the outer None is damage.
+fn read_optional<'a, T>(
+    from: &mut PayloadReader<'a>,
+    read: impl FnOnce(&mut PayloadReader<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    if from.u8()? == 0 { Some(None) } else { read(from).map(Some) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plans() -> Vec<Tracing> {
+        let filter = Filter {
+            names: vec![Name::new("f"), Name::new(*b"\xff")],
+            patterns: vec![NamePattern::new("^a|b$").expect("a pattern")],
+            files: ["*.py", "\u{e9}"].map(|glob| FileGlob::new(glob.as_bytes()).expect("a glob")).into(),
+            no_stdlib: true,
+        };
+        let trigger = |offset| Some(Trigger { name: Name::new("<module>"), offset });
+        vec![
+            Tracing::default(),
+            Tracing { filter, start_at: trigger(None), stop_at: trigger(Some(3)), ..Tracing::default() },
+            Tracing { max_instructions: Some(u64::MAX), shutdown: true, stacks: true, ..Tracing::default() },
+            Tracing { values: Some(Caps { width: 1, depth: 2, length: 3 }), ..Tracing::default() },
+        ]
+    }
+
+    #[test]
+    fn a_plan_is_decoded_as_it_was_encoded() {
+        for plan in plans() {
+            let decoded = Tracing::decode(&plan.encode()).expect("a whole plan");
+            assert_eq!(format!("{decoded:?}"), format!("{plan:?}"));
+        }
+    }
+
+    #[test]
+    fn a_damaged_plan_is_refused() {
+        for plan in plans() {
+            let whole = plan.encode();
+            for length in 0..whole.len() {
+                assert!(Tracing::decode(&whole[..length]).is_none(), "{length} of {whole:?}");
+            }
+            assert!(Tracing::decode(&[&whole[..], b"x"].concat()).is_none());
+        }
     }
 }

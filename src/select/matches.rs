@@ -32,6 +32,13 @@ pub struct Matches {
     files: BTreeSet<Vec<u8>>,
 }
 
+/// What a process has met, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Met(pub u64);
+
+/// The bit of [`Met`] that all values share for which there are no others.
+const LAST_BIT: usize = 63;
+
 /// Something that was asked for and not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet {
@@ -103,14 +110,17 @@ impl Matches {
         tests.chain(self.places.iter().map(|(_, place)| place.name.matches(name))).collect()
     }
 
-    /// Adds what another process has met of the same.
-    pub fn add(&mut self, other: &Matches) {
-        self.met.iter_mut().zip(&other.met).for_each(|(met, also)| *met |= also);
-        self.met_at_shutdown.iter_mut().zip(&other.met_at_shutdown).for_each(|(met, also)| *met |= also);
-        self.has_instruction.iter_mut().zip(&other.has_instruction).for_each(|(found, also)| *found |= also);
-        self.wanted |= other.wanted;
-        self.names.extend(other.names.iter().cloned());
-        self.files.extend(other.files.iter().cloned());
+    /// What has been met, for other processes.
+    pub fn met(&self) -> Met {
+        let wanted = [self.wanted];
+        let bits = wanted.iter().chain(&self.has_instruction).chain(&self.met).enumerate();
+        Met(bits.filter(|(_, met)| **met).fold(0, |bits, (number, _)| bits | 1 << number.min(LAST_BIT)))
+    }
+
+    /// Adds what other processes have met of the same.
+    pub fn add(&mut self, other: Met) {
+        let bits = [&mut self.wanted].into_iter().chain(&mut self.has_instruction).chain(&mut self.met).enumerate();
+        bits.for_each(|(number, met)| *met |= other.0 >> number.min(LAST_BIT) & 1 != 0);
     }
 
     /// Tells whether everything has been met.
@@ -221,7 +231,7 @@ mod tests {
         assert!(!matches.has_wanted());
         let mut other = matches.clone();
         other.see_named(b"f", b"b.py");
-        matches.add(&other);
+        matches.add(other.met());
         assert!(matches.has_wanted() && matches.is_complete());
     }
 

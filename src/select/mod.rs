@@ -11,7 +11,7 @@ use std::ops::Range;
 
 pub use filter::Filter;
 pub use glob::FileGlob;
-pub use matches::{Matches, TriggerMatch, Unmet};
+pub use matches::{Matches, Met, TriggerMatch, Unmet};
 pub use names::{Name, NamePattern, PatternError};
 pub use seen::{Miss, Seen};
 

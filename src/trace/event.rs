@@ -31,6 +31,8 @@ pub enum Event {
     Skipped(Skipped),
     /// A code object runs in what is left out of the interpreter's own shutdown.
     Own(Own),
+    /// The program left too little memory to record all of it.
+    LowMemory(LowMemory),
     /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
     Switch(u64),
     /// The thread of this number is no more.
@@ -41,6 +43,15 @@ pub enum Event {
     Finished,
     /// The trace is over.
     End(End),
+}
+
+/// What is not recorded because the program has left too little memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LowMemory {
+    /// Code objects that begin to run may go without a description; what they execute is counted.
+    SomeCode = 1,
+    /// Everything from here on.
+    TheRest = 2,
 }
 
 /// An entry of the table of names gets another text.
@@ -282,6 +293,7 @@ pub(super) mod record {
     pub const MADE: u8 = 14;
     pub const LAYER: u8 = 15;
     pub const OWN: u8 = 16;
+    pub const LOW_MEMORY: u8 = 17;
 }
 
 impl Event {
@@ -328,6 +340,10 @@ impl Event {
             Event::Own(own) => {
                 payload.bytes(&own.name).bytes(&own.filename);
                 record::OWN
+            }
+            Event::LowMemory(what) => {
+                payload.u8(*what as u8);
+                record::LOW_MEMORY
             }
             Event::Switch(frame) => {
                 payload.u64(*frame);
@@ -386,6 +402,11 @@ impl Event {
                 Event::Skipped(Skipped { instructions: reader.u64()?, frames: reader.u64()?, own: reader.u8()? != 0 })
             }
             record::OWN => Event::Own(Own { name: reader.bytes()?, filename: reader.bytes()? }),
+            record::LOW_MEMORY => Event::LowMemory(match reader.u8()? {
+                1 => LowMemory::SomeCode,
+                2 => LowMemory::TheRest,
+                _ => return None,
+            }),
             record::SWITCH => Event::Switch(reader.u64()?),
             record::THREAD_GONE => Event::ThreadGone(reader.u32()?),
             record::STOP => Event::Stop(StopReason::from_number(reader.u8()?)?),

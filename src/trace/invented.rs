@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::code::Code;
 use super::event::{
-    Announce, End, EndReason, Event, Name, Outside, Own, Raised, Run, Skipped, Start, StopReason, Then,
+    Announce, End, EndReason, Event, LowMemory, Name, Outside, Own, Raised, Run, Skipped, Start, StopReason, Then,
 };
 use super::origin::{How, Layer, Made};
 use super::state::State;
@@ -63,6 +63,7 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
     inventor.code(0);
     inventor.run(0, Then::Call { code: 0 });
     numbers.iter().for_each(|&number| inventor.step(number));
+    inventor.add(Event::LowMemory(LowMemory::SomeCode));
     inventor.add(Event::Finished);
     let place = Some((b"f\n".to_vec(), -12, b"NOP".to_vec()));
     let instructions = inventor.state.instructions;

@@ -1,6 +1,7 @@
 //! The lane: `struct bctrace_lane`, where C takes the usual events of a recording by itself (cpython-2.7-patch/bctrace_lane.h).  The
 //! hook keeps its stack of frames and the last words of its stream there, and says what may be taken.
 
+use std::collections::TryReserveError;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -252,17 +253,28 @@ impl Lane {
         self.frames_mut().last_mut()
     }
 
-    /// Puts a frame on top.
-    pub fn push(&mut self, frame: Active) {
+    /// Puts a frame on top; an error if there is no memory for it.
+    pub fn push(&mut self, frame: Active) -> Result<(), TryReserveError> {
         let depth = self.depth();
         if depth + 1 == self.places.len() {
-            let mut more = vec![NONE; 2 * self.places.len()].into_boxed_slice();
-            more[1..=depth].copy_from_slice(self.frames());
-            // SAFETY: the places came from a box, and the lane points to the new ones from here on.
-            drop(unsafe { Box::from_raw(std::mem::replace(&mut self.places, Box::into_raw(more))) });
+            self.grow(depth)?;
         }
         self.set_depth(depth + 1);
         *self.top_mut().expect("a frame was put there") = frame;
+        Ok(())
+    }
+
+    #[cold]
+    fn grow(&mut self, depth: usize) -> Result<(), TryReserveError> {
+        let mut more = Vec::new();
+        more.try_reserve_exact(2 * self.places.len())?;
+        more.push(NONE);
+        more.extend_from_slice(&self.frames()[..depth]);
+        more.resize(2 * self.places.len(), NONE);
+        let more = Box::into_raw(more.into_boxed_slice());
+        // SAFETY: the places came from a box, and the lane points to the new ones from here on.
+        drop(unsafe { Box::from_raw(std::mem::replace(&mut self.places, more)) });
+        Ok(())
     }
 
     /// Leaves the frame on top.
@@ -277,7 +289,9 @@ impl Lane {
     pub fn replace_frames(&mut self, frames: &[Active]) -> Vec<Active> {
         let before = self.frames().to_vec();
         self.set_depth(0);
-        frames.iter().for_each(|frame| self.push(*frame));
+        // They were all on this stack before, and it does not shrink.
+        let pushed = frames.iter().try_for_each(|frame| self.push(*frame));
+        debug_assert!(pushed.is_ok());
         before
     }
 
@@ -306,6 +320,12 @@ impl Lane {
     }
 
     // -- Code objects ----------------------------------------------------------------------------------------------------------
+
+    /// Makes room for another version; None if there is no memory for it.
+    pub fn reserve_version(&mut self) -> Option<()> {
+        self.versions.try_reserve(1).ok()?;
+        self.free.try_reserve(self.versions.len() + 1).ok()
+    }
 
     /// Adds a version: its bytes, for each offset how many to compare from there on (bctrace_lane.h), and its number in the stream.
     pub fn add_version(&mut self, bytes: Arc<[u8]>, checks: Arc<[u8]>, id: u32) -> LaneVersion {

@@ -1,4 +1,4 @@
-//! SIGKILL from outside at moments that nothing chooses, to the program and to its recorder: what is left is an exact prefix.
+//! SIGKILL from outside at moments that nothing chooses, to the program and to bctrace: what is left is an exact prefix.
 
 use crate::live::{self, Live, Program};
 
@@ -33,18 +33,19 @@ fn work(dots: usize) -> Program {
     Program::new(&WORK.replace("DOTS", &dots.to_string()))
 }
 
-/// Starts a recording, waits for so many dots, and kills the program or its recorder; returns what bctrace left on standard
-/// error where that was not killed.
-fn interrupted(program: &Program, trace: &str, dots: usize, kill_recorder: bool) -> String {
+/// Starts a recording, waits for so many dots, and kills the program or the process that the user has started; returns what bctrace left
+/// on standard error.
+fn interrupted(program: &Program, trace: &str, dots: usize, kill_front: bool) -> String {
     let mut live = Live::start(program.tracing(&[], trace, &[]));
     let traced: u32 = live.line().parse().unwrap();
     live.bytes(dots);
-    if kill_recorder {
+    if kill_front {
         live.kill();
-        live::until("the program has died with its recorder", || live::is_gone(traced).then_some(()));
+        live::until("the program has died with it", || live::is_gone(traced).then_some(()));
     } else {
         live::signal("KILL", traced);
     }
+    // The pipes end when the recorder has ended, which that of a killed front outlives.
     let ran = live.end();
     assert_eq!(ran.status, 137, "{}", ran.stderr());
     ran.stderr()
@@ -57,48 +58,26 @@ fn dots(round: usize, all: usize) -> usize {
 
 #[test]
 fn the_trace_of_a_killed_program_is_exact() {
+    assert_exact(false);
+}
+
+#[test]
+fn a_killed_front_takes_the_program_along_and_loses_nothing() {
+    assert_exact(true);
+}
+
+fn assert_exact(kill_front: bool) {
     let program = work(60);
     let whole = program.text(&[], &[]);
     for round in 0..ROUNDS {
         let trace = ["t.txt", "t.bct"][round % 2];
-        let message = interrupted(&program, trace, dots(round, 60), false);
+        let message = interrupted(&program, trace, dots(round, 60), kill_front);
         let text = if trace == "t.bct" { program.show(&[], trace) } else { program.read(trace) };
         live::assert_prefix(&text, &whole, trace);
         let last: Vec<&str> = text.lines().last().unwrap().split(' ').collect();
         let place = format!("in {} at {} {}", last[0].strip_suffix('>').unwrap(), last[1], last[2]);
         assert_eq!(message, format!("bctrace: killed by SIGKILL {place}\n"));
     }
-}
-
-#[test]
-fn a_killed_recorder_takes_the_program_along_and_leaves_whole_lines_of_the_text() {
-    let program = work(60);
-    let whole = program.text(&[], &[]);
-    for round in 0..ROUNDS {
-        interrupted(&program, "t.txt", dots(round, 60), true);
-        let ends_whole = || Some(program.read("t.txt")).filter(|text| text.is_empty() || text.ends_with('\n'));
-        let text = live::until("the text ends at a whole line", ends_whole);
-        live::assert_prefix(&text, &whole, "t.txt");
-    }
-}
-
-#[test]
-fn a_killed_recorder_leaves_a_bct_that_is_readable_to_its_last_block() {
-    let program = work(600);
-    let whole = program.text(&[], &[]);
-    let mut longest = 0;
-    for round in 0..ROUNDS {
-        interrupted(&program, "t.bct", 30 * round, true);
-        let shown = live::run(program.command(["show", "t.bct"]));
-        live::assert_prefix(&shown.stdout(), &whole, "t.bct");
-        let count = shown.stdout().lines().count();
-        longest = longest.max(count);
-        // Killed before the file had its first bytes, it is no trace.
-        if program.path("t.bct").metadata().is_ok_and(|file| file.len() > 0) {
-            live::assert_failed(&shown, &["the trace has no end", &format!("instruction {count}")]);
-        }
-    }
-    assert!(longest > 100_000, "no block was ever left: the longest trace has {longest} lines");
 }
 
 #[test]

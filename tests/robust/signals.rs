@@ -50,6 +50,70 @@ except KeyboardInterrupt:
 }
 
 #[test]
+fn an_interrupt_that_a_process_sends_to_bctrace_reaches_the_program() {
+    let program = Program::new(
+        "import os, signal
+def handler(number, frame):
+    os.write(1, 'got %d\\n' % number)
+for number in (signal.SIGINT, signal.SIGQUIT):
+    signal.signal(number, handler)
+os.write(1, 'ready\\n')
+while 1:
+    signal.pause()
+",
+    );
+    let mut live = start(&program, "t.bct");
+    assert_eq!(live.line(), "ready");
+    for (name, number) in [("INT", 2), ("QUIT", 3), ("INT", 2), ("INT", 2), ("INT", 2)] {
+        live.signal(name);
+        assert_eq!(live.line(), format!("got {number}"));
+    }
+    live.signal("KILL");
+    assert_eq!(live.status(), 137);
+    let program = Program::new("import os\nos.write(1, 'ready\\n')\nwhile 1: pass\n");
+    for (name, status, message) in [("INT", 1, "KeyboardInterrupt\n"), ("QUIT", 131, "bctrace: killed by SIGQUIT in ")]
+    {
+        let mut live = start(&program, "t.bct");
+        assert_eq!(live.line(), "ready");
+        live.signal(name);
+        let ran = live.end();
+        assert_eq!(ran.status, status);
+        assert!(ran.stderr().contains(message), "{}", ran.stderr());
+    }
+}
+
+#[test]
+fn what_is_sent_to_the_whole_job_reaches_the_program_once() {
+    let program = Program::new(
+        "import os, signal
+seen = 0
+def handler(number, frame):
+    global seen
+    seen += 1
+def tell(number, frame):
+    os.write(1, '%d\\n' % seen)
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, handler)
+signal.signal(signal.SIGUSR2, tell)
+os.write(1, '%d\\n' % os.getpid())
+while 1:
+    signal.pause()
+",
+    );
+    let mut live = start(&program, "t.bct");
+    live.line();
+    for (number, name) in ["INT", "TERM", "INT", "HUP", "QUIT", "USR1"].into_iter().enumerate() {
+        to_group(name, &live);
+        live::until("bctrace has taken its signal", || (!has_pending_signals(live.id())).then_some(()));
+        // Behind whatever bctrace would pass on for the first one.
+        live.signal("USR2");
+        assert_eq!(live.line(), (number + 1).to_string(), "{name}");
+    }
+    live.signal("KILL");
+    assert_eq!(live.status(), 137);
+}
+
+#[test]
 fn a_signal_that_the_program_does_not_handle_ends_it_and_the_trace_says_so() {
     let program = Program::new("import os, sys\nos.write(1, '%d\\n' % os.getpid())\nsys.stdin.read()\n");
     for (name, number) in [("TERM", 15), ("HUP", 1), ("USR1", 10), ("USR2", 12)] {
@@ -130,29 +194,6 @@ fn has_pending_signals(process: u32) -> bool {
 }
 
 #[test]
-fn a_second_interrupt_ends_a_program_that_executes_nothing() {
-    let program = Program::new(
-        "import os, signal
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-os.write(1, 'ready\\n')
-os.read(0, 1)
-",
-    );
-    let mut live = start(&program, "t.txt");
-    assert_eq!(live.line(), "ready");
-    let group = -i64::from(live.id());
-    let id = live.id();
-    live::until("the interrupts have ended it", || {
-        live::signal("INT", group);
-        live::is_gone(id).then_some(())
-    });
-    let status = live.status();
-    let ran = live.end();
-    assert_eq!(status, 137, "{}", ran.stderr());
-    assert!(ran.stderr().starts_with("bctrace: killed by SIGKILL in <module> at "), "{}", ran.stderr());
-}
-
-#[test]
 fn a_stopped_job_goes_on_when_it_is_continued() {
     let program = Program::new(
         "import os\nos.write(1, '%d\\n' % os.getpid())\nwhile os.read(0, 1):\n    os.write(1, 'more\\n')\n",
@@ -178,4 +219,62 @@ fn a_stopped_job_goes_on_when_it_is_continued() {
 fn is_stopped(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     stat.rsplit(") ").next().unwrap().starts_with('T')
+}
+
+/// Waits until a process is stopped, continues it, and ends.
+const CONTINUES: &str = "import os, signal, sys
+def continue_it(me):
+    while open('/proc/%d/stat' % me).read().rsplit(') ')[1][0] != 'T': pass
+    os.kill(me, signal.SIGCONT)
+    os._exit(0)
+me = os.getpid()
+for number in (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN):
+    child = os.fork()
+    if child == 0:
+        continue_it(me)
+    os.kill(me, number)
+    os.waitpid(child, 0)
+print 'resumed'
+";
+
+#[test]
+fn a_program_that_stops_and_is_continued_by_another_process_ends() {
+    let program = Program::new(CONTINUES);
+    let ran = program.trace(&[], "t.bct", &[]);
+    assert_eq!((ran.status, ran.stdout().as_str(), ran.stderr().as_str()), (0, "resumed\n", ""));
+}
+
+#[test]
+fn a_stopped_program_is_ended_by_the_timeout() {
+    let program = Program::new("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n");
+    let ran = program.trace(&["--timeout", "100ms"], "t.bct", &[]);
+    assert_eq!(ran.status, 124, "{}", ran.stderr());
+}
+
+#[test]
+fn a_program_that_stops_the_processes_of_bctrace_does_not_stop_the_end() {
+    let program = Program::new(
+        "import os, signal
+def read(pid):
+    stat = open('/proc/%s/stat' % pid).read()
+    return stat[stat.index('(') + 1:stat.rindex(')')], stat.rsplit(') ')[1].split()
+parent = str(os.getppid())
+front = read(parent)[1][1]
+own = []
+while len(own) < 2:
+    own = [parent]
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try: name, fields = read(pid)
+        except IOError: continue
+        if fields[1] == front and name == 'bctrace-record': own.append(pid)
+for pid in own:
+    os.kill(int(pid), signal.SIGSTOP)
+if len(os.sys.argv) > 1: os.kill(int(front), signal.SIGSTOP)
+print 'stopped'
+",
+    );
+    for arguments in [&[][..], &["front"]] {
+        let ran = program.trace(&[], "t.bct", arguments);
+        assert_eq!((ran.status, ran.stdout().as_str(), ran.stderr().as_str()), (0, "stopped\n", ""));
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::format::json;
 use crate::format::values::push_value;
+use crate::trace::event::LowMemory;
 use crate::trace::origin::{Layer, Made};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, End, EndReason, Event, Raised, Start, State};
@@ -98,6 +99,14 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
         Event::Stop(reason) => {
             push_moment(out, "stop", at);
             json::push_text_member(out, "option", reason.option().as_bytes());
+        }
+        Event::LowMemory(what) => {
+            push_moment(out, "low_memory", at);
+            json::push_text_member(
+                out,
+                "unrecorded",
+                if *what == LowMemory::TheRest { b"the rest" } else { b"some code" },
+            );
         }
         Event::Finished => push_moment(out, "finished", at),
         Event::End(end) => push_end(out, end, at),

@@ -1,6 +1,7 @@
 //! What a recording's summary tells beyond the counts of the stream: kept while events pass on their way to the sink.
 
 use crate::select::Matches;
+use crate::trace::event::LowMemory;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 
 /// A sink before the sink.
@@ -20,6 +21,8 @@ pub struct Tally {
     pub stdlib: u64,
     /// What the code objects that ran, recorded or not, have met of what was asked for.
     pub matches: Matches,
+    /// What was not recorded because the program left too little memory.
+    pub low_memory: Option<LowMemory>,
     /// Instructions of the interpreter's own shutdown, which were left out.
     pub own: u64,
 }
@@ -40,6 +43,7 @@ impl Sink for Account<'_> {
             Event::Outside(outside) => self.tally.recorded += outside.count(),
             Event::Skipped(skipped) if skipped.own => self.tally.own += skipped.instructions,
             Event::Own(own) => self.tally.matches.see_at_shutdown(&own.name, &own.filename),
+            Event::LowMemory(what) => self.tally.low_memory = Some(*what),
             _ => {}
         }
         self.sink.event(event, at)

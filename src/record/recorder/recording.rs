@@ -1,15 +1,17 @@
-//! The parent's side: drains the ring into the sink until the child is dead, finishes the run that was open, and says how it ended.
+//! Drains the ring into the sink until the traced process is dead, finishes the run that was open, and says how it ended.
 
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::Opening;
 use super::account::{Account, Tally};
+use super::standby::{Checkpoint, Standby};
 use super::watch::{Seen, Watch};
 use crate::bytecode::{decode, opcode};
 use crate::process::How;
 use crate::progress::{Done, Progress};
-use crate::record::shared::{Bell, LAG, PAUSE, RingReader, Tampered};
+use crate::record::shared::{LAG, PAUSE, RingReader, Tampered};
 use crate::select::Matches;
 use crate::trace::decoder::Decoder;
 use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
@@ -21,12 +23,16 @@ use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 const BATCH: usize = 1 << 14;
 /// How long what the tracee has written may lie in the ring of an idle program.
 const IDLE: Duration = Duration::from_millis(50);
+/// Batches after which a recorder that never idles looks after its supervisor and its standby.
+const BUSY: u32 = 256;
 
 /// How long a stopped program may take to write what it has printed.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A recording that is about to begin.
-pub struct Recording {
+/// A recording.
+pub struct Recording<'a> {
+    watch: Watch<'a>,
+    standby: Standby,
     ring: RingReader,
     start: Start,
     /// What is looked for in the code objects that run.
@@ -36,6 +42,9 @@ pub struct Recording {
     repeats: RepeatReader,
     decoder: Decoder,
     progress: Progress,
+    /// Batches since the last look after the other processes.
+    busy: u32,
+    has_lost_standby: bool,
 }
 
 /// How a recording went.
@@ -49,7 +58,7 @@ pub struct Summary {
     pub lost: Option<String>,
 }
 
-/// Why draining stopped before the child's death.
+/// Why draining stopped before the process's death.
 enum Failure {
     Tampered(String),
     Output(SinkError),
@@ -74,9 +83,16 @@ fn tampered(why: &str) -> Failure {
     Failure::Tampered(why.into())
 }
 
-impl Recording {
-    pub fn new(start: Start, matches: Matches, ring: RingReader, shows_progress: bool) -> Recording {
+impl<'a> Recording<'a> {
+    pub fn new(
+        Opening { start, matches }: Opening,
+        ring: RingReader,
+        shows_progress: bool,
+        watch: Watch<'a>,
+    ) -> Recording<'a> {
         Recording {
+            watch,
+            standby: Standby::default(),
             ring,
             start,
             matches,
@@ -84,28 +100,30 @@ impl Recording {
             repeats: RepeatReader::default(),
             decoder: Decoder::default(),
             progress: Progress::new(shows_progress),
+            busy: 0,
+            has_lost_standby: false,
         }
     }
 
-    /// A handle for calling this recording, or stopping its tracee.
-    pub fn bell(&self) -> Bell {
-        self.ring.bell()
+    pub fn watch(&self) -> &Watch<'a> {
+        &self.watch
     }
 
-    /// Records until the child is dead and everything is written.
-    pub fn run(mut self, watch: &mut dyn Watch, sink: &mut dyn Sink) -> io::Result<Summary> {
+    /// Ends the standby: the trace is complete.
+    pub fn dismiss_standby(&mut self) {
+        self.standby.dismiss();
+    }
+
+    /// Records until the process is dead and everything is written.
+    pub fn run(&mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut account = Account::new(sink, std::mem::take(&mut self.matches));
         let sink = &mut account;
-        let start = Event::Start(std::mem::take(&mut self.start));
-        let result = match self.decoder.event(&start, sink) {
-            Ok(()) => self.drain(watch, sink).and_then(|()| self.finish_run(sink)),
-            Err(error) => Err(error.into()),
-        };
+        let result = self.begin(sink).and_then(|()| self.drain(sink)).and_then(|()| self.finish_run(sink));
         let reason = match result {
-            Ok(()) => self.reason(watch.seen()),
+            Ok(()) => self.reason(self.watch.seen()),
             Err(failure) => {
-                watch.kill();
-                self.wait_for_death(watch);
+                self.watch.kill();
+                self.wait_for_death();
                 match failure {
                     Failure::Output(SinkError::Full) => EndReason::Stopped(StopReason::MaxSize),
                     Failure::Output(error) => failed_output(error)?,
@@ -113,44 +131,80 @@ impl Recording {
                 }
             }
         };
-        self.end(reason, watch.seen(), account)
+        self.end(reason, account)
     }
 
-    /// Drains the ring until the child is dead.
-    fn drain(&mut self, watch: &mut dyn Watch, sink: &mut Account) -> Result<(), Failure> {
+    fn begin(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        self.checkpoint(sink)?;
+        self.ring.begin();
+        let start = Event::Start(std::mem::take(&mut self.start));
+        Ok(self.decoder.event(&start, sink)?)
+    }
+
+    /// Makes a standby that has all that was read so far, and lets the tracee use its room again.
+    #[cold]
+    fn checkpoint(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        while self.standby.renew(&self.watch) == Checkpoint::TookOver {
+            sink.resume().map_err(Failure::Output)?;
+        }
+        self.has_lost_standby = false;
+        self.ring.release();
+        Ok(())
+    }
+
+    /// Drains the ring until the process is dead.
+    fn drain(&mut self, sink: &mut Account) -> Result<(), Failure> {
         let mut stopped = None;
         loop {
+            if self.ring.should_release() || self.has_lost_standby {
+                self.checkpoint(sink)?;
+            }
             if self.ring.read(&mut self.packed, BATCH)? > 0 {
                 self.decode(sink)?;
                 self.show_progress(sink);
+                self.look_while_busy();
                 continue;
             }
-            if watch.seen().death.is_some() {
+            if self.watch.seen().death.is_some() {
                 return Ok(());
             }
             // A program that was stopped ends at once, unless its C library waits for a lock that another thread keeps.
             if self.decoder.state().stopped.is_some() && stopped.get_or_insert_with(Instant::now).elapsed() > GRACE {
-                watch.kill();
+                self.watch.kill();
             }
             self.ring.wait(IDLE);
             if self.ring.has_called() {
                 continue;
             }
+            self.has_lost_standby = self.standby.is_lost();
             self.catch_up(sink)?;
             sink.flush().map_err(Failure::Output)?;
             self.show_progress(sink);
         }
     }
 
+    /// Shows how far the recording is, unless the shell has the terminal.
     fn show_progress(&mut self, sink: &Account) {
-        let instructions = self.decoder.state().instructions;
-        self.progress.show(|| Done { instructions, total: None, written: Some(sink.written()) });
+        if !self.watch.given().board().is_suspended() {
+            let instructions = self.decoder.state().instructions;
+            self.progress.show(|| Done { instructions, total: None, written: Some(sink.written()) });
+        }
+    }
+
+    fn look_while_busy(&mut self) {
+        self.busy += 1;
+        if self.busy >= BUSY {
+            self.busy = 0;
+            self.watch.end_if_abandoned();
+            self.has_lost_standby = self.standby.is_lost();
+        }
     }
 
     /// Decodes what was taken from the ring.
     fn decode(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        // The tracee waits for the recorder, so what it has written stands for no more than this.
-        let most = self.repeats.position() + self.packed.len() as u64 + LAG + 2 * PAUSE;
+        // The tracee waits for the recorder, of which this process may be a copy, so what it has written stands for no more than this.
+        let done = self.repeats.position().max(self.watch.given().reached());
+        let most = done + self.packed.len() as u64 + LAG + 2 * PAUSE;
         loop {
             let taken = self.repeats.read(&self.packed, BATCH).map_err(tampered)?;
             self.packed.drain(..taken);
@@ -167,6 +221,7 @@ impl Recording {
     fn decode_words(&mut self, sink: &mut Account) -> Result<(), Failure> {
         let taken = self.decoder.decode(self.repeats.words(), sink)?;
         self.repeats.take(taken);
+        self.watch.given().set_reached(self.repeats.position());
         self.ring.done(self.repeats.position());
         Ok(())
     }
@@ -194,7 +249,7 @@ impl Recording {
         self.decode_words(sink)
     }
 
-    /// Takes what a dead child has left: the last words, and the run that was open.
+    /// Takes what a dead process has left: the last words, and the run that was open.
     fn finish_run(&mut self, sink: &mut Account) -> Result<(), Failure> {
         let slot = self.ring.slot();
         let next = slot.next.load(Ordering::Acquire);
@@ -246,15 +301,15 @@ impl Recording {
         }
     }
 
-    fn wait_for_death(&self, watch: &mut dyn Watch) {
-        while watch.seen().death.is_none() {
+    fn wait_for_death(&self) {
+        while self.watch.seen().death.is_none() {
             self.ring.wait(IDLE);
         }
     }
 
     /// Writes the end record and finishes the output.
-    fn end(mut self, reason: EndReason, seen: Seen, mut sink: Account) -> io::Result<Summary> {
-        let state = self.decoder.state();
+    fn end(&mut self, reason: EndReason, mut sink: Account) -> io::Result<Summary> {
+        let (state, seen) = (self.decoder.state(), self.watch.seen());
         let mut end = End {
             reason,
             finished: state.finished,
@@ -268,7 +323,7 @@ impl Recording {
             end.reason = failed_output(error.into())?;
             result = self.write_end(&end, &mut sink);
         }
-        drop(self.progress);
+        self.progress = Progress::new(false);
         let (written, lost) = match result {
             Ok(written) => (written, None),
             Err(SinkError::Lost(why)) => (sink.written(), Some(why)),

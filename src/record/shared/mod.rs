@@ -1,9 +1,13 @@
-//! The memory that the traced process and the recorder share: a ring for the program's first process, and rings in advance for those
-//! that it forks.
+//! Memory of more than one process: rings, which a traced process shares with its recorder, one for the program's first process and
+//! others for those that it forks; and the board, which only bctrace's own processes have.
 #![allow(unsafe_code)]
 
+mod board;
 mod claims;
+mod memory;
 mod ring;
 
-pub use claims::{Arrival, Reception, Stations};
-pub use ring::{Bell, LAG, PAUSE, RingReader, RingWriter, Tampered, create};
+pub use board::{Board, FIRST, Given, Notice, Others, Over};
+pub use claims::{Claim, ClaimTable, Claims};
+pub use memory::{futex_wait, futex_wake, sealed};
+pub use ring::{LAG, PAUSE, Remote, RingReader, RingWriter, Tampered, create};

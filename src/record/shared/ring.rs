@@ -1,5 +1,5 @@
-//! The memory that both processes share: the slot's page, a control page, and a ring of words.  The tracee writes words and never
-//! overtakes the recorder; the recorder believes nothing that it reads here.
+//! The memory that a traced process shares with its recorder: the slot's page, a control page, and a ring of words.  The tracee writes
+//! words and never overtakes the recorder; the recorder believes nothing that it reads here.
 
 use std::io;
 use std::ptr::NonNull;
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use libc::pid_t;
 
-use crate::process::child;
+use super::memory::{self, Line, futex_wait, futex_wake};
+use crate::process;
 use crate::vm::shared::{CLOSING, PAGE, Slot};
 
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
@@ -28,18 +29,17 @@ pub(super) struct Control {
     published: Line<AtomicU64>,
     /// Counts the times that the recorder was called; it sleeps on this word.
     calls: Line<AtomicU32>,
-    /// Words that the recorder has copied out.
+    /// Words that the tracee may overwrite: no recorder needs them any more.
     tail: Line<AtomicU64>,
     /// Words of the stream that the recorder is done with, those that repeat included.
     done: Line<AtomicU64>,
     /// Counts what the recorder has made room for; the tracee sleeps on this word.
     room: Line<AtomicU32>,
     recorder_sleeps: Line<AtomicU32>,
+    /// Not 0: the recorder and its standby are there.
+    begun: Line<AtomicU32>,
     tracee_sleeps: Line<AtomicU32>,
 }
-
-#[repr(C, align(128))]
-pub(super) struct Line<T>(pub(super) T);
 
 const _: () = assert!(size_of::<Control>() <= PAGE);
 
@@ -74,19 +74,12 @@ impl Mapping {
 
 /// Makes the shared memory, before the fork; each process keeps its end.
 pub fn create() -> io::Result<(RingWriter, RingReader)> {
-    let size = PAGE + CAPACITY as usize * size_of::<u64>();
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    let kind = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a new mapping at a place that the kernel chooses.
-    let base = unsafe { libc::mmap(std::ptr::null_mut(), size, protection, kind, -1, 0) };
-    if base == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
+    let base = memory::map_anonymous(PAGE + CAPACITY as usize * size_of::<u64>())?;
     Slot::share()?;
-    let at =
-        |offset: usize| NonNull::new(base.cast::<u8>().wrapping_add(offset)).expect("a mapping is not at address 0");
-    let mapping = Mapping { slot: NonNull::from(Slot::get()), control: at(0).cast(), words: at(PAGE).cast() };
-    Ok((RingWriter::new(mapping, None), RingReader { mapping, position: 0 }))
+    // SAFETY: the mapping is longer than a page.
+    let words = unsafe { base.add(PAGE) };
+    let mapping = Mapping { slot: NonNull::from(Slot::get()), control: base.cast(), words: words.cast() };
+    Ok((RingWriter::new(mapping, None), RingReader::new(mapping)))
 }
 
 /// The tracee's end.
@@ -98,20 +91,25 @@ pub struct RingWriter {
     limit: u64,
     /// Where the recorder is told next.
     announce: u64,
-    /// The recorder's process, where its death is not this one's.
-    recorder: Option<pid_t>,
+    /// The supervisor's process; None while it is this one's parent.
+    supervisor: Option<pid_t>,
 }
 
 impl RingWriter {
-    pub(super) fn new(mapping: Mapping, recorder: Option<pid_t>) -> RingWriter {
-        RingWriter { mapping, head: 0, limit: CAPACITY, announce: BATCH, recorder }
+    pub(super) fn new(mapping: Mapping, supervisor: Option<pid_t>) -> RingWriter {
+        RingWriter { mapping, head: 0, limit: CAPACITY, announce: BATCH, supervisor }
     }
 
     pub fn head(&self) -> u64 {
         self.head
     }
 
-    /// Writes one word; waits where the ring is full, without end: the recorder outlives the tracee.
+    /// Says that this process's parent is the supervisor.
+    pub fn belongs_to_parent(&mut self) {
+        self.supervisor = Some(process::parent());
+    }
+
+    /// Writes one word; blocks until there is room.
     #[inline]
     pub fn push(&mut self, word: u64) {
         if self.head >= self.limit {
@@ -141,6 +139,11 @@ impl RingWriter {
         self.announce = self.head + BATCH;
     }
 
+    /// Blocks until the recorder and its standby are there.
+    pub fn wait_for_begin(&self) {
+        self.wait_until(|control| control.begun.0.load(Ordering::SeqCst) != 0);
+    }
+
     /// Waits until the recorder is done with so many words of the stream; it has been called.
     #[inline]
     pub fn wait_for_recorder(&self, position: u64) {
@@ -162,7 +165,7 @@ impl RingWriter {
         self.limit = self.mapping.control().tail.0.load(Ordering::Acquire).saturating_add(CAPACITY);
     }
 
-    /// Sleeps until the recorder has come so far; without end, for it outlives the tracee or takes it along.
+    /// Sleeps until the recorder has come so far; ends this process if nobody records it any more.
     fn wait_until(&self, is_so: impl Fn(&Control) -> bool) {
         let control = self.mapping.control();
         if is_so(control) {
@@ -176,9 +179,16 @@ impl RingWriter {
                 futex_wait(&control.room.0, seen, Duration::from_millis(100));
             }
             control.tracee_sleeps.0.store(0, Ordering::SeqCst);
-            end_without(self.recorder);
+            self.end_if_alone();
         }
         errno.restore();
+    }
+
+    /// Ends this process if its supervisor is gone: the kernel does so only until a program changes its user, or says otherwise.
+    fn end_if_alone(&self) {
+        if self.supervisor.is_some_and(|supervisor| process::parent() != supervisor && process::is_gone(supervisor)) {
+            process::kill_self();
+        }
     }
 }
 
@@ -186,7 +196,9 @@ impl RingWriter {
 pub struct RingReader {
     pub(super) mapping: Mapping,
     /// Words copied out so far: its own count, which the tracee cannot change.
-    pub(super) position: u64,
+    position: u64,
+    /// Those of them that the tracee may overwrite.
+    released: u64,
 }
 
 /// The counters in the shared memory contradict each other.
@@ -195,9 +207,13 @@ pub struct RingReader {
 pub struct Tampered;
 
 impl RingReader {
-    /// A handle for calling the recorder, or stopping the tracee, from another thread.
-    pub fn bell(&self) -> Bell {
-        Bell { mapping: self.mapping }
+    pub(super) fn new(mapping: Mapping) -> RingReader {
+        RingReader { mapping, position: 0, released: 0 }
+    }
+
+    /// A handle for the recorder's other processes.
+    pub fn remote(&self) -> Remote {
+        Remote { mapping: self.mapping }
     }
 
     /// The tracee's slot.
@@ -218,10 +234,27 @@ impl RingReader {
         out.extend((0..taken).map(|word| self.mapping.word(self.position + word).load(Ordering::Relaxed)));
         if taken > 0 {
             self.position += taken;
-            self.mapping.control().tail.0.store(self.position, Ordering::SeqCst);
-            self.wake_tracee();
         }
         Ok(taken as usize)
+    }
+
+    /// Lets the tracee begin.
+    pub fn begin(&self) {
+        self.mapping.control().begun.0.store(1, Ordering::SeqCst);
+        self.wake_tracee();
+    }
+
+    /// Whether so many words were read that their room should be released.
+    #[inline]
+    pub fn should_release(&self) -> bool {
+        self.position - self.released >= CAPACITY / 2
+    }
+
+    /// Gives the room of all words that were read back to the tracee.
+    pub fn release(&mut self) {
+        self.released = self.position;
+        self.mapping.control().tail.0.store(self.released, Ordering::SeqCst);
+        self.wake_tracee();
     }
 
     /// Tells the tracee how many words of its stream are done with.
@@ -230,7 +263,7 @@ impl RingReader {
         self.wake_tracee();
     }
 
-    /// Sleeps until the tracee has told of more, the bell rings, or the time is over.
+    /// Sleeps until the tracee has told of more, [`Remote::wake`] is called, or the time is over.
     pub fn wait(&self, at_most: Duration) {
         let control = self.mapping.control();
         let seen = control.calls.0.load(Ordering::SeqCst);
@@ -255,14 +288,15 @@ impl RingReader {
     }
 }
 
-/// Wakes the recorder from another thread of its process, and asks the tracee to end.
+/// Wakes the recorder from another process of bctrace, and asks the tracee to end.
 #[derive(Clone, Copy)]
-pub struct Bell {
+pub struct Remote {
     mapping: Mapping,
 }
 
-impl Bell {
-    pub fn ring(&self) {
+impl Remote {
+    /// Wakes the recorder.
+    pub fn wake(&self) {
         let control = self.mapping.control();
         control.calls.0.fetch_add(1, Ordering::SeqCst);
         futex_wake(&control.calls.0);
@@ -282,27 +316,6 @@ impl Bell {
     pub fn execs(&self) -> bool {
         self.mapping.slot().execs.load(Ordering::Acquire) != 0
     }
-}
-
-/// Ends this process if its recorder is gone: the program's own process dies with it, one that was forked finds out where it waits.
-pub(super) fn end_without(recorder: Option<pid_t>) {
-    if recorder.is_some_and(child::is_gone) {
-        child::kill_self();
-    }
-}
-
-pub(super) fn futex_wait(word: &AtomicU32, seen: u32, at_most: Duration) {
-    let timeout = libc::timespec {
-        tv_sec: at_most.as_secs().cast_signed(),
-        tv_nsec: libc::c_long::from(at_most.subsec_nanos().cast_signed()),
-    };
-    // SAFETY: the word and the time live during the call; every result is a reason to look again.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &raw const timeout) };
-}
-
-pub(super) fn futex_wake(word: &AtomicU32) {
-    // SAFETY: the word lives during the call.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 
 /// The C library's errno, which PyThreadState_Swap's callers have just restored.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::origins::Origins;
 use super::threads::Threads;
 use crate::bytecode::{CodeObject, Layout};
+use crate::process::memory;
 use crate::record::plan::Tracing;
 use crate::select::Trigger;
 use crate::trace::encode_code;
@@ -79,6 +80,9 @@ struct Recent {
 /// Versions of one code object that are remembered: code can change itself for ever.  One that was forgotten and comes again is another.
 const VERSIONS: usize = 64;
 
+/// The name of what stands for code objects that could not be described.
+const NOT_DESCRIBED: &[u8] = b"<not described>";
+
 /// The table.
 pub struct Codes {
     tracing: Rc<Tracing>,
@@ -91,6 +95,8 @@ pub struct Codes {
     next_id: u32,
     /// What describes versions that only the interpreter's own frames have run, by their ids: the stream does not know them.
     held_back: HashMap<u32, Description>,
+    /// What stands for all that could not be described.
+    undescribed: Option<Rc<Version>>,
     pub origins: Origins,
 }
 
@@ -104,7 +110,8 @@ pub struct Found {
 pub struct Description {
     /// The payload of its CODE record.
     pub code: Vec<u8>,
-    pub layer: Layer,
+    /// None for what stands for code objects that could not be described.
+    pub layer: Option<Layer>,
     /// The id of a version that was forgotten for it.
     pub forgotten: Option<u32>,
 }
@@ -119,6 +126,7 @@ impl Codes {
             versions: Vec::new(),
             next_id: 0,
             held_back: HashMap::new(),
+            undescribed: None,
             origins: Origins::default(),
         }
     }
@@ -143,11 +151,14 @@ impl Codes {
                 Some(position) => {
                     let version = Rc::clone(&known.versions[position]);
                     let description = self.held_back.remove(&version.id);
-                    Found { version, description }
+                    Some(Found { version, description })
                 }
                 None => self.describe(gil, code, at, lane, threads),
             },
             None => self.describe(gil, code, at, lane, threads),
+        };
+        let Some(found) = found else {
+            return self.undescribed(lane);
         };
         let (address, version) = (code.address(), &found.version);
         let place = lane::place_of(address);
@@ -156,7 +167,14 @@ impl Codes {
         found
     }
 
-    fn describe(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Found {
+    /// Describes a version; None if the program has left too little memory.
+    fn describe(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Option<Found> {
+        if !memory::has_room(code.weight(gil)) {
+            return None;
+        }
+        self.known.try_reserve(1).ok()?;
+        self.versions.try_reserve(1).ok()?;
+        lane.reserve_version()?;
         let object = code.describe(gil, at.first);
         let id = self.next_id;
         self.next_id += 1;
@@ -165,14 +183,16 @@ impl Codes {
             Known { versions: Vec::new(), parent: parent.copied() }
         });
         if known.versions.is_empty() {
-            code.children(gil).into_iter().for_each(|child| {
-                self.parents.insert(child, id);
-            });
+            let children = code.children(gil);
+            // Without room for them they have no known parent.
+            if self.parents.try_reserve(children.len()).is_ok() {
+                self.parents.extend(children.into_iter().map(|child| (child, id)));
+            }
         }
         let first_id = known.versions.first().map_or(id, |version| version.id);
         let whole = code.whole(gil, at.first);
         let made = self.origins.get(code.address());
-        let layer = Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
+        let layer = Some(Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() });
         let forgotten = known.forget_one(lane, threads);
         let code_record = encode_code(id, first_id, known.parent, &object);
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object, lane));
@@ -184,7 +204,42 @@ impl Codes {
             self.remove(&version, lane);
             version.id
         });
-        Found { version, description: Some(Description { code: code_record, layer, forgotten }) }
+        Some(Found { version, description: Some(Description { code: code_record, layer, forgotten }) })
+    }
+
+    /// What stands for a code object that could not be described; it is described itself the first time.
+    #[cold]
+    fn undescribed(&mut self, lane: &mut Lane) -> Found {
+        if let Some(version) = &self.undescribed {
+            let version = Rc::clone(version);
+            let description = self.held_back.remove(&version.id);
+            return Found { version, description };
+        }
+        let object = CodeObject { name: NOT_DESCRIBED.to_vec(), ..CodeObject::default() };
+        let id = self.next_id;
+        self.next_id += 1;
+        let code = encode_code(id, id, None, &object);
+        let bytes: Arc<[u8]> = Arc::from([]);
+        let version = Rc::new(Version {
+            id,
+            lane: lane.add_version(Arc::clone(&bytes), Arc::clone(&bytes), id),
+            layout: Layout::new(&bytes),
+            is_narrow: false,
+            wanted: false,
+            start_at: None,
+            stop_at: None,
+            bytes,
+        });
+        let index = version.lane.index();
+        self.versions.resize(self.versions.len().max(index + 1), None);
+        self.versions[index] = Some(Rc::clone(&version));
+        self.undescribed = Some(Rc::clone(&version));
+        Found { version, description: Some(Description { code, layer: None, forgotten: None }) }
+    }
+
+    /// Whether a version stands for code objects that could not be described.
+    pub fn is_undescribed(&self, version: &Rc<Version>) -> bool {
+        self.undescribed.as_ref().is_some_and(|undescribed| Rc::ptr_eq(undescribed, version))
     }
 
     /// Keeps what describes a version until the stream needs it; until then each of its frames is looked up.

@@ -106,7 +106,9 @@ impl Tracee {
             };
             let mut frame = Active::new(at.frame, at.first, id, version.lane, None);
             frame.set(Is::Narrow, version.is_narrow);
-            self.lane.push(frame);
+            if self.lane.push(frame).is_err() {
+                return self.give_up();
+            }
         }
     }
 

@@ -13,9 +13,10 @@ impl Tracee {
     /// Begins anew in a process that was forked just now; false where it goes on untraced.  The frames that are on the stack are
     /// told as if they had just been entered, the rest of what the parent's stream has told is forgotten.
     pub(super) fn begin_anew(&mut self, gil: Gil, thread: ThreadAddress, frames: &[Place]) -> bool {
-        let Some(ring) = self.stations.and_then(|stations| stations.claim()) else {
+        let Some(ring) = self.claims.and_then(|claims| claims.claim()) else {
             return false;
         };
+        ring.wait_for_begin();
         self.stream.begin_anew(ring);
         self.lane.clear();
         self.codes = Codes::new(Rc::clone(&self.tracing));

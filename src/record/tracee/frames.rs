@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use super::{Tracee, fetched};
 use crate::record::tracee::threads::Suspended;
-use crate::trace::event::Event;
+use crate::trace::event::{Event, LowMemory};
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Place};
 use crate::vm::lane::{Active, Is};
 use crate::vm::object::CodeRef;
-use crate::vm::shared::CALLED;
+use crate::vm::shared::{CALLED, Control, Mode};
 
 /// How a frame comes on top.
 #[derive(Clone, Copy)]
@@ -114,15 +114,29 @@ impl Tracee {
             Arrival::New => (self.number_frame(is_told), None),
         };
         if !is_told {
-            at.leave_out(gil, id, if version.wanted { 0 } else { self.counting.mark });
+            // What could not be described is looked at each time: it may be wanted.
+            let is_left_out = !version.wanted && !self.codes.is_undescribed(&version);
+            at.leave_out(gil, id, if is_left_out { self.counting.mark } else { 0 });
         }
         let mut frame = Active::new(at.frame, at.first, id, version.lane, slot);
         frame.next = at.instruction;
         frame.set(Is::Announced, is_told);
         frame.set(Is::Recorded, is_told && is_wanted);
         frame.set(Is::Narrow, version.is_narrow);
-        self.lane.push(frame);
+        if self.lane.push(frame).is_err() {
+            return self.give_up();
+        }
         self.lane.set_start(0);
+    }
+
+    /// Records nothing from here on: the program has left no memory for the frames that are on its stack.
+    #[cold]
+    pub(super) fn give_up(&mut self) {
+        self.tell();
+        self.push_event(&Event::LowMemory(LowMemory::TheRest));
+        let _ = self.open(0, 0, false, CALLED);
+        self.lane.set_open(false);
+        Control::get().set_mode(Mode::Off);
     }
 
     /// How the frame that is entered comes: at its first unit or as one that goes on.

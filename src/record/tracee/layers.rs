@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{Tracee, fetched};
 use crate::record::tracee::codes::{Description, Found, Version};
 use crate::record::tracee::origins::Moment;
-use crate::trace::event::{CODE_RECORD, Event};
+use crate::trace::event::{CODE_RECORD, Event, LowMemory};
 use crate::trace::origin::How;
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::Gil;
@@ -89,7 +89,10 @@ impl Tracee {
         let mut words = Vec::new();
         word::push_record(&mut words, CODE_RECORD, &code);
         self.stream.push_together(&words);
-        self.push_event(&Event::Layer(layer));
+        match layer {
+            Some(layer) => self.push_event(&Event::Layer(layer)),
+            None => self.push_event(&Event::LowMemory(LowMemory::SomeCode)),
+        }
         if let Some(argument) = forgotten {
             self.push_run(Kind::CodeGone, Fields { argument, ..Fields::default() });
         }

@@ -8,6 +8,7 @@ mod frames;
 mod hook;
 mod layers;
 mod origins;
+mod program;
 mod shutdown;
 mod stream;
 mod threads;
@@ -17,7 +18,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use crate::record::plan::Tracing;
-use crate::record::shared::{RingWriter, Stations};
+use crate::record::shared::{ClaimTable, RingWriter};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::address::Addresses;
@@ -30,7 +31,9 @@ use shutdown::Shutdown;
 use stream::Stream;
 use threads::{SuspendedFrames, Threads};
 
-pub use values::{Caps, Valued};
+pub use program::{Recorder, run};
+pub use values::Caps;
+use values::Valued;
 
 /// The hook of a recording.
 pub struct Tracee {
@@ -42,7 +45,7 @@ pub struct Tracee {
     suspended: SuspendedFrames,
     tracing: Rc<Tracing>,
     /// Where a process that is forked gets a ring of its own, if it is to be traced.
-    stations: Option<Stations>,
+    claims: Option<ClaimTable>,
     /// The frames of wanted code objects are recorded.
     started: bool,
     /// Every unit calls the hook.
@@ -75,7 +78,7 @@ struct Untold {
 
 impl Tracee {
     /// Makes the hook; `own` are the code objects from before the program, or none if the interpreter's own shutdown is recorded too.
-    pub fn new(ring: RingWriter, tracing: Tracing, stations: Option<Stations>, own: Addresses) -> Tracee {
+    pub fn new(ring: RingWriter, tracing: Tracing, claims: Option<ClaimTable>, own: Addresses) -> Tracee {
         let tracing = Rc::new(tracing);
         let (lane, past) = Lane::take();
         Tracee {
@@ -92,7 +95,7 @@ impl Tracee {
             limit: tracing.max_instructions.unwrap_or(u64::MAX),
             shortcuts: tracing.max_instructions.is_none() && tracing.start_at.is_none() && tracing.stop_at.is_none(),
             tracing,
-            stations,
+            claims,
             foreign: false,
             counting: Counting::default(),
             shutdown: Shutdown::new(own),

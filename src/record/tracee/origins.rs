@@ -50,7 +50,10 @@ impl Origins {
     /// Remembers that a code object was made now.
     pub fn insert(&mut self, code: usize) {
         if let Some(number) = self.next.checked_sub(1) {
-            self.made.insert(code, number);
+            // Without room for it nobody knows where it comes from.
+            if self.made.try_reserve(1).is_ok() {
+                self.made.insert(code, number);
+            }
         }
     }
 

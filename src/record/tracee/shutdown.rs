@@ -112,7 +112,9 @@ impl Tracee {
         let mut frame = Active::new(at.frame, at.first, id, version.lane, None);
         frame.next = at.instruction;
         frame.set(Is::Own, true);
-        self.lane.push(frame);
+        if self.lane.push(frame).is_err() {
+            self.give_up();
+        }
     }
 
     /// Finds the version that the frame on top runs, which is the interpreter's own; the open run is closed by then.  The version is

@@ -108,7 +108,8 @@ impl Valued {
     /// Puts the current frame aside, if it is due anything.
     fn put_aside(&mut self) {
         let current = std::mem::replace(&mut self.current, Current::none());
-        if current.due != Due::Nothing {
+        // Without memory for it, the frame shows nothing when it goes on.
+        if current.due != Due::Nothing && self.waiting.try_reserve(1).is_ok() {
             self.waiting.push(current);
         }
     }

@@ -58,7 +58,14 @@ impl Numbers {
     }
 
     fn grow(&mut self) {
-        let larger = vec![Entry::default(); self.entries.len() * 2];
+        let mut larger = Vec::new();
+        if larger.try_reserve_exact(self.entries.len() * 2).is_err() {
+            // Without memory for more, all objects get new numbers.
+            self.entries.fill(Entry::default());
+            self.used = 0;
+            return;
+        }
+        larger.resize(self.entries.len() * 2, Entry::default());
         let entries = std::mem::replace(&mut self.entries, larger);
         for entry in entries.into_iter().filter(|entry| entry.address != 0) {
             let place = self.place(entry.address);

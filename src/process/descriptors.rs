@@ -1,0 +1,48 @@
+//! Which descriptors a forked process keeps.  What this program has opened closes on exec, and nothing that it was started with does:
+//! exec would have closed it.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use libc::c_int;
+
+/// So many numbers in a row that are free end the search: the kernel gives the lowest free number (open(2)), and bctrace never has so
+/// many descriptors at a time, so none of its own lies beyond.
+const GAP: c_int = 256;
+/// Standard input, output and error.
+const STANDARD: c_int = 3;
+
+/// Closes what this program has opened itself.  The process must not use or drop the Rust objects that own the descriptors.
+pub fn close_own() {
+    close(0, |closes_on_exec| closes_on_exec);
+}
+
+/// Closes what this program was started with, but for the standard streams: the program alone decides how long that is open.
+pub fn close_inherited() {
+    close(STANDARD, |closes_on_exec| !closes_on_exec);
+}
+
+fn close(first: RawFd, which: impl Fn(bool) -> bool) {
+    let mut last = first - 1;
+    for descriptor in first.. {
+        match closes_on_exec(descriptor) {
+            Ok(closes_on_exec) => {
+                last = descriptor;
+                if which(closes_on_exec) {
+                    // SAFETY: the callers see to it that what owned the descriptor is neither used nor dropped.
+                    unsafe { libc::close(descriptor) };
+                }
+            }
+            Err(_) if descriptor - last > GAP => return,
+            Err(_) => {}
+        }
+    }
+}
+
+fn closes_on_exec(descriptor: RawFd) -> io::Result<bool> {
+    // SAFETY: asks for flags; a number that no descriptor has is an error.
+    match unsafe { libc::fcntl(descriptor, libc::F_GETFD) } {
+        -1 => Err(io::Error::last_os_error()),
+        flags => Ok(flags & libc::FD_CLOEXEC != 0),
+    }
+}

@@ -1,0 +1,261 @@
+//! The parent of the program's process: forks it, reaps it and the orphans below it, ends it in time, and receives the processes that
+//! claim a ring.  Has no output and holds no state of a trace, so that a program gains nothing by killing its parent.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use libc::pid_t;
+
+use super::news::News;
+use super::shared::{Board, Claim, Claims, FIRST, Given, Over, Remote, futex_wait};
+use crate::process::child::{self, Change, Child};
+use crate::process::privacy::Before;
+use crate::process::signals::{self, Inherited};
+use crate::process::socket::Connection;
+use crate::process::traced::{self, Traced};
+use crate::process::{self, descriptors};
+
+/// How long a program may take to end after it was asked to.
+const GRACE: Duration = Duration::from_millis(200);
+/// How often the supervisor looks without being woken.
+const LOOK: Duration = Duration::from_secs(1);
+/// The same while it receives other processes: it hears of their deaths only if it is their parent.
+const LOOK_AT_OTHERS: Duration = Duration::from_millis(100);
+
+/// The supervisor's account.
+pub struct Supervisor<'a> {
+    front: pid_t,
+    news: Connection,
+    board: Board,
+    first: Given,
+    remote: Remote,
+    deadline: Deadline,
+    /// The program is stopped.
+    stopped: bool,
+    following: Option<Following<'a>>,
+}
+
+impl<'a> Supervisor<'a> {
+    /// In the supervisor's own process, which the front has just forked.
+    pub fn new(
+        timeout: Option<Duration>,
+        remote: Remote,
+        board: Board,
+        news: Connection,
+        claims: Option<&'a mut Claims>,
+    ) -> Supervisor<'a> {
+        Supervisor {
+            front: process::parent(),
+            news,
+            board,
+            first: board.recording(FIRST),
+            remote,
+            deadline: Deadline::new(timeout),
+            stopped: false,
+            following: claims.map(|claims| Following { claims, present: Vec::new(), hurries: false }),
+        }
+    }
+
+    /// Has the program run in a process of its own; returns this process's exit status when that and all others that are followed are
+    /// over.
+    pub fn run(mut self, inherited: &Inherited, access: Before, program: impl FnOnce()) -> u8 {
+        let child = match self.begin(inherited, access, program) {
+            Ok(child) => child,
+            Err(error) => {
+                eprintln!("bctrace: cannot start the program's process: {error}");
+                return 125;
+            }
+        };
+        let _ = News::Started(child.id()).send(&self.news, Some(&Traced::child(child.id())));
+        process::set_name(c"bctrace-parent");
+        descriptors::close_inherited();
+        let word = self.following.as_ref().map_or(self.board.changes(), |following| following.claims.changes());
+        // If this fails, a death is noticed at the next look.
+        let _ = signals::count_children(word);
+        loop {
+            let seen = word.load(Ordering::SeqCst);
+            if self.look(child) {
+                break;
+            }
+            futex_wait(word, seen, self.wait());
+        }
+        if let Some(following) = &self.following {
+            self.board.count_refused(following.claims.refused());
+        }
+        // A front that the program has stopped must go on to its end.
+        process::continue_process(self.front);
+        0
+    }
+
+    fn begin(&self, inherited: &Inherited, access: Before, program: impl FnOnce()) -> std::io::Result<Child> {
+        process::die_with(self.front)?;
+        self.board.hide_from_children()?;
+        if self.following.is_some() {
+            traced::adopt_orphans()?;
+        }
+        child::fork(inherited, access, program)
+    }
+
+    /// Does what there is to do; returns whether all is over.
+    fn look(&mut self, child: Child) -> bool {
+        let mut is_alive = self.first.death().is_none();
+        if is_alive {
+            self.note_changes(child);
+            is_alive = self.first.death().is_none();
+        }
+        for notice in self.board.signals() {
+            // This process was sent it as well, so it was sent to the job, and the program has it; or the program has sent its parent
+            // something before.  Of several that wait only the first one's sender is known.
+            let to_this = signals::take(notice.signal);
+            let is_to_job =
+                to_this.is_some_and(|sender| sender == notice.sender || sender != child.id().cast_unsigned());
+            match &mut self.following {
+                _ if !notice.is_passed_on || (is_to_job && is_alive && process::shares_job(child.id())) => {}
+                _ if is_alive => child.signal(notice.signal),
+                Some(following) => following.end_by(notice.signal, is_to_job),
+                None => {}
+            }
+        }
+        if is_alive {
+            self.deadline.pass(self.first, self.remote, || child.signal(libc::SIGKILL));
+        }
+        let Some(following) = &mut self.following else {
+            return !is_alive;
+        };
+        following.receive(self.board, &self.news, self.deadline);
+        following.take_back(child.id());
+        !following.waits_for_any(child.id()) && !is_alive
+    }
+
+    fn note_changes(&mut self, child: Child) {
+        while let Some(change) = child.change(|| self.remote.execs()) {
+            self.stopped = matches!(change, Change::Stopped(_));
+            let news = match change {
+                Change::Died(death) => {
+                    self.first.set_death(death);
+                    return self.remote.wake();
+                }
+                Change::Stopped(signal) => News::Stopped(signal),
+                Change::Continued => News::Continued,
+            };
+            let _ = news.send(&self.news, None);
+        }
+        // A process other than the shell has continued the program.
+        if self.board.is_suspended() && !self.stopped {
+            process::continue_process(self.front);
+        }
+    }
+
+    /// How long nothing needs to be looked at.
+    fn wait(&self) -> Duration {
+        let present = self.following.iter().flat_map(|following| &following.present);
+        let look = if self.following.is_some() { LOOK_AT_OTHERS } else { LOOK };
+        present.map(|present| present.deadline).chain([self.deadline]).map(Deadline::left).fold(look, Duration::min)
+    }
+}
+
+/// When a process's time is over.
+#[derive(Clone, Copy)]
+struct Deadline(Option<Instant>);
+
+impl Deadline {
+    fn new(timeout: Option<Duration>) -> Deadline {
+        Deadline(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+    }
+
+    /// Once the time is over: asks the process to end, and if that does not help kills it.
+    fn pass(&mut self, recording: Given, remote: Remote, kill: impl FnOnce()) {
+        let now = Instant::now();
+        if self.0.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if recording.timed_out() {
+            kill();
+        }
+        recording.set_timed_out();
+        remote.ask_to_stop();
+        self.0 = Some(now + GRACE);
+    }
+
+    fn left(self) -> Duration {
+        self.0.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// The processes that have claimed rings.
+struct Following<'a> {
+    claims: &'a mut Claims,
+    present: Vec<Present>,
+    /// Processes that have no ring are not waited for.
+    hurries: bool,
+}
+
+/// A process that is being recorded.
+struct Present {
+    claim: Claim,
+    process: Traced,
+    recording: Given,
+    deadline: Deadline,
+}
+
+impl Following<'_> {
+    /// Has the front start recorders for the processes that have claimed rings, as far as they descend from this one.
+    fn receive(&mut self, board: Board, news: &Connection, deadline: Deadline) {
+        for claim in self.claims.pending() {
+            // It waits, so the number is still its own if it ever was.
+            let Ok(process) = Traced::descendant(claim.pid) else {
+                self.claims.refuse(claim);
+                continue;
+            };
+            let recording = board.recording(claim.number + 1);
+            recording.reset();
+            match News::Claimed(claim).send(news, Some(&process)) {
+                Ok(()) => {
+                    self.claims.reserve(claim);
+                    self.present.push(Present { claim, process, recording, deadline });
+                }
+                Err(_) => self.claims.refuse(claim),
+            }
+        }
+    }
+
+    /// Ends the others in time, and takes back the rings of those that are recorded.
+    fn take_back(&mut self, first: pid_t) {
+        let Following { claims, present, .. } = self;
+        present.retain_mut(|Present { claim, process, recording, deadline }| {
+            match recording.over() {
+                None => {
+                    deadline.pass(*recording, claims.remote(*claim), || process.signal(libc::SIGKILL));
+                    return true;
+                }
+                Some(Over::Lost) if !process.is_dead() => {
+                    process.signal(libc::SIGKILL);
+                    return true;
+                }
+                Some(Over::Refused) => claims.refuse(*claim),
+                Some(Over::Done | Over::Lost) => claims.take_back(*claim),
+            }
+            // The first process, which may have become an interpreter, is reaped where its death is noted.
+            if process.id() != first {
+                process.reap();
+            }
+            false
+        });
+    }
+
+    /// Whether there are processes that are recorded, or may yet claim a ring.
+    fn waits_for_any(&self, first: pid_t) -> bool {
+        // A process that was forked and has no ring yet is a child by the time that its parents are gone.
+        let is_recorded = |pid| pid == first || self.present.iter().any(|present| present.process.id() == pid);
+        let has_children = traced::reap_orphans(is_recorded);
+        !self.present.is_empty() || (has_children && !self.hurries)
+    }
+
+    /// Passes a signal on now that the first process is gone.
+    fn end_by(&mut self, signal: libc::c_int, is_to_job: bool) {
+        self.hurries = true;
+        let has_it = |process: &Traced| is_to_job && process::shares_job(process.id());
+        let processes = self.present.iter().map(|present| &present.process);
+        processes.filter(|process| !has_it(process)).for_each(|process| process.signal(signal));
+    }
+}

@@ -1,0 +1,93 @@
+//! The beginning of a traced process: the program or the interpreter's command line, and an interpreter that a followed program has
+//! started.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+
+use super::{Tracee, Valued};
+use crate::process::socket::Connection;
+use crate::process::{self, executable};
+use crate::record::FOLLOW;
+use crate::record::plan::{Plan, Program, Tracing};
+use crate::record::shared::{ClaimTable, RingWriter};
+use crate::vm::address::Addresses;
+use crate::vm::hook;
+use crate::vm::program::{self, Interpreter, exit};
+use crate::vm::shared::{Control, Mode};
+
+/// A plan is no longer than this.
+const PLAN: u64 = 1 << 24;
+
+/// Becomes the program, in its own process.  `address` is where interpreters that it starts find the front.
+pub fn run(plan: Plan, mut ring: RingWriter, mut claims: Option<ClaimTable>, address: Option<&str>) -> ! {
+    ring.belongs_to_parent();
+    claims.iter_mut().for_each(ClaimTable::belongs_to_parent);
+    address.iter().for_each(|address| process::set_variable(FOLLOW, address));
+    if let Err(error) = Control::make_private() {
+        eprintln!("bctrace: cannot map the control page: {error}");
+        exit(125);
+    }
+    let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
+    let executable = executable::path();
+    let (marshalled, path) = match plan.program {
+        Program::Marshalled { bytes, path } => (bytes, path),
+        Program::CommandLine => exit(program::python(plan.argv, &executable, install)),
+    };
+    let interpreter = Interpreter::start(plan.argv, &path, &executable);
+    let Some(program) = interpreter.load(&marshalled) else {
+        exit(125);
+    };
+    drop(marshalled);
+    install(&interpreter);
+    exit(interpreter.run(program))
+}
+
+fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, interpreter: &Interpreter) {
+    // From its first instruction on the program may kill a recorder, but not both.
+    ring.wait_for_begin();
+    let (values, stacks) = (tracing.values, tracing.stacks);
+    let own = if tracing.shutdown { Addresses::default() } else { interpreter.mark_own() };
+    let tracee = Tracee::new(ring, tracing, claims, own);
+    match values {
+        None => hook::install_behind_lane(tracee, interpreter),
+        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
+    }
+}
+
+/// A recording that wants the interpreters that its program starts.
+pub struct Recorder {
+    claims: ClaimTable,
+    tracing: Tracing,
+}
+
+impl Recorder {
+    /// Asks for it at the address that the environment has.  The front answers if this process is the same program and descends from
+    /// it.
+    pub fn of_this_process() -> Option<Recorder> {
+        let connection = Connection::to(&std::env::var(FOLLOW).ok()?).ok()?;
+        let mut supervisor = [0; 4];
+        let (_, descriptors) = connection.receive(&mut supervisor).ok()?;
+        let [rings, plan]: [OwnedFd; 2] = descriptors.try_into().ok()?;
+        let claims = ClaimTable::open(rings, i32::from_le_bytes(supervisor))?;
+        Some(Recorder { claims, tracing: Tracing::decode(&read(plan)?)? })
+    }
+
+    /// Has this process, which is the interpreter, recorded from now on, unless there is no ring for it.
+    pub fn join(self, interpreter: &Interpreter) {
+        if Control::make_private().is_err() {
+            return;
+        }
+        if let Some(ring) = self.claims.claim() {
+            install(self.tracing, ring, Some(self.claims), interpreter);
+        }
+    }
+}
+
+fn read(file: OwnedFd) -> Option<Vec<u8>> {
+    let file = File::from(file);
+    let length = file.metadata().ok()?.len();
+    let mut bytes = vec![0; usize::try_from(length).ok().filter(|_| length <= PLAN)?];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    Some(bytes)
+}

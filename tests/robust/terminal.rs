@@ -1,0 +1,129 @@
+//! bctrace as a job of a shell in a terminal: its keys, and its stops.
+
+use std::path::Path;
+
+use crate::live::{self, Program};
+use crate::running;
+
+/// Plays a scenario of tests/robust/terminal.py with `bctrace OPTIONS p.pyc t.bct`; returns what it prints.
+#[track_caller]
+fn play(program: &Program, options: &[&str], scenario: &str) -> String {
+    let terminal = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/robust/terminal.py");
+    let mut command = program.command(["python"]);
+    command.arg(terminal).arg(scenario).arg(running::binary()).args(options).args(["p.pyc", "t.bct"]);
+    live::run(command).succeeded()
+}
+
+#[test]
+fn a_second_interrupt_ends_a_program_that_executes_nothing() {
+    let program = Program::new(
+        "import os, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.write(1, 'ready')
+os.read(0, 1)
+",
+    );
+    let scenario = "expect('ready')
+while not has_event(): key('\\x03')
+print event()
+";
+    assert_eq!(play(&program, &[], scenario), "ended 137\n");
+}
+
+#[test]
+fn interrupts_of_the_terminal_reach_the_program_once() {
+    let program = Program::new(
+        "import os, signal, sys
+seen = []
+def handler(number, frame):
+    seen.append(number)
+signal.signal(signal.SIGINT, handler)
+signal.signal(signal.SIGQUIT, lambda number, frame: sys.exit(len(seen)))
+for i in range(3):
+    before = len(seen)
+    os.write(1, 'running')
+    while len(seen) == before:
+        pass
+os.write(1, 'all')
+while 1:
+    pass
+",
+    );
+    let scenario = "for i in range(3):
+    expect('running')
+    key('\\x03')
+expect('all')
+key('\\x1c')
+print event()
+";
+    assert_eq!(play(&program, &[], scenario), "ended 3\n");
+}
+
+#[test]
+fn a_job_stops_by_its_key_and_goes_on_in_the_foreground() {
+    let program = Program::new(
+        "import os
+os.write(1, 'ready')
+while os.read(0, 10) != 'end\\n':
+    os.write(1, 'more')
+",
+    );
+    let scenario = "expect('ready')
+for i in range(3):
+    key('\\x1a')
+    print event()
+    fg()
+    key('x\\n')
+    expect('more')
+key('end\\n')
+print event()
+";
+    assert_eq!(play(&program, &[], scenario), "stopped\nstopped\nstopped\nended 0\n");
+}
+
+#[test]
+fn a_job_in_the_background_that_reads_stops_until_it_is_in_the_foreground() {
+    let program = Program::new("import os\nos.read(0, 10)\n");
+    let scenario = "# background
+print event()
+fg()
+key('x\\n')
+print event()
+";
+    assert_eq!(play(&program, &[], scenario), "stopped\nended 0\n");
+}
+
+#[test]
+fn a_stopped_job_goes_on_when_another_process_continues_the_program() {
+    let program = Program::new(
+        "import os, signal, sys
+signal.signal(signal.SIGUSR1, lambda number, frame: sys.exit(3))
+os.write(1, '[%d]' % os.getpid())
+while 1:
+    signal.pause()
+",
+    );
+    let scenario = "expect('[')
+traced = int(until(']'))
+key('\\x1a')
+print event()
+os.kill(traced, signal.SIGCONT)
+os.kill(traced, signal.SIGUSR1)
+print event()
+";
+    assert_eq!(play(&program, &[], scenario), "stopped\nended 3\n");
+}
+
+#[test]
+fn the_timeout_ends_a_stopped_job_that_nobody_continues() {
+    let program = Program::new("import os\nos.write(1, 'ready')\nos.read(0, 10)\n");
+    let scenario = "expect('ready')
+key('\\x1a')
+first = event()
+print first
+if first == 'stopped': print event()
+";
+    // On a busy machine the time may be over before the key is pressed.
+    let plays = ["1s", "4s", "16s"].iter().map(|time| play(&program, &["--timeout", time], scenario));
+    assert!(plays.into_iter().any(|printed| printed == "stopped\nended 124\n"));
+}
