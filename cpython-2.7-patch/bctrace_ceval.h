@@ -148,7 +148,8 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
     } while (0)
 
 #define BCTRACE_RAISED() do { \
-        if (bctrace_control.mode && bctrace_control.mode != BCTRACE_COUNTED && \
+        if ((why == WHY_EXCEPTION || why == WHY_RERAISE) && \
+            bctrace_control.mode && bctrace_control.mode != BCTRACE_COUNTED && \
             bctrace_hooks.raised(f, tstate->curexc_type, tstate->curexc_value, tstate->curexc_traceback != NULL)) \
             bctrace_stop(); \
     } while (0)

@@ -702,6 +702,17 @@ struct partial { PyObject_HEAD PyObject *function, *arguments, *keywords, *dict,
 struct method_caller { PyObject_HEAD PyObject *name, *arguments, *keywords; };
 struct getter { PyObject_HEAD Py_ssize_t count; PyObject *what; };
 
+/* As in Modules/_sre.h, before the pattern's own code. */
+struct pattern {
+    PyObject_VAR_HEAD
+    Py_ssize_t groups;
+    PyObject *groupindex, *indexgroup, *source;
+    int flags;
+    PyObject *weak_references;
+    Py_ssize_t code_size;
+    Py_UCS4 code[1];
+};
+
 /* Modules/_ctypes/_ctypes.c, if that is built in. */
 extern PyTypeObject PyCFuncPtr_Type __attribute__((weak));
 
@@ -765,6 +776,11 @@ say_made(const PyObject *object, struct vm_callee *out)
 
         out->how = VM_PARTIAL;
         *(getter->count == 1 ? &out->first : &out->rest) = getter->what;
+    } else if (is_named(type, "_sre.SRE_Pattern", sizeof(struct pattern)) && has(object, sizeof(struct pattern))) {
+        out->how = VM_PARTIAL;
+        out->first = ((const struct pattern *)object)->source;
+        say(&out->name, "re.compile");
+        return;
     }
     if (out->how == VM_PARTIAL)
         say_class(&out->name, (const PyObject *)Py_TYPE(object));

@@ -43,6 +43,17 @@ class Product:
         """Returns the hexadecimal build ID, under which debuggers look for line tables."""
         return re.search(r'Build ID: ([0-9a-f]+)', output('readelf', '--notes', str(self.executable))).group(1)
 
+    def run(self, *arguments):
+        """Runs the program and returns what it prints."""
+        return output(str(self.executable), *arguments)
+
+    def manual(self):
+        """Returns the manual pages by the names of their files."""
+        folder = self.scratch / 'manual'
+        folder.mkdir()
+        self.run('man', '-o', str(folder))
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
     def licences(self):
         """Returns bctrace's own licence files."""
         return [ROOT / name for name in ('LICENSE-APACHE', 'LICENSE-MIT', 'LICENSE-PYTHON')]

@@ -47,11 +47,37 @@ impl Page {
     /// Each command line that calls bctrace, without its first word.
     fn commands(&self) -> Vec<Vec<String>> {
         let calls = ["bctrace ", "cargo run --release -- "];
-        let call = |line: &String| calls.iter().find_map(|call| Some(line.trim().strip_prefix(call)?.to_string()));
+        let bare = |line: &str| line.trim().trim_start_matches("$ ").to_string();
+        let call = |line: &String| calls.iter().find_map(|call| Some(bare(line).strip_prefix(call)?.to_string()));
         let lines = self.code_lines().into_iter().chain(self.code_words());
         let rest = lines.filter_map(|line| call(&line));
         // In `a.bct && bctrace show` the second command is one of its own.
         rest.flat_map(|rest| rest.split("&& bctrace ").map(words).collect::<Vec<_>>()).collect()
+    }
+}
+
+/// A command with a prompt before it, and what it prints.
+struct Shown {
+    command: String,
+    output: Vec<String>,
+}
+
+impl Page {
+    fn shown(&self) -> Vec<Shown> {
+        let mut all: Vec<Shown> = Vec::new();
+        let mut is_output = false;
+        for line in self.text.lines() {
+            let code = line.strip_prefix("    ");
+            if let Some(command) = code.and_then(|code| code.strip_prefix("$ ")) {
+                all.push(Shown { command: command.into(), output: Vec::new() });
+                is_output = true;
+            } else if let Some(code) = code.filter(|_| is_output) {
+                all.last_mut().unwrap().output.push(code.into());
+            } else {
+                is_output = false;
+            }
+        }
+        all
     }
 }
 
@@ -123,7 +149,7 @@ fn every_option_named_in_the_readme_exists_and_every_option_is_named_there() {
     let mut named = BTreeSet::new();
     for span in readme.code_words() {
         // Other programs' options.
-        if ["cargo ", "apt ", "CC=", "--features"].iter().any(|other| span.starts_with(other)) {
+        if ["cargo ", "apt ", "CC=", "--features", "duckdb "].iter().any(|other| span.starts_with(other)) {
             continue;
         }
         for found in option.captures_iter(&span) {
@@ -214,6 +240,39 @@ fn every_variable_of_the_build_is_in_the_readmes_table() {
             assert!(readme.contains(&format!("`{}`", &found[1])), "README.md does not name {}", &found[1]);
         }
     }
+}
+
+/// The commands of a page are run one after another in a folder of their own, with nothing but the fixtures there.
+#[test]
+fn every_command_with_a_prompt_prints_what_stands_below_it() {
+    let bctrace = Path::new(env!("CARGO_BIN_EXE_bctrace")).parent().unwrap();
+    let path = std::env::join_paths(
+        [bctrace.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let path = path.unwrap();
+    let mut checked = 0;
+    for page in pages() {
+        let scratch = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(root().join("fixtures"), scratch.path().join("fixtures")).unwrap();
+        for Shown { command, output } in page.shown() {
+            let mut shell = running::shell(&format!("{{ {command}; }} 2>&1 </dev/null"));
+            shell.env("PATH", &path).current_dir(scratch.path());
+            let missing = ["jq", "sqlite3"].into_iter().filter(|tool| command.contains(tool) && !has(tool)).next();
+            if let Some(tool) = missing {
+                assert!(std::env::var_os("CI").is_none(), "{tool} is not installed");
+                continue;
+            }
+            let ran = running::run(&mut shell);
+            let printed: Vec<&str> = std::str::from_utf8(&ran.stdout).unwrap().trim_end().lines().collect();
+            assert_eq!(printed, output, "{}: {command}", page.path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 12, "{checked} commands were run");
+}
+
+fn has(tool: &str) -> bool {
+    running::run(&mut running::shell(&format!("command -v {tool}"))).status == 0
 }
 
 #[test]

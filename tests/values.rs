@@ -89,13 +89,13 @@ print [n for n in (1, 2)], {'a': {'b': 1}}, {3}
     assert_lines(
         &lines(source, &[]),
         &[
-            "f> 10 STORE_SUBSCR  {}[1] = 2",
-            "f> 14 RETURN_VALUE  {1: 2}",
+            "f> 9 STORE_SUBSCR  {}[1] = 2",
+            "f> 13 RETURN_VALUE  {1: 2}",
             "<module>> 9 BUILD_MAP (0)  -> {}",
-            "<module>> 41 EXEC_STMT  exec 'x = 1' in {'y': 2}, {'y': 2}",
-            "<module>> 79 PRINT_ITEM  [1, 2]",
-            "<module>> 98 PRINT_ITEM  {'a': {'b': 1}}",
-            "<module>> 105 PRINT_ITEM  set([3])",
+            "<module>> 39 EXEC_STMT  exec 'x = 1' in {'y': 2}, {'y': 2}",
+            "<module>> 62 PRINT_ITEM  [1, 2]",
+            "<module>> 80 PRINT_ITEM  {'a': {'b': 1}}",
+            "<module>> 87 PRINT_ITEM  set([3])",
         ],
     );
 }

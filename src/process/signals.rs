@@ -14,9 +14,12 @@ const TERMINAL: [c_int; 5] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::
 /// What is passed on whoever has sent it.
 const PASSED_ON: [c_int; 5] = [libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2, libc::SIGCONT];
 
-/// Whether a signal stops a job from its terminal.
+/// Those that stop a job from its terminal.
+const TERMINAL_STOPS: [c_int; 3] = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
+/// Whether a signal is one of those.
 pub fn is_terminal_stop(signal: c_int) -> bool {
-    matches!(signal, libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU)
+    TERMINAL_STOPS.contains(&signal)
 }
 
 /// What this process had when it was started.
@@ -137,6 +140,33 @@ impl Signals {
             from_process: is_from_process(field(2)?),
             sender: field(3)?.cast_unsigned(),
         })
+    }
+}
+
+/// The blocked signals of this process that wait.
+pub struct Waiting(sigset_t);
+
+impl Waiting {
+    pub fn now() -> Waiting {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: the set is ours to be written, which cannot fail.
+        unsafe { libc::sigpending(set.as_mut_ptr()) };
+        // SAFETY: written above.
+        Waiting(unsafe { set.assume_init() })
+    }
+
+    pub fn has(&self, signal: c_int) -> bool {
+        // SAFETY: the set is initialized; a number that is no signal's is an error, not 1.
+        unsafe { libc::sigismember(&self.0, signal) == 1 }
+    }
+
+    /// Whether one of them has taken the place of `signal`: a signal that stops discards one that continues which waits, and the other
+    /// way round (signal(7)).
+    pub fn has_replaced(&self, signal: c_int) -> bool {
+        match signal {
+            libc::SIGCONT => TERMINAL_STOPS.into_iter().any(|stop| self.has(stop)),
+            signal => is_terminal_stop(signal) && self.has(libc::SIGCONT),
+        }
     }
 }
 

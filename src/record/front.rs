@@ -92,8 +92,10 @@ impl Front {
         let given = self.board.recording(FIRST);
         let First { ring, opening, mut sink, progress, report, .. } = first;
         let waits = self.following.is_some();
-        self.record(given, process, |task| recorder::run_first(task, ring, opening, &mut *sink, progress, waits, report))
-            .inspect_err(|_| self.kill())?;
+        self.record(given, process, |task| {
+            recorder::run_first(task, ring, opening, &mut *sink, progress, waits, report)
+        })
+        .inspect_err(|_| self.kill())?;
         while self.news.is_some() || !self.recorders.is_empty() {
             self.wait();
         }
@@ -102,7 +104,7 @@ impl Front {
             Some(status) => Ok(status),
             None => {
                 lines.as_ref().map(whole_lines::cut).transpose()?;
-                Err(io::Error::other("its recorders were killed"))
+                Err(io::Error::other("its recorders were killed; it holds what they had written"))
             }
         }
     }
@@ -170,7 +172,11 @@ impl Front {
             return;
         };
         match news {
-            News::Stopped(signal) => self.job.program_stopped = is_terminal_stop(signal),
+            News::Stopped { signal, with_job } => {
+                self.job.program_stopped = is_terminal_stop(signal);
+                // What continues this process discards its own stop signal, if that waits.
+                self.job.asked_to_stop |= with_job;
+            }
             // It may be late, and the job asked to stop again by now.
             News::Continued => self.job.program_stopped = false,
             News::Claimed(claim) => self.follow(claim, file),

@@ -21,8 +21,8 @@ use crate::process::signals::{self, Signals};
 use crate::process::socket::{Connection, Listener};
 use crate::process::{self, descriptors, privacy, traced};
 use crate::trace::Sink;
-use recorder::Opening;
 use front::{First, Following, Front};
+use recorder::Opening;
 use shared::{Board, ClaimTable};
 use supervisor::Supervisor;
 

@@ -17,8 +17,11 @@ const SIZE: usize = 12;
 pub enum News {
     /// The program's process has begun; its descriptor comes along.
     Started(pid_t),
-    /// The program was stopped by this signal.
-    Stopped(c_int),
+    /// The program was stopped by this signal; `with_job` says that the whole job was sent it.
+    Stopped {
+        signal: c_int,
+        with_job: bool,
+    },
     Continued,
     /// A process has claimed a ring; its descriptor comes along.
     Claimed(Claim),
@@ -42,7 +45,7 @@ impl News {
     fn encode(self) -> [u8; SIZE] {
         let (kind, number, other) = match self {
             News::Started(pid) => (0, pid, 0),
-            News::Stopped(signal) => (1, signal, 0),
+            News::Stopped { signal, with_job } => (1, signal, with_job.into()),
             News::Continued => (2, 0, 0),
             News::Claimed(Claim { number, pid }) => (3, pid, number as i32),
         };
@@ -58,7 +61,7 @@ impl News {
         let (kind, number, other) = (fields.next()?, fields.next()?, fields.next()?);
         Some(match kind {
             0 => News::Started(number),
-            1 => News::Stopped(number),
+            1 => News::Stopped { signal: number, with_job: other != 0 },
             2 => News::Continued,
             3 => News::Claimed(Claim { number: usize::try_from(other).ok()?, pid: number }),
             _ => return None,
@@ -74,7 +77,13 @@ mod tests {
     fn news_arrive_as_they_were_sent() {
         let (front, supervisor) = Connection::pair().expect("a connection");
         let claim = Claim { number: 31, pid: i32::MAX };
-        for news in [News::Started(1), News::Stopped(20), News::Continued, News::Claimed(claim)] {
+        for news in [
+            News::Started(1),
+            News::Stopped { signal: 20, with_job: true },
+            News::Stopped { signal: 19, with_job: false },
+            News::Continued,
+            News::Claimed(claim),
+        ] {
             let about = matches!(news, News::Claimed(_)).then(|| Traced::child(std::process::id().cast_signed()));
             news.send(&supervisor, about.as_ref()).expect("sent");
             let (received, descriptor) = News::receive(&front).expect("received");

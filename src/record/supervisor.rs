@@ -10,7 +10,7 @@ use super::news::News;
 use super::shared::{Board, Claim, Claims, FIRST, Given, Over, Remote, futex_wait};
 use crate::process::child::{self, Change, Child};
 use crate::process::privacy::Before;
-use crate::process::signals::{self, Inherited};
+use crate::process::signals::{self, Inherited, Waiting, is_terminal_stop};
 use crate::process::socket::Connection;
 use crate::process::traced::{self, Traced};
 use crate::process::{self, descriptors};
@@ -103,12 +103,16 @@ impl<'a> Supervisor<'a> {
             self.note_changes(child);
             is_alive = self.first.death().is_none();
         }
+        let waiting = Waiting::now();
         for notice in self.board.signals() {
             // This process was sent it as well, so it was sent to the job, and the program has it; or the program has sent its parent
             // something before.  Of several that wait only the first one's sender is known.
             let to_this = signals::take(notice.signal);
-            let is_to_job =
-                to_this.is_some_and(|sender| sender == notice.sender || sender != child.id().cast_unsigned());
+            let is_to_job = match to_this {
+                Some(sender) => sender == notice.sender || sender != child.id().cast_unsigned(),
+                // The one that has replaced it may have come just now, or be taken by now.
+                None => waiting.has_replaced(notice.signal) || Waiting::now().has_replaced(notice.signal),
+            };
             match &mut self.following {
                 _ if !notice.is_passed_on || (is_to_job && is_alive && process::shares_job(child.id())) => {}
                 _ if is_alive => child.signal(notice.signal),
@@ -135,7 +139,9 @@ impl<'a> Supervisor<'a> {
                     self.first.set_death(death);
                     return self.remote.wake();
                 }
-                Change::Stopped(signal) => News::Stopped(signal),
+                Change::Stopped(signal) => {
+                    News::Stopped { signal, with_job: is_terminal_stop(signal) && Waiting::now().has(signal) }
+                }
                 Change::Continued => News::Continued,
             };
             let _ = news.send(&self.news, None);

@@ -37,12 +37,11 @@ pub struct Extent {
 }
 
 /// Measures a whole shortened stream without lengthening it, and refuses what no writer of files makes: records of more bytes than
-/// `max_record`, repetitions of words that never were, and those of runs that all execute nothing, with which a few bytes could keep
+/// `max_record`, more than `most_words` words besides records, repetitions of words that never were, and those of runs that all execute nothing, with which a few bytes could keep
 /// a reader busy.
-pub fn measure(packed: &[u64], max_record: usize) -> Result<Extent, Contradiction> {
+pub fn measure(packed: &[u64], max_record: usize, most_words: u64) -> Result<Extent, Contradiction> {
     let (mut position, mut records) = (0, 0);
-    // One more than the position of the last word that is not idle.
-    let mut busy = 0;
+    let mut recent = Recent::default();
     let mut rest = packed;
     while let Some((&word, behind)) = rest.split_first() {
         rest = behind;
@@ -56,30 +55,65 @@ pub fn measure(packed: &[u64], max_record: usize) -> Result<Extent, Contradictio
                 rest = &rest[words..];
                 records += 1 + words as u64;
                 position += 1 + words as u64;
-                busy = position;
+                (0..1 + words.min(HISTORY)).for_each(|_| recent.push(false));
             }
             Some(Kind::Repeat) => {
                 let (distance, count) = (word >> DISTANCE & DISTANCE_MASK, word >> COUNT);
                 check_repetition(distance, count, position)?;
-                if busy + distance <= position {
+                if recent.is_idle(distance as usize) {
                     return Err("a repetition of runs that execute nothing");
                 }
-                // The last word that is not idle comes again as often as it fits.
-                let behind_it = position - busy;
                 position += count;
-                if behind_it + count >= distance {
-                    busy = position - (behind_it + count) % distance;
-                }
+                check_extent(position - records, most_words)?;
+                recent.repeat(distance as usize, count);
             }
             _ => {
                 position += 1;
-                if !word::is_idle(word) {
-                    busy = position;
-                }
+                recent.push(word::is_idle(word));
             }
         }
     }
+    check_extent(position - records, most_words)?;
     Ok(Extent { words: position, records })
+}
+
+fn check_extent(words: u64, most: u64) -> Result<(), Contradiction> {
+    if words > most { Err("a block of more events than any recorder puts into one") } else { Ok(()) }
+}
+
+/// Which of the last words were of runs that execute nothing.
+struct Recent {
+    idle: Box<[bool]>,
+    /// Words so far.
+    count: usize,
+    /// `count` behind the last word that was not idle.
+    busy: usize,
+}
+
+impl Default for Recent {
+    fn default() -> Recent {
+        Recent { idle: vec![true; HISTORY].into(), count: 0, busy: 0 }
+    }
+}
+
+impl Recent {
+    fn push(&mut self, is_idle: bool) {
+        self.idle[self.count % HISTORY] = is_idle;
+        self.count += 1;
+        if !is_idle {
+            self.busy = self.count;
+        }
+    }
+
+    /// Whether all of the last words were idle.
+    fn is_idle(&self, words: usize) -> bool {
+        self.busy + words <= self.count
+    }
+
+    /// Repeats words from so far back.
+    fn repeat(&mut self, distance: usize, count: u64) {
+        (0..count).for_each(|_| self.push(self.idle[(self.count - distance) % HISTORY]));
+    }
 }
 
 /// Refuses a repetition that cannot stand at a position.

@@ -55,7 +55,7 @@ proptest! {
     fn a_stream_comes_back(numbers: Vec<u16>, times in 1usize..20, most in 1usize..50) {
         let stream = vec![stream(&numbers); times].concat();
         prop_assert_eq!(lengthened(&shortened(&stream), most), Ok(stream.concat()));
-        let extent = measure(&shortened(&stream), 1 << 20).expect("a stream that was written");
+        let extent = measure(&shortened(&stream), 1 << 20, u64::MAX).expect("a stream that was written");
         prop_assert_eq!(extent.words, stream.concat().len() as u64);
     }
 
@@ -78,7 +78,7 @@ proptest! {
                 }
             }
         }
-        match measure(&packed, 0) {
+        match measure(&packed, 0, u64::MAX) {
             Ok(extent) => {
                 let whole = Extent { words: whole.len() as u64, records: 0 };
                 prop_assert_eq!((is_refused, extent), (false, whole));

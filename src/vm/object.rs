@@ -21,7 +21,7 @@ const MAX_DEPTH: u32 = 100;
 const MAX_OBJECTS: u32 = 1 << 20;
 /// Places of a dict's or set's table that are looked at.
 const MAX_PLACES: isize = 1 << 22;
-/// Bytes of an exception's message.
+/// Bytes of an exception's message; no more objects are looked at for it.
 const MESSAGE_LIMIT: usize = 256;
 
 /// A code object, for as long as the hook that got it runs.
@@ -60,7 +60,7 @@ impl CodeRef {
     /// Describes the object, with the code string that runs.
     pub fn describe(&self, gil: Gil, first: usize) -> CodeObject {
         let mut budget = Budget::default();
-        let mut copier = Copier::new(gil);
+        let mut copier = Copier::new(gil, MAX_OBJECTS);
         let numbers = self.numbers(gil);
         let names = |part: ffi::vm_code_part, budget: &mut Budget| -> Vec<Vec<u8>> {
             items(gil, self.part(part)).map(|item| text::name(text_of(gil, item), budget)).collect()
@@ -144,12 +144,10 @@ impl Exception {
         if message.is_missing() {
             return Vec::new();
         }
+        let text = || Copier::new(gil, MESSAGE_LIMIT as u32).constant_text(message, &mut Budget::default());
         let mut bytes = match message.look(gil).seen {
-            Seen::Str(bytes) => match bytes.get(0..bytes.count().min(MESSAGE_LIMIT)) {
-                Some(bytes) => bytes.to_vec(),
-                None => Copier::new(gil).constant_text(message, &mut Budget::default()),
-            },
-            _ => Copier::new(gil).constant_text(message, &mut Budget::default()),
+            Seen::Str(bytes) => bytes.get(0..bytes.count().min(MESSAGE_LIMIT)).map_or_else(text, <[u8]>::to_vec),
+            _ => text(),
         };
         bytes.truncate(MESSAGE_LIMIT);
         bytes
@@ -160,12 +158,13 @@ impl Exception {
 struct Copier<'a> {
     gil: Gil<'a>,
     strings: HashMap<usize, Object>,
+    /// Objects that may still be copied.
     left: u32,
 }
 
 impl<'a> Copier<'a> {
-    fn new(gil: Gil<'a>) -> Self {
-        Copier { gil, strings: HashMap::new(), left: MAX_OBJECTS }
+    fn new(gil: Gil<'a>, left: u32) -> Self {
+        Copier { gil, strings: HashMap::new(), left }
     }
 
     fn constant_text(&mut self, constant: ObjectRef, budget: &mut Budget) -> Vec<u8> {

@@ -69,13 +69,26 @@ pub enum Named {
 pub enum Callee<'a> {
     Plain,
     /// A method of an object, by its name there.
-    Bound { name: &'a [u8], receiver: ObjectRef },
+    Bound {
+        name: &'a [u8],
+        receiver: ObjectRef,
+    },
     /// A weakref.proxy.
-    Proxy { name: &'a [u8], referent: ObjectRef },
+    Proxy {
+        name: &'a [u8],
+        referent: ObjectRef,
+    },
     /// As `name(first, *rest, **keywords)` makes it.
-    Partial { name: &'a [u8], first: ObjectRef, rest: ObjectRef, keywords: ObjectRef },
+    Partial {
+        name: &'a [u8],
+        first: ObjectRef,
+        rest: ObjectRef,
+        keywords: ObjectRef,
+    },
     /// A function of a C library, by its name there.
-    Foreign { name: &'a [u8] },
+    Foreign {
+        name: &'a [u8],
+    },
 }
 
 /// An entry of a dict, or, without a value, of a set.
@@ -305,9 +318,7 @@ fn interpret<'a>(gil: Gil<'a>, seen: &ffi::vm_seen) -> Seen<'a> {
         ffi::vm_kind_VM_ELLIPSIS => Seen::Ellipsis,
         ffi::vm_kind_VM_NOT_IMPLEMENTED => Seen::NotImplemented,
         ffi::vm_kind_VM_MISSING => Seen::Missing,
-        ffi::vm_kind_VM_LONG => {
-            Seen::Long { negative: seen.is_negative != 0, digits: Span::of(gil, seen) }
-        }
+        ffi::vm_kind_VM_LONG => Seen::Long { negative: seen.is_negative != 0, digits: Span::of(gil, seen) },
         ffi::vm_kind_VM_COMPLEX => match Span::<f64>::of(gil, seen).get(0..2) {
             Some(&[real, imaginary]) => Seen::Complex(real, imaginary),
             _ => Seen::Bad,

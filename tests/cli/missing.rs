@@ -125,5 +125,5 @@ fn what_another_process_ran_is_not_missed() {
     let scratch = Scratch::with("import os\ndef child(): pass\nif os.fork():\n    os.wait()\nelse:\n    child()\n");
     let ran = scratch.run(["--follow-forks", "-n", "child", "-n", "chidl", "ok.pyc", "t.bct"]);
     assert_eq!(ran.status, 0);
-    assert_said(&ran, &["-n chidl matches no code object that ran; the closest name is child"]);
+    assert_said(&ran, &["-n chidl matches no code object that ran"]);
 }

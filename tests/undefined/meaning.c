@@ -57,7 +57,7 @@ install(PyObject *self, PyObject *none)
     if (head == start + REACH)
         return fail("no head of the switch");
     refused = target(head + length + 2);
-    for (at = head + length + 6; at[0] != 0x48 || at[1] != 0x8d || (at[2] & 0xc7) != 0x05; at++)
+    for (at = head + length + 6; (at[0] & 0xfb) != 0x48 || at[1] != 0x8d || (at[2] & 0xc7) != 0x05; at++)
         if (at == head + 32)
             return fail("no table");
     load_const = target(at + 3);

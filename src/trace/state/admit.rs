@@ -62,9 +62,12 @@ impl State {
             Event::ThreadGone(number) => Change::ForgetThread(*number),
             Event::Finished => Change::Finish,
             Event::Stop(reason) => Change::Stop(*reason),
-            Event::Start(_) | Event::Made(_) | Event::Own(_) | Event::Raised(_) | Event::LowMemory(_) | Event::End(_) => {
-                Change::Nothing
-            }
+            Event::Start(_)
+            | Event::Made(_)
+            | Event::Own(_)
+            | Event::Raised(_)
+            | Event::LowMemory(_)
+            | Event::End(_) => Change::Nothing,
         })
     }
 

@@ -60,13 +60,18 @@ fn push_kind(out: &mut Vec<u8>, kind: &Kind) {
             json::push_member(out, "offset", instruction.offset);
             json::push_text_member(out, "opname", opname.as_bytes());
             let (callee, arguments) = match operands.split_first() {
-                Some((callee, arguments)) if opcode::is_call(instruction.opcode) => (name_of(callee), arguments),
-                _ => match Operand::resolve(&code.object, instruction) {
-                    Operand::Text(name) if instruction.opcode == op::IMPORT_NAME => (name.to_vec(), &operands[..]),
-                    _ => (Vec::new(), &operands[..]),
-                },
+                Some((callee, arguments)) if opcode::is_call(instruction.opcode) => (Some(callee), arguments),
+                _ => (None, &operands[..]),
             };
-            json::push_text_member(out, "callee", &callee);
+            match callee {
+                Some(callee) => push_callee(out, callee),
+                None => match Operand::resolve(&code.object, instruction) {
+                    Operand::Text(name) if instruction.opcode == op::IMPORT_NAME => {
+                        json::push_text_member(out, "callee", name);
+                    }
+                    _ => json::push_text_member(out, "callee", b""),
+                },
+            }
             push_texts(out, "arguments", arguments);
         }
         Kind::Frame { code, arguments, entry } => {
@@ -96,14 +101,19 @@ fn push_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     }
 }
 
-/// What is called, by its name if it has one.
-fn name_of(callee: &Value) -> Vec<u8> {
-    let mut out = Vec::new();
+/// What is called, by its name if it has one, and the object that it is called on.
+fn push_callee(out: &mut Vec<u8>, callee: &Value) {
     match callee {
-        Value::Object { what, name, .. } if what.is_called_by_name() => push_name(&mut out, name),
-        other => push_value(&mut out, other),
+        Value::Object { what, name, receiver, .. } if what.is_called_by_name() => {
+            let mut printed = Vec::new();
+            push_name(&mut printed, name);
+            json::push_text_member(out, "callee", &printed);
+            if let Some(receiver) = receiver {
+                json::push_text_member(out, "receiver", &text(receiver));
+            }
+        }
+        other => json::push_text_member(out, "callee", &text(other)),
     }
-    out
 }
 
 fn text(value: &Value) -> Vec<u8> {

@@ -59,7 +59,7 @@ except ValueError: pass
     <lambda>(v=1) -> -1
   -> [2, 1]
   fail()
-    exceptions.ValueError('no') -> <ValueError>
+    ValueError('no') -> <ValueError>
   -> raises ValueError: no
 ",
     );

@@ -16,14 +16,7 @@ pub struct Calling {
 impl Walk {
     /// Writes the value of a callable, and says what its call does; `is_last` says that it was the last result.
     #[inline]
-    pub fn callable(
-        &mut self,
-        gil: Gil,
-        object: ObjectRef,
-        is_last: bool,
-        step: u32,
-        out: &mut impl Words,
-    ) -> Calling {
+    pub fn callable(&mut self, gil: Gil, object: ObjectRef, is_last: bool, step: u32, out: &mut impl Words) -> Calling {
         let look = object.look(gil);
         let role = Role::Operand;
         match look.callee() {
@@ -42,7 +35,7 @@ impl Walk {
             Callee::Bound { name, receiver } => {
                 let what = if let Seen::Object(named) = look.seen { what(named) } else { What::Instance };
                 self.bound(object, look, what, name, at, out);
-                self.object(gil, receiver, inside, out);
+                self.receiver(gil, receiver, inside, out);
             }
             Callee::Proxy { name, referent } => {
                 self.bound(object, look, What::Instance, name, at, out);
@@ -62,6 +55,15 @@ impl Walk {
                 out.push(at.pack(Tag::Object, payload));
             }
             Callee::Partial { .. } | Callee::Plain => self.object(gil, object, at, out),
+        }
+    }
+
+    /// Writes the object that a method is called on: what functools.partial or re.compile has made as they made it.
+    fn receiver(&mut self, gil: Gil, receiver: ObjectRef, at: At, out: &mut impl Words) {
+        let look = receiver.look(gil);
+        match look.callee() {
+            made @ Callee::Partial { .. } => self.called(gil, receiver, &look, made, at, out),
+            _ => self.object(gil, receiver, at, out),
         }
     }
 

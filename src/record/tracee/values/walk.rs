@@ -203,7 +203,8 @@ impl Walk {
         let room = self.room(points.count());
         let mut shown = Vec::with_capacity(4 * room);
         points.get(0..room)?.iter().for_each(|&point| push_utf8(&mut shown, point));
-        let cut = if room < points.count() { Some((points.count() as u64, checksum_of_numbers(points)?)) } else { None };
+        let cut =
+            if room < points.count() { Some((points.count() as u64, checksum_of_numbers(points)?)) } else { None };
         self.text(Tag::Unicode, &shown, cut, at, out);
         Some(())
     }
