@@ -257,7 +257,7 @@ fn every_command_with_a_prompt_prints_what_stands_below_it() {
         for Shown { command, output } in page.shown() {
             let mut shell = running::shell(&format!("{{ {command}; }} 2>&1 </dev/null"));
             shell.env("PATH", &path).current_dir(scratch.path());
-            let missing = ["jq", "sqlite3"].into_iter().filter(|tool| command.contains(tool) && !has(tool)).next();
+            let missing = ["jq", "sqlite3"].into_iter().find(|tool| command.contains(tool) && !has(tool));
             if let Some(tool) = missing {
                 assert!(std::env::var_os("CI").is_none(), "{tool} is not installed");
                 continue;

@@ -31,7 +31,7 @@ pub struct Pager {
 impl Pager {
     /// Starts the pager, unless none is wanted or it is missing.
     pub fn start() -> Option<Pager> {
-        let named = ["BCTRACE_PAGER", "PAGER"].iter().find_map(|name| env::var_os(name));
+        let named = ["BCTRACE_PAGER", "PAGER"].iter().find_map(env::var_os);
         let command = named.clone().unwrap_or_else(|| DEFAULT.into());
         if command.is_empty() || command == "cat" {
             return None;

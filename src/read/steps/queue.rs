@@ -17,6 +17,7 @@ pub(super) struct Queue {
     pending: Pending,
 }
 
+#[expect(clippy::large_enum_variant, reason = "most of them are runs")]
 pub(super) enum Queued {
     Item(Item),
     Run(RunSteps),
