@@ -38,10 +38,10 @@ enum {
 
 /* Set in `next` after a call instruction: the callee may have been C code that changed the bytes, so the next dispatch calls out
  * even where control is sequential. */
-#define BCTRACE_CALLED ((uintptr_t)1 << 63)
-/* Set in `next` while the hook rewrites the slot; what the low bits then count is the hook's affair. */
-#define BCTRACE_CLOSING ((uintptr_t)1 << 62)
-#define BCTRACE_REPEATING ((uintptr_t)1 << 61)
+#define BCTRACE_CALLED 0x8000000000000000
+/* Set in `next` while the slot is rewritten; src/record/shared/slot.rs says what the low bits then count. */
+#define BCTRACE_CLOSING 0x4000000000000000
+#define BCTRACE_REPEATING 0x2000000000000000
 
 #define BCTRACE_PAGE 4096
 
@@ -63,7 +63,7 @@ struct bctrace_control {
     uint64_t next_frame; /* BCTRACE_COUNTED: the number of the frame that is entered next */
 };
 
-/* The open run, where the recorder can read it after any death.  Addresses are the tracee's: the recorder only subtracts them. */
+/* The open run, where the recorder can read it after any death.  FxHashSet<usize> are the tracee's: the recorder only subtracts them. */
 struct bctrace_slot {
     uintptr_t next;    /* behind the last unit fetched; see BCTRACE_CALLED, BCTRACE_CLOSING, BCTRACE_REPEATING */
     uintptr_t start;   /* first instruction of the open run, 0: none open */
@@ -75,6 +75,7 @@ struct bctrace_slot {
     uint64_t execs;    /* not 0: the process is about to replace itself, or has */
     uint64_t unrecorded; /* instructions that were executed and that no word tells of, and `left` more */
     int64_t left;        /* BCTRACE_COUNTED: counts down with each instruction */
+    uint64_t hooked;     /* events that the lane has left to the hook */
 };
 
 struct bctrace_hooks {

@@ -20,6 +20,14 @@ struct _object;
 
 enum { BCTRACE_KNOWN = 1024, BCTRACE_HISTORY = 16384 };
 
+/* Where a code object stands in `known`: its address shifted by both, exclusive or, modulo the size.  Code objects are at least 128 bytes
+ * apart. */
+enum { BCTRACE_PLACE_LOW = 7, BCTRACE_PLACE_HIGH = 17 };
+
+/* The words that the lane writes (docs/trace-format.md): their kinds, and where their numbers begin. */
+enum { BCTRACE_WORD_JUMP = 1, BCTRACE_WORD_CALL = 2, BCTRACE_WORD_RESUME = 3, BCTRACE_WORD_RETURN = 4, BCTRACE_WORD_YIELD = 5 };
+enum { BCTRACE_WORD_START = 4, BCTRACE_WORD_LENGTH = 24, BCTRACE_WORD_ARGUMENT = 44 };
+
 /* What `next` of the frames is where it is not known, and `slot` where there is none. */
 #define BCTRACE_NO_SLOT UINT32_MAX
 /* The bits of `state`: the stream knows the frame; its runs are recorded; one word is enough for each of them; it is the interpreter's

@@ -11,9 +11,6 @@ struct bctrace_general bctrace_general;
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define INLINE static inline __attribute__((always_inline))
 
-/* The kinds of words (src/trace/word.rs). */
-enum { JUMP = 1, CALL = 2, RESUME = 3, RETURN = 4, YIELD = 5 };
-
 /* Behind the last unit that was fetched. */
 INLINE const unsigned char *
 fetched(void)
@@ -60,16 +57,17 @@ put(unsigned kind, const unsigned char *first, const unsigned char *end, uint32_
 {
     struct bctrace_lane *lane = &bctrace_lane;
     uint64_t start = lane->start - (uintptr_t)first, length = (uintptr_t)end - lane->start;
-    uint64_t word = kind | start << 4 | length << 24 | (uint64_t)argument << 44;
+    uint64_t word = kind | start << BCTRACE_WORD_START | length << BCTRACE_WORD_LENGTH |
+                    (uint64_t)argument << BCTRACE_WORD_ARGUMENT;
     uint64_t position = lane->position;
     lane->start = (uintptr_t)next;
     if (LIKELY(lane->history[(position - lane->distance) % BCTRACE_HISTORY] == word)) {
         lane->history[position % BCTRACE_HISTORY] = word;
         lane->position = ++position;
-        /* In this order; record/tracee/stream.rs says why. */
+        /* In this order; src/record/shared/slot.rs says why. */
         __atomic_store_n(&bctrace_slot.next, BCTRACE_REPEATING | position, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.position, position, __ATOMIC_RELEASE);
-        if (kind != JUMP)
+        if (kind != BCTRACE_WORD_JUMP)
             __atomic_store_n(&bctrace_slot.first, (uintptr_t)next_first, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.start, (uintptr_t)next, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.next, (uintptr_t)next, __ATOMIC_RELEASE);
@@ -91,7 +89,7 @@ bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsign
             bctrace_slot.next = (uintptr_t)instr;
             return bctrace_slot.stop != 0;
         }
-        return put(JUMP, first, end, 0, first, instr);
+        return put(BCTRACE_WORD_JUMP, first, end, 0, first, instr);
     }
     return bctrace_general.jump(frame, first, instr);
 }
@@ -116,8 +114,7 @@ push(struct _frame *frame, const unsigned char *first, const struct bctrace_vers
 int
 bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned char *first, const unsigned char *instr)
 {
-    /* Code objects are at least 128 bytes apart. */
-    uintptr_t hash = (uintptr_t)code >> 7 ^ (uintptr_t)code >> 17;
+    uintptr_t hash = (uintptr_t)code >> BCTRACE_PLACE_LOW ^ (uintptr_t)code >> BCTRACE_PLACE_HIGH;
     const struct bctrace_known *known = bctrace_lane.known + hash % BCTRACE_KNOWN;
     const struct bctrace_version *version = known->version;
     struct bctrace_active *top = bctrace_lane.top;
@@ -126,14 +123,14 @@ bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned ch
         if (LIKELY(instr == first)) {
             if (LIKELY(version->entry && equal(first, version->bytes, version->entry))) {
                 push(frame, first, version, bctrace_lane.next_frame++, BCTRACE_NO_SLOT, end);
-                return put(CALL, caller_first, end, version->id, first, first);
+                return put(BCTRACE_WORD_CALL, caller_first, end, version->id, first, first);
             }
         } else {
             uint32_t slot = frame->f_number;
             const struct bctrace_kept *kept = bctrace_lane.kept + slot;
             if (LIKELY(slot < bctrace_lane.kept_count && kept->frame == frame && is_as_described(version, first, instr))) {
                 push(frame, first, version, kept->id, slot, end);
-                return put(RESUME, caller_first, end, slot, first, instr);
+                return put(BCTRACE_WORD_RESUME, caller_first, end, slot, first, instr);
             }
         }
     }
@@ -149,11 +146,11 @@ bctrace_lane_leave(struct _frame *frame, int how)
         const struct bctrace_active *caller = top - 1;
         if (LIKELY(how == BCTRACE_RETURN && top->slot == BCTRACE_NO_SLOT)) {
             bctrace_lane.top = top - 1;
-            return put(RETURN, top->first, fetched(), 0, caller->first, caller->next);
+            return put(BCTRACE_WORD_RETURN, top->first, fetched(), 0, caller->first, caller->next);
         }
         if (how == BCTRACE_YIELD && top->slot < bctrace_lane.kept_count) {
             bctrace_lane.top = top - 1;
-            return put(YIELD, top->first, fetched(), top->slot, caller->first, caller->next);
+            return put(BCTRACE_WORD_YIELD, top->first, fetched(), top->slot, caller->first, caller->next);
         }
     }
     return bctrace_general.leave(frame, how);

@@ -3,13 +3,17 @@
 #![no_main]
 
 use std::io::Write;
+use std::path::Path;
 
 use bctrace::format::bct::layout::{self, Piece};
-use bctrace::format::{self, Compression, Format, Options};
+use bctrace::format::{self, Compression, Format, Options, Output, Replace};
+use bctrace::read::Reader;
+use bctrace::select::{Filter, Selection};
 use bctrace::views::info::{self, InfoPlan};
 use bctrace::views::layers::{self, LayersPlan};
-use bctrace::views::show::{self, ShowPlan, View};
-use bctrace::select::Filter;
+use bctrace::views::query::Query;
+use bctrace::views::show::{self, ShowPlan};
+use bctrace::views::{calls, compares};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -17,17 +21,26 @@ fuzz_target!(|data: &[u8]| {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(&if kind % 2 == 0 { rest.to_vec() } else { block(rest) }).expect("written");
     let trace = file.path().to_owned();
+    let (json, progress) = (kind & 2 > 0, false);
     for form in [Format::Text, Format::Jsonl, Format::Bct] {
-        let output =
-            format::check_output("/dev/null".as_ref(), None).and_then(|checked| checked.open(Compression::None));
-        let options = Options { resolve: kind & 2 > 0, depth: kind & 4 > 0, ..Options::default() };
-        let plan = ShowPlan { trace: trace.clone(), format: form, options, view: View::Trace, follow: false };
-        let _ = show::run(&plan, output.expect("/dev/null"), &mut |_| {});
+        let options = Options { resolve: kind & 2 > 0, depth: kind & 4 > 0, values: true, ..Options::default() };
+        let plan = ShowPlan { trace: trace.clone(), format: form, options, follow: false, progress };
+        let _ = show::run(&plan, nowhere(), &mut |_| {});
     }
-    let plan = LayersPlan { trace: trace.clone(), filter: Filter::default(), folder: None, tree: true };
-    let _ = layers::run(plan, &mut std::io::sink(), &mut |_| {});
-    let _ = info::run(&InfoPlan { trace, json: kind & 2 > 0 }, &mut std::io::sink());
+    let query = Query { trace: trace.clone(), selection: Selection::default(), json, progress };
+    let _ = calls::run(&query, nowhere(), &mut |_| {});
+    let _ = compares::run(&query, kind & 8 > 0, nowhere(), &mut |_| {});
+    if let Ok(reader) = Reader::open(&trace) {
+        let plan = LayersPlan { filter: Filter::default(), folder: None, json, progress };
+        let _ = layers::run(reader, plan, &mut std::io::sink(), &mut |_| {});
+    }
+    let _ = info::run(&InfoPlan { trace, json }, &mut std::io::sink());
 });
+
+fn nowhere() -> Output {
+    let checked = format::check_output(Path::new("/dev/null"), None, Replace::Traces);
+    checked.and_then(|checked| checked.open(Compression::None)).expect("/dev/null")
+}
 
 /// A file of one block, its checksums right.
 fn block(payload: &[u8]) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Owns which entries of the value stack an instruction shows: what it consumes and produces that its code does not say.  As
 //! ceval.c's PyEval_EvalFrameEx pops and pushes.
 
-use super::opcode;
+use super::opcode::{self, op};
 
 /// Results of one instruction that are shown at most; only UNPACK_SEQUENCE has more than one.
 const MOST_RESULTS: u32 = 64;
@@ -41,19 +41,17 @@ const VARIES: Effect = effect(u32::MAX, 0, 0);
 fn varying(opcode: u8, operand: i32) -> Effect {
     let count = operand.clamp(0, 1 << 24);
     match opcode {
-        131 | 140..=142 => call(opcode, operand),
-        92 if count as u32 <= MOST_RESULTS => effect(1, count as u32, count - 1),
-        92 => effect(1, 0, 0),
-        // BUILD_TUPLE, BUILD_LIST, BUILD_SET: what they gather is in what they make.
-        102..=104 => effect(0, 1, 1 - count),
+        op::CALL_FUNCTION | op::CALL_FUNCTION_VAR..=op::CALL_FUNCTION_VAR_KW => call(opcode, operand),
+        op::UNPACK_SEQUENCE if count as u32 <= MOST_RESULTS => effect(1, count as u32, count - 1),
+        op::UNPACK_SEQUENCE => effect(1, 0, 0),
+        // What they gather is in what they make.
+        op::BUILD_TUPLE..=op::BUILD_SET => effect(0, 1, 1 - count),
         // MAKE_FUNCTION pops the code and defaults, MAKE_CLOSURE the cells as well.
-        132 => effect(0, 1, -count),
-        134 => effect(0, 1, -1 - count),
-        // BUILD_SLICE.
-        133 if operand == 3 => effect(3, 1, -2),
-        133 => effect(2, 1, -1),
-        // RAISE_VARARGS.
-        130 => effect(count.min(3) as u32, 0, 0),
+        op::MAKE_FUNCTION => effect(0, 1, -count),
+        op::MAKE_CLOSURE => effect(0, 1, -1 - count),
+        op::BUILD_SLICE if operand == 3 => effect(3, 1, -2),
+        op::BUILD_SLICE => effect(2, 1, -1),
+        op::RAISE_VARARGS => effect(count.min(3) as u32, 0, 0),
         _ => effect(0, 0, 0),
     }
 }
@@ -61,8 +59,8 @@ fn varying(opcode: u8, operand: i32) -> Effect {
 fn call(opcode: u8, operand: i32) -> Effect {
     let (positional, named) = (operand & 0xff, operand >> 8 & 0xff);
     let more = match opcode {
-        131 => 0,
-        142 => 2,
+        op::CALL_FUNCTION => 0,
+        op::CALL_FUNCTION_VAR_KW => 2,
         _ => 1,
     };
     let arguments = positional + 2 * named + more;
@@ -83,50 +81,58 @@ static FIXED: [Effect; 256] = {
 const fn fixed(opcode: u8) -> Effect {
     match opcode {
         // Unary operators, GET_ITER.
-        10..=13 | 15 | 68 => effect(1, 1, 0),
+        op::UNARY_POSITIVE..=op::UNARY_CONVERT | op::UNARY_INVERT | op::GET_ITER => effect(1, 1, 0),
         // Binary and in-place operators, BINARY_SUBSCR, COMPARE_OP.
-        19..=29 | 55..=59 | 62..=67 | 75..=79 | 107 => effect(2, 1, -1),
-        // SLICE.
-        30 => effect(1, 1, 0),
-        31 | 32 => effect(2, 1, -1),
-        33 => effect(3, 1, -2),
-        // STORE_SLICE, DELETE_SLICE.
-        40 => effect(2, 0, 0),
-        41 | 42 => effect(3, 0, 0),
-        43 => effect(4, 0, 0),
-        50 => effect(1, 0, 0),
-        51 | 52 => effect(2, 0, 0),
-        53 => effect(3, 0, 0),
-        // STORE_MAP, STORE_SUBSCR, DELETE_SUBSCR.
-        54 => effect(2, 0, 0),
-        60 => effect(3, 0, 0),
-        61 => effect(2, 0, 0),
-        // PRINT_EXPR, PRINT_ITEM, PRINT_ITEM_TO, PRINT_NEWLINE_TO.
-        70 | 71 | 74 => effect(1, 0, 0),
-        73 => effect(2, 0, 0),
-        // LOAD_LOCALS, LOAD_NAME, BUILD_MAP, LOAD_GLOBAL, LOAD_CLOSURE, LOAD_DEREF, IMPORT_FROM, FOR_ITER.
-        82 | 101 | 105 | 116 | 135 | 136 | 109 | 93 => effect(0, 1, 1),
+        op::BINARY_POWER..=op::INPLACE_TRUE_DIVIDE
+        | op::INPLACE_ADD..=op::INPLACE_MODULO
+        | op::BINARY_LSHIFT..=op::INPLACE_POWER
+        | op::INPLACE_LSHIFT..=op::INPLACE_OR
+        | op::COMPARE_OP => effect(2, 1, -1),
+        op::SLICE_0 => effect(1, 1, 0),
+        op::SLICE_1 | op::SLICE_2 => effect(2, 1, -1),
+        op::SLICE_3 => effect(3, 1, -2),
+        op::STORE_SLICE_0 => effect(2, 0, 0),
+        op::STORE_SLICE_1 | op::STORE_SLICE_2 => effect(3, 0, 0),
+        op::STORE_SLICE_3 => effect(4, 0, 0),
+        op::DELETE_SLICE_0 => effect(1, 0, 0),
+        op::DELETE_SLICE_1 | op::DELETE_SLICE_2 => effect(2, 0, 0),
+        op::DELETE_SLICE_3 => effect(3, 0, 0),
+        op::STORE_MAP => effect(2, 0, 0),
+        op::STORE_SUBSCR => effect(3, 0, 0),
+        op::DELETE_SUBSCR => effect(2, 0, 0),
+        op::PRINT_EXPR | op::PRINT_ITEM | op::PRINT_NEWLINE_TO => effect(1, 0, 0),
+        op::PRINT_ITEM_TO => effect(2, 0, 0),
+        op::LOAD_LOCALS
+        | op::LOAD_NAME
+        | op::BUILD_MAP
+        | op::LOAD_GLOBAL
+        | op::LOAD_CLOSURE
+        | op::LOAD_DEREF
+        | op::IMPORT_FROM
+        | op::FOR_ITER => effect(0, 1, 1),
         // RETURN_VALUE, IMPORT_STAR; YIELD_VALUE, which gets what is sent.
-        83 | 84 => effect(1, 0, 0),
-        86 => effect(1, 1, 0),
-        // EXEC_STMT, BUILD_CLASS.
-        85 => effect(3, 0, 0),
-        89 => effect(3, 1, -2),
-        // STORE_NAME, STORE_GLOBAL, STORE_FAST, STORE_DEREF, LIST_APPEND, SET_ADD.
-        90 | 97 | 125 | 137 | 94 | 146 => effect(1, 0, 0),
-        // STORE_ATTR, DELETE_ATTR, LOAD_ATTR.
-        95 => effect(2, 0, 0),
-        96 => effect(1, 0, 0),
-        106 => effect(1, 1, 0),
+        op::RETURN_VALUE | op::IMPORT_STAR => effect(1, 0, 0),
+        op::YIELD_VALUE => effect(1, 1, 0),
+        op::EXEC_STMT => effect(3, 0, 0),
+        op::BUILD_CLASS => effect(3, 1, -2),
+        op::STORE_NAME | op::STORE_GLOBAL | op::STORE_FAST | op::STORE_DEREF | op::LIST_APPEND | op::SET_ADD => {
+            effect(1, 0, 0)
+        }
+        op::STORE_ATTR => effect(2, 0, 0),
+        op::DELETE_ATTR => effect(1, 0, 0),
+        op::LOAD_ATTR => effect(1, 1, 0),
         // IMPORT_NAME pops the level and the list of names.
-        108 => effect(0, 1, -1),
-        // JUMP_IF_FALSE_OR_POP, JUMP_IF_TRUE_OR_POP, POP_JUMP_IF_FALSE, POP_JUMP_IF_TRUE.
-        111 | 112 | 114 | 115 => effect(1, 0, 0),
+        op::IMPORT_NAME => effect(0, 1, -1),
+        op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP | op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE => {
+            effect(1, 0, 0)
+        }
         // SETUP_WITH leaves __exit__ below what __enter__ gave.
-        143 => effect(1, 1, 1),
-        // MAP_ADD.
-        147 => effect(2, 0, 0),
-        92 | 102..=104 | 130..=134 | 140..=142 => VARIES,
+        op::SETUP_WITH => effect(1, 1, 1),
+        op::MAP_ADD => effect(2, 0, 0),
+        op::UNPACK_SEQUENCE
+        | op::BUILD_TUPLE..=op::BUILD_SET
+        | op::RAISE_VARARGS..=op::MAKE_CLOSURE
+        | op::CALL_FUNCTION_VAR..=op::CALL_FUNCTION_VAR_KW => VARIES,
         // An undefined opcode to which a library gives a meaning: what it pushes, if it pushes one entry.
         _ if opcode::name(opcode).is_none() => effect(0, 1, 1),
         _ => effect(0, 0, 0),

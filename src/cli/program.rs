@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
+use sha2::{Digest, Sha256};
 
 use super::exit::{self, Ended};
 use super::summary;
@@ -20,12 +21,15 @@ use crate::vm::program;
 pub struct Program {
     pub pyc: Pyc,
     pub bytes: Vec<u8>,
+    /// Of the file, which may be source.
+    pub sha256: [u8; 32],
 }
 
 /// Reads and checks a program; `-` is a .pyc on standard input.  The file is read once, and what was checked is what runs.
 pub fn read(path: &Path) -> anyhow::Result<Program> {
     let cannot = || format!("cannot read {}", Printable::path(path));
     let mut bytes = read_bytes(path).with_context(cannot)?;
+    let sha256 = Sha256::digest(&bytes).into();
     if let Beginning::Trace(format) = format::recognized(&bytes[..]) {
         return Err(no_program(path, format)).with_context(cannot);
     }
@@ -33,7 +37,7 @@ pub fn read(path: &Path) -> anyhow::Result<Program> {
         bytes = compiled(path, &bytes)?;
     }
     let pyc = Pyc::read(&bytes).with_context(cannot)?;
-    Ok(Program { pyc, bytes })
+    Ok(Program { pyc, bytes, sha256 })
 }
 
 impl Program {

@@ -38,7 +38,7 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
     let path = args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?;
     let job = Job {
         argv: argv(args)?,
-        program: Program::Marshalled { bytes: program.marshalled().to_vec(), path },
+        program: Program::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
         input: Some(&args.program),
         path: &args.path,
         trace: &args.trace,

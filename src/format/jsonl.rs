@@ -16,7 +16,7 @@ use crate::trace::origin::Layer;
 use crate::trace::value::Pending;
 use crate::trace::{Code, Event, Frame, Outside, Run, Sink, SinkError, State, Then};
 
-pub use records::push_end_members;
+pub use records::{push_end_members, push_start_members};
 
 /// Bytes of rendered instructions that are kept; beyond it all are made anew.
 const KEPT: usize = 32 << 20;

@@ -18,7 +18,7 @@ pub mod values;
 
 pub use compression::Compression;
 pub use indent::push_indent;
-pub use jsonl::push_end_members;
+pub use jsonl::{push_end_members, push_start_members};
 pub use output::{Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken};
 pub use paint::{Paint, Painted};
 pub use recognized::{Beginning, recognized};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::bytecode::Instruction;
-use crate::bytecode::opcode::{self, EXTENDED_ARG};
+use crate::bytecode::opcode::{self, EXTENDED_ARG, op};
 use crate::trace::value::{UnitValues, Value};
 
 /// An entry of a value stack.
@@ -77,34 +77,40 @@ impl FrameState {
     pub fn execute(&mut self, instruction: &Instruction, results: &[Value], jumped: bool) {
         debug_assert_ne!(instruction.opcode, EXTENDED_ARG, "a unit ends with another opcode");
         let operand = instruction.operand.unwrap_or(0);
-        if matches!(instruction.opcode, 84 | 85) {
+        if matches!(instruction.opcode, op::IMPORT_STAR | op::EXEC_STMT) {
             // IMPORT_STAR and EXEC_STMT may have changed any local variable.
             self.locals.clear();
         }
         match instruction.opcode {
-            1 | 84 | 87..=88 | 80 | 81 | 83 | 119 => self.leave(instruction.opcode, operand),
-            2 => self.rotate(2),
-            3 => self.rotate(3),
-            5 => self.rotate(4),
-            4 => self.copy(1),
-            99 => self.copy(operand.clamp(0, 5) as usize),
+            op::POP_TOP
+            | op::IMPORT_STAR
+            | op::POP_BLOCK..=op::END_FINALLY
+            | op::BREAK_LOOP
+            | op::WITH_CLEANUP
+            | op::RETURN_VALUE
+            | op::CONTINUE_LOOP => self.leave(instruction.opcode, operand),
+            op::ROT_TWO => self.rotate(2),
+            op::ROT_THREE => self.rotate(3),
+            op::ROT_FOUR => self.rotate(4),
+            op::DUP_TOP => self.copy(1),
+            op::DUP_TOPX => self.copy(operand.clamp(0, 5) as usize),
             // What the code does not have is told.
-            100 | 124 if !results.is_empty() => self.finish(instruction, results),
-            100 => self.stack.push(Slot::Constant(operand)),
-            124 => self.stack.push(self.locals.get(&operand).cloned().unwrap_or(Slot::Unknown)),
-            125 => {
+            op::LOAD_CONST | op::LOAD_FAST if !results.is_empty() => self.finish(instruction, results),
+            op::LOAD_CONST => self.stack.push(Slot::Constant(operand)),
+            op::LOAD_FAST => self.stack.push(self.locals.get(&operand).cloned().unwrap_or(Slot::Unknown)),
+            op::STORE_FAST => {
                 let value = self.stack.pop().unwrap_or(Slot::Unknown);
                 self.locals.insert(operand, value);
             }
-            126 => {
+            op::DELETE_FAST => {
                 self.locals.remove(&operand);
             }
-            120 => self.block(BlockKind::Loop),
-            121 => self.block(BlockKind::Except),
-            122 => self.block(BlockKind::Finally),
-            111 | 112 if jumped => {}
+            op::SETUP_LOOP => self.block(BlockKind::Loop),
+            op::SETUP_EXCEPT => self.block(BlockKind::Except),
+            op::SETUP_FINALLY => self.block(BlockKind::Finally),
+            op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP if jumped => {}
             // FOR_ITER at the end of the iteration.
-            93 if jumped => self.pop(1),
+            op::FOR_ITER if jumped => self.pop(1),
             _ if results.is_empty() && produces(instruction) => self.due = Some(*instruction),
             _ => self.finish(instruction, results),
         }
@@ -115,12 +121,12 @@ impl FrameState {
         let pops = pops(instruction);
         self.pop(pops);
         match instruction.opcode {
-            143 => {
+            op::SETUP_WITH => {
                 // The object's __exit__, a block that leaves it there, and what __enter__ gave.
                 self.stack.push(Slot::Unknown);
                 self.block(BlockKind::Finally);
             }
-            92 => {
+            op::UNPACK_SEQUENCE => {
                 self.stack.extend(results.iter().rev().cloned().map(Slot::Known));
                 let told = results.len();
                 let count = instruction.operand.unwrap_or(0).max(0) as usize;
@@ -142,22 +148,22 @@ impl FrameState {
     fn leave(&mut self, opcode: u8, operand: i32) {
         match opcode {
             // POP_TOP, IMPORT_STAR.
-            1 | 84 => self.pop(1),
+            op::POP_TOP | op::IMPORT_STAR => self.pop(1),
             // POP_BLOCK.
-            87 => {
+            op::POP_BLOCK => {
                 if let Some(block) = self.blocks.pop() {
                     self.stack.truncate(block.level);
                 }
             }
             // BREAK_LOOP, CONTINUE_LOOP, RETURN_VALUE.
-            80 => self.unwind(Why::Break),
-            119 => self.unwind(Why::Continue(operand)),
-            83 => {
+            op::BREAK_LOOP => self.unwind(Why::Break),
+            op::CONTINUE_LOOP => self.unwind(Why::Continue(operand)),
+            op::RETURN_VALUE => {
                 self.pop(1);
                 self.unwind(Why::Return);
             }
             // END_FINALLY.
-            88 => match self.stack.last() {
+            op::END_FINALLY => match self.stack.last() {
                 Some(Slot::Why(why @ (Why::Return | Why::Continue(_)))) => {
                     let why = *why;
                     self.pop(2);
@@ -249,19 +255,19 @@ impl FrameState {
 /// Whether an instruction leaves a result.
 fn produces(instruction: &Instruction) -> bool {
     let effect = crate::bytecode::effect::of(instruction.opcode, instruction.operand.unwrap_or(0));
-    effect.results > 0 || (instruction.opcode == 92 && instruction.operand.unwrap_or(0) > 0)
+    effect.results > 0 || (instruction.opcode == op::UNPACK_SEQUENCE && instruction.operand.unwrap_or(0) > 0)
 }
 
 /// Entries that an instruction pops which has no way of its own.
 fn pops(instruction: &Instruction) -> usize {
     let operand = instruction.operand.unwrap_or(0).max(0) as usize;
     match instruction.opcode {
-        102..=104 => operand,
-        132 => operand + 1,
-        134 => operand + 2,
-        108 => 2,
+        op::BUILD_TUPLE..=op::BUILD_SET => operand,
+        op::MAKE_FUNCTION => operand + 1,
+        op::MAKE_CLOSURE => operand + 2,
+        op::IMPORT_NAME => 2,
         // FOR_ITER and IMPORT_FROM leave what they look at; STORE_MAP and MAP_ADD the dict.
-        93 | 109 => 0,
+        op::FOR_ITER | op::IMPORT_FROM => 0,
         opcode => crate::bytecode::effect::of(opcode, instruction.operand.unwrap_or(0)).operands as usize,
     }
 }

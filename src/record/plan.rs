@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,6 +63,12 @@ impl Plan {
             vm: crate::vm::VERSION.into(),
             argv: self.argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
             options: self.options.clone(),
+            sha256: match &self.program {
+                Program::Marshalled { sha256, .. } => Some(*sha256),
+                Program::CommandLine => None,
+            },
+            sandboxed: false,
+            environment: interpreter_variables(),
         }
     }
 
@@ -71,11 +78,19 @@ impl Plan {
     }
 }
 
+/// The variables of this process's environment that an interpreter goes by, sorted.
+fn interpreter_variables() -> Vec<Vec<u8>> {
+    let all = std::env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"PYTHON"));
+    let mut all: Vec<_> = all.map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()).collect();
+    all.sort();
+    all
+}
+
 /// What runs.
 #[derive(Clone, Debug)]
 pub enum Program {
-    /// A marshalled main program, which has been checked, and what comes behind its folder on sys.path.
-    Marshalled { bytes: Vec<u8>, path: Vec<CString> },
+    /// A marshalled main program, which has been checked, what comes behind its folder on sys.path, and the SHA-256 of its file.
+    Marshalled { bytes: Vec<u8>, path: Vec<CString>, sha256: [u8; 32] },
     /// What the interpreter's command line names.
     CommandLine,
 }

@@ -72,6 +72,12 @@ pub struct Start {
     pub argv: Vec<Vec<u8>>,
     /// The options that shaped the recording, as `--name=value`.
     pub options: Vec<Vec<u8>>,
+    /// The SHA-256 of the program's file as it was read; None if the interpreter was given its own command line.
+    pub sha256: Option<[u8; 32]>,
+    /// The program ran in a sandbox.
+    pub sandboxed: bool,
+    /// The environment variables that the interpreter goes by, as `NAME=value`.
+    pub environment: Vec<Vec<u8>>,
 }
 
 /// Sequential units of the current frame: every instruction of [start, start + length).  Empty runs are legal.
@@ -319,6 +325,8 @@ impl Event {
             }
             Event::Start(start) => {
                 payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
+                payload.bytes(start.sha256.as_ref().map_or(&[], |hash| hash)).u8(start.sandboxed.into());
+                payload.list(&start.environment);
                 record::START
             }
             Event::Outside(outside) => {
@@ -376,6 +384,9 @@ impl Event {
                 vm: reader.bytes()?,
                 argv: reader.list()?,
                 options: reader.list()?,
+                sha256: reader.bytes()?.try_into().ok(),
+                sandboxed: reader.u8()? != 0,
+                environment: reader.list()?,
             }),
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
             record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.name()?.into() }),

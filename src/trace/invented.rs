@@ -59,6 +59,9 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
         vm: b"2.7.18".to_vec(),
         argv: vec![b"a.pyc".to_vec(), b"\xff".to_vec()],
         options: vec![],
+        sha256: Some([7; 32]),
+        sandboxed: false,
+        environment: vec![b"PYTHONPATH=a".to_vec()],
     }));
     inventor.code(0);
     inventor.run(0, Then::Call { code: 0 });

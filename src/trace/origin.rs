@@ -16,7 +16,7 @@ pub struct Made {
     pub path: Vec<u8>,
 }
 
-/// Which function made code objects.  The numbers are those of BCTRACE_BY_C and so on in cpython-2.7-patch/bctrace_hook.h.
+/// Which function made code objects.  The VM uses the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum How {

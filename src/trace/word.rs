@@ -13,6 +13,9 @@ pub const MAX_RUN_WORDS: usize = 2;
 /// Bytes of one record's payload at most; a longer one is no trace.
 pub const MAX_RECORD: usize = 1 << 30;
 
+/// Where the numbers of a run word begin: start, length, argument.
+pub const FIELDS: [u32; 3] = [KIND, KIND + FIELD, KIND + 2 * FIELD];
+
 const FIELD: u32 = 20;
 const FIELD_MASK: u64 = (1 << FIELD) - 1;
 const HIGH: u32 = 12;

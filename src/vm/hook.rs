@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use super::ffi;
 use super::gil::Gil;
 use super::object::{CodeRef, Exception};
-use super::shared::{Control, Mode};
+use super::shared::{Control, Mode, Slot};
 use super::value::ObjectRef;
 
 /// What happens after a hook has returned.
@@ -31,23 +31,43 @@ pub enum Leave {
 /// Names a frame by its address, which may be used again once `frame_gone` or the end of its only run was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
-pub struct FrameAddress(pub usize);
+pub struct FrameAddress(pub(super) usize);
+
+impl FrameAddress {
+    /// No frame's.
+    pub const NONE: FrameAddress = FrameAddress(0);
+}
 
 /// Names a thread by its state's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadAddress(pub usize);
 
-/// Where a frame is about to fetch.
+/// Where a frame is about to fetch.  Only this module's parent makes one, of a frame that is alive.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    pub frame: FrameAddress,
-    /// The address that the frame's offsets count from.
-    pub first: usize,
-    /// The address of the unit that is fetched next.
-    pub instruction: usize,
+    pub(super) frame: FrameAddress,
+    pub(super) first: usize,
+    pub(super) instruction: usize,
 }
 
 impl Place {
+    #[inline]
+    pub fn frame(&self) -> FrameAddress {
+        self.frame
+    }
+
+    /// The address that the frame's offsets count from.
+    #[inline]
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
+    /// The address of the unit that is fetched next.
+    #[inline]
+    pub fn instruction(&self) -> usize {
+        self.instruction
+    }
+
     /// The offset of the unit that is fetched next; outside the code where a program jumped there.
     #[inline]
     pub fn offset(&self) -> i64 {
@@ -122,10 +142,22 @@ impl Place {
     }
 }
 
+/// The numbers of [`Maker::how`]: C code without a name, import, exec, eval, execfile, compile, marshal.loads, types.CodeType.
+pub const MAKERS: [u32; 8] = [
+    ffi::BCTRACE_BY_C,
+    ffi::BCTRACE_BY_IMPORT,
+    ffi::BCTRACE_BY_EXEC,
+    ffi::BCTRACE_BY_EVAL,
+    ffi::BCTRACE_BY_EXECFILE,
+    ffi::BCTRACE_BY_COMPILE,
+    ffi::BCTRACE_BY_MARSHAL,
+    ffi::BCTRACE_BY_CODE_TYPE,
+];
+
 /// What made a code object: one C function, working for the instruction that runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Maker<'a> {
-    /// One of the numbers BCTRACE_BY_C and so on of cpython-2.7-patch/bctrace_hook.h.
+    /// One of [`MAKERS`].
     pub how: u8,
     /// The file that is imported; empty where none is.
     pub path: &'a [u8],
@@ -250,11 +282,13 @@ fn status(flow: Flow) -> c_int {
 
 extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instruction: *const u8) -> c_int {
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    Slot::get().count_hooked();
     // SAFETY: called by ceval.c, which holds the GIL; a hook never re-enters the eval loop.
     status(unsafe { with(|hook: &mut H, gil| hook.jump(gil, at)) })
 }
 
 extern "C" fn word<H: LaneHook>(word: u64, first: *const u8, start: *const u8) -> c_int {
+    Slot::get().count_hooked();
     // SAFETY: as in `jump`; lane.c calls it as the last thing it does.
     status(unsafe { with(|hook: &mut H, _| hook.word(word, first as usize, start as usize)) })
 }
@@ -282,6 +316,7 @@ extern "C" fn enter<H: Hook>(
     instruction: *const u8,
 ) -> c_int {
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    Slot::get().count_hooked();
     // SAFETY: as in `jump`; ceval.c passes the frame's code object, which the frame keeps alive.
     status(unsafe { with(|hook: &mut H, gil| hook.enter(gil, CodeRef::new(code), at)) })
 }
@@ -292,6 +327,7 @@ extern "C" fn leave<H: Hook>(frame: *mut ffi::_frame, how: c_int) -> c_int {
         ffi::BCTRACE_YIELD => Leave::Yield,
         _ => Leave::Exception,
     };
+    Slot::get().count_hooked();
     // SAFETY: as in `jump`.
     status(unsafe { with(|hook: &mut H, gil| hook.leave(gil, FrameAddress(frame as usize), how)) })
 }

@@ -7,11 +7,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-use super::ffi;
-use super::hook::FrameAddress;
+use super::ffi::{self, assert_layout};
+use super::hook::{FrameAddress, Place};
 
 /// Words of the stream that are remembered.
 pub const HISTORY: usize = ffi::BCTRACE_HISTORY as usize;
+
+/// Where the numbers of a word begin that C writes: start, length, argument.
+pub const WORD_FIELDS: [u32; 3] = [ffi::BCTRACE_WORD_START, ffi::BCTRACE_WORD_LENGTH, ffi::BCTRACE_WORD_ARGUMENT];
+
+/// The kinds of words that C writes: a jump, a call, a generator that goes on, a return, a yield.
+pub const WORD_KINDS: [u32; 5] = [
+    ffi::BCTRACE_WORD_JUMP,
+    ffi::BCTRACE_WORD_CALL,
+    ffi::BCTRACE_WORD_RESUME,
+    ffi::BCTRACE_WORD_RETURN,
+    ffi::BCTRACE_WORD_YIELD,
+];
 
 /// Places of the stack at first.
 const PLACES: usize = 256;
@@ -32,7 +44,7 @@ pub struct Active {
     slot: u32,
 }
 
-const _: () = assert!(size_of::<Active>() == size_of::<ffi::bctrace_active>());
+assert_layout!(Active, ffi::bctrace_active, frame, first, next, version, id, state, slot);
 
 /// What is so of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +64,12 @@ impl Active {
     pub fn new(frame: FrameAddress, first: usize, id: u64, version: LaneVersion, slot: Option<u32>) -> Active {
         let slot = slot.unwrap_or(ffi::BCTRACE_NO_SLOT);
         Active { frame, first, next: 0, version: version.0, id, state: 0, slot }
+    }
+
+    /// Where it goes on.
+    #[inline]
+    pub fn place(&self) -> Place {
+        Place { frame: self.frame, first: self.first, instruction: self.next }
     }
 
     /// The version that it runs.
@@ -149,7 +167,23 @@ struct Known {
     version: AtomicPtr<ffi::bctrace_version>,
 }
 
-const _: () = assert!(size_of::<Memory>() == size_of::<ffi::bctrace_lane>());
+assert_layout!(
+    Memory,
+    ffi::bctrace_lane,
+    open,
+    start,
+    top,
+    end,
+    next_frame,
+    position,
+    distance,
+    pause,
+    kept,
+    kept_count,
+    known,
+    history
+);
+assert_layout!(Known, ffi::bctrace_known, code, first, version);
 
 #[inline]
 fn memory() -> &'static Memory {
@@ -387,8 +421,7 @@ fn no_places(count: usize) -> *mut [Active] {
 /// Where a code object stands in tables of [`ffi::BCTRACE_KNOWN`] places: as lane.c has it.
 #[inline]
 pub fn place_of(code: usize) -> usize {
-    // Code objects are at least 128 bytes apart.
-    (code >> 7 ^ code >> 17) % KNOWN
+    (code >> ffi::BCTRACE_PLACE_LOW ^ code >> ffi::BCTRACE_PLACE_HIGH) % KNOWN
 }
 
 /// Places of such a table.

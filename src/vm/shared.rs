@@ -6,18 +6,18 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::ffi;
+use super::ffi::{self, assert_layout};
 use super::hook::ThreadAddress;
 
 /// Bytes of each page.
 pub const PAGE: usize = ffi::BCTRACE_PAGE as usize;
 
 /// Set in [`Slot::next`] after a call instruction.
-pub const CALLED: u64 = 1 << 63;
+pub const CALLED: u64 = ffi::BCTRACE_CALLED as u64;
 /// Set in [`Slot::next`] while the slot is rewritten; the other bits then count the words in the ring that are whole.
-pub const CLOSING: u64 = 1 << 62;
+pub const CLOSING: u64 = ffi::BCTRACE_CLOSING;
 /// The same where no words were put into the ring: the other bits are the position that words repeat to.
-pub const REPEATING: u64 = 1 << 61;
+pub const REPEATING: u64 = ffi::BCTRACE_REPEATING;
 
 /// The open run: `struct bctrace_slot`.  Addresses are the tracee's.
 #[repr(C)]
@@ -43,9 +43,25 @@ pub struct Slot {
     unrecorded: AtomicU64,
     /// What [`Mode::Counted`] counts down.
     left: AtomicU64,
+    /// Events that the lane has left to the hook.
+    hooked: AtomicU64,
 }
 
-const _: () = assert!(size_of::<Slot>() == size_of::<ffi::bctrace_slot>());
+assert_layout!(
+    Slot,
+    ffi::bctrace_slot,
+    next,
+    start,
+    first,
+    head,
+    position,
+    distance,
+    stop,
+    execs,
+    unrecorded,
+    left,
+    hooked
+);
 
 impl Slot {
     /// The slot of this process.
@@ -61,7 +77,13 @@ impl Slot {
         self.unrecorded.load(Ordering::Acquire).wrapping_sub(self.left.load(Ordering::Acquire))
     }
 
-    /// Sets that number.
+    /// Counts an event for which the hook is called.  Tests read the number, which is the eleventh word of the page.
+    #[inline]
+    pub fn count_hooked(&self) {
+        self.hooked.store(self.hooked.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Sets the number of instructions that no word tells of.
     #[inline]
     pub fn set_unrecorded(&self, instructions: u64) {
         self.unrecorded.store(instructions.wrapping_add(self.left.load(Ordering::Relaxed)), Ordering::Release);
@@ -97,7 +119,18 @@ pub struct Control {
     next_frame: AtomicU64,
 }
 
-const _: () = assert!(size_of::<Control>() == size_of::<ffi::bctrace_control>());
+assert_layout!(
+    Control,
+    ffi::bctrace_control,
+    mode,
+    left_out,
+    thread,
+    described,
+    described_len,
+    depth,
+    kept,
+    next_frame
+);
 
 /// How the eval loop dispatches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::ffi::c_void;
 
-use super::address::Addresses;
+use rustc_hash::FxHashSet;
+
 use super::ffi;
 use super::gil::Gil;
 use super::hook::Place;
@@ -21,8 +22,8 @@ pub enum Cause {
 impl Interpreter {
     /// Marks every object that is there right before the program begins; returns the addresses of the code objects of functions.  To be
     /// called once.
-    pub fn mark_own(&self) -> Addresses {
-        let mut codes = Addresses::default();
+    pub fn mark_own(&self) -> FxHashSet<usize> {
+        let mut codes = FxHashSet::default();
         // SAFETY: the interpreter has started, on this thread, which holds the GIL; the set, which `add` receives, outlives the call.
         unsafe { ffi::vm_mark_own(Some(add), (&raw mut codes).cast()) };
         codes
@@ -31,7 +32,7 @@ impl Interpreter {
 
 extern "C" fn add(codes: *mut c_void, code: *const ffi::_object) {
     // SAFETY: `mark_own` has passed the address of its own set, which nothing else refers to during the call.
-    let codes = unsafe { &mut *codes.cast::<Addresses>() };
+    let codes = unsafe { &mut *codes.cast::<FxHashSet<usize>>() };
     codes.insert(code as usize);
 }
 

@@ -122,10 +122,21 @@ fn push_moment(out: &mut Vec<u8>, record_type: &str, at: &State) {
 
 fn push_start(out: &mut Vec<u8>, start: &Start) {
     out.extend_from_slice(b"{\"type\":\"start\"");
+    push_start_members(out, start);
+}
+
+/// Appends what is known of a trace's beginning as members of an object.
+pub fn push_start_members(out: &mut Vec<u8>, start: &Start) {
     json::push_text_member(out, "bctrace", &start.version);
     json::push_text_member(out, "python", &start.vm);
     json::push_list_member(out, "argv", &start.argv);
     json::push_list_member(out, "options", &start.options);
+    match &start.sha256 {
+        Some(hash) => json::push_hex_member(out, "sha256", hash),
+        None => json::push_optional_member(out, "sha256", None::<u64>),
+    }
+    json::push_member(out, "sandboxed", start.sandboxed);
+    json::push_list_member(out, "environment", &start.environment);
 }
 
 fn push_end(out: &mut Vec<u8>, end: &End, at: &State) {

@@ -2,6 +2,7 @@
 
 use super::callable::{push_callable, push_keyword};
 use super::repr::{push_name, push_value};
+use crate::bytecode::opcode::{is_call, op};
 use crate::bytecode::operand::Operand;
 use crate::bytecode::{CodeObject, Instruction};
 use crate::trace::value::{UnitValues, Value};
@@ -75,9 +76,9 @@ fn push_call(out: &mut Vec<u8>, instruction: &Instruction, operands: &[Value]) {
     let named = 2 * (operand >> 8 & 0xff) as usize;
     out.push(b'(');
     let mut stars: &[&str] = match instruction.opcode {
-        140 => &["*"],
-        141 => &["**"],
-        142 => &["*", "**"],
+        op::CALL_FUNCTION_VAR => &["*"],
+        op::CALL_FUNCTION_KW => &["**"],
+        op::CALL_FUNCTION_VAR_KW => &["*", "**"],
         _ => &[],
     };
     let mut is_first = true;
@@ -119,8 +120,8 @@ pub fn push_operands(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruc
     };
     let opcode = instruction.opcode;
     match (opcode, operands) {
-        (131 | 140..=142, _) => push_call(out, instruction, operands),
-        (107, [left, right]) => push_infix(out, left, &String::from_utf8_lossy(name()), right),
+        _ if is_call(opcode) => push_call(out, instruction, operands),
+        (op::COMPARE_OP, [left, right]) => push_infix(out, left, &String::from_utf8_lossy(name()), right),
         (_, [left, right]) if infix(opcode).is_some() => {
             push_infix(out, left, infix(opcode).unwrap_or_default(), right)
         }
@@ -128,46 +129,48 @@ pub fn push_operands(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruc
             out.extend_from_slice(prefix(opcode).unwrap_or_default().as_bytes());
             push_value(out, value);
         }
-        (13, [value]) => push_wrapped(out, "`", value, "`"),
-        (68, [value]) => push_wrapped(out, "iter(", value, ")"),
-        (25, [container, key]) => push_subscript(out, container, key),
-        (60, [value, container, key]) => {
+        (op::UNARY_CONVERT, [value]) => push_wrapped(out, "`", value, "`"),
+        (op::GET_ITER, [value]) => push_wrapped(out, "iter(", value, ")"),
+        (op::BINARY_SUBSCR, [container, key]) => push_subscript(out, container, key),
+        (op::STORE_SUBSCR, [value, container, key]) => {
             push_subscript(out, container, key);
             push_assigned(out, value);
         }
-        (61, [container, key]) => {
+        (op::DELETE_SUBSCR, [container, key]) => {
             out.extend_from_slice(b"del ");
             push_subscript(out, container, key);
         }
-        (30..=33, [container, bounds @ ..]) => push_slice(out, container, bounds, opcode - 30),
-        (40..=43, [value, container, bounds @ ..]) => {
-            push_slice(out, container, bounds, opcode - 40);
+        (op::SLICE_0..=op::SLICE_3, [container, bounds @ ..]) => {
+            push_slice(out, container, bounds, opcode - op::SLICE_0)
+        }
+        (op::STORE_SLICE_0..=op::STORE_SLICE_3, [value, container, bounds @ ..]) => {
+            push_slice(out, container, bounds, opcode - op::STORE_SLICE_0);
             push_assigned(out, value);
         }
-        (50..=53, [container, bounds @ ..]) => {
+        (op::DELETE_SLICE_0..=op::DELETE_SLICE_3, [container, bounds @ ..]) => {
             out.extend_from_slice(b"del ");
-            push_slice(out, container, bounds, opcode - 50);
+            push_slice(out, container, bounds, opcode - op::DELETE_SLICE_0);
         }
-        (95, [value, object]) => {
+        (op::STORE_ATTR, [value, object]) => {
             push_attribute(out, object, name());
             push_assigned(out, value);
         }
-        (96, [object]) => {
+        (op::DELETE_ATTR, [object]) => {
             out.extend_from_slice(b"del ");
             push_attribute(out, object, name());
         }
-        (106, [object]) => push_attribute(out, object, name()),
+        (op::LOAD_ATTR, [object]) => push_attribute(out, object, name()),
         // STORE_MAP and MAP_ADD pop the key first.
-        (54 | 147, [value, key]) => {
+        (op::STORE_MAP | op::MAP_ADD, [value, key]) => {
             push_value(out, key);
             out.extend_from_slice(b": ");
             push_value(out, value);
         }
-        (85, [code, globals, locals]) => {
+        (op::EXEC_STMT, [code, globals, locals]) => {
             push_wrapped(out, "exec ", code, " in ");
             push_list(out, &[globals.clone(), locals.clone()]);
         }
-        (73, [item, stream]) => {
+        (op::PRINT_ITEM_TO, [item, stream]) => {
             push_wrapped(out, ">>", stream, ", ");
             push_value(out, item);
         }
@@ -222,40 +225,40 @@ fn push_slice(out: &mut Vec<u8>, container: &Value, bounds: &[Value], which: u8)
 
 fn infix(opcode: u8) -> Option<&'static str> {
     Some(match opcode {
-        19 => "**",
-        20 => "*",
-        21 | 27 => "/",
-        22 => "%",
-        23 => "+",
-        24 => "-",
-        26 => "//",
-        28 => "//=",
-        29 | 58 => "/=",
-        55 => "+=",
-        56 => "-=",
-        57 => "*=",
-        59 => "%=",
-        62 => "<<",
-        63 => ">>",
-        64 => "&",
-        65 => "^",
-        66 => "|",
-        67 => "**=",
-        75 => "<<=",
-        76 => ">>=",
-        77 => "&=",
-        78 => "^=",
-        79 => "|=",
+        op::BINARY_POWER => "**",
+        op::BINARY_MULTIPLY => "*",
+        op::BINARY_DIVIDE | op::BINARY_TRUE_DIVIDE => "/",
+        op::BINARY_MODULO => "%",
+        op::BINARY_ADD => "+",
+        op::BINARY_SUBTRACT => "-",
+        op::BINARY_FLOOR_DIVIDE => "//",
+        op::INPLACE_FLOOR_DIVIDE => "//=",
+        op::INPLACE_TRUE_DIVIDE | op::INPLACE_DIVIDE => "/=",
+        op::INPLACE_ADD => "+=",
+        op::INPLACE_SUBTRACT => "-=",
+        op::INPLACE_MULTIPLY => "*=",
+        op::INPLACE_MODULO => "%=",
+        op::BINARY_LSHIFT => "<<",
+        op::BINARY_RSHIFT => ">>",
+        op::BINARY_AND => "&",
+        op::BINARY_XOR => "^",
+        op::BINARY_OR => "|",
+        op::INPLACE_POWER => "**=",
+        op::INPLACE_LSHIFT => "<<=",
+        op::INPLACE_RSHIFT => ">>=",
+        op::INPLACE_AND => "&=",
+        op::INPLACE_XOR => "^=",
+        op::INPLACE_OR => "|=",
         _ => return None,
     })
 }
 
 fn prefix(opcode: u8) -> Option<&'static str> {
     Some(match opcode {
-        10 => "+",
-        11 => "-",
-        12 => "not ",
-        15 => "~",
+        op::UNARY_POSITIVE => "+",
+        op::UNARY_NEGATIVE => "-",
+        op::UNARY_NOT => "not ",
+        op::UNARY_INVERT => "~",
         _ => return None,
     })
 }

@@ -1,7 +1,6 @@
 //! Drains the ring into the sink until the traced process is dead, finishes the run that was open, and says how it ended.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Opening;
@@ -11,13 +10,13 @@ use super::watch::{Seen, Watch};
 use crate::bytecode::{decode, opcode};
 use crate::process::How;
 use crate::progress::{Done, Progress};
+use crate::record::shared::slot::{self, Extent, OpenRun};
 use crate::record::shared::{LAG, PAUSE, RingReader, Tampered};
 use crate::select::Matches;
 use crate::trace::decoder::Decoder;
 use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
 use crate::trace::repeat::RepeatReader;
 use crate::trace::{Sink, SinkError, State, StreamError};
-use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 
 /// Words taken from the ring, and words of the stream decoded, at a time.
 const BATCH: usize = 1 << 14;
@@ -228,17 +227,14 @@ impl<'a> Recording<'a> {
 
     /// Takes what a live tracee that writes little has not told of.
     fn catch_up(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let slot = self.ring.slot();
-        let head = slot.head.load(Ordering::Acquire);
-        // In this order: the tracee writes it the other way round, so a distance that is read behind a position belongs to it,
-        // or the head has changed.
-        let position = slot.position.load(Ordering::Acquire);
-        let distance = slot.distance.load(Ordering::Acquire);
+        let repeated = slot::so_far(self.ring.slot(), |head| self.take_to(head, sink))?;
+        repeated.map_or(Ok(()), |(position, distance)| self.repeat_to(position, distance, sink))
+    }
+
+    /// Takes the words of the ring up to a head that the slot gave.
+    fn take_to(&mut self, head: u64, sink: &mut Account) -> Result<(), Failure> {
         while self.ring.read_to(head, &mut self.packed, BATCH)? > 0 {
             self.decode(sink)?;
-        }
-        if slot.head.load(Ordering::Acquire) == head {
-            self.repeat_to(position, distance, sink)?;
         }
         Ok(())
     }
@@ -251,39 +247,22 @@ impl<'a> Recording<'a> {
 
     /// Takes what a dead process has left: the last words, and the run that was open.
     fn finish_run(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let slot = self.ring.slot();
-        let next = slot.next.load(Ordering::Acquire);
-        let head = if next & CLOSING != 0 { next & !CLOSING } else { slot.head.load(Ordering::Acquire) };
-        while self.ring.read_to(head, &mut self.packed, BATCH)? > 0 {
-            self.decode(sink)?;
+        let (Extent { head, repeated }, open) = slot::left(self.ring.slot());
+        self.take_to(head, sink)?;
+        if let Some((position, distance)) = repeated {
+            self.repeat_to(position, distance, sink)?;
         }
-        if next & CLOSING == 0 {
-            let is_open = next & REPEATING == 0;
-            let position = if is_open { slot.position.load(Ordering::Acquire) } else { next & !REPEATING };
-            self.repeat_to(position, slot.distance.load(Ordering::Acquire), sink)?;
-            if is_open {
-                self.open_run(slot, next, sink)?;
-            }
+        if let Some(OpenRun { offset, length }) = open {
+            let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
+                return Err(tampered("the open run is nowhere in the code"));
+            };
+            self.decoder.run_at(offset, length, Then::Jump, sink)?;
         }
-        let instructions = slot.unrecorded();
+        let instructions = self.ring.slot().unrecorded();
         if instructions != 0 {
             self.decoder.event(&Event::Skipped(Skipped { instructions, ..Skipped::default() }), sink)?;
         }
         Ok(())
-    }
-
-    /// Takes the run that was open, if one was.
-    fn open_run(&mut self, slot: &Slot, next: u64, sink: &mut Account) -> Result<(), Failure> {
-        let start = slot.start.load(Ordering::Acquire);
-        if start == 0 {
-            return Ok(());
-        }
-        let offset = start.wrapping_sub(slot.first.load(Ordering::Acquire));
-        let length = (next & !CALLED).wrapping_sub(start);
-        let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
-            return Err(tampered("the open run is nowhere in the code"));
-        };
-        Ok(self.decoder.run_at(offset, length, Then::Jump, sink)?)
     }
 
     fn reason(&self, seen: Seen) -> EndReason {

@@ -6,6 +6,7 @@ mod board;
 mod claims;
 mod memory;
 mod ring;
+pub mod slot;
 
 pub use board::{Board, FIRST, Given, Notice, Others, Over};
 pub use claims::{Claim, ClaimTable, Claims};

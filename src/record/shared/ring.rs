@@ -9,8 +9,9 @@ use std::time::Duration;
 use libc::pid_t;
 
 use super::memory::{self, Line, futex_wait, futex_wake};
+use super::slot;
 use crate::process;
-use crate::vm::shared::{CLOSING, PAGE, Slot};
+use crate::vm::shared::{PAGE, Slot};
 
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
 pub(super) const CAPACITY: u64 = 1 << 21;
@@ -154,11 +155,7 @@ impl RingWriter {
     fn wait_for_room(&mut self) {
         // What the slot does not count yet cannot be read, so it is counted first; a run's words are complete here, or a record's
         // beginning, which the recorder keeps until the rest comes.
-        let slot = Slot::get();
-        if slot.next.load(Ordering::Relaxed) & CLOSING != 0 {
-            slot.next.store(CLOSING | self.head, Ordering::Release);
-        }
-        slot.head.store(self.head, Ordering::Release);
+        slot::publish_early(self.head);
         self.call_recorder();
         let head = self.head;
         self.wait_until(|control| head < control.tail.0.load(Ordering::SeqCst).saturating_add(CAPACITY));

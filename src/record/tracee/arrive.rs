@@ -38,7 +38,7 @@ impl Tracee {
             if recorded && self.untold.any {
                 self.tell();
             }
-            return self.open(at.first, at.instruction, recorded, 0);
+            return self.open(at.first(), at.instruction(), recorded, 0);
         }
         self.arrive_irregularly(gil, at)
     }
@@ -76,10 +76,10 @@ impl Tracee {
             self.tell();
         }
         match unit {
-            Some(_) => self.open(at.first, at.instruction, recorded, 0),
+            Some(_) => self.open(at.first(), at.instruction(), recorded, 0),
             None => {
                 self.record_outside(gil, &at, recorded);
-                self.open(at.first, 0, recorded, CALLED)
+                self.open(at.first(), 0, recorded, CALLED)
             }
         }
     }
@@ -91,8 +91,8 @@ impl Tracee {
         };
         let code = at.code(gil);
         let described = &self.codes.version(top.version()).bytes;
-        if top.first == at.first
-            && code.length(gil, at.first) == Some(described.len() as u32)
+        if top.first == at.first()
+            && code.length(gil, at.first()) == Some(described.len() as u32)
             && at.holds(gil, 0, described)
         {
             return;
@@ -103,7 +103,7 @@ impl Tracee {
         }
         let version = if self.is_in_own() { self.find_own(gil, code, at) } else { self.find(gil, code, at) };
         let top = self.lane.top_mut().expect("the stack was not empty above");
-        top.first = at.first;
+        top.first = at.first();
         if top.version() != version.lane {
             top.set_version(version.lane);
             top.set(Is::Narrow, version.is_narrow);
@@ -180,6 +180,6 @@ impl Tracee {
 
 /// Whether the units from a place to where the flow surely ends, or foreign code may run, are inside the code and as described.
 fn is_as_described(gil: Gil, version: &Version, at: &Place) -> bool {
-    let offset = at.instruction.wrapping_sub(at.first);
+    let offset = at.instruction().wrapping_sub(at.first());
     version.layout.segment(&version.bytes, offset).is_some_and(|units| at.holds(gil, offset, units))
 }

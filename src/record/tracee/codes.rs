@@ -143,9 +143,9 @@ impl Codes {
         self.versions[of.index()].as_ref().expect("a version stays as long as a frame has it")
     }
 
-    /// Finds the version whose bytes are those at `at.first`, or makes one.
+    /// Finds the version whose bytes are those at `at.first()`, or makes one.
     pub fn find(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Found {
-        let bytes = code.bytes(gil, at.first);
+        let bytes = code.bytes(gil, at.first());
         let found = match self.known.get_mut(&code.address()) {
             Some(known) => match known.versions.iter().position(|version| *version.bytes == *bytes) {
                 Some(position) => {
@@ -162,8 +162,8 @@ impl Codes {
         };
         let (address, version) = (code.address(), &found.version);
         let place = lane::place_of(address);
-        self.recent[place] = Recent { code: address, first: at.first, version: Some(Rc::clone(version)) };
-        lane.set_known(place, address, at.first, (version.wanted && version.is_narrow).then_some(version.lane));
+        self.recent[place] = Recent { code: address, first: at.first(), version: Some(Rc::clone(version)) };
+        lane.set_known(place, address, at.first(), (version.wanted && version.is_narrow).then_some(version.lane));
         found
     }
 
@@ -175,7 +175,7 @@ impl Codes {
         self.known.try_reserve(1).ok()?;
         self.versions.try_reserve(1).ok()?;
         lane.reserve_version()?;
-        let object = code.describe(gil, at.first);
+        let object = code.describe(gil, at.first());
         let id = self.next_id;
         self.next_id += 1;
         let known = self.known.entry(code.address()).or_insert_with(|| {
@@ -190,7 +190,7 @@ impl Codes {
             }
         }
         let first_id = known.versions.first().map_or(id, |version| version.id);
-        let whole = code.whole(gil, at.first);
+        let whole = code.whole(gil, at.first());
         let made = self.origins.get(code.address());
         let layer = Some(Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() });
         let forgotten = known.forget_one(lane, threads);

@@ -96,7 +96,7 @@ impl Tracee {
         }
         for at in hook::frames(gil, above, depth as usize) {
             let code = at.code(gil);
-            let version = match self.codes.recent(code.address(), at.first) {
+            let version = match self.codes.recent(code.address(), at.first()) {
                 Some(version) => Rc::clone(version),
                 None => self.meet(gil, code, &at),
             };
@@ -104,7 +104,7 @@ impl Tracee {
                 Some(number) => number,
                 None => self.number_frame(false),
             };
-            let mut frame = Active::new(at.frame, at.first, id, version.lane, None);
+            let mut frame = Active::new(at.frame(), at.first(), id, version.lane, None);
             frame.set(Is::Narrow, version.is_narrow);
             if self.lane.push(frame).is_err() {
                 return self.give_up();

@@ -32,16 +32,16 @@ impl Tracee {
         if self.is_to_be_counted(top) {
             return self.count();
         }
-        let at = Place { frame: top.frame, first: top.first, instruction: top.next };
+        let at = top.place();
         let recorded = top.is(Is::Recorded);
         let is_known = top.is(Is::Announced) || !self.is_wanted(top) || !self.started;
-        if at.instruction != 0 && is_known && self.is_regular(gil, top, &at) {
+        if at.instruction() != 0 && is_known && self.is_regular(gil, top, &at) {
             if recorded && self.untold.any {
                 self.tell();
             }
-            self.open(at.first, at.instruction, recorded, 0)
+            self.open(at.first(), at.instruction(), recorded, 0)
         } else {
-            self.open(at.first, 0, recorded, CALLED)
+            self.open(at.first(), 0, recorded, CALLED)
         }
     }
 
@@ -86,7 +86,7 @@ impl Tracee {
     /// Puts a frame on top that is not the interpreter's own.
     fn push_program(&mut self, gil: Gil, code: CodeRef, at: &Place) {
         self.leave_for_now();
-        let version = match self.codes.recent(code.address(), at.first) {
+        let version = match self.codes.recent(code.address(), at.first()) {
             Some(version) => Rc::clone(version),
             None => self.meet(gil, code, at),
         };
@@ -118,8 +118,8 @@ impl Tracee {
             let is_left_out = !version.wanted && !self.codes.is_undescribed(&version);
             at.leave_out(gil, id, if is_left_out { self.counting.mark } else { 0 });
         }
-        let mut frame = Active::new(at.frame, at.first, id, version.lane, slot);
-        frame.next = at.instruction;
+        let mut frame = Active::new(at.frame(), at.first(), id, version.lane, slot);
+        frame.next = at.instruction();
         frame.set(Is::Announced, is_told);
         frame.set(Is::Recorded, is_told && is_wanted);
         frame.set(Is::Narrow, version.is_narrow);
@@ -142,10 +142,10 @@ impl Tracee {
     /// How the frame that is entered comes: at its first unit or as one that goes on.
     #[inline]
     fn arrival(&self, gil: Gil, at: &Place) -> Arrival {
-        if at.instruction == at.first {
+        if at.instruction() == at.first() {
             return Arrival::New;
         }
-        match self.suspended.get(at.frame) {
+        match self.suspended.get(at.frame()) {
             Some(kept) => Arrival::Kept(kept),
             None => self.left_out_number(gil, at).map_or(Arrival::New, Arrival::LeftOut),
         }

@@ -12,15 +12,15 @@ use crate::vm::shared::{CALLED, Mode};
 
 impl Hook for Tracee {
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
-        let Some(top) = self.lane.top().filter(|top| top.frame == at.frame) else {
-            if !self.bring_up(at.frame) {
+        let Some(top) = self.lane.top().filter(|top| top.frame == at.frame()) else {
+            if !self.bring_up(at.frame()) {
                 let code = at.code(gil);
                 self.push_frame(gil, code, &at);
             }
             return self.arrive(gil, at);
         };
         // A call has run no Python: the run goes on, if the bytes are still those.
-        if self.lane.start() != 0 && fetched() == at.instruction && self.is_regular(gil, top, &at) {
+        if self.lane.start() != 0 && fetched() == at.instruction() && self.is_regular(gil, top, &at) {
             return flow();
         }
         self.close(Kind::Jump, 0);

@@ -17,11 +17,12 @@ mod values;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
+use rustc_hash::FxHashSet;
+
 use crate::record::plan::Tracing;
 use crate::record::shared::{ClaimTable, RingWriter};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
-use crate::vm::address::Addresses;
 use crate::vm::hook::Flow;
 use crate::vm::lane::{Active, Is, Lane};
 use crate::vm::shared::{CALLED, Mode, Slot};
@@ -78,7 +79,7 @@ struct Untold {
 
 impl Tracee {
     /// Makes the hook; `own` are the code objects from before the program, or none if the interpreter's own shutdown is recorded too.
-    pub fn new(ring: RingWriter, tracing: Tracing, claims: Option<ClaimTable>, own: Addresses) -> Tracee {
+    pub fn new(ring: RingWriter, tracing: Tracing, claims: Option<ClaimTable>, own: FxHashSet<usize>) -> Tracee {
         let tracing = Rc::new(tracing);
         let (lane, past) = Lane::take();
         Tracee {

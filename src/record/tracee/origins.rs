@@ -1,8 +1,9 @@
 //! Which making each live code object comes from, by address.  Shrinks as they die.
 
+use rustc_hash::FxHashMap;
+
 use crate::trace::origin::{How, Made};
-use crate::vm::address::ByAddress;
-use crate::vm::hook::FrameAddress;
+use crate::vm::hook::{FrameAddress, MAKERS};
 
 /// What tells one making from the next: everything that a C function makes for one instruction is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +25,22 @@ fn cut(path: &[u8]) -> &[u8] {
 /// The table.
 #[derive(Debug, Default)]
 pub struct Origins {
-    made: ByAddress<u32>,
+    made: FxHashMap<usize, u32>,
     /// The last making, and when it was.
     last: Option<(How, Vec<u8>, Moment)>,
     next: u32,
 }
+
+// The VM has the same numbers.
+const _: () = {
+    let makers =
+        [How::NativeCode, How::Import, How::Exec, How::Eval, How::ExecFile, How::Compile, How::Marshal, How::CodeType];
+    let mut number = 0;
+    while number < makers.len() {
+        assert!(MAKERS[number] == makers[number] as u32);
+        number += 1;
+    }
+};
 
 impl Origins {
     /// Whether what is made now is part of the last making.

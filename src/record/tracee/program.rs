@@ -5,13 +5,14 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
+use rustc_hash::FxHashSet;
+
 use super::{Tracee, Valued};
 use crate::process::socket::Connection;
 use crate::process::{self, executable};
 use crate::record::FOLLOW;
 use crate::record::plan::{Plan, Program, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
-use crate::vm::address::Addresses;
 use crate::vm::hook;
 use crate::vm::program::{self, Interpreter, exit};
 use crate::vm::shared::{Control, Mode};
@@ -31,7 +32,7 @@ pub fn run(plan: Plan, mut ring: RingWriter, mut claims: Option<ClaimTable>, add
     let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
     let executable = executable::path();
     let (marshalled, path) = match plan.program {
-        Program::Marshalled { bytes, path } => (bytes, path),
+        Program::Marshalled { bytes, path, .. } => (bytes, path),
         Program::CommandLine => exit(program::python(plan.argv, &executable, install)),
     };
     let interpreter = Interpreter::start(plan.argv, &path, &executable);
@@ -47,7 +48,7 @@ fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, inter
     // From its first instruction on the program may kill a recorder, but not both.
     ring.wait_for_begin();
     let (values, stacks) = (tracing.values, tracing.stacks);
-    let own = if tracing.shutdown { Addresses::default() } else { interpreter.mark_own() };
+    let own = if tracing.shutdown { FxHashSet::default() } else { interpreter.mark_own() };
     let tracee = Tracee::new(ring, tracing, claims, own);
     match values {
         None => hook::install_behind_lane(tracee, interpreter),

@@ -4,13 +4,14 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashSet;
+
 use super::Tracee;
 use super::codes::Version;
 use crate::bytecode::text::{self, Budget};
 use crate::trace::event::{Event, Own};
 use crate::trace::word::Kind;
 use crate::vm::Gil;
-use crate::vm::address::Addresses;
 use crate::vm::hook::Place;
 use crate::vm::lane::{Active, Is};
 use crate::vm::object::CodeRef;
@@ -19,17 +20,17 @@ use crate::vm::shutdown::Cause;
 /// What separates the interpreter's own frames from the program's.
 pub(super) struct Shutdown {
     /// The code objects of functions from before the program; shrinks as they die and as the program changes the functions.
-    own: Addresses,
+    own: FxHashSet<usize>,
     /// Those of them that the stream names.
-    named: Addresses,
+    named: FxHashSet<usize>,
     /// The exit functions have run.
     has_begun: bool,
 }
 
 impl Shutdown {
     /// Takes the code objects from before the program; without any, nothing is the interpreter's own.
-    pub(super) fn new(own: Addresses) -> Shutdown {
-        Shutdown { own, named: Addresses::default(), has_begun: false }
+    pub(super) fn new(own: FxHashSet<usize>) -> Shutdown {
+        Shutdown { own, named: FxHashSet::default(), has_begun: false }
     }
 
     pub(super) fn begin(&mut self) {
@@ -57,7 +58,7 @@ impl Tracee {
 
     #[cold]
     fn is_own_at_shutdown(&self, gil: Gil, code: CodeRef, at: &Place) -> bool {
-        if !self.shutdown.own.contains(&code.address()) || self.suspended.get(at.frame).is_some() {
+        if !self.shutdown.own.contains(&code.address()) || self.suspended.get(at.frame()).is_some() {
             return false;
         }
         match self.lane.top() {
@@ -103,14 +104,14 @@ impl Tracee {
         self.close(Kind::Jump, 0);
         self.lane.set_start(0);
         self.leave_out_as(true);
-        let version = match self.codes.recent(code.address(), at.first) {
+        let version = match self.codes.recent(code.address(), at.first()) {
             Some(version) => Rc::clone(version),
             None => self.find_own(gil, code, at),
         };
         let id = self.left_out_number(gil, at).unwrap_or_else(|| self.number_frame(false));
         at.leave_out(gil, id, if version.wanted { 0 } else { self.counting.mark });
-        let mut frame = Active::new(at.frame, at.first, id, version.lane, None);
-        frame.next = at.instruction;
+        let mut frame = Active::new(at.frame(), at.first(), id, version.lane, None);
+        frame.next = at.instruction();
         frame.set(Is::Own, true);
         if self.lane.push(frame).is_err() {
             self.give_up();

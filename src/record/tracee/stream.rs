@@ -1,18 +1,17 @@
 //! The tracee's words on their way into the ring, and the slot, which says at every moment how far the stream goes.
 //!
 //! The open run, and everything up to its last instruction, is in shared memory at every moment, so that the recorder can finish
-//! the trace whenever this process dies.  The slot is rewritten in an order that leaves no moment in between: the words first, then
-//! `next` says that the slot is being rewritten and which words are whole, then the rest, then `next` again.
+//! the trace whenever this process dies; `record::shared::slot` says how.
 
 use std::sync::atomic::Ordering;
 
 use super::values::Words;
-use crate::record::shared::{LAG, PAUSE, RingWriter};
+use crate::record::shared::{LAG, PAUSE, RingWriter, slot};
 use crate::trace::repeat::{self, RepeatWriter};
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::hook::Flow;
 use crate::vm::lane;
-use crate::vm::shared::{CLOSING, REPEATING, Slot};
+use crate::vm::shared::Slot;
 
 /// The tracee's end of the stream.
 pub(super) struct Stream {
@@ -54,7 +53,21 @@ impl repeat::Past for lane::Past {
     }
 }
 
-const _: () = assert!(repeat::HISTORY == lane::HISTORY);
+// C writes words too.
+const _: () = {
+    assert!(repeat::HISTORY == lane::HISTORY);
+    let kinds = [Kind::Jump, Kind::Call, Kind::Resume, Kind::Return, Kind::Yield];
+    let mut number = 0;
+    while number < kinds.len() {
+        assert!(lane::WORD_KINDS[number] == kinds[number] as u32);
+        number += 1;
+    }
+    let mut number = 0;
+    while number < word::FIELDS.len() {
+        assert!(lane::WORD_FIELDS[number] == word::FIELDS[number]);
+        number += 1;
+    }
+};
 
 impl Stream {
     /// Begins a stream, whose past is empty.
@@ -108,10 +121,10 @@ impl Stream {
     /// Begins to rewrite the slot: what was added is whole, and the run that was open is in it.
     pub(super) fn close(&mut self) {
         if self.ring.head() == self.head {
-            close_repeating(self.repeats.position());
+            slot::close_repeating(self.repeats.position());
         } else {
-            Slot::get().next.store(CLOSING | self.ring.head(), Ordering::Release);
-            self.tell();
+            slot::close(self.ring.head());
+            self.publish();
         }
     }
 
@@ -123,10 +136,7 @@ impl Stream {
 
     #[inline(always)]
     fn open_closed(&mut self, first: usize, start: usize, next: u64) -> Flow {
-        let slot = Slot::get();
-        slot.first.store(first as u64, Ordering::Release);
-        slot.start.store(start as u64, Ordering::Release);
-        slot.next.store(next, Ordering::Release);
+        slot::open(first, start, next);
         if self.repeats.position() >= self.repeats.past.pause() {
             return self.pause();
         }
@@ -135,20 +145,16 @@ impl Stream {
 
     /// Makes what was added count while the slot stays as it is: the open run comes behind it.
     pub(super) fn commit(&mut self) {
-        self.tell();
+        self.publish();
         if self.repeats.position() >= self.repeats.past.pause() {
             self.pause();
         }
     }
 
-    /// Writes down how far the stream goes.  A dead process's recorder finds words in the ring beyond `position`, which it takes, or
-    /// a `distance` that belongs to no words yet.
-    fn tell(&mut self) {
-        let slot = Slot::get();
+    /// Says how far the stream goes.
+    fn publish(&mut self) {
         self.head = self.ring.head();
-        slot.head.store(self.head, Ordering::Release);
-        slot.position.store(self.repeats.position(), Ordering::Release);
-        slot.distance.store(self.repeats.distance(), Ordering::Release);
+        slot::publish(self.head, self.repeats.position(), self.repeats.distance());
         self.ring.announce();
     }
 
@@ -156,21 +162,13 @@ impl Stream {
     #[cold]
     pub(super) fn pause(&mut self) -> Flow {
         self.repeats.tell(|word| self.ring.push(word));
-        self.tell();
+        self.publish();
         self.ring.call_recorder();
         let position = self.repeats.position();
         self.ring.wait_for_recorder(position.saturating_sub(LAG));
         self.repeats.past.set_pause(position + PAUSE);
         flow()
     }
-}
-
-/// Begins to rewrite the slot where nothing was put into the ring.
-#[inline(always)]
-fn close_repeating(position: u64) {
-    let slot = Slot::get();
-    slot.next.store(REPEATING | position, Ordering::Release);
-    slot.position.store(position, Ordering::Release);
 }
 
 impl Words for Stream {

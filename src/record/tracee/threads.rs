@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::vm::address::ByAddress;
+use rustc_hash::FxHashMap;
+
 use crate::vm::hook::{FrameAddress, ThreadAddress};
 use crate::vm::lane::{Active, Lane, LaneVersion};
 
@@ -68,7 +69,7 @@ impl Threads {
 /// The suspended frames, each in a slot with a small number that is used again.
 #[derive(Debug, Default)]
 pub struct SuspendedFrames {
-    frames: ByAddress<Suspended>,
+    frames: FxHashMap<FrameAddress, Suspended>,
     free: Vec<u32>,
     used: u32,
 }
@@ -79,12 +80,12 @@ impl SuspendedFrames {
     }
 
     pub fn get(&self, frame: FrameAddress) -> Option<Suspended> {
-        self.frames.get(&frame.0).copied()
+        self.frames.get(&frame).copied()
     }
 
     /// Keeps a frame; one that was kept at the same address is gone, and returned.
     pub fn insert(&mut self, frame: FrameAddress, suspended: Suspended) -> Option<Suspended> {
-        self.frames.insert(frame.0, suspended).filter(|other| other.slot != suspended.slot)
+        self.frames.insert(frame, suspended).filter(|other| other.slot != suspended.slot)
     }
 
     /// A slot that no frame has.
@@ -97,7 +98,7 @@ impl SuspendedFrames {
 
     /// Forgets a frame and frees its slot.
     pub fn remove(&mut self, frame: FrameAddress) -> Option<Suspended> {
-        let suspended = self.frames.remove(&frame.0)?;
+        let suspended = self.frames.remove(&frame)?;
         self.free.push(suspended.slot);
         Some(suspended)
     }

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::Info;
-use crate::format::{json, push_end_members};
+use crate::format::{json, push_end_members, push_start_members};
 use crate::trace::totals::CodeTotal;
 
 pub(super) fn render(info: &Info) -> Vec<u8> {
@@ -13,10 +13,7 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
     json::push_optional_member(&mut out, "bytes", info.bytes);
     json::push_member(&mut out, "blocks", info.blocks);
     if let Some(start) = &info.start {
-        json::push_text_member(&mut out, "bctrace", &start.version);
-        json::push_text_member(&mut out, "python", &start.vm);
-        json::push_list_member(&mut out, "argv", &start.argv);
-        json::push_list_member(&mut out, "options", &start.options);
+        push_start_members(&mut out, start);
     }
     json::push_member(&mut out, "executed", info.executed);
     json::push_member(&mut out, "recorded", info.totals.instructions);

@@ -14,8 +14,14 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
         let words =
             |list: &[Vec<u8>]| list.iter().map(|word| Printable::text(word).to_string()).collect::<Vec<_>>().join(" ");
         line(&mut out, "program", words(&start.argv));
+        if let Some(hash) = &start.sha256 {
+            line(&mut out, "sha256", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        }
         if !start.options.is_empty() {
             line(&mut out, "options", words(&start.options));
+        }
+        if !start.environment.is_empty() {
+            line(&mut out, "environment", words(&start.environment));
         }
         line(
             &mut out,

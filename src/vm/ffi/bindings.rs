@@ -3,6 +3,9 @@
 // Made by bindgen from the headers in cpython-2.7-patch/: `cargo build --features bindgen` makes it anew.
 
 pub const BCTRACE_QUOTA: u32 = 16384;
+pub const BCTRACE_CALLED: i64 = -9223372036854775808;
+pub const BCTRACE_CLOSING: u64 = 4611686018427387904;
+pub const BCTRACE_REPEATING: u64 = 2305843009213693952;
 pub const BCTRACE_PAGE: u32 = 4096;
 pub const BCTRACE_NO_SLOT: u32 = 4294967295;
 pub const VM_LONGEST_CODE: u32 = 134217728;
@@ -80,10 +83,11 @@ pub struct bctrace_slot {
     pub execs: u64,
     pub unrecorded: u64,
     pub left: i64,
+    pub hooked: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 80usize];
+    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 88usize];
     ["Alignment of bctrace_slot"][::core::mem::align_of::<bctrace_slot>() - 8usize];
     ["Offset of field: bctrace_slot::next"][::core::mem::offset_of!(bctrace_slot, next) - 0usize];
     ["Offset of field: bctrace_slot::start"][::core::mem::offset_of!(bctrace_slot, start) - 8usize];
@@ -95,6 +99,7 @@ const _: () = {
     ["Offset of field: bctrace_slot::execs"][::core::mem::offset_of!(bctrace_slot, execs) - 56usize];
     ["Offset of field: bctrace_slot::unrecorded"][::core::mem::offset_of!(bctrace_slot, unrecorded) - 64usize];
     ["Offset of field: bctrace_slot::left"][::core::mem::offset_of!(bctrace_slot, left) - 72usize];
+    ["Offset of field: bctrace_slot::hooked"][::core::mem::offset_of!(bctrace_slot, hooked) - 80usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -180,12 +185,25 @@ unsafe extern "C" {
 pub const BCTRACE_KNOWN: _bindgen_ty_4 = 1024;
 pub const BCTRACE_HISTORY: _bindgen_ty_4 = 16384;
 pub type _bindgen_ty_4 = ::core::ffi::c_uint;
-pub const BCTRACE_ANNOUNCED: _bindgen_ty_5 = 1;
-pub const BCTRACE_RECORDED: _bindgen_ty_5 = 2;
-pub const BCTRACE_NARROW: _bindgen_ty_5 = 4;
-pub const BCTRACE_OWN: _bindgen_ty_5 = 8;
-pub const BCTRACE_PLAIN: _bindgen_ty_5 = 7;
+pub const BCTRACE_PLACE_LOW: _bindgen_ty_5 = 7;
+pub const BCTRACE_PLACE_HIGH: _bindgen_ty_5 = 17;
 pub type _bindgen_ty_5 = ::core::ffi::c_uint;
+pub const BCTRACE_WORD_JUMP: _bindgen_ty_6 = 1;
+pub const BCTRACE_WORD_CALL: _bindgen_ty_6 = 2;
+pub const BCTRACE_WORD_RESUME: _bindgen_ty_6 = 3;
+pub const BCTRACE_WORD_RETURN: _bindgen_ty_6 = 4;
+pub const BCTRACE_WORD_YIELD: _bindgen_ty_6 = 5;
+pub type _bindgen_ty_6 = ::core::ffi::c_uint;
+pub const BCTRACE_WORD_START: _bindgen_ty_7 = 4;
+pub const BCTRACE_WORD_LENGTH: _bindgen_ty_7 = 24;
+pub const BCTRACE_WORD_ARGUMENT: _bindgen_ty_7 = 44;
+pub type _bindgen_ty_7 = ::core::ffi::c_uint;
+pub const BCTRACE_ANNOUNCED: _bindgen_ty_8 = 1;
+pub const BCTRACE_RECORDED: _bindgen_ty_8 = 2;
+pub const BCTRACE_NARROW: _bindgen_ty_8 = 4;
+pub const BCTRACE_OWN: _bindgen_ty_8 = 8;
+pub const BCTRACE_PLAIN: _bindgen_ty_8 = 7;
+pub type _bindgen_ty_8 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct bctrace_version {

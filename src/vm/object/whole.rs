@@ -1,11 +1,12 @@
 //! Writes a live code object whole, as marshal data that 2.7 loads: with everything among its constants, other code objects included.
 //! Walks exact types on a stack of its own, so that neither depth nor cycles, which C code can make, do harm.
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::{CodeRef, MAX_PLACES, ffi, items, text_of};
 use crate::bytecode::marshal::DEPTH_LIMIT;
 use crate::bytecode::marshal::write::{Begun, Sequence, Writer};
 use crate::vm::Gil;
-use crate::vm::address::{Addresses, ByAddress};
 use crate::vm::memory::{Plain, Span};
 use crate::vm::value::{Look, ObjectRef, Seen};
 
@@ -32,8 +33,8 @@ impl CodeRef {
             gil,
             out: Writer::default(),
             open: Vec::new(),
-            addresses: Addresses::default(),
-            interned: ByAddress::default(),
+            addresses: FxHashSet::default(),
+            interned: FxHashMap::default(),
             left: MAX_CONTAINERS,
             items_left: MAX_ITEMS,
             // What runs may be no string: then its length is not known, and an empty one stands for it.
@@ -122,9 +123,9 @@ struct Walk<'a> {
     out: Writer,
     open: Vec<Open<'a>>,
     /// The containers that are open.
-    addresses: Addresses,
+    addresses: FxHashSet<usize>,
     /// The places of interned strings that were written.
-    interned: ByAddress<i32>,
+    interned: FxHashMap<usize, i32>,
     /// Containers that may still be begun.
     left: u32,
     /// Items that may still be written.

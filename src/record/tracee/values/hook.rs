@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Caps, Walk, Words};
 use crate::bytecode::effect;
+use crate::bytecode::opcode::{is_call, op};
 use crate::record::tracee::{Tracee, fetched};
 use crate::trace::value::{MOST_STEPS, MOST_WORDS, Role, Tag, pack};
 use crate::trace::word::Kind;
@@ -16,10 +17,6 @@ use crate::vm::shared::{Mode, Slot};
 use crate::vm::stack::Room;
 use crate::vm::value::{Making, ObjectRef};
 
-/// The opcode whose results are shown in the order in which they are unpacked: from the top.
-const UNPACK_SEQUENCE: u8 = 92;
-const LOAD_CONST: u8 = 100;
-const LOAD_FAST: u8 = 124;
 /// Words of values after which a run is closed: fewer than a reader takes by more than one unit can have.
 const ENOUGH_WORDS: u64 = MOST_WORDS as u64 / 2;
 
@@ -49,12 +46,12 @@ struct Current {
 
 impl Current {
     fn new(gil: Gil, at: &Place, due: Due) -> Current {
-        Current { frame: at.frame, room: Room::of(gil, at), due }
+        Current { frame: at.frame(), room: Room::of(gil, at), due }
     }
 
     /// No frame.
     fn none() -> Current {
-        Current { frame: FrameAddress(0), room: Room::default(), due: Due::Nothing }
+        Current { frame: FrameAddress::NONE, room: Room::default(), due: Due::Nothing }
     }
 }
 
@@ -117,9 +114,9 @@ impl Valued {
     /// Makes a frame the current one.
     #[inline]
     fn look_at(&mut self, gil: Gil, at: &Place) {
-        if self.current.frame != at.frame {
+        if self.current.frame != at.frame() {
             self.put_aside();
-            self.current = match self.take_waiting(at.frame) {
+            self.current = match self.take_waiting(at.frame()) {
                 Some(waiting) => waiting,
                 None => Current::new(gil, at, Due::Nothing),
             };
@@ -215,7 +212,8 @@ impl Valued {
         {
             self.walk.is_new(gil, *result);
         }
-        if opcode == UNPACK_SEQUENCE {
+        // They are unpacked from the top.
+        if opcode == op::UNPACK_SEQUENCE {
             results.iter().rev().for_each(|&result| self.show(gil, result, Role::Result));
         } else {
             results.iter().for_each(|&result| self.show(gil, result, Role::Result));
@@ -247,8 +245,8 @@ impl Valued {
         }
         let (opcode, operand) = at.opcode(gil);
         let effect = match opcode {
-            LOAD_CONST if !room.has_constant(operand) => effect::LOADS_UNDEFINED,
-            LOAD_FAST if !room.has_local(operand) => effect::LOADS_UNDEFINED,
+            op::LOAD_CONST if !room.has_constant(operand) => effect::LOADS_UNDEFINED,
+            op::LOAD_FAST if !room.has_local(operand) => effect::LOADS_UNDEFINED,
             _ => effect::of(opcode, operand),
         };
         let last = if only_loads(opcode) { self.run.last } else { None };
@@ -278,7 +276,7 @@ impl Valued {
     #[inline]
     fn goes_on(&self, at: &Place) -> bool {
         let next = Slot::get().next.load(Ordering::Relaxed);
-        next == at.instruction as u64 && !self.tracee.foreign && !self.tracee.watching
+        next == at.instruction() as u64 && !self.tracee.foreign && !self.tracee.watching
     }
 
     /// Goes by a unit that does not simply go on in the open run.
@@ -290,7 +288,7 @@ impl Valued {
             self.current.due = Due::Nothing;
             return flow;
         }
-        if self.tracee.lane.start() == at.instruction {
+        if self.tracee.lane.start() == at.instruction() {
             self.begin_run(-1);
             self.show_results(gil, top);
             self.run.unit = 0;
@@ -306,27 +304,23 @@ impl Valued {
 /// Whether an instruction's only result is always a new object: BUILD_LIST, BUILD_SET, BUILD_MAP, MAKE_FUNCTION, BUILD_SLICE,
 /// MAKE_CLOSURE.
 fn makes_new(opcode: u8) -> bool {
-    matches!(opcode, 103..=105 | 132..=134)
+    matches!(opcode, op::BUILD_LIST..=op::BUILD_MAP | op::MAKE_FUNCTION..=op::MAKE_CLOSURE)
 }
 
 /// Whether an instruction that has no results that are shown changes no object, and frees none, which could: NOP, ROT_*, DUP_*, LOAD_CONST,
 /// LOAD_FAST, jumps and SETUP_*.
 fn only_loads(opcode: u8) -> bool {
-    matches!(opcode, 2..=5 | 9 | 99 | 100 | 110 | 113 | 120..=122 | 124)
-}
-
-fn is_call(opcode: u8) -> bool {
-    matches!(opcode, 131 | 140..=142)
+    matches!(opcode, op::ROT_TWO..=op::ROT_FOUR | op::NOP | op::DUP_TOPX | op::LOAD_CONST | op::JUMP_FORWARD | op::JUMP_ABSOLUTE | op::SETUP_LOOP..=op::SETUP_FINALLY | op::LOAD_FAST)
 }
 
 impl Hook for Valued {
     fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
         self.look_at(gil, &at);
-        if self.is_in_run(at.frame) {
+        if self.is_in_run(at.frame()) {
             self.show_results(gil, top);
             if self.tracee.stream.position() - self.run.begin > ENOUGH_WORDS {
                 self.tracee.close(Kind::Jump, 0);
-                let _ = self.tracee.open(at.first, 0, true, 0);
+                let _ = self.tracee.open(at.first(), 0, true, 0);
             } else if self.goes_on(&at) {
                 self.run.unit += 1;
                 self.show_unit(gil, &at, top);
@@ -343,7 +337,7 @@ impl Hook for Valued {
 
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
         self.put_aside();
-        let due = match at.instruction == at.first {
+        let due = match at.instruction() == at.first() {
             true => Due::Arguments { is_callee: self.is_called(gil, code, &at) },
             // What is sent is on top now; nobody knows where that is.
             false => Due::Results { count: 1, top: 0, opcode: 0, called: 0 },
