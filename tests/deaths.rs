@@ -4,6 +4,7 @@
 mod foreign;
 mod kills;
 mod recorders;
+pub mod steps;
 mod tampering;
 
 use crate::live::{self, Live, Program};

@@ -43,21 +43,52 @@ pub struct Instruction {
     pub prefixed: bool,
 }
 
+/// Counts the runs of a whole trace.
+pub fn count_runs(path: &Path) -> u64 {
+    #[derive(Default)]
+    struct Count(u64);
+    impl Sink for Count {
+        fn event(&mut self, _event: &trace::Event, _at: &State) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
+            self.0 += 1;
+            Ok(())
+        }
+
+        fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        fn written(&self) -> u64 {
+            0
+        }
+    }
+    let mut count = Count::default();
+    read_into(path, &mut count);
+    count.0
+}
+
 /// Reads a whole trace.
 pub fn read(path: &Path) -> Recorded {
     let mut recorded = Recorded::default();
+    read_into(path, &mut recorded);
+    let end = recorded.end.as_ref().unwrap_or_else(|| panic!("{} has no end", path.display()));
+    assert_eq!(end.instructions, recorded.instructions.len() as u64, "{}: its end counts otherwise", path.display());
+    recorded
+}
+
+fn read_into(path: &Path, sink: &mut dyn Sink) {
     let mut reader = Reader::open(path).unwrap();
     loop {
         let mut flaws = |flaw| panic!("{}: {flaw:?}", path.display());
-        match reader.next(&|_| Want::Read, &mut 0, &mut recorded, &mut flaws).unwrap() {
+        match reader.next(&|_| Want::Read, &mut 0, sink, &mut flaws).unwrap() {
             Progress::Block { unfinished } => assert_eq!(unfinished, None, "{} is not finished", path.display()),
             Progress::Finished => break,
             Progress::Stopped | Progress::Waiting { .. } => panic!("{} ends too early", path.display()),
         }
     }
-    let end = recorded.end.as_ref().unwrap_or_else(|| panic!("{} has no end", path.display()));
-    assert_eq!(end.instructions, recorded.instructions.len() as u64, "{}: its end counts otherwise", path.display());
-    recorded
 }
 
 impl Sink for Recorded {

@@ -1,6 +1,7 @@
 //! What is recorded and how the recording ends: limits and triggers, filters, and the same trace by every way to it.
 
 mod filters;
+mod lane;
 mod limits;
 mod shown;
 mod shutdown;

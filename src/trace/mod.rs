@@ -12,6 +12,8 @@ pub mod invented;
 pub mod numbered;
 pub mod origin;
 pub mod payload;
+#[cfg(test)]
+mod refusals;
 pub mod repeat;
 pub mod sink;
 pub mod state;

@@ -1,0 +1,78 @@
+//! The usual events of a recording are taken in C, without a call of the hook behind it: nearly all of them, so that nobody slows every
+//! program down unnoticed.
+
+use std::fs::File;
+use std::io::{BufRead, Read};
+use std::os::unix::fs::FileExt;
+
+use crate::deaths::steps::slot_of;
+use crate::live::{Live, Program};
+use crate::recorded;
+use crate::running;
+
+/// What a program does when its work is done: it waits, so that its memory can be looked at.
+const WAIT: &str = "
+import os, sys
+print os.getpid()
+sys.stdout.flush()
+sys.stdin.read()
+";
+
+const FACTORIAL: &str = "
+def factorial(n):
+    return 1 if n == 0 else n * factorial(n - 1)
+for i in xrange(10000):
+    factorial(7)
+";
+
+/// The number of events for which the hook was called: the eleventh word of the slot.
+fn hooked(process: u32) -> u64 {
+    let mut word = [0; 8];
+    let memory = File::open(format!("/proc/{process}/mem")).unwrap();
+    memory.read_exact_at(&mut word, slot_of(process) + 10 * 8).unwrap();
+    u64::from_le_bytes(word)
+}
+
+/// The share of the events of a program's work that the lane took.
+fn share(work: &str) -> f64 {
+    let program = Program::new(&format!("{work}{WAIT}"));
+    let mut live = Live::start(program.tracing(&["-q"], "t.bct", &[]));
+    let mut printed = String::new();
+    while printed.trim().parse::<u32>().is_err() {
+        printed.clear();
+        live.stdout.as_mut().unwrap().read_line(&mut printed).unwrap();
+    }
+    let hooked = hooked(printed.trim().parse().unwrap());
+    live.stdin = None;
+    live.stdout.as_mut().unwrap().read_to_string(&mut printed).unwrap();
+    let ran = live.end();
+    assert_eq!(ran.status, 0, "{}", ran.stderr());
+    let events = recorded::count_runs(&program.path("t.bct"));
+    assert!(events > 50_000, "{events} events are too few to tell");
+    1.0 - hooked as f64 / events as f64
+}
+
+fn bench(name: &str) -> String {
+    let source = running::read(
+        std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/programs")).join(name).as_path(),
+    );
+    String::from_utf8(source).unwrap()
+}
+
+#[test]
+fn nearly_all_events_of_calls_are_taken_by_the_lane() {
+    let share = share(FACTORIAL);
+    assert!(share > 0.99, "{share}");
+}
+
+#[test]
+fn nearly_all_events_of_methods_are_taken_by_the_lane() {
+    let share = share(&bench("methods.py"));
+    assert!(share > 0.99, "{share}");
+}
+
+#[test]
+fn nearly_all_events_of_generators_are_taken_by_the_lane() {
+    let share = share(&bench("generators.py"));
+    assert!(share > 0.99, "{share}");
+}
