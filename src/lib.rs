@@ -2,17 +2,37 @@
 //!
 //! docs/architecture.md follows one command through these modules.
 
-pub mod bytecode;
+mod bytecode;
 pub mod cli;
-pub mod format;
-pub mod process;
+mod format;
+mod process;
 mod progress;
-pub mod read;
-pub mod record;
-pub mod select;
-pub mod trace;
-pub mod views;
-pub mod vm;
+mod read;
+mod record;
+mod select;
+mod trace;
+mod views;
+mod vm;
+
+/// What the tests and the fuzz targets use of the program, besides its command line.  Everything else is private, so that the compiler
+/// finds what nobody uses.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::bytecode::opcode::EXTENDED_ARG;
+    pub use crate::bytecode::{CodeObject, Instruction, Pyc};
+    pub use crate::format::bct::layout;
+    pub use crate::format::{Compression, Format, Options, Output, Replace, check_output};
+    pub use crate::read::reader::{Progress, Reader, Want};
+    pub use crate::read::rebuild;
+    pub use crate::read::steps;
+    pub use crate::select::{Filter, Selection};
+    pub use crate::trace::event::CODE_RECORD;
+    pub use crate::trace::payload::PayloadWriter;
+    pub use crate::trace::value::{UnitValues, Value};
+    pub use crate::trace::word;
+    pub use crate::trace::{Code, End, Event, Frame, Outside, Run, Sink, SinkError, Start, State, Then, encode_code};
+    pub use crate::views::{calls, compares, info, layers, query, show};
+}
 
 /// The traced program can leave this process little memory.
 #[global_allocator]

@@ -6,8 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
-use bctrace::read::reader::{Progress, Reader, Want};
-use bctrace::trace::{self, Outside, Run, Sink, SinkError, State, Then};
+use bctrace::parts::{self as trace, Outside, Progress, Reader, Run, Sink, SinkError, State, Then, Want};
 
 use crate::successor::{Code, Event, Left, Value};
 

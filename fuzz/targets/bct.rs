@@ -5,15 +5,15 @@
 use std::io::Write;
 use std::path::Path;
 
-use bctrace::format::bct::layout::{self, Piece};
-use bctrace::format::{self, Compression, Format, Options, Output, Replace};
-use bctrace::read::Reader;
-use bctrace::select::{Filter, Selection};
-use bctrace::views::info::{self, InfoPlan};
-use bctrace::views::layers::{self, LayersPlan};
-use bctrace::views::query::Query;
-use bctrace::views::show::{self, ShowPlan};
-use bctrace::views::{calls, compares};
+use bctrace::parts::info::InfoPlan;
+use bctrace::parts::layers::LayersPlan;
+use bctrace::parts::layout::Piece;
+use bctrace::parts::query::Query;
+use bctrace::parts::show::ShowPlan;
+use bctrace::parts::{
+    Compression, Filter, Format, Options, Output, Reader, Replace, Selection, calls, check_output, compares, info, layers,
+    layout, show,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn nowhere() -> Output {
-    let checked = format::check_output(Path::new("/dev/null"), None, Replace::Traces);
+    let checked = check_output(Path::new("/dev/null"), None, Replace::Traces);
     checked.and_then(|checked| checked.open(Compression::None)).expect("/dev/null")
 }
 

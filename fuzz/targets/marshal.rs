@@ -1,7 +1,7 @@
 //! Reads any bytes as a .pyc, and lays out and lists every code object in it.
 #![no_main]
 
-use bctrace::bytecode::Pyc;
+use bctrace::parts::Pyc;
 use libfuzzer_sys::fuzz_target;
 
 /// The header of a 2.7 .pyc: magic and time.

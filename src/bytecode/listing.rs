@@ -43,11 +43,6 @@ impl Listing {
         Listing { lines, text, positions, cache: HashMap::new(), cached: 0, scratch: Vec::new() }
     }
 
-    /// Returns the code object that is listed.
-    pub fn code(&self) -> &Arc<CodeObject> {
-        &self.lines.code
-    }
-
     /// Returns about how many bytes the listing holds in memory, for callers that limit the sum.
     pub fn memory(&self) -> usize {
         let fixed = size_of::<Listing>() + size_of::<CodeObject>() + 3 * self.lines.prefix.len();

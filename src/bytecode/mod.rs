@@ -23,4 +23,4 @@ pub use decode::{Instruction, Unit};
 pub use layout::Layout;
 pub use listing::Listing;
 pub use object::Object;
-pub use pyc::{Pyc, PycError};
+pub use pyc::Pyc;

@@ -77,6 +77,7 @@ macro_rules! opcodes {
     (@name $constant:ident $name:literal) => { $name };
     ($($number:literal $constant:ident $($name:literal)? $kind:ident;)*) => {
         /// The opcodes by name, as Include/opcode.h of 2.7 has them; a `+N` in a name is `_N`.
+        #[allow(dead_code)]
         pub mod op {
             $(pub const $constant: u8 = $number;)*
         }

@@ -81,11 +81,6 @@ impl<'a> Text<'a> {
         Text { budget, limit, kept: Vec::new(), length: 0, counted: true }
     }
 
-    /// Tells whether the budget is spent: what walks a container then stops, as its end is not shown.
-    pub fn is_spent(&self) -> bool {
-        !self.counted
-    }
-
     /// Pays for looking at one object; false when the budget is spent.
     pub fn visit(&mut self) -> bool {
         self.counted &= self.budget.pay(1) == 1;

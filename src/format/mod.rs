@@ -22,7 +22,7 @@ pub use jsonl::{push_end_members, push_start_members};
 pub use output::{Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken};
 pub use paint::{Paint, Painted};
 pub use recognized::{Beginning, recognized};
-pub use suffix::{SuffixError, by_suffix, check_suffix, split_compression};
+pub use suffix::{by_suffix, check_suffix, split_compression};
 
 use crate::select::Selection;
 use crate::trace::{Sink, SinkError};

@@ -24,7 +24,7 @@ use libc::pid_t;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-pub use child::{Child, Death, How};
+pub use child::{Death, How};
 
 /// Which side of a fork this is.
 #[derive(Debug)]

@@ -14,5 +14,4 @@ pub mod steps;
 pub use block::Block;
 pub use error::TraceError;
 pub use flaw::Flaw;
-pub use reader::{Next, Progress, Reader, Want};
-pub use steps::Steps;
+pub use reader::{Progress, Reader, Want};

@@ -26,7 +26,7 @@ pub enum Found {
     /// The trailer of a finished file.
     Trailer,
     /// No more bytes; `rest` of them are the beginning of a piece that is not whole, of which `header` may be known.
-    End { offset: u64, rest: u64, header: Option<Piece> },
+    End { offset: u64, rest: u64 },
 }
 
 /// Walks pieces.
@@ -149,7 +149,7 @@ impl Pieces {
         }
         let rest = head.len() as u64;
         if rest < PIECE_HEADER as u64 {
-            return Ok(Found::End { offset: self.offset, rest, header: None });
+            return Ok(Found::End { offset: self.offset, rest });
         }
         self.damage(1, None, false)
     }
@@ -181,7 +181,7 @@ impl Pieces {
             return Ok(Found::Damage { offset, bytes, header });
         }
         self.seek(offset);
-        Ok(Found::End { offset, rest: bytes, header })
+        Ok(Found::End { offset, rest: bytes })
     }
 }
 

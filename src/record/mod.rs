@@ -13,7 +13,7 @@ mod tracee;
 use std::io;
 
 pub use plan::{Follow, Plan, Program, Tracing};
-pub use recorder::{Outcome, Summary, Tally};
+pub use recorder::{Outcome, Summary};
 pub use shared::Others;
 pub use tracee::{Caps, Recorder};
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 pub use filter::Filter;
 pub use glob::FileGlob;
 pub use matches::{Matches, Met, TriggerMatch, Unmet};
-pub use names::{Name, NamePattern, PatternError};
+pub use names::{Name, NamePattern};
 pub use seen::{Miss, Seen};
 
 use crate::trace::{Run, State};

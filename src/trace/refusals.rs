@@ -103,7 +103,7 @@ fn every_contradiction_is_refused_by_its_name() {
         ("a name beyond the table of names", name(NAMES as u32), false),
         ("a frame with a number that was not given yet", announced(0, 0, None), false),
         ("a frame with a number that was not given yet", announced(0, 3, None), false),
-        ("a frame with a number that was not given yet", announced(0, 1, Some(u32::MAX - 1)), false),
+        ("a frame with a number that was not given yet", announced(0, 1, Some(u32::MAX)), false),
         ("a frame of an unknown code object", announced(7, 1, None), false),
         ("a frame of an unknown code object", run(Kind::Call, 0, 0, 7), false),
         ("a run without a frame", run(Kind::Jump, 0, 3, 0), true),

@@ -109,17 +109,18 @@ impl Place {
     /// Gives the frame that is entered a number, and its code object the mark of what is left out.
     pub fn leave_out(&self, _gil: Gil, number: u64, mark: u32) {
         let frame = self.frame.0 as *mut ffi::_frame;
-        // SAFETY: as above; the two fields are the hook's.
-        unsafe {
-            ffi::vm_set_frame_number(frame, number as u32);
-            ffi::vm_mark_code(frame, mark);
-        }
+        // SAFETY: as above; the field is the hook's.
+        unsafe { ffi::vm_set_frame_number(frame, number as u32) };
+        // SAFETY: as above, and so is this one.
+        unsafe { ffi::vm_mark_code(frame, mark) };
     }
 
     /// The frame's code object.
     pub fn code(&self, _gil: Gil) -> CodeRef {
-        // SAFETY: the hook was called for this frame, so it is alive, and so is its code object.
-        unsafe { CodeRef::new(ffi::vm_frame_code(self.frame.0 as *const ffi::_frame)) }
+        // SAFETY: the hook was called for this frame, so it is alive.
+        let code = unsafe { ffi::vm_frame_code(self.frame.0 as *const ffi::_frame) };
+        // SAFETY: the frame keeps its code object alive.
+        unsafe { CodeRef::new(code) }
     }
 
     /// Copies the unit that is fetched next, byte by byte as the VM will, wherever it lies.  A chain of prefixes is followed for 64
@@ -205,30 +206,68 @@ static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 /// Thread states that died: they may do so without the GIL, so the hook hears of them at the next change of threads.
 static DEAD_THREADS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
+/// The functions that call a hook of this type.
+fn hooks<H: Hook>() -> ffi::bctrace_hooks {
+    ffi::bctrace_hooks {
+        jump: Some(jump::<H>),
+        unit: Some(unit::<H>),
+        enter: Some(enter::<H>),
+        leave: Some(leave::<H>),
+        raised: Some(raised::<H>),
+        thread: Some(thread::<H>),
+        foreign: Some(foreign::<H>),
+        thread_gone: Some(thread_gone),
+        frame_gone: Some(frame_gone::<H>),
+        code_gone: Some(code_gone::<H>),
+        made: Some(made::<H>),
+        claimed: Some(claimed::<H>),
+        shutdown: Some(shutdown::<H>),
+        forked: Some(forked::<H>),
+    }
+}
+
+/// The thread that has the GIL.
+fn current_thread(_gil: Gil) -> ThreadAddress {
+    // SAFETY: a thread that has the GIL has a state.
+    ThreadAddress(unsafe { ffi::vm_current_thread() } as usize)
+}
+
 /// Installs a hook behind the lane; otherwise as [`install`].
 pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, interpreter: &super::program::Interpreter) {
-    install(hook, Mode::Off, interpreter);
+    let general = ffi::bctrace_general {
+        jump: Some(jump::<H>),
+        enter: Some(enter::<H>),
+        leave: Some(leave::<H>),
+        word: Some(word::<H>),
+        pause: Some(pause::<H>),
+    };
     // SAFETY: no hook is called before a mode is set, and the process has one thread.
-    unsafe {
-        ffi::bctrace_general = ffi::bctrace_general {
-            jump: Some(jump::<H>),
-            enter: Some(enter::<H>),
-            leave: Some(leave::<H>),
-            word: Some(word::<H>),
-            pause: Some(pause::<H>),
-        };
-        ffi::bctrace_hooks.jump = Some(ffi::bctrace_lane_jump);
-        ffi::bctrace_hooks.enter = Some(ffi::bctrace_lane_enter);
-        ffi::bctrace_hooks.leave = Some(ffi::bctrace_lane_leave);
-    }
+    unsafe { ffi::bctrace_general = general };
+    let lane = ffi::bctrace_hooks {
+        jump: Some(ffi::bctrace_lane_jump),
+        enter: Some(ffi::bctrace_lane_enter),
+        leave: Some(ffi::bctrace_lane_leave),
+        ..hooks::<H>()
+    };
+    install_hooks(hook, lane, Mode::Off, interpreter);
     Control::get().set_mode(Mode::Runs);
 }
 
 /// Installs a hook for the rest of the process and has the eval loop call it from now on, in this mode, on this thread, which runs
 /// the interpreter.
-pub fn install<H: Hook + 'static>(mut hook: H, mode: Mode, _interpreter: &super::program::Interpreter) {
-    // SAFETY: the interpreter runs on this thread, so the thread has a state and the GIL.
-    let (current, gil) = unsafe { (ThreadAddress(ffi::vm_current_thread() as usize), Gil::assume()) };
+pub fn install<H: Hook + 'static>(hook: H, mode: Mode, interpreter: &super::program::Interpreter) {
+    install_hooks(hook, hooks::<H>(), mode, interpreter);
+}
+
+fn install_hooks<H: Hook + 'static>(
+    mut hook: H,
+    hooks: ffi::bctrace_hooks,
+    mode: Mode,
+    _interpreter: &super::program::Interpreter,
+) {
+    // SAFETY: the interpreter runs on this thread, so the thread has the GIL.
+    let gil = unsafe { Gil::assume() };
+    let current = current_thread(gil);
     // SAFETY: the interpreter has started.
     unsafe { ffi::vm_prepare_memory() };
     // SAFETY: as above.
@@ -236,24 +275,7 @@ pub fn install<H: Hook + 'static>(mut hook: H, mode: Mode, _interpreter: &super:
     let _ = hook.thread(gil, current);
     HOOK.store(Box::into_raw(Box::new(hook)).cast(), Ordering::Release);
     // SAFETY: no hook is called before a mode is set, and the process has one thread.
-    unsafe {
-        ffi::bctrace_hooks = ffi::bctrace_hooks {
-            jump: Some(jump::<H>),
-            unit: Some(unit::<H>),
-            enter: Some(enter::<H>),
-            leave: Some(leave::<H>),
-            raised: Some(raised::<H>),
-            thread: Some(thread::<H>),
-            foreign: Some(foreign::<H>),
-            thread_gone: Some(thread_gone),
-            frame_gone: Some(frame_gone::<H>),
-            code_gone: Some(code_gone::<H>),
-            made: Some(made::<H>),
-            claimed: Some(claimed::<H>),
-            shutdown: Some(shutdown::<H>),
-            forked: Some(forked::<H>),
-        };
-    }
+    unsafe { ffi::bctrace_hooks = hooks };
     // SAFETY: the handler is a function that returns.
     unsafe { libc::atexit(finished::<H>) };
     Control::get().set_thread(current);
@@ -317,8 +339,10 @@ extern "C" fn enter<H: Hook>(
 ) -> c_int {
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
     Slot::get().count_hooked();
-    // SAFETY: as in `jump`; ceval.c passes the frame's code object, which the frame keeps alive.
-    status(unsafe { with(|hook: &mut H, gil| hook.enter(gil, CodeRef::new(code), at)) })
+    // SAFETY: ceval.c passes the frame's code object, which the frame keeps alive.
+    let code = unsafe { CodeRef::new(code) };
+    // SAFETY: as in `jump`.
+    status(unsafe { with(|hook: &mut H, gil| hook.enter(gil, code, at)) })
 }
 
 extern "C" fn leave<H: Hook>(frame: *mut ffi::_frame, how: c_int) -> c_int {
@@ -405,8 +429,9 @@ extern "C" fn shutdown<H: Hook>() {
 }
 
 extern "C" fn forked<H: Hook>() {
-    // SAFETY: the thread that forked has a state and the GIL, as it had in the parent.
-    let (thread, gil) = unsafe { (ThreadAddress(ffi::vm_current_thread() as usize), Gil::assume()) };
+    // SAFETY: the thread that forked has the GIL, as it had in the parent.
+    let gil = unsafe { Gil::assume() };
+    let thread = current_thread(gil);
     Control::get().set_thread(thread);
     // SAFETY: as in `jump`.
     unsafe { with(|hook: &mut H, _| hook.forked(gil, thread, frames(gil, 0, usize::MAX))) }

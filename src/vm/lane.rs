@@ -187,8 +187,9 @@ assert_layout!(Known, ffi::bctrace_known, code, first, version);
 
 #[inline]
 fn memory() -> &'static Memory {
+    let memory = (&raw const ffi::bctrace_lane).cast::<Memory>();
     // SAFETY: the global has this layout and lives forever; C and Rust access its words with single instructions.
-    unsafe { &*(&raw const ffi::bctrace_lane).cast::<Memory>() }
+    unsafe { &*memory }
 }
 
 impl Lane {
@@ -267,13 +268,19 @@ impl Lane {
     #[inline]
     pub fn frames(&self) -> &[Active] {
         // SAFETY: there are so many places behind the first one; C writes to them only while no hook runs.
-        unsafe { std::slice::from_raw_parts(self.places.cast::<Active>().add(1), self.depth()) }
+        unsafe { std::slice::from_raw_parts(self.first_place(), self.depth()) }
     }
 
     #[inline]
     pub fn frames_mut(&mut self) -> &mut [Active] {
         // SAFETY: as in `frames`.
-        unsafe { std::slice::from_raw_parts_mut(self.places.cast::<Active>().add(1), self.depth()) }
+        unsafe { std::slice::from_raw_parts_mut(self.first_place(), self.depth()) }
+    }
+
+    /// The place of the first frame.
+    #[inline]
+    fn first_place(&self) -> *mut Active {
+        self.places.cast::<Active>().wrapping_add(1)
     }
 
     /// The frame that runs.

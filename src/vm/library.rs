@@ -19,9 +19,10 @@ pub(super) fn embed(executable: &CStr, home_counts: bool) {
 
 /// Unpacks one part of the library; any other length than `to_len` tells that it is damaged.
 extern "C" fn unpack(to: *mut u8, to_len: usize, from: *const u8, from_len: usize) -> usize {
-    // SAFETY: library.c passes a part of `PACKED` and room for what it unpacks to.
-    let (to, from) =
-        unsafe { (std::slice::from_raw_parts_mut(to, to_len), std::slice::from_raw_parts(from, from_len)) };
+    // SAFETY: library.c passes room for what a part unpacks to.
+    let to = unsafe { std::slice::from_raw_parts_mut(to, to_len) };
+    // SAFETY: it passes a part of `PACKED`.
+    let from = unsafe { std::slice::from_raw_parts(from, from_len) };
     let mut inflate = Decompress::new(true);
     match inflate.decompress(from, to, FlushDecompress::Finish) {
         Ok(Status::StreamEnd) => inflate.total_out() as usize,

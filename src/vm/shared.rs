@@ -67,9 +67,10 @@ impl Slot {
     /// The slot of this process.
     #[inline]
     pub fn get() -> &'static Slot {
+        let slot = (&raw const ffi::bctrace_slot).cast::<Slot>();
         // SAFETY: the global has this layout, is page-aligned and lives forever; C and Rust access its words with single
         // instructions.
-        unsafe { &*(&raw const ffi::bctrace_slot).cast::<Slot>() }
+        unsafe { &*slot }
     }
 
     /// Instructions that were executed and that no word tells of; any number in the slot of a hostile process.
@@ -150,8 +151,9 @@ impl Control {
     /// The control block of this process.
     #[inline]
     pub fn get() -> &'static Control {
+        let control = (&raw const ffi::bctrace_control).cast::<Control>();
         // SAFETY: as for `Slot::get`.
-        unsafe { &*(&raw const ffi::bctrace_control).cast::<Control>() }
+        unsafe { &*control }
     }
 
     /// Maps a page over the control block that every kind of fork gives the child as zeros, which is [`Mode::Off`].

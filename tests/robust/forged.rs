@@ -1,11 +1,9 @@
 //! Traces that somebody made up so that a few bytes cost a reader much time or memory: they are refused, by every command, before
 //! that is spent.  Each command runs with little memory and time, of which it needs little.
 
-use bctrace::bytecode::CodeObject;
-use bctrace::format::bct::layout::{self, BLOCK, INDEX, Piece, STORED_ZSTD};
-use bctrace::trace::payload::PayloadWriter;
-use bctrace::trace::word::{self, Fields, Kind};
-use bctrace::trace::{Event, Start, encode_code};
+use bctrace::parts::layout::{self, BLOCK, INDEX, Piece, STORED_ZSTD};
+use bctrace::parts::word::{self, Fields, Kind};
+use bctrace::parts::{CODE_RECORD, CodeObject, Event, PayloadWriter, Start, encode_code};
 
 use crate::live::{self, Program};
 use crate::running;
@@ -45,7 +43,7 @@ impl Words {
 
     fn code(&mut self, id: u32, bytes: &[u8]) -> &mut Words {
         let object = CodeObject { name: b"f".to_vec(), bytes: bytes.to_vec(), ..CodeObject::default() };
-        word::push_record(&mut self.0, bctrace::trace::event::CODE_RECORD, &encode_code(id, id, None, &object));
+        word::push_record(&mut self.0, CODE_RECORD, &encode_code(id, id, None, &object));
         self
     }
 
@@ -189,7 +187,7 @@ fn events_that_cost_much_memory_or_time_are_refused_or_cheap() {
     let mut payload = encode_code(0, 0, None, &CodeObject::default());
     payload.splice(44..48, (7u32 << 20).to_le_bytes());
     payload.extend(vec![0; 28 << 20]);
-    lists.record(bctrace::trace::event::CODE_RECORD, &payload).state(0);
+    lists.record(CODE_RECORD, &payload).state(0);
     let mut codes = begun();
     (1..400_000).for_each(|id| {
         codes.code(id, b"");

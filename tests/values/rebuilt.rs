@@ -4,11 +4,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use bctrace::bytecode::Instruction;
-use bctrace::bytecode::opcode::EXTENDED_ARG;
-use bctrace::read::rebuild::{FrameState, Slot};
-use bctrace::read::steps::{Exit, Item, Steps};
-use bctrace::trace::value::{UnitValues, Value};
+use bctrace::parts::rebuild::{FrameState, Slot};
+use bctrace::parts::steps::{Exit, Item, Steps};
+use bctrace::parts::{EXTENDED_ARG, Instruction, UnitValues, Value};
 
 use crate::live::{self, Program};
 use crate::running;

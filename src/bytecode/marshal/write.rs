@@ -29,10 +29,6 @@ impl Writer {
         self.bytes.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     pub fn finish(self) -> Vec<u8> {
         self.bytes
     }
@@ -238,6 +234,6 @@ mod tests {
     fn a_code_point_beyond_unicode_is_refused() {
         let mut writer = Writer::default();
         assert!(!writer.unicode(&[65, 0x110000]));
-        assert!(writer.is_empty());
+        assert_eq!(writer.len(), 0);
     }
 }

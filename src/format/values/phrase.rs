@@ -45,14 +45,6 @@ pub fn push_phrase(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instructi
     }
 }
 
-/// Appends what the instruction before has produced, where that took other frames, behind a space.
-pub fn push_late(out: &mut Vec<u8>, values: &UnitValues) {
-    if !values.late.is_empty() {
-        out.extend_from_slice(b" -> ");
-        push_list(out, &values.late);
-    }
-}
-
 /// Appends a frame's arguments with the names of its local variables.
 pub fn push_arguments(out: &mut Vec<u8>, code: &CodeObject, arguments: &[Value]) {
     for (place, argument) in arguments.iter().enumerate() {

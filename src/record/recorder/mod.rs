@@ -10,7 +10,6 @@ use std::io::{self, PipeWriter};
 
 use libc::pid_t;
 
-pub use account::Tally;
 pub use recording::Summary;
 
 use super::plan::Follow;

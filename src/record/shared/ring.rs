@@ -68,8 +68,10 @@ impl Mapping {
 
     #[inline]
     fn word(&self, position: u64) -> &AtomicU64 {
-        // SAFETY: the masked index is inside the CAPACITY words that are mapped for the rest of the process.
-        unsafe { self.words.add((position & (CAPACITY - 1)) as usize).as_ref() }
+        // SAFETY: the masked index is inside the CAPACITY words.
+        let word = unsafe { self.words.add((position & (CAPACITY - 1)) as usize) };
+        // SAFETY: they are mapped for the rest of the process.
+        unsafe { word.as_ref() }
     }
 }
 
@@ -320,12 +322,19 @@ struct Errno(libc::c_int);
 
 impl Errno {
     fn save() -> Errno {
+        let errno = Errno::location();
         // SAFETY: the location is this thread's own.
-        Errno(unsafe { *libc::__errno_location() })
+        Errno(unsafe { *errno })
     }
 
     fn restore(self) {
+        let errno = Errno::location();
         // SAFETY: as above.
-        unsafe { *libc::__errno_location() = self.0 }
+        unsafe { *errno = self.0 }
+    }
+
+    fn location() -> *mut libc::c_int {
+        // SAFETY: it can always be asked for.
+        unsafe { libc::__errno_location() }
     }
 }

@@ -18,7 +18,7 @@ use std::rc::Rc;
 use super::word::Kind;
 
 pub use names::{NAMES, Names};
-pub use pending::{Cursor, Pending, UnitValues};
+pub use pending::{Pending, UnitValues};
 
 /// Steps that fit a value's own word; more need a word of their own.
 pub const MOST_STEPS: u32 = 15;
