@@ -61,7 +61,7 @@ impl CodeObject {
         }
     }
 
-    /// Tells whether this is code of the embedded standard library.
+    /// Returns whether this is code of the embedded standard library.
     pub fn is_stdlib(&self) -> bool {
         self.filename.starts_with(STDLIB_PREFIX)
     }

@@ -106,7 +106,7 @@ pub fn units(bytes: &[u8], start: u32) -> Units<'_> {
     Units { bytes, at: start }
 }
 
-/// Sequential units of a code string; [`Units::offset`] tells where the next one begins.
+/// Sequential units of a code string; [`Units::offset`] says where the next one begins.
 #[derive(Clone, Debug)]
 pub struct Units<'a> {
     bytes: &'a [u8],

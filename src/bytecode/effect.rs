@@ -23,7 +23,7 @@ const fn effect(operands: u32, results: u32, growth: i32) -> Effect {
     Effect { operands, results, growth }
 }
 
-/// Tells what an instruction shows.
+/// Returns what an instruction shows.
 #[inline]
 pub fn of(opcode: u8, operand: i32) -> Effect {
     match FIXED[opcode as usize] {

@@ -46,7 +46,7 @@ pub(super) enum Part {
     Operand,
 }
 
-/// Tells whether writing `bytes` takes an escape; then every backslash of its line is doubled.
+/// Returns whether writing `bytes` takes an escape; then every backslash of its line is doubled.
 pub(super) fn has_escape(bytes: &[u8], part: Part) -> bool {
     if bytes.iter().all(|&byte| is_plain_ascii(byte, part)) {
         return false;

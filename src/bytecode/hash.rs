@@ -61,7 +61,7 @@ pub(super) fn hash(object: &Object, work: &mut Work<'_>) -> Option<i64> {
     Some(if hash == -1 { -2 } else { hash })
 }
 
-/// Tells whether two objects of equal hash are equal.
+/// Returns whether two objects of equal hash are equal.
 pub(super) fn equal(left: &Object, right: &Object, work: &mut Work<'_>) -> Option<bool> {
     work.pay(1)?;
     if let (Some(left), Some(right)) = (Number::of(left), Number::of(right)) {

@@ -34,7 +34,7 @@ pub enum OperandKind {
 /// The prefix that gives its successor the upper 16 bits of the operand.
 pub use op::EXTENDED_ARG;
 
-/// Tells whether an opcode calls what lies on the value stack.
+/// Returns whether an opcode calls what lies on the value stack.
 #[inline]
 pub fn is_call(opcode: u8) -> bool {
     use op::{CALL_FUNCTION, CALL_FUNCTION_KW, CALL_FUNCTION_VAR, CALL_FUNCTION_VAR_KW};
@@ -53,13 +53,13 @@ pub fn operand_kind(opcode: u8) -> OperandKind {
     KINDS[opcode as usize]
 }
 
-/// Tells whether two operand bytes follow the opcode (`HAS_ARG` of Include/opcode.h).
+/// Returns whether two operand bytes follow the opcode (`HAS_ARG` of Include/opcode.h).
 #[inline]
 pub fn has_argument(opcode: u8) -> bool {
     opcode >= HAVE_ARGUMENT
 }
 
-/// Tells whether a segment of straight-line code ends with this opcode: either control never simply
+/// Returns whether a segment of straight-line code ends with this opcode: either control never simply
 /// falls through (a jump, a return, a raise, an undefined opcode), or the instruction runs other code
 /// by design (a call, an import, exec, a class body, a with block), which may change these very bytes.
 /// Operators and attribute access can run other code too, but only through a Python frame or a native

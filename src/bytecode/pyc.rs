@@ -63,7 +63,7 @@ impl Pyc {
     }
 }
 
-/// Tells whether a file whose name says that it is Python source is that, as far as its beginning shows: it is no .pyc, and no other
+/// Returns whether a file whose name says that it is Python source is that, as far as its beginning shows: it is no .pyc, and no other
 /// binary file.
 pub fn is_source(file: &[u8]) -> bool {
     let is_binary = || file[..file.len().min(512)].contains(&0);

@@ -76,7 +76,7 @@ impl Bct {
         Ok(())
     }
 
-    /// Tells whether the block has room for the code object that an event describes or uses.
+    /// Returns whether the block has room for the code object that an event describes or uses.
     fn has_room_for(&self, event: &Event, at: &State) -> bool {
         match event {
             Event::Code(code) => self.block.has_room_to_describe(code),

@@ -71,7 +71,7 @@ impl Compressor {
         matches!(self, Compressor::None)
     }
 
-    /// Appends what comes out for `bytes` to `out`; with `sync` it is all that can be told of them.
+    /// Appends what comes out for `bytes` to `out`; with `sync` a reader can decompress all of them.
     pub(super) fn compress(&mut self, bytes: &[u8], sync: bool, out: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Compressor::None => out.extend_from_slice(bytes),

@@ -60,7 +60,7 @@ impl Jsonl {
         }
     }
 
-    /// Tells whether the current frame is wanted; then its code object is described and rendered.
+    /// Returns whether the current frame is wanted; then its code object is described and rendered.
     fn wants_frame(&mut self, frame: &Frame, at: &State) -> Result<bool, SinkError> {
         let ready = |entry: &Entry| entry.described && entry.rendered.is_some();
         match self.codes.get(frame.code.id) {

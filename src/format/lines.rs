@@ -64,7 +64,7 @@ impl Lines {
         Ok(self.output.write(line, Keep::Lines)?)
     }
 
-    /// Tells whether a write has failed: then no line fits any more, but a last one.
+    /// Returns whether a write has failed: then no line fits any more, but a last one.
     pub fn has_failed(&self) -> bool {
         self.output.has_failed()
     }

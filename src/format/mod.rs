@@ -55,7 +55,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Tells whether a code object is printed in whole or not at all, each line as its listing has it.
+    /// Returns whether a code object is printed in whole or not at all, each line as its listing has it.
     fn is_by_code_only(&self) -> bool {
         self.selection.is_by_code_only() && self.count.is_none() && !self.depth
     }

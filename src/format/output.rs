@@ -125,12 +125,12 @@ impl Output {
         self.store.resume()
     }
 
-    /// Tells whether the bytes are compressed on their way.
+    /// Returns whether the bytes are compressed on their way.
     pub(super) fn is_compressed(&self) -> bool {
         !self.compressor.is_none()
     }
 
-    /// Tells whether the bytes of lines are to become a zstd frame.
+    /// Returns whether the bytes of lines are to become a zstd frame.
     pub(super) fn is_zstd(&self) -> bool {
         matches!(self.compressor, Compressor::Zstd(_))
     }
@@ -158,29 +158,29 @@ impl Output {
         self.store.stored()
     }
 
-    /// Tells whether so many bytes, `packed` when compressed, that come last of `taken` should go to the file: an eighth of it at
+    /// Returns whether so many bytes, `packed` when compressed, that come last of `taken` should go to the file: an eighth of it at
     /// most, for what has not gone there is lost if it does not fit.
     pub(super) fn is_sync_point(&self, unsynced: u64, packed: usize, taken: u64) -> bool {
         let most = (taken / 8).clamp(SYNC_SMALL, SYNC).min(self.most_unsynced);
         unsynced >= most || packed as u64 >= (self.stored() / 8).clamp(SYNC_SMALL_PACKED, SYNC_PACKED)
     }
 
-    /// Tells whether the file has reached its limit.
+    /// Returns whether the file has reached its limit.
     pub(super) fn is_full(&self) -> bool {
         self.is_full_with(0)
     }
 
-    /// Tells whether it would with so many bytes more.
+    /// Returns whether it would with so many bytes more.
     pub(super) fn is_full_with(&self, more: u64) -> bool {
         self.stored() + more >= self.limit
     }
 
-    /// Tells whether a write has failed, and the file has no end yet.
+    /// Returns whether a write has failed, and the file has no end yet.
     pub(super) fn has_failed(&self) -> bool {
         self.state == Writing::Failed
     }
 
-    /// Tells whether more can be written.
+    /// Returns whether more can be written.
     pub(super) fn is_open(&self) -> bool {
         self.state == Writing::Open
     }
@@ -335,7 +335,7 @@ impl Output {
     }
 }
 
-/// Takes compression off an input, as its first bytes tell it.
+/// Takes compression off an input, as its first bytes say.
 pub fn decompressed<'a>(mut input: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut first = Vec::new();
     input.by_ref().take(4).read_to_end(&mut first)?;

@@ -1,4 +1,4 @@
-//! Text compressed with zstd without making the text: a run that was printed before is told to the compressor as a copy
+//! Text compressed with zstd without making the text: a run that was printed before is given to the compressor as a copy
 //! of its earlier text, so a loop costs the same few nanoseconds per run as in a .bct.  The result is an ordinary zstd
 //! frame.
 

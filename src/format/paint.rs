@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-/// What a terminal (ECMA-48, SGR) is told before a part of a line.
+/// What is sent to a terminal (ECMA-48, SGR) before a part of a line.
 type Style = &'static [u8];
 
 const NAME: Style = b"\x1b[2m";
@@ -15,7 +15,7 @@ const EXCEPTION: Style = b"\x1b[1;31m";
 const OPERAND: Style = b"\x1b[36m";
 const VALUE: Style = b"\x1b[32m";
 const TITLE: Style = b"\x1b[1m";
-/// What it is told after it.
+/// What is sent after it.
 const RESET: Style = b"\x1b[0m";
 
 /// What kind of lines are painted.

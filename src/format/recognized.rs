@@ -21,7 +21,7 @@ pub enum Beginning {
     Other,
 }
 
-/// Tells what a file begins with.
+/// Returns what a file begins with.
 pub fn recognized(file: impl Read) -> Beginning {
     let mut head = Vec::new();
     // What a damaged stream holds up to its damage is enough, or it is no trace.
@@ -35,7 +35,7 @@ pub fn recognized(file: impl Read) -> Beginning {
     }
 }
 
-/// Tells whether text begins with a line of a trace: `NAME> OFFSET OPNAME`, and then what it may have.
+/// Returns whether text begins with a line of a trace: `NAME> OFFSET OPNAME`, and then what it may have.
 fn is_line(text: &[u8]) -> bool {
     let Some(line) = text.split(|&byte| byte == b'\n').next().and_then(|line| str::from_utf8(line).ok()) else {
         return false;

@@ -72,7 +72,7 @@ unsafe impl GlobalAlloc for Memory {
     }
 }
 
-/// Tells whether there are so many bytes besides the reserve.
+/// Returns whether there are so many bytes besides the reserve.
 pub fn has_room(bytes: usize) -> bool {
     if bytes < MAPPED { can_allocate(bytes.max(1)) } else { can_map(bytes) }
 }

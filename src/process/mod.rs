@@ -133,7 +133,7 @@ pub fn has_ended(child: pid_t) -> bool {
     Pid::from_raw(child).is_some_and(|child| matches!(waitid(WaitId::Pid(child), options), Ok(Some(_))))
 }
 
-/// Tells whether a process is gone, or dead and not reaped.
+/// Returns whether a process is gone, or dead and not reaped.
 pub fn is_gone(pid: pid_t) -> bool {
     let answer = Pid::from_raw(pid).map(rustix::process::test_kill_process);
     answer == Some(Err(rustix::io::Errno::SRCH)) || stat::Stat::read(pid).is_some_and(|stat| stat.is_dead())
@@ -154,7 +154,7 @@ pub enum Wants {
     HangUp,
 }
 
-/// Waits until one of the descriptors has what it is polled for; tells which ones have.  Without a time it may wait forever.
+/// Waits until one of the descriptors has what it is polled for; returns which ones have.  Without a time it may wait forever.
 pub fn poll(descriptors: &[(BorrowedFd<'_>, Wants)], at_most: Option<Duration>) -> Vec<bool> {
     let flags = |wants| if wants == Wants::Input { PollFlags::IN } else { PollFlags::empty() };
     let mut polled: Vec<PollFd> =

@@ -111,7 +111,7 @@ fn peer(socket: &OwnedFd) -> io::Result<libc::ucred> {
     let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = size_of::<libc::ucred>() as libc::socklen_t;
     let place = (&raw mut found).cast();
-    // SAFETY: the struct is ours, and as large as the call is told.
+    // SAFETY: the struct is ours, and as large as the call is given.
     match unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, place, &raw mut size) } {
         0 => Ok(found),
         _ => Err(io::Error::last_os_error()),

@@ -4,7 +4,7 @@ use std::fs;
 
 use libc::{c_int, pid_t};
 
-/// What /proc/PID/stat tells.
+/// What /proc/PID/stat says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stat {
     state: u8,
@@ -13,7 +13,7 @@ pub(super) struct Stat {
     pub(super) born: u64,
     /// Where the stack began when the program was loaded; 0 where this process may not know.
     pub(super) stack: u64,
-    /// As wait tells it.
+    /// As wait gives it.
     pub(super) status: c_int,
 }
 

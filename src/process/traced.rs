@@ -66,12 +66,12 @@ impl Traced {
         }
     }
 
-    /// Tells whether the process is dead, as far as its descriptor says.
+    /// Returns whether the process is dead, as far as its descriptor says.
     pub fn is_dead(&self) -> bool {
         self.file().is_some_and(|file| poll(&[(file, Wants::Input)], Some(std::time::Duration::ZERO))[0])
     }
 
-    /// Tells how the process ended, if it has; `execs` is whether it was about to replace itself.  One that has done so is over
+    /// Returns how the process ended, if it has; `execs` is whether it was about to replace itself.  One that has done so is over
     /// as what it was.
     pub fn death(&self, execs: bool) -> Option<Death> {
         let before = |stat: &Stat| self.found.as_ref().filter(|found| found.born == stat.born).copied();
@@ -124,14 +124,14 @@ fn how(status: c_int) -> How {
     }
 }
 
-/// Tells whether a process descends from this one.
+/// Returns whether a process descends from this one.
 pub fn descends(pid: pid_t) -> bool {
     let me = super::id();
     let parent = |pid: &pid_t| Stat::read(*pid).map(|stat| stat.parent);
     pid != me && std::iter::successors(Some(pid), parent).take(GENERATIONS).any(|ancestor| ancestor == me)
 }
 
-/// Tells whether a process runs this very binary.
+/// Returns whether a process runs this very binary.
 pub fn is_same_program(pid: pid_t) -> bool {
     let program =
         |process: &str| std::fs::metadata(format!("/proc/{process}/exe")).map(|file| (file.dev(), file.ino())).ok();

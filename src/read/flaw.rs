@@ -23,7 +23,7 @@ pub enum Lost {
     Instructions(u64, u64),
     /// None: it held something else.
     Nothing,
-    /// It cannot be told; the last instruction before it has this number.
+    /// Its number is not known; the last instruction before it has this number.
     UnknownBehind(u64),
 }
 

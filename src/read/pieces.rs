@@ -132,7 +132,7 @@ impl Pieces {
         self.damage(PIECE_HEADER, Some(piece), is_cut)
     }
 
-    /// Tells whether so many bytes are still there, as far as that is known without reading them.
+    /// Returns whether so many bytes are still there, as far as that is known without reading them.
     fn holds(&self, bytes: u64) -> io::Result<bool> {
         match self.file() {
             Some(file) => Ok(file.metadata()?.len() >= self.offset + bytes),
@@ -185,7 +185,7 @@ impl Pieces {
     }
 }
 
-/// Appends up to `most` bytes of a file, and tells how many there were.
+/// Appends up to `most` bytes of a file; returns how many there were.
 fn read_at(file: &File, offset: u64, most: usize, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let begin = buffer.len();
     buffer.resize(begin + most, 0);

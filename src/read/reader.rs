@@ -111,7 +111,7 @@ impl Reader {
         self.pieces.file()
     }
 
-    /// Tells whether the file is compressed as a whole, so that nothing can be read of what is added to it.
+    /// Returns whether the file is compressed as a whole, so that nothing can be read of what is added to it.
     pub fn is_compressed(&self) -> bool {
         self.pieces.file().is_none() && self.path != Path::new("-")
     }

@@ -12,9 +12,9 @@ use crate::trace::value::{UnitValues, Value};
 pub enum Slot {
     /// What it is was recorded.
     Known(Value),
-    /// The constant of this index: the code tells what it is.
+    /// The constant of this index: the code says what it is.
     Constant(i32),
-    /// Something that no value tells: a traceback, a local variable from before the trace.
+    /// Something that was not recorded: a traceback, a local variable from before the trace.
     Unknown,
     /// What unwinding put there for END_FINALLY.
     Why(Why),
@@ -50,14 +50,14 @@ pub struct Block {
 pub struct FrameState {
     pub stack: Vec<Slot>,
     pub blocks: Vec<Block>,
-    /// Local variables by index, those of which the trace tells.
+    /// Local variables by index, those that the trace has.
     pub locals: HashMap<i32, Slot>,
     /// The instruction whose results are not there yet.
     due: Option<Instruction>,
 }
 
 impl FrameState {
-    /// Takes what is told before an instruction: arguments, and what the instruction before has produced after all.
+    /// Takes the values before an instruction: arguments, and what the instruction before has produced after all.
     pub fn arrive(&mut self, values: &UnitValues) {
         for (place, argument) in values.arguments.iter().enumerate() {
             self.locals.insert(place as i32, Slot::Known(argument.clone()));
@@ -73,7 +73,7 @@ impl FrameState {
         }
     }
 
-    /// Executes an instruction, the last of its unit, as far as it goes without its results; `results` are those that are told.
+    /// Executes an instruction, the last of its unit, as far as it goes without its results; `results` are those that were recorded.
     pub fn execute(&mut self, instruction: &Instruction, results: &[Value], jumped: bool) {
         debug_assert_ne!(instruction.opcode, EXTENDED_ARG, "a unit ends with another opcode");
         let operand = instruction.operand.unwrap_or(0);
@@ -94,7 +94,7 @@ impl FrameState {
             op::ROT_FOUR => self.rotate(4),
             op::DUP_TOP => self.copy(1),
             op::DUP_TOPX => self.copy(operand.clamp(0, 5) as usize),
-            // What the code does not have is told.
+            // What the code does not have was recorded.
             op::LOAD_CONST | op::LOAD_FAST if !results.is_empty() => self.finish(instruction, results),
             op::LOAD_CONST => self.stack.push(Slot::Constant(operand)),
             op::LOAD_FAST => self.stack.push(self.locals.get(&operand).cloned().unwrap_or(Slot::Unknown)),
@@ -128,9 +128,9 @@ impl FrameState {
             }
             op::UNPACK_SEQUENCE => {
                 self.stack.extend(results.iter().rev().cloned().map(Slot::Known));
-                let told = results.len();
+                let recorded = results.len();
                 let count = instruction.operand.unwrap_or(0).max(0) as usize;
-                self.stack.extend((told..count).map(|_| Slot::Unknown));
+                self.stack.extend((recorded..count).map(|_| Slot::Unknown));
                 return;
             }
             _ => {}

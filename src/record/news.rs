@@ -1,4 +1,4 @@
-//! What the supervisor tells the front: messages of one size, some with a process's descriptor.
+//! What the supervisor reports to the front: messages of one size, some with a process's descriptor.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -19,7 +19,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Tells whether every code object is wanted.
+    /// Returns whether every code object is wanted.
     pub fn is_everything(&self) -> bool {
         self.values() == 0 && !self.no_stdlib
     }
@@ -28,7 +28,7 @@ impl Filter {
         self.wants_named(&code.name, &code.filename)
     }
 
-    /// Tells whether code objects with this name and file name are wanted.
+    /// Returns whether code objects with this name and file name are wanted.
     pub fn wants_named(&self, name: &[u8], filename: &[u8]) -> bool {
         let named = self.names.is_empty() || self.names.iter().any(|wanted| wanted.matches(name));
         let matched = || self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(name));

@@ -123,7 +123,7 @@ impl Matches {
         bits.for_each(|(number, met)| *met |= other.0 >> number.min(LAST_BIT) & 1 != 0);
     }
 
-    /// Tells whether the whole filter wants a code object.
+    /// Returns whether the whole filter wants a code object.
     pub fn has_wanted(&self) -> bool {
         self.wanted || self.filter.is_everything()
     }

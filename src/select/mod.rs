@@ -52,39 +52,39 @@ impl Selection {
         (from.is_some() || to.is_some()).then(|| first..to.unwrap_or(u64::MAX).saturating_add(1).max(first))
     }
 
-    /// Tells whether all of a trace is wanted.
+    /// Returns whether all of a trace is wanted.
     pub fn is_everything(&self) -> bool {
         self.filter.is_everything() && self.is_by_code_only()
     }
 
-    /// Tells whether nothing but the code object decides.
+    /// Returns whether nothing but the code object decides.
     pub fn is_by_code_only(&self) -> bool {
         self.threads.is_empty() && self.max_depth.is_none() && self.window.is_none()
     }
 
-    /// Tells whether the thread and depth filters accept the current frame.
+    /// Returns whether the thread and depth filters accept the current frame.
     pub fn wants_frame(&self, at: &State) -> bool {
         self.wants_place(at.thread, at.frame().map_or(0, |frame| frame.depth))
     }
 
-    /// Tells whether the thread and depth filters accept a frame of this thread and depth.
+    /// Returns whether the thread and depth filters accept a frame of this thread and depth.
     pub fn wants_place(&self, thread: u32, depth: u32) -> bool {
         let wants_thread = self.threads.is_empty() || self.threads.contains(&thread);
         wants_thread && self.max_depth.is_none_or(|most| depth <= most)
     }
 
-    /// Tells whether the instruction with this number is wanted, as far as the window decides.
+    /// Returns whether the instruction with this number is wanted, as far as the window decides.
     pub fn wants_number(&self, number: u64) -> bool {
         self.window.as_ref().is_none_or(|window| window.contains(&number))
     }
 
-    /// Tells whether something that happened between instructions is wanted, as far as the window decides: it belongs
+    /// Returns whether something that happened between instructions is wanted, as far as the window decides: it belongs
     /// to the instruction before it, and the beginning of the trace to the first one.
     pub fn wants_moment(&self, at: &State) -> bool {
         self.wants_number(at.instructions.max(1))
     }
 
-    /// Tells how much of a run the window holds.
+    /// Returns how much of a run the window holds.
     #[inline]
     pub fn share(&self, run: &Run, at: &State) -> Share {
         let Some(window) = &self.window else { return Share::Whole };

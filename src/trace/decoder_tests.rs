@@ -19,10 +19,10 @@ struct Heard {
 impl Heard {
     fn keep(&mut self, item: &Item, at: &State) {
         if !self.values.is_empty() {
-            self.events.push(told(&Item::Values(std::mem::take(&mut self.values))));
+            self.events.push(text_of(&Item::Values(std::mem::take(&mut self.values))));
             self.numbers.push(at.instructions);
         }
-        self.events.push(told(item));
+        self.events.push(text_of(item));
         self.numbers.push(at.instructions);
     }
 }
@@ -75,7 +75,7 @@ impl Sink for Again {
     }
 }
 
-fn told(item: &Item) -> String {
+fn text_of(item: &Item) -> String {
     match item {
         Item::Event(Event::Code(code)) => {
             format!("code {} {} {:?} {:?}", code.id, code.first_id, code.parent, code.object)
@@ -96,7 +96,7 @@ proptest! {
         let words = words(&events);
         let (heard, taken) = hear(&words).expect("legal");
         prop_assert_eq!(taken, words.len());
-        prop_assert_eq!(heard.events, events.iter().map(told).collect::<Vec<_>>());
+        prop_assert_eq!(heard.events, events.iter().map(text_of).collect::<Vec<_>>());
     }
 
     #[test]

@@ -206,7 +206,7 @@ pub struct Raised {
     /// It was raised by a Python frame called from here, or passed through here before.
     pub propagated: bool,
     pub type_name: Vec<u8>,
-    /// What can be told of its arguments without running Python, cut at 256 bytes; empty where there is nothing.
+    /// Its arguments as text, as far as that takes no Python, cut at 256 bytes; empty where there is nothing.
     pub message: Vec<u8>,
 }
 
@@ -271,14 +271,14 @@ pub enum EndReason {
     Tampered(Vec<u8>),
     /// The trace could not be written any further.
     OutputFailed(Vec<u8>),
-    /// The process has ended, and only its parent was told how.
+    /// The process has ended, and only its parent knows how.
     Unknown,
 }
 
 /// The type of a record that [`encode_code`](super::encode_code) wrote.
 pub const CODE_RECORD: u8 = record::CODE;
 
-/// The type of a record that tells a name: 32 bits entry, then the text.
+/// The type of a record that gives a name its text: 32 bits entry, then the text.
 pub const NAME_RECORD: u8 = record::NAME;
 
 /// The record types of the stream.

@@ -1,4 +1,4 @@
-//! Words that come again, told as a distance and a count: a program repeats itself, so a stream of a hundred words shrinks to a few
+//! Words that repeat, written as a distance and a count: a program repeats itself, so a stream of a hundred words shrinks to a few
 //! on its way through the ring and into a file.  The search is one comparison per word: what came last time after the same few
 //! words is expected to come again.
 //!
@@ -142,11 +142,11 @@ pub trait Past {
     fn clear(&mut self);
 }
 
-/// Shortens a stream.  What it puts out lags behind by the words that repeat and are not told of yet.
+/// Shortens a stream.  What it puts out lags behind by the words that repeat and that no repeat word stands for yet.
 pub struct RepeatWriter<P = OwnPast> {
     pub past: P,
     /// Words that the ones put out stand for.
-    told: u64,
+    written: u64,
     /// Where the stream went on after the words that hash here.
     places: Box<[u64; PLACES]>,
 }
@@ -206,16 +206,16 @@ fn boxed<const N: usize>() -> Box<[u64; N]> {
 impl<P: Past> RepeatWriter<P> {
     /// Begins a stream, whose past is empty.
     pub fn new(past: P) -> Self {
-        RepeatWriter { past, told: 0, places: boxed() }
+        RepeatWriter { past, written: 0, places: boxed() }
     }
 
-    /// Words of the stream so far, told of or not.
+    /// Words of the stream so far.
     #[inline]
     pub fn position(&self) -> u64 {
         self.past.position()
     }
 
-    /// How far back the words are that repeat and are not told of yet.
+    /// How far back the words are that repeat and that no repeat word stands for yet.
     #[inline]
     pub fn distance(&self) -> u64 {
         self.past.distance()
@@ -241,14 +241,14 @@ impl<P: Past> RepeatWriter<P> {
 
     /// Takes a word that `takes` has refused.
     pub fn put_new(&mut self, word: u64, mut out: impl FnMut(u64)) {
-        self.tell(&mut out);
+        self.flush(&mut out);
         out(word);
         self.past.keep(word);
-        self.told = self.position();
+        self.written = self.position();
         let context = self.context();
-        let last = std::mem::replace(&mut self.places[context], self.told);
+        let last = std::mem::replace(&mut self.places[context], self.written);
         // A word counts from 1 behind it, so 0 is nobody's place.
-        let distance = self.told - last;
+        let distance = self.written - last;
         self.past.set_distance(if last != 0 && distance < HISTORY as u64 { distance } else { HISTORY as u64 });
     }
 
@@ -266,36 +266,36 @@ impl<P: Past> RepeatWriter<P> {
 
     /// Takes words without looking whether they repeat.
     pub fn put_as_they_are(&mut self, words: &[u64], mut out: impl FnMut(u64)) {
-        self.tell(&mut out);
+        self.flush(&mut out);
         for word in words {
             out(*word);
             self.past.keep(*word);
         }
-        self.told = self.position();
+        self.written = self.position();
     }
 
-    /// Whether words repeat that are not told of yet.
+    /// Whether words repeat that no repeat word stands for yet.
     pub fn is_repeating(&self) -> bool {
-        self.told != self.position()
+        self.written != self.position()
     }
 
-    /// Puts out the repeat words for what was not told of yet.
-    pub fn tell(&mut self, out: impl FnMut(u64)) {
-        self.untold().for_each(out);
-        self.told = self.position();
+    /// Puts out the repeat words that are pending.
+    pub fn flush(&mut self, out: impl FnMut(u64)) {
+        self.pending().for_each(out);
+        self.written = self.position();
     }
 
-    /// The repeat words for what was not told of yet.
-    pub fn untold(&self) -> impl Iterator<Item = u64> + use<P> {
-        let (distance, untold) = (self.distance(), self.position() - self.told);
-        (0..untold.div_ceil(MAX_REPEAT)).map(move |nth| pack(distance, (untold - nth * MAX_REPEAT).min(MAX_REPEAT)))
+    /// The repeat words for what has repeated since the last one.
+    pub fn pending(&self) -> impl Iterator<Item = u64> + use<P> {
+        let (distance, pending) = (self.distance(), self.position() - self.written);
+        (0..pending.div_ceil(MAX_REPEAT)).map(move |nth| pack(distance, (pending - nth * MAX_REPEAT).min(MAX_REPEAT)))
     }
 
     /// Begins another stream.
     pub fn restart(&mut self) {
         self.past.clear();
         self.places.fill(0);
-        self.told = 0;
+        self.written = 0;
     }
 
     /// The place in the table of the last words.
@@ -320,7 +320,7 @@ pub struct RepeatReader {
     taken: usize,
     /// Words of the stream before them.
     forgotten: u64,
-    /// Of the words so far, how many the next repeat word will tell of once more.
+    /// Of the words so far, how many the next repeat word will stand for once more.
     ahead: u64,
     /// Words of a record's payload that are still to come: they are no words of a kind.
     payload: usize,
@@ -352,7 +352,7 @@ impl RepeatReader {
         }
     }
 
-    /// Reads what `packed` stands for, up to some `most` words; returns how many of `packed` it read.  A repeat word that was not told
+    /// Reads what `packed` stands for, up to some `most` words; returns how many of `packed` it read.  A repeat word that was not read
     /// to its end is, by the next call.
     pub fn read(&mut self, packed: &[u64], most: usize) -> Result<usize, Contradiction> {
         let full = self.words.len() + most;
@@ -382,12 +382,12 @@ impl RepeatReader {
         Ok(packed.len())
     }
 
-    /// Whether a repeat word has not been told to its end.
+    /// Whether a repeat word has not been read to its end.
     pub fn has_rest(&self) -> bool {
         self.rest > 0
     }
 
-    /// Reads the words up to `position` that repeat and that no repeat word tells of yet.
+    /// Reads the words up to `position` that repeat and that no repeat word stands for yet.
     pub fn read_ahead(&mut self, distance: u64, position: u64) -> Result<(), Contradiction> {
         let Some(count) = position.checked_sub(self.position()).filter(|&count| count > 0) else {
             return Ok(());

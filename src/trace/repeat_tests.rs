@@ -31,7 +31,7 @@ fn shortened(stream: &[Vec<u64>]) -> Vec<u64> {
             _ => writer.put_together(words, |word| out.push(word)),
         }
     }
-    writer.tell(|word| out.push(word));
+    writer.flush(|word| out.push(word));
     out
 }
 
@@ -103,7 +103,7 @@ proptest! {
                 prop_assert_eq!(reader.position(), writer.position());
             }
         }
-        writer.tell(|word| packed.push(word));
+        writer.flush(|word| packed.push(word));
         prop_assert_eq!(reader.read(&packed, usize::MAX >> 1), Ok(packed.len()));
         take_all(&mut reader, &mut out);
         prop_assert_eq!(out, stream.concat());
@@ -124,7 +124,7 @@ fn forged() -> impl Strategy<Value = u64> {
 fn a_loop_of_any_length_is_a_word_for_each_million() {
     let (mut writer, mut out) = (RepeatWriter::default(), Vec::new());
     (0..10 * MAX_REPEAT).for_each(|count| writer.put(((count % 7) << 4) | Kind::Jump as u64, |word| out.push(word)));
-    writer.tell(|word| out.push(word));
+    writer.flush(|word| out.push(word));
     assert!(out.len() < 30, "{} words", out.len());
 }
 

@@ -122,7 +122,7 @@ impl State {
         &self.current.stack
     }
 
-    /// Tells whether the current thread's stack has room for another frame.
+    /// Returns whether the current thread's stack has room for another frame.
     #[inline]
     fn has_room(&self) -> bool {
         self.current.stack.len() < MAX_FRAMES

@@ -81,7 +81,7 @@ impl Kind {
         })
     }
 
-    /// Tells whether a word of this kind is a run.
+    /// Returns whether a word of this kind is a run.
     #[inline]
     pub fn is_run(self) -> bool {
         (Kind::Jump as u8..=Kind::SlotGone as u8).contains(&(self as u8))
@@ -131,7 +131,7 @@ pub fn fields(word: u64, wide: u64) -> Fields {
     Fields { start: fields.start | high(0), length: fields.length | high(1), argument: fields.argument | high(2) }
 }
 
-/// Tells whether a word that is no part of a record's payload executes nothing: a run of no length, or the high bits of one.
+/// Returns whether a word that is no part of a record's payload executes nothing: a run of no length, or the high bits of one.
 pub fn is_idle(word: u64) -> bool {
     match Kind::of(word) {
         Some(Kind::Wide) => word >> (KIND + HIGH) & HIGH_MASK == 0,

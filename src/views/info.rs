@@ -12,7 +12,7 @@ use crate::read::{Flaw, Reader, TraceError, Want};
 use crate::trace::totals::{Counter, Totals};
 use crate::trace::{End, Event, Run, Sink, SinkError, Start, State};
 
-/// What is to be told.
+/// What is asked.
 #[derive(Clone, Debug)]
 pub struct InfoPlan {
     /// The .bct, `-` for standard input.
@@ -21,7 +21,7 @@ pub struct InfoPlan {
     pub json: bool,
 }
 
-/// All that can be told of a trace.
+/// What is known of a trace.
 #[derive(Clone, Debug, Default)]
 pub struct Info {
     pub trace: PathBuf,

@@ -58,10 +58,10 @@ pub enum Origin {
         instruction: u64,
         /// The layer that executed it, and its offset.
         place: Option<(usize, i32)>,
-        /// The file that was imported, where that is told.
+        /// The file that was imported, where that is known.
         path: Vec<u8>,
     },
-    /// The part of the trace that told it is lost.
+    /// The part of the trace that said it is lost.
     Lost,
 }
 
@@ -107,12 +107,12 @@ pub struct LayersPlan {
     pub progress: bool,
 }
 
-/// Reads a trace and does with its layers what is planned.  What is missing or damaged goes to `tell`.
+/// Reads a trace and does with its layers what is planned.  What is missing or damaged goes to `report`.
 pub fn run(
     mut reader: Reader,
     plan: LayersPlan,
     out: &mut dyn Write,
-    tell: &mut dyn FnMut(Flaw),
+    report: &mut dyn FnMut(Flaw),
 ) -> Result<Answer, TraceError> {
     let prints = plan.folder.is_none();
     let index = reader.index().cloned();
@@ -122,7 +122,7 @@ pub fn run(
     let mut observed = Observed::new(&mut collector, &selection, plan.progress, index.as_ref());
     reader.read_all(&mut observed, &mut |flaw| {
         is_flawed = true;
-        tell(flaw);
+        report(flaw);
         Ok(())
     })?;
     let misses = observed.misses(None, reader.reached(), true);

@@ -37,7 +37,7 @@ pub struct Shown {
     pub bytes: u64,
     /// Whoever read the output closed the pipe.
     pub closed: bool,
-    /// Something was missing or damaged; each case was told.
+    /// Something was missing or damaged; each case was reported.
     pub flawed: bool,
     /// The parts of the selection that nothing has met.
     pub misses: Vec<Miss>,
@@ -46,8 +46,8 @@ pub struct Shown {
 /// Takes what is missing or damaged, and decides whether to go on.
 type Flaws<'a> = dyn FnMut(Flaw) -> Result<(), TraceError> + 'a;
 
-/// Prints a trace into `output`; what is missing or damaged goes to `tell`.
-pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Result<Shown, TraceError> {
+/// Prints a trace into `output`; what is missing or damaged goes to `report`.
+pub fn run(plan: &ShowPlan, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Shown, TraceError> {
     let is_bct = plan.format == Format::Bct;
     if is_bct && !(plan.options.selection.is_everything() && plan.options.count.is_none()) {
         return Err(TraceError::Part(plan.trace.clone()));
@@ -59,7 +59,7 @@ pub fn run(plan: &ShowPlan, output: Output, tell: &mut dyn FnMut(Flaw)) -> Resul
             return Err(TraceError::Flawed(plan.trace.clone(), flaw));
         }
         shown.flawed = true;
-        tell(flaw);
+        report(flaw);
         Ok(())
     };
     let mut reader = Reader::open(&plan.trace)?;

@@ -1,4 +1,4 @@
-//! The hook: what the eval loop tells, as a Rust trait, and the trampolines between both.  The rules that a hook obeys stand in
+//! The hook: the eval loop's events, as a Rust trait, and the trampolines between both.  The rules that a hook obeys stand in
 //! cpython-2.7-patch/bctrace_hook.h.
 
 use std::ffi::{CStr, c_int};
@@ -28,7 +28,7 @@ pub enum Leave {
     Exception,
 }
 
-/// Names a frame by its address, which may be used again once `frame_gone` or the end of its only run was told.
+/// Names a frame by its address, which may be used again once `frame_gone` or the end of its only run was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct FrameAddress(pub(super) usize);
@@ -74,7 +74,7 @@ impl Place {
         self.instruction.wrapping_sub(self.first).cast_signed() as i64
     }
 
-    /// Tells whether the bytes that the VM executes from `offset` on are these.
+    /// Returns whether the bytes that the VM executes from `offset` on are these.
     ///
     /// The caller vouches that `offset + described.len()` is within the length that [`CodeRef::length`] gave for this string.
     #[inline]

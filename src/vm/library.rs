@@ -17,7 +17,7 @@ pub(super) fn embed(executable: &CStr, home_counts: bool) {
     unsafe { ffi::vm_set_executable(executable.as_ptr(), c_int::from(home_counts)) };
 }
 
-/// Unpacks one part of the library; any other length than `to_len` tells that it is damaged.
+/// Unpacks one part of the library; any other length than `to_len` means that it is damaged.
 extern "C" fn unpack(to: *mut u8, to_len: usize, from: *const u8, from_len: usize) -> usize {
     // SAFETY: library.c passes room for what a part unpacks to.
     let to = unsafe { std::slice::from_raw_parts_mut(to, to_len) };

@@ -37,7 +37,7 @@ impl CodeRef {
         CodeRef { object: ObjectRef::new(pointer) }
     }
 
-    /// The object's address: its identity until `code_gone` is told of it.
+    /// The object's address: its identity until `code_gone` is called for it.
     #[inline]
     pub fn address(&self) -> usize {
         self.object.address()
@@ -137,7 +137,7 @@ impl Exception {
         value::bytes(gil, name).to_vec()
     }
 
-    /// What the arguments tell: the text of the only one, or all as a tuple; empty where there are none.
+    /// The arguments as text: that of the only one, or all as a tuple; empty where there are none.
     pub fn message(&self, gil: Gil) -> Vec<u8> {
         // SAFETY: it takes any pointer.
         let message = ObjectRef::new(unsafe { ffi::vm_exception_message(self.value.pointer()) });

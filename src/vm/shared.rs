@@ -31,7 +31,7 @@ pub struct Slot {
     pub first: AtomicU64,
     /// Words in the ring.
     pub head: AtomicU64,
-    /// Words of the stream, those included that repeat and that no word in the ring tells of yet.
+    /// Words of the stream, those included that repeat and that no word in the ring stands for yet.
     pub position: AtomicU64,
     /// How far back in the stream those stood before.
     pub distance: AtomicU64,
@@ -39,7 +39,7 @@ pub struct Slot {
     pub stop: AtomicU64,
     /// Not 0: the process is about to replace itself, or has.
     pub execs: AtomicU64,
-    /// Instructions that were executed and that no word tells of, and `left` more.
+    /// Instructions that were executed and that no word counts, and `left` more.
     unrecorded: AtomicU64,
     /// What [`Mode::Counted`] counts down.
     left: AtomicU64,
@@ -73,7 +73,7 @@ impl Slot {
         unsafe { &*slot }
     }
 
-    /// Instructions that were executed and that no word tells of; any number in the slot of a hostile process.
+    /// Instructions that were executed and that no word counts; any number in the slot of a hostile process.
     pub fn unrecorded(&self) -> u64 {
         self.unrecorded.load(Ordering::Acquire).wrapping_sub(self.left.load(Ordering::Acquire))
     }
@@ -84,7 +84,7 @@ impl Slot {
         self.hooked.store(self.hooked.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Sets the number of instructions that no word tells of.
+    /// Sets the number of instructions that no word counts.
     #[inline]
     pub fn set_unrecorded(&self, instructions: u64) {
         self.unrecorded.store(instructions.wrapping_add(self.left.load(Ordering::Relaxed)), Ordering::Release);
@@ -206,7 +206,7 @@ impl Control {
         self.mode.load(Ordering::Relaxed) != Mode::Off as u32
     }
 
-    /// Makes PyThreadState_Swap tell of a thread state at this address again.
+    /// Makes PyThreadState_Swap report a thread state at this address again.
     pub fn forget_thread(&self, thread: ThreadAddress) {
         let _ = self.thread.compare_exchange(thread.0, 0, Ordering::Relaxed, Ordering::Relaxed);
     }

@@ -27,9 +27,9 @@ pub(super) struct Block {
     /// Where the values begin whose run has not come yet, and the words since that execute nothing.
     awaiting: Option<Reached>,
     awaiting_idle: u64,
-    /// The names that its values refer to, as they were before it; and for each name whether it or the block tells it.
+    /// The names that its values refer to, as they were before it; and for each name whether it or the block has it.
     names: BTreeMap<u32, Vec<u64>>,
-    told: Vec<bool>,
+    named: Vec<bool>,
     /// Code objects that it describes itself.
     described: HashSet<u32>,
     /// The words of the state before it.
@@ -71,7 +71,7 @@ impl Block {
         self.repeats.position()
     }
 
-    /// Tells whether so many words more make it too long, or it has not begun.
+    /// Returns whether so many words more make it too long, or it has not begun.
     #[inline]
     pub(super) fn is_full_with(&self, words: usize) -> bool {
         self.words() + words as u64 > self.full && self.can_end()
@@ -136,7 +136,7 @@ impl Block {
         }
     }
 
-    /// Tells whether it can take a code object that it uses next, or cannot end.
+    /// Returns whether it can take a code object that it uses next, or cannot end.
     #[inline]
     pub(super) fn has_room_for(&self, id: u32, at: &State) -> bool {
         self.marks.is_marked(id) || self.has_room_for_new(id, at)
@@ -159,7 +159,7 @@ impl Block {
         self.added += code.weight();
     }
 
-    /// Tells whether it can take the description of a code object, or cannot end.
+    /// Returns whether it can take the description of a code object, or cannot end.
     pub(super) fn has_room_to_describe(&self, code: &Code) -> bool {
         !self.can_end() || self.added == 0 || self.added + code.weight() <= bounds::WEIGHT
     }
@@ -179,10 +179,10 @@ impl Block {
         }
     }
 
-    /// Sees to it that a name, which is used here, is told here.
+    /// Sees to it that the block has a name that is used in it.
     #[inline]
     pub(super) fn use_name(&mut self, name: u32, at: &State) {
-        if !self.tells(name)
+        if !self.is_first(name)
             && let Some(text) = at.names().get(name)
         {
             let mut words = Vec::new();
@@ -195,16 +195,16 @@ impl Block {
 
     /// Says that its own events give a name.
     pub(super) fn define_name(&mut self, name: u32) {
-        self.tells(name);
+        self.is_first(name);
     }
 
-    /// Whether a name is told; from now on it is.
+    /// Whether the block does not have a name yet; from now on it has.
     #[inline]
-    fn tells(&mut self, name: u32) -> bool {
-        if self.told.is_empty() {
-            self.told.resize(NAMES, false);
+    fn is_first(&mut self, name: u32) -> bool {
+        if self.named.is_empty() {
+            self.named.resize(NAMES, false);
         }
-        self.told.get_mut(name as usize).is_none_or(|told| std::mem::replace(told, true))
+        self.named.get_mut(name as usize).is_none_or(|named| std::mem::replace(named, true))
     }
 
     /// Says that values come next.
@@ -218,7 +218,7 @@ impl Block {
 
     /// All that it has.
     pub(super) fn reached(&self) -> Reached {
-        Reached { body: self.body.len(), untold: self.repeats.untold().collect(), words: self.words() }
+        Reached { body: self.body.len(), pending: self.repeats.pending().collect(), words: self.words() }
     }
 
     /// How far it can be shown: values without their run cannot.
@@ -246,9 +246,9 @@ impl Block {
     /// All of its words: repeated code objects and names, the state, the events as far as `reached`.
     pub(super) fn payload(&self, reached: &Reached) -> Vec<u8> {
         let before = self.repeated.values().chain(self.names.values()).flatten().chain(&self.state);
-        let told = before.chain(&self.body[..reached.body]).chain(&reached.untold);
+        let all = before.chain(&self.body[..reached.body]).chain(&reached.pending);
         let mut payload = Vec::with_capacity((self.repeated_words + self.state.len() + reached.body + 1) * 8);
-        told.for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
+        all.for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
         payload
     }
 
@@ -276,7 +276,7 @@ pub(super) struct Reached {
     /// Words of `body`.
     body: usize,
     /// The repeat words that come behind them.
-    untold: Vec<u64>,
+    pending: Vec<u64>,
     words: u64,
 }
 
@@ -302,7 +302,7 @@ impl Marks {
         self.0[code as usize % 256] == code
     }
 
-    /// Marks `code`, and tells whether it was marked.
+    /// Marks `code`; returns whether it was marked.
     #[inline]
     fn mark(&mut self, code: u32) -> bool {
         let place = &mut self.0[code as usize % 256];

@@ -40,7 +40,7 @@ pub enum Replace {
     Anything,
 }
 
-/// An output that can be opened, as far as can be told without touching it.
+/// An output that can be opened, as far as can be seen without touching it.
 #[derive(Debug)]
 pub struct Checked {
     path: PathBuf,
@@ -154,7 +154,7 @@ fn inherited(path: &Path) -> Option<io::Result<File>> {
 }
 
 impl Checked {
-    /// Tells whether people would see what is written.
+    /// Returns whether people would see what is written.
     pub fn is_terminal(&self) -> bool {
         match &self.kind {
             CheckedKind::Inherited(file) => file.is_terminal(),

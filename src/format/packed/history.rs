@@ -79,7 +79,7 @@ impl Packer {
         }
     }
 
-    /// Looks whether a run's text can be a copy; then tells its length, and `repeat` may follow.
+    /// Looks whether a run's text can be a copy; then returns its length, and `repeat` may follow.
     #[inline]
     pub(super) fn known(&mut self, key: &Key) -> Option<u64> {
         let expected = &self.runs[self.expected as usize % RUNS];
@@ -143,7 +143,7 @@ impl Packer {
         }
     }
 
-    /// Tells whether the block should be ended, which is best between lines.
+    /// Returns whether the block should be ended, which is best between lines.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.block.room() < LARGEST / 16

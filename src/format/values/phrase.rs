@@ -19,7 +19,7 @@ pub fn push_values(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instructi
         push_arguments(out, code, &values.arguments);
         out.push(b')');
     }
-    // What is stored or printed at once needs not be told twice.
+    // What is stored or printed at once is not shown twice.
     if !values.late.is_empty() && values.late != values.operands {
         out.extend_from_slice(b" (-> ");
         push_list(out, &values.late);

@@ -1,4 +1,4 @@
-//! What a recording's summary tells beyond the counts of the stream: kept while events pass on their way to the sink.
+//! What a recording's summary says beyond the counts of the stream: kept while events pass on their way to the sink.
 
 use crate::select::Matches;
 use crate::trace::event::LowMemory;

@@ -225,7 +225,7 @@ impl<'a> Recording<'a> {
         Ok(())
     }
 
-    /// Takes what a live tracee that writes little has not told of.
+    /// Takes what a live tracee that writes little has not announced.
     fn catch_up(&mut self, sink: &mut Account) -> Result<(), Failure> {
         let repeated = slot::so_far(self.ring.slot(), |head| self.take_to(head, sink))?;
         repeated.map_or(Ok(()), |(position, distance)| self.repeat_to(position, distance, sink))
@@ -239,7 +239,7 @@ impl<'a> Recording<'a> {
         Ok(())
     }
 
-    /// Takes the words up to a position that repeat and that no word in the ring tells of.
+    /// Takes the words up to a position that repeat and that no word in the ring stands for.
     fn repeat_to(&mut self, position: u64, distance: u64, sink: &mut Account) -> Result<(), Failure> {
         self.repeats.read_ahead(distance, position).map_err(tampered)?;
         self.decode_words(sink)
@@ -306,7 +306,7 @@ impl<'a> Recording<'a> {
         let (written, lost) = match result {
             Ok(written) => (written, None),
             Err(SinkError::Lost(why)) => (sink.written(), Some(why)),
-            // The first failure is the one that is told.
+            // The first failure is the one that is reported.
             Err(SinkError::Io(_) | SinkError::Full) => (sink.written(), None),
         };
         Ok(Summary { end, written, lost, tally: sink.tally })

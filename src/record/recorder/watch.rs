@@ -65,7 +65,7 @@ impl Watch<'_> {
         Some(Death { how, ..death })
     }
 
-    /// Kills the process if the supervisor is gone; returns whether that is so.  The kernel does the same, until the program tells it not
+    /// Kills the process if the supervisor is gone; returns whether that is so.  The kernel does the same, until the program asks it not
     /// to.
     pub fn end_if_abandoned(&self) -> bool {
         let is_gone = process::poll(&[(self.supervisor.as_fd(), Wants::HangUp)], Some(Duration::ZERO))[0];

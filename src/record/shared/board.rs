@@ -1,4 +1,4 @@
-//! What bctrace's own processes tell each other: a page that the traced processes do not have.
+//! What bctrace's own processes share: a page that the traced processes do not have.
 
 use std::io;
 use std::ptr::NonNull;

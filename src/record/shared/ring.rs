@@ -15,7 +15,7 @@ use crate::vm::shared::{PAGE, Slot};
 
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
 pub(super) const CAPACITY: u64 = 1 << 21;
-/// The tracee tells the recorder of so many words at a time.
+/// The tracee announces so many words at a time to the recorder.
 const BATCH: u64 = 1 << 12;
 
 /// Words of the stream after which the recorder hears of them, at the latest.
@@ -26,7 +26,7 @@ pub const LAG: u64 = 1 << 19;
 /// The control page.  Each group of fields that one side writes has cache lines of its own.
 #[repr(C, align(128))]
 pub(super) struct Control {
-    /// Words that the tracee has told of.
+    /// Words that the tracee has announced.
     published: Line<AtomicU64>,
     /// Counts the times that the recorder was called; it sleeps on this word.
     calls: Line<AtomicU32>,
@@ -88,11 +88,11 @@ pub fn create() -> io::Result<(RingWriter, RingReader)> {
 /// The tracee's end.
 pub struct RingWriter {
     mapping: Mapping,
-    /// Words written, told of by the slot or not.
+    /// Words written, counted by the slot or not.
     head: u64,
     /// Words that the ring has room for, counted like `head`.
     limit: u64,
-    /// Where the recorder is told next.
+    /// Where the next words are announced.
     announce: u64,
     /// The supervisor's process; None while it is this one's parent.
     supervisor: Option<pid_t>,
@@ -220,7 +220,7 @@ impl RingReader {
         self.mapping.slot()
     }
 
-    /// Moves the words that the tracee has told of, up to `most`, to the end of `out`; returns how many.
+    /// Moves the words that the tracee has announced, up to `most`, to the end of `out`; returns how many.
     pub fn read(&mut self, out: &mut Vec<u64>, most: usize) -> Result<usize, Tampered> {
         let published = self.mapping.control().published.0.load(Ordering::Acquire);
         self.read_to(published.max(self.position), out, most)
@@ -262,7 +262,7 @@ impl RingReader {
         self.wake_tracee();
     }
 
-    /// Sleeps until the tracee has told of more, [`Remote::wake`] is called, or the time is over.
+    /// Sleeps until the tracee announces more, [`Remote::wake`] is called, or the time is over.
     pub fn wait(&self, at_most: Duration) {
         let control = self.mapping.control();
         let seen = control.calls.0.load(Ordering::SeqCst);
@@ -273,7 +273,7 @@ impl RingReader {
         control.recorder_sleeps.0.store(0, Ordering::SeqCst);
     }
 
-    /// Whether the tracee has told of words that were not read yet.
+    /// Whether the tracee has announced words that were not read yet.
     pub fn has_called(&self) -> bool {
         self.mapping.control().published.0.load(Ordering::Acquire) > self.position
     }

@@ -35,8 +35,8 @@ impl Tracee {
         }
         let recorded = top.is(Is::Recorded);
         if self.is_regular(gil, top, &at) {
-            if recorded && self.untold.any {
-                self.tell();
+            if recorded && self.unwritten.any {
+                self.write_skipped();
             }
             return self.open(at.first(), at.instruction(), recorded, 0);
         }
@@ -72,8 +72,8 @@ impl Tracee {
         }
         self.watch(inside.is_none() || version.is_watched(self.started) || self.limit_is_near(&version));
         let recorded = self.lane.top().is_some_and(|top| top.is(Is::Recorded));
-        if recorded && self.untold.any {
-            self.tell();
+        if recorded && self.unwritten.any {
+            self.write_skipped();
         }
         match unit {
             Some(_) => self.open(at.first(), at.instruction(), recorded, 0),
@@ -98,8 +98,8 @@ impl Tracee {
             return;
         }
         // The version is the frame's that runs now: its thread comes first.
-        if self.untold.any {
-            self.tell();
+        if self.unwritten.any {
+            self.write_skipped();
         }
         let version = if self.is_in_own() { self.find_own(gil, code, at) } else { self.find(gil, code, at) };
         let top = self.lane.top_mut().expect("the stack was not empty above");
@@ -171,7 +171,7 @@ impl Tracee {
     }
 
     pub(super) fn stop(&mut self, reason: StopReason) -> Flow {
-        self.tell();
+        self.write_skipped();
         self.push_event(&Event::Stop(reason));
         let _ = self.open(0, 0, false, CALLED);
         Flow::Stop

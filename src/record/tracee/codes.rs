@@ -106,7 +106,7 @@ pub struct Found {
     pub description: Option<Description>,
 }
 
-/// What the stream is told of a new version.
+/// What is written into the stream for a new version.
 pub struct Description {
     /// The payload of its CODE record.
     pub code: Vec<u8>,

@@ -43,10 +43,10 @@ impl Tracee {
     /// Lets the dispatch count, in the frame on top and in what it calls.
     pub(super) fn count(&mut self) -> Flow {
         self.counting.is_on = true;
-        self.untold.any = true;
+        self.unwritten.any = true;
         self.lane.set_start(0);
         self.lane.set_open(false);
-        self.tell_what_is_kept();
+        self.publish_kept();
         let flow = self.stream.open(0, 0, CALLED);
         let mark = if self.is_in_own() { NO_MARK } else { self.counting.mark };
         Control::get().begin_counting(mark, self.lane.next_frame());
@@ -85,7 +85,7 @@ impl Tracee {
         let control = Control::get();
         control.set_mode(self.mode);
         let next_frame = control.next_frame();
-        self.untold.frames += next_frame.saturating_sub(self.lane.next_frame());
+        self.unwritten.frames += next_frame.saturating_sub(self.lane.next_frame());
         self.lane.set_next_frame(next_frame.max(self.lane.next_frame()));
     }
 
@@ -123,7 +123,7 @@ impl Tracee {
     }
 
     /// Says whether a generator that goes on may be one that the stream knows.
-    pub(super) fn tell_what_is_kept(&self) {
+    pub(super) fn publish_kept(&self) {
         Control::get().set_kept(!self.suspended.is_empty() || self.counting.is_copy());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Tracee, Untold};
+use super::{Tracee, Unwritten};
 use crate::record::tracee::codes::Codes;
 use crate::record::tracee::threads::{SuspendedFrames, Threads};
 use crate::vm::Gil;
@@ -11,7 +11,7 @@ use crate::vm::shared::CALLED;
 
 impl Tracee {
     /// Begins anew in a process that was forked just now; false where it goes on untraced.  The frames that are on the stack are
-    /// told as if they had just been entered, the rest of what the parent's stream has told is forgotten.
+    /// announced as if they had just been entered, the rest of the parent's stream is forgotten.
     pub(super) fn begin_anew(&mut self, gil: Gil, thread: ThreadAddress, frames: &[Place]) -> bool {
         let Some(ring) = self.claims.and_then(|claims| claims.claim()) else {
             return false;
@@ -22,7 +22,7 @@ impl Tracee {
         self.codes = Codes::new(Rc::clone(&self.tracing));
         self.threads = Threads::default();
         self.suspended = SuspendedFrames::default();
-        self.untold = Untold::default();
+        self.unwritten = Unwritten::default();
         self.counting.begin_anew();
         self.shutdown.begin_anew();
         self.executed = 0;

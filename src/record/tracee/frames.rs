@@ -1,4 +1,4 @@
-//! Frames coming and going: the hook's stack follows the VM's, and the stream is told.
+//! Frames coming and going: the hook's stack follows the VM's, and the stream follows both.
 
 use std::rc::Rc;
 
@@ -36,8 +36,8 @@ impl Tracee {
         let recorded = top.is(Is::Recorded);
         let is_known = top.is(Is::Announced) || !self.is_wanted(top) || !self.started;
         if at.instruction() != 0 && is_known && self.is_regular(gil, top, &at) {
-            if recorded && self.untold.any {
-                self.tell();
+            if recorded && self.unwritten.any {
+                self.write_skipped();
             }
             self.open(at.first(), at.instruction(), recorded, 0)
         } else {
@@ -64,7 +64,7 @@ impl Tracee {
         self.close(Kind::Jump, 0);
         let brought = self.lane.frames()[position];
         if brought.is(Is::Announced) {
-            self.tell();
+            self.write_skipped();
             self.push_event(&Event::Switch(brought.id));
         }
         self.lane.frames_mut()[position..].rotate_left(1);
@@ -92,17 +92,17 @@ impl Tracee {
         };
         let is_wanted = version.wanted && self.started;
         let arrival = self.arrival(gil, at);
-        let (kind, argument, is_told) = match arrival {
+        let (kind, argument, is_announced) = match arrival {
             Arrival::Kept(kept) => (Kind::Resume, kept.slot, true),
             Arrival::LeftOut(_) => (Kind::Resume, 0, false),
             Arrival::New => (Kind::Call, version.id, is_wanted),
         };
-        let is_caller_told = self.lane.top().is_none_or(|top| top.is(Is::Announced));
-        if is_told && is_caller_told {
+        let is_caller_announced = self.lane.top().is_none_or(|top| top.is(Is::Announced));
+        if is_announced && is_caller_announced {
             self.close(kind, argument);
         } else {
             self.close(Kind::Jump, 0);
-            if is_told {
+            if is_announced {
                 self.announce_stack();
                 self.push_run(kind, Fields { argument, ..Fields::default() });
             }
@@ -111,17 +111,17 @@ impl Tracee {
         let (id, slot) = match arrival {
             Arrival::Kept(kept) => (kept.id, Some(kept.slot)),
             Arrival::LeftOut(id) => (id, None),
-            Arrival::New => (self.number_frame(is_told), None),
+            Arrival::New => (self.number_frame(is_announced), None),
         };
-        if !is_told {
+        if !is_announced {
             // What could not be described is looked at each time: it may be wanted.
             let is_left_out = !version.wanted && !self.codes.is_undescribed(&version);
             at.leave_out(gil, id, if is_left_out { self.counting.mark } else { 0 });
         }
         let mut frame = Active::new(at.frame(), at.first(), id, version.lane, slot);
         frame.next = at.instruction();
-        frame.set(Is::Announced, is_told);
-        frame.set(Is::Recorded, is_told && is_wanted);
+        frame.set(Is::Announced, is_announced);
+        frame.set(Is::Recorded, is_announced && is_wanted);
         frame.set(Is::Narrow, version.is_narrow);
         if self.lane.push(frame).is_err() {
             return self.give_up();
@@ -132,7 +132,7 @@ impl Tracee {
     /// Records nothing from here on: the program has left no memory for the frames that are on its stack.
     #[cold]
     pub(super) fn give_up(&mut self) {
-        self.tell();
+        self.write_skipped();
         self.push_event(&Event::LowMemory(LowMemory::TheRest));
         let _ = self.open(0, 0, false, CALLED);
         self.lane.set_open(false);
@@ -153,10 +153,10 @@ impl Tracee {
 
     /// Gives a number to a new frame.
     #[inline]
-    pub(super) fn number_frame(&mut self, is_told: bool) -> u64 {
-        if !is_told {
-            self.untold.frames += 1;
-            self.untold.any = true;
+    pub(super) fn number_frame(&mut self, is_announced: bool) -> u64 {
+        if !is_announced {
+            self.unwritten.frames += 1;
+            self.unwritten.any = true;
         }
         let number = self.lane.next_frame();
         self.lane.set_next_frame(number + 1);

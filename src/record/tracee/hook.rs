@@ -1,4 +1,4 @@
-//! What the eval loop tells, taken in the general way where no shortcut fits.
+//! The eval loop's events, taken in the general way where no shortcut fits.
 
 use super::stream::flow;
 use super::{Tracee, fetched};
@@ -87,7 +87,7 @@ impl Hook for Tracee {
         self.leave_for_now();
         self.close(Kind::Jump, 0);
         self.threads.switch(thread, &mut self.lane);
-        self.untold.any |= self.untold.thread != self.threads.current.number;
+        self.unwritten.any |= self.unwritten.thread != self.threads.current.number;
         self.lane.set_start(0);
         self.note_why();
         self.enter_thread(gil);
@@ -117,7 +117,7 @@ impl Hook for Tracee {
             self.lane.forget_kept(suspended.slot);
             self.slot_gone(suspended);
             self.stream.commit();
-            self.tell_what_is_kept();
+            self.publish_kept();
         }
     }
 

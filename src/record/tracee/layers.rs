@@ -1,4 +1,4 @@
-//! What is told of code objects besides their bytes: who made them, and all that they hold.
+//! What is recorded of code objects besides their bytes: who made them, and all that they hold.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::vm::object::CodeRef;
 use crate::vm::shared::CALLED;
 
 impl Tracee {
-    /// Remembers who has made a code object.  One record tells of all that one C function makes, and stands behind the instruction
+    /// Remembers who has made a code object.  One record stands for all that one C function makes, and stands behind the instruction
     /// that it works for.
     #[cold]
     pub(super) fn code_made(&mut self, code: usize, by: Maker) {
@@ -41,8 +41,8 @@ impl Tracee {
         self.leave_for_now();
         self.close(Kind::Jump, 0);
         self.lane.set_start(0);
-        if self.untold.any {
-            self.tell();
+        if self.unwritten.any {
+            self.write_skipped();
         }
         next
     }

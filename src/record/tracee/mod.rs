@@ -1,4 +1,4 @@
-//! The traced process's side: turns what the eval loop tells into words of the stream.
+//! The traced process's side: turns the eval loop's events into words of the stream.
 
 mod arrive;
 mod codes;
@@ -54,7 +54,7 @@ pub struct Tracee {
     /// How regular code dispatches.
     mode: Mode,
     /// What the stream does not know yet.
-    untold: Untold,
+    unwritten: Unwritten,
     /// Instructions of closed runs; counted only where something goes by it.
     executed: u64,
     limit: u64,
@@ -68,7 +68,7 @@ pub struct Tracee {
 
 /// What has happened since the last recorded event.
 #[derive(Debug, Default)]
-struct Untold {
+struct Unwritten {
     any: bool,
     frames: u64,
     /// The thread that the stream is on.
@@ -91,7 +91,7 @@ impl Tracee {
             started: tracing.start_at.is_none(),
             watching: false,
             mode: Mode::Runs,
-            untold: Untold::default(),
+            unwritten: Unwritten::default(),
             executed: 0,
             limit: tracing.max_instructions.unwrap_or(u64::MAX),
             shortcuts: tracing.max_instructions.is_none() && tracing.start_at.is_none() && tracing.stop_at.is_none(),
@@ -137,7 +137,7 @@ impl Tracee {
     }
 
     /// Ends the open run of the frame on top by `kind`; the caller opens the next one.  Until then the slot is closed: should the ring
-    /// be full in the middle of what comes behind the run, its words count and the slot must not tell of it a second time.
+    /// be full in the middle of what comes behind the run, its words count and the slot must not count it a second time.
     #[inline]
     fn close(&mut self, kind: Kind, argument: u32) {
         self.push_closed(kind, argument);
@@ -149,8 +149,8 @@ impl Tracee {
     #[inline]
     fn push_closed(&mut self, kind: Kind, argument: u32) {
         let Some(top) = self.lane.top() else {
-            if self.untold.any {
-                self.tell();
+            if self.unwritten.any {
+                self.write_skipped();
             }
             return self.push_run(kind, Fields { argument, ..Fields::default() });
         };
@@ -171,7 +171,7 @@ impl Tracee {
         let announced = top.is(Is::Announced);
         self.skip(count);
         if announced && kind != Kind::Jump {
-            self.tell();
+            self.write_skipped();
             self.push_run(kind, Fields { argument, ..Fields::default() });
         }
     }
@@ -193,31 +193,31 @@ impl Tracee {
     fn skip(&mut self, instructions: u64) {
         if instructions != 0 {
             self.executed += instructions;
-            self.untold.any = true;
+            self.unwritten.any = true;
             Slot::get().set_unrecorded(Slot::get().unrecorded().wrapping_add(instructions));
         }
     }
 
     /// Brings the stream up to date before something is recorded: the thread, what was skipped, the frames that are on the stack.
     #[cold]
-    fn tell(&mut self) {
+    fn write_skipped(&mut self) {
         let number = self.threads.current.number;
-        if self.untold.thread != number {
+        if self.unwritten.thread != number {
             self.push_run(Kind::Thread, Fields { argument: number, ..Fields::default() });
-            self.untold.thread = number;
+            self.unwritten.thread = number;
         }
-        let (instructions, frames) = (Slot::get().unrecorded(), self.untold.frames);
+        let (instructions, frames) = (Slot::get().unrecorded(), self.unwritten.frames);
         if instructions != 0 || frames != 0 {
-            self.push_event(&Event::Skipped(Skipped { instructions, frames, own: self.untold.own }));
+            self.push_event(&Event::Skipped(Skipped { instructions, frames, own: self.unwritten.own }));
         }
         Slot::get().set_unrecorded(0);
-        self.untold = Untold { thread: number, own: self.untold.own, ..Untold::default() };
+        self.unwritten = Unwritten { thread: number, own: self.unwritten.own, ..Unwritten::default() };
     }
 
     /// Tells of every frame of the current thread that the stream does not know.
     #[cold]
     fn announce_stack(&mut self) {
-        self.tell();
+        self.write_skipped();
         self.describe_own();
         let mut words = Vec::new();
         for active in self.lane.frames_mut().iter_mut().filter(|active| !active.is(Is::Announced)) {

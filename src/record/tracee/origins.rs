@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::trace::origin::{How, Made};
 use crate::vm::hook::{FrameAddress, MAKERS};
 
-/// What tells one making from the next: everything that a C function makes for one instruction is one.
+/// What distinguishes one making from the next: everything that a C function makes for one instruction is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub frame: Option<FrameAddress>,
@@ -48,7 +48,7 @@ impl Origins {
         self.last.as_ref().is_some_and(|(last, of, moment)| *last == how && of == cut(path) && moment == now)
     }
 
-    /// Begins a making; its moment is told when it is written.
+    /// Begins a making; its moment is known when it is written.
     pub fn begin(&mut self, how: How, path: &[u8], place: Option<(u32, i32)>) -> Made {
         self.next += 1;
         Made { number: self.next - 1, how, place, path: cut(path).to_vec() }

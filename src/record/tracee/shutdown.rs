@@ -84,17 +84,17 @@ impl Tracee {
     /// Notes why what comes next is left out, if it is: because it is the interpreter's own, or because of a filter.
     #[inline(always)]
     pub(super) fn leave_out_as(&mut self, own: bool) {
-        if self.untold.own != own {
+        if self.unwritten.own != own {
             self.change_reason(own);
         }
     }
 
     #[cold]
     fn change_reason(&mut self, own: bool) {
-        if self.untold.any {
-            self.tell();
+        if self.unwritten.any {
+            self.write_skipped();
         }
-        self.untold.own = own;
+        self.unwritten.own = own;
     }
 
     /// Puts a frame of the interpreter's own on top: its number is all that the stream learns of it.

@@ -17,7 +17,7 @@ use crate::vm::shared::Slot;
 pub(super) struct Stream {
     ring: RingWriter,
     repeats: RepeatWriter<lane::Past>,
-    /// The words of the ring that the slot tells of.
+    /// The words of the ring that the slot counts.
     head: u64,
 }
 
@@ -161,7 +161,7 @@ impl Stream {
     /// Lets the recorder know what repeats, and waits for it where it is far behind.
     #[cold]
     pub(super) fn pause(&mut self) -> Flow {
-        self.repeats.tell(|word| self.ring.push(word));
+        self.repeats.flush(|word| self.ring.push(word));
         self.publish();
         self.ring.call_recorder();
         let position = self.repeats.position();

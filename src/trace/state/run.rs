@@ -19,7 +19,7 @@ impl State {
         code.layout.count(&code.object.bytes, start, end).ok_or("a run that is no sequence of the code's instructions")
     }
 
-    /// Tells whether a run that begins there is counted instruction by instruction.
+    /// Returns whether a run that begins there is counted instruction by instruction.
     #[inline]
     pub(in crate::trace) fn is_off_chain(&self, start: u32) -> bool {
         self.frame().is_some_and(|frame| frame.code.layout.index(start).is_none())

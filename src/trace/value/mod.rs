@@ -86,7 +86,7 @@ pub enum Tag {
 }
 
 impl Tag {
-    /// Reads a word's tag; an unknown one is a value that cannot be told.
+    /// Reads a word's tag; an unknown one is [`Tag::Missing`].
     pub fn of(word: u64) -> Tag {
         const TAGS: [Tag; 27] = [
             Tag::Missing,

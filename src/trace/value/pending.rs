@@ -121,7 +121,7 @@ impl Pending {
 /// Hands out values in the order of units.
 pub struct Cursor<'a> {
     reader: Reader<'a>,
-    /// The unit that the next value belongs to, as far as words told; -1 is before the run.
+    /// The unit that the next value belongs to, as far as words say; -1 is before the run.
     unit: i64,
     /// The unit that was asked for last.
     at: i64,
@@ -136,7 +136,7 @@ pub struct Cursor<'a> {
 const MOST_COPIED: usize = 1 << 20;
 
 impl Cursor<'_> {
-    /// Tells whether no values are left.
+    /// Returns whether no values are left.
     pub fn is_done(&self) -> bool {
         self.reader.words.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Reads one value from its words.  Words that are no value give a value that cannot be told; nothing is believed but what is there.
+//! Reads one value from its words.  Words that are no value give [`Value::Missing`]; nothing is believed but what is there.
 
 use std::rc::Rc;
 

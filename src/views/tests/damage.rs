@@ -1,4 +1,4 @@
-//! Truncated and changed files: intact blocks are shown, the rest is told, and nothing brings the reader down.
+//! Truncated and changed files: intact blocks are shown, the rest is reported, and nothing brings the reader down.
 
 use std::ops::Range;
 

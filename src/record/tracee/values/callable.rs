@@ -5,7 +5,7 @@ use crate::trace::value::{self, Role, Tag, What};
 use crate::vm::Gil;
 use crate::vm::value::{Callee, Look, Making, ObjectRef, Seen};
 
-/// What the call of an object does, as far as that can be told before it.
+/// What the call of an object does, as far as that is known before it.
 pub struct Calling {
     /// What it makes before any Python runs.
     pub making: Option<Making>,

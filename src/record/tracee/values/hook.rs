@@ -80,7 +80,7 @@ struct OpenRun {
     /// The unit that was fetched last, counted from 0; -1 before the first.
     unit: i64,
     /// The unit that the last value belongs to.
-    told: i64,
+    shown: i64,
     /// The stream's position when it began.
     begin: u64,
     /// The last result.
@@ -160,7 +160,7 @@ impl Valued {
     }
 
     fn begin_run(&mut self, unit: i64) {
-        self.run = OpenRun { unit, told: -1, begin: self.tracee.stream.position(), last: None };
+        self.run = OpenRun { unit, shown: -1, begin: self.tracee.stream.position(), last: None };
     }
 
     /// Writes one value of the unit that was fetched last, or, before the run's first, of the one before.
@@ -187,8 +187,8 @@ impl Valued {
     /// Units from the last value's to the one that was fetched last; a word of its own where they do not fit the value's.
     #[inline]
     fn step(&mut self, role: Role) -> u32 {
-        let steps = (self.run.unit - self.run.told) as u64;
-        self.run.told = self.run.unit;
+        let steps = (self.run.unit - self.run.shown) as u64;
+        self.run.shown = self.run.unit;
         if steps > u64::from(MOST_STEPS) {
             self.tracee.stream.push(pack(Tag::Step, role, 0, steps));
             0

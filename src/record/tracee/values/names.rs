@@ -1,4 +1,4 @@
-//! The table of names on the side that gives them: each text is looked up by its content, and told where it is not there.
+//! The table of names on the side that gives them: each text is looked up by its content, and written where it is not there.
 
 use crate::trace::value::NAMES;
 
@@ -21,7 +21,7 @@ const RECENT: usize = 256;
 const LONGEST: usize = 200;
 
 impl GivenNames {
-    /// The entry that has the name `owner.name`; true where it must be told first.
+    /// The entry that has the name `owner.name`; true where it must be written first.
     #[inline]
     pub(super) fn find(&mut self, owner: &[u8], name: &[u8]) -> (u32, bool) {
         let address = name.as_ptr().addr() ^ owner.as_ptr().addr() >> 2;

@@ -229,7 +229,7 @@ impl Walk {
 
     // -- Containers --------------------------------------------------------------------------------------------------------
 
-    /// Whether a container may be entered; where not, it is told without its content.
+    /// Whether a container may be entered; where not, it is written without its content.
     fn enters(&mut self, object: ObjectRef, look: &Look, tag: Tag, at: At, out: &mut impl Words) -> Option<u32> {
         let number = self.numbers.of(object.address(), look.of_type);
         if at.depth() >= self.caps.depth || self.words == 0 || self.objects == 0 {
@@ -316,7 +316,7 @@ impl Walk {
 
 /// Names.
 impl Walk {
-    /// The payload of an object's word.  Its name, with its owner, is told first where the reader does not know it.
+    /// The payload of an object's word.  Its name, with its owner, is written first where the reader does not know it.
     #[inline]
     pub(super) fn named(
         &mut self,
@@ -329,13 +329,13 @@ impl Walk {
         let name = if name.is_empty() { b"?" } else { name };
         let (entry, is_new) = self.names.find(owner, name);
         if is_new {
-            self.tell(entry, out);
+            self.push_name(entry, out);
         }
         value::object_payload(entry, what, self.numbers.of(object.address(), look.of_type))
     }
 
     #[cold]
-    fn tell(&self, entry: u32, out: &mut impl Words) {
+    fn push_name(&self, entry: u32, out: &mut impl Words) {
         let payload = PayloadWriter::default().u32(entry).bytes(self.names.text(entry)).finish();
         let mut words = Vec::new();
         word::push_record(&mut words, NAME_RECORD, &payload);
