@@ -9,12 +9,12 @@ mod jsonl;
 pub mod lines;
 mod null;
 mod output;
-mod packed;
 mod paint;
 mod recognized;
 mod suffix;
 mod text;
 pub mod values;
+mod zstd_text;
 
 pub use compression::Compression;
 pub use indent::push_indent;
@@ -90,7 +90,7 @@ pub fn null_sink() -> Box<dyn Sink> {
 pub fn sink(format: Format, options: Options, output: Output) -> Box<dyn Sink> {
     match format {
         Format::Text if output.is_zstd() && options.is_by_code_only() && !options.values => {
-            Box::new(packed::PackedText::new(options, output))
+            Box::new(zstd_text::ZstdText::new(options, output))
         }
         Format::Text => Box::new(text::Text::new(options, output)),
         Format::Jsonl => Box::new(jsonl::Jsonl::new(options, output)),

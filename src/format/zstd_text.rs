@@ -24,7 +24,7 @@ const KEPT: usize = 32 << 20;
 const ONE_PIECE: usize = 64 << 10;
 
 /// Prints runs as compressed lines.
-pub(super) struct PackedText {
+pub(super) struct ZstdText {
     output: Output,
     options: Options,
     packer: Packer,
@@ -35,12 +35,12 @@ pub(super) struct PackedText {
     synced: u64,
 }
 
-impl PackedText {
+impl ZstdText {
     /// Makes a sink for options that select by code object only.
-    pub(super) fn new(options: Options, mut output: Output) -> PackedText {
+    pub(super) fn new(options: Options, mut output: Output) -> ZstdText {
         output.set_limit(options.max_size, false);
         let packer = Packer::new();
-        PackedText { output, options, packer, codes: ById::default(), kept: 0, taken: 0, synced: 0 }
+        ZstdText { output, options, packer, codes: ById::default(), kept: 0, taken: 0, synced: 0 }
     }
 
     #[inline]
@@ -128,7 +128,7 @@ impl PackedText {
     }
 }
 
-impl Sink for PackedText {
+impl Sink for ZstdText {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Outside(outside) => self.outside(outside, at),
