@@ -428,5 +428,4 @@ impl RepeatReader {
 }
 
 #[cfg(test)]
-#[path = "repeat_tests.rs"]
 mod tests;
