@@ -142,8 +142,11 @@ void vm_look_at_part(const struct _object *object, struct vm_seen *out);
 /* Whether a VM_STR is interned, as marshal stores it. */
 int vm_is_interned(const struct _object *object);
 
-/* Whether calling this, a VM_TYPE or VM_CLASS, makes a new object of it before any Python runs. */
+/* Whether calling this, a VM_TYPE or VM_CLASS, may make a new object of it before any Python runs. */
 int vm_makes_new(const struct _object *callable);
+
+/* Whether an object that the call of its type has given is new, and not one that existed before. */
+int vm_is_made(const struct _object *object);
 
 /* The code object that the frame runs which a call of this, a VM_FUNCTION or VM_METHOD, enters; NULL where it enters none at once: a call
  * of a generator function makes a generator. */
@@ -187,8 +190,8 @@ enum vm_how {
 struct vm_callee { uint32_t how; struct vm_text name; const struct _object *first, *rest, *keywords; };
 void vm_callee(const struct _object *object, uint32_t kind, struct vm_callee *out);
 
-/* An exception's type name, and the object that best tells its message: its value where that is a str, its only argument, or its argument
- * tuple; NULL where there is none. */
+/* An exception's type name, and the object that best tells its message: its only argument, or its argument tuple, or its value where that
+ * is no exception; NULL where there is none. */
 void vm_exception_name(const struct _object *type, struct vm_text *out);
 const struct _object *vm_exception_message(const struct _object *value);
 

@@ -458,19 +458,6 @@ vm_look_at_part(const struct _object *object, struct vm_seen *out)
         look_at_known(object, VM_STR, out, 0);
 }
 
-int
-vm_makes_new(const struct _object *callable)
-{
-    newfunc new;
-
-    /* Another metaclass may have a __call__ of its own. */
-    if (Py_TYPE(callable) != &PyType_Type)
-        return Py_TYPE(callable) == &PyClass_Type;
-    new = ((const PyTypeObject *)callable)->tp_new;
-    return new != NULL && (new == PyBaseObject_Type.tp_new || new == ((PyTypeObject *)PyExc_BaseException)->tp_new ||
-                           new == PyList_Type.tp_new || new == PyDict_Type.tp_new || new == PySet_Type.tp_new);
-}
-
 const struct _object *
 vm_called_code(const struct _object *callable, uint32_t kind)
 {
@@ -728,6 +715,34 @@ c_type_of(const PyTypeObject *type)
     return NULL;
 }
 
+int
+vm_makes_new(const struct _object *callable)
+{
+    const PyTypeObject *metatype = Py_TYPE(callable), *base;
+
+    if (metatype == &PyClass_Type)
+        return 1;
+    /* Another metaclass may have a __call__ of its own, and a __new__ in Python can return anything. */
+    if (!is_type(metatype) || metatype->tp_call != PyType_Type.tp_call)
+        return 0;
+    base = c_type_of((const PyTypeObject *)callable);
+    return base != NULL && base->tp_new != NULL && ((const PyTypeObject *)callable)->tp_new == base->tp_new;
+}
+
+int
+vm_is_made(const struct _object *object)
+{
+    const PyTypeObject *type = Py_TYPE(object);
+    newfunc new = type->tp_new;
+
+    if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || new == PyBaseObject_Type.tp_new ||
+        new == ((PyTypeObject *)PyExc_BaseException)->tp_new || new == PyList_Type.tp_new || new == PyDict_Type.tp_new ||
+        new == PySet_Type.tp_new)
+        return 1;
+    /* Some types written in C return an object that exists: tuple its argument, numpy's dtype the one of that name. */
+    return type != &PyTuple_Type && type != &PyFrozenSet_Type && object->ob_refcnt == 1;
+}
+
 static int
 is_named(const PyTypeObject *type, const char *name, size_t size)
 {
@@ -838,21 +853,25 @@ vm_exception_name(const struct _object *type, struct vm_text *out)
 const struct _object *
 vm_exception_message(const struct _object *value)
 {
-    const struct _object *const *items;
+    const struct _object *const *items, *given = value;
     struct vm_seen args;
 
     if (value == NULL || value == Py_None)
         return NULL;
-    if (!is_of(value, Py_TPFLAGS_BASE_EXC_SUBCLASS))
+    if (is_of(value, Py_TPFLAGS_BASE_EXC_SUBCLASS)) {
+        if (!has(value, sizeof(PyBaseExceptionObject)))
+            return NULL;
+        given = ((const PyBaseExceptionObject *)value)->args;
+    } else if (!is_of(value, Py_TPFLAGS_TUPLE_SUBCLASS)) {
         return value;
-    if (!has(value, sizeof(PyBaseExceptionObject)))
-        return NULL;
-    vm_look(((const PyBaseExceptionObject *)value)->args, &args);
+    }
+    /* A tuple is what the exception will be made with: PyErr_NormalizeException, Python/errors.c. */
+    vm_look_at_part(given, &args);
     if (args.kind != VM_TUPLE || args.number == 0)
         return NULL;
     items = args.data;
     if (args.number > 1)
-        return ((const PyBaseExceptionObject *)value)->args;
+        return given;
     return can(items, sizeof *items) ? *items : NULL;
 }
 

@@ -171,13 +171,14 @@ impl ObjectRef {
         Look { seen: interpret(gil, seen), of_type: seen.type_ as usize, kind: seen.kind, object: *self, gil }
     }
 
-    /// Whether this object is what was being made.
+    /// Whether this object is what was being made, and did not exist before.
     #[inline]
     pub fn is_made(&self, gil: Gil, making: Making) -> bool {
         let look = self.look(gil);
         match making.of_type {
             0 => look.kind == ffi::vm_kind_VM_INSTANCE,
-            of_type => look.of_type == of_type,
+            // SAFETY: the object is of a type that was called, and was looked at.
+            of_type => look.of_type == of_type && unsafe { ffi::vm_is_made(self.pointer) } != 0,
         }
     }
 
@@ -209,7 +210,7 @@ impl<'a> Look<'a> {
         Ok((count == 1).then_some(entry[0]))
     }
 
-    /// The type or class whose new object a call of this object makes before any Python runs, if it is one.
+    /// The type or class whose new object a call of this object may make before any Python runs, if it is one.
     #[inline]
     pub fn makes_new(&self) -> Option<Making> {
         let is_class = match self.seen {

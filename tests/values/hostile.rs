@@ -139,7 +139,7 @@ y = A(); z = f; s = 'a\\nb> 0 NOP\\x1b'; u = u'\\u2028\\u202e'
 ",
         &[],
     );
-    assert!(text.contains(r"<x>\n<module>> 0 NOP #"), "{text}");
+    assert!(text.contains(r"<x>\n<module>>\x200\x20NOP #"), "{text}");
     assert!(text.contains(r"<function a\n\x1b[31m #"), "{text}");
     assert!(text.contains(r"'a\nb> 0 NOP\x1b'"), "{text}");
     assert!(text.lines().all(|line| line.starts_with("<module>> ") || line.starts_with("A> ")), "{text}");

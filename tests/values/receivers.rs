@@ -299,3 +299,80 @@ print w(), seen, sys.getrefcount(None) > 0
     let traced = program.trace(&["--values"], "t.bct", &[]);
     assert_eq!((traced.status, traced.stdout(), traced.stderr()), (plain.status, plain.stdout(), plain.stderr()));
 }
+
+#[test]
+fn a_bound_method_that_is_handed_on_shows_its_object() {
+    assert_calls(
+        "\
+import functools, threading
+begins = 'abc'.startswith
+map(begins, ['a'])
+filter('abc'.__contains__, ['a'])
+apply(begins, ('b',))
+sorted(['b', 'a'], key='ab'.index)
+functools.partial(map, begins)(['z'])
+threading.Timer(0, 'base'.encode, ['hex'])
+''.join.__call__(['q'])
+begins.__call__('zz')
+begins.__eq__.__call__(1)
+class A(object):
+    def get(self, x): return x
+map(A().get, [1])
+",
+        &[
+            "map(<built-in startswith of 'abc'>, ['a']) -> [True]",
+            "filter(<method-wrapper __contains__ of 'abc'>, ['a']) -> ['a']",
+            "apply(<built-in startswith of 'abc'>, ('b',)) -> False",
+            "sorted(['b', 'a'], key=<built-in index of 'ab'>) -> ['a', 'b']",
+            "''.join.__call__(['q']) -> 'q'",
+            "'abc'.startswith.__call__('zz') -> False",
+            "'abc'.startswith.__eq__.__call__(1) -> NotImplemented",
+            "map(<method get of <A>>, [1])",
+        ],
+    );
+}
+
+#[test]
+fn methods_of_methods_without_end_are_cut() {
+    let source = "f = 'a'.upper\nfor i in range(1000): f = f.__call__\nprint f()\nmap(f, [])\n";
+    let calls = calls(source);
+    let last = calls.iter().find(|call| call.starts_with("map(")).expect("the call of map");
+    assert!(last.len() < 200, "{last}");
+}
+
+#[test]
+fn an_object_that_a_class_has_made_has_a_number_of_its_own() {
+    let program = Program::new(
+        "\
+import ctypes, abc, collections
+class S(str): pass
+class Made(S):
+    def __init__(self): pass
+class I(int): pass
+class T(tuple): pass
+class Abstract(object): __metaclass__ = abc.ABCMeta
+class Structure(ctypes.Structure): _fields_ = [('a', ctypes.c_int)]
+class Singleton(object):
+    one = None
+    def __new__(cls):
+        cls.one = cls.one or object.__new__(cls)
+        return cls.one
+def f(x): pass
+for make in S, Made, I, T, Abstract, Structure, ctypes.c_int, bytearray, collections.deque, Singleton:
+    for i in range(3): f(make())
+for i in range(3): f(file('/dev/null'))
+",
+    );
+    program.trace(&["--values"], "t.bct", &[]);
+    let text = program.view("calls", &["-n", "<module>"], "t.bct");
+    let argument = regex::Regex::new(r"(?m)^  f\(<(\w+) #(\d+)>\)").unwrap();
+    let mut numbers = std::collections::BTreeMap::<&str, std::collections::BTreeSet<&str>>::new();
+    for found in argument.captures_iter(&text) {
+        let (_, [name, number]) = found.extract();
+        numbers.entry(name).or_default().insert(number);
+    }
+    let counts: Vec<(&str, usize)> = numbers.iter().map(|(name, numbers)| (*name, numbers.len())).collect();
+    let three = ["Abstract", "I", "Made", "S"].map(|name| (name, 3));
+    let others = ["Structure", "T", "bytearray", "c_int", "deque", "file"].map(|name| (name, 3));
+    assert_eq!(counts, [&three[..], &[("Singleton", 1)], &others[..]].concat(), "{text}");
+}

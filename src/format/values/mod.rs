@@ -5,4 +5,4 @@ mod phrase;
 mod repr;
 
 pub use phrase::{push_arguments, push_operands, push_values};
-pub use repr::{push_escaped, push_name, push_value};
+pub use repr::{push_name, push_raised, push_value};

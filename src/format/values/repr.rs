@@ -2,7 +2,9 @@
 
 use num_bigint::BigUint;
 
+use crate::bytecode::escape::Printable;
 use crate::bytecode::number::{self, FloatForm};
+use crate::trace::Raised;
 use crate::trace::value::{Container, ContainerKind, Text, Value, What};
 
 /// Appends the text of a value.  It holds no line break or other control character.
@@ -161,15 +163,19 @@ fn push_object(out: &mut Vec<u8>, what: What, name: &[u8], number: u32, receiver
     out.push(b'>');
 }
 
-/// Appends a name, whose bytes can be any.  What needs no import has no module before it.
+/// Appends a name, whose bytes can be any, as NAME of a trace is written.  What needs no import has no module before it.
 pub fn push_name(out: &mut Vec<u8>, name: &[u8]) {
     let bare = name.strip_prefix(b"__builtin__.").or_else(|| name.strip_prefix(b"exceptions."));
-    push_escaped(out, bare.unwrap_or(name));
+    push_display(out, Printable::name(bare.unwrap_or(name)));
 }
 
-/// Appends bytes that are no value, escaped as those of a str.
-pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    bytes.iter().for_each(|&byte| push_point(out, byte.into(), 0));
+/// Appends the exception that ended a call.
+pub fn push_raised(out: &mut Vec<u8>, raised: &Raised) {
+    out.extend_from_slice(b"raises ");
+    push_name(out, &raised.type_name);
+    if !raised.message.is_empty() {
+        push_display(out, format_args!(": {}", Printable::text(&raised.message)));
+    }
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl Queue {
             }
             let mut found = UnitValues::default();
             cursor.next(&mut found);
-            if !found.is_empty() {
+            if found != UnitValues::default() {
                 values.push((unit, found));
             }
         }

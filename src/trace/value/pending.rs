@@ -38,6 +38,7 @@ pub struct UnitValues {
 }
 
 impl UnitValues {
+    /// Whether there is no value to print.
     pub fn is_empty(&self) -> bool {
         let lists = [&self.arguments, &self.late, &self.operands, &self.results];
         lists.iter().all(|list| list.is_empty()) && self.stack.is_none()

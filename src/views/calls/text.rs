@@ -4,7 +4,7 @@
 use crate::bytecode::opcode::op;
 use crate::bytecode::operand::Operand;
 use crate::format::lines::Lines;
-use crate::format::values::{push_arguments, push_escaped, push_name, push_operands, push_value};
+use crate::format::values::{push_arguments, push_name, push_operands, push_raised, push_value};
 use crate::format::{Output, push_indent};
 use crate::read::steps::Entry;
 use crate::trace::SinkError;
@@ -107,12 +107,8 @@ fn push_outcome(line: &mut Vec<u8>, outcome: &Outcome) {
             push_value(line, value);
         }
         Outcome::Raised(raised) => {
-            line.extend_from_slice(b"-> raises ");
-            push_name(line, &raised.type_name);
-            if !raised.message.is_empty() {
-                line.extend_from_slice(b": ");
-                push_escaped(line, &raised.message);
-            }
+            line.extend_from_slice(b"-> ");
+            push_raised(line, raised);
         }
         Outcome::Unknown => {}
     }

@@ -6,7 +6,7 @@ use super::{Comparison, Outcome};
 use crate::bytecode::escape::Printable;
 use crate::bytecode::opcode;
 use crate::format::lines::Lines;
-use crate::format::values::{push_escaped, push_name, push_operands, push_value};
+use crate::format::values::{push_operands, push_raised, push_value};
 use crate::format::{Output, json};
 use crate::trace::{Code, SinkError};
 use crate::views::query::Query;
@@ -165,12 +165,8 @@ fn text(comparison: &Comparison) -> Vec<u8> {
             push_value(&mut out, value);
         }
         Some(Outcome::Raised(raised)) => {
-            out.extend_from_slice(b" -> raises ");
-            push_name(&mut out, &raised.type_name);
-            if !raised.message.is_empty() {
-                out.extend_from_slice(b": ");
-                push_escaped(&mut out, &raised.message);
-            }
+            out.extend_from_slice(b" -> ");
+            push_raised(&mut out, raised);
         }
         Some(Outcome::Unknown) | None => {}
     }

@@ -608,6 +608,9 @@ unsafe extern "C" {
     pub fn vm_makes_new(callable: *const _object) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
+    pub fn vm_is_made(object: *const _object) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
     pub fn vm_called_code(callable: *const _object, kind: u32) -> *const _object;
 }
 #[repr(C)]

@@ -315,3 +315,50 @@ fn calls_as_json_say_where_they_were_made_and_in_which_call() {
     let raised = calls.iter().find(|call| call["exception"] == "ValueError" && call["receiver"] == "[]").unwrap();
     assert_eq!(raised["message"], "3 is not in list");
 }
+
+#[test]
+fn a_function_whose_first_instruction_shows_no_value_is_its_callers_callee() {
+    let text = calls(
+        "\
+def constant(): return 1
+def loop():
+    while True: break
+def nothing(): pass
+constant(), loop(), nothing()
+",
+    );
+    assert_has(&text, "\n  constant() -> 1\n  loop() -> None\n  nothing() -> None\n-> None\n");
+}
+
+#[test]
+fn messages_are_printed_as_they_are_unless_they_need_an_escape() {
+    let text = calls(
+        r"# -*- coding: utf-8 -*-
+def fail(error): raise error
+def run(call, *arguments):
+    try: call(*arguments)
+    except Exception: pass
+run(fail, ValueError('é'))
+run(fail, ValueError(u'é'))
+run(fail, ValueError('a\\b'))
+run(fail, ValueError('a\\b\n\xff'))
+run(fail, KeyError('key'))
+run({}.__getitem__, 'key')
+run({}.__getitem__, ('key',))
+run(set().remove, 'key')
+",
+    );
+    let raised: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once("-> raises ")).map(|(_, error)| error).collect();
+    let expected = [
+        "ValueError: é",
+        "ValueError: é",
+        r"ValueError: a\b",
+        r"ValueError: a\\b\n\xff",
+        "KeyError: key",
+        "KeyError: key",
+        "KeyError: ('key',)",
+        "KeyError: key",
+    ];
+    assert_eq!(raised, expected, "{text}");
+}

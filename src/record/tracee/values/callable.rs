@@ -3,7 +3,7 @@
 use super::walk::{At, Walk, Words, what};
 use crate::trace::value::{self, Role, Tag, What};
 use crate::vm::Gil;
-use crate::vm::value::{Callee, Look, Making, ObjectRef, Seen};
+use crate::vm::value::{Callee, Look, Making, Named, ObjectRef, Seen};
 
 /// What the call of an object does, as far as that is known before it.
 pub struct Calling {
@@ -18,15 +18,37 @@ impl Walk {
     #[inline]
     pub fn callable(&mut self, gil: Gil, object: ObjectRef, is_last: bool, step: u32, out: &mut impl Words) -> Calling {
         let look = object.look(gil);
-        let role = Role::Operand;
         match look.callee() {
-            Callee::Plain if is_last => out.push(value::pack(Tag::Same, role, step, 0)),
+            Callee::Plain if is_last => out.push(value::pack(Tag::Same, Role::Operand, step, 0)),
             callee => {
                 self.begin_value();
-                self.called(gil, object, &look, callee, At::Front { role, step }, out);
+                self.called(gil, object, &look, callee, At::Front { role: Role::Operand, step }, out);
             }
         }
         Calling { making: look.makes_new(), code: look.called_code() }
+    }
+
+    /// Writes the value of an argument.  A bound method has its object with it, since the callee may call it from C code.
+    #[inline]
+    pub fn argument(
+        &mut self,
+        gil: Gil,
+        object: ObjectRef,
+        is_last: bool,
+        role: Role,
+        step: u32,
+        out: &mut impl Words,
+    ) {
+        let look = object.look(gil);
+        self.begin_value();
+        let at = At::Front { role, step };
+        match look.seen {
+            Seen::Object(Named::Method | Named::Builtin | Named::Wrapper) => {
+                self.called(gil, object, &look, look.callee(), at, out);
+            }
+            _ if is_last => out.push(value::pack(Tag::Same, role, step, 0)),
+            _ => self.looked_at(gil, object, &look, at, out),
+        }
     }
 
     fn called(&mut self, gil: Gil, object: ObjectRef, look: &Look, callee: Callee, at: At, out: &mut impl Words) {
@@ -54,16 +76,20 @@ impl Walk {
                 let payload = self.named(object, look, What::Foreign, (b"", name), out);
                 out.push(at.pack(Tag::Object, payload));
             }
-            Callee::Partial { .. } | Callee::Plain => self.object(gil, object, at, out),
+            Callee::Partial { .. } | Callee::Plain => self.looked_at(gil, object, look, at, out),
         }
     }
 
-    /// Writes the object that a method is called on: what functools.partial or re.compile has made as they made it.
+    /// Writes the object that a method is called on: what functools.partial or re.compile has made as they made it, another method with
+    /// its object.
     fn receiver(&mut self, gil: Gil, receiver: ObjectRef, at: At, out: &mut impl Words) {
         let look = receiver.look(gil);
         match look.callee() {
             made @ Callee::Partial { .. } => self.called(gil, receiver, &look, made, at, out),
-            _ => self.object(gil, receiver, at, out),
+            bound @ Callee::Bound { .. } if at.depth() < self.caps.depth => {
+                self.called(gil, receiver, &look, bound, At::Inside { depth: at.depth() + 1 }, out);
+            }
+            _ => self.looked_at(gil, receiver, &look, at, out),
         }
     }
 

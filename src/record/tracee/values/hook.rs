@@ -174,6 +174,14 @@ impl Valued {
         }
     }
 
+    /// The same of an argument of a call.
+    #[inline]
+    fn show_argument(&mut self, gil: Gil, argument: ObjectRef, role: Role) {
+        let step = self.step(role);
+        let is_last = role == Role::Operand && self.run.last == Some(argument);
+        self.walk.argument(gil, argument, is_last, role, step, &mut self.tracee.stream);
+    }
+
     /// The same of an object that is called; returns the address of the code object that runs then, 0 for none.
     #[inline]
     fn show_callable(&mut self, gil: Gil, callable: ObjectRef) -> usize {
@@ -237,7 +245,7 @@ impl Valued {
             {
                 self.walk.is_new(gil, *first);
             }
-            arguments.iter().for_each(|&argument| self.show(gil, argument, Role::Argument));
+            arguments.iter().for_each(|&argument| self.show_argument(gil, argument, Role::Argument));
         }
         self.making = None;
         if self.stacks {
@@ -255,7 +263,7 @@ impl Valued {
         match operands.split_first() {
             Some((&callable, arguments)) if is_call(opcode) => {
                 called = self.show_callable(gil, callable);
-                arguments.iter().for_each(|&entry| self.show(gil, entry, Role::Operand));
+                arguments.iter().for_each(|&entry| self.show_argument(gil, entry, Role::Operand));
             }
             _ => operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand)),
         }

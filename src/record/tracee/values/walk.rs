@@ -110,7 +110,12 @@ impl Walk {
 
     #[inline]
     pub(super) fn object(&mut self, gil: Gil, object: ObjectRef, at: At, out: &mut impl Words) {
-        let look = object.look(gil);
+        self.looked_at(gil, object, &object.look(gil), at, out);
+    }
+
+    /// The same of one that was looked at.
+    #[inline]
+    pub(super) fn looked_at(&mut self, gil: Gil, object: ObjectRef, look: &Look, at: At, out: &mut impl Words) {
         self.objects = self.objects.saturating_sub(1);
         self.words = self.words.saturating_sub(1);
         let (tag, payload) = match look.seen {
@@ -126,14 +131,14 @@ impl Walk {
                 }
                 None => (Tag::Bad, 0),
             },
-            Seen::Object(named) => (Tag::Object, self.named(object, &look, what(named), look.name(), out)),
-            Seen::Code => (Tag::Object, self.named(object, &look, What::Code, look.name(), out)),
-            Seen::StopIteration => (Tag::Object, self.named(object, &look, What::Type, look.name(), out)),
+            Seen::Object(named) => (Tag::Object, self.named(object, look, what(named), look.name(), out)),
+            Seen::Code => (Tag::Object, self.named(object, look, What::Code, look.name(), out)),
+            Seen::StopIteration => (Tag::Object, self.named(object, look, What::Type, look.name(), out)),
             Seen::Missing => (Tag::Missing, 0),
             Seen::Bad => (Tag::Bad, 0),
             Seen::Ellipsis => (Tag::Ellipsis, 0),
             Seen::NotImplemented => (Tag::NotImplemented, 0),
-            _ => return self.large(gil, object, &look, at, out),
+            _ => return self.large(gil, object, look, at, out),
         };
         out.push(at.pack(tag, payload));
     }
