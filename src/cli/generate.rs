@@ -44,7 +44,7 @@ pub fn man(args: &ManArgs) -> anyhow::Result<u8> {
         Some(name) => match command.find_subcommand(name) {
             Some(command) => page(command),
             None => {
-                return Err(args::usage_of("man", format!("there is no command {}", Printable::text(name.as_bytes()))));
+                return Err(args::usage("man", format!("there is no command {}", Printable::text(name.as_bytes()))));
             }
         },
     };

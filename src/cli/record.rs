@@ -19,6 +19,8 @@ use crate::views::layers::{Dumping, Folder};
 
 /// What is recorded into which file, before the options of the recording are looked at.
 pub struct Job<'a> {
+    /// The command that was typed.
+    pub command: &'static str,
     pub argv: Vec<CString>,
     pub program: Program,
     /// The program's file, which the trace must not be.
@@ -30,13 +32,14 @@ pub struct Job<'a> {
 
 /// Runs the command.
 pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
-    check(&args.recording)?;
+    check(args::MAIN, &args.recording)?;
     let program = program::read(&args.program).map_err(|error| match is_missing(&error) {
         true => commands::unknown(args.program.as_os_str(), Some(args.trace.as_os_str())).unwrap_or(error),
         false => error,
     })?;
     let path = args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?;
     let job = Job {
+        command: args::MAIN,
         argv: argv(args)?,
         program: Program::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
         input: Some(&args.program),
@@ -53,10 +56,10 @@ fn is_missing(error: &anyhow::Error) -> bool {
 }
 
 /// Refuses options that make no sense together, which clap cannot tell.
-pub fn check(args: &RecordingArgs) -> anyhow::Result<()> {
+pub fn check(command: &str, args: &RecordingArgs) -> anyhow::Result<()> {
     match args.trace_what {
         Some(TraceWhat::Only) if args.filter.names.is_empty() => {
-            Err(args::usage("-t only needs at least one -n NAME: the code object to trace"))
+            Err(args::usage(command, "`-t only` needs at least one -n NAME: the code object to trace"))
         }
         _ => Ok(()),
     }
@@ -66,8 +69,9 @@ pub fn check(args: &RecordingArgs) -> anyhow::Result<()> {
 pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     let format = args.format.map(self::format);
     if format.is_none() {
-        format::check_suffix(job.trace)
-            .map_err(|error| args::usage(format!("cannot write {}: {error}", Printable::path(job.trace))))?;
+        format::check_suffix(job.trace).map_err(|error| {
+            args::usage(job.command, format!("cannot write {}: {error}", Printable::path(job.trace)))
+        })?;
     }
     let format_options = format::Options {
         resolve: args.resolve,
@@ -86,7 +90,7 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         program: job.program,
     };
     let replace = if args.force { Replace::Anything } else { Replace::Traces };
-    let target = Target::check(job.trace, job.input, format, replace)?;
+    let target = Target::check(job.command, job.trace, job.input, format, replace)?;
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     if args.follow_forks {
         plan.follow = Some(follow::plan(job.trace, format, format_options.clone(), args.quiet)?);
@@ -116,7 +120,7 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
         start_at: args.limits.start_at.clone(),
         stop_at: args.limits.stop_at.clone(),
         max_instructions: args.limits.max_instructions,
-        shutdown: args.limits.shutdown,
+        shutdown: args.shutdown,
         values: caps(&args.values),
         stacks: args.values.value_stacks,
     }
@@ -133,6 +137,7 @@ pub struct Target {
 impl Target {
     /// Looks whether a trace can be written there.
     pub fn check(
+        command: &str,
         trace: &Path,
         input: Option<&Path>,
         format: Option<Format>,
@@ -144,6 +149,7 @@ impl Target {
         let is_binary = format == Format::Bct || compression != Compression::None;
         if is_binary && checked.as_ref().is_some_and(Checked::is_terminal) {
             return Err(args::usage(
+                command,
                 "the trace would be binary data on a terminal; name a file, or redirect standard output",
             ));
         }
@@ -227,7 +233,7 @@ fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
     if args.filter.no_stdlib {
         words.push(b"--no-stdlib".to_vec());
     }
-    if args.limits.shutdown {
+    if args.shutdown {
         words.push(b"--shutdown".to_vec());
     }
     words

@@ -1,11 +1,11 @@
 //! Where a reading command prints: standard output, plain or painted, or a pager if that is a terminal.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-
-use anstream::{AutoStream, ColorChoice};
 
 use super::args::{ColorWhen, ScreenArgs};
 use super::pager::Pager;
@@ -24,7 +24,7 @@ impl Screen {
         let is_colored = match args.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
-            ColorWhen::Auto => AutoStream::choice(&io::stdout()) != ColorChoice::Never,
+            ColorWhen::Auto => wants_colors(|name| env::var_os(name), io::stdout().is_terminal()),
         };
         let wants_pager = pages && !args.no_pager && io::stdout().is_terminal();
         let pager = if wants_pager { Pager::start() } else { None };
@@ -74,5 +74,51 @@ impl Drop for Screen {
             pager.wait();
             message::release();
         }
+    }
+}
+
+/// Decides whether output has colours if the command line does not say: as the variables of the environment ask for them.
+fn wants_colors(variable: impl Fn(&str) -> Option<OsString>, is_terminal: bool) -> bool {
+    let value = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let is_off = |name: &str| value(name).is_some_and(|value| value == "0");
+    if value("NO_COLOR").is_some() {
+        return false;
+    }
+    if value("CLICOLOR_FORCE").is_some() && !is_off("CLICOLOR_FORCE") {
+        return true;
+    }
+    let has_colors = value("TERM").is_some_and(|terminal| terminal != "dumb");
+    is_terminal && has_colors && !is_off("CLICOLOR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_colors(variables: &[(&str, &str)], on_terminal: bool, elsewhere: bool) {
+        let value = |name: &str| {
+            let found = [("TERM", "xterm")].iter().chain(variables).rev().find(|(other, _)| *other == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        let wants = [true, false].map(|is_terminal| wants_colors(value, is_terminal));
+        assert_eq!(wants, [on_terminal, elsewhere], "{variables:?}");
+    }
+
+    #[test]
+    fn variables_decide_about_colours_and_an_empty_one_is_none() {
+        assert_colors(&[], true, false);
+        assert_colors(&[("TERM", "dumb")], false, false);
+        assert_colors(&[("TERM", "")], false, false);
+        assert_colors(&[("NO_COLOR", "1")], false, false);
+        assert_colors(&[("NO_COLOR", "0")], false, false);
+        assert_colors(&[("NO_COLOR", "")], true, false);
+        assert_colors(&[("CLICOLOR_FORCE", "1")], true, true);
+        assert_colors(&[("CLICOLOR_FORCE", "0")], true, false);
+        assert_colors(&[("CLICOLOR_FORCE", "")], true, false);
+        assert_colors(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false, false);
+        assert_colors(&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], true, true);
+        assert_colors(&[("CLICOLOR", "0")], false, false);
+        assert_colors(&[("CLICOLOR", "0"), ("CLICOLOR_FORCE", "1")], true, true);
     }
 }

@@ -15,7 +15,7 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
     if format == Format::Bct && !(selection.is_everything() && args.count.is_none()) {
         let message =
             "a .bct holds a whole trace: filters, --from, --to, --thread, --max-depth and --count make text or jsonl";
-        return Err(args::usage_of("show", message));
+        return Err(args::usage("show", message));
     }
     let plan = ShowPlan {
         format,
@@ -32,7 +32,7 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
         trace: args.trace,
     };
     if plan.format == Format::Bct && std::io::stdout().is_terminal() {
-        return Err(args::usage_of("show", "a .bct is no text for a terminal; redirect standard output into a file"));
+        return Err(args::usage("show", "a .bct is no text for a terminal; redirect standard output into a file"));
     }
     let mut screen = open_screen(&args.screen, !args.follow && plan.format != Format::Null, &plan.trace)?;
     let paint = (plan.format == Format::Text).then_some(Paint::Instructions);

@@ -48,7 +48,7 @@ impl Query {
     fn read(&self, reader: Reader, view: &mut dyn View, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
         let mut is_flawed = false;
         let index = reader.index().cloned();
-        let mut progress = self.progress.then(|| Reading::new(index.as_ref()));
+        let mut progress = self.progress.then(|| Reading::new(index.as_ref(), &self.selection, None));
         let mut seen = Seen::new(&self.selection);
         let mut steps = Steps::new(reader).within(self.selection.window.clone());
         for item in steps.by_ref() {

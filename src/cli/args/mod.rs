@@ -22,6 +22,9 @@ pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs}
 const COLUMNS: usize = 80;
 const MOST_COLUMNS: usize = 100;
 
+/// The name of the main command, which records.
+pub const MAIN: &str = "bctrace";
+
 const ABOUT: &str = "Trace every bytecode instruction that a Python 2.7 program executes";
 const LONG_ABOUT: &str = "\
 Trace every bytecode instruction that a Python 2.7 program executes.
@@ -109,7 +112,7 @@ pub enum FormatName {
 /// How a command that reads prints on a terminal.
 #[derive(Clone, Debug, Args)]
 pub struct ScreenArgs {
-    /// Use colours
+    /// When to use colours
     ///
     /// By default they are used on a terminal, unless NO_COLOR is set; CLICOLOR_FORCE=1 has them elsewhere too.
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
@@ -131,7 +134,7 @@ pub enum ColorWhen {
 
 /// The whole command line: the arguments of the main command beside the subcommands.
 pub fn command() -> clap::Command {
-    let command = clap::Command::new("bctrace")
+    let command = clap::Command::new(MAIN)
         .version(super::VERSION)
         .after_help(recording::EXAMPLES)
         .after_long_help(format!("{}\n\n{EXIT_STATUS}\n\n{ENVIRONMENT}", recording::EXAMPLES))
@@ -149,16 +152,14 @@ pub fn command() -> clap::Command {
     }
 }
 
-/// An error of usage, which ends with status 2.
-pub fn usage(message: impl Display) -> anyhow::Error {
-    command().error(ErrorKind::ValueValidation, message).into()
-}
-
-/// An error of usage of a subcommand.
-pub fn usage_of(name: &str, message: impl Display) -> anyhow::Error {
+/// An error of usage of a command, which ends with status 2.
+pub fn usage(name: &str, message: impl Display) -> anyhow::Error {
     let mut command = command();
     command.build();
-    let command = command.find_subcommand_mut(name).expect("the subcommand that runs exists");
+    let command = match name {
+        MAIN => &mut command,
+        name => command.find_subcommand_mut(name).expect("the subcommand that runs exists"),
+    };
     command.error(ErrorKind::ValueValidation, message).into()
 }
 
