@@ -11,6 +11,11 @@ use super::args::{ColorWhen, ScreenArgs};
 use super::pager::Pager;
 use super::{exit, message};
 use crate::format::{self, Compression, Output, Paint, Painted, Replace};
+use crate::read::TraceError;
+use crate::trace::SinkError;
+
+/// What goes before the reason if the output cannot be written.
+pub const CANNOT_WRITE: &str = "cannot write to standard output";
 
 /// An open screen.
 pub struct Screen {
@@ -64,6 +69,14 @@ impl Screen {
             Err(error) if self.pager.is_some() && exit::is_closed_pipe(&error) => Ok(0),
             result => result,
         }
+    }
+}
+
+/// Says of what could not be written that it is standard output.
+pub fn of_output(error: TraceError) -> anyhow::Error {
+    match error {
+        TraceError::Output(SinkError::Io(error)) => anyhow::Error::new(error).context(CANNOT_WRITE),
+        error => error.into(),
     }
 }
 

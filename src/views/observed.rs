@@ -96,6 +96,12 @@ impl Sink for Observed<'_> {
             let first = at.instructions.saturating_add(1);
             seen.instructions(first..first.saturating_add(outside.count()), at.thread, frame.depth, &frame.code);
         }
+        if let (Some(seen), Event::Skipped(skipped)) = (&mut self.seen, event)
+            && skipped.own
+        {
+            let first = at.instructions.saturating_add(1);
+            seen.own(&(first..first.saturating_add(skipped.instructions)));
+        }
         self.sink.event(event, at)
     }
 

@@ -4,5 +4,5 @@ mod callable;
 mod phrase;
 mod repr;
 
-pub use phrase::{push_arguments, push_late, push_operands, push_phrase, push_values};
+pub use phrase::{push_arguments, push_late, push_operands, push_phrase, push_values, sign};
 pub use repr::{push_escaped, push_name, push_value};

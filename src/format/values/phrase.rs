@@ -223,6 +223,16 @@ fn push_slice(out: &mut Vec<u8>, container: &Value, bounds: &[Value], which: u8)
     out.push(b']');
 }
 
+/// What an instruction that calculates is in source code: an operator, or the brackets of a subscript.
+pub fn sign<'a>(code: &'a CodeObject, instruction: &Instruction) -> Option<&'a [u8]> {
+    match (instruction.opcode, Operand::resolve(code, instruction)) {
+        (op::COMPARE_OP, Operand::Text(text)) => Some(text),
+        (op::BINARY_SUBSCR, _) => Some(b"[]"),
+        (op::SLICE_0..=op::SLICE_3, _) => Some(b"[:]"),
+        (opcode, _) => infix(opcode).or(prefix(opcode)).map(|sign| sign.trim().as_bytes()),
+    }
+}
+
 fn infix(opcode: u8) -> Option<&'static str> {
     Some(match opcode {
         op::BINARY_POWER => "**",
