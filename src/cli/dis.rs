@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::args::DisArgs;
-use super::screen::{CANNOT_WRITE, Screen};
+use super::screen::{self, CANNOT_WRITE, Screen};
 use super::{message, missed, program};
 use crate::bytecode::code;
 use crate::bytecode::escape::Printable;
@@ -29,7 +29,8 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     if unmet.is_empty() && !matches.has_wanted() {
         message::warn("no code object of the program matches all of the filters");
     }
-    screen.result(listed.map(|()| 0).context(CANNOT_WRITE))
+    drop(screen);
+    screen::result(listed.map(|()| 0).context(CANNOT_WRITE))
 }
 
 /// Lists the code objects that a filter wants.

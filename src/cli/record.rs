@@ -2,16 +2,17 @@
 
 use std::ffi::{CString, OsString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use memchr::memmem;
 
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 use super::{commands, exit, follow, program, summary};
 use crate::bytecode::escape::Printable;
-use crate::format::{self, Checked, Compression, Format, Replace};
+use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
@@ -68,11 +69,6 @@ pub fn check(command: &str, args: &RecordingArgs) -> anyhow::Result<()> {
 /// Records a program; the process ends with the status that is returned.
 pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     let format = args.format.map(self::format);
-    if format.is_none() {
-        format::check_suffix(job.trace).map_err(|error| {
-            args::usage(job.command, format!("cannot write {}: {error}", Printable::path(job.trace)))
-        })?;
-    }
     let format_options = format::Options {
         resolve: args.resolve,
         values: args.values.values,
@@ -91,6 +87,17 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     };
     let replace = if args.force { Replace::Anything } else { Replace::Traces };
     let target = Target::check(job.command, job.trace, job.input, format, replace)?;
+    if format.is_none() {
+        format::check_suffix(job.trace).map_err(|error| {
+            args::usage(job.command, format!("cannot write {}: {error}", Printable::path(job.trace)))
+        })?;
+    }
+    if let Some(folder) =
+        args.dump_code.as_deref().filter(|folder| target.checked.is_some() && is_same(folder, job.trace))
+    {
+        let message = format!("--dump-code and TRACEFILE are both {}; name two", Printable::path(folder));
+        return Err(args::usage(job.command, message));
+    }
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     if args.follow_forks {
         plan.follow = Some(follow::plan(job.trace, format, format_options.clone(), args.quiet)?);
@@ -99,18 +106,22 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     if let Some(folder) = folder {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
     }
-    let context = || format!("cannot record into {}", Printable::path(job.trace));
+    let context = || format!("cannot record into {}", Named::output(job.trace));
     let report = |outcome: io::Result<Outcome>| match outcome.with_context(context) {
         Ok(outcome) => {
             let is_well = summary::tell_failure(&outcome.summary, job.trace, None);
-            if !args.quiet {
-                summary::tell(&outcome, args);
-            }
+            summary::tell(&outcome, args);
             if is_well { exit::of_recording(&outcome.summary.end, &outcome.others) } else { exit::FAILED }
         }
         Err(error) => super::status_of(error),
     };
     record::record(plan, sink, report).with_context(context)
+}
+
+/// Tells whether two paths are one, as far as they say by themselves.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| std::path::absolute(path).ok();
+    whole(one).is_some_and(|one| whole(other) == Some(one))
 }
 
 /// What the hook goes by.
@@ -193,10 +204,25 @@ pub fn c_strings(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Ve
     words.into_iter().map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
 }
 
+/// Tells whether a file has the end of a zip's directory, which a comment of up to 64 KiB may follow.
+fn is_zip(path: &Path) -> io::Result<bool> {
+    const END: &[u8] = b"PK\x05\x06";
+    const LONGEST: u64 = 22 + u16::MAX as u64;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LONGEST)))?;
+    let mut end = Vec::new();
+    file.take(LONGEST).read_to_end(&mut end)?;
+    Ok(memmem::find(&end, END).is_some())
+}
+
 /// An entry of sys.path: absolute, as `site` makes the others.
 fn path_entry(entry: &Path) -> anyhow::Result<CString> {
     let cannot = || format!("cannot use --path {}", Printable::path(entry));
-    fs::metadata(entry).with_context(cannot)?;
+    let there = fs::metadata(entry).map_err(|error| anyhow!(format::why(entry, &error))).with_context(cannot)?;
+    if there.is_file() && !is_zip(entry).with_context(cannot)? {
+        return Err(anyhow!("it is neither a folder nor a zip")).with_context(cannot);
+    }
     let absolute = std::path::absolute(entry).with_context(cannot)?;
     CString::new(absolute.into_os_string().into_vec()).context("an argument holds a NUL byte")
 }

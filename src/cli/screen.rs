@@ -7,6 +7,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use anyhow::Context;
+
 use super::args::{ColorWhen, ScreenArgs};
 use super::pager::Pager;
 use super::{exit, message};
@@ -62,13 +64,19 @@ impl Screen {
             None => writer,
         }
     }
+}
 
-    /// The result of a command whose output a pager may have refused: leaving a pager is no error.
-    pub fn result(&self, result: anyhow::Result<u8>) -> anyhow::Result<u8> {
-        match result {
-            Err(error) if self.pager.is_some() && exit::is_closed_pipe(&error) => Ok(0),
-            result => result,
-        }
+/// Prints a whole text on standard output.
+pub fn print(text: &[u8]) -> anyhow::Result<u8> {
+    let mut stdout = io::stdout().lock();
+    result(stdout.write_all(text).and_then(|()| stdout.flush()).map(|()| 0).context(CANNOT_WRITE))
+}
+
+/// The result of a command that reads: that what it prints is not read to the end is no error.
+pub fn result(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
+    match result {
+        Err(error) if exit::is_closed_pipe(&error) => Ok(0),
+        result => result,
     }
 }
 

@@ -41,7 +41,8 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
     let answer = layers::run(reader, plan, &mut out, &mut warning(&args.trace));
     drop(out);
     let result = answer.map(|answer| end(&answer.misses, &selection, answer.is_flawed));
-    screen.result(result.map_err(|error| if prints { screen::of_output(error) } else { error.into() }))
+    drop(screen);
+    screen::result(result.map_err(|error| if prints { screen::of_output(error) } else { error.into() }))
 }
 
 /// Makes the question and opens the screen for the answer.

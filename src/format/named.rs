@@ -48,7 +48,7 @@ fn known(path: &Path, error: &io::Error) -> Option<String> {
         }
         ErrorKind::NotFound => {
             let parent = parent.filter(|parent| !parent.exists())?;
-            Some(format!("there is no folder {}; make it first", Printable::path(parent)))
+            Some(format!("there is no folder {}", Printable::path(parent)))
         }
         _ => None,
     }
@@ -76,7 +76,7 @@ mod tests {
         };
         assert_eq!(why(folder.path()), "it is a folder");
         assert_eq!(why(&file.join("inside/deep")), "file is a file, not a folder");
-        assert_eq!(why(&folder.path().join("none/t")), "there is no folder none; make it first");
+        assert_eq!(why(&folder.path().join("none/t")), "there is no folder none");
         let error = std::fs::read_dir(&file).expect_err("an error");
         assert_eq!(super::why(&file, &error), "it is a file, not a folder");
         let error = std::fs::read(folder.path().join("none")).expect_err("an error");

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::builder::styling::Styles;
 use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
@@ -146,6 +147,9 @@ pub fn command() -> clap::Command {
         .args_override_self(true);
     // Set last: the arguments that are flattened in would put their own description in its place.
     let command = Command::augment_subcommands(RecordArgs::augment_args(command)).about(ABOUT).long_about(LONG_ABOUT);
+    let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let names = PossibleValuesParser::new(names);
+    let command = command.mut_subcommand("man", |man| man.mut_arg("command", |page| page.value_parser(names)));
     match std::io::stdout().is_terminal() {
         true => command.max_term_width(MOST_COLUMNS),
         false => command.term_width(COLUMNS),
