@@ -92,7 +92,7 @@ fn listed(items: impl Iterator<Item = impl ToString>) -> String {
 }
 
 /// The options of a selection that were given.
-fn options(selection: &Selection) -> String {
+pub fn options(selection: &Selection) -> String {
     let filter = &selection.filter;
     let window = selection.window.as_ref();
     let given = [

@@ -74,9 +74,10 @@ pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
 
 /// Says what of a question has no answer; returns the status of the view.
 fn end_of_view(answer: &Answer, query: &Query) -> u8 {
-    if let Some(what) = answer.nothing {
-        let scope = if query.selection.is_everything() { "in the trace" } else { "in what was selected" };
-        message::warn(format_args!("there are no {what} {scope}"));
+    match answer.nothing.filter(|_| !query.json) {
+        Some(what) if query.selection.is_everything() => message::warn(format_args!("the trace has no {what}")),
+        Some(what) => message::warn(format_args!("no {what} match {}", missed::options(&query.selection))),
+        None => {}
     }
     end(&answer.misses, &query.selection, answer.is_flawed)
 }

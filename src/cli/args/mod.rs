@@ -41,14 +41,14 @@ Exit status:
   123  a limit or --stop-at ended the program
   124  --timeout ended the program
   125  bctrace itself failed: bad input, or a trace that cannot be written
-  141  the reader of the trace closed the pipe";
+  141  the reader of the recorded trace closed the pipe";
 
 /// Variables of the environment that bctrace itself reads.
 const ENVIRONMENT: &str = "\
 Environment:
   BCTRACE_PAGER, PAGER  pager on a terminal [default: less -FRX]
   NO_COLOR              use no colours
-  CLICOLOR_FORCE        use colours without a terminal too
+  CLICOLOR_FORCE        use colours without a terminal too, unless it is 0
   PYTHONPATH, ...       count for the program, as under python2.7";
 
 #[derive(Debug, Subcommand)]

@@ -110,10 +110,12 @@ pub struct RecordingArgs {
     /// The line is shown on a terminal only. It is off by default, because the program writes to the same terminal.
     #[arg(long)]
     pub progress: bool,
-    /// Replace TRACEFILE even if it is no trace
+    /// Replace TRACEFILE even if it is not a trace
     #[arg(long)]
     pub force: bool,
     /// Show no summary
+    ///
+    /// Warnings, such as that nothing was recorded, are shown all the same.
     #[arg(short, long)]
     pub quiet: bool,
     #[command(flatten)]
