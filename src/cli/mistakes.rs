@@ -69,12 +69,18 @@ pub fn of_command(mut error: clap::Error, command: &str, words: &[OsString]) -> 
                 add_tip(&mut error, format!("arguments of the program come after `--`: {line}"));
             }
         }
+        (ErrorKind::InvalidUtf8, _) => {
+            let word = words.iter().find(|word| word.to_str().is_none()).map_or(OsStr::new(""), OsString::as_os_str);
+            return args::usage(command, format!("{} is not UTF-8", typed(word)));
+        }
         (ErrorKind::InvalidValue, Some(option)) if command == "python" && option.starts_with("--trace ") => {
             add_tip(&mut error, "if it is the interpreter's -t, put `--` before it".into());
         }
         _ => {}
     }
     escape(&mut error, words);
+    // Clap's own would name options that have nothing to do with the mistake.
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(args::named(&mut built(), command).render_usage()));
     error.into()
 }
 

@@ -80,9 +80,11 @@ struct Place {
 
 impl Place {
     fn of(pattern: &str, span: &Span) -> Place {
-        let (start, end) = (span.start.offset.min(pattern.len()), span.end.offset.min(pattern.len()));
-        let before = pattern.get(..start).unwrap_or_default();
-        let text = Printable::text(pattern.get(start..end).unwrap_or_default().as_bytes()).to_string();
+        let (before, rest) = pattern.split_at_checked(span.start.offset).unwrap_or((pattern, ""));
+        let length = span.end.offset.saturating_sub(span.start.offset);
+        // A span of nothing stands before what is wrong.
+        let length = if length == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { length };
+        let text = Printable::text(rest.get(..length).unwrap_or(rest).as_bytes()).to_string();
         Place { text, at: format!("at character {}", before.chars().count() + 1) }
     }
 }

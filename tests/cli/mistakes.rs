@@ -199,7 +199,7 @@ fn arguments_of_the_program_are_told_to_stand_behind_two_dashes() {
 #[test]
 fn words_are_shown_as_they_were_typed_and_cannot_write_to_the_terminal() {
     let scratch = Scratch::new();
-    let cases: [(&[&[u8]], &str); 9] = [
+    let cases: [(&[&[u8]], &str); 10] = [
         (&[b"completions", b"ba\x1b[31msh"], r"'ba\x1b[31msh'"),
         (&[b"completions", b"ba\xff"], r"'ba\xff'"),
         (&[b"show", b"--count", b"1\x1b[31m", b"t"], r"'1\x1b[31m' for '--count <N>'"),
@@ -208,7 +208,8 @@ fn words_are_shown_as_they_were_typed_and_cannot_write_to_the_terminal() {
         (&[b"show", b"--match", b"\x1b(", b"t"], r"'\x1b(' for '--match <REGEX>': the ( at character 2"),
         (&[b"--b\x1b[31mogus", b"a", b"b"], r"'--b\x1b[31mogus'"),
         (&[b"--b\xffogus", b"a", b"b"], r"'--b\xffogus'"),
-        (&[b"man", b"s\x9bow\xe2\x80\xae"], r"\x9bow\xe2\x80\xae'"),
+        (&[b"man", b"s\x9bow\xe2\x80\xae"], r"'s\x9bow\xe2\x80\xae' is not UTF-8"),
+        (&[b"man", b"s\x1bow\xe2\x80\xae"], r"'s\x1bow\xe2\x80\xae' for '[COMMAND]'"),
     ];
     for (words, shown) in cases {
         let ran = scratch.run(words.iter().map(|word| OsStr::from_bytes(word)));

@@ -255,7 +255,7 @@ fn what_cannot_be_read_or_written_is_said_in_words() {
 
 #[test]
 fn a_full_standard_output_is_named() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::with("print 'hello' == 'x'");
     scratch.run(["-q", "--values", "ok.pyc", "v.bct"]).succeeded();
     for words in ["show v.bct", "calls v.bct", "compares v.bct", "layers v.bct", "info v.bct", "dis ok.pyc", "man"] {
         let mut shell = running::shell(&format!("\"$0\" {words} > /dev/full"));

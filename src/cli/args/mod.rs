@@ -160,11 +160,15 @@ pub fn command() -> clap::Command {
 pub fn usage(name: &str, message: impl Display) -> anyhow::Error {
     let mut command = command();
     command.build();
-    let command = match name {
-        MAIN => &mut command,
-        name => command.find_subcommand_mut(name).expect("the subcommand that runs exists"),
-    };
-    command.error(ErrorKind::ValueValidation, message).into()
+    named(&mut command, name).error(ErrorKind::ValueValidation, message).into()
+}
+
+/// The command of this name, of the whole command line.
+pub fn named<'a>(whole: &'a mut clap::Command, name: &str) -> &'a mut clap::Command {
+    match name {
+        MAIN => whole,
+        name => whole.find_subcommand_mut(name).expect("the command that runs exists"),
+    }
 }
 
 #[cfg(test)]

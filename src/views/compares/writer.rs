@@ -176,7 +176,9 @@ fn sign_of(comparison: &Comparison) -> String {
     let Comparison { code, instruction, operands, .. } = comparison;
     let name = match (sign(&code.object, instruction), operands.first()) {
         (Some(sign), _) => sign,
-        (None, Some(Value::Object { name, .. })) if is_call(instruction.opcode) => name,
+        (None, Some(Value::Object { name, .. })) if is_call(instruction.opcode) => {
+            name.strip_prefix(b"__builtin__.").unwrap_or(name)
+        }
         _ => opcode::name(instruction.opcode).unwrap_or_default().as_bytes(),
     };
     Printable::text(name).to_string()
