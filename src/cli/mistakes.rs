@@ -168,12 +168,12 @@ fn with_arguments(words: &[OsString]) -> Option<String> {
     Some(format!("bctrace {} -- {}", printed(&words[1..first]), printed(&words[first..])))
 }
 
-/// A word as it can be typed, unless that takes an escape.
+/// A word as it can be typed; one with an escape, which cannot, is in quotes too.
 fn typed(word: &OsStr) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,@%+".contains(byte) || *byte >= 0x80;
-    let printed = Printable::path(Path::new(word));
-    match word.as_bytes().iter().all(is_plain) && !word.is_empty() {
-        true => printed.to_string(),
+    let printed = Printable::path(Path::new(word)).to_string();
+    let is_plain = |one: char| one.is_alphanumeric() || "-_./=:,@%+".contains(one);
+    match word == printed.as_str() && !printed.is_empty() && printed.chars().all(is_plain) {
+        true => printed,
         false => format!("'{printed}'"),
     }
 }

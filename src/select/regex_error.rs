@@ -108,7 +108,7 @@ mod tests {
             ("a\\", "it ends in a backslash; \\\\ is the character itself"),
             (r"a\y", r"the escape \y at character 2 means nothing"),
             (r"\xg", "the hexadecimal escape at character 3 is no character"),
-            ("(?P<n>a)(?P<n>b)", "the group name n at character 12 is there twice"),
+            ("(?P<n>a)(?P<n>b)", "the group name n at character 13 is there twice"),
             (r"(a)\1", r"\1 at character 4 refers back to a group, which is not supported"),
             ("(?=a)", "the look-around (?= at character 1 is not supported"),
             ("(?z)", "the flag z at character 3 is not known"),

@@ -81,17 +81,14 @@ fn readers_name_each_part_of_a_selection_that_nothing_matches() {
     let scratch = Scratch::with(SOURCE);
     scratch.run(["-q", "--values", "ok.pyc", "t.bct"]).succeeded();
     scratch.run(["-q", "--values", "ok.pyc", "t.bct.zst"]).succeeded();
-    let filter: [(&[&str], &[&str]); 4] = [
+    let filter: [(&[&str], &[&str]); 5] = [
+        (&["-n", "nosuch"], &["-n nosuch matches no code object in the trace; `bctrace info` lists the names"]),
         (&["-n", "chek", "-n", "work"], &["-n chek matches no code object in the trace; the closest name"]),
         (&["--match", "^a$", "--match", "^b$"], &["--match ^a$ matches", "--match ^b$ matches"]),
         (&["--file", "*.pyx"], &["--file *.pyx matches no code object in the trace"]),
         (&["-n", "check", "--file", "*/threading.py"], &["no instruction matches all of -n and --file"]),
     ];
-    let place: [(&[&str], &[&str]); 8] = [
-        (
-            &["-n", "nosuch", "--to", "9"],
-            &["-n nosuch matches no code object in the trace; `bctrace info` lists the names"],
-        ),
+    let place: [(&[&str], &[&str]); 7] = [
         (&["--thread", "7", "--thread", "0"], &["--thread 7 matches nothing: the threads are 0 to 1"]),
         (&["--from", "1M"], &["--from 1,000,000 is beyond the end: the last instruction is number "]),
         (&["-n", "work", "--max-depth", "0"], &["--max-depth 0 leaves nothing: the lowest depth is"]),
