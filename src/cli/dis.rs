@@ -21,7 +21,7 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     let program = program::read(&args.program)?;
     let filter = Filter::from(args.filter.clone());
     let mut matches = Matches::new(filter.clone(), Vec::new());
-    let mut screen = Screen::open(&args.screen, true);
+    let screen = Screen::open(&args.screen, true);
     let out = screen.writer(Some(Paint::Instructions));
     let listed = list(&program.pyc.code, &filter, args.resolve, &mut matches, out);
     let unmet = matches.unmet();

@@ -2,9 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::Context;
@@ -42,9 +40,9 @@ impl Screen {
     }
 
     /// An output for lines, which must not be the file `input`; they are painted if they are of a kind that has colours.
-    pub fn output(&mut self, paint: Option<Paint>, input: &Path) -> anyhow::Result<Output> {
-        let output = match self.pager.as_mut().and_then(Pager::take_input) {
-            Some(input) => Output::of_pipe(File::from(OwnedFd::from(input)))?,
+    pub fn output(&self, paint: Option<Paint>, input: &Path) -> anyhow::Result<Output> {
+        let output = match self.pager.as_ref().and_then(Pager::input) {
+            Some(input) => Output::of_pipe(input)?,
             None => format::check_output(Path::new("-"), Some(input), Replace::Traces)?.open(Compression::None)?,
         };
         Ok(match paint.filter(|_| self.is_colored) {
@@ -54,8 +52,8 @@ impl Screen {
     }
 
     /// A writer for lines of this kind.
-    pub fn writer(&mut self, paint: Option<Paint>) -> Box<dyn Write> {
-        let writer: Box<dyn Write> = match self.pager.as_mut().and_then(Pager::take_input) {
+    pub fn writer(&self, paint: Option<Paint>) -> Box<dyn Write> {
+        let writer: Box<dyn Write> = match self.pager.as_ref().and_then(Pager::input) {
             Some(input) => Box::new(BufWriter::new(input)),
             None => Box::new(BufWriter::new(io::stdout().lock())),
         };

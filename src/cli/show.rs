@@ -37,7 +37,7 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
             "a .bct is binary and is not written to a terminal; redirect standard output into a file",
         ));
     }
-    let mut screen = open_screen(&args.screen, !args.follow && plan.format != Format::Null, &plan.trace)?;
+    let screen = open_screen(&args.screen, !args.follow && plan.format != Format::Null, &plan.trace)?;
     let paint = (plan.format == Format::Text).then_some(Paint::Instructions);
     let output = screen.output(paint, &plan.trace)?;
     let shown = show::run(&plan, output, &mut warning(&plan.trace)).map_err(screen::of_output)?;

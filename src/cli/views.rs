@@ -14,7 +14,7 @@ use crate::views::{Answer, calls, compares};
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
-    let (mut screen, paint) = (screen, paint(&query, Paint::Calls));
+    let (screen, paint) = (screen, paint(&query, Paint::Calls));
     let output = screen.output(paint, &query.trace)?;
     let answer = calls::run(&query, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
@@ -22,7 +22,7 @@ pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
 
 pub fn compares(args: ComparesArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("compares", &args.view)?;
-    let (mut screen, paint) = (screen, paint(&query, Paint::Compares));
+    let (screen, paint) = (screen, paint(&query, Paint::Compares));
     let output = screen.output(paint, &query.trace)?;
     let answer = compares::run(&query, args.all, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
@@ -35,7 +35,7 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
     let is_text = args.format == InfoFormat::Text;
     let prints = folder.is_none();
     let progress = message::shows_progress(prints);
-    let mut screen = Screen::open(&args.screen, prints);
+    let screen = Screen::open(&args.screen, prints);
     let plan = LayersPlan { filter: selection.filter.clone(), folder, json: !is_text, progress };
     let mut out = screen.writer(is_text.then_some(Paint::Layers));
     let answer = layers::run(reader, plan, &mut out, &mut warning(&args.trace));

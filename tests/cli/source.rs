@@ -61,12 +61,12 @@ fn the_trace_is_that_of_the_compiled_program() {
     let source = "def f(n):\n    return [n, u'\\xe9', 1.5, (1, 2L)]\nprint f(3)\n";
     let scratch = Scratch::with(source);
     fs::write(scratch.path("ok.py"), source).unwrap();
+    let hash = regex::Regex::new("\"sha256\":\"[0-9a-f]{64}\"").unwrap();
     for trace in ["t.txt", "t.jsonl", "t.bct"] {
         scratch.run(["-q", "-r", "--values", "ok.pyc", trace]).succeeded();
         let of_pyc = running::read(&scratch.path(trace));
         scratch.run(["-q", "-r", "--values", "ok.py", trace]).succeeded();
         let of_source = running::read(&scratch.path(trace));
-        let hash = regex::Regex::new("\"sha256\":\"[0-9a-f]{64}\"").unwrap();
         let text = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes).replace("ok.pyc", "ok.py");
             hash.replace(&text, "").into_owned()

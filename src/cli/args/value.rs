@@ -36,11 +36,14 @@ const TIMES: [(&[&str], u128); 8] = [
     (&["w", "week", "weeks"], 604_800_000_000_000),
 ];
 
-/// Makes a parser of a function that reads text.  Bytes that are not UTF-8 are nothing that such a function can read.
+/// What stands for a word that is not UTF-8: no number, size or time.
+const UNREADABLE: &str = "\u{fffd}";
+
+/// Makes a parser of a function that reads text.
 pub fn of<T: Clone + Send + Sync + 'static>(
     read: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
 ) -> impl TypedValueParser<Value = T> {
-    OsStringValueParser::new().try_map(move |typed: OsString| read(&typed.to_string_lossy()))
+    OsStringValueParser::new().try_map(move |typed: OsString| read(typed.to_str().unwrap_or(UNREADABLE)))
 }
 
 /// Reads a count: 1000, 10k, 1_000_000.
