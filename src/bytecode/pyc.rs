@@ -24,9 +24,9 @@ pub struct Pyc {
 /// Why a file is not run. Each reads as the end of "cannot read a.pyc: …".
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PycError {
-    #[error("the file is empty; it was not written completely")]
+    #[error("it is empty")]
     Empty,
-    #[error("the file ends after {0} bytes; a .pyc has 8 bytes of header and a code object")]
+    #[error("it ends after {0} bytes; a .pyc has 8 bytes of header and a code object")]
     TooShort(usize),
     #[error("magic {magic} is {python}; bctrace runs 2.7 ({MAGIC})")]
     OtherPython { magic: u16, python: &'static str },
@@ -41,6 +41,8 @@ pub enum PycError {
     Headerless,
     #[error("{0}; bctrace runs .pyc files of Python 2.7")]
     OtherFile(&'static str),
+    #[error("it is text, not a .pyc; if it is Python source, rename it to end in .py")]
+    Text,
     #[error("it does not begin with the magic of a .pyc of Python 2.7 (03 f3 0d 0a) but with {0}")]
     NoMagic(String),
     #[error("{error}{}", header_hint(*.header))]
@@ -145,9 +147,7 @@ fn check_magic(file: &[u8]) -> Result<(), PycError> {
         return Err(PycError::OtherFile(what));
     }
     if looks_like_text(file) {
-        return Err(PycError::OtherFile(
-            "it is text; name Python source so that it ends in .py, or compile it: `bctrace python -m py_compile FILE.py`",
-        ));
+        return Err(PycError::Text);
     }
     let beginning: Vec<String> = file.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     Err(PycError::NoMagic(beginning.join(" ")))

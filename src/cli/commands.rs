@@ -38,7 +38,10 @@ pub fn proposed(first: &OsStr, next: Option<&OsStr>) -> Option<String> {
 pub fn unknown(first: &OsStr, next: Option<&OsStr>) -> Option<anyhow::Error> {
     let line = proposed(first, next)?;
     let first = crate::bytecode::escape::Printable::path(Path::new(first));
-    Some(args::usage(format!("there is no command or file {first}; did you mean `{line}`?")))
+    if line == format!("bctrace {first}") {
+        return Some(args::usage(args::MAIN, format!("the command must be the first word: `{line} ...`")));
+    }
+    Some(args::usage(args::MAIN, format!("there is no command or file {first}; did you mean `{line}`?")))
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use anyhow::Context;
+
 use super::args::DisArgs;
-use super::screen::Screen;
+use super::screen::{self, CANNOT_WRITE, Screen};
 use super::{message, missed, program};
 use crate::bytecode::code;
 use crate::bytecode::escape::Printable;
@@ -19,7 +21,7 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     let program = program::read(&args.program)?;
     let filter = Filter::from(args.filter.clone());
     let mut matches = Matches::new(filter.clone(), Vec::new());
-    let mut screen = Screen::open(&args.screen, true);
+    let screen = Screen::open(&args.screen, true);
     let out = screen.writer(Some(Paint::Instructions));
     let listed = list(&program.pyc.code, &filter, args.resolve, &mut matches, out);
     let unmet = matches.unmet();
@@ -27,7 +29,8 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     if unmet.is_empty() && !matches.has_wanted() {
         message::warn("no code object of the program matches all of the filters");
     }
-    screen.result(listed.map(|()| 0).map_err(Into::into))
+    drop(screen);
+    screen::result(listed.map(|()| 0).context(CANNOT_WRITE))
 }
 
 /// Lists the code objects that a filter wants.
@@ -49,7 +52,8 @@ fn print(out: &mut impl Write, object: CodeObject, resolve: bool) -> io::Result<
     let left = object.bytes.len() - end as usize;
     Listing::new(Arc::new(object), resolve).write_run(0, end, |lines| out.write_all(lines))?;
     if left > 0 {
-        writeln!(out, "# {left} bytes behind it are no whole instruction")?;
+        let bytes = if left == 1 { "byte after it is" } else { "bytes after it are" };
+        writeln!(out, "# {left} {bytes} no whole instruction")?;
     }
     writeln!(out)
 }

@@ -40,8 +40,10 @@ pub fn of_end(end: &End) -> u8 {
 
 /// The status of a recording: its first process's, unless another one could not be recorded; says how many were not followed.
 pub fn of_recording(end: &End, others: &Others) -> u8 {
-    if others.refused > 0 {
-        warn(format_args!("{} processes could not be followed and ran untraced", others.refused));
+    match others.refused {
+        0 => {}
+        1 => warn("1 process could not be followed and ran untraced"),
+        count => warn(format_args!("{count} processes could not be followed and ran untraced")),
     }
     if others.failed { FAILED } else { of_end(end) }
 }

@@ -14,7 +14,7 @@ pub fn selection(command: &str, filter: FilterArgs, place: PlaceArgs) -> anyhow:
     let PlaceArgs { from, to, threads, max_depth } = place;
     match (from, to) {
         (Some(from), Some(to)) if to < from => {
-            Err(args::usage_of(command, format!("--to {to} comes before --from {from}: nothing is between them")))
+            Err(args::usage(command, format!("--to {to} comes before --from {from}: nothing is between them")))
         }
         _ => Ok(Selection { filter: filter.into(), threads, max_depth, window: Selection::window(from, to) }),
     }

@@ -2,7 +2,7 @@
 
 use super::args::{InfoArgs, InfoFormat};
 use super::exit;
-use super::screen::Screen;
+use super::screen::{self, Screen};
 use crate::format::Paint;
 use crate::views::info::{self, InfoPlan};
 
@@ -11,8 +11,8 @@ pub fn run(args: InfoArgs) -> anyhow::Result<u8> {
     let is_text = args.format == InfoFormat::Text;
     let plan = InfoPlan { trace: args.trace, json: !is_text };
     let info = info::collect(&plan)?;
-    let mut screen = Screen::open(&args.screen, true);
+    let screen = Screen::open(&args.screen, true);
     let mut out = screen.writer(is_text.then_some(Paint::Info));
-    info::print(&plan, &info, &mut out)?;
+    info::print(&plan, &info, &mut out).map_err(screen::of_output)?;
     Ok(if info.flaws.is_empty() { 0 } else { exit::FAILED })
 }

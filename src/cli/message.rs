@@ -6,7 +6,10 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use indicatif::HumanCount;
+
 use crate::bytecode::escape::Printable;
+use crate::progress::columns;
 
 /// Messages that wait for the end of a pager.
 static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
@@ -37,6 +40,20 @@ fn held() -> MutexGuard<'static, Option<Vec<String>>> {
 
 fn print(message: &str) {
     let _ = writeln!(io::stderr(), "bctrace: {}", Printable::text(message.as_bytes()));
+}
+
+/// Begins a line of its own on a terminal, on which a program may have left one unfinished: as many blanks as there are columns end
+/// in this line if it is empty, and in the next one if it is not.
+pub fn begin_line() {
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr(), "{:columns$}\r", "", columns = columns());
+    }
+}
+
+/// A number and what is counted.
+pub fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", HumanCount(number))
 }
 
 /// Prints an error of usage, which has several lines.  Words in it can be names of files, which can hold anything.

@@ -1,5 +1,7 @@
 //! What was asked for and not there: one line for each, with what could have been meant.
 
+use indicatif::HumanCount;
+
 use crate::bytecode::escape::Printable;
 use crate::select::{Miss, Selection, Unmet};
 
@@ -14,6 +16,9 @@ pub fn of_selection(misses: &[Miss], selection: &Selection) -> Vec<String> {
 
 fn of_part(miss: &Miss, selection: &Selection) -> String {
     match miss {
+        Miss::Code(unmet) if unmet.closest.is_empty() && !unmet.at_shutdown => {
+            format!("{}; `bctrace info` lists the names", of_filter(unmet, "in the trace"))
+        }
         Miss::Code(unmet) => of_filter(unmet, "in the trace"),
         Miss::Thread { asked, threads } => {
             let there = match threads.as_slice() {
@@ -27,7 +32,15 @@ fn of_part(miss: &Miss, selection: &Selection) -> String {
             format!("--thread {asked} matches nothing: {there}")
         }
         Miss::BeyondEnd { from, instructions } => {
-            format!("--from {from} is beyond the end: the trace has {instructions} instructions")
+            let (from, last) = (HumanCount(*from), HumanCount(*instructions));
+            format!("--from {from} is beyond the end: the last instruction is number {last}")
+        }
+        Miss::Shutdown { first, last } => {
+            let (options, first, last) = (options(selection), HumanCount(*first), HumanCount(*last));
+            let numbers = if first.0 == last.0 { format!("{first} is") } else { format!("{first} to {last} are") };
+            format!(
+                "nothing that was recorded matches {options}: {numbers} the interpreter's own shutdown (--shutdown records it)"
+            )
         }
         Miss::Depth { most, least } => format!("--max-depth {most} leaves nothing: the lowest depth is {least}"),
         Miss::Together => format!("no instruction matches {}", options(selection)),
@@ -58,9 +71,15 @@ pub fn closest(option: &str, names: &[Vec<u8>]) -> String {
 /// A name or file name as bctrace prints it elsewhere, so that it can be given to the option.
 fn shown(option: &str, value: &[u8]) -> String {
     match option {
-        "--file" | "--match" => Printable::text(value).to_string(),
-        _ => Printable::name(value).to_string(),
+        "--file" | "--match" => quoted(Printable::text(value)),
+        _ => quoted(Printable::name(value)),
     }
+}
+
+/// A value in quotes if one would not see where it begins or ends.
+pub fn quoted(value: Printable) -> String {
+    let text = value.to_string();
+    if text.is_empty() || text.contains(' ') { format!("'{text}'") } else { text }
 }
 
 fn listed(items: impl Iterator<Item = impl ToString>) -> String {
@@ -73,7 +92,7 @@ fn listed(items: impl Iterator<Item = impl ToString>) -> String {
 }
 
 /// The options of a selection that were given.
-fn options(selection: &Selection) -> String {
+pub fn options(selection: &Selection) -> String {
     let filter = &selection.filter;
     let window = selection.window.as_ref();
     let given = [

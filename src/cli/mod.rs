@@ -10,6 +10,7 @@ mod generate;
 mod info;
 mod message;
 mod missed;
+mod mistakes;
 mod pager;
 mod program;
 mod python;
@@ -24,7 +25,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use clap::error::ErrorKind;
 
 use crate::process::executable;
 use args::{Command, RecordArgs};
@@ -74,15 +74,8 @@ fn status_of(error: anyhow::Error) -> u8 {
 /// Runs what clap has parsed.
 fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
     let version: &str = version.leak();
-    let matches =
-        args::command().version(version).try_get_matches_from(arguments).map_err(|error| match error.kind() {
-            ErrorKind::MissingRequiredArgument => {
-                let next = arguments.get(2).map(OsString::as_os_str);
-                let unknown = arguments.get(1).and_then(|first| commands::unknown(first, next));
-                unknown.unwrap_or_else(|| error.into())
-            }
-            _ => error.into(),
-        })?;
+    let parsed = args::command().version(version).try_get_matches_from(arguments);
+    let matches = parsed.map_err(|error| mistakes::explained(error, arguments))?;
     if matches.subcommand().is_none() {
         return record::run(&RecordArgs::from_arg_matches(&matches)?);
     }

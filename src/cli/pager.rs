@@ -2,6 +2,8 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -67,12 +69,13 @@ impl Pager {
         Pager { input, watch, is_over }
     }
 
-    /// The pipe to it; None if it was taken.
-    pub fn take_input(&mut self) -> Option<ChildStdin> {
-        self.input.take()
+    /// Returns another handle of the pipe to it.  The pager reads the end of its input only in [`Pager::wait`]: so that it ends before
+    /// means that it was left.
+    pub fn input(&self) -> Option<File> {
+        self.input.as_ref()?.as_fd().try_clone_to_owned().ok().map(File::from)
     }
 
-    /// Waits until it is left.  Everything must be written, and the pipe closed.
+    /// Waits until it is left.  Everything must be written, and the other handles of the pipe closed.
     pub fn wait(self) {
         self.is_over.store(true, Ordering::Release);
         drop(self.input);

@@ -13,7 +13,7 @@ use super::exit::{self, Ended};
 use super::summary;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::pyc::{self, Pyc};
-use crate::format::{self, Beginning, Format};
+use crate::format::{self, Beginning, Format, Named};
 use crate::process::{How, aside, executable};
 use crate::vm::program;
 
@@ -27,7 +27,7 @@ pub struct Program {
 
 /// Reads and checks a program; `-` is a .pyc on standard input.  The file is read once, and what was checked is what runs.
 pub fn read(path: &Path) -> anyhow::Result<Program> {
-    let cannot = || format!("cannot read {}", Printable::path(path));
+    let cannot = || format!("cannot read {}", Named::input(path));
     let mut bytes = read_bytes(path).with_context(cannot)?;
     let sha256 = Sha256::digest(&bytes).into();
     if let Beginning::Trace(format) = format::recognized(&bytes[..]) {
@@ -84,7 +84,11 @@ fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
         io::stdin().lock().read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
-    let mut file = File::open(path)?;
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        // Whether it is there is asked by who reads this error.
+        io::ErrorKind::NotFound => anyhow::Error::new(error),
+        _ => anyhow!(format::why(path, &error)),
+    })?;
     if file.metadata()?.is_dir() {
         return Err(anyhow!("it is a folder; name a .pyc or .py file in it"));
     }

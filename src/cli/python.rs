@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::FromArgMatches;
 
 use super::args::{self, PythonArgs};
+use super::mistakes;
 use super::record::{self, Job};
 use crate::process::{executable, signals};
 use crate::record::{Program, Recorder};
@@ -15,6 +16,8 @@ use crate::vm::program;
 
 /// The name that the interpreter has for itself.
 const NAME: &str = "python2.7";
+/// The name of the command.
+const COMMAND: &str = "python";
 
 /// Runs the interpreter under the name that it was started by; does not return.
 pub fn run_as(arguments: Vec<OsString>) -> anyhow::Result<u8> {
@@ -37,9 +40,10 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<u8> {
             run_as(named(vec!["-h".into()]))
         }
         Line::Recorded(args) => {
-            record::check(&args.recording)?;
+            record::check(COMMAND, &args.recording)?;
             let trace = args.trace_to.unwrap_or_default();
             let job = Job {
+                command: COMMAND,
                 argv: record::c_strings(named(args.arguments))?,
                 program: Program::CommandLine,
                 input: None,
@@ -69,10 +73,10 @@ pub enum Line {
 impl Line {
     /// Reads the words.  Ours stand before the first one that is the interpreter's; without --trace-to among them all are the
     /// interpreter's.
-    pub fn read(words: Vec<OsString>) -> Result<Line, clap::Error> {
+    pub fn read(words: Vec<OsString>) -> anyhow::Result<Line> {
         let mut command = args::command();
         command.build();
-        let command = command.find_subcommand_mut("python").expect("the subcommand that runs exists");
+        let command = command.find_subcommand_mut(COMMAND).expect("the subcommand that runs exists");
         let ours = Ours::among(&words, command);
         if ours.help {
             return Ok(Line::Help(format!("{}\nThe interpreter's own help:\n\n", command.render_long_help())));
@@ -84,7 +88,8 @@ impl Line {
         let theirs = theirs.strip_prefix(&[OsString::from("--")]).unwrap_or(theirs);
         let line = [OsStr::new("bctrace python")].into_iter().chain(ours.iter().map(OsString::as_os_str));
         let line = line.chain([OsStr::new("--")]).chain(theirs.iter().map(OsString::as_os_str));
-        let matches = command.clone().try_get_matches_from(line)?;
+        let matches = command.clone().try_get_matches_from(line);
+        let matches = matches.map_err(|error| mistakes::of_command(error, COMMAND, &words))?;
         Ok(Line::Recorded(Box::new(PythonArgs::from_arg_matches(&matches)?)))
     }
 }

@@ -2,16 +2,17 @@
 
 use std::ffi::{CString, OsString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use memchr::memmem;
 
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 use super::{commands, exit, follow, program, summary};
 use crate::bytecode::escape::Printable;
-use crate::format::{self, Checked, Compression, Format, Replace};
+use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
@@ -19,6 +20,8 @@ use crate::views::layers::{Dumping, Folder};
 
 /// What is recorded into which file, before the options of the recording are looked at.
 pub struct Job<'a> {
+    /// The command that was typed.
+    pub command: &'static str,
     pub argv: Vec<CString>,
     pub program: Program,
     /// The program's file, which the trace must not be.
@@ -30,13 +33,14 @@ pub struct Job<'a> {
 
 /// Runs the command.
 pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
-    check(&args.recording)?;
+    check(args::MAIN, &args.recording)?;
     let program = program::read(&args.program).map_err(|error| match is_missing(&error) {
         true => commands::unknown(args.program.as_os_str(), Some(args.trace.as_os_str())).unwrap_or(error),
         false => error,
     })?;
     let path = args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?;
     let job = Job {
+        command: args::MAIN,
         argv: argv(args)?,
         program: Program::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
         input: Some(&args.program),
@@ -53,10 +57,10 @@ fn is_missing(error: &anyhow::Error) -> bool {
 }
 
 /// Refuses options that make no sense together, which clap cannot tell.
-pub fn check(args: &RecordingArgs) -> anyhow::Result<()> {
+pub fn check(command: &str, args: &RecordingArgs) -> anyhow::Result<()> {
     match args.trace_what {
         Some(TraceWhat::Only) if args.filter.names.is_empty() => {
-            Err(args::usage("-t only needs at least one -n NAME: the code object to trace"))
+            Err(args::usage(command, "`-t only` needs at least one -n NAME: the code object to trace"))
         }
         _ => Ok(()),
     }
@@ -65,10 +69,6 @@ pub fn check(args: &RecordingArgs) -> anyhow::Result<()> {
 /// Records a program; the process ends with the status that is returned.
 pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     let format = args.format.map(self::format);
-    if format.is_none() {
-        format::check_suffix(job.trace)
-            .map_err(|error| args::usage(format!("cannot write {}: {error}", Printable::path(job.trace))))?;
-    }
     let format_options = format::Options {
         resolve: args.resolve,
         values: args.values.values,
@@ -86,7 +86,18 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         program: job.program,
     };
     let replace = if args.force { Replace::Anything } else { Replace::Traces };
-    let target = Target::check(job.trace, job.input, format, replace)?;
+    let target = Target::check(job.command, job.trace, job.input, format, replace)?;
+    if format.is_none() {
+        format::check_suffix(job.trace).map_err(|error| {
+            args::usage(job.command, format!("cannot write {}: {error}", Printable::path(job.trace)))
+        })?;
+    }
+    if let Some(folder) =
+        args.dump_code.as_deref().filter(|folder| target.checked.is_some() && is_same(folder, job.trace))
+    {
+        let message = format!("--dump-code and TRACEFILE are both {}; name two", Printable::path(folder));
+        return Err(args::usage(job.command, message));
+    }
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     if args.follow_forks {
         plan.follow = Some(follow::plan(job.trace, format, format_options.clone(), args.quiet)?);
@@ -95,18 +106,22 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     if let Some(folder) = folder {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
     }
-    let context = || format!("cannot record into {}", Printable::path(job.trace));
+    let context = || format!("cannot record into {}", Named::output(job.trace));
     let report = |outcome: io::Result<Outcome>| match outcome.with_context(context) {
         Ok(outcome) => {
             let is_well = summary::tell_failure(&outcome.summary, job.trace, None);
-            if !args.quiet {
-                summary::tell(&outcome, args);
-            }
+            summary::tell(&outcome, args);
             if is_well { exit::of_recording(&outcome.summary.end, &outcome.others) } else { exit::FAILED }
         }
         Err(error) => super::status_of(error),
     };
     record::record(plan, sink, report).with_context(context)
+}
+
+/// Tells whether two paths are one, as far as they say by themselves.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| std::path::absolute(path).ok();
+    whole(one).is_some_and(|one| whole(other) == Some(one))
 }
 
 /// What the hook goes by.
@@ -116,7 +131,7 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
         start_at: args.limits.start_at.clone(),
         stop_at: args.limits.stop_at.clone(),
         max_instructions: args.limits.max_instructions,
-        shutdown: args.limits.shutdown,
+        shutdown: args.shutdown,
         values: caps(&args.values),
         stacks: args.values.value_stacks,
     }
@@ -133,6 +148,7 @@ pub struct Target {
 impl Target {
     /// Looks whether a trace can be written there.
     pub fn check(
+        command: &str,
         trace: &Path,
         input: Option<&Path>,
         format: Option<Format>,
@@ -144,6 +160,7 @@ impl Target {
         let is_binary = format == Format::Bct || compression != Compression::None;
         if is_binary && checked.as_ref().is_some_and(Checked::is_terminal) {
             return Err(args::usage(
+                command,
                 "the trace would be binary data on a terminal; name a file, or redirect standard output",
             ));
         }
@@ -187,10 +204,25 @@ pub fn c_strings(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Ve
     words.into_iter().map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
 }
 
+/// Tells whether a file has the end of a zip's directory, which a comment of up to 64 KiB may follow.
+fn is_zip(path: &Path) -> io::Result<bool> {
+    const END: &[u8] = b"PK\x05\x06";
+    const LONGEST: u64 = 22 + u16::MAX as u64;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LONGEST)))?;
+    let mut end = Vec::new();
+    file.take(LONGEST).read_to_end(&mut end)?;
+    Ok(memmem::find(&end, END).is_some())
+}
+
 /// An entry of sys.path: absolute, as `site` makes the others.
 fn path_entry(entry: &Path) -> anyhow::Result<CString> {
     let cannot = || format!("cannot use --path {}", Printable::path(entry));
-    fs::metadata(entry).with_context(cannot)?;
+    let there = fs::metadata(entry).map_err(|error| anyhow!(format::why(entry, &error))).with_context(cannot)?;
+    if there.is_file() && !is_zip(entry).with_context(cannot)? {
+        return Err(anyhow!("it is neither a folder nor a zip")).with_context(cannot);
+    }
     let absolute = std::path::absolute(entry).with_context(cannot)?;
     CString::new(absolute.into_os_string().into_vec()).context("an argument holds a NUL byte")
 }
@@ -227,7 +259,7 @@ fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
     if args.filter.no_stdlib {
         words.push(b"--no-stdlib".to_vec());
     }
-    if args.limits.shutdown {
+    if args.shutdown {
         words.push(b"--shutdown".to_vec());
     }
     words

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use super::args::{self, ShowArgs};
 use super::views::{end, open_screen, warning};
-use super::{filter, message, record};
+use super::{filter, message, record, screen};
 use crate::format::{self, Format, Paint};
 use crate::views::show::{self, ShowPlan};
 
@@ -15,7 +15,7 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
     if format == Format::Bct && !(selection.is_everything() && args.count.is_none()) {
         let message =
             "a .bct holds a whole trace: filters, --from, --to, --thread, --max-depth and --count make text or jsonl";
-        return Err(args::usage_of("show", message));
+        return Err(args::usage("show", message));
     }
     let plan = ShowPlan {
         format,
@@ -32,11 +32,14 @@ pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
         trace: args.trace,
     };
     if plan.format == Format::Bct && std::io::stdout().is_terminal() {
-        return Err(args::usage_of("show", "a .bct is no text for a terminal; redirect standard output into a file"));
+        return Err(args::usage(
+            "show",
+            "a .bct is binary and is not written to a terminal; redirect standard output into a file",
+        ));
     }
-    let mut screen = open_screen(&args.screen, !args.follow && plan.format != Format::Null, &plan.trace)?;
+    let screen = open_screen(&args.screen, !args.follow && plan.format != Format::Null, &plan.trace)?;
     let paint = (plan.format == Format::Text).then_some(Paint::Instructions);
     let output = screen.output(paint, &plan.trace)?;
-    let shown = show::run(&plan, output, &mut warning(&plan.trace))?;
+    let shown = show::run(&plan, output, &mut warning(&plan.trace)).map_err(screen::of_output)?;
     Ok(end(&shown.misses, &plan.options.selection, shown.flawed))
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::args::RecordingArgs;
-use super::message::warn;
+use super::message::{self, warn};
 use super::missed;
 use crate::bytecode::escape::Printable;
+use crate::format::Named;
 use crate::record::{Outcome, Summary};
 use crate::select::{Filter, Matches, Trigger, TriggerMatch};
 use crate::trace::event::{End, EndReason, LowMemory, StopReason};
@@ -17,55 +18,63 @@ use crate::trace::event::{End, EndReason, LowMemory, StopReason};
 /// that is so.
 pub fn tell_failure(summary: &Summary, trace: &Path, process: Option<i32>) -> bool {
     let process = process.map_or(String::new(), |process| format!("process {process}: "));
-    let trace = Printable::path(trace);
+    let trace = Named::output(trace);
     if let EndReason::OutputFailed(why) = &summary.end.reason {
         let kept = if summary.written > 0 { "it holds what was traced before" } else { "nothing of the trace is kept" };
+        message::begin_line();
         warn(format_args!("{process}cannot write {trace} any further: {}; {kept}", Printable::text(why)));
         return false;
     }
     if let Some(why) = &summary.lost {
+        message::begin_line();
         warn(format_args!("{process}{why}"));
     }
     summary.lost.is_none()
 }
 
-/// Says what did not come true, and how it ended unless the program simply ended; on a terminal all of it.
+/// Says what did not come true, and, unless it shall be quiet, how it ended: in short if the program did not simply end, and on a
+/// terminal in full.
 pub fn tell(outcome: &Outcome, args: &RecordingArgs) {
-    let summary = &outcome.summary;
-    let (end, tally) = (&summary.end, &summary.tally);
+    let end = &outcome.summary.end;
     if let EndReason::OutputFailed(_) = end.reason {
         return;
     }
-    missed(outcome, args).into_iter().for_each(warn);
-    match tally.low_memory {
-        Some(LowMemory::SomeCode) => warn("the program left too little memory to record some of its code"),
-        Some(LowMemory::TheRest) => warn("the program left too little memory to record its end"),
-        None => {}
+    let mut lines = missed(outcome, args);
+    lines.extend(outcome.summary.tally.low_memory.map(|memory| match memory {
+        LowMemory::SomeCode => "the program left too little memory to record some of its code".into(),
+        LowMemory::TheRest => "the program left too little memory to record its end".into(),
+    }));
+    if !args.quiet && std::io::stderr().is_terminal() {
+        lines.extend(whole(&outcome.summary, !args.filter.no_stdlib));
+    } else if !args.quiet && (end.replaced || !matches!(end.reason, EndReason::Exited(_))) {
+        lines.push(how(end));
     }
-    if !std::io::stderr().is_terminal() {
-        if end.replaced || !matches!(end.reason, EndReason::Exited(_)) {
-            warn(how(end));
+    if !lines.is_empty() {
+        message::begin_line();
+    }
+    lines.into_iter().for_each(warn);
+}
+
+/// The summary that a terminal shows.
+fn whole(summary: &Summary, has_stdlib: bool) -> Vec<String> {
+    let (end, tally) = (&summary.end, &summary.tally);
+    let filtered = end.instructions.saturating_sub(tally.recorded).saturating_sub(tally.own);
+    let left_out = match (filtered, tally.own) {
+        (0, 0) => String::new(),
+        (filtered, 0) => format!(", {} left out", HumanCount(filtered)),
+        (0, own) => format!(", {} of Python's shutdown left out", HumanCount(own)),
+        (filtered, own) => {
+            format!(", {} and {} of Python's shutdown left out", HumanCount(filtered), HumanCount(own))
         }
-        return;
-    }
-    let left_out = match end.instructions.saturating_sub(tally.recorded).saturating_sub(tally.own) {
-        0 => String::new(),
-        left_out => format!(", {} of them left out", HumanCount(left_out)),
     };
-    let own = match tally.own {
-        0 => String::new(),
-        own => format!(", {} of the interpreter's own shutdown left out", HumanCount(own)),
-    };
-    let (instructions, codes, written) =
-        (HumanCount(end.instructions), HumanCount(tally.codes), HumanBytes(summary.written));
-    warn(format_args!(
-        "{instructions} instructions{left_out}{own}, {codes} code objects, {written} written; {}",
-        how(end)
-    ));
-    if !args.filter.no_stdlib && tally.stdlib > tally.recorded / 2 {
+    let recorded = message::counted(tally.recorded, "instruction");
+    let (codes, written) = (message::counted(tally.codes, "code object"), HumanBytes(summary.written));
+    let mut lines = vec![format!("{recorded} recorded{left_out}"), format!("{codes}, {written} written; {}", how(end))];
+    if has_stdlib && tally.stdlib > tally.recorded / 2 {
         let share = tally.stdlib.saturating_mul(100) / tally.recorded.max(1);
-        warn(format_args!("{share} % of the trace is the standard library; --no-stdlib leaves it out"));
+        lines.push(format!("{share} % of the trace is the standard library; --no-stdlib leaves it out"));
     }
+    lines
 }
 
 /// What was asked for and not there, in any of the processes.
@@ -122,7 +131,7 @@ fn why(option: &'static str, matches: &Matches) -> String {
 
 fn shown(place: &Trigger) -> String {
     let offset = place.offset.map_or(String::new(), |offset| format!(":{offset}"));
-    format!("{}{offset}", Printable::name(place.name.typed()))
+    format!("{}{offset}", missed::quoted(Printable::name(place.name.typed())))
 }
 
 /// How a trace ended, in words.

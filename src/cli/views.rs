@@ -3,30 +3,29 @@
 use std::path::Path;
 
 use super::args::{CallsArgs, ComparesArgs, InfoFormat, LayersArgs, ScreenArgs, ViewArgs};
-use super::screen::Screen;
+use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
-use crate::bytecode::escape::Printable;
-use crate::format::Paint;
+use crate::format::{Named, Paint};
 use crate::read::{Flaw, Reader};
 use crate::select::{Miss, Selection};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
-use crate::views::{calls, compares};
+use crate::views::{Answer, calls, compares};
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
-    let (mut screen, paint) = (screen, paint(&query, Paint::Calls));
+    let (screen, paint) = (screen, paint(&query, Paint::Calls));
     let output = screen.output(paint, &query.trace)?;
-    let answer = calls::run(&query, output, &mut warning(&query.trace))?;
-    Ok(end(&answer.misses, &query.selection, answer.is_flawed))
+    let answer = calls::run(&query, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    Ok(end_of_view(&answer, &query))
 }
 
 pub fn compares(args: ComparesArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("compares", &args.view)?;
-    let (mut screen, paint) = (screen, paint(&query, Paint::Compares));
+    let (screen, paint) = (screen, paint(&query, Paint::Compares));
     let output = screen.output(paint, &query.trace)?;
-    let answer = compares::run(&query, args.all, output, &mut warning(&query.trace))?;
-    Ok(end(&answer.misses, &query.selection, answer.is_flawed))
+    let answer = compares::run(&query, args.all, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    Ok(end_of_view(&answer, &query))
 }
 
 pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
@@ -34,14 +33,16 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
     let reader = Reader::open(&args.trace)?;
     let folder = args.dump.as_deref().map(Folder::open).transpose()?;
     let is_text = args.format == InfoFormat::Text;
-    let progress = message::shows_progress(folder.is_none());
-    let mut screen = Screen::open(&args.screen, folder.is_none());
+    let prints = folder.is_none();
+    let progress = message::shows_progress(prints);
+    let screen = Screen::open(&args.screen, prints);
     let plan = LayersPlan { filter: selection.filter.clone(), folder, json: !is_text, progress };
     let mut out = screen.writer(is_text.then_some(Paint::Layers));
     let answer = layers::run(reader, plan, &mut out, &mut warning(&args.trace));
     drop(out);
     let result = answer.map(|answer| end(&answer.misses, &selection, answer.is_flawed));
-    screen.result(result.map_err(Into::into))
+    drop(screen);
+    screen::result(result.map_err(|error| if prints { screen::of_output(error) } else { error.into() }))
 }
 
 /// Makes the question and opens the screen for the answer.
@@ -67,8 +68,18 @@ pub fn open_screen(args: &ScreenArgs, pages: bool, trace: &Path) -> anyhow::Resu
 
 /// Prints what is missing or damaged in a trace.
 pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
-    let name = Printable::path(trace).to_string();
+    let name = Named::input(trace).to_string();
     move |flaw| message::warn(format_args!("{name}: {flaw}"))
+}
+
+/// Says what of a question has no answer; returns the status of the view.
+fn end_of_view(answer: &Answer, query: &Query) -> u8 {
+    match answer.nothing.filter(|_| !query.json) {
+        Some(what) if query.selection.is_everything() => message::warn(format_args!("the trace has no {what}")),
+        Some(what) => message::warn(format_args!("no {what} match {}", missed::options(&query.selection))),
+        None => {}
+    }
+    end(&answer.misses, &query.selection, answer.is_flawed)
 }
 
 /// Says what of a selection was not there; returns the status of a reader of a trace.

@@ -10,7 +10,8 @@ use super::{Compression, Format};
 const COMPRESSIONS: [(&str, Compression); 2] = [(".zst", Compression::Zstd), (".gz", Compression::Gzip)];
 
 /// Suffixes that mean something else than text, and what to do instead.
-const OTHERS: [(&[&str], &str); 3] = [
+const OTHERS: [(&[&str], &str); 4] = [
+    (&["py", "pyc", "pyo", "pyw"], "that is the name of a program; end the name in .bct, or in .txt for text"),
     (
         &[
             "7z", "br", "bz2", "gzip", "lz", "lz4", "lzma", "lzo", "rar", "snappy", "tar", "tbz", "tgz", "txz", "xz",
@@ -52,12 +53,15 @@ const OTHERS: [(&[&str], &str); 3] = [
     ),
 ];
 
-/// A suffix of a form that bctrace does not write.
+/// A suffix that promises what bctrace does not write.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("bctrace does not write .{suffix} files: {instead}; or name the form with -f")]
-pub struct SuffixError {
-    suffix: &'static str,
-    instead: &'static str,
+pub enum SuffixError {
+    #[error("bctrace does not write .{suffix} files: {instead}; or name the form with -f")]
+    Other { suffix: &'static str, instead: &'static str },
+    #[error(
+        "its name has two suffixes of compressions and the trace is compressed once; leave one out, or name the form with -f"
+    )]
+    Twice,
 }
 
 /// Returns the form and the compression that a file's name says.  A form that was asked for wins over the suffix; a final .zst or .gz
@@ -74,10 +78,15 @@ pub fn by_suffix(path: &Path, asked: Option<Format>) -> (Format, Compression) {
 
 /// Refuses a name whose suffix promises what bctrace does not write.
 pub fn check_suffix(path: &Path) -> Result<(), SuffixError> {
-    let Some(found) = last_suffix(split_compression(path).0) else { return Ok(()) };
+    let (name, compression) = split_compression(path);
+    if compression != Compression::None && split_compression(Path::new(OsStr::from_bytes(name))).1 != Compression::None
+    {
+        return Err(SuffixError::Twice);
+    }
+    let Some(found) = last_suffix(name) else { return Ok(()) };
     for (suffixes, instead) in OTHERS {
         if let Some(suffix) = suffixes.iter().find(|suffix| found.eq_ignore_ascii_case(suffix.as_bytes())) {
-            return Err(SuffixError { suffix, instead });
+            return Err(SuffixError::Other { suffix, instead });
         }
     }
     Ok(())
@@ -141,6 +150,10 @@ mod tests {
             ("t.bct.bz2", ".zst or .gz"),
             ("t.zip", ".zst or .gz"),
             ("t.parquet", "record a .bct"),
+            ("t.pyc", "a program"),
+            ("T.PY.gz", "a program"),
+            ("t.bct.zst.gz", "two suffixes"),
+            ("t.GZ.gz", "two suffixes"),
         ];
         for (name, part) in cases {
             let error = check_suffix(Path::new(name)).expect_err(name).to_string();

@@ -61,10 +61,21 @@ impl fmt::Display for Flaw {
             }
             Flaw::NoTrace { offset, why } => write!(f, "the block at byte {offset} is given up: {why}"),
             Flaw::Unfinished { reached, cut_at } => {
-                write!(f, "the trace has no end; it is complete up to instruction {reached}")?;
-                match cut_at {
-                    Some(offset) => write!(f, ", and what stands from byte {offset} on is cut off"),
-                    None => write!(f, ": its recorder was killed, or still writes it"),
+                write!(f, "the trace has no end; ")?;
+                match (cut_at, reached) {
+                    (Some(offset), 0) => {
+                        write!(f, "no instruction can be read: the block at byte {offset} is incomplete")
+                    }
+                    (Some(offset), _) => {
+                        write!(
+                            f,
+                            "it is complete up to instruction {reached}: the block at byte {offset} is incomplete"
+                        )
+                    }
+                    (None, _) => write!(
+                        f,
+                        "it is complete up to instruction {reached}: its recorder was killed, or is still writing it"
+                    ),
                 }
             }
         }

@@ -284,6 +284,9 @@ fn input(path: &Path) -> io::Result<Input> {
 
 fn check_header(path: &Path, header: &[u8]) -> Result<(), TraceError> {
     let not_a_trace = |why| Err(TraceError::NotATrace(path.to_owned(), why));
+    if header.is_empty() {
+        return not_a_trace("it is empty");
+    }
     let Some((magic, version)) = header.split_at_checked(FILE_MAGIC.len()) else {
         return not_a_trace("it is too short to be a .bct; record one: bctrace program.pyc trace.bct");
     };

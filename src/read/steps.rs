@@ -92,8 +92,11 @@ pub enum Item {
         number: u64,
         raised: Raised,
     },
-    /// A filter of the recording left this many instructions out.
-    Skipped(u64),
+    /// The recording left these instructions out; `own` are what the interpreter does to itself at shutdown.
+    Skipped {
+        numbers: Range<u64>,
+        own: bool,
+    },
     End(End),
     /// Something is missing or damaged.
     Flaw(Flaw),
@@ -227,7 +230,7 @@ impl Steps {
             (Some(window), Item::Step(step)) => window.contains(&step.number),
             (Some(window), Item::Entered(Entered { number, .. })) => window.contains(&(number + 1)),
             (Some(window), Item::Left { number, .. } | Item::Raised { number, .. }) => window.contains(number),
-            (Some(_), Item::Start(_) | Item::Skipped(_) | Item::End(_) | Item::Flaw(_)) => true,
+            (Some(_), Item::Start(_) | Item::Skipped { .. } | Item::End(_) | Item::Flaw(_)) => true,
         }
     }
 }

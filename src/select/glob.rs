@@ -2,7 +2,8 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::names::{PatternError, explained};
+use super::names::PatternError;
+use super::regex_error::explained;
 use crate::bytecode::escape;
 
 /// A glob: `*` is any characters, slashes too, `?` is one, `[ab]`, `[a-z]` and `[!a]` are one of some, `{ab,c}` is one of several
@@ -59,7 +60,7 @@ impl Reading {
         let regex = |is_text| {
             let source = Translation::of(tokens, is_text)?;
             let regex = RegexBuilder::new(&source).unicode(false).dot_matches_new_line(true).build();
-            regex.map_err(|error| explained(&error))
+            regex.map_err(|error| explained(&source, false, &error))
         };
         Ok(Reading { text: regex(true)?, bytes: regex(false)? })
     }

@@ -5,6 +5,7 @@ mod filter;
 mod glob;
 mod matches;
 mod names;
+mod regex_error;
 mod seen;
 
 use std::ops::Range;

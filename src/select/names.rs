@@ -2,6 +2,7 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::regex_error::explained;
 use crate::bytecode::escape;
 
 /// What is wrong with a pattern; one line, without the pattern itself.
@@ -49,10 +50,10 @@ impl NamePattern {
         let bytes = RegexBuilder::new(typed).unicode(false).build();
         let text = match has_byte(typed) {
             true => None,
-            false => Some(Regex::new(typed).map_err(|error| explained(&error))?),
+            false => Some(Regex::new(typed).map_err(|error| explained(typed, true, &error))?),
         };
         let bytes = match (&text, bytes) {
-            (None, Err(error)) => return Err(explained(&error)),
+            (None, Err(error)) => return Err(explained(typed, false, &error)),
             (_, bytes) => bytes.ok(),
         };
         Ok(NamePattern { typed: typed.to_owned(), text, bytes })
@@ -80,17 +81,6 @@ fn has_byte(pattern: &str) -> bool {
         rest = rest.get(1..).unwrap_or_default();
     }
     false
-}
-
-/// What an error of the regex crate says, without its picture of the pattern.
-pub(super) fn explained(error: &regex::Error) -> PatternError {
-    PatternError(match error {
-        regex::Error::CompiledTooBig(_) => "it is too large".into(),
-        error => {
-            let text = error.to_string();
-            text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-        }
-    })
 }
 
 #[cfg(test)]
@@ -143,8 +133,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_pattern_is_said_in_one_line() {
-        let cases =
-            [("[", "unclosed character class"), ("(?=a)", "look-around"), (r"[Ж]\xff", "Unicode"), ("a{9999999}", "")];
+        let cases = [
+            ("[", "is not closed"),
+            ("(?=a)", "look-around"),
+            (r"[Ж]\xff", "ASCII"),
+            ("a{9999999}", "too large"),
+            ("(\u{1b}\n", "not closed"),
+        ];
         for (pattern, part) in cases {
             let error = NamePattern::new(pattern).expect_err(pattern).to_string();
             assert!(error.contains(part) && !error.contains('\n'), "{pattern}: {error}");

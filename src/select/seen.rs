@@ -22,6 +22,10 @@ pub struct Seen {
     least_depth: Option<u32>,
     /// Something was wanted by all parts.
     anything: bool,
+    /// Something in the window was recorded.
+    is_recorded: bool,
+    /// The instructions of the window that were left out as the interpreter's own shutdown, from the first to behind the last.
+    own: Option<Range<u64>>,
 }
 
 /// A part of a selection that nothing has met.
@@ -33,6 +37,8 @@ pub enum Miss {
     Thread { asked: u32, threads: Vec<u32> },
     /// The first instruction is beyond the last one of the trace.
     BeyondEnd { from: u64, instructions: u64 },
+    /// All that the window holds was left out as the interpreter's own shutdown: these instructions, the last one included.
+    Shutdown { first: u64, last: u64 },
     /// All frames are deeper.
     Depth { most: u32, least: u32 },
     /// Each part has met something, and all of them together nothing.
@@ -48,6 +54,8 @@ impl Seen {
             threads: BTreeSet::new(),
             least_depth: None,
             anything: false,
+            is_recorded: false,
+            own: None,
         }
     }
 
@@ -62,6 +70,8 @@ impl Seen {
 
     #[cold]
     fn take(&mut self, numbers: Range<u64>, thread: u32, depth: u32, code: &Code) {
+        let in_window = self.part_in_window(&numbers).is_some();
+        self.is_recorded |= in_window;
         if self.by_code.len() >= REMEMBERED {
             self.by_code.clear();
         }
@@ -72,13 +82,27 @@ impl Seen {
         if self.threads.len() < REMEMBERED {
             self.threads.insert(thread);
         }
-        let Selection { threads, max_depth, window, .. } = &self.selection;
+        let Selection { threads, max_depth, .. } = &self.selection;
         if !wants || !(threads.is_empty() || threads.contains(&thread)) {
             return;
         }
         self.least_depth = Some(self.least_depth.map_or(depth, |least| least.min(depth)));
-        let in_window = window.as_ref().is_none_or(|window| numbers.start < window.end && window.start < numbers.end);
         self.anything |= in_window && max_depth.is_none_or(|most| depth <= most);
+    }
+
+    /// Takes instructions that the recording left out as the interpreter's own shutdown.
+    pub fn own(&mut self, numbers: &Range<u64>) {
+        if let Some(part) = self.part_in_window(numbers) {
+            let own = self.own.get_or_insert(part.clone());
+            own.end = part.end;
+        }
+    }
+
+    /// What of these numbers is in the window.
+    fn part_in_window(&self, numbers: &Range<u64>) -> Option<Range<u64>> {
+        let window = self.selection.window.clone().unwrap_or(0..u64::MAX);
+        let part = numbers.start.max(window.start)..numbers.end.min(window.end);
+        (!part.is_empty()).then_some(part)
     }
 
     /// Takes the totals of the whole trace, of which only a part is read.
@@ -107,6 +131,9 @@ impl Seen {
         }
         if self.anything || !misses.is_empty() || window.is_empty() {
             return misses;
+        }
+        if let Some(own) = self.own.as_ref().filter(|_| !self.is_recorded) {
+            return vec![Miss::Shutdown { first: own.start, last: own.end - 1 }];
         }
         match (self.selection.max_depth, self.least_depth) {
             (Some(most), Some(least)) if is_whole && most < least => misses.push(Miss::Depth { most, least }),
@@ -151,5 +178,19 @@ mod tests {
         assert_eq!(misses(selection("f", &[0], None, None)), [Miss::Together]);
         assert_eq!(misses(selection("f", &[], None, Some(1..5))), [Miss::Together]);
         assert_eq!(misses(selection("", &[], None, Some(5..5))), []);
+    }
+
+    #[test]
+    fn a_window_that_holds_the_shutdown_alone_is_told_so() {
+        let misses = |window| {
+            let mut seen = Seen::new(&selection("", &[], None, Some(window)));
+            seen.instructions(1..21, 0, 0, &code(1, "main"));
+            seen.own(&(21..31));
+            seen.misses(30, true)
+        };
+        assert_eq!(misses(21..31), [Miss::Shutdown { first: 21, last: 30 }]);
+        assert_eq!(misses(25..28), [Miss::Shutdown { first: 25, last: 27 }]);
+        assert_eq!(misses(20..31), []);
+        assert_eq!(misses(31..40), [Miss::BeyondEnd { from: 31, instructions: 30 }]);
     }
 }

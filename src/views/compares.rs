@@ -146,6 +146,14 @@ impl Compares {
 }
 
 impl View for Compares {
+    fn what(&self) -> &'static str {
+        "comparisons"
+    }
+
+    fn is_empty(&self) -> bool {
+        self.writer.is_empty()
+    }
+
     fn take(&mut self, item: &Item) -> Result<(), SinkError> {
         match item {
             Item::Step(step) => self.step(step),
@@ -155,7 +163,7 @@ impl View for Compares {
             }
             Item::Raised { frame, raised, .. } => self.settle(*frame, Outcome::Raised(raised.clone())),
             Item::Left { frame, .. } => self.settle(*frame, Outcome::Unknown),
-            Item::Start(_) | Item::Skipped(_) | Item::End(_) | Item::Flaw(_) => Ok(()),
+            Item::Start(_) | Item::Skipped { .. } | Item::End(_) | Item::Flaw(_) => Ok(()),
         }
     }
 

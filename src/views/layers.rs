@@ -119,7 +119,7 @@ pub fn run(
     let selection = Selection { filter: plan.filter.clone(), ..Selection::default() };
     let mut collector = Collector::new(plan.filter, plan.folder);
     let mut is_flawed = false;
-    let mut observed = Observed::new(&mut collector, &selection, plan.progress, index.as_ref());
+    let mut observed = Observed::new(&mut collector, &selection, None, plan.progress, index.as_ref());
     reader.read_all(&mut observed, &mut |flaw| {
         is_flawed = true;
         report(flaw);
@@ -135,7 +135,7 @@ pub fn run(
             _ => {}
         }
     }
-    Ok(Answer { is_flawed, misses })
+    Ok(Answer { is_flawed, misses, nothing: None })
 }
 
 /// A sink that also writes the layers into a folder.

@@ -19,4 +19,6 @@ pub struct Answer {
     pub is_flawed: bool,
     /// The parts of the selection that nothing has met.
     pub misses: Vec<Miss>,
+    /// What was asked for, if there was nothing of it in all that the selection has met.
+    pub nothing: Option<&'static str>,
 }

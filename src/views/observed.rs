@@ -17,11 +17,12 @@ impl<'a> Observed<'a> {
     pub(super) fn new(
         sink: &'a mut dyn Sink,
         selection: &Selection,
+        count: Option<u64>,
         shows_progress: bool,
         index: Option<&Index>,
     ) -> Observed<'a> {
         let seen = (!selection.is_everything()).then(|| Seen::new(selection));
-        Observed { sink, seen, progress: shows_progress.then(|| Reading::new(index)) }
+        Observed { sink, seen, progress: shows_progress.then(|| Reading::new(index, selection, count)) }
     }
 
     /// Returns what of the selection nothing has met; `reached` is the number of the last instruction of what was read.
@@ -33,14 +34,18 @@ impl<'a> Observed<'a> {
 /// The progress of a command that reads a trace.
 pub(super) struct Reading {
     line: Progress,
+    /// Instructions before the first one that is wanted, and how many are wanted from there on, if that is known.
+    before: u64,
     total: Option<u64>,
     /// Steps taken; the clock is not asked at each.
     steps: u32,
 }
 
 impl Reading {
-    pub(super) fn new(index: Option<&Index>) -> Reading {
-        Reading { line: Progress::new(true), total: index.map(Index::instructions), steps: 0 }
+    /// Begins to read a selection, of which `count` instructions are printed at most.
+    pub(super) fn new(index: Option<&Index>, selection: &Selection, count: Option<u64>) -> Reading {
+        let (before, total) = wanted(index.map(Index::instructions), selection, count);
+        Reading { line: Progress::new(true), before, total, steps: 0 }
     }
 
     /// Takes a run or an instruction, after which so many were read and so many bytes written.
@@ -48,9 +53,30 @@ impl Reading {
     pub(super) fn step(&mut self, instructions: u64, written: impl FnOnce() -> Option<u64>) {
         self.steps = self.steps.wrapping_add(1);
         if self.steps.is_multiple_of(1 << 14) {
+            let instructions = instructions.saturating_sub(self.before);
             self.line.show(|| Done { instructions, total: self.total, written: written() });
         }
     }
+}
+
+/// Returns how many of all instructions of a trace come before a selection, and how many are read from there on, if that is known.
+fn wanted(all: Option<u64>, selection: &Selection, count: Option<u64>) -> (u64, Option<u64>) {
+    let window = selection.window.clone().unwrap_or(1..u64::MAX);
+    let before = window.start.saturating_sub(1);
+    let last = match all {
+        Some(all) => Some(all.min(window.end.saturating_sub(1))),
+        None => (window.end < u64::MAX).then(|| window.end - 1),
+    };
+    let in_window = last.map(|last| last.saturating_sub(before));
+    let is_by_number =
+        selection.filter.is_everything() && selection.threads.is_empty() && selection.max_depth.is_none();
+    let total = match count {
+        Some(count) if is_by_number => Some(in_window.map_or(count, |all| all.min(count))),
+        // Where the last one that is printed stands is not known.
+        Some(_) => None,
+        None => in_window,
+    };
+    (before, total)
 }
 
 /// As [`Observed::misses`], of what a view has seen.
@@ -69,6 +95,12 @@ impl Sink for Observed<'_> {
         if let (Some(seen), Event::Outside(outside), Some(frame)) = (&mut self.seen, event, at.frame()) {
             let first = at.instructions.saturating_add(1);
             seen.instructions(first..first.saturating_add(outside.count()), at.thread, frame.depth, &frame.code);
+        }
+        if let (Some(seen), Event::Skipped(skipped)) = (&mut self.seen, event)
+            && skipped.own
+        {
+            let first = at.instructions.saturating_add(1);
+            seen.own(&(first..first.saturating_add(skipped.instructions)));
         }
         self.sink.event(event, at)
     }
@@ -98,5 +130,25 @@ impl Sink for Observed<'_> {
 
     fn written(&self) -> u64 {
         self.sink.written()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::select::{Filter, Name};
+
+    #[test]
+    fn the_total_of_a_part_is_that_part() {
+        let part = |from, to| Selection { window: Selection::window(from, to), ..Selection::default() };
+        assert_eq!(wanted(Some(100), &part(None, None), None), (0, Some(100)));
+        assert_eq!(wanted(Some(100), &part(Some(21), None), None), (20, Some(80)));
+        assert_eq!(wanted(Some(100), &part(Some(21), Some(30)), None), (20, Some(10)));
+        assert_eq!(wanted(Some(100), &part(Some(21), Some(300)), Some(5)), (20, Some(5)));
+        assert_eq!(wanted(Some(100), &part(None, None), Some(500)), (0, Some(100)));
+        assert_eq!(wanted(None, &part(None, None), None), (0, None));
+        assert_eq!(wanted(None, &part(None, None), Some(7)), (0, Some(7)));
+        let filter = Filter { names: vec![Name::new("f")], ..Filter::default() };
+        assert_eq!(wanted(Some(100), &Selection { filter, ..part(None, None) }, Some(5)), (0, None));
     }
 }

@@ -26,6 +26,12 @@ pub struct Query {
 
 /// A view that takes a trace item by item.
 pub(super) trait View {
+    /// What it prints, in the plural.
+    fn what(&self) -> &'static str;
+
+    /// Tells whether it has printed nothing of what it is asked for.
+    fn is_empty(&self) -> bool;
+
     fn take(&mut self, item: &Item) -> Result<(), SinkError>;
 
     /// Writes what is left after the last item.
@@ -48,7 +54,7 @@ impl Query {
     fn read(&self, reader: Reader, view: &mut dyn View, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
         let mut is_flawed = false;
         let index = reader.index().cloned();
-        let mut progress = self.progress.then(|| Reading::new(index.as_ref()));
+        let mut progress = self.progress.then(|| Reading::new(index.as_ref(), &self.selection, None));
         let mut seen = Seen::new(&self.selection);
         let mut steps = Steps::new(reader).within(self.selection.window.clone());
         for item in steps.by_ref() {
@@ -60,7 +66,10 @@ impl Query {
                 seen.instructions(step.number..step.number.saturating_add(1), step.thread, step.depth, &step.code);
             }
             match &item {
-                Item::Start(start) if !has_values(start) => return Err(TraceError::NoValues(self.trace.clone())),
+                Item::Start(start) if !has_values(start) => {
+                    return Err(TraceError::NoValues(self.trace.clone(), view.what()));
+                }
+                Item::Skipped { numbers, own: true } => seen.own(numbers),
                 Item::Flaw(flaw) => {
                     is_flawed = true;
                     report(flaw.clone());
@@ -70,7 +79,8 @@ impl Query {
         }
         view.finish()?;
         let misses = observed::misses(seen, index.as_ref(), steps.reached(), self.selection.window.is_none());
-        Ok(Answer { is_flawed, misses })
+        let nothing = (view.is_empty() && misses.is_empty()).then(|| view.what());
+        Ok(Answer { is_flawed, misses, nothing })
     }
 
     /// Begins JSON lines: an object that names the view and the version of its members.

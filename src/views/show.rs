@@ -67,7 +67,8 @@ pub fn run(plan: &ShowPlan, output: Output, report: &mut dyn FnMut(Flaw)) -> Res
         return Err(TraceError::NotFollowed(plan.trace.clone()));
     }
     let mut sink = format::sink(plan.format, plan.options.clone(), output);
-    let mut observed = Observed::new(&mut *sink, &plan.options.selection, plan.progress, reader.index());
+    let Options { selection, count, .. } = &plan.options;
+    let mut observed = Observed::new(&mut *sink, selection, *count, plan.progress, reader.index());
     let result = if plan.follow {
         follow(plan, &mut reader, &mut observed, &mut flaws)
     } else {

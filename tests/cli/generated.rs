@@ -48,7 +48,12 @@ fn manual_pages_have_every_option_examples_and_exit_statuses() {
         assert!(main.contains(&format!("bctrace\\-{command}(1)")), "{command} is not named");
         let page = running::run(&mut running::bctrace(["man", command])).succeeded();
         assert!(page.starts_with(&format!(".TH BCTRACE-{} 1", command.to_uppercase())), "{page}");
-        assert!(page.contains(".SH EXAMPLES\n") && page.contains(".SH \"SEE ALSO\"\n"), "{page}");
+        assert!(page.contains(".SH EXAMPLES\n"), "{page}");
+        let others = page.split(".SH \"SEE ALSO\"\n").nth(1).unwrap_or_else(|| panic!("{page}"));
+        assert!(others.contains("bctrace(1)"), "{others}");
+        for other in COMMANDS {
+            assert_eq!(others.contains(&format!("bctrace\\-{other}(1)")), other != command, "{command}: {others}");
+        }
         for option in options(&[command]) {
             assert!(page.contains(&option.replace('-', "\\-")), "{command}: no {option}");
         }
@@ -68,4 +73,43 @@ fn all_manual_pages_are_written_into_a_folder() {
     assert!(scratch.path("man1/bctrace.1").exists());
     let ran = scratch.run(["man", "sow"]);
     assert_eq!((ran.status, ran.stdout().as_str()), (2, ""));
+}
+
+/// What bash offers for the last of these words, in a folder with some files.
+fn offered(scratch: &Scratch, words: &[&str]) -> Vec<String> {
+    const COMPLETE: &str = r#"source completions; COMP_WORDS=(bctrace "$@"); COMP_CWORD=$#; _bctrace
+        for word in "${COMPREPLY[@]}"; do echo "$word"; done"#;
+    let mut bash = std::process::Command::new("/bin/bash");
+    bash.env_clear().args(["--norc", "-c", COMPLETE, "bash"]).args(words).current_dir(scratch.path("."));
+    let mut offered: Vec<String> = running::run(&mut bash).succeeded().lines().map(str::to_string).collect();
+    offered.sort();
+    offered
+}
+
+#[test]
+fn bash_completes_each_word_by_where_it_stands() {
+    let scratch = Scratch::new();
+    let script = scratch.run(["completions", "bash"]).succeeded();
+    std::fs::write(scratch.path("completions"), script).unwrap();
+    std::fs::create_dir(scratch.path("dir")).unwrap();
+    std::fs::write(scratch.path("a b.pyc"), "").unwrap();
+    let files = ["a b.pyc", "completions", "dir", "ok.pyc"].map(String::from);
+    let mut all: Vec<String> = COMMANDS.map(String::from).into_iter().chain(files.clone()).collect();
+    all.sort();
+    assert_eq!(offered(&scratch, &[""]), all);
+    assert_eq!(offered(&scratch, &["sh"]), ["show"]);
+    for before in [&["show"][..], &["dis"], &["ok.pyc"], &["-q"], &["ok.pyc", "t.txt", "--"], &["show", "-r"]] {
+        assert_eq!(offered(&scratch, &[before, &[""]].concat()), files, "{before:?}");
+    }
+    assert_eq!(offered(&scratch, &["dis", "ok"]), ["ok.pyc"]);
+    assert_eq!(offered(&scratch, &["man", "s"]), ["show"]);
+    assert_eq!(offered(&scratch, &["completions", ""]), ["bash", "elvish", "fish", "powershell", "zsh"]);
+    assert_eq!(offered(&scratch, &["show", "--fo"]), ["--follow", "--format"]);
+    assert_eq!(offered(&scratch, &["--fo"]), ["--follow-forks", "--force", "--format"]);
+    for words in [&["show", "--format", "js"][..], &["show", "--format", "=", "js"], &["-f", "js"]] {
+        assert_eq!(offered(&scratch, words), ["jsonl"], "{words:?}");
+    }
+    assert_eq!(offered(&scratch, &["show", "--color", "="]), ["always", "auto", "never"]);
+    assert_eq!(offered(&scratch, &["--dump-code", ""]), ["dir"]);
+    assert_eq!(offered(&scratch, &["show", "--count", ""]), [""; 0]);
 }

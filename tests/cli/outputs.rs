@@ -89,14 +89,14 @@ fn only_a_trace_is_replaced() {
     for name in others {
         for options in [&[][..], &["-f", "bct"], &["--dump-code", "new"], &["--follow-forks"]] {
             let refused = scratch.run([options, &["ok.pyc", name]].concat());
-            assert_refused(&refused, &["cannot write ", name, "only a trace is replaced", "--force"]);
+            assert_refused(&refused, &["cannot write ", name, "it exists and ", "replace it with --force"]);
             assert_refused(
                 &scratch.run(["python", "--trace-to", name, "-c", "pass"]),
                 &["cannot write ", name, "--force"],
             );
         }
     }
-    assert_refused(&scratch.run(["ok.pyc", "other.pyc"]), &["it is a compiled program"]);
+    assert_refused(&scratch.run(["ok.pyc", "other.pyc"]), &["it exists and is a compiled program"]);
     assert_eq!(others.map(|name| running::read(&scratch.path(name))), contents);
     assert_eq!(scratch.names(), before);
     // Any trace takes the place of any other.
@@ -218,4 +218,61 @@ fn a_compressed_trace_holds_the_same_text() {
     let packed = running::read(&scratch.path("t.txt.zst"));
     unpacked.write_all(&zstd::decode_all(&packed[..]).unwrap()).unwrap();
     assert_eq!(unpacked, scratch.text("t.txt").into_bytes());
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_said_in_words() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("dir")).unwrap();
+    fs::write(scratch.path("notrace.txt"), "mine").unwrap();
+    scratch.run(["-q", "ok.pyc", "v.bct"]).succeeded();
+    let before = scratch.names();
+    let cases: [(&[&str], &str); 12] = [
+        (&["show", "dir"], "cannot read dir: it is a folder"),
+        (&["show", "v.bct/x"], "cannot read v.bct/x: v.bct is a file, not a folder"),
+        (&["info", "dir"], "cannot read dir: it is a folder"),
+        (&["dis", "ok.pyc/x"], "cannot read ok.pyc/x: ok.pyc is a file, not a folder"),
+        (
+            &["--dump-code", "nodir/x", "ok.pyc", "t.txt"],
+            "cannot write nodir/x: there is no folder nodir; make it first",
+        ),
+        (&["--dump-code", "notrace.txt", "ok.pyc", "t.txt"], "cannot write notrace.txt: it is a file, not a folder"),
+        (&["layers", "--dump", "v.bct", "v.bct"], "cannot write v.bct: it is a file, not a folder"),
+        (&["man", "-o", "notrace.txt"], "notrace.txt is a file, not a folder"),
+        (&["man", "-o", "nodir"], "there is no folder nodir"),
+        (&["ok.pyc", "notrace.txt"], "cannot write notrace.txt: it exists and is not a trace; name another file, or"),
+        (&["show", "-"], "cannot read standard input: it is empty"),
+        (&["-", "t.txt"], "cannot read standard input: it is empty"),
+    ];
+    for (words, message) in cases {
+        assert_refused(&scratch.run(words), &[message]);
+    }
+    let ran = scratch.run(["--dump-code", "dd", "ok.pyc", "./dd"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr().contains("--dump-code and TRACEFILE are both dd; name two"), "{}", ran.stderr());
+    assert_eq!(scratch.names(), before);
+}
+
+#[test]
+fn a_full_standard_output_is_named() {
+    let scratch = Scratch::with("print 'hello' == 'x'");
+    scratch.run(["-q", "--values", "ok.pyc", "v.bct"]).succeeded();
+    for words in ["show v.bct", "calls v.bct", "compares v.bct", "layers v.bct", "info v.bct", "dis ok.pyc", "man"] {
+        let mut shell = running::shell(&format!("\"$0\" {words} > /dev/full"));
+        let ran = running::run(shell.current_dir(scratch.path(".")));
+        let want = "bctrace: cannot write to standard output: No space left on device\n";
+        assert!(ran.stderr().ends_with(want), "{words}: {}", ran.stderr());
+        assert_eq!(ran.status, 125, "{words}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error_of_a_reading_command() {
+    let scratch = Scratch::new();
+    scratch.run(["-q", "ok.pyc", "v.bct"]).succeeded();
+    for words in ["show v.bct", "layers v.bct", "info v.bct", "dis ok.pyc", "man", "completions bash"] {
+        let mut shell = running::shell(&format!("{{ \"$0\" {words}; echo $? >&2; }} | true"));
+        let ran = running::run(shell.current_dir(scratch.path(".")));
+        assert_eq!(ran.stderr(), "0\n", "{words}");
+    }
 }

@@ -103,7 +103,7 @@ fn nothing_beside_the_program_runs_while_it_is_compiled() {
 fn source_is_what_is_named_so_and_is_no_other_file() {
     let scratch = Scratch::new();
     fs::write(scratch.path("p.txt"), "print 1\n").unwrap();
-    assert_refused(&scratch.run(["p.txt", "t.txt"]), &["cannot read p.txt: ", "text", "ends in .py"]);
+    assert_refused(&scratch.run(["p.txt", "t.txt"]), &["cannot read p.txt: ", "text", "end in .py"]);
     fs::copy(scratch.path("ok.pyc"), scratch.path("compiled.py")).unwrap();
     assert_eq!(scratch.run(["-q", "compiled.py", "t.txt"]).succeeded(), "hello\n");
     fs::write(scratch.path("zip.py"), b"PK\x03\x04\x14\0\0\0").unwrap();

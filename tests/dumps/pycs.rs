@@ -150,7 +150,7 @@ fn only_a_new_or_empty_folder_is_written_into() {
     let ran = live::run(program.command(["layers", "--dump", "full", "t.bct"]));
     assert_eq!((ran.status, ran.stderr().as_str()), (125, refused));
     let ran = live::run(program.command(["layers", "--dump", "none/there", "t.bct"]));
-    let refused = "bctrace: cannot write none/there: No such file or directory\n";
+    let refused = "bctrace: cannot write none/there: there is no folder none; make it first\n";
     assert_eq!((ran.status, ran.stderr().as_str()), (125, refused));
     assert_eq!(names(&program, "full"), ["mine"]);
 }

@@ -76,7 +76,7 @@ fn a_bct_of_an_idle_program_can_be_shown() {
     let live = Live::start(program.tracing(&[], "t.bct", &[]));
     let show = || live::run(program.command(["show", "t.bct"]));
     let shown = live::until("the .bct has what was executed", || Some(show()).filter(|ran| ran.stdout.len() >= least));
-    live::assert_failed(&shown, &["the trace has no end", "still writes it"]);
+    live::assert_failed(&shown, &["the trace has no end", "is still writing it"]);
     assert_eq!(live.end().status, 0);
     let whole = program.show(&[], "t.bct");
     live::assert_prefix(&shown.stdout(), &whole, "what was there before the end");

@@ -1,7 +1,22 @@
 //! Binary data is not written to a terminal.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::Terminal;
 use crate::live::Program;
+
+#[test]
+fn a_manual_page_is_shown_by_man_on_a_terminal() {
+    let program = Program::new("pass");
+    let folder = program.path(".");
+    let page = Terminal::new(&folder).with("PATH", "/nowhere").run(&["man", "show"]).succeeded();
+    assert!(page.starts_with(".TH BCTRACE-SHOW 1"), "{page}");
+    std::fs::write(program.path("man"), "#!/bin/sh\necho \"man $*\"\nexec /bin/cat\n").unwrap();
+    std::fs::set_permissions(program.path("man"), PermissionsExt::from_mode(0o755)).unwrap();
+    let folder_name = folder.to_str().unwrap();
+    let shown = Terminal::new(&folder).with("PATH", folder_name).run(&["man", "show"]).succeeded();
+    assert_eq!(shown, format!("man -l -\r\n{page}"));
+}
 
 #[test]
 fn binary_traces_are_refused_and_text_is_not() {

@@ -69,6 +69,8 @@ fn variables_and_the_option_decide_in_this_order() {
     };
     assert!(!in_pipe(("TERM", "xterm")));
     assert!(in_pipe(("CLICOLOR_FORCE", "1")));
+    assert!(!in_pipe(("CLICOLOR_FORCE", "0")));
+    assert!(!in_pipe(("CLICOLOR_FORCE", "")));
 }
 
 #[test]

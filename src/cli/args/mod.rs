@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::builder::styling::Styles;
 use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
@@ -21,6 +22,9 @@ pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs}
 /// Columns of help that does not go to a terminal, and the most that it has on one.
 const COLUMNS: usize = 80;
 const MOST_COLUMNS: usize = 100;
+
+/// The name of the main command, which records.
+pub const MAIN: &str = "bctrace";
 
 const ABOUT: &str = "Trace every bytecode instruction that a Python 2.7 program executes";
 const LONG_ABOUT: &str = "\
@@ -37,14 +41,14 @@ Exit status:
   123  a limit or --stop-at ended the program
   124  --timeout ended the program
   125  bctrace itself failed: bad input, or a trace that cannot be written
-  141  the reader of the trace closed the pipe";
+  141  the reader of the recorded trace closed the pipe";
 
 /// Variables of the environment that bctrace itself reads.
 const ENVIRONMENT: &str = "\
 Environment:
   BCTRACE_PAGER, PAGER  pager on a terminal [default: less -FRX]
   NO_COLOR              use no colours
-  CLICOLOR_FORCE        use colours without a terminal too
+  CLICOLOR_FORCE        use colours without a terminal too, unless it is 0
   PYTHONPATH, ...       count for the program, as under python2.7";
 
 #[derive(Debug, Subcommand)]
@@ -109,7 +113,7 @@ pub enum FormatName {
 /// How a command that reads prints on a terminal.
 #[derive(Clone, Debug, Args)]
 pub struct ScreenArgs {
-    /// Use colours
+    /// When to use colours
     ///
     /// By default they are used on a terminal, unless NO_COLOR is set; CLICOLOR_FORCE=1 has them elsewhere too.
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
@@ -131,7 +135,7 @@ pub enum ColorWhen {
 
 /// The whole command line: the arguments of the main command beside the subcommands.
 pub fn command() -> clap::Command {
-    let command = clap::Command::new("bctrace")
+    let command = clap::Command::new(MAIN)
         .version(super::VERSION)
         .after_help(recording::EXAMPLES)
         .after_long_help(format!("{}\n\n{EXIT_STATUS}\n\n{ENVIRONMENT}", recording::EXAMPLES))
@@ -143,23 +147,28 @@ pub fn command() -> clap::Command {
         .args_override_self(true);
     // Set last: the arguments that are flattened in would put their own description in its place.
     let command = Command::augment_subcommands(RecordArgs::augment_args(command)).about(ABOUT).long_about(LONG_ABOUT);
+    let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let names = PossibleValuesParser::new(names);
+    let command = command.mut_subcommand("man", |man| man.mut_arg("command", |page| page.value_parser(names)));
     match std::io::stdout().is_terminal() {
         true => command.max_term_width(MOST_COLUMNS),
         false => command.term_width(COLUMNS),
     }
 }
 
-/// An error of usage, which ends with status 2.
-pub fn usage(message: impl Display) -> anyhow::Error {
-    command().error(ErrorKind::ValueValidation, message).into()
-}
-
-/// An error of usage of a subcommand.
-pub fn usage_of(name: &str, message: impl Display) -> anyhow::Error {
+/// An error of usage of a command, which ends with status 2.
+pub fn usage(name: &str, message: impl Display) -> anyhow::Error {
     let mut command = command();
     command.build();
-    let command = command.find_subcommand_mut(name).expect("the subcommand that runs exists");
-    command.error(ErrorKind::ValueValidation, message).into()
+    named(&mut command, name).error(ErrorKind::ValueValidation, message).into()
+}
+
+/// The command of this name, of the whole command line.
+pub fn named<'a>(whole: &'a mut clap::Command, name: &str) -> &'a mut clap::Command {
+    match name {
+        MAIN => whole,
+        name => whole.find_subcommand_mut(name).expect("the command that runs exists"),
+    }
 }
 
 #[cfg(test)]

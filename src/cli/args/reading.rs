@@ -39,16 +39,16 @@ pub struct FilterArgs {
 #[command(next_help_heading = "Filters")]
 pub struct PlaceArgs {
     /// Begin with instruction N, counted from 1
-    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = value::of(value::instruction), allow_negative_numbers = true)]
     pub from: Option<u64>,
     /// End with instruction N
-    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = value::of(value::instruction), allow_negative_numbers = true)]
     pub to: Option<u64>,
     /// Only this thread, numbered from 0; may be repeated
-    #[arg(long = "thread", value_name = "N", value_parser = value::small, allow_negative_numbers = true)]
+    #[arg(long = "thread", value_name = "N", value_parser = value::of(value::small), allow_negative_numbers = true)]
     pub threads: Vec<u32>,
     /// Only frames up to this depth; the main program has 0
-    #[arg(long, value_name = "N", value_parser = value::small, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = value::of(value::small), allow_negative_numbers = true)]
     pub max_depth: Option<u32>,
 }
 
@@ -78,9 +78,6 @@ pub struct ShowArgs {
     /// Form to print in [default: text]
     #[arg(short, long, value_name = "FORM", value_enum)]
     pub format: Option<FormatName>,
-    /// Print at most N instructions
-    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true)]
-    pub count: Option<u64>,
     /// Go on while the trace is still being recorded
     #[arg(long)]
     pub follow: bool,
@@ -90,6 +87,15 @@ pub struct ShowArgs {
     pub filter: FilterArgs,
     #[command(flatten)]
     pub place: PlaceArgs,
+    /// Print at most N instructions
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = value::of(value::count),
+        allow_negative_numbers = true,
+        help_heading = "Filters"
+    )]
+    pub count: Option<u64>,
 }
 
 /// What every view takes.
@@ -189,7 +195,7 @@ pub struct InfoArgs {
 pub enum InfoFormat {
     /// For people
     Text,
-    /// For programs: one JSON object, or one in each line
+    /// For programs: JSON, one object in each line
     Json,
 }
 

@@ -68,14 +68,14 @@ pub struct PythonArgs {
     /// Record the run into this file; `-` is standard output
     #[arg(long, value_name = "TRACEFILE", value_hint = ValueHint::FilePath)]
     pub trace_to: Option<PathBuf>,
-    #[command(flatten)]
-    pub recording: RecordingArgs,
     /// Arguments of the interpreter, as python2.7 takes them
     #[arg(last = true, value_name = "PYTHON ARGS")]
     pub arguments: Vec<OsString>,
     /// Show this help, then the interpreter's own
     #[arg(long, action = clap::ArgAction::HelpLong)]
     pub help: Option<bool>,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
 }
 
 /// What is recorded, in which form, and when the program is stopped.
@@ -102,15 +102,20 @@ pub struct RecordingArgs {
     /// Each process has a file of its own beside TRACEFILE, with its number in the name.
     #[arg(long)]
     pub follow_forks: bool,
+    /// Also record what the interpreter does to itself at shutdown
+    #[arg(long)]
+    pub shutdown: bool,
     /// Show a progress line, which can overwrite the program's output
     ///
     /// The line is shown on a terminal only. It is off by default, because the program writes to the same terminal.
     #[arg(long)]
     pub progress: bool,
-    /// Replace TRACEFILE even if it is no trace
+    /// Replace TRACEFILE even if it is not a trace
     #[arg(long)]
     pub force: bool,
     /// Show no summary
+    ///
+    /// Warnings, such as that nothing was recorded, are shown all the same.
     #[arg(short, long)]
     pub quiet: bool,
     #[command(flatten)]
@@ -135,17 +140,14 @@ pub struct LimitArgs {
     #[arg(long, value_name = "PLACE", value_parser = value::trigger())]
     pub stop_at: Option<Trigger>,
     /// Stop the program after N instructions
-    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = value::of(value::count), allow_negative_numbers = true)]
     pub max_instructions: Option<u64>,
     /// Stop when the trace file has reached SIZE, as 500M
-    #[arg(long, value_name = "SIZE", value_parser = value::size, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SIZE", value_parser = value::of(value::size), allow_negative_numbers = true)]
     pub max_size: Option<u64>,
     /// Stop the program after TIME, as 30s or 1h30m
-    #[arg(long, value_name = "TIME", value_parser = value::time, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = value::of(value::time), allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
-    /// Also record what the interpreter does to itself at shutdown
-    #[arg(long)]
-    pub shutdown: bool,
 }
 
 /// Whether values are recorded, and how much of each.
@@ -154,14 +156,14 @@ pub struct ValueArgs {
     /// Record what each instruction consumes and produces
     #[arg(long)]
     pub values: bool,
-    /// Show at most N items per container
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value::up_to(1_000), allow_negative_numbers = true, requires = "values")]
+    /// Show at most N items per container (up to 1,000)
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value::of(value::up_to(1_000)), allow_negative_numbers = true, requires = "values")]
     pub value_width: u32,
-    /// Show at most N containers in containers
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value::up_to(50), allow_negative_numbers = true, requires = "values")]
+    /// Show at most N containers in containers (up to 50)
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value::of(value::up_to(50)), allow_negative_numbers = true, requires = "values")]
     pub value_depth: u32,
-    /// Show at most N characters of a string or bytes of a long
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = value::up_to(10_000), allow_negative_numbers = true, requires = "values")]
+    /// Show at most N characters of a string or bytes of a long (up to 10,000)
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = value::of(value::up_to(10_000)), allow_negative_numbers = true, requires = "values")]
     pub value_length: u32,
     /// Record whole value stacks too, to check what a reader makes of the values
     #[arg(long, hide = true, requires = "values")]

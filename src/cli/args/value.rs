@@ -36,26 +36,47 @@ const TIMES: [(&[&str], u128); 8] = [
     (&["w", "week", "weeks"], 604_800_000_000_000),
 ];
 
+/// What stands for a word that is not UTF-8: no number, size or time.
+const UNREADABLE: &str = "\u{fffd}";
+
+/// Makes a parser of a function that reads text.
+pub fn of<T: Clone + Send + Sync + 'static>(
+    read: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+) -> impl TypedValueParser<Value = T> {
+    OsStringValueParser::new().try_map(move |typed: OsString| read(typed.to_str().unwrap_or(UNREADABLE)))
+}
+
 /// Reads a count: 1000, 10k, 1_000_000.
 pub fn count(typed: &str) -> Result<u64, String> {
-    let write = "write a whole number, as in 1000, 10k or 1_000_000";
+    counted(typed, "write a whole number, as in 1000, 10k or 1_000_000")
+}
+
+/// Reads the number of an instruction.
+pub fn instruction(typed: &str) -> Result<u64, String> {
+    match count(typed)? {
+        0 => Err("instructions are counted from 1".into()),
+        number => Ok(number),
+    }
+}
+
+fn counted(typed: &str, write: &str) -> Result<u64, String> {
     let (digits, suffix) = split(typed);
     let suffix = suffix.to_lowercase();
     let factor = COUNTS.iter().find(|(name, _)| *name == suffix).map(|(_, factor)| *factor);
     let factor = factor.or(suffix.is_empty().then_some(1)).ok_or_else(|| unreadable(typed, write))?;
-    whole(digits, factor, typed, write)
+    whole(digits, factor, typed, write)?.ok_or_else(|| format!("it is too large; the largest number is {}", u64::MAX))
 }
 
-/// Reads a count that fits into 32 bits.
+/// Reads a number of 32 bits that is small, such as a thread's or a depth.
 pub fn small(typed: &str) -> Result<u32, String> {
-    let count = count(typed)?;
+    let count = counted(typed, "write a whole number, as in 0 or 12")?;
     u32::try_from(count).map_err(|_| format!("it is too large; the largest number is {}", u32::MAX))
 }
 
-/// Reads a count up to a limit.
+/// Reads a number up to a limit.
 pub fn up_to(most: u32) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync {
     move |typed| {
-        let count = count(typed)?;
+        let count = counted(typed, &format!("write a whole number from 0 to {most}"))?;
         let small = u32::try_from(count).ok().filter(|count| *count <= most);
         small.ok_or_else(|| format!("it is too large; write a number from 0 to {most}"))
     }
@@ -69,12 +90,14 @@ pub fn size(typed: &str) -> Result<u64, String> {
     let suffix = suffix.strip_suffix('b').unwrap_or(&suffix);
     let factor = SIZES.iter().find(|(name, _)| *name == suffix).map(|(_, factor)| *factor);
     let factor = factor.or(suffix.is_empty().then_some(1)).ok_or_else(|| unreadable(typed, write))?;
-    whole(digits, factor, typed, write)
+    let too_large = || format!("it is too large; the largest size is {} bytes", u64::MAX);
+    whole(digits, factor, typed, write)?.ok_or_else(too_large)
 }
 
 /// Reads a stretch of time: 30s, 1.5m, 1h30m; a number alone is seconds.
 pub fn time(typed: &str) -> Result<Duration, String> {
     let write = "write a number and a unit, as in 30s, 500ms or 1h30m";
+    let too_long = "it is too long; the longest time is 500 years";
     let mut nanoseconds: u128 = 0;
     let mut rest = typed.trim();
     if rest.is_empty() {
@@ -87,13 +110,13 @@ pub fn time(typed: &str) -> Result<Duration, String> {
         let unit = unit.to_lowercase();
         let found = TIMES.iter().find(|(names, _)| names.contains(&unit.as_str()));
         let (_, factor) = found.ok_or_else(|| unreadable(typed, write))?;
-        nanoseconds = nanoseconds.saturating_add(whole(digits, *factor, typed, write)?.into());
+        nanoseconds += u128::from(whole(digits, *factor, typed, write)?.ok_or(too_long)?);
         rest = next.trim_start();
     }
     match u64::try_from(nanoseconds) {
         Ok(0) => Err(format!("no time is left for the program; {write}")),
         Ok(nanoseconds) => Ok(Duration::from_nanos(nanoseconds)),
-        Err(_) => Err("it is too long; the longest time is 500 years".into()),
+        Err(_) => Err(too_long.into()),
     }
 }
 
@@ -104,23 +127,25 @@ fn split(typed: &str) -> (&str, &str) {
     (&typed[..end], typed[end..].trim_start())
 }
 
-/// Multiplies a number, which may have a fraction, into a whole one.
-fn whole(digits: &str, factor: u128, typed: &str, write: &str) -> Result<u64, String> {
+/// Multiplies a number, which may have a fraction, into a whole one; None if that is too large.
+fn whole(digits: &str, factor: u128, typed: &str, write: &str) -> Result<Option<u64>, String> {
     let (before, after) = digits.split_once('.').unwrap_or((digits, ""));
-    let plain = |digits: &str| digits.chars().filter(|one| !"_,".contains(*one)).collect::<String>();
-    let (before, after) = (plain(before), plain(after));
-    let all = format!("{before}{after}");
-    if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(unreadable(typed, write));
+    let parts = ungrouped(before).zip(ungrouped(after)).filter(|(before, after)| before.len() + after.len() > 0);
+    let (before, after) = parts.ok_or_else(|| unreadable(typed, write))?;
+    let number = format!("{before}{after}").parse::<u128>().ok().and_then(|number| number.checked_mul(factor));
+    let scale = u32::try_from(after.len()).ok().and_then(|places| 10_u128.checked_pow(places));
+    match number.zip(scale) {
+        Some((number, scale)) if number.is_multiple_of(scale) => Ok(u64::try_from(number / scale).ok()),
+        Some(_) => Err(unreadable(typed, write)),
+        None => Ok(None),
     }
-    let too_large = || format!("it is too large; the largest number is {}", u64::MAX);
-    let number: u128 = all.parse().map_err(|_| too_large())?;
-    let parts = u32::try_from(after.len()).ok().and_then(|places| 10_u128.checked_pow(places)).ok_or_else(too_large)?;
-    let number = number.checked_mul(factor).ok_or_else(too_large)?;
-    if !number.is_multiple_of(parts) {
-        return Err(unreadable(typed, write));
-    }
-    u64::try_from(number / parts).map_err(|_| too_large())
+}
+
+/// Takes out what stands between groups of digits; None if it stands elsewhere.
+fn ungrouped(digits: &str) -> Option<String> {
+    let is_group = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+    let is_grouped = digits.is_empty() || digits.split(['_', ',']).all(is_group);
+    is_grouped.then(|| digits.replace(['_', ','], ""))
 }
 
 fn unreadable(typed: &str, write: &str) -> String {
@@ -187,13 +212,22 @@ mod tests {
 
     #[test]
     fn what_is_no_count_is_explained_with_an_example() {
-        for typed in ["", "few", "k", "1.5", "1e6", "10kb", "0x10", "_", "1k5", "+5", "٣"] {
+        for typed in [
+            "", "few", "k", "1.5", "1e6", "10kb", "0x10", "_", "1k5", "+5", "٣", "1_", "_1", "1__0", "1,", ",1",
+            "1_.5k", "1.2.3",
+        ] {
             let error = count(typed).expect_err(typed);
             assert!(error.contains("10k"), "{typed}: {error}");
         }
         assert!(count("-1").expect_err("a negative").contains("negative"));
         for typed in ["18446744073709551616", "99999999999999999999999999999999999999999999", "99999999999t"] {
             assert!(count(typed).expect_err(typed).contains("too large"));
+        }
+        assert!(instruction("0").expect_err("no instruction").contains("from 1"));
+        assert_eq!(instruction("1"), Ok(1));
+        for typed in ["main", "1_"] {
+            assert!(small(typed).expect_err(typed).ends_with("as in 0 or 12"));
+            assert!(up_to(50)(typed).expect_err(typed).ends_with("from 0 to 50"));
         }
         assert!(small("4294967296").expect_err("33 bits").contains("too large"));
         assert!(up_to(50)("51").expect_err("more").contains("from 0 to 50"));
@@ -242,6 +276,9 @@ mod tests {
         }
         assert!(time("0s").expect_err("nothing").contains("no time"));
         assert!(time("-5s").expect_err("negative").contains("negative"));
-        assert!(time("999999999w").is_err());
+        for typed in ["999999999w", "99999999999h", "99999999999999999999999h"] {
+            let error = time(typed).expect_err(typed);
+            assert!(error.contains("500 years"), "{typed}: {error}");
+        }
     }
 }

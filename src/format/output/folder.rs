@@ -25,6 +25,8 @@ pub struct OutputFolder {
     name: PathBuf,
     path: PathBuf,
     folder: OwnedFd,
+    /// It did not exist.
+    is_new: bool,
 }
 
 impl OutputFolder {
@@ -32,21 +34,25 @@ impl OutputFolder {
     pub fn of(file: &Path) -> io::Result<OutputFolder> {
         let file = std::path::absolute(file)?;
         let path = file.parent().unwrap_or(Path::new("/")).to_owned();
-        Ok(OutputFolder { folder: open(&path)?, name: path.clone(), path })
+        Ok(OutputFolder { folder: open(&path)?, name: path.clone(), path, is_new: false })
     }
 
     /// Opens an empty folder, or makes it.
     pub fn new(path: &Path) -> Result<OutputFolder, OutputError> {
         let failed = |error: io::Error| OutputError::Io(path.to_owned(), error);
-        match rustix::fs::mkdirat(CWD, path, NEW_FOLDER) {
-            Err(rustix::io::Errno::EXIST) => {}
-            result => result.map_err(|error| failed(error.into()))?,
-        }
+        let is_new = match rustix::fs::mkdirat(CWD, path, NEW_FOLDER) {
+            Err(rustix::io::Errno::EXIST) => false,
+            Err(rustix::io::Errno::NOENT) => {
+                let parent = path.parent().unwrap_or(Path::new("."));
+                return Err(OutputError::NoFolder(path.to_owned(), parent.to_owned()));
+            }
+            result => result.map(|()| true).map_err(|error| failed(error.into()))?,
+        };
         let folder = open(path).map_err(failed)?;
         if !is_empty(&folder).map_err(failed)? {
             return Err(OutputError::FullFolder(path.to_owned()));
         }
-        Ok(OutputFolder { name: path.to_owned(), path: std::path::absolute(path).map_err(failed)?, folder })
+        Ok(OutputFolder { name: path.to_owned(), path: std::path::absolute(path).map_err(failed)?, folder, is_new })
     }
 
     /// The path that a file of this name was made with.
@@ -69,6 +75,13 @@ impl OutputFolder {
     /// Removes a file.
     pub fn remove(&self, name: &OsStr) {
         let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
+    }
+
+    /// Removes the folder if it was made here and nothing is in it.
+    pub fn remove_if_new(&self) {
+        if self.is_new {
+            let _ = rustix::fs::unlinkat(CWD, &self.path, AtFlags::REMOVEDIR);
+        }
     }
 
     /// Says what has become of the folder's name.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::replace::{self, Content};
 use super::{Output, Store};
 use crate::bytecode::escape::Printable;
-use crate::format::Compression;
+use crate::format::{Compression, Named, why};
 
 /// Why an output cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +22,12 @@ pub enum OutputError {
     NoFolder(PathBuf, PathBuf),
     #[error("cannot write {}: it is the input file itself; name another file", Printable::path(.0))]
     IsInput(PathBuf),
-    #[error("cannot write {}: {}, and only a trace is replaced; name another file, or insist with --force",
+    #[error("cannot write {}: it exists and {}; name another file, or replace it with --force",
         Printable::path(.0), .1)]
     NoTrace(PathBuf, Content),
     #[error("cannot write into the folder {}: it is not empty; name a new folder", Printable::path(.0))]
     FullFolder(PathBuf),
-    #[error("cannot write {}: {}", Printable::path(.0), .1)]
+    #[error("cannot write {}: {}", Named::output(.0), why(.0, .1))]
     Io(PathBuf, io::Error),
 }
 

@@ -21,10 +21,10 @@ pub enum Content {
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            Content::Trace => "it is a trace",
-            Content::CompiledProgram => "it is a compiled program",
-            Content::Other => "it is no trace",
-            Content::Unreadable => "it may not be read",
+            Content::Trace => "is a trace",
+            Content::CompiledProgram => "is a compiled program",
+            Content::Other => "is not a trace",
+            Content::Unreadable => "may not be read",
         })
     }
 }

@@ -4,5 +4,5 @@ mod callable;
 mod phrase;
 mod repr;
 
-pub use phrase::{push_arguments, push_operands, push_values};
+pub use phrase::{push_arguments, push_operands, push_values, sign};
 pub use repr::{push_name, push_raised, push_value};

@@ -34,7 +34,7 @@ pub fn push_values(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instructi
 }
 
 /// Appends what an instruction consumes and has produced, each behind a space.
-pub fn push_phrase(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruction, values: &UnitValues) {
+fn push_phrase(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruction, values: &UnitValues) {
     if !values.operands.is_empty() {
         out.push(b' ');
         push_operands(out, code, instruction, &values.operands);
@@ -213,6 +213,16 @@ fn push_slice(out: &mut Vec<u8>, container: &Value, bounds: &[Value], which: u8)
         push_value(out, upper);
     }
     out.push(b']');
+}
+
+/// What an instruction that calculates is in source code: an operator, or the brackets of a subscript.
+pub fn sign<'a>(code: &'a CodeObject, instruction: &Instruction) -> Option<&'a [u8]> {
+    match (instruction.opcode, Operand::resolve(code, instruction)) {
+        (op::COMPARE_OP, Operand::Text(text)) => Some(text),
+        (op::BINARY_SUBSCR, _) => Some(b"[]"),
+        (op::SLICE_0..=op::SLICE_3, _) => Some(b"[:]"),
+        (opcode, _) => infix(opcode).or(prefix(opcode)).map(|sign| sign.trim().as_bytes()),
+    }
 }
 
 fn infix(opcode: u8) -> Option<&'static str> {

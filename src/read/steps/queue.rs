@@ -148,7 +148,11 @@ impl Sink for Queue {
                 }
             }
             Event::Announce(frame) => self.push_entered(Entry::Announced, frame.frame, at.code(frame.code), 0, at),
-            Event::Skipped(skipped) if skipped.instructions > 0 => self.push(Item::Skipped(skipped.instructions)),
+            Event::Skipped(skipped) if skipped.instructions > 0 => {
+                let first = at.instructions.saturating_add(1);
+                let numbers = first..first.saturating_add(skipped.instructions);
+                self.push(Item::Skipped { numbers, own: skipped.own });
+            }
             Event::End(end) => self.push(Item::End(end.clone())),
             _ => self.pending.event(event, at),
         }

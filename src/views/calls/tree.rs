@@ -274,6 +274,14 @@ impl Active {
 }
 
 impl<R: Renderer> View for Tree<R> {
+    fn what(&self) -> &'static str {
+        "calls"
+    }
+
+    fn is_empty(&self) -> bool {
+        self.last_id == 0
+    }
+
     fn take(&mut self, item: &Item) -> Result<(), SinkError> {
         match item {
             Item::Step(step) => self.step(step),
@@ -283,7 +291,7 @@ impl<R: Renderer> View for Tree<R> {
             }
             Item::Left { frame, exit, .. } => self.leave(*frame, *exit),
             Item::Raised { frame, raised, .. } => self.raised(*frame, raised),
-            Item::Start(_) | Item::Skipped(_) | Item::End(_) | Item::Flaw(_) => Ok(()),
+            Item::Start(_) | Item::Skipped { .. } | Item::End(_) | Item::Flaw(_) => Ok(()),
         }
     }
 

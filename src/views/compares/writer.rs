@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use indicatif::HumanCount;
+
 use super::{Comparison, Outcome};
 use crate::bytecode::escape::Printable;
-use crate::bytecode::opcode;
+use crate::bytecode::opcode::{self, is_call};
 use crate::format::lines::Lines;
-use crate::format::values::{push_operands, push_raised, push_value};
+use crate::format::values::{push_operands, push_raised, push_value, sign};
 use crate::format::{Output, json};
+use crate::trace::value::Value;
 use crate::trace::{Code, SinkError};
 use crate::views::query::Query;
 
@@ -22,6 +25,8 @@ pub(super) struct Writer {
     all: bool,
     /// The line that is not written yet, since the next one may be the same.
     last: Option<Line>,
+    /// No comparison has come.
+    is_empty: bool,
     places: HashMap<Place, Count>,
     /// Places so far, to print them in order.
     next_place: usize,
@@ -46,6 +51,8 @@ struct Place {
 struct Count {
     order: usize,
     line: i32,
+    /// What compares there.
+    sign: String,
     lines: u64,
     left_out: u64,
 }
@@ -57,11 +64,20 @@ impl Writer {
             query.push_head(lines.open(), "compares");
             lines.ended()?;
         }
-        Ok(Writer { lines, is_json: query.json, all, last: None, places: HashMap::new(), next_place: 0 })
+        Ok(Writer {
+            lines,
+            is_json: query.json,
+            all,
+            last: None,
+            is_empty: true,
+            places: HashMap::new(),
+            next_place: 0,
+        })
     }
 
     /// Writes a comparison, or counts it to the one before if both read the same.
     pub(super) fn write(&mut self, comparison: &Comparison) -> Result<(), SinkError> {
+        self.is_empty = false;
         let text = text(comparison);
         if let Some(last) = self.last.as_mut().filter(|last| last.text == text) {
             last.times += 1;
@@ -70,6 +86,10 @@ impl Writer {
         self.write_last()?;
         self.last = Some(Line { comparison: comparison.clone(), text, times: 1 });
         Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     fn write_last(&mut self) -> Result<(), SinkError> {
@@ -99,7 +119,7 @@ impl Writer {
         let line = line_of(&comparison.code, comparison.instruction.offset);
         let count = self.places.entry(place).or_insert_with(|| {
             self.next_place += 1;
-            Count { order: self.next_place, line, lines: 0, left_out: 0 }
+            Count { order: self.next_place, line, sign: sign_of(comparison), lines: 0, left_out: 0 }
         });
         if count.lines < LINES {
             count.lines += 1;
@@ -126,7 +146,8 @@ impl Writer {
                 out.extend_from_slice(b"}\n");
             } else {
                 push_place(out, &place.filename, count.line, &place.name);
-                out.extend_from_slice(format!("{} more; --all prints them\n", count.left_out).as_bytes());
+                let (left_out, sign) = (HumanCount(count.left_out), count.sign);
+                out.extend_from_slice(format!("{left_out} more of {sign}; --all prints them\n").as_bytes());
             }
             self.lines.ended()?;
         }
@@ -148,6 +169,19 @@ impl Place {
 
 fn line_of(code: &Code, offset: i32) -> i32 {
     code.object.line(u32::try_from(offset).unwrap_or(0))
+}
+
+/// What compares: an operator as source code writes it, or the name of what is called.
+fn sign_of(comparison: &Comparison) -> String {
+    let Comparison { code, instruction, operands, .. } = comparison;
+    let name = match (sign(&code.object, instruction), operands.first()) {
+        (Some(sign), _) => sign,
+        (None, Some(Value::Object { name, .. })) if is_call(instruction.opcode) => {
+            name.strip_prefix(b"__builtin__.").unwrap_or(name)
+        }
+        _ => opcode::name(instruction.opcode).unwrap_or_default().as_bytes(),
+    };
+    Printable::text(name).to_string()
 }
 
 fn push_place(out: &mut Vec<u8>, filename: &[u8], line: i32, name: &[u8]) {

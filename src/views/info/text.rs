@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::Info;
 use crate::bytecode::escape::Printable;
+use crate::format::Named;
 use crate::trace::totals::CodeTotal;
 use crate::trace::{End, EndReason};
 
@@ -31,7 +32,7 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
     }
     match &info.end {
         Some(end) => line(&mut out, "end", ended(end)),
-        None => line(&mut out, "end", "none: the recorder was killed, or still writes"),
+        None => line(&mut out, "end", "none: the recorder was killed, or is still writing it"),
     }
     for flaw in &info.flaws {
         line(&mut out, "damage", flaw);
@@ -62,9 +63,9 @@ fn line(out: &mut Vec<u8>, what: &str, text: impl Display) {
 }
 
 fn made_of(info: &Info) -> String {
-    let bytes = info.bytes.map_or(String::new(), |bytes| format!(", {} bytes", grouped(bytes)));
-    let name = Printable::path(&info.trace);
-    format!("{name}, .bct version {}{bytes}, {} blocks", info.version, grouped(info.blocks))
+    let bytes = info.bytes.map_or(String::new(), |bytes| format!(", {}", counted(bytes, "byte")));
+    let name = Named::input(&info.trace);
+    format!("{name}, .bct version {}{bytes}, {}", info.version, counted(info.blocks, "block"))
 }
 
 /// Says how a trace ended.
@@ -109,8 +110,11 @@ fn push_codes(out: &mut Vec<u8>, info: &Info) {
     codes.sort_by_key(|code| std::cmp::Reverse(code.instructions));
     for code in codes {
         let count = if code.objects > 1 { format!(", {} of them", grouped(code.objects)) } else { String::new() };
-        let changed =
-            if code.versions > 0 { format!(", bytes changed {} times", grouped(code.versions)) } else { String::new() };
+        let changed = if code.versions > 0 {
+            format!(", bytes changed {}", counted(code.versions, "time"))
+        } else {
+            String::new()
+        };
         let (name, file) = (Printable::name(&code.name), Printable::text(&code.filename));
         push_code(out, code, format!("{name}  {file}:{}{count}{changed}", code.first_line));
     }
@@ -123,6 +127,12 @@ fn push_code(out: &mut Vec<u8>, code: &CodeTotal, name: String) {
     out.extend_from_slice(
         format!("{:>17}{:>16}  {name}\n", grouped(code.instructions), grouped(code.frames)).as_bytes(),
     );
+}
+
+/// Writes a number and what is counted.
+fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
 }
 
 /// Writes a number with its digits in groups of three.

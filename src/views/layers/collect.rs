@@ -253,10 +253,12 @@ impl Sink for Collector {
         Ok(())
     }
 
-    /// Writes the manifest; the layers' own files are written as they come.
+    /// Writes the manifest; the layers' own files are written as they come.  If there are none, no folder is left either.
     fn finish(&mut self) -> Result<u64, SinkError> {
-        if let Some(folder) = &self.folder {
-            folder.write_manifest(&self.layers)?;
+        match &self.folder {
+            Some(folder) if !self.layers.layers.iter().any(|layer| layer.wanted) => folder.discard(),
+            Some(folder) => folder.write_manifest(&self.layers)?,
+            None => {}
         }
         Ok(0)
     }

@@ -70,6 +70,12 @@ impl Folder {
         self.folder.harm().map_or(Ok(()), |harm| Err(SinkError::Lost(harm)))
     }
 
+    /// Leaves nothing: no layer was written.
+    pub(super) fn discard(&self) {
+        self.folder.remove(OsStr::new(MANIFEST));
+        self.folder.remove_if_new();
+    }
+
     fn failed(&self, name: &str, error: &io::Error) -> io::Error {
         let path = self.folder.path_of(name);
         io::Error::new(error.kind(), format!("cannot write {}: {error}", Printable::path(&path)))

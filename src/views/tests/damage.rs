@@ -132,7 +132,8 @@ fn what_is_no_trace_is_refused_by_name() {
         (&b"\x03\xf3\r\n0123456789abcdef"[..], "it is a .pyc"),
         (b"<module>> 0 LOAD_CONST (0)\n", "it is no .bct"),
         (b"\x89bctrace\n\x1a\n\x01\0\0\0\0\0\0", "changed as text"),
-        (b"", "too short"),
+        (b"", "it is empty"),
+        (b"\x89bct", "too short"),
         (b"\x28\xb5\x2f\xfd but no zstd", "cannot read"),
         (b"\x1f\x8b but no gzip", "cannot read"),
     ] {

@@ -60,7 +60,10 @@ fn a_place_has_a_thousand_lines_unless_all_are_wanted() {
     let some = program.view("compares", &["--no-stdlib"], "t.bct");
     let some = lines(&some);
     assert_eq!(some.len(), 1002);
-    assert_eq!(some[1000..], ["3: <module>: 1499 == 'last' -> False", "2: <module>: 500 more; --all prints them"]);
+    assert_eq!(
+        some[1000..],
+        ["3: <module>: 1499 == 'last' -> False", "2: <module>: 500 more of ==; --all prints them"]
+    );
     let all = program.view("compares", &["--no-stdlib", "--all"], "t.bct");
     assert_eq!(lines(&all).len(), 1501);
     let json = objects(&program.view("compares", &["--no-stdlib", "--format", "json"], "t.bct"), "compares");
@@ -168,4 +171,14 @@ fn a_comparison_as_json_has_its_place_text_and_result() {
     assert_eq!(found[0]["line"], 2);
     assert_eq!((&found[2]["opname"], &found[2]["result"]), (&"CALL_FUNCTION".into(), &"False".into()));
     assert!(found[0]["number"].as_u64() < found[1]["number"].as_u64());
+}
+
+#[test]
+fn what_compares_in_a_place_that_is_cut_short_is_named() {
+    let program = recorded("for n in range(2000): n == 7, n + 1, (n,)[0], cmp(n, 3), 'x'.find(str(n)), -n\n");
+    let text = program.view("compares", &["--no-stdlib"], "t.bct");
+    let signs = ["==", "+", "[]", "cmp", "find", "-"];
+    let want: Vec<String> =
+        signs.iter().map(|sign| format!("1: <module>: 1,000 more of {sign}; --all prints them")).collect();
+    assert_eq!(lines(&text)[6000..], want);
 }
