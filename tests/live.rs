@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::running::{self, Ran};
 
 /// How long anything may take before it counts as hanging.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A compiled program, `p.pyc`, and the folder in which it is traced.
 pub struct Program {

@@ -2,15 +2,16 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::names::PatternError;
+use super::names::{Name, PatternError};
 use super::regex_error::explained;
 use crate::bytecode::escape;
 
 /// A glob: `*` is any characters, slashes too, `?` is one, `[ab]`, `[a-z]` and `[!a]` are one of some, `{ab,c}` is one of several
 /// texts.  A backslash is a character like any, or, if that makes sense of all of them, begins an escape as bctrace prints it.
+/// A whole file name, as it is or as bctrace prints it, matches that name whatever characters it holds.
 #[derive(Clone, Debug)]
 pub struct FileGlob {
-    typed: Vec<u8>,
+    name: Name,
     readings: Vec<Reading>,
 }
 
@@ -34,24 +35,31 @@ enum Token {
 
 impl FileGlob {
     pub fn new(typed: &[u8]) -> Result<FileGlob, PatternError> {
+        let name = Name::new(typed);
         let as_it_is = Reading::of(&tokens(typed));
         let as_printed = printed_tokens(typed).map(|tokens| Reading::of(&tokens));
         let readings = match (as_it_is, as_printed) {
             (Ok(one), Some(Ok(other))) => vec![one, other],
             (Ok(one), _) | (Err(_), Some(Ok(one))) => vec![one],
-            (Err(error), _) => return Err(error),
+            // With escapes it was copied from what bctrace prints.
+            (Err(_), Some(Err(_))) => Vec::new(),
+            (Err(error), None) => return Err(error),
         };
-        Ok(FileGlob { typed: typed.to_vec(), readings })
+        Ok(FileGlob { name, readings })
     }
 
     /// Returns what was typed.
     pub fn typed(&self) -> &[u8] {
-        &self.typed
+        self.name.typed()
     }
 
     pub fn matches(&self, filename: &[u8]) -> bool {
         let is_text = std::str::from_utf8(filename).is_ok();
-        self.readings.iter().any(|reading| if is_text { &reading.text } else { &reading.bytes }.is_match(filename))
+        self.name.matches(filename)
+            || self
+                .readings
+                .iter()
+                .any(|reading| if is_text { &reading.text } else { &reading.bytes }.is_match(filename))
     }
 }
 
