@@ -2,25 +2,41 @@
 
 use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
-use crate::trace::value::{Container, ContainerKind, Value, What};
+use crate::trace::value::{Value, What};
 
 /// Whether an instruction compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comparing {
     No,
     Yes,
-    /// It calls a Python function whose name a function of the standard library has that compares.
+    /// It calls a Python function or method whose name one of the standard library has that compares.
     IfLibrary,
 }
 
 /// Functions of C modules, with their module.
-const FUNCTIONS: [&str; 2] = ["__builtin__.cmp", "operator._compare_digest"];
+const FUNCTIONS: [&str; 8] = [
+    "__builtin__.cmp",
+    "__builtin__.pow",
+    "__builtin__.divmod",
+    "operator._compare_digest",
+    "_locale.strcoll",
+    "_bisect.bisect",
+    "_bisect.bisect_left",
+    "_bisect.bisect_right",
+];
 
-/// Functions of the module operator.
-const OPERATORS: [&str; 10] = ["eq", "ne", "lt", "le", "gt", "ge", "contains", "sequenceIncludes", "is_", "is_not"];
+/// What the instructions do that compare, calculate and look up, as both the module operator and the methods `__…__` name it.
+const OPERATIONS: [&str; 30] = [
+    "eq", "ne", "lt", "le", "gt", "ge", "cmp", "contains", "getitem", "getslice", "not", "neg", "pos", "invert", "inv",
+    "add", "sub", "mul", "div", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "rshift", "and", "or", "xor",
+    "concat",
+];
 
-/// Methods of built-in types.
-const METHODS: [&str; 26] = [
+/// Further functions of operator.
+const OPERATORS: [&str; 8] = ["is_", "is_not", "truth", "repeat", "irepeat", "sequenceIncludes", "countOf", "indexOf"];
+
+/// Methods that look for or compare with a value.
+const METHODS: [&str; 24] = [
     "startswith",
     "endswith",
     "find",
@@ -28,9 +44,9 @@ const METHODS: [&str; 26] = [
     "index",
     "rindex",
     "count",
-    "countOf",
-    "indexOf",
     "has_key",
+    "get",
+    "setdefault",
     "issubset",
     "issuperset",
     "isdisjoint",
@@ -39,25 +55,44 @@ const METHODS: [&str; 26] = [
     "fullmatch",
     "findall",
     "finditer",
-    "__eq__",
-    "__ne__",
-    "__lt__",
-    "__le__",
-    "__gt__",
-    "__ge__",
-    "__cmp__",
-    "__contains__",
+    "sub",
+    "subn",
+    "partition",
+    "rpartition",
+    "remove",
+    "discard",
 ];
 
-/// Methods of dicts.
-const DICT_METHODS: [&str; 4] = ["get", "pop", "setdefault", "__getitem__"];
+/// Methods that do so if they have an argument.
+const NEEDLE_METHODS: [&str; 7] = ["split", "rsplit", "strip", "lstrip", "rstrip", "replace", "pop"];
+
+/// A function that is named like a method.
+const NAMESAKE: &str = "posix.remove";
+
+/// C functions that keep or examine a function that they get, and do not call it.
+const KEEPERS: [&str; 12] = [
+    "append",
+    "appendleft",
+    "insert",
+    "add",
+    "callable",
+    "getattr",
+    "hasattr",
+    "setattr",
+    "isinstance",
+    "id",
+    "hash",
+    "repr",
+];
 
 /// Python functions of re, fnmatch, string and the like.
-const LIBRARY: [&str; 14] = [
+const LIBRARY: [&str; 16] = [
     "match",
     "search",
     "findall",
     "finditer",
+    "sub",
+    "subn",
     "fnmatch",
     "fnmatchcase",
     "filter",
@@ -93,13 +128,13 @@ pub(super) fn of(instruction: &Instruction, operands: &[Value]) -> Comparing {
     const EXCEPTION_MATCH: i32 = 10;
     let compares = match instruction.opcode {
         _ if operands.is_empty() => false,
-        opcode if is_call(opcode) => return of_callee(&operands[0]),
+        opcode if is_call(opcode) => return of_call(instruction, &operands[0], &operands[1..]),
         op::COMPARE_OP => instruction.operand != Some(EXCEPTION_MATCH),
         op::BINARY_SUBSCR | op::SLICE_0 | op::SLICE_1 | op::SLICE_2 | op::SLICE_3 => true,
         op::UNARY_POSITIVE | op::UNARY_NEGATIVE | op::UNARY_NOT | op::UNARY_INVERT => true,
         opcode => is_binary(opcode),
     };
-    if compares { Comparing::Yes } else { Comparing::No }
+    yes_if(compares)
 }
 
 fn is_binary(opcode: u8) -> bool {
@@ -108,42 +143,115 @@ fn is_binary(opcode: u8) -> bool {
         || matches!(opcode, op::INPLACE_LSHIFT..=op::INPLACE_OR)
 }
 
-/// Decides about a call by the name of what is called.
-fn of_callee(callee: &Value) -> Comparing {
+/// Decides about a call by what is called and, where that is C code, by the functions that it gets to call.
+fn of_call(instruction: &Instruction, callee: &Value, arguments: &[Value]) -> Comparing {
+    let operand = instruction.operand.unwrap_or(0);
+    let positional = (operand & 0xff) as usize;
+    let named = 2 * (operand >> 8 & 0xff) as usize;
+    let (plain, starred) = arguments.split_at(arguments.len().min(positional + named));
+    let star = match instruction.opcode {
+        op::CALL_FUNCTION_VAR | op::CALL_FUNCTION_VAR_KW => starred.first(),
+        _ => None,
+    };
+    let comparing = of_callee(callee, positional + star.map_or(0, |star| items(star).len()));
+    if comparing == Comparing::No && is_c(callee) {
+        return of_arguments(plain.iter().chain(starred.iter().flat_map(items)));
+    }
+    comparing
+}
+
+/// Decides about a call by the name of what is called with so many positional arguments.
+fn of_callee(callee: &Value, arguments: usize) -> Comparing {
     let Value::Object { what, name, receiver, .. } = callee else { return Comparing::No };
     let Ok(name) = str::from_utf8(name) else { return Comparing::No };
     let (owner, last) = name.rsplit_once('.').unwrap_or(("", name));
-    let compares = match what {
-        What::Function => return if LIBRARY.contains(&last) { Comparing::IfLibrary } else { Comparing::No },
-        What::Partial => return receiver.as_deref().map_or(Comparing::No, of_partial),
-        What::Builtin | What::Descriptor | What::Method | What::Wrapper => {
-            FUNCTIONS.contains(&name)
-                || METHODS.contains(&last)
-                || owner == "operator" && OPERATORS.contains(&last.trim_matches('_'))
-                || DICT_METHODS.contains(&last) && (is_dict(owner) || receiver.as_deref().is_some_and(is_a_dict))
-        }
-        What::Foreign => FOREIGN.contains(&last),
-        What::Instance | What::Type | What::Class | What::Module | What::Code | What::Generator => false,
-    };
-    if compares { Comparing::Yes } else { Comparing::No }
-}
-
-/// Decides about what functools.partial and its like have made, by what that calls.
-fn of_partial(made_of: &Value) -> Comparing {
-    match made_of {
-        Value::Container(made_of) => made_of.items.first().map_or(Comparing::No, of_callee),
+    // One of them is the object that a method is called on.
+    let needles = if receiver.is_some() { arguments } else { arguments.saturating_sub(1) };
+    match (what, receiver) {
+        (What::Function, _) => if_library(LIBRARY.contains(&last) || needles > 0 && NEEDLE_METHODS.contains(&last)),
+        (What::Partial, Some(made_of)) => of_partial(last, items(made_of), arguments),
+        (What::Wrapper, Some(receiver)) if last == "__call__" => of_callee(receiver, arguments),
+        (What::Method, _) => if_library(needles > 0 && is_method(last, needles)),
+        (What::Builtin | What::Descriptor | What::Wrapper, _) => yes_if(is_c_function(owner, last, needles)),
+        (What::Foreign, _) => yes_if(FOREIGN.contains(&last)),
         _ => Comparing::No,
     }
 }
 
-fn is_a_dict(receiver: &Value) -> bool {
-    match receiver {
-        Value::Container(Container { kind, .. }) | Value::Deep { kind, .. } => *kind == ContainerKind::Dict,
-        Value::Object { what: What::Instance, name, .. } => str::from_utf8(name).is_ok_and(is_dict),
+/// Decides about what functools.partial and its like have made, by what that calls.
+fn of_partial(maker: &str, made_of: &[Value], arguments: usize) -> Comparing {
+    let rest = made_of.get(1).map_or(&[][..], items);
+    match made_of.first() {
+        _ if maker == "itemgetter" => Comparing::Yes,
+        Some(Value::Str(name)) if maker == "methodcaller" => {
+            if_library(str::from_utf8(&name.bytes).is_ok_and(|name| is_method(name, rest.len())))
+        }
+        Some(first) => match of_callee(first, rest.len() + arguments) {
+            Comparing::No if is_c(first) => of_arguments(rest.iter()),
+            comparing => comparing,
+        },
+        None => Comparing::No,
+    }
+}
+
+/// Decides about a call by C code of one of its arguments.  An argument is not shown with its receiver: that of a built-in method is
+/// counted.
+fn of_arguments<'a>(arguments: impl Iterator<Item = &'a Value>) -> Comparing {
+    let mut comparing = arguments.map(|argument| match argument {
+        Value::Object { what: What::Builtin | What::Wrapper, .. } => of_callee(argument, 2),
+        _ => of_callee(argument, 1),
+    });
+    comparing.find(|comparing| *comparing != Comparing::No).unwrap_or(Comparing::No)
+}
+
+/// Whether what is called is C code that may call a function that it gets.
+fn is_c(callee: &Value) -> bool {
+    let Value::Object { what, name, receiver, .. } = callee else { return false };
+    match what {
+        What::Builtin | What::Descriptor | What::Wrapper | What::Foreign => {
+            !KEEPERS.iter().any(|keeper| name.rsplit(|&byte| byte == b'.').next() == Some(keeper.as_bytes()))
+        }
+        // Only a type in C has a module in its name.
+        What::Type => name.contains(&b'.'),
+        What::Partial => match receiver.as_deref().and_then(|made_of| items(made_of).first()) {
+            Some(Value::Str(_)) => true,
+            first => first.is_some_and(is_c),
+        },
         _ => false,
     }
 }
 
-fn is_dict(owner: &str) -> bool {
-    matches!(owner.rsplit('.').next(), Some("dict" | "dictproxy" | "defaultdict"))
+fn is_c_function(owner: &str, last: &str, needles: usize) -> bool {
+    let is_function = |functions: &[&str]| functions.iter().any(|name| name.rsplit_once('.') == Some((owner, last)));
+    match owner {
+        "operator" => OPERATORS.contains(&last) || is_operation(last) || is_function(&FUNCTIONS),
+        _ => is_method(last, needles) && !is_function(&[NAMESAKE]) || is_function(&FUNCTIONS),
+    }
+}
+
+fn is_method(name: &str, needles: usize) -> bool {
+    METHODS.contains(&name)
+        || needles > 0 && NEEDLE_METHODS.contains(&name)
+        || name.starts_with("__") && is_operation(name)
+}
+
+/// Whether `__iadd__`, `iadd`, `and_` or the like is the name of an operation, of one in place, or of one whose operands are swapped.
+fn is_operation(name: &str) -> bool {
+    let name = name.trim_matches('_');
+    OPERATIONS.contains(&name) || name.strip_prefix(['i', 'r']).is_some_and(|name| OPERATIONS.contains(&name))
+}
+
+fn yes_if(compares: bool) -> Comparing {
+    if compares { Comparing::Yes } else { Comparing::No }
+}
+
+fn if_library(compares: bool) -> Comparing {
+    if compares { Comparing::IfLibrary } else { Comparing::No }
+}
+
+fn items(value: &Value) -> &[Value] {
+    match value {
+        Value::Container(container) => &container.items,
+        _ => &[],
+    }
 }

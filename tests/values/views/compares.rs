@@ -162,6 +162,167 @@ str.upper('no comparison')
     assert!(!text.contains("own function") && !text.contains("no comparison"), "{text}");
 }
 
+/// The lines of a program in which each statement names a number of its own, and whether each `K` is there and each `N` is not.
+fn check_numbered(program: &str) -> String {
+    let text = recorded(program).view("compares", &["--no-stdlib"], "t.bct");
+    let numbers = regex::Regex::new(r"'([KN])\d+'").unwrap();
+    for number in numbers.captures_iter(program) {
+        let is_shown = lines(&text).iter().any(|line| line.contains(&number[0]) && line.contains(" -> "));
+        assert_eq!(is_shown, &number[1] == "K", "{}: {text}", &number[0]);
+    }
+    text
+}
+
+#[test]
+fn lookups_in_subclasses_of_dict_are_comparisons() {
+    check_numbered(
+        "\
+import collections
+class D(dict): pass
+class Own(object):
+    def get(self, key): pass
+D().get('K1')
+D(K2=1).pop('K2')
+D().setdefault('K3')
+D().has_key('K4')
+D(K5=1).__getitem__('K5')
+collections.Counter().get('K6')
+collections.OrderedDict().get('K7')
+D().get(*('K8',))
+super(D, D()).get('K9')
+dict.get(D(), 'K10')
+Own().get('N1')
+D().update(N2='N2')
+",
+    );
+}
+
+#[test]
+fn functions_of_operator_do_what_the_instructions_do() {
+    let text = check_numbered(
+        "\
+import operator
+operator.is_('K1', 1)
+operator.is_not('K2', 1)
+operator.not_('K3')
+operator.truth('K4')
+operator.getitem({'K5': 1}, 'K5')
+operator.add('K6', 'x')
+operator.__add__('K7', 'x')
+operator.concat('K8', 'x')
+operator.iadd('K9', 'x')
+operator.mod('%s', 'K10')
+operator.repeat('K11', 2)
+operator.getslice('K12', 0, 2)
+operator.sequenceIncludes('K13', 'x')
+operator.indexOf(['K14'], 'K14')
+operator.itemgetter(0)('K15')
+operator.methodcaller('startswith', 'K16')('x')
+operator.xor(70, 4), operator.sub(71, 4), operator.inv(72), operator.and_(73, 4), operator.__rshift__(74, 1)
+(75).__xor__(4), (76).__rsub__(4), pow(77, 4, 5), divmod(78, 4)
+operator.isCallable('N1')
+operator.attrgetter('upper')('N2')
+operator.setitem({}, 'N3', 1)
+operator.methodcaller('encode', 'N4')
+operator.methodcaller('upper')('N5')
+",
+    );
+    for number in 70..=78 {
+        assert!(text.contains(&format!("({number}")), "{number}: {text}");
+    }
+}
+
+#[test]
+fn a_call_of_c_code_with_a_function_that_compares_is_a_comparison() {
+    check_numbered(
+        "\
+import collections, functools, itertools, operator, os, re
+s = 'guess'
+class Keeper(object):
+    def __init__(self, *functions): pass
+class Old:
+    def __init__(self, *functions): pass
+class A(object):
+    def __cmp__(self, other): return 0
+def match(*values): return 0
+def check(*functions): pass
+map(s.startswith, ['K1'])
+filter(s.__eq__, ['K2'])
+map(operator.eq, [s], ['K3'])
+reduce(cmp, [s, 'K4'])
+apply(s.startswith, ('K5',))
+apply(cmp, (s, 'K6'))
+sorted(['K7', s], cmp=cmp)
+sorted(['K8', s], **{'cmp': cmp})
+map(*(cmp, [s], ['K9']))
+['K10', s].sort(cmp)
+itertools.imap(operator.eq, [s], ['K11'])
+functools.partial(map, s.startswith)(['K12'])
+map(re.compile('x').match, ['K13'])
+map(re.match, ['x'], ['K14'])
+map(dict.get, [{}], ['K15'])
+map(cmp, [A()], ['K16'])
+cmp.__call__(s, 'K17')
+map([].count, ['K18'])
+map(s.split, ['K19'])
+map(match, ['N1'], [s])
+map(str.upper, ['N2'])
+map(str.strip, ['N3'])
+check(s.startswith, 'N4')
+Keeper(cmp, 'N5')
+Old(cmp, 'N6')
+setattr(check, 'N7', s.startswith)
+isinstance(cmp, type('N8', (), {}))
+try: map(os.remove, ['N9'])
+except OSError: pass
+",
+    );
+}
+
+#[test]
+fn methods_that_look_for_a_value_are_comparisons() {
+    check_numbered(
+        "\
+import collections, datetime, os, re, string
+s = 'guess'
+class Own(object):
+    def match(self, text): pass
+    def remove(self, text): pass
+['K1'].remove('K1')
+list.remove(['K2'], 'K2')
+collections.deque(['K3']).remove('K3')
+set(['K4']).remove('K4')
+set().discard('K5')
+re.sub('K6', '', s)
+re.subn('K7', '', s)
+re.split('K8', s)
+re.compile('K9').sub('', s)
+re.compile('x').subn('', 'K10')
+re.compile('x').split('K11')
+s.partition('K12')
+s.rpartition('K13')
+s.split('K14')
+s.rsplit('K15', 1)
+s.replace('K16', '')
+u'guess'.strip('K17')
+str.split(s, 'K18')
+string.replace(s, 'K19', '')
+s.split(*('K20',))
+'N1'.split()
+str.strip('N2')
+os.path.split('N3')
+[].append('N4')
+'N5'.encode('hex')
+Own().match('N6')
+Own().remove('N7')
+try: os.remove('N8')
+except OSError: pass
+set(['N9']).pop()
+datetime.datetime(2000, 1, 1).replace(year=3)
+",
+    );
+}
+
 #[test]
 fn a_comparison_as_json_has_its_place_text_and_result() {
     let program = recorded("s = 'guess'\ns == 'S'\ns == 'S'\ns.startswith('S')\n");
