@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Tracee, Valued};
 use crate::process::socket::Connection;
-use crate::process::{self, executable};
+use crate::process::{self, executable, memory};
 use crate::record::FOLLOW;
 use crate::record::plan::{Plan, Program, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
@@ -47,6 +47,7 @@ pub fn run(plan: Plan, mut ring: RingWriter, mut claims: Option<ClaimTable>, add
 fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, interpreter: &Interpreter) {
     // From its first instruction on the program may kill a recorder, but not both.
     ring.wait_for_begin();
+    memory::keep_apart();
     let (values, stacks) = (tracing.values, tracing.stacks);
     let own = if tracing.shutdown { FxHashSet::default() } else { interpreter.mark_own() };
     let tracee = Tracee::new(ring, tracing, claims, own);
