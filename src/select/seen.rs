@@ -119,6 +119,9 @@ impl Seen {
     /// code objects and threads that are missed.
     pub fn misses(&self, instructions: u64, is_whole: bool) -> Vec<Miss> {
         let mut misses = Vec::new();
+        if self.selection.is_everything() {
+            return misses;
+        }
         if is_whole {
             misses.extend(self.matches.unmet().into_iter().map(Miss::Code));
             let threads = self.selection.threads.iter().filter(|thread| !self.threads.contains(thread));
@@ -170,6 +173,8 @@ mod tests {
     #[test]
     fn each_part_that_met_nothing_is_told() {
         assert_eq!(misses(selection("", &[], None, None)), []);
+        let damaged = Seen::new(&selection("", &[], None, None));
+        assert_eq!(damaged.misses(30, false), [], "nothing was asked for");
         assert_eq!(misses(selection("f", &[1], Some(2), Some(30..31))), []);
         assert!(matches!(&misses(selection("g", &[], None, None))[..], [Miss::Code(_)]));
         assert_eq!(misses(selection("", &[0, 7], None, None)), [Miss::Thread { asked: 7, threads: vec![0, 1] }]);
