@@ -140,28 +140,43 @@ fn every_option_in_a_command_line_exists() {
     assert!(checked > 5, "{checked} options were checked");
 }
 
+fn page(name: &str) -> Page {
+    pages().into_iter().find(|page| page.path.ends_with(name)).unwrap()
+}
+
 #[test]
-fn every_option_named_in_the_readme_exists_and_every_option_is_named_there() {
+fn every_option_that_a_page_names_exists_and_every_option_is_in_the_reference() {
     let options = options();
-    let readme = &pages()[0];
+    let reference = named_options(&page("docs/reference.md"), &options);
+    assert!(named_options(&page("README.md"), &options).len() > 10);
+    for option in options[""].union(&options["show"]).filter(|option| option.starts_with("--")) {
+        assert!(reference.contains(option), "docs/reference.md does not name {option}");
+    }
+}
+
+/// The options that a page names, each of which must exist.
+fn named_options(page: &Page, options: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
     let option = Regex::new(r"(?:^|[\s\[])(--?[a-z][a-z-]*)").unwrap();
     let known: BTreeSet<&String> = options.values().flatten().collect();
     let mut named = BTreeSet::new();
-    for span in readme.code_words() {
+    for span in page.code_words() {
         // Other programs' options.
         if ["cargo ", "apt ", "CC=", "--features", "duckdb "].iter().any(|other| span.starts_with(other)) {
             continue;
         }
         for found in option.captures_iter(&span) {
             if !span.starts_with("bctrace python") {
-                assert!(known.contains(&found[1].to_string()), "README.md: `{span}`: no option {}", &found[1]);
+                assert!(
+                    known.contains(&found[1].to_string()),
+                    "{}: `{span}`: no option {}",
+                    page.path.display(),
+                    &found[1]
+                );
             }
             named.insert(found[1].to_string());
         }
     }
-    for option in options[""].iter().filter(|option| option.starts_with("--")) {
-        assert!(named.contains(option), "README.md does not name {option}");
-    }
+    named
 }
 
 #[test]
@@ -228,8 +243,8 @@ fn anchor_of(heading: &str) -> String {
 }
 
 #[test]
-fn every_variable_of_the_build_is_in_the_readmes_table() {
-    let readme = &pages()[0].text;
+fn every_variable_of_the_build_is_in_the_reference() {
+    let reference = page("docs/reference.md").text;
     let variable = Regex::new(r#""(BCTRACE_[A-Z_]+)""#).unwrap();
     for entry in fs::read_dir(root().join("build")).unwrap() {
         let path = entry.unwrap().path();
@@ -237,7 +252,7 @@ fn every_variable_of_the_build_is_in_the_readmes_table() {
             continue;
         }
         for found in variable.captures_iter(&fs::read_to_string(&path).unwrap()) {
-            assert!(readme.contains(&format!("`{}`", &found[1])), "README.md does not name {}", &found[1]);
+            assert!(reference.contains(&format!("`{}`", &found[1])), "docs/reference.md does not name {}", &found[1]);
         }
     }
 }
@@ -286,4 +301,34 @@ fn the_trace_on_the_first_screen_is_a_real_one() {
     assert!(shown.len() >= 4, "README.md begins with {shown:?}");
     let trace = String::from_utf8(running::read(&trace)).unwrap();
     assert!(trace.contains(&shown.join("\n")), "no such lines: {shown:?}");
+}
+
+/// A `|` that is not escaped ends a cell, and what stands beyond a table's last column is not rendered at all.
+#[test]
+fn every_table_is_rendered_whole() {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+    let mut checked = 0;
+    for page in pages() {
+        let (mut rendered, mut columns) = (BTreeSet::new(), 0);
+        for (event, range) in Parser::new_ext(&page.text, Options::ENABLE_TABLES).into_offset_iter() {
+            match event {
+                Event::Start(Tag::Table(alignments)) => columns = alignments.len(),
+                Event::Start(Tag::TableHead | Tag::TableRow) => {
+                    let row = page.text[range.clone()].trim_end();
+                    let cells = row.replace("\\|", "").matches('|').count() - 1;
+                    assert_eq!(cells, columns, "{}: {row}", page.path.display());
+                    rendered.insert(range.start);
+                    checked += 1;
+                }
+                _ => {}
+            }
+        }
+        let mut start = 0;
+        for line in page.text.split_inclusive('\n') {
+            let is_row = line.starts_with('|') && !line.starts_with("|--");
+            assert!(!is_row || rendered.contains(&start), "{}: in no table: {line}", page.path.display());
+            start += line.len();
+        }
+    }
+    assert!(checked > 100, "{checked} rows were checked");
 }
