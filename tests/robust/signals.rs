@@ -19,7 +19,7 @@ fn to_group(name: &str, live: &Live) {
 #[test]
 fn signals_for_the_program_are_passed_on() {
     let program = Program::new(
-        "import os, signal, sys
+        "import os, signal, sys, time
 def handler(number, frame):
     os.write(1, 'got %d\\n' % number)
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
@@ -27,7 +27,7 @@ for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
 try:
     os.write(1, 'ready\\n')
     while 1:
-        signal.pause()
+        time.sleep(0.01)
 except KeyboardInterrupt:
     sys.exit(4)
 ",
@@ -52,14 +52,14 @@ except KeyboardInterrupt:
 #[test]
 fn an_interrupt_that_a_process_sends_to_bctrace_reaches_the_program() {
     let program = Program::new(
-        "import os, signal
+        "import os, signal, time
 def handler(number, frame):
     os.write(1, 'got %d\\n' % number)
 for number in (signal.SIGINT, signal.SIGQUIT):
     signal.signal(number, handler)
 os.write(1, 'ready\\n')
 while 1:
-    signal.pause()
+    time.sleep(0.01)
 ",
     );
     let mut live = start(&program, "t.bct");
@@ -85,7 +85,7 @@ while 1:
 #[test]
 fn what_is_sent_to_the_whole_job_reaches_the_program_once() {
     let program = Program::new(
-        "import os, signal
+        "import os, signal, time
 seen = 0
 def handler(number, frame):
     global seen
@@ -97,7 +97,7 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, sig
 signal.signal(signal.SIGUSR2, tell)
 os.write(1, '%d\\n' % os.getpid())
 while 1:
-    signal.pause()
+    time.sleep(0.01)
 ",
     );
     let mut live = start(&program, "t.bct");
