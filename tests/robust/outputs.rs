@@ -79,6 +79,7 @@ fn a_disk_that_fills_up_leaves_what_fits_and_says_so() {
             let ran = live::run(program.shell(&script));
             let message = program.path("message");
             if ran.status == 99 || !message.exists() {
+                assert!(std::env::var_os("CI").is_none(), "this user may not mount a small disk");
                 println!("nothing shown: this user may not mount a small disk");
                 return;
             }

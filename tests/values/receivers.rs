@@ -312,6 +312,8 @@ apply(begins, ('b',))
 sorted(['b', 'a'], key='ab'.index)
 functools.partial(map, begins)(['z'])
 threading.Timer(0, 'base'.encode, ['hex'])
+apply(apply, (begins, ('c',)))
+len([begins, {'k': begins}])
 ''.join.__call__(['q'])
 begins.__call__('zz')
 begins.__eq__.__call__(1)
@@ -323,6 +325,9 @@ map(A().get, [1])
             "map(<built-in startswith of 'abc'>, ['a']) -> [True]",
             "filter(<method-wrapper __contains__ of 'abc'>, ['a']) -> ['a']",
             "apply(<built-in startswith of 'abc'>, ('b',)) -> False",
+            "functools.partial(map, <built-in startswith of 'abc'>)(['z']) -> [False]",
+            "apply(<built-in apply>, (<built-in startswith of 'abc'>, ('c',))) -> False",
+            "len([<built-in startswith of 'abc'>, {'k': <built-in startswith of 'abc'>}]) -> 2",
             "sorted(['b', 'a'], key=<built-in index of 'ab'>) -> ['a', 'b']",
             "''.join.__call__(['q']) -> 'q'",
             "'abc'.startswith.__call__('zz') -> False",

@@ -28,7 +28,7 @@ impl Walk {
         Calling { making: look.makes_new(), code: look.called_code() }
     }
 
-    /// Writes the value of an argument.  A bound method has its object with it, since the callee may call it from C code.
+    /// Writes the value of an argument.
     #[inline]
     pub fn argument(
         &mut self,
@@ -42,13 +42,32 @@ impl Walk {
         let look = object.look(gil);
         self.begin_value();
         let at = At::Front { role, step };
-        match look.seen {
-            Seen::Object(Named::Method | Named::Builtin | Named::Wrapper) => {
-                self.called(gil, object, &look, look.callee(), at, out);
-            }
-            _ if is_last => out.push(value::pack(Tag::Same, role, step, 0)),
-            _ => self.looked_at(gil, object, &look, at, out),
+        match self.bound_method(gil, object, &look, at, out) {
+            true => {}
+            false if is_last => out.push(value::pack(Tag::Same, role, step, 0)),
+            false => self.looked_at(gil, object, &look, at, out),
         }
+    }
+
+    /// Writes a bound method with its object, since C code that gets the method may call it; returns whether it is one.
+    #[inline]
+    pub(super) fn bound_method(
+        &mut self,
+        gil: Gil,
+        object: ObjectRef,
+        look: &Look,
+        at: At,
+        out: &mut impl Words,
+    ) -> bool {
+        if !matches!(look.seen, Seen::Object(Named::Method | Named::Builtin | Named::Wrapper)) {
+            return false;
+        }
+        let callee = look.callee();
+        let is_bound = matches!(callee, Callee::Bound { .. });
+        if is_bound {
+            self.called(gil, object, look, callee, at, out);
+        }
+        is_bound
     }
 
     fn called(&mut self, gil: Gil, object: ObjectRef, look: &Look, callee: Callee, at: At, out: &mut impl Words) {

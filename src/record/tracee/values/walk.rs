@@ -118,6 +118,10 @@ impl Walk {
     pub(super) fn looked_at(&mut self, gil: Gil, object: ObjectRef, look: &Look, at: At, out: &mut impl Words) {
         self.objects = self.objects.saturating_sub(1);
         self.words = self.words.saturating_sub(1);
+        let is_item = matches!(at, At::Inside { depth } if depth < self.caps.depth);
+        if is_item && self.bound_method(gil, object, look, at, out) {
+            return;
+        }
         let (tag, payload) = match look.seen {
             Seen::Int(number) if number << 16 >> 16 == number => (Tag::Int, number.cast_unsigned() & ((1 << 48) - 1)),
             Seen::None => (Tag::None, 0),
