@@ -5,6 +5,7 @@ mod records;
 mod rendered;
 
 use self::rendered::Rendered;
+use super::kept::Kept;
 use super::lines::Lines;
 use super::output::Output;
 use super::{Options, Quota};
@@ -18,15 +19,13 @@ use crate::trace::{Code, Event, Frame, Outside, Run, Sink, SinkError, State, The
 
 pub use records::{push_end_members, push_start_members};
 
-/// Bytes of rendered instructions that are kept; beyond it all are made anew.
-const KEPT: usize = 32 << 20;
-
 /// Prints events as objects.
 pub(super) struct Jsonl {
     lines: Lines,
     options: Options,
-    codes: ById<Entry>,
-    kept: usize,
+    rendered: Kept<Rendered>,
+    /// Code objects whose own line was printed.
+    described: ById<()>,
     /// `,"thread":…,"frame":…,"depth":…` of this thread, frame and depth: a resumed frame has another one.
     place: Vec<u8>,
     place_of: (u32, u64, u32),
@@ -36,42 +35,26 @@ pub(super) struct Jsonl {
     pending: Pending,
 }
 
-/// What has become of a code object.
-struct Entry {
-    wanted: bool,
-    described: bool,
-    rendered: Option<Box<Rendered>>,
-}
-
 impl Jsonl {
     pub(super) fn new(options: Options, output: Output) -> Jsonl {
         let lines = Lines::new(output, options.max_size);
-        let (codes, place, number) = (ById::default(), Vec::new(), Number::new());
         Jsonl {
             lines,
             quota: Quota::new(&options),
             options,
-            codes,
-            kept: 0,
-            place,
+            rendered: Kept::default(),
+            described: ById::default(),
+            place: Vec::new(),
             place_of: (0, 0, 0),
-            number,
+            number: Number::new(),
             pending: Pending::default(),
         }
     }
 
     /// Returns whether the current frame is wanted; then its code object is described and rendered.
     fn wants_frame(&mut self, frame: &Frame, at: &State) -> Result<bool, SinkError> {
-        let ready = |entry: &Entry| entry.described && entry.rendered.is_some();
-        match self.codes.get(frame.code.id) {
-            Some(entry) if !entry.wanted => return Ok(false),
-            _ if !self.options.selection.wants_frame(at) => return Ok(false),
-            Some(entry) if ready(entry) => {}
-            _ => {
-                if !self.prepare(&frame.code)? {
-                    return Ok(false);
-                }
-            }
+        if !self.options.selection.wants_frame(at) || !self.prepare(&frame.code)? {
+            return Ok(false);
         }
         let place_of = (at.thread, frame.id, frame.depth);
         if self.place_of != place_of {
@@ -84,22 +67,14 @@ impl Jsonl {
         Ok(true)
     }
 
-    #[cold]
+    /// Describes and renders a code object if it is wanted; returns whether it is.
     fn prepare(&mut self, code: &Code) -> Result<bool, SinkError> {
-        if self.kept > KEPT {
-            self.codes.values_mut().for_each(|entry| entry.rendered = None);
-            self.kept = 0;
-        }
         let wants = || self.options.selection.filter.wants(&code.object);
-        let entry =
-            self.codes.get_or_insert_with(code.id, || Entry { wanted: wants(), described: false, rendered: None });
-        if !entry.wanted {
+        if !self.rendered.prepare(code, wants, || Rendered::new(code.id, &code.object)) {
             return Ok(false);
         }
-        let rendered = Rendered::new(code.id, &code.object);
-        self.kept += rendered.memory();
-        entry.rendered = Some(Box::new(rendered));
-        if !std::mem::replace(&mut entry.described, true) {
+        if self.described.get(code.id).is_none() {
+            self.described.insert(code.id, ());
             records::push_code(self.lines.open(), code);
             self.lines.ended()?;
         }
@@ -113,8 +88,8 @@ impl Jsonl {
             _ => false,
         };
         let frame = at.frame().filter(|_| wanted);
-        let entry = frame.and_then(|frame| self.codes.get(frame.code.id));
-        let (Some(frame), Some(rendered)) = (frame, entry.and_then(|entry| entry.rendered.as_deref())) else {
+        let rendered = frame.and_then(|frame| self.rendered.get(frame.code.id));
+        let (Some(frame), Some(rendered)) = (frame, rendered) else {
             self.pending.clear();
             return Ok(());
         };
@@ -144,9 +119,7 @@ impl Jsonl {
         if share == Share::Nothing || !self.wants_frame(frame, at)? {
             return Ok(());
         }
-        let Some(rendered) = self.codes.get(frame.code.id).and_then(|entry| entry.rendered.as_deref()) else {
-            return Ok(());
-        };
+        let Some(rendered) = self.rendered.get(frame.code.id) else { return Ok(()) };
         let first = at.instructions + 1;
         let is_whole = share == Share::Whole && self.options.count.is_none();
         let kept = frame.code.layout.index(run.start).filter(|_| is_whole);
@@ -166,9 +139,7 @@ impl Jsonl {
 
     /// Prints instructions that are not kept, as far as they are in the window.
     fn print_each(&mut self, all: impl Iterator<Item = (u64, Instruction)>, code: u32) -> Result<(), SinkError> {
-        let Some(rendered) = self.codes.get(code).and_then(|entry| entry.rendered.as_deref()) else {
-            return Ok(());
-        };
+        let Some(rendered) = self.rendered.get(code) else { return Ok(()) };
         for (number, instruction) in all {
             if self.options.selection.wants_number(number) {
                 self.quota.check()?;
@@ -285,10 +256,9 @@ impl Sink for Jsonl {
                 false => self.print_with_values(run, at)?,
             }
         }
-        if let Then::CodeGone { code } = run.then()
-            && let Some(entry) = self.codes.remove(code)
-        {
-            self.kept = self.kept.saturating_sub(entry.rendered.map_or(0, |rendered| rendered.memory()));
+        if let Then::CodeGone { code } = run.then() {
+            self.rendered.forget(code);
+            self.described.remove(code);
         }
         Ok(())
     }

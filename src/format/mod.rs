@@ -6,6 +6,7 @@ mod compression;
 mod indent;
 pub mod json;
 mod jsonl;
+mod kept;
 pub mod lines;
 mod named;
 mod null;

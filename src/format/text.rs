@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
+use super::kept::Kept;
 use super::lines::Lines;
 use super::output::Output;
 use super::values;
 use super::{Options, Quota, push_indent};
 use crate::bytecode::{Instruction, Listing};
 use crate::select::Share;
-use crate::trace::by_id::ById;
 use crate::trace::numbered;
 use crate::trace::value::Pending;
 use crate::trace::{Code, Event, Outside, Run, Sink, SinkError, State, Then};
-
-/// Bytes of listings that are kept; beyond it all are made anew.
-const KEPT: usize = 32 << 20;
 
 /// Prints runs as lines.
 pub(super) struct Text {
@@ -23,23 +20,16 @@ pub(super) struct Text {
     /// Nothing but the code object decides and nothing stands before a line: a run without values is copied as it is.
     plain: bool,
     quota: Quota,
-    codes: ById<Entry>,
-    kept: usize,
+    listings: Kept<Listing>,
     /// The values of the next run.
     pending: Pending,
-}
-
-/// What has become of a code object.
-enum Entry {
-    Unwanted,
-    Listed(Box<Listing>),
 }
 
 impl Text {
     pub(super) fn new(options: Options, output: Output) -> Text {
         let (plain, quota) = (options.is_by_code_only(), Quota::new(&options));
         let lines = Lines::new(output, options.max_size);
-        Text { lines, options, plain, quota, codes: ById::default(), kept: 0, pending: Pending::default() }
+        Text { lines, options, plain, quota, listings: Kept::default(), pending: Pending::default() }
     }
 
     #[inline]
@@ -47,7 +37,7 @@ impl Text {
         if self.plain
             && self.pending.is_empty()
             && let Some(frame) = at.frame()
-            && let Some(Entry::Listed(listing)) = self.codes.get(frame.code.id)
+            && let Some(listing) = self.listings.get(frame.code.id)
             && let Some(slice) = listing.slice(run.start, run.end())
         {
             return self.lines.push(slice);
@@ -62,14 +52,10 @@ impl Text {
         if !self.pending.is_empty() {
             return self.print_with_values(run, at);
         }
-        match self.codes.get_mut(frame.code.id) {
-            Some(Entry::Unwanted) => Ok(()),
-            Some(Entry::Listed(listing)) if self.plain => print_run(listing, run, &mut self.lines, &mut self.kept),
-            Some(Entry::Listed(_)) => self.selected_run(run, at, &frame.code),
-            None => {
-                self.list(&frame.code);
-                self.print_anyhow(run, at)
-            }
+        match self.list(&frame.code) {
+            false => Ok(()),
+            true if self.plain => self.print_run(run, &frame.code),
+            true => self.selected_run(run, at, &frame.code),
         }
     }
 
@@ -77,10 +63,8 @@ impl Text {
     fn print_with_values(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         let code = &frame.code;
-        if self.codes.get(code.id).is_none() {
-            self.list(code);
-        }
-        let Some(Entry::Listed(listing)) = self.codes.get(code.id) else {
+        self.list(code);
+        let Some(listing) = self.listings.get(code.id) else {
             self.pending.clear();
             return Ok(());
         };
@@ -111,28 +95,21 @@ impl Text {
         })
     }
 
-    /// Decides about a code object that runs for the first time, or whose listing was given up.
-    #[cold]
-    fn list(&mut self, code: &Code) {
-        if self.kept > KEPT {
-            self.codes.clear();
-            self.kept = 0;
-        }
-        let entry = if self.options.selection.filter.wants(&code.object) {
-            let listing = Listing::new(Arc::clone(&code.object), self.options.resolve);
-            self.kept += listing.memory();
-            Entry::Listed(Box::new(listing))
-        } else {
-            Entry::Unwanted
-        };
-        self.codes.insert(code.id, entry);
+    /// Lists a code object if it is wanted, and returns whether it is.
+    fn list(&mut self, code: &Code) -> bool {
+        let (filter, resolve) = (&self.options.selection.filter, self.options.resolve);
+        self.listings.prepare(code, || filter.wants(&code.object), || Listing::new(Arc::clone(&code.object), resolve))
     }
 
-    #[cold]
-    fn forget(&mut self, code: u32) {
-        if let Some(Entry::Listed(listing)) = self.codes.remove(code) {
-            self.kept = self.kept.saturating_sub(listing.memory());
+    /// Prints a run that may begin off the canonical chain; a piece at a time, for it may be long.
+    fn print_run(&mut self, run: &Run, code: &Code) -> Result<(), SinkError> {
+        if let Some(slice) = self.listings.get(code.id).and_then(|listing| listing.slice(run.start, run.end())) {
+            return self.lines.push(slice);
         }
+        let Some(mut listing) = self.listings.take(code.id) else { return Ok(()) };
+        let whole = listing.write_run(run.start, run.end(), |piece| self.lines.push(piece));
+        self.listings.put_back(code.id, listing);
+        whole.map(|whole| debug_assert!(whole, "a run that was counted is a sequence"))
     }
 
     fn selected_run(&mut self, run: &Run, at: &State, code: &Code) -> Result<(), SinkError> {
@@ -141,12 +118,7 @@ impl Text {
         }
         match self.options.selection.share(run, at) {
             Share::Nothing => return Ok(()),
-            Share::Whole if !self.options.depth && self.options.count.is_none() => {
-                if let Some(Entry::Listed(listing)) = self.codes.get_mut(code.id) {
-                    print_run(listing, run, &mut self.lines, &mut self.kept)?;
-                }
-                return Ok(());
-            }
+            Share::Whole if !self.options.depth && self.options.count.is_none() => return self.print_run(run, code),
             Share::Whole | Share::Partial => {}
         }
         for (number, instruction) in numbered::of_run(run, at, code) {
@@ -157,9 +129,7 @@ impl Text {
 
     fn outside(&mut self, outside: &Outside, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
-        if self.codes.get(frame.code.id).is_none() {
-            self.list(&frame.code);
-        }
+        self.list(&frame.code);
         if !self.options.selection.wants_frame(at) {
             return Ok(());
         }
@@ -177,7 +147,7 @@ impl Text {
         at: &State,
         code: &Code,
     ) -> Result<(), SinkError> {
-        let Some(Entry::Listed(listing)) = self.codes.get(code.id) else { return Ok(()) };
+        let Some(listing) = self.listings.get(code.id) else { return Ok(()) };
         if !self.options.selection.wants_number(number) {
             return Ok(());
         }
@@ -196,24 +166,12 @@ fn push_depth(line: &mut Vec<u8>, depth: Option<u32>) {
     }
 }
 
-/// Prints a run that may begin off the canonical chain; a piece at a time, for it may be long.
-fn print_run(listing: &mut Listing, run: &Run, lines: &mut Lines, kept: &mut usize) -> Result<(), SinkError> {
-    if let Some(slice) = listing.slice(run.start, run.end()) {
-        return lines.push(slice);
-    }
-    *kept = kept.saturating_sub(listing.memory());
-    let whole = listing.write_run(run.start, run.end(), |piece| lines.push(piece))?;
-    *kept += listing.memory();
-    debug_assert!(whole, "a run that was counted is a sequence");
-    Ok(())
-}
-
 impl Sink for Text {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         self.print(run, at)?;
         if let Then::CodeGone { code } = run.then() {
-            self.forget(code);
+            self.listings.forget(code);
         }
         Ok(())
     }

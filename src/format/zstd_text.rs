@@ -12,14 +12,12 @@ use std::sync::Arc;
 
 use self::history::{Key, Packer};
 use super::Options;
+use super::kept::Kept;
 use super::output::Output;
 use crate::bytecode::Listing;
-use crate::trace::by_id::ById;
 use crate::trace::numbered;
 use crate::trace::{Code, Event, Outside, Run, Sink, SinkError, State, Then};
 
-/// Bytes of listings that are kept; beyond it all are made anew.
-const KEPT: usize = 32 << 20;
 /// A listing hands out runs with at least this much text in several pieces.
 const ONE_PIECE: usize = 64 << 10;
 
@@ -28,8 +26,7 @@ pub(super) struct ZstdText {
     output: Output,
     options: Options,
     packer: Packer,
-    codes: ById<Option<Box<Listing>>>,
-    kept: usize,
+    listings: Kept<Listing>,
     /// Bytes of text so far, and those that went to the file.
     taken: u64,
     synced: u64,
@@ -40,7 +37,7 @@ impl ZstdText {
     pub(super) fn new(options: Options, mut output: Output) -> ZstdText {
         output.set_limit(options.max_size, false);
         let packer = Packer::new();
-        ZstdText { output, options, packer, codes: ById::default(), kept: 0, taken: 0, synced: 0 }
+        ZstdText { output, options, packer, listings: Kept::default(), taken: 0, synced: 0 }
     }
 
     #[inline]
@@ -58,14 +55,12 @@ impl ZstdText {
     /// Prints a run that was not printed lately.
     fn print_new(&mut self, key: Key, code: &Code) -> Result<(), SinkError> {
         let Some(mut listing) = self.take_listing(code) else { return Ok(()) };
-        self.kept = self.kept.saturating_sub(listing.memory());
         let mut is_first = true;
         let result = listing.write_run(key.start, key.end, |text| {
             let is_all = std::mem::take(&mut is_first) && text.len() < ONE_PIECE;
             self.lines(is_all.then_some(key), text)
         });
-        self.kept += listing.memory();
-        self.codes.insert(code.id, Some(listing));
+        self.listings.put_back(code.id, listing);
         result.map(|_| ())
     }
 
@@ -76,25 +71,12 @@ impl ZstdText {
         if self.packer.is_full() { self.end_block() } else { Ok(()) }
     }
 
-    /// Takes the listing of a wanted code object out of the table, made if need be.
+    /// Takes the listing of a wanted code object, made if need be.
     fn take_listing(&mut self, code: &Code) -> Option<Box<Listing>> {
-        match self.codes.get_mut(code.id) {
-            Some(Some(_)) => self.codes.remove(code.id)?,
-            Some(None) => None,
-            None if !self.options.selection.filter.wants(&code.object) => {
-                self.codes.insert(code.id, None);
-                None
-            }
-            None => {
-                if self.kept > KEPT {
-                    self.codes.clear();
-                    self.kept = 0;
-                }
-                let listing = Listing::new(Arc::clone(&code.object), self.options.resolve);
-                self.kept += listing.memory();
-                Some(Box::new(listing))
-            }
-        }
+        let (filter, resolve) = (&self.options.selection.filter, self.options.resolve);
+        let list = || Listing::new(Arc::clone(&code.object), resolve);
+        self.listings.prepare(code, || filter.wants(&code.object), list);
+        self.listings.take(code.id)
     }
 
     fn outside(&mut self, outside: &Outside, at: &State) -> Result<(), SinkError> {
@@ -104,7 +86,7 @@ impl ZstdText {
         for (_, instruction) in numbered::of_outside(outside, at) {
             listing.push_instruction(&mut text, &instruction);
         }
-        self.codes.insert(frame.code.id, Some(listing));
+        self.listings.put_back(frame.code.id, listing);
         self.lines(None, &text)
     }
 
@@ -141,10 +123,8 @@ impl Sink for ZstdText {
         if run.length > 0 {
             self.print(run, at)?;
         }
-        if let Then::CodeGone { code } = run.then()
-            && let Some(Some(listing)) = self.codes.remove(code)
-        {
-            self.kept = self.kept.saturating_sub(listing.memory());
+        if let Then::CodeGone { code } = run.then() {
+            self.listings.forget(code);
         }
         Ok(())
     }

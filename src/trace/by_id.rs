@@ -47,19 +47,6 @@ impl<T> ById<T> {
         before
     }
 
-    /// The entry of an id, made where there was none.
-    pub fn get_or_insert_with(&mut self, id: u32, make: impl FnOnce() -> T) -> &mut T {
-        if id >= LOW {
-            return self.high.entry(id).or_insert_with(make);
-        }
-        if self.low.len() <= id as usize {
-            self.grow(id);
-        }
-        let place = &mut self.low[id as usize];
-        self.low_len += usize::from(place.is_none());
-        place.get_or_insert_with(make)
-    }
-
     #[inline]
     pub fn remove(&mut self, id: u32) -> Option<T> {
         if id >= LOW {
@@ -88,10 +75,6 @@ impl<T> ById<T> {
 
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.iter().map(|(_, value)| value)
-    }
-
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.low.iter_mut().flatten().chain(self.high.values_mut())
     }
 
     // What follows is rare, and kept out of the callers: hashing would cost them their registers.
@@ -133,9 +116,9 @@ mod tests {
             assert_eq!(map.insert(id, id), None);
             assert_eq!(map.insert(id, id / 2), Some(id));
             assert_eq!(map.get(id), Some(&(id / 2)));
-            *map.get_or_insert_with(id, || 1) += 1;
+            *map.get_mut(id).expect("it is there") += 1;
         }
-        assert_eq!(*map.get_or_insert_with(9, || 1), 1);
+        assert_eq!(map.insert(9, 1), None);
         assert_eq!(map.remove(8), None);
         assert_eq!((map.get(8), map.get(LOW + 1)), (None, None));
         let mut ids: Vec<u32> = map.iter().map(|(id, _)| id).collect();

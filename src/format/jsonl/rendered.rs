@@ -6,6 +6,7 @@ use crate::bytecode::decode::{Instruction, units};
 use crate::bytecode::operand::Operand;
 use crate::bytecode::{CodeObject, opcode};
 use crate::format::json;
+use crate::format::kept::Made;
 
 /// Code objects whose rendered instructions would take more bytes than this are rendered as they run.
 const KEPT: usize = 16 << 20;
@@ -63,9 +64,10 @@ impl Rendered {
         }
         out.extend_from_slice(b"}\n");
     }
+}
 
-    /// Bytes in memory.
-    pub(super) fn memory(&self) -> usize {
+impl Made for Rendered {
+    fn memory(&self) -> usize {
         let fixed = size_of::<Rendered>() + size_of::<CodeObject>();
         fixed + self.text.capacity() + 4 * self.places.capacity() + self.head.capacity()
     }

@@ -114,6 +114,7 @@ A() == 1
     assert_eq!(text[0], "9: <module>: <A> == 'raise' -> raises ValueError: no");
     assert_eq!(text.iter().filter(|line| *line == "7: __eq__: <A> == 1").count(), 4, "{text:?}");
     assert!(text.contains(&"11: <module>: <A> == 1".to_string()), "{text:?}");
+    assert!(!text.iter().any(|line| line.starts_with("10: ")), "`except` compares nothing of the program's: {text:?}");
 }
 
 #[test]
