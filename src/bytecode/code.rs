@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::object::{Code, Object};
+use super::object::{MarshalledCode, Object};
 use super::order::Order;
 use super::text::{self, Budget};
 
@@ -35,7 +35,7 @@ pub struct CodeObject {
 
 impl CodeObject {
     /// Describes a code object that was read from a file.
-    pub fn from_marshal(code: &Code) -> CodeObject {
+    pub fn from_marshal(code: &MarshalledCode) -> CodeObject {
         let mut budget = Budget::default();
         let mut names =
             |list: &[Arc<[u8]>]| -> Vec<Vec<u8>> { list.iter().map(|name| text::name(name, &mut budget)).collect() };
@@ -83,22 +83,22 @@ impl CodeObject {
 
 /// Iterates over `code` and every code object among its constants, inside containers too, each before
 /// those that it holds. Nothing is described in advance: hostile files hold many large ones.
-pub fn nested(code: &Code) -> Nested<'_> {
+pub fn nested(code: &MarshalledCode) -> Nested<'_> {
     Nested { next: Some((code, 0)), open: Vec::new() }
 }
 
 /// Code objects with their depth of nesting; see [`nested`].
 #[derive(Clone, Debug)]
 pub struct Nested<'a> {
-    next: Option<(&'a Code, usize)>,
+    next: Option<(&'a MarshalledCode, usize)>,
     /// Items still to be searched, innermost last, with the depth of code objects found among them.
     open: Vec<(std::slice::Iter<'a, Object>, usize)>,
 }
 
 impl<'a> Iterator for Nested<'a> {
-    type Item = (&'a Code, usize);
+    type Item = (&'a MarshalledCode, usize);
 
-    fn next(&mut self) -> Option<(&'a Code, usize)> {
+    fn next(&mut self) -> Option<(&'a MarshalledCode, usize)> {
         while self.next.is_none() {
             let (items, depth) = self.open.last_mut()?;
             let depth = *depth;
@@ -122,7 +122,11 @@ mod tests {
     #[test]
     fn code_objects_are_found_in_order_and_inside_containers() {
         let named = |name: &str, constants: Vec<Object>| {
-            Object::Code(Box::new(Code { name: name.as_bytes().into(), constants: constants.into(), ..hello() }))
+            Object::Code(Box::new(MarshalledCode {
+                name: name.as_bytes().into(),
+                constants: constants.into(),
+                ..hello()
+            }))
         };
         let inner = Object::Tuple(vec![Object::None, named("c", vec![]), named("d", vec![])].into());
         let Object::Code(code) = named("a", vec![named("b", vec![inner]), named("e", vec![])]) else { panic!() };
@@ -135,7 +139,7 @@ mod tests {
         let shared: Arc<[u8]> = vec![b'x'; 1 << 20].into();
         let tuple = |_| Object::Tuple(vec![Object::Str(shared.clone())].into());
         let constants: Vec<Object> = (0..100_000).map(tuple).collect();
-        let code = CodeObject::from_marshal(&Code { constants: constants.into(), ..hello() });
+        let code = CodeObject::from_marshal(&MarshalledCode { constants: constants.into(), ..hello() });
         let bytes: usize = code.constants.iter().map(Vec::len).sum();
         assert!(bytes < 80 << 20, "{bytes}");
         assert!(code.constants[0].ends_with("…(1048581 bytes)".as_bytes()));

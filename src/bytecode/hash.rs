@@ -3,7 +3,7 @@
 
 use num_bigint::{BigInt, BigUint, Sign};
 
-use super::object::{Code, Object};
+use super::object::{MarshalledCode, Object};
 use super::order::distinct;
 
 /// Containers nested deeper are not hashed; the functions here recurse.
@@ -245,7 +245,7 @@ fn hash_frozen_set(items: &[Object], work: &mut Work<'_>) -> Option<i64> {
 }
 
 /// code_hash.
-fn hash_code(code: &Code, work: &mut Work<'_>) -> Option<i64> {
+fn hash_code(code: &MarshalledCode, work: &mut Work<'_>) -> Option<i64> {
     let text =
         |bytes: &[u8], work: &mut Work<'_>| hash_bytes(bytes, work).map(|hash| if hash == -1 { -2 } else { hash });
     let mut hash = text(&code.name, work)? ^ text(&code.bytes, work)?;

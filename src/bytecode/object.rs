@@ -28,7 +28,7 @@ pub enum Object {
     Dict(Items),
     Set(Items),
     FrozenSet(Items),
-    Code(Box<Code>),
+    Code(Box<MarshalledCode>),
     /// An object of any other type, by the type's name.
     Other(Arc<[u8]>),
 }
@@ -94,7 +94,7 @@ impl Object {
 
 /// A code object as marshal holds it; the types of its fields are those that PyCode_New asks for.
 #[derive(Clone, Debug)]
-pub struct Code {
+pub struct MarshalledCode {
     pub argcount: i32,
     pub nlocals: i32,
     pub stacksize: i32,

@@ -67,7 +67,7 @@ pub(super) fn distinct<'o>(items: &'o [Object], work: &mut Work<'_>) -> Option<V
 const SMALLEST: usize = 8;
 const PERTURB_SHIFT: u32 = 5;
 
-struct Slot<'o> {
+struct Entry<'o> {
     hash: i64,
     key: &'o Object,
     /// What to show of it: a set's item, or a dict's key and its newest value.
@@ -75,7 +75,7 @@ struct Slot<'o> {
 }
 
 struct Table<'o> {
-    slots: Vec<Option<Slot<'o>>>,
+    slots: Vec<Option<Entry<'o>>>,
     used: usize,
 }
 
@@ -84,13 +84,13 @@ fn fill<'o>(items: &'o [Object], stride: usize, work: &mut Work<'_>) -> Option<T
     table.slots.resize_with(SMALLEST, || None);
     for group in items.chunks_exact(stride) {
         let hash = hash::hash(&group[0], work)?;
-        table.insert(Slot { hash, key: &group[0], show: group.iter().collect() }, work)?;
+        table.insert(Entry { hash, key: &group[0], show: group.iter().collect() }, work)?;
     }
     Some(table)
 }
 
 impl<'o> Table<'o> {
-    fn insert(&mut self, mut new: Slot<'o>, work: &mut Work<'_>) -> Option<()> {
+    fn insert(&mut self, mut new: Entry<'o>, work: &mut Work<'_>) -> Option<()> {
         let place = self.find(new.hash, Some(new.key), work)?;
         if let Some(old) = &mut self.slots[place] {
             // The first of equal keys stays, with the newest value.

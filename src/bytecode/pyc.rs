@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::magic::{self, MAGIC};
 use super::marshal::{self, MarshalError};
-use super::object::{Code, Object};
+use super::object::{MarshalledCode, Object};
 
 /// Bytes before the marshal data: the magic number with `\r\n`, and a time that nothing here reads.
 pub const HEADER: usize = 8;
@@ -16,7 +16,7 @@ const MAGIC_BYTES: [u8; 4] = [0x03, 0xf3, 0x0d, 0x0a];
 /// A .pyc that was read and checked.
 #[derive(Clone, Debug)]
 pub struct Pyc {
-    pub code: Code,
+    pub code: MarshalledCode,
     /// Where the marshal data that was checked lies in the file; what follows it is ignored.
     pub marshal: Range<usize>,
 }

@@ -11,7 +11,7 @@ use super::{message, missed, program};
 use crate::bytecode::code;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::listing::Listing;
-use crate::bytecode::object::Code;
+use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{CodeObject, Layout};
 use crate::format::Paint;
 use crate::select::{Filter, Matches};
@@ -34,7 +34,13 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
 }
 
 /// Lists the code objects that a filter wants.
-fn list(code: &Code, filter: &Filter, resolve: bool, matches: &mut Matches, mut out: impl Write) -> io::Result<()> {
+fn list(
+    code: &MarshalledCode,
+    filter: &Filter,
+    resolve: bool,
+    matches: &mut Matches,
+    mut out: impl Write,
+) -> io::Result<()> {
     for (code, _) in code::nested(code) {
         let object = CodeObject::from_marshal(code);
         matches.see(&object);

@@ -22,12 +22,12 @@ pub const CLOSED_PIPE: u8 = 141;
 #[error("ended with status {0}")]
 pub struct Ended(pub u8);
 
-/// The status of a process that a signal killed, as a shell tells it.
+/// The status of a process that a signal killed, as a shell reports it.
 pub fn of_signal(signal: u8) -> u8 {
     signal.saturating_add(128)
 }
 
-/// The status that tells how a recording ended.
+/// The status that says how a recording ended.
 pub fn of_end(end: &End) -> u8 {
     match end.reason {
         EndReason::Exited(status) => status,

@@ -73,7 +73,7 @@ fn without_codes(message: &str) -> String {
     })
 }
 
-/// Tells whether a command that reads for long may show how far it is: on a terminal, on which it does not print its results at the
+/// Returns whether a command that reads for long may show how far it is: on a terminal, on which it does not print its results at the
 /// same time, directly or through a pager.
 pub fn shows_progress(prints: bool) -> bool {
     let stdout = || io::stdout().as_fd().try_clone_to_owned().and_then(|stdout| File::from(stdout).metadata());

@@ -110,7 +110,7 @@ fn start(command: &OsStr) -> std::io::Result<Child> {
     process.stdin(Stdio::piped()).spawn()
 }
 
-/// Tells whether a shell would find a program of this name.
+/// Returns whether a shell would find a program of this name.
 fn is_in_path(name: &OsStr) -> bool {
     let is_program =
         |path: &Path| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);

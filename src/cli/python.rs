@@ -11,7 +11,7 @@ use super::args::{self, PythonArgs};
 use super::mistakes;
 use super::record::{self, Job};
 use crate::process::{executable, signals};
-use crate::record::{Program, Recorder};
+use crate::record::{Recorder, Subject};
 use crate::vm::program;
 
 /// The name that the interpreter has for itself.
@@ -45,7 +45,7 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<u8> {
             let job = Job {
                 command: COMMAND,
                 argv: record::c_strings(named(args.arguments))?,
-                program: Program::CommandLine,
+                subject: Subject::CommandLine,
                 input: None,
                 path: &[],
                 trace: &trace,

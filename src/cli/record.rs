@@ -13,7 +13,7 @@ use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueA
 use super::{commands, exit, follow, program, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
-use crate::record::{self, Caps, Outcome, Plan, Program, Tracing};
+use crate::record::{self, Caps, Outcome, Plan, Subject, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
@@ -23,7 +23,7 @@ pub struct Job<'a> {
     /// The command that was typed.
     pub command: &'static str,
     pub argv: Vec<CString>,
-    pub program: Program,
+    pub subject: Subject,
     /// The program's file, which the trace must not be.
     pub input: Option<&'a Path>,
     /// Folders and archives that are looked in for modules.
@@ -42,7 +42,7 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
     let job = Job {
         command: args::MAIN,
         argv: argv(args)?,
-        program: Program::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
+        subject: Subject::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
         input: Some(&args.program),
         path: &args.path,
         trace: &args.trace,
@@ -83,7 +83,7 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         options: options(job.path, args),
         follow: None,
         argv: job.argv,
-        program: job.program,
+        subject: job.subject,
     };
     let replace = if args.force { Replace::Anything } else { Replace::Traces };
     let target = Target::check(job.command, job.trace, job.input, format, replace)?;
@@ -110,7 +110,7 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     let report = |outcome: io::Result<Outcome>| match outcome.with_context(context) {
         Ok(outcome) => {
             let is_well = summary::tell_failure(&outcome.summary, job.trace, None);
-            summary::tell(&outcome, args);
+            summary::print(&outcome, args);
             if is_well { exit::of_recording(&outcome.summary.end, &outcome.others) } else { exit::FAILED }
         }
         Err(error) => super::status_of(error),
@@ -118,7 +118,7 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     record::record(plan, sink, report).with_context(context)
 }
 
-/// Tells whether two paths are one, as far as they say by themselves.
+/// Returns whether two paths are one, as far as they say by themselves.
 fn is_same(one: &Path, other: &Path) -> bool {
     let whole = |path: &Path| std::path::absolute(path).ok();
     whole(one).is_some_and(|one| whole(other) == Some(one))
@@ -204,7 +204,7 @@ pub fn c_strings(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Ve
     words.into_iter().map(|word| CString::new(word.into_vec()).context("an argument holds a NUL byte")).collect()
 }
 
-/// Tells whether a file has the end of a zip's directory, which a comment of up to 64 KiB may follow.
+/// Returns whether a file has the end of a zip's directory, which a comment of up to 64 KiB may follow.
 fn is_zip(path: &Path) -> io::Result<bool> {
     const END: &[u8] = b"PK\x05\x06";
     const LONGEST: u64 = 22 + u16::MAX as u64;

@@ -34,7 +34,7 @@ pub fn tell_failure(summary: &Summary, trace: &Path, process: Option<i32>) -> bo
 
 /// Says what did not come true, and, unless it shall be quiet, how it ended: in short if the program did not simply end, and on a
 /// terminal in full.
-pub fn tell(outcome: &Outcome, args: &RecordingArgs) {
+pub fn print(outcome: &Outcome, args: &RecordingArgs) {
     let end = &outcome.summary.end;
     if let EndReason::OutputFailed(_) = end.reason {
         return;

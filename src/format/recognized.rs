@@ -1,4 +1,4 @@
-//! Tells a trace from any other file by how it begins.
+//! Recognises a trace by how it begins.
 
 use std::io::Read;
 

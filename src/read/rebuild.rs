@@ -7,9 +7,9 @@ use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{self, EXTENDED_ARG, op};
 use crate::trace::value::{UnitValues, Value};
 
-/// An entry of a value stack.
+/// An entry of a value stack, or a local variable.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Slot {
+pub enum Entry {
     /// What it is was recorded.
     Known(Value),
     /// The constant of this index: the code says what it is.
@@ -48,10 +48,10 @@ pub struct Block {
 /// One frame.
 #[derive(Clone, Debug, Default)]
 pub struct FrameState {
-    pub stack: Vec<Slot>,
+    pub stack: Vec<Entry>,
     pub blocks: Vec<Block>,
     /// Local variables by index, those that the trace has.
-    pub locals: HashMap<i32, Slot>,
+    pub locals: HashMap<i32, Entry>,
     /// The instruction whose results are not there yet.
     due: Option<Instruction>,
 }
@@ -60,14 +60,14 @@ impl FrameState {
     /// Takes the values before an instruction: arguments, and what the instruction before has produced after all.
     pub fn arrive(&mut self, values: &UnitValues) {
         for (place, argument) in values.arguments.iter().enumerate() {
-            self.locals.insert(place as i32, Slot::Known(argument.clone()));
+            self.locals.insert(place as i32, Entry::Known(argument.clone()));
         }
         match (self.due.take(), values.late.last()) {
             (Some(instruction), _) => self.finish(&instruction, &values.late),
             // A constant or local variable that the code does not have, if threads have switched behind it.
             (None, Some(value)) => {
                 self.pop(1);
-                self.stack.push(Slot::Known(value.clone()));
+                self.stack.push(Entry::Known(value.clone()));
             }
             (None, None) => {}
         }
@@ -96,10 +96,10 @@ impl FrameState {
             op::DUP_TOPX => self.copy(operand.clamp(0, 5) as usize),
             // What the code does not have was recorded.
             op::LOAD_CONST | op::LOAD_FAST if !results.is_empty() => self.finish(instruction, results),
-            op::LOAD_CONST => self.stack.push(Slot::Constant(operand)),
-            op::LOAD_FAST => self.stack.push(self.locals.get(&operand).cloned().unwrap_or(Slot::Unknown)),
+            op::LOAD_CONST => self.stack.push(Entry::Constant(operand)),
+            op::LOAD_FAST => self.stack.push(self.locals.get(&operand).cloned().unwrap_or(Entry::Unknown)),
             op::STORE_FAST => {
-                let value = self.stack.pop().unwrap_or(Slot::Unknown);
+                let value = self.stack.pop().unwrap_or(Entry::Unknown);
                 self.locals.insert(operand, value);
             }
             op::DELETE_FAST => {
@@ -123,23 +123,23 @@ impl FrameState {
         match instruction.opcode {
             op::SETUP_WITH => {
                 // The object's __exit__, a block that leaves it there, and what __enter__ gave.
-                self.stack.push(Slot::Unknown);
+                self.stack.push(Entry::Unknown);
                 self.block(BlockKind::Finally);
             }
             op::UNPACK_SEQUENCE => {
-                self.stack.extend(results.iter().rev().cloned().map(Slot::Known));
+                self.stack.extend(results.iter().rev().cloned().map(Entry::Known));
                 let recorded = results.len();
                 let count = instruction.operand.unwrap_or(0).max(0) as usize;
-                self.stack.extend((recorded..count).map(|_| Slot::Unknown));
+                self.stack.extend((recorded..count).map(|_| Entry::Unknown));
                 return;
             }
             _ => {}
         }
         match results.last() {
-            Some(result) => self.stack.push(Slot::Known(result.clone())),
+            Some(result) => self.stack.push(Entry::Known(result.clone())),
             // An opcode that 2.7 does not define pushes what is shown, if a library has given it a meaning.
             None if produces(instruction) && opcode::name(instruction.opcode).is_some() => {
-                self.stack.push(Slot::Unknown)
+                self.stack.push(Entry::Unknown)
             }
             None => {}
         }
@@ -164,16 +164,16 @@ impl FrameState {
             }
             // END_FINALLY.
             op::END_FINALLY => match self.stack.last() {
-                Some(Slot::Why(why @ (Why::Return | Why::Continue(_)))) => {
+                Some(Entry::Why(why @ (Why::Return | Why::Continue(_)))) => {
                     let why = *why;
                     self.pop(2);
                     self.unwind(why);
                 }
-                Some(Slot::Why(Why::Break)) => {
+                Some(Entry::Why(Why::Break)) => {
                     self.pop(1);
                     self.unwind(Why::Break);
                 }
-                Some(Slot::Why(Why::Exception)) => {
+                Some(Entry::Why(Why::Exception)) => {
                     self.pop(3);
                     self.unwind(Why::Exception);
                 }
@@ -182,8 +182,8 @@ impl FrameState {
             // WITH_CLEANUP takes __exit__ from under what END_FINALLY will look at.
             _ => {
                 let below = match self.stack.last() {
-                    Some(Slot::Why(Why::Exception)) => 4,
-                    Some(Slot::Why(Why::Return | Why::Continue(_))) => 3,
+                    Some(Entry::Why(Why::Exception)) => 4,
+                    Some(Entry::Why(Why::Return | Why::Continue(_))) => 3,
                     _ => 2,
                 };
                 if let Some(place) = self.stack.len().checked_sub(below) {
@@ -202,7 +202,7 @@ impl FrameState {
     /// Says what WITH_CLEANUP's exception became: `__exit__` has swallowed it.
     pub fn swallow(&mut self) {
         self.pop(3);
-        self.stack.push(Slot::Constant(-1));
+        self.stack.push(Entry::Constant(-1));
     }
 
     /// As the loop behind fast_block_end.
@@ -216,14 +216,14 @@ impl FrameState {
             match (block.kind, why) {
                 (BlockKind::Loop, Why::Break) => return,
                 (BlockKind::Except | BlockKind::Finally, Why::Exception) => {
-                    self.stack.extend([Slot::Unknown, Slot::Unknown, Slot::Why(why)]);
+                    self.stack.extend([Entry::Unknown, Entry::Unknown, Entry::Why(why)]);
                     return;
                 }
                 (BlockKind::Finally, _) => {
                     if matches!(why, Why::Return | Why::Continue(_)) {
-                        self.stack.push(Slot::Unknown);
+                        self.stack.push(Entry::Unknown);
                     }
-                    self.stack.push(Slot::Why(why));
+                    self.stack.push(Entry::Why(why));
                     return;
                 }
                 _ => {}

@@ -12,7 +12,7 @@ mod tracee;
 
 use std::io;
 
-pub use plan::{Follow, Plan, Program, Tracing};
+pub use plan::{Follow, Plan, Subject, Tracing};
 pub use recorder::{Outcome, Summary};
 pub use shared::Others;
 pub use tracee::{Caps, Recorder};

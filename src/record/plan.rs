@@ -21,7 +21,7 @@ use crate::trace::payload::{PayloadReader, PayloadWriter};
 pub struct Plan {
     /// sys.argv, the program's path first; or the interpreter's own command line.
     pub argv: Vec<CString>,
-    pub program: Program,
+    pub subject: Subject,
     pub tracing: Tracing,
     /// The program is stopped after so much time.
     pub timeout: Option<Duration>,
@@ -63,9 +63,9 @@ impl Plan {
             vm: crate::vm::VERSION.into(),
             argv: self.argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
             options: self.options.clone(),
-            sha256: match &self.program {
-                Program::Marshalled { sha256, .. } => Some(*sha256),
-                Program::CommandLine => None,
+            sha256: match &self.subject {
+                Subject::Marshalled { sha256, .. } => Some(*sha256),
+                Subject::CommandLine => None,
             },
             sandboxed: false,
             environment: interpreter_variables(),
@@ -74,7 +74,7 @@ impl Plan {
 
     /// Whether a second interrupt ends a program that executes nothing; the interpreter waits for whoever types.
     pub fn interrupts_end(&self) -> bool {
-        !matches!(self.program, Program::CommandLine)
+        !matches!(self.subject, Subject::CommandLine)
     }
 }
 
@@ -88,7 +88,7 @@ fn interpreter_variables() -> Vec<Vec<u8>> {
 
 /// What runs.
 #[derive(Clone, Debug)]
-pub enum Program {
+pub enum Subject {
     /// A marshalled main program, which has been checked, what comes behind its folder on sys.path, and the SHA-256 of its file.
     Marshalled { bytes: Vec<u8>, path: Vec<CString>, sha256: [u8; 32] },
     /// What the interpreter's command line names.

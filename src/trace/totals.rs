@@ -131,7 +131,7 @@ impl Counter {
         counts.threads.clone_from(&self.threads);
     }
 
-    /// Tells the totals as they were when `counts` was saved.
+    /// Returns the totals as they were when `counts` was saved.
     pub fn saved(&mut self, counts: &Counts) -> Totals {
         self.codes.truncate(counts.codes.len());
         for (code, saved) in self.codes.iter_mut().zip(&counts.codes) {
@@ -147,7 +147,7 @@ impl Counter {
         3 * 8 + 4 + self.encoded + CodeTotal::default().encoded_size() + 4 + 12 * (self.threads.len() + 1) + 8
     }
 
-    /// Tells the totals so far.
+    /// Returns the totals so far.
     pub fn totals(&mut self) -> Totals {
         self.settle_thread();
         Totals {

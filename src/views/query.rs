@@ -29,7 +29,7 @@ pub(super) trait View {
     /// What it prints, in the plural.
     fn what(&self) -> &'static str;
 
-    /// Tells whether it has printed nothing of what it is asked for.
+    /// Returns whether it has printed nothing of what it is asked for.
     fn is_empty(&self) -> bool;
 
     fn take(&mut self, item: &Item) -> Result<(), SinkError>;

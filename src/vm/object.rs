@@ -10,7 +10,7 @@ use super::ffi;
 use super::gil::Gil;
 use super::memory::Span;
 use super::value::{self, Entry, Look, ObjectRef, Seen};
-use crate::bytecode::object::Code;
+use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::order::Order;
 use crate::bytecode::text::{self, Budget, Text};
 use crate::bytecode::{CodeObject, Object};
@@ -250,7 +250,7 @@ impl<'a> Copier<'a> {
     /// Copies what the text of a code object among constants shows.
     fn copy_code(&self, object: ObjectRef) -> Object {
         let code = CodeRef { object };
-        Object::Code(Box::new(Code {
+        Object::Code(Box::new(MarshalledCode {
             name: code.name(self.gil).into(),
             filename: code.filename(self.gil).into(),
             first_line: code.numbers(self.gil).first_line,

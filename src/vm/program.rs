@@ -14,7 +14,7 @@ pub struct Interpreter {
 
 /// A loaded main program.
 #[derive(Debug)]
-pub struct Program {
+pub struct MainProgram {
     code: NonNull<ffi::_object>,
 }
 
@@ -32,14 +32,14 @@ impl Interpreter {
     }
 
     /// Loads the marshalled main program; None where the VM refuses it, which it has then said on stderr.
-    pub fn load(&self, marshalled: &[u8]) -> Option<Program> {
+    pub fn load(&self, marshalled: &[u8]) -> Option<MainProgram> {
         // SAFETY: the interpreter has started, on this thread, which holds the GIL; the VM copies what it keeps.
         let code = unsafe { ffi::vm_load(marshalled.as_ptr().cast(), marshalled.len().cast_signed()) };
-        NonNull::new(code).map(|code| Program { code })
+        NonNull::new(code).map(|code| MainProgram { code })
     }
 
     /// Runs the program as `__main__` and finalizes the interpreter; returns the exit status, unless the program ends the process.
-    pub fn run(self, program: Program) -> i32 {
+    pub fn run(self, program: MainProgram) -> i32 {
         let path = self.argv[0].as_ptr();
         // SAFETY: the interpreter has started, on this thread; the code object is handed over.
         let status = unsafe { ffi::vm_run_main(program.code.as_ptr(), path) };

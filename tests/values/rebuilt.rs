@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use bctrace::parts::rebuild::{FrameState, Slot};
+use bctrace::parts::rebuild::{Entry, FrameState};
 use bctrace::parts::steps::{Exit, Item, Steps};
 use bctrace::parts::{EXTENDED_ARG, Instruction, UnitValues, Value};
 
@@ -73,20 +73,20 @@ impl Checker {
         let mut agrees = state.stack.len() == told.len();
         for (slot, value) in state.stack.iter_mut().zip(&told) {
             match slot {
-                Slot::Known(known) => agrees &= is_same(known, value),
-                Slot::Constant(-1) => agrees &= *value == Value::None,
-                Slot::Constant(index) => {
+                Entry::Known(known) => agrees &= is_same(known, value),
+                Entry::Constant(-1) => agrees &= *value == Value::None,
+                Entry::Constant(index) => {
                     let known = self.constants.entry((code, *index)).or_insert_with(|| value.clone());
                     agrees &= is_same(known, value);
                 }
-                Slot::Unknown | Slot::Why(_) => self.unknown += 1,
+                Entry::Unknown | Entry::Why(_) => self.unknown += 1,
             }
             self.compared += 1;
         }
         if !agrees && self.wrong.len() < 5 {
             self.wrong.push(format!("frame {frame} at {start} {instruction:?}: {:?} is {told:?}", state.stack));
             // Goes on from what is right.
-            state.stack = told.iter().cloned().map(Slot::Known).collect();
+            state.stack = told.iter().cloned().map(Entry::Known).collect();
         }
         self.pending.insert(frame, (*instruction, values.results.clone()));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::object::{Code, Items, Object};
+use super::super::object::{Items, MarshalledCode, Object};
 use super::{MarshalError, Problem, Reader, Value};
 
 /// The fields that are objects, in the order of marshal; co_firstlineno stands before the last.
@@ -61,7 +61,7 @@ impl CodeFields {
                 return Err(self.error(Problem::NegativeField { field, value }));
             }
         }
-        let code = Code {
+        let code = MarshalledCode {
             argcount: self.argcount,
             nlocals: self.nlocals,
             stacksize: self.stacksize,

@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use super::super::object::{Code, Items};
+use super::super::object::{Items, MarshalledCode};
 use super::*;
 
 /// A code object with nothing in it.
-pub(in super::super) fn hello() -> Code {
+pub(in super::super) fn hello() -> MarshalledCode {
     let empty: Arc<[u8]> = [].into();
-    Code {
+    MarshalledCode {
         argcount: 0,
         nlocals: 0,
         stacksize: 1,

@@ -1,4 +1,4 @@
-//! Tells a trace from every other file by its first bytes: only a trace is replaced without being asked.
+//! Recognises a trace by its first bytes: only a trace is replaced without being asked.
 
 use std::fmt;
 use std::fs::File;

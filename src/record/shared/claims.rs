@@ -14,7 +14,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{Advice, madvise};
 
 use super::memory::{self, Line, futex_wait, futex_wake};
-use super::ring::{CAPACITY, Control, Mapping, Remote, RingReader, RingWriter};
+use super::ring::{CAPACITY, ControlPage, Mapping, Remote, RingReader, RingWriter};
 use crate::process;
 use crate::vm::shared::{PAGE, Slot};
 
@@ -136,7 +136,7 @@ impl ClaimTable {
         let base = self.table.cast::<u8>();
         // SAFETY: the rings lie behind the table in the same mapping.
         let at = |offset: usize| unsafe { base.add(PAGE + number * RING + offset) };
-        Mapping { slot: at(0).cast(), control: at(PAGE).cast::<Control>(), words: at(2 * PAGE).cast() }
+        Mapping { slot: at(0).cast(), control: at(PAGE).cast::<ControlPage>(), words: at(2 * PAGE).cast() }
     }
 }
 

@@ -25,7 +25,7 @@ pub const LAG: u64 = 1 << 19;
 
 /// The control page.  Each group of fields that one side writes has cache lines of its own.
 #[repr(C, align(128))]
-pub(super) struct Control {
+pub(super) struct ControlPage {
     /// Words that the tracee has announced.
     published: Line<AtomicU64>,
     /// Counts the times that the recorder was called; it sleeps on this word.
@@ -42,13 +42,13 @@ pub(super) struct Control {
     tracee_sleeps: Line<AtomicU32>,
 }
 
-const _: () = assert!(size_of::<Control>() <= PAGE);
+const _: () = assert!(size_of::<ControlPage>() <= PAGE);
 
 /// The shared mapping, in either process.
 #[derive(Clone, Copy)]
 pub(super) struct Mapping {
     pub(super) slot: NonNull<Slot>,
-    pub(super) control: NonNull<Control>,
+    pub(super) control: NonNull<ControlPage>,
     pub(super) words: NonNull<AtomicU64>,
 }
 
@@ -61,8 +61,8 @@ impl Mapping {
         unsafe { self.slot.as_ref() }
     }
 
-    fn control(&self) -> &Control {
-        // SAFETY: the page is mapped for the rest of the process, zeroed memory is a valid Control, and all fields are atomics.
+    fn control(&self) -> &ControlPage {
+        // SAFETY: the page is mapped for the rest of the process, zeroed memory is a valid ControlPage, and all fields are atomics.
         unsafe { self.control.as_ref() }
     }
 
@@ -165,7 +165,7 @@ impl RingWriter {
     }
 
     /// Sleeps until the recorder has come so far; ends this process if nobody records it any more.
-    fn wait_until(&self, is_so: impl Fn(&Control) -> bool) {
+    fn wait_until(&self, is_so: impl Fn(&ControlPage) -> bool) {
         let control = self.mapping.control();
         if is_so(control) {
             return;

@@ -11,7 +11,7 @@ use super::{Tracee, Valued};
 use crate::process::socket::Connection;
 use crate::process::{self, executable, memory};
 use crate::record::FOLLOW;
-use crate::record::plan::{Plan, Program, Tracing};
+use crate::record::plan::{Plan, Subject, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
 use crate::vm::hook;
 use crate::vm::program::{self, Interpreter, exit};
@@ -31,9 +31,9 @@ pub fn run(plan: Plan, mut ring: RingWriter, mut claims: Option<ClaimTable>, add
     }
     let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
     let executable = executable::path();
-    let (marshalled, path) = match plan.program {
-        Program::Marshalled { bytes, path, .. } => (bytes, path),
-        Program::CommandLine => exit(program::python(plan.argv, &executable, install)),
+    let (marshalled, path) = match plan.subject {
+        Subject::Marshalled { bytes, path, .. } => (bytes, path),
+        Subject::CommandLine => exit(program::python(plan.argv, &executable, install)),
     };
     let interpreter = Interpreter::start(plan.argv, &path, &executable);
     let Some(program) = interpreter.load(&marshalled) else {
