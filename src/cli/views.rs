@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{CallsArgs, ComparesArgs, InfoFormat, LayersArgs, ScreenArgs, ViewArgs};
+use super::args::{AnswerFormat, CallsArgs, ComparesArgs, LayersArgs, QuestionArgs, ScreenArgs, ViewArgs};
 use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
 use crate::format::{Named, Paint};
@@ -30,15 +30,16 @@ pub fn compares(args: ComparesArgs) -> anyhow::Result<u8> {
 
 pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
     let selection = Selection { filter: args.filter.into(), ..Selection::default() };
-    let reader = Reader::open(&args.trace)?;
+    let QuestionArgs { trace, format, screen } = args.question;
+    let reader = Reader::open(&trace)?;
     let folder = args.dump.as_deref().map(Folder::open).transpose()?;
-    let is_text = args.format == InfoFormat::Text;
+    let is_text = format == AnswerFormat::Text;
     let prints = folder.is_none();
     let progress = message::shows_progress(prints);
-    let screen = Screen::open(&args.screen, prints);
+    let screen = Screen::open(&screen, prints);
     let plan = LayersPlan { filter: selection.filter.clone(), folder, json: !is_text, progress };
     let mut out = screen.writer(is_text.then_some(Paint::Layers));
-    let answer = layers::run(reader, plan, &mut out, &mut warning(&args.trace));
+    let answer = layers::run(reader, plan, &mut out, &mut warning(&trace));
     drop(out);
     let result = answer.map(|answer| end(&answer.misses, &selection, answer.is_flawed));
     drop(screen);
@@ -49,8 +50,9 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
 fn query(command: &str, args: &ViewArgs) -> anyhow::Result<(Query, Screen)> {
     let selection = filter::selection(command, args.filter.clone(), args.place.clone())?;
     let progress = message::shows_progress(true);
-    let query = Query { trace: args.trace.clone(), selection, json: args.format == InfoFormat::Json, progress };
-    Ok((query, open_screen(&args.screen, true, &args.trace)?))
+    let QuestionArgs { trace, format, screen } = &args.question;
+    let query = Query { trace: trace.clone(), selection, json: *format == AnswerFormat::Json, progress };
+    Ok((query, open_screen(screen, true, trace)?))
 }
 
 /// The colours of an answer.

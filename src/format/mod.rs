@@ -9,7 +9,6 @@ mod jsonl;
 mod kept;
 pub mod lines;
 mod named;
-mod null;
 mod output;
 mod paint;
 mod recognized;
@@ -28,7 +27,7 @@ pub use recognized::{Beginning, recognized};
 pub use suffix::{by_suffix, check_suffix, split_compression};
 
 use crate::select::Selection;
-use crate::trace::{Sink, SinkError};
+use crate::trace::{Ignore, Sink, SinkError};
 
 /// What an output holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl Quota {
 
 /// Makes the sink that writes nothing and needs no output.
 pub fn null_sink() -> Box<dyn Sink> {
-    Box::new(null::Null)
+    Box::new(Ignore)
 }
 
 /// Makes the sink of a format.

@@ -8,7 +8,7 @@ use crate::format::bct::bounds;
 use crate::trace::decoder::state_end;
 use crate::trace::repeat::RepeatReader;
 use crate::trace::state::Contradiction;
-use crate::trace::{Decoder, Event, Run, Sink, SinkError, State, StreamError};
+use crate::trace::{Decoder, Ignore, Sink, State, StreamError};
 
 /// Why a block is given up that a real trace never has.
 const TOO_MUCH_WORK: Contradiction = "more work than a file of its size can need";
@@ -91,25 +91,4 @@ impl Block {
 
 fn broken(after: u64, why: &'static str) -> StreamError {
     StreamError::Contradiction { after, why }
-}
-
-/// Takes events that only move the state.
-struct Ignore;
-
-impl Sink for Ignore {
-    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn written(&self) -> u64 {
-        0
-    }
 }

@@ -24,5 +24,5 @@ pub mod word;
 pub use code::{Code, encode_code};
 pub use decoder::Decoder;
 pub use event::{End, EndReason, Event, Outside, Raised, Run, Start, Then};
-pub use sink::{Sink, SinkError};
+pub use sink::{Ignore, Sink, SinkError};
 pub use state::{Frame, State, StreamError};

@@ -5,31 +5,10 @@ use super::decoder::Decoder;
 use super::event::{Announce, Event, Name, Outside, Skipped, record as record_types};
 use super::origin::Layer;
 use super::repeat::{self, RepeatReader};
-use super::state::State;
 use super::value::{self, MOST_WORDS, NAMES, Role, Tag};
 use super::word::{self, Fields, Kind, MAX_RUN_WORDS};
-use super::{Run, Sink, SinkError, StreamError};
+use super::{Ignore, StreamError};
 use crate::bytecode::CodeObject;
-
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn written(&self) -> u64 {
-        0
-    }
-}
 
 fn code(id: u32) -> Event {
     // LOAD_CONST 0, RETURN_VALUE.
@@ -71,7 +50,7 @@ fn sound() -> Vec<u64> {
 fn refused(words: &[u64], without_frame: bool) -> String {
     let left = if without_frame { run(Kind::Return, 0, 0, 0) } else { Vec::new() };
     let stream = [sound(), left, words.to_vec()].concat();
-    match Decoder::default().decode(&stream, &mut Nowhere) {
+    match Decoder::default().decode(&stream, &mut Ignore) {
         Err(StreamError::Contradiction { why, .. }) => why.to_string(),
         Ok(taken) => format!("{taken} of {} words are taken", stream.len()),
         Err(error) => format!("{error:?}"),
@@ -129,7 +108,7 @@ fn every_contradiction_is_refused_by_its_name() {
 
 #[test]
 fn a_block_that_begins_with_no_state_is_refused() {
-    let decode = |words: Vec<u64>| match Decoder::of_block(1 << 20).decode(&words, &mut Nowhere) {
+    let decode = |words: Vec<u64>| match Decoder::of_block(1 << 20).decode(&words, &mut Ignore) {
         Err(StreamError::Contradiction { why, .. }) => why,
         other => panic!("{other:?}"),
     };

@@ -69,3 +69,24 @@ pub trait Sink {
     /// The bytes of the output so far.  Those that wait to be compressed are not among them.
     fn written(&self) -> u64;
 }
+
+/// Takes every event and keeps none: for a trace of which only the state is wanted, or nothing.
+pub struct Ignore;
+
+impl Sink for Ignore {
+    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}

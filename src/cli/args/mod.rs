@@ -15,7 +15,8 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use reading::{
-    CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, InfoFormat, LayersArgs, PlaceArgs, ShowArgs, ViewArgs,
+    AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, PlaceArgs, QuestionArgs,
+    ShowArgs, ViewArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 

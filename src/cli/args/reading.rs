@@ -98,17 +98,24 @@ pub struct ShowArgs {
     pub count: Option<u64>,
 }
 
-/// What every view takes.
+/// What every question about a trace takes.
 #[derive(Debug, Args)]
-pub struct ViewArgs {
+pub struct QuestionArgs {
     /// Trace to read, compressed or not; `-` is standard input
     #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
     pub trace: PathBuf,
     /// Form of the answer
     #[arg(short, long, value_name = "FORM", value_enum, default_value = "text")]
-    pub format: InfoFormat,
+    pub format: AnswerFormat,
     #[command(flatten)]
     pub screen: ScreenArgs,
+}
+
+/// What the views of calls and comparisons take.
+#[derive(Debug, Args)]
+pub struct ViewArgs {
+    #[command(flatten)]
+    pub question: QuestionArgs,
     #[command(flatten)]
     pub filter: FilterArgs,
     #[command(flatten)]
@@ -154,19 +161,13 @@ Examples:
   bctrace layers --no-stdlib trace.bct
   bctrace layers --dump layers trace.bct")]
 pub struct LayersArgs {
-    /// Trace to read, compressed or not; `-` is standard input
-    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
-    pub trace: PathBuf,
     /// Write every code object that ran into this new folder instead of printing
     ///
     /// They are loadable .pyc files, with a manifest.json.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dump: Option<PathBuf>,
-    /// Form of the answer
-    #[arg(short, long, value_name = "FORM", value_enum, default_value = "text")]
-    pub format: InfoFormat,
     #[command(flatten)]
-    pub screen: ScreenArgs,
+    pub question: QuestionArgs,
     #[command(flatten)]
     pub filter: FilterArgs,
 }
@@ -181,18 +182,12 @@ Examples:
   bctrace info trace.bct
   bctrace info --format json trace.bct.zst")]
 pub struct InfoArgs {
-    /// Trace to look at, compressed or not; `-` is standard input
-    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
-    pub trace: PathBuf,
-    /// Form of the answer
-    #[arg(short, long, value_name = "FORM", value_enum, default_value = "text")]
-    pub format: InfoFormat,
     #[command(flatten)]
-    pub screen: ScreenArgs,
+    pub question: QuestionArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum InfoFormat {
+pub enum AnswerFormat {
     /// For people
     Text,
     /// For programs: JSON, one object in each line
