@@ -46,13 +46,18 @@ pub fn print(outcome: &Outcome, args: &RecordingArgs) {
     }));
     if !args.quiet && std::io::stderr().is_terminal() {
         lines.extend(whole(&outcome.summary, !args.filter.no_stdlib));
-    } else if !args.quiet && (end.replaced || !matches!(end.reason, EndReason::Exited(_))) {
+    } else if is_failure(end) || !args.quiet && (end.replaced || !matches!(end.reason, EndReason::Exited(_))) {
         lines.push(how(end));
     }
     if !lines.is_empty() {
         message::begin_line();
     }
     lines.into_iter().for_each(warn);
+}
+
+/// Whether it is bctrace's own failure how a trace ended.
+pub fn is_failure(end: &End) -> bool {
+    matches!(end.reason, EndReason::Tampered(_))
 }
 
 /// The summary that a terminal shows.

@@ -87,8 +87,10 @@ fn few_words_cannot_keep_the_recorder_busy_for_hours() {
 #[test]
 fn the_message_about_tampering_says_where_the_trace_ends() {
     let program = Program::new(SCRIBBLE);
-    let ran = program.trace(&[], "t.txt", &["fill", "5"]);
-    live::assert_failed(&ran, &["stream tampered: "]);
+    for options in [&[][..], &["-q"]] {
+        let ran = program.trace(options, "t.txt", &["fill", "5"]);
+        live::assert_failed(&ran, &["stream tampered: "]);
+    }
 }
 
 #[track_caller]

@@ -346,6 +346,19 @@ fn methods_of_methods_without_end_are_cut() {
 }
 
 #[test]
+fn a_value_takes_a_bounded_number_of_words_whatever_its_containers_hold() {
+    for item in ["l", "l.append", "(l, 'x' * 200)", "{1: l}"] {
+        let program = Program::new(&format!(
+            "def f(*arguments): pass\nl = []\nl.extend([{item}] * 1000)\nfor i in range(10):\n    map(f, l[:2])\n    f(l[:], *l[:200])\n"
+        ));
+        let wide = ["--values", "--value-width", "1000", "--value-depth", "50", "--value-length", "10000"];
+        let ran = program.trace(&wide, "t.bct", &[]);
+        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{item}");
+        assert!(program.view("calls", &[], "t.bct").contains("f("), "{item}");
+    }
+}
+
+#[test]
 fn an_object_that_a_class_has_made_has_a_number_of_its_own() {
     let program = Program::new(
         "\

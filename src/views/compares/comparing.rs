@@ -194,13 +194,9 @@ fn of_partial(maker: &str, made_of: &[Value], arguments: usize) -> Comparing {
     }
 }
 
-/// Decides about a call by C code of one of its arguments.  An argument is not shown with its receiver: that of a built-in method is
-/// counted.
+/// Decides about a call by C code of one of its arguments.
 fn of_arguments<'a>(arguments: impl Iterator<Item = &'a Value>) -> Comparing {
-    let mut comparing = arguments.map(|argument| match argument {
-        Value::Object { what: What::Builtin | What::Wrapper, .. } => of_callee(argument, 2),
-        _ => of_callee(argument, 1),
-    });
+    let mut comparing = arguments.map(|argument| of_callee(argument, 1));
     comparing.find(|comparing| *comparing != Comparing::No).unwrap_or(Comparing::No)
 }
 

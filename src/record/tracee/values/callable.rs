@@ -113,6 +113,7 @@ impl Walk {
     }
 
     fn bound(&mut self, object: ObjectRef, look: &Look, what: What, name: &[u8], at: At, out: &mut impl Words) {
+        self.objects = self.objects.saturating_sub(1);
         let payload = self.named(object, look, what, (b"", name), out);
         out.push(at.pack(Tag::Bound, payload));
     }

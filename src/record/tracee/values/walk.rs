@@ -46,7 +46,7 @@ pub struct Walk {
     pub(super) caps: Caps,
     numbers: Numbers,
     names: GivenNames,
-    /// Objects that the value may still show.
+    /// Objects that the value may still show, besides those of containers that were begun.
     pub(super) objects: u32,
     /// Words that the unit may still take.
     words: u32,
@@ -116,10 +116,9 @@ impl Walk {
     /// The same of one that was looked at.
     #[inline]
     pub(super) fn looked_at(&mut self, gil: Gil, object: ObjectRef, look: &Look, at: At, out: &mut impl Words) {
-        self.objects = self.objects.saturating_sub(1);
         self.words = self.words.saturating_sub(1);
         let is_item = matches!(at, At::Inside { depth } if depth < self.caps.depth);
-        if is_item && self.bound_method(gil, object, look, at, out) {
+        if is_item && self.words > 0 && self.objects > 0 && self.bound_method(gil, object, look, at, out) {
             return;
         }
         let (tag, payload) = match look.seen {
@@ -263,6 +262,7 @@ impl Walk {
         let shown = items.get(0..shown)?;
         let Some(number) = self.enters(object, look, tag, at, out) else { return Some(()) };
         let is_cut = shown.len() < items.count();
+        self.objects -= shown.len() as u32;
         out.push(at.pack(tag, value::container_payload(number, shown.len() as u32, is_cut)));
         for &item in shown {
             self.object(gil, item, At::Inside { depth: at.depth() + 1 }, out);
@@ -288,6 +288,7 @@ impl Walk {
         let shown = self.shown_entries(gil, look, count, most).ok()?;
         let Some(number) = self.enters(object, look, tag, at, out) else { return Some(()) };
         let is_cut = (shown.len() as u64) < count;
+        self.objects -= 2 * shown.len() as u32;
         out.push(at.pack(tag, value::container_payload(number, shown.len() as u32, is_cut)));
         let inside = At::Inside { depth: at.depth() + 1 };
         for Entry { key, value } in shown {
