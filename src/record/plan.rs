@@ -13,7 +13,7 @@ use super::recorder::Summary;
 use super::tracee::Caps;
 use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Trigger};
 use crate::trace::Sink;
-use crate::trace::event::Start;
+use crate::trace::event::{Sandbox, Start};
 use crate::trace::payload::{PayloadReader, PayloadWriter};
 
 /// A recording.
@@ -67,7 +67,7 @@ impl Plan {
                 Subject::Marshalled { sha256, .. } => Some(*sha256),
                 Subject::CommandLine => None,
             },
-            sandboxed: false,
+            sandbox: Sandbox::None,
             environment: interpreter_variables(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::attempt::{Attempt, Repeated};
 use super::code::Code;
 use super::origin::{Layer, Made};
 use super::payload::{PayloadReader, PayloadWriter};
@@ -33,6 +34,12 @@ pub enum Event {
     Own(Own),
     /// The program left too little memory to record all of it.
     LowMemory(LowMemory),
+    /// The program tried to do something outside itself.
+    Attempt(Attempt),
+    /// An attempt was repeated.
+    Repeated(Repeated),
+    /// The program read from standard input.
+    Input(Input),
     /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
     Switch(u64),
     /// The thread of this number is no more.
@@ -52,6 +59,33 @@ pub enum LowMemory {
     SomeCode = 1,
     /// Everything from here on.
     TheRest = 2,
+}
+
+/// What the program read from standard input at one instruction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    pub bytes: Vec<u8>,
+    /// Bytes that were read and are not recorded, because the trace has its share of input.
+    pub left_out: u64,
+}
+
+/// What kept the program from harm, and whether its attempts were seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Sandbox {
+    /// Nothing: it could do what its user can do.
+    #[default]
+    None = 0,
+    /// A sandbox that recorded what the program tried.
+    Watched = 1,
+    /// A sandbox on a system that does not let bctrace see what the program tried.
+    Unwatched = 2,
+}
+
+impl Sandbox {
+    fn from_number(number: u8) -> Option<Sandbox> {
+        [Sandbox::None, Sandbox::Watched, Sandbox::Unwatched].into_iter().find(|sandbox| *sandbox as u8 == number)
+    }
 }
 
 /// An entry of the table of names gets another text.
@@ -74,9 +108,8 @@ pub struct Start {
     pub options: Vec<Vec<u8>>,
     /// The SHA-256 of the program's file as it was read; None if the interpreter was given its own command line.
     pub sha256: Option<[u8; 32]>,
-    /// The program ran in a sandbox.
-    pub sandboxed: bool,
-    /// The environment variables that the interpreter goes by, as `NAME=value`.
+    pub sandbox: Sandbox,
+    /// The environment variables of the program, as `NAME=value`: in a sandbox all of them, else those that the interpreter goes by.
     pub environment: Vec<Vec<u8>>,
 }
 
@@ -300,6 +333,9 @@ pub(super) mod record {
     pub const LAYER: u8 = 15;
     pub const OWN: u8 = 16;
     pub const LOW_MEMORY: u8 = 17;
+    pub const ATTEMPT: u8 = 18;
+    pub const REPEATED: u8 = 19;
+    pub const INPUT: u8 = 20;
 }
 
 impl Event {
@@ -325,7 +361,7 @@ impl Event {
             }
             Event::Start(start) => {
                 payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
-                payload.bytes(start.sha256.as_ref().map_or(&[], |hash| hash)).u8(start.sandboxed.into());
+                payload.bytes(start.sha256.as_ref().map_or(&[], |hash| hash)).u8(start.sandbox as u8);
                 payload.list(&start.environment);
                 record::START
             }
@@ -352,6 +388,18 @@ impl Event {
             Event::LowMemory(what) => {
                 payload.u8(*what as u8);
                 record::LOW_MEMORY
+            }
+            Event::Attempt(attempt) => {
+                attempt.write(&mut payload);
+                record::ATTEMPT
+            }
+            Event::Repeated(repeated) => {
+                repeated.write(&mut payload);
+                record::REPEATED
+            }
+            Event::Input(input) => {
+                payload.bytes(&input.bytes).u64(input.left_out);
+                record::INPUT
             }
             Event::Switch(frame) => {
                 payload.u64(*frame);
@@ -385,7 +433,7 @@ impl Event {
                 argv: reader.list()?,
                 options: reader.list()?,
                 sha256: reader.bytes()?.try_into().ok(),
-                sandboxed: reader.u8()? != 0,
+                sandbox: Sandbox::from_number(reader.u8()?)?,
                 environment: reader.list()?,
             }),
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
@@ -418,6 +466,9 @@ impl Event {
                 2 => LowMemory::TheRest,
                 _ => return None,
             }),
+            record::ATTEMPT => Event::Attempt(Attempt::read(&mut reader)?),
+            record::REPEATED => Event::Repeated(Repeated::read(&mut reader)?),
+            record::INPUT => Event::Input(Input { bytes: reader.bytes()?, left_out: reader.u64()? }),
             record::SWITCH => Event::Switch(reader.u64()?),
             record::THREAD_GONE => Event::ThreadGone(reader.u32()?),
             record::STOP => Event::Stop(StopReason::from_number(reader.u8()?)?),

@@ -4,9 +4,11 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
+use super::attempt::{Answer, Attempt, By, Deed, Repeated, Site};
 use super::code::Code;
 use super::event::{
-    Announce, End, EndReason, Event, LowMemory, Name, Outside, Own, Raised, Run, Skipped, Start, StopReason, Then,
+    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, Start,
+    StopReason, Then,
 };
 use super::origin::{How, Layer, Made};
 use super::state::State;
@@ -60,13 +62,19 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
         argv: vec![b"a.pyc".to_vec(), b"\xff".to_vec()],
         options: vec![],
         sha256: Some([7; 32]),
-        sandboxed: false,
+        sandbox: Sandbox::Watched,
         environment: vec![b"PYTHONPATH=a".to_vec()],
     }));
     inventor.code(0);
     inventor.run(0, Then::Call { code: 0 });
     numbers.iter().for_each(|&number| inventor.step(number));
     inventor.add(Event::LowMemory(LowMemory::SomeCode));
+    for attempt in attempts() {
+        inventor.add(Event::Attempt(attempt));
+    }
+    inventor.add(Event::Repeated(Repeated { attempt: Some(0), times: 3 }));
+    inventor.add(Event::Repeated(Repeated { attempt: None, times: 1 }));
+    inventor.add(Event::Input(Input { bytes: b"a\n\xff".to_vec(), left_out: 7 }));
     inventor.add(Event::Finished);
     let place = Some((b"f\n".to_vec(), -12, b"NOP".to_vec()));
     let instructions = inventor.state.instructions;
@@ -78,6 +86,36 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
         instructions,
     }));
     inventor.items
+}
+
+/// An attempt with all that one can have, and one with nothing.
+fn attempts() -> [Attempt; 2] {
+    let site = Site {
+        instruction: 7,
+        name: b"f\n".to_vec(),
+        filename: b"a.py".to_vec(),
+        offset: 3,
+        caller: Some((b"g".to_vec(), b"b.py".to_vec())),
+    };
+    let whole = Attempt {
+        deed: Deed::Write,
+        targets: vec![b"/etc/\x1b[2J".to_vec(), Vec::new()],
+        answer: Answer::Refused(13),
+        option: b"--allow-write=/etc".to_vec(),
+        by: By::Library,
+        thread: Some(3),
+        site: Some(site),
+    };
+    let bare = Attempt {
+        deed: Deed::Fork,
+        targets: Vec::new(),
+        answer: Answer::Allowed,
+        option: Vec::new(),
+        by: By::Process,
+        thread: None,
+        site: None,
+    };
+    [whole, bare]
 }
 
 #[derive(Default)]

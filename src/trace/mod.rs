@@ -1,6 +1,7 @@
 //! The domain: the stream of events that a traced program produces, its encoding in 64-bit words, the state that gives each event
 //! its place, and the sinks that consume it.  Knows neither the VM that makes events nor the formats that print them.
 
+pub mod attempt;
 pub mod by_id;
 mod code;
 pub mod decoder;

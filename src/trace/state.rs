@@ -43,6 +43,8 @@ pub struct Frame {
 #[derive(Clone, Debug, Default)]
 pub struct Thread {
     pub stack: Vec<Frame>,
+    /// Where it lost the GIL, and the count of instructions then; None if it never did.
+    left: Option<(u64, Last)>,
 }
 
 /// A run by its place in a code object, which may be gone.
@@ -68,6 +70,8 @@ pub struct State {
     pub stopped: Option<StopReason>,
     /// The last run that was not empty.
     pub last: Option<Last>,
+    /// The count of instructions when this thread took the GIL.
+    taken: u64,
     /// Its code object, where that is gone.
     gone: Option<Rc<Code>>,
     current: Thread,
@@ -87,6 +91,7 @@ impl Default for State {
             finished: false,
             stopped: None,
             last: None,
+            taken: 0,
             gone: None,
             current: Thread::default(),
             others: BTreeMap::new(),
@@ -120,6 +125,19 @@ impl State {
     /// The frames of the current thread; the last one runs.
     pub fn stack(&self) -> &[Frame] {
         &self.current.stack
+    }
+
+    /// The frames of any thread.
+    pub fn stack_of(&self, thread: u32) -> &[Frame] {
+        if thread == self.thread { self.stack() } else { self.others.get(&thread).map_or(&[], |thread| &thread.stack) }
+    }
+
+    /// The last run of a thread, and the number of its last instruction, as far as they are known.
+    pub fn last_of(&self, thread: u32) -> Option<(u64, Last)> {
+        match thread == self.thread {
+            true => self.last.map(|last| (self.instructions, last)),
+            false => self.others.get(&thread)?.left,
+        }
     }
 
     /// Returns whether the current thread's stack has room for another frame.

@@ -2,7 +2,8 @@
 
 use crate::format::json;
 use crate::format::values::push_value;
-use crate::trace::event::LowMemory;
+use crate::trace::attempt::{Answer, Attempt, By};
+use crate::trace::event::{LowMemory, Sandbox};
 use crate::trace::origin::{Layer, Made};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, End, EndReason, Event, Raised, Start, State};
@@ -108,6 +109,20 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
                 if *what == LowMemory::TheRest { b"the rest" } else { b"some code" },
             );
         }
+        Event::Attempt(attempt) => {
+            out.extend_from_slice(b"{\"type\":\"attempt\"");
+            push_attempt_members(out, attempt);
+        }
+        Event::Repeated(repeated) => {
+            out.extend_from_slice(b"{\"type\":\"repeated\"");
+            json::push_optional_member(out, "attempt", repeated.attempt);
+            json::push_member(out, "times", repeated.times);
+        }
+        Event::Input(input) => {
+            push_moment(out, "input", at);
+            json::push_text_member(out, "read", &input.bytes);
+            json::push_member(out, "left_out", input.left_out);
+        }
         Event::Finished => push_moment(out, "finished", at),
         Event::End(end) => push_end(out, end, at),
         _ => return,
@@ -118,6 +133,38 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
 fn push_moment(out: &mut Vec<u8>, record_type: &str, at: &State) {
     out.extend_from_slice(format!("{{\"type\":\"{record_type}\"").as_bytes());
     json::push_member(out, "number", at.instructions);
+}
+
+/// Appends an attempt as members of an object.
+pub fn push_attempt_members(out: &mut Vec<u8>, attempt: &Attempt) {
+    json::push_text_member(out, "deed", attempt.deed.name().as_bytes());
+    json::push_list_member(out, "targets", &attempt.targets);
+    let (allowed, error) = match attempt.answer {
+        Answer::Allowed => (true, None),
+        Answer::Refused(error) => (false, Some(error)),
+    };
+    json::push_member(out, "allowed", allowed);
+    json::push_optional_member(out, "errno", error);
+    if !attempt.option.is_empty() {
+        json::push_text_member(out, "option", &attempt.option);
+    }
+    let by = match attempt.by {
+        By::Program => "program",
+        By::Library => "library",
+        By::Process => "process",
+    };
+    json::push_text_member(out, "by", by.as_bytes());
+    json::push_optional_member(out, "thread", attempt.thread);
+    if let Some(site) = &attempt.site {
+        json::push_member(out, "number", site.instruction);
+        json::push_text_member(out, "name", &site.name);
+        json::push_text_member(out, "filename", &site.filename);
+        json::push_member(out, "offset", site.offset);
+        if let Some((name, filename)) = &site.caller {
+            json::push_text_member(out, "caller", name);
+            json::push_text_member(out, "caller_filename", filename);
+        }
+    }
 }
 
 fn push_start(out: &mut Vec<u8>, start: &Start) {
@@ -135,7 +182,12 @@ pub fn push_start_members(out: &mut Vec<u8>, start: &Start) {
         Some(hash) => json::push_hex_member(out, "sha256", hash),
         None => json::push_optional_member(out, "sha256", None::<u64>),
     }
-    json::push_member(out, "sandboxed", start.sandboxed);
+    let sandbox = match start.sandbox {
+        Sandbox::None => "none",
+        Sandbox::Watched => "watched",
+        Sandbox::Unwatched => "unwatched",
+    };
+    json::push_text_member(out, "sandbox", sandbox.as_bytes());
     json::push_list_member(out, "environment", &start.environment);
 }
 

@@ -67,6 +67,9 @@ impl State {
             | Event::Own(_)
             | Event::Raised(_)
             | Event::LowMemory(_)
+            | Event::Attempt(_)
+            | Event::Repeated(_)
+            | Event::Input(_)
             | Event::End(_) => Change::Nothing,
         })
     }

@@ -148,7 +148,11 @@ impl State {
         }
         self.next_thread = self.next_thread.max(number + 1);
         let next = self.others.remove(&number).unwrap_or_default();
-        let left = std::mem::replace(&mut self.current, next);
+        let mut left = std::mem::replace(&mut self.current, next);
+        if self.instructions > self.taken {
+            left.left = self.last.map(|last| (self.instructions, last));
+        }
+        self.taken = self.instructions;
         self.others.insert(self.thread, left);
         self.thread = number;
     }

@@ -66,7 +66,7 @@ impl State {
         for _ in 0..count {
             stack.push(self.decode_frame(reader)?);
         }
-        Some(Thread { stack })
+        Some(Thread { stack, left: None })
     }
 
     fn decode_frame(&self, reader: &mut PayloadReader) -> Option<Frame> {
