@@ -9,6 +9,7 @@ mod process;
 mod progress;
 mod read;
 mod record;
+mod sandbox;
 mod select;
 mod trace;
 mod views;

@@ -15,6 +15,7 @@ mod pager;
 mod program;
 mod python;
 mod record;
+mod sandbox;
 mod screen;
 mod show;
 mod summary;

@@ -10,11 +10,10 @@ use anyhow::{Context, anyhow};
 use sha2::{Digest, Sha256};
 
 use super::exit::{self, Ended};
-use super::summary;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::pyc::{self, Pyc};
 use crate::format::{self, Beginning, Format, Named};
-use crate::process::{How, aside, executable};
+use crate::process::{How, aside, executable, signals};
 use crate::vm::program;
 
 /// A .pyc's checked code object and the bytes it was checked in.
@@ -70,7 +69,7 @@ fn compiled(path: &Path, source: &[u8]) -> anyhow::Result<Vec<u8>> {
         // The VM has said what is wrong.
         Err(How::Exited(status)) => Err(Ended(status).into()),
         Err(How::Killed(signal)) => {
-            let name = summary::signal_name(signal);
+            let name = signals::name(signal.into());
             super::message::warn(format_args!("the compiler was killed by {name} in {}", Printable::path(path)));
             Err(Ended(exit::of_signal(signal)).into())
         }

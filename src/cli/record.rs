@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use memchr::memmem;
 
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
-use super::{commands, exit, follow, program, summary};
+use super::{commands, exit, follow, program, sandbox, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::record::{self, Caps, Outcome, Plan, Subject, Tracing};
@@ -67,7 +67,10 @@ pub fn check(command: &str, args: &RecordingArgs) -> anyhow::Result<()> {
 }
 
 /// Records a program; the process ends with the status that is returned.
-pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
+pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
+    if args.sandbox.chdir_scratch {
+        sandbox::move_in(&mut job)?;
+    }
     let format = args.format.map(self::format);
     let format_options = format::Options {
         resolve: args.resolve,
@@ -82,8 +85,9 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         progress: args.progress,
         options: options(job.path, args),
         follow: None,
-        argv: job.argv,
-        subject: job.subject,
+        sandbox: None,
+        argv: job.argv.clone(),
+        subject: job.subject.clone(),
     };
     let replace = if args.force { Replace::Anything } else { Replace::Traces };
     let target = Target::check(job.command, job.trace, job.input, format, replace)?;
@@ -98,6 +102,8 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         let message = format!("--dump-code and TRACEFILE are both {}; name two", Printable::path(folder));
         return Err(args::usage(job.command, message));
     }
+    let sandbox = sandbox::prepare(&job, args)?;
+    plan.sandbox = sandbox.as_ref().map(|sandbox| sandbox.policy.clone());
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     if args.follow_forks {
         plan.follow = Some(follow::plan(job.trace, format, format_options.clone(), args.quiet)?);
@@ -115,7 +121,11 @@ pub fn carry_out(job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         }
         Err(error) => super::status_of(error),
     };
-    record::record(plan, sink, report).with_context(context)
+    let status = record::record(plan, sink, report).with_context(context);
+    if let Some(sandbox) = sandbox {
+        sandbox.finish();
+    }
+    status
 }
 
 /// Returns whether two paths are one, as far as they say by themselves.

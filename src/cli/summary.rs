@@ -10,6 +10,7 @@ use super::message::{self, warn};
 use super::missed;
 use crate::bytecode::escape::Printable;
 use crate::format::Named;
+use crate::process::signals;
 use crate::record::{Outcome, Summary};
 use crate::select::{Filter, Matches, Trigger, TriggerMatch};
 use crate::trace::event::{End, EndReason, LowMemory, StopReason};
@@ -145,7 +146,7 @@ pub fn how(end: &End) -> String {
         _ if end.replaced => "the program was replaced by exec".to_string(),
         EndReason::Exited(status) if end.finished => return format!("the program ended with status {status}"),
         EndReason::Exited(status) => format!("the process ended with status {status}"),
-        EndReason::Killed(signal) => format!("killed by {}", signal_name(*signal)),
+        EndReason::Killed(signal) => format!("killed by {}", signals::name((*signal).into())),
         EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
         EndReason::Tampered(why) => format!("stream tampered: {}", Printable::text(why)),
         EndReason::OutputFailed(why) => format!("the trace could not be written: {}", Printable::text(why)),
@@ -157,43 +158,4 @@ pub fn how(end: &End) -> String {
         }
         None => what,
     }
-}
-
-/// A signal as people call it.
-pub fn signal_name(signal: u8) -> String {
-    const NAMES: [&str; 32] = [
-        "signal 0",
-        "SIGHUP",
-        "SIGINT",
-        "SIGQUIT",
-        "SIGILL",
-        "SIGTRAP",
-        "SIGABRT",
-        "SIGBUS",
-        "SIGFPE",
-        "SIGKILL",
-        "SIGUSR1",
-        "SIGSEGV",
-        "SIGUSR2",
-        "SIGPIPE",
-        "SIGALRM",
-        "SIGTERM",
-        "SIGSTKFLT",
-        "SIGCHLD",
-        "SIGCONT",
-        "SIGSTOP",
-        "SIGTSTP",
-        "SIGTTIN",
-        "SIGTTOU",
-        "SIGURG",
-        "SIGXCPU",
-        "SIGXFSZ",
-        "SIGVTALRM",
-        "SIGPROF",
-        "SIGWINCH",
-        "SIGIO",
-        "SIGPWR",
-        "SIGSYS",
-    ];
-    NAMES.get(usize::from(signal)).map_or_else(|| format!("signal {signal}"), |name| (*name).to_string())
 }

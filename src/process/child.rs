@@ -42,16 +42,23 @@ pub enum Change {
 }
 
 /// Forks the program's process, which ends with `run`.  There the signals, the descriptors and the access to the process are what they
-/// would be without bctrace, and it dies with its parent.
-pub fn fork(inherited: &Inherited, access: Before, run: impl FnOnce()) -> io::Result<Child> {
+/// would be without bctrace, and it dies with its parent.  `confine` is called last before bctrace's own descriptors are closed.
+pub fn fork(
+    inherited: &Inherited,
+    access: Before,
+    confine: impl FnOnce() -> io::Result<()>,
+    run: impl FnOnce(),
+) -> io::Result<Child> {
     let parent = super::id();
     match super::split()? {
         Side::Parent(pid) => Ok(Child { pid }),
         Side::Child => {
             let prepared = super::die_with(parent).and_then(|()| {
-                descriptors::close_own();
                 access.restore()?;
-                inherited.restore()
+                inherited.restore()?;
+                confine()?;
+                descriptors::close_own();
+                Ok(())
             });
             match prepared {
                 Ok(()) => run(),

@@ -22,6 +22,22 @@ pub fn close_inherited() {
     close(STANDARD, |closes_on_exec| !closes_on_exec);
 }
 
+/// Closes everything but the standard streams.  The process must not use or drop the Rust objects that own the descriptors.
+pub fn close_all() -> io::Result<()> {
+    // SAFETY: see above.
+    if unsafe { libc::syscall(libc::SYS_close_range, STANDARD, c_int::MAX, 0) } == 0 {
+        return Ok(());
+    }
+    // Before Linux 5.9.
+    let open =
+        std::fs::read_dir("/proc/self/fd")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    for descriptor in open.filter(|&descriptor: &RawFd| descriptor >= STANDARD).collect::<Vec<_>>() {
+        // SAFETY: see above.
+        unsafe { libc::close(descriptor) };
+    }
+    Ok(())
+}
+
 fn close(first: RawFd, which: impl Fn(bool) -> bool) {
     let mut last = first - 1;
     for descriptor in first.. {

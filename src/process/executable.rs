@@ -67,8 +67,8 @@ fn link_to(binary: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Returns this user's folder for the link, in which nobody else can put one.
-fn own_folder() -> io::Result<PathBuf> {
+/// Returns the folder of this user in which bctrace keeps what outlives a process; no other user can write there.
+pub fn own_folder() -> io::Result<PathBuf> {
     // SAFETY: asks for a number.
     let user = unsafe { libc::geteuid() };
     let folder = std::env::temp_dir().join(format!("bctrace-{user}"));

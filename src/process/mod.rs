@@ -6,6 +6,7 @@
 pub mod aside;
 pub mod child;
 pub mod descriptors;
+pub mod environment;
 pub mod executable;
 pub mod memory;
 pub mod privacy;

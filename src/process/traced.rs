@@ -1,6 +1,7 @@
 //! A process under recording that need not be this one's child: watched through a descriptor, which names one process forever, and
 //! /proc, which has what otherwise only its parent learns.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -129,6 +130,35 @@ pub fn descends(pid: pid_t) -> bool {
     let me = super::id();
     let parent = |pid: &pid_t| Stat::read(*pid).map(|stat| stat.parent);
     pid != me && std::iter::successors(Some(pid), parent).take(GENERATIONS).any(|ancestor| ancestor == me)
+}
+
+/// Returns the process that a thread belongs to.
+pub fn process_of(thread: pid_t) -> Option<pid_t> {
+    let text = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
+}
+
+/// Counts the living processes that descend from this one.
+pub fn count_descendants() -> u32 {
+    descendants().len() as u32
+}
+
+/// The living processes that descend from this one.
+pub fn descendants() -> Vec<pid_t> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<pid_t>().ok());
+    let all: HashMap<pid_t, Stat> = numbers.filter_map(|pid| Some((pid, Stat::read(pid)?))).collect();
+    let me = super::id();
+    let descends = |pid: &pid_t| {
+        let parent = |pid: &pid_t| all.get(pid).map(|stat| stat.parent);
+        std::iter::successors(parent(pid), parent).take(GENERATIONS).any(|ancestor| ancestor == me)
+    };
+    all.iter().filter(|(_, stat)| !stat.is_dead()).map(|(pid, _)| *pid).filter(descends).collect()
+}
+
+/// Kills a process that descends from this one.
+pub fn kill(pid: pid_t) {
+    super::send(pid, libc::SIGKILL);
 }
 
 /// Returns whether a process runs this very binary.

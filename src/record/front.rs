@@ -13,7 +13,7 @@ use libc::pid_t;
 use super::Follow;
 use super::news::News;
 use super::recorder::{self, Opening, Outcome, Task, whole_lines};
-use super::shared::{Board, Claim, Claims, FIRST, Given, Notice, Over, Remote, RingReader, futex_wake};
+use super::shared::{Board, Claim, Claims, FIRST, Given, Mail, Notice, Over, Remote, RingReader, futex_wake};
 use crate::process::child::continue_stopped;
 use crate::process::signals::{Received, Signals, is_terminal_stop};
 use crate::process::socket::{Connection, Listener};
@@ -31,6 +31,8 @@ pub struct Front {
     news: Option<Connection>,
     signals: Signals,
     board: Board,
+    /// Where attempts of the program come from, if it is in a sandbox.
+    mail: Option<Mail>,
     /// What wakes the supervisor.
     wake: &'static AtomicU32,
     job: Job,
@@ -65,6 +67,7 @@ impl Front {
         news: Connection,
         signals: Signals,
         board: Board,
+        mail: Option<Mail>,
         remote: Remote,
         interrupts_end: bool,
         following: Option<Following>,
@@ -74,6 +77,7 @@ impl Front {
             news: Some(news),
             signals,
             board,
+            mail,
             wake: following.as_ref().map_or(board.changes(), |following| following.claims.changes()),
             job: Job::default(),
             interrupts: Interrupts { remote, end: interrupts_end, last: None },
@@ -113,11 +117,11 @@ impl Front {
     fn record(&mut self, given: Given, process: Traced, run: impl FnOnce(Task) -> u8) -> io::Result<()> {
         let (alive, life) = io::pipe()?;
         let supervisor = self.news.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        let supervisor_id = self.supervisor;
+        let (supervisor_id, mail) = (self.supervisor, self.mail);
         let pid = process::fork(|| {
             process::leave_job();
             process::set_name(c"bctrace-record");
-            run(Task { given, process, supervisor, supervisor_id, life })
+            run(Task { given, mail, process, supervisor, supervisor_id, life })
         })?;
         self.recorders.push(Recorder { pid, given, alive });
         Ok(())

@@ -1,7 +1,7 @@
 //! What is to be recorded, as plain data: made by the command line, used by all processes of a recording, and handed over to
 //! interpreters that the program starts.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::recorder::Summary;
 use super::tracee::Caps;
+use crate::sandbox::Policy;
 use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Trigger};
 use crate::trace::Sink;
 use crate::trace::event::{Sandbox, Start};
@@ -33,6 +34,8 @@ pub struct Plan {
     pub options: Vec<Vec<u8>>,
     /// Processes that the program forks are recorded too.
     pub follow: Option<Follow>,
+    /// The walls around the program, if there are any.
+    pub sandbox: Option<Policy>,
 }
 
 /// What becomes of the processes that the program forks.
@@ -67,8 +70,15 @@ impl Plan {
                 Subject::Marshalled { sha256, .. } => Some(*sha256),
                 Subject::CommandLine => None,
             },
-            sandbox: Sandbox::None,
-            environment: interpreter_variables(),
+            sandbox: if self.sandbox.is_some() { Sandbox::Watched } else { Sandbox::None },
+            environment: match &self.sandbox {
+                None => interpreter_variables(),
+                Some(policy) => {
+                    let variable =
+                        |(name, value): &(OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+                    policy.environment.iter().map(variable).collect()
+                }
+            },
         }
     }
 

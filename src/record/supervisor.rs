@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use libc::pid_t;
 
 use super::news::News;
-use super::shared::{Board, Claim, Claims, FIRST, Given, Over, Remote, futex_wait};
+use super::shared::{Board, Claim, Claims, FIRST, Given, Over, RINGS, Remote, futex_wait};
+use super::walls::Walls;
 use crate::process::child::{self, Change, Child};
 use crate::process::privacy::Before;
 use crate::process::signals::{self, Inherited, Waiting, is_terminal_stop};
@@ -33,6 +34,7 @@ pub struct Supervisor<'a> {
     /// The program is stopped.
     stopped: bool,
     following: Option<Following<'a>>,
+    walls: Option<Walls>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -43,6 +45,7 @@ impl<'a> Supervisor<'a> {
         board: Board,
         news: Connection,
         claims: Option<&'a mut Claims>,
+        walls: Option<Walls>,
     ) -> Supervisor<'a> {
         Supervisor {
             front: process::parent(),
@@ -53,6 +56,7 @@ impl<'a> Supervisor<'a> {
             deadline: Deadline::new(timeout),
             stopped: false,
             following: claims.map(|claims| Following { claims, present: Vec::new(), hurries: false }),
+            walls,
         }
     }
 
@@ -67,6 +71,13 @@ impl<'a> Supervisor<'a> {
             }
         };
         let _ = News::Started(child.id()).send(&self.news, Some(&Traced::child(child.id())));
+        self.first.set_process(child.id());
+        let gate = self.walls.take().map(|walls| {
+            let rings = (1..=RINGS).map(|number| Claim { number: number - 1, pid: 0 });
+            let following = self.following.as_ref();
+            let others = rings.filter_map(|claim| Some(following?.claims.remote(claim)));
+            walls.listen(child.id(), self.board, std::iter::once(self.remote).chain(others).collect())
+        });
         process::set_name(c"bctrace-parent");
         descriptors::close_inherited();
         let word = self.following.as_ref().map_or(self.board.changes(), |following| following.claims.changes());
@@ -82,6 +93,9 @@ impl<'a> Supervisor<'a> {
         if let Some(following) = &self.following {
             self.board.count_refused(following.claims.refused());
         }
+        if let Some(gate) = gate {
+            gate.end_all();
+        }
         // A front that the program has stopped must go on to its end.
         process::continue_process(self.front);
         0
@@ -90,10 +104,13 @@ impl<'a> Supervisor<'a> {
     fn begin(&self, inherited: &Inherited, access: Before, program: impl FnOnce()) -> std::io::Result<Child> {
         process::die_with(self.front)?;
         self.board.hide_from_children()?;
-        if self.following.is_some() {
+        self.walls.as_ref().map_or(Ok(()), Walls::hide_from_children)?;
+        if self.following.is_some() || self.walls.is_some() {
             traced::adopt_orphans()?;
         }
-        child::fork(inherited, access, program)
+        let remote = self.remote;
+        let confine = || self.walls.as_ref().map_or(Ok(()), |walls| walls.raise(remote));
+        child::fork(inherited, access, confine, program)
     }
 
     /// Does what there is to do; returns whether all is over.
@@ -215,6 +232,7 @@ impl Following<'_> {
             };
             let recording = board.recording(claim.number + 1);
             recording.reset();
+            recording.set_process(claim.pid);
             match News::Claimed(claim).send(news, Some(&process)) {
                 Ok(()) => {
                     self.claims.reserve(claim);

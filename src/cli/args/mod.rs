@@ -2,6 +2,7 @@
 
 mod reading;
 mod recording;
+mod sandbox;
 mod value;
 
 use std::fmt::Display;
@@ -19,6 +20,7 @@ pub use reading::{
     ShowArgs, ViewArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
+pub use sandbox::SandboxArgs;
 
 /// Columns of help that does not go to a terminal, and the most that it has on one.
 const COLUMNS: usize = 80;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{FilterArgs, FormatName, value};
+use super::{FilterArgs, FormatName, SandboxArgs, value};
 use crate::select::Trigger;
 
 pub const EXAMPLES: &str = "\
@@ -124,6 +124,8 @@ pub struct RecordingArgs {
     pub limits: LimitArgs,
     #[command(flatten, next_help_heading = "Values")]
     pub values: ValueArgs,
+    #[command(flatten, next_help_heading = "Sandbox")]
+    pub sandbox: SandboxArgs,
 }
 
 /// Where recording begins, and when the program is stopped.

@@ -1,6 +1,7 @@
 //! What a recording's summary says beyond the counts of the stream: kept while events pass on their way to the sink.
 
 use crate::select::Matches;
+use crate::trace::attempt::{Answer, Attempt, By};
 use crate::trace::event::LowMemory;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 
@@ -25,6 +26,32 @@ pub struct Tally {
     pub low_memory: Option<LowMemory>,
     /// Instructions of the interpreter's own shutdown, which were left out.
     pub own: u64,
+    pub attempts: Tried,
+}
+
+/// What the program tried to do outside itself.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    /// Attempts that differ.
+    pub count: u32,
+    /// The first of those that the program made itself and that were refused, and how many there were.
+    pub refused: Vec<Attempt>,
+    pub refused_count: u32,
+}
+
+/// Refused attempts that a summary can show.
+const SHOWN: usize = 8;
+
+impl Tried {
+    fn note(&mut self, attempt: &Attempt) {
+        self.count = self.count.saturating_add(1);
+        if attempt.answer != Answer::Allowed && attempt.by != By::Library {
+            self.refused_count += 1;
+            if self.refused.len() < SHOWN {
+                self.refused.push(attempt.clone());
+            }
+        }
+    }
 }
 
 impl<'a> Account<'a> {
@@ -43,6 +70,7 @@ impl Sink for Account<'_> {
             Event::Outside(outside) => self.tally.recorded += outside.count(),
             Event::Skipped(skipped) if skipped.own => self.tally.own += skipped.instructions,
             Event::Own(own) => self.tally.matches.see_at_shutdown(&own.name, &own.filename),
+            Event::Attempt(attempt) => self.tally.attempts.note(attempt),
             Event::LowMemory(what) => self.tally.low_memory = Some(*what),
             _ => {}
         }

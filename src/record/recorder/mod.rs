@@ -13,7 +13,7 @@ use libc::pid_t;
 pub use recording::Summary;
 
 use super::plan::Follow;
-use super::shared::{Claim, Claims, Given, Others, RingReader};
+use super::shared::{Claim, Claims, Given, Mail, Others, RingReader};
 use crate::process::socket::Connection;
 use crate::process::traced::{self, Traced};
 use crate::select::Matches;
@@ -25,6 +25,8 @@ use watch::Watch;
 /// What a recorder's process has been forked with.
 pub struct Task<'a> {
     pub given: Given,
+    /// Where attempts of the program come from, if it is in a sandbox.
+    pub mail: Option<Mail>,
     pub process: Traced,
     /// Hangs up when the supervisor dies.
     pub supervisor: &'a Connection,
@@ -76,7 +78,9 @@ pub fn run_first(
 pub fn run_followed(task: Task, claim: Claim, claims: &Claims, follow: &Follow, opening: Opening) -> u8 {
     let given = task.given;
     // As long as it waits it is alive, and what /proc says is its own.
-    let opening = Opening { start: start_of(claim.pid, opening.start), ..opening };
+    let mut start = start_of(claim.pid, opening.start);
+    start.sandbox = given.board().walls().unwrap_or_default();
+    let opening = Opening { start, ..opening };
     let ring = claims.accept(claim);
     let watch = Watch::new(task, ring.remote());
     let mut recording = Recording::new(opening, ring, false, watch);

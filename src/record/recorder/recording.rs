@@ -10,11 +10,13 @@ use super::watch::{Seen, Watch};
 use crate::bytecode::{decode, opcode};
 use crate::process::How;
 use crate::progress::{Done, Progress};
+use crate::record::attempts::{Attempts, Message, Place};
 use crate::record::shared::slot::{self, Extent, OpenRun};
 use crate::record::shared::{LAG, PAUSE, RingReader, Tampered};
 use crate::select::Matches;
+use crate::trace::attempt::{Attempt, Deed};
 use crate::trace::decoder::Decoder;
-use crate::trace::event::{End, EndReason, Event, Skipped, Start, StopReason, Then};
+use crate::trace::event::{End, EndReason, Event, Sandbox, Skipped, Start, StopReason, Then};
 use crate::trace::repeat::RepeatReader;
 use crate::trace::{Sink, SinkError, State, StreamError};
 
@@ -24,6 +26,9 @@ const BATCH: usize = 1 << 14;
 const IDLE: Duration = Duration::from_millis(50);
 /// Batches after which a recorder that never idles looks after its supervisor and its standby.
 const BUSY: u32 = 256;
+
+/// Looks at a live tracee before it is said where a thread is: it may have gone on at each.
+const CATCH_UPS: u32 = 3;
 
 /// How long a stopped program may take to write what it has printed.
 const GRACE: Duration = Duration::from_secs(1);
@@ -44,6 +49,9 @@ pub struct Recording<'a> {
     /// Batches since the last look after the other processes.
     busy: u32,
     has_lost_standby: bool,
+    attempts: Attempts,
+    /// The last start of a process.
+    last_fork: Option<Attempt>,
 }
 
 /// How a recording went.
@@ -101,6 +109,8 @@ impl<'a> Recording<'a> {
             progress: Progress::new(shows_progress),
             busy: 0,
             has_lost_standby: false,
+            attempts: Attempts::default(),
+            last_fork: None,
         }
     }
 
@@ -117,7 +127,11 @@ impl<'a> Recording<'a> {
     pub fn run(&mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut account = Account::new(sink, std::mem::take(&mut self.matches));
         let sink = &mut account;
-        let result = self.begin(sink).and_then(|()| self.drain(sink)).and_then(|()| self.finish_run(sink));
+        let result = self
+            .begin(sink)
+            .and_then(|()| self.drain(sink))
+            .and_then(|()| self.finish_run(sink))
+            .and_then(|()| self.count_attempts(sink));
         let reason = match result {
             Ok(()) => self.reason(self.watch.seen()),
             Err(failure) => {
@@ -135,9 +149,26 @@ impl<'a> Recording<'a> {
 
     fn begin(&mut self, sink: &mut Account) -> Result<(), Failure> {
         self.checkpoint(sink)?;
+        if self.start.sandbox != Sandbox::None {
+            self.start.sandbox = self.walls();
+        }
+        self.watch.given().board().set_walls(self.start.sandbox);
+        self.watch.given().set_begun();
         self.ring.begin();
         let start = Event::Start(std::mem::take(&mut self.start));
         Ok(self.decoder.event(&start, sink)?)
+    }
+
+    /// Waits until the process says what its walls are, which it does before the program can run.  One that dies before that had none to
+    /// need.
+    fn walls(&self) -> Sandbox {
+        loop {
+            match self.ring.walls() {
+                Some(walls) => return walls,
+                None if self.watch.seen().death.is_some() => return Sandbox::Unwatched,
+                None => self.ring.wait(IDLE),
+            }
+        }
     }
 
     /// Makes a standby that has all that was read so far, and lets the tracee use its room again.
@@ -158,6 +189,9 @@ impl<'a> Recording<'a> {
             if self.ring.should_release() || self.has_lost_standby {
                 self.checkpoint(sink)?;
             }
+            if self.watch.has_mail() {
+                self.note_attempt(sink)?;
+            }
             if self.ring.read(&mut self.packed, BATCH)? > 0 {
                 self.decode(sink)?;
                 self.show_progress(sink);
@@ -172,7 +206,7 @@ impl<'a> Recording<'a> {
                 self.watch.kill();
             }
             self.ring.wait(IDLE);
-            if self.ring.has_called() {
+            if self.ring.has_called() || self.watch.has_mail() {
                 continue;
             }
             self.has_lost_standby = self.standby.is_lost();
@@ -229,6 +263,51 @@ impl<'a> Recording<'a> {
     fn catch_up(&mut self, sink: &mut Account) -> Result<(), Failure> {
         let repeated = slot::so_far(self.ring.slot(), |head| self.take_to(head, sink))?;
         repeated.map_or(Ok(()), |(position, distance)| self.repeat_to(position, distance, sink))
+    }
+
+    /// Takes an attempt from the broker, whose maker waits meanwhile, and records it.
+    #[cold]
+    fn note_attempt(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        let Some((letter, message)) = self.watch.mail() else { return Ok(()) };
+        let result = match Message::decode(&message) {
+            Some(message) => self.record_attempt(message, sink),
+            None => Ok(()),
+        };
+        self.watch.mail_served(letter);
+        result
+    }
+
+    fn record_attempt(&mut self, message: Message, sink: &mut Account) -> Result<(), Failure> {
+        // The thread that tries it stands still, but others may run on.
+        for _ in 0..CATCH_UPS {
+            self.catch_up(sink)?;
+        }
+        let attempt = match self.ring.thread(message.thread) {
+            Some(thread) => {
+                let state = self.decoder.state();
+                let place = Place::of(thread, slot::left(self.ring.slot()).1, state);
+                message.at(thread, place, state)
+            }
+            None => Some(message.of_process(self.last_fork.as_ref())),
+        };
+        let Some(attempt) = attempt else { return Ok(()) };
+        if attempt.deed == Deed::Fork && attempt.thread.is_some() {
+            self.last_fork = Some(attempt.clone());
+        }
+        if self.attempts.is_new(&attempt, sink.tally.attempts.count) {
+            self.decoder.event(&Event::Attempt(attempt), sink)?;
+            // It is in no word of the ring, so a standby must have it.
+            self.checkpoint(sink)?;
+        }
+        Ok(())
+    }
+
+    /// Says how often attempts were repeated.
+    fn count_attempts(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        for repeated in self.attempts.repeated() {
+            self.decoder.event(&Event::Repeated(repeated), sink)?;
+        }
+        Ok(())
     }
 
     /// Takes the words of the ring up to a head that the slot gave.

@@ -11,7 +11,7 @@ use super::{Others, Task};
 use crate::process::socket::Connection;
 use crate::process::traced::Traced;
 use crate::process::{self, Death, How, Wants};
-use crate::record::shared::{Given, Remote};
+use crate::record::shared::{Given, Mail, Remote};
 
 /// How often a recorder without a supervisor looks for the death of its process.
 const LOOK: Duration = Duration::from_millis(50);
@@ -28,6 +28,7 @@ pub struct Seen {
 /// The watched process.
 pub struct Watch<'a> {
     given: Given,
+    mail: Option<Mail>,
     process: Traced,
     supervisor: &'a Connection,
     supervisor_id: pid_t,
@@ -39,12 +40,30 @@ pub struct Watch<'a> {
 
 impl Watch<'_> {
     pub fn new(task: Task<'_>, remote: Remote) -> Watch<'_> {
-        let Task { given, process, supervisor, supervisor_id, life } = task;
-        Watch { given, process, supervisor, supervisor_id, remote, death: Cell::new(None), _life: life }
+        let Task { given, mail, process, supervisor, supervisor_id, life } = task;
+        Watch { given, mail, process, supervisor, supervisor_id, remote, death: Cell::new(None), _life: life }
     }
 
     pub fn given(&self) -> Given {
         self.given
+    }
+
+    /// Whether an attempt of the program waits.
+    #[inline]
+    pub fn has_mail(&self) -> bool {
+        self.mail.is_some_and(|mail| mail.is_posted(self.given.number()))
+    }
+
+    /// Takes an attempt that waits, with its number for [`Watch::mail_served`].
+    pub fn mail(&self) -> Option<(u32, Vec<u8>)> {
+        self.mail?.receive(self.given.number())
+    }
+
+    /// Lets the program go on whose attempt had this number.
+    pub fn mail_served(&self, letter: u32) {
+        if let Some(mail) = self.mail {
+            mail.served(self.given.number(), letter);
+        }
     }
 
     pub fn seen(&self) -> Seen {

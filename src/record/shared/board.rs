@@ -4,12 +4,14 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use libc::pid_t;
 use rustix::mm::{Advice, madvise};
 
 use super::claims::RINGS;
 use super::memory;
 use crate::process::{Death, How};
 use crate::select::Met;
+use crate::trace::event::Sandbox;
 
 /// The recording of the program's first process; those of forked ones have their ring's number plus one.
 pub const FIRST: usize = 0;
@@ -37,6 +39,10 @@ struct Recording {
     reached: AtomicU64,
     /// How often a standby has continued the recording.
     takeovers: AtomicU32,
+    /// Not 0: the program may run, and its attempts are recorded.
+    begun: AtomicU32,
+    /// The process that is recorded; 0 if none is.
+    process: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -48,6 +54,8 @@ struct Notices {
     signals: [AtomicU64; SIGNALS],
     /// The user's job is stopped.
     suspended: AtomicU32,
+    /// What the walls around the program are, as [`Sandbox`] plus one; 0 as long as that is not known.
+    walls: AtomicU32,
     /// Processes that the supervisor could not follow.
     refused: AtomicU32,
     /// Followed processes with something recorded, those that could not be recorded, and those that --stop-at has stopped.
@@ -164,6 +172,15 @@ impl Board {
         self.notices().suspended.load(Ordering::SeqCst) != 0
     }
 
+    pub fn set_walls(&self, walls: Sandbox) {
+        self.notices().walls.store(walls as u32 + 1, Ordering::SeqCst);
+    }
+
+    pub fn walls(&self) -> Option<Sandbox> {
+        let walls = self.notices().walls.load(Ordering::SeqCst);
+        [Sandbox::None, Sandbox::Watched, Sandbox::Unwatched].into_iter().find(|kind| walls == *kind as u32 + 1)
+    }
+
     pub fn count_refused(&self, more: u32) {
         self.notices().refused.fetch_add(more, Ordering::SeqCst);
     }
@@ -193,6 +210,13 @@ impl Board {
         }
     }
 
+    /// The recording of a process, which is not over.
+    pub fn recording_of(&self, process: pid_t) -> Option<Given> {
+        let is_it = |recording: &Recording| recording.process.load(Ordering::SeqCst) == process.cast_unsigned();
+        let number = self.notices().recordings.iter().position(is_it)?;
+        Some(self.recording(number)).filter(|given| given.over().is_none())
+    }
+
     /// The part of a recording, by the number of its ring plus one, or [`FIRST`].
     pub fn recording(&self, number: usize) -> Given {
         Given { board: *self, number: number.min(RINGS) }
@@ -206,9 +230,9 @@ impl Given {
 
     /// Forgets another process's recording that had the same ring.
     pub fn reset(&self) {
-        let Recording { death, timed_out, status, over, reached, takeovers } = self.notices();
+        let Recording { death, timed_out, status, over, reached, takeovers, begun, process } = self.notices();
         [death, reached].iter().for_each(|word| word.store(0, Ordering::SeqCst));
-        [timed_out, status, over, takeovers].iter().for_each(|word| word.store(0, Ordering::SeqCst));
+        [timed_out, status, over, takeovers, begun, process].iter().for_each(|word| word.store(0, Ordering::SeqCst));
     }
 
     pub fn board(&self) -> Board {
@@ -243,6 +267,24 @@ impl Given {
 
     pub fn reached(&self) -> u64 {
         self.notices().reached.load(Ordering::Relaxed)
+    }
+
+    pub fn set_begun(&self) {
+        self.notices().begun.store(1, Ordering::SeqCst);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.notices().begun.load(Ordering::SeqCst) != 0
+    }
+
+    /// Says which process is recorded.
+    pub fn set_process(&self, process: pid_t) {
+        self.notices().process.store(process.cast_unsigned(), Ordering::SeqCst);
+    }
+
+    /// The number of the recording, plus one for that of a ring.
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     /// Counts one more standby that continues; returns how many had before.

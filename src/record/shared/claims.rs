@@ -19,7 +19,7 @@ use crate::process;
 use crate::vm::shared::{PAGE, Slot};
 
 /// Processes that are recorded at the same time, at most, besides the program's first.
-pub(super) const RINGS: usize = 32;
+pub const RINGS: usize = 32;
 /// A slot's page, a control page, a ring.
 const RING: usize = 2 * PAGE + CAPACITY as usize * size_of::<u64>();
 /// All of them behind the table's page.

@@ -4,11 +4,13 @@
 
 mod board;
 mod claims;
+mod mail;
 mod memory;
 mod ring;
 pub mod slot;
 
 pub use board::{Board, FIRST, Given, Notice, Others, Over};
-pub use claims::{Claim, ClaimTable, Claims};
+pub use claims::{Claim, ClaimTable, Claims, RINGS};
+pub use mail::Mail;
 pub use memory::{futex_wait, futex_wake, sealed};
 pub use ring::{LAG, PAUSE, Remote, RingReader, RingWriter, Tampered, create};

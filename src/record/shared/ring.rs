@@ -11,6 +11,7 @@ use libc::pid_t;
 use super::memory::{self, Line, futex_wait, futex_wake};
 use super::slot;
 use crate::process;
+use crate::trace::event::Sandbox;
 use crate::vm::shared::{PAGE, Slot};
 
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
@@ -40,7 +41,14 @@ pub(super) struct ControlPage {
     /// Not 0: the recorder and its standby are there.
     begun: Line<AtomicU32>,
     tracee_sleeps: Line<AtomicU32>,
+    /// What the walls around the process are, as the process says before it runs the program: [`Sandbox`] plus one, or 0.
+    walls: Line<AtomicU32>,
+    /// The system's numbers of the threads of the stream.  Words of the stream have none: they are not the same in two runs.
+    threads: [AtomicU32; THREADS],
 }
+
+/// Threads whose numbers are kept.
+const THREADS: usize = 512;
 
 const _: () = assert!(size_of::<ControlPage>() <= PAGE);
 
@@ -142,6 +150,13 @@ impl RingWriter {
         self.announce = self.head + BATCH;
     }
 
+    /// Says that the calling thread has this number in the stream.
+    pub fn name_thread(&self, number: u32) {
+        if let Some(place) = self.mapping.control().threads.get(number as usize) {
+            place.store(rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned(), Ordering::Release);
+        }
+    }
+
     /// Blocks until the recorder and its standby are there.
     pub fn wait_for_begin(&self) {
         self.wait_until(|control| control.begun.0.load(Ordering::SeqCst) != 0);
@@ -237,6 +252,20 @@ impl RingReader {
         Ok(taken as usize)
     }
 
+    /// The number in the stream of a thread that has this number in the system; the last one, if several had it.
+    pub fn thread(&self, system: i32) -> Option<u32> {
+        let system = if system > 0 { system } else { return None };
+        let is_it = |place: &AtomicU32| place.load(Ordering::Acquire) == system.cast_unsigned();
+        let number = self.mapping.control().threads.iter().rposition(is_it)?;
+        u32::try_from(number).ok()
+    }
+
+    /// What the process has said that its walls are.
+    pub fn walls(&self) -> Option<Sandbox> {
+        let walls = self.mapping.control().walls.0.load(Ordering::SeqCst);
+        [Sandbox::None, Sandbox::Watched, Sandbox::Unwatched].into_iter().find(|kind| walls == *kind as u32 + 1)
+    }
+
     /// Lets the tracee begin.
     pub fn begin(&self) {
         self.mapping.control().begun.0.store(1, Ordering::SeqCst);
@@ -305,6 +334,12 @@ impl Remote {
     pub fn place(&self) -> (u64, u64, u64) {
         let slot = self.mapping.slot();
         (slot.position.load(Ordering::Acquire), slot.next.load(Ordering::Acquire), slot.unrecorded())
+    }
+
+    /// Says, in the traced process, what the walls around it are; the recorder waits for it.
+    pub fn set_walls(&self, walls: Sandbox) {
+        self.mapping.control().walls.0.store(walls as u32 + 1, Ordering::SeqCst);
+        self.wake();
     }
 
     pub fn ask_to_stop(&self) {

@@ -26,7 +26,7 @@ impl Tracee {
         self.counting.begin_anew();
         self.shutdown.begin_anew();
         self.executed = 0;
-        self.threads.switch(thread, &mut self.lane);
+        self.switch_thread(thread);
         for frame in frames {
             self.push_frame(gil, frame.code(gil), frame);
         }

@@ -86,7 +86,7 @@ impl Hook for Tracee {
         self.leave_thread();
         self.leave_for_now();
         self.close(Kind::Jump, 0);
-        self.threads.switch(thread, &mut self.lane);
+        self.switch_thread(thread);
         self.unwritten.any |= self.unwritten.thread != self.threads.current.number;
         self.lane.set_start(0);
         self.note_why();

@@ -23,7 +23,7 @@ use crate::record::plan::Tracing;
 use crate::record::shared::{ClaimTable, RingWriter};
 use crate::trace::event::{Announce, Event, Skipped};
 use crate::trace::word::{Fields, Kind};
-use crate::vm::hook::Flow;
+use crate::vm::hook::{Flow, ThreadAddress};
 use crate::vm::lane::{Active, Is, Lane};
 use crate::vm::shared::{CALLED, Mode, Slot};
 use codes::Codes;
@@ -100,6 +100,13 @@ impl Tracee {
             foreign: false,
             counting: Counting::default(),
             shutdown: Shutdown::new(own),
+        }
+    }
+
+    /// Makes another thread the current one.
+    fn switch_thread(&mut self, thread: ThreadAddress) {
+        if self.threads.switch(thread, &mut self.lane) {
+            self.stream.name_thread(self.threads.current.number);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The beginning of a traced process: the program or the interpreter's command line, and an interpreter that a followed program has
 //! started.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
@@ -9,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Tracee, Valued};
 use crate::process::socket::Connection;
-use crate::process::{self, executable, memory};
+use crate::process::{self, memory};
 use crate::record::FOLLOW;
 use crate::record::plan::{Plan, Subject, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
@@ -20,8 +21,15 @@ use crate::vm::shared::{Control, Mode};
 /// A plan is no longer than this.
 const PLAN: u64 = 1 << 24;
 
-/// Becomes the program, in its own process.  `address` is where interpreters that it starts find the front.
-pub fn run(plan: Plan, mut ring: RingWriter, mut claims: Option<ClaimTable>, address: Option<&str>) -> ! {
+/// Becomes the program, in its own process.  `address` is where interpreters that it starts find the front, and `executable` is
+/// sys.executable.
+pub fn run(
+    plan: Plan,
+    mut ring: RingWriter,
+    mut claims: Option<ClaimTable>,
+    address: Option<&str>,
+    executable: &CStr,
+) -> ! {
     ring.belongs_to_parent();
     claims.iter_mut().for_each(ClaimTable::belongs_to_parent);
     address.iter().for_each(|address| process::set_variable(FOLLOW, address));
@@ -30,12 +38,11 @@ pub fn run(plan: Plan, mut ring: RingWriter, mut claims: Option<ClaimTable>, add
         exit(125);
     }
     let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
-    let executable = executable::path();
     let (marshalled, path) = match plan.subject {
         Subject::Marshalled { bytes, path, .. } => (bytes, path),
-        Subject::CommandLine => exit(program::python(plan.argv, &executable, install)),
+        Subject::CommandLine => exit(program::python(plan.argv, executable, install)),
     };
-    let interpreter = Interpreter::start(plan.argv, &path, &executable);
+    let interpreter = Interpreter::start(plan.argv, &path, executable);
     let Some(program) = interpreter.load(&marshalled) else {
         exit(125);
     };

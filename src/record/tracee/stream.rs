@@ -83,6 +83,11 @@ impl Stream {
         (self.ring, self.head) = (ring, 0);
     }
 
+    /// Says that this thread has a number of the stream.
+    pub(super) fn name_thread(&self, number: u32) {
+        self.ring.name_thread(number);
+    }
+
     /// Words of the stream so far.
     pub(super) fn position(&self) -> u64 {
         self.repeats.position()

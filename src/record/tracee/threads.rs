@@ -34,11 +34,12 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Makes another thread the current one; a thread that was never current gets the next number.
-    pub fn switch(&mut self, address: ThreadAddress, lane: &mut Lane) {
+    /// Makes another thread the current one; a thread that was never current gets the next number.  Returns whether it was not.
+    pub fn switch(&mut self, address: ThreadAddress, lane: &mut Lane) -> bool {
         if self.address == Some(address) {
-            return;
+            return false;
         }
+        let before = self.next_number;
         let next = self.others.remove(&address).unwrap_or_else(|| {
             let number = self.next_number;
             self.next_number += 1;
@@ -49,6 +50,7 @@ impl Threads {
         if let Some(previous) = self.address.replace(address) {
             self.others.insert(previous, left);
         }
+        self.next_number > before
     }
 
     /// Whether a frame of another thread than the current one has this version.

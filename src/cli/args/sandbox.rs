@@ -1,0 +1,58 @@
+//! The options of the sandbox.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::value;
+
+/// What the program may do outside itself.
+#[derive(Clone, Debug, Args)]
+pub struct SandboxArgs {
+    /// Let the program read PATH, or every file; may be repeated
+    ///
+    /// It can always read the system's libraries and the folder of its own file, unless that is a home folder.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "/", value_hint = ValueHint::AnyPath)]
+    pub allow_read: Vec<PathBuf>,
+    /// Let the program write to PATH, which must not hold the trace; may be repeated
+    ///
+    /// It can always write to its scratch folder, which is its HOME and TMPDIR.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "/", value_hint = ValueHint::AnyPath)]
+    pub allow_write: Vec<PathBuf>,
+    /// Let the program use the network
+    #[arg(long)]
+    pub allow_net: bool,
+    /// Let the program start other programs, inside the same sandbox
+    #[arg(long)]
+    pub allow_run: bool,
+    /// Give the program this variable, with your value if VALUE is missing; may be repeated
+    ///
+    /// By default its environment has PATH, LANG, TERM, HOME, TMPDIR and your variables whose names begin with PYTHON.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Allow at most N processes at a time
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value::of(value::up_to(100_000)), allow_negative_numbers = true)]
+    pub max_processes: u32,
+    /// Keep the scratch folder, and say where it is
+    #[arg(long)]
+    pub keep_scratch: bool,
+    /// Start in the scratch folder, with a copy of the program in it, and keep it
+    ///
+    /// Files that the program writes to its working folder are then there afterwards.
+    #[arg(long)]
+    pub chdir_scratch: bool,
+    /// Refuse to run if this system cannot enforce the whole sandbox
+    #[arg(long, value_name = "MODE", value_enum, require_equals = true)]
+    pub sandbox: Option<SandboxMode>,
+    /// Run without a sandbox: the program can do what you can
+    #[arg(long, conflicts_with_all = ["allow_read", "allow_write", "allow_net", "allow_run", "env", "max_processes", "keep_scratch", "chdir_scratch", "sandbox"])]
+    pub no_sandbox: bool,
+}
+
+/// How much of a sandbox is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SandboxMode {
+    /// All of it, or the program does not run
+    Strict,
+}

@@ -1,0 +1,238 @@
+//! The sandbox of a recording: what its options, the program's place and the caller's environment allow.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::args::{self, RecordingArgs, SandboxArgs};
+use super::message;
+use super::record::Job;
+use crate::bytecode::escape::Printable;
+use crate::record::Subject;
+use crate::sandbox::{self, Budget, Network, Policy, Scratch};
+
+/// A sandbox that is ready for a program.
+pub struct Prepared {
+    pub policy: Policy,
+    scratch: Option<Scratch>,
+    keeps: bool,
+}
+
+/// Makes the sandbox that is asked for; None if none is.
+pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepared>> {
+    let options = &args.sandbox;
+    if options.no_sandbox {
+        return Ok(None);
+    }
+    let writable = writable(job, options)?;
+    let readable = readable(job, args)?;
+    let scratch = Scratch::create().context("cannot make a scratch folder for the program")?;
+    let policy = Policy {
+        readable,
+        writable,
+        scratch: scratch.path().to_owned(),
+        folder: options.chdir_scratch.then(|| scratch.path().to_owned()),
+        network: if options.allow_net { Network::All } else { Network::None },
+        may_run: options.allow_run,
+        environment: environment(options, scratch.path())?,
+        budget: Budget { processes: options.max_processes, ..Budget::default() },
+        is_strict: options.sandbox.is_some(),
+    };
+    if let (Some(input), Some(name)) =
+        (job.input.filter(|_| options.chdir_scratch), job.input.and_then(Path::file_name))
+    {
+        let copied = fs::copy(input, scratch.path().join(name));
+        copied.with_context(|| format!("cannot copy {} to the scratch folder", Printable::path(input)))?;
+    }
+    Ok(Some(Prepared { policy, scratch: Some(scratch), keeps: options.keep_scratch || options.chdir_scratch }))
+}
+
+impl Prepared {
+    /// Removes the scratch folder, or says where it is.
+    pub fn finish(mut self) {
+        match self.scratch.take_if(|_| self.keeps).map(Scratch::keep) {
+            Some(Ok(path)) => message::warn(format_args!("the scratch folder is {}", Printable::path(&path))),
+            Some(Err(error)) => message::warn(format_args!("cannot keep the scratch folder: {error}")),
+            None => {}
+        }
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        let Some(scratch) = self.scratch.take() else { return };
+        let path = scratch.path().to_owned();
+        if let Err(error) = scratch.remove() {
+            message::warn(format_args!("cannot remove the scratch folder {}: {error}", Printable::path(&path)));
+        }
+    }
+}
+
+/// Has the program start in the scratch folder, where a copy of its file will be; its modules stay where they are.
+pub fn move_in(job: &mut Job) -> anyhow::Result<()> {
+    let (Subject::Marshalled { path, .. }, Some(input)) = (&mut job.subject, job.input) else {
+        return Err(args::usage(job.command, "--chdir-scratch needs a FILE to copy"));
+    };
+    let Some(name) = input.file_name() else {
+        return Err(args::usage(job.command, "--chdir-scratch needs a FILE to copy"));
+    };
+    let folder = std::path::absolute(input)?.parent().map(Path::to_owned).unwrap_or_default();
+    path.insert(0, CString::new(folder.into_os_string().into_vec())?);
+    if let Some(first) = job.argv.first_mut() {
+        *first = CString::new(name.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// What may be read.
+fn readable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
+    let mut readable: Vec<PathBuf> = sandbox::READABLE.iter().filter_map(|path| system_path(path)).collect();
+    readable.extend(std::env::current_exe().ok());
+    let allowed: Vec<PathBuf> =
+        args.sandbox.allow_read.iter().map(|path| real(path, "read")).collect::<anyhow::Result<_>>()?;
+    for folder in own_folders(job) {
+        match OwnFolder::of(&folder) {
+            OwnFolder::Open(path) => readable.push(path),
+            OwnFolder::Guarded(path, files) => {
+                readable.extend(files);
+                if !args.quiet && !allowed.iter().any(|allowed| path.starts_with(allowed)) {
+                    let folder = Printable::path(&folder);
+                    message::warn(format_args!(
+                        "the program can read only modules in {folder}; --allow-read={folder} opens all of it"
+                    ));
+                }
+            }
+            OwnFolder::Missing => {}
+        }
+    }
+    readable.extend(allowed);
+    Ok(readable)
+}
+
+/// A path of the system without links; that of a process's own files is a link for each process.
+fn system_path(path: &str) -> Option<PathBuf> {
+    if path == "/proc/self" { Some(path.into()) } else { fs::canonicalize(path).ok() }
+}
+
+/// A path that an option names.
+fn real(path: &Path, what: &str) -> anyhow::Result<PathBuf> {
+    let cannot = || format!("cannot allow the program to {what} {}", Printable::path(path));
+    fs::canonicalize(path).with_context(cannot)
+}
+
+/// What may be written, with a refusal of what holds the trace.
+fn writable(job: &Job, options: &SandboxArgs) -> anyhow::Result<Vec<PathBuf>> {
+    let mut writable: Vec<PathBuf> = sandbox::WRITABLE.iter().filter_map(|path| system_path(path)).collect();
+    // The trace, or where it will be; and other files beside it.
+    let trace = std::path::absolute(job.trace).ok().filter(|_| job.trace != Path::new("-"));
+    let folder = trace.as_ref().and_then(|trace| fs::canonicalize(trace.parent()?).ok());
+    for path in &options.allow_write {
+        let granted = real(path, "write to")?;
+        let holds_trace = folder.as_ref().is_some_and(|folder| folder.starts_with(&granted))
+            || trace.as_ref().is_some_and(|trace| fs::canonicalize(trace).is_ok_and(|trace| trace == granted));
+        if holds_trace {
+            let message = format!(
+                "--allow-write={} would let the program change the trace; write the trace to another folder",
+                Printable::path(path)
+            );
+            return Err(args::usage(job.command, message));
+        }
+        writable.push(granted);
+    }
+    Ok(writable)
+}
+
+/// The folders that the program's code comes from.
+fn own_folders(job: &Job) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    let program = match &job.subject {
+        Subject::Marshalled { .. } => job.input.map(Path::to_owned).filter(|path| path != Path::new("-")),
+        Subject::CommandLine => script(&job.argv),
+    };
+    match program {
+        Some(program) if program.is_dir() => folders.push(program),
+        Some(program) => folders.push(match program.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        }),
+        // A command, a module, or standard input: its modules come from the working folder.
+        None if matches!(job.subject, Subject::CommandLine) => folders.push(PathBuf::from(".")),
+        None => {}
+    }
+    folders.extend(job.path.iter().cloned());
+    let path = std::env::var_os("PYTHONPATH").unwrap_or_default();
+    folders.extend(std::env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()));
+    folders.extend(std::env::var_os("PYTHONHOME").map(PathBuf::from));
+    folders
+}
+
+/// The script that an interpreter's command line names, if it names one.
+fn script(argv: &[CString]) -> Option<PathBuf> {
+    let mut words = argv.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.to_bytes() {
+            b"-c" | b"-m" | b"-" => return None,
+            b"-Q" | b"-W" => drop(words.next()),
+            option if option.starts_with(b"-") => {}
+            script => return Some(PathBuf::from(OsStr::from_bytes(script))),
+        }
+    }
+    None
+}
+
+/// What of a folder of the program's may be read.
+enum OwnFolder {
+    /// All of it.
+    Open(PathBuf),
+    /// The modules in it: the folder is somebody's home, or a place that many share.
+    Guarded(PathBuf, Vec<PathBuf>),
+    Missing,
+}
+
+/// Suffixes of what a program imports.
+const MODULES: [&str; 7] = ["py", "pyc", "pyo", "so", "zip", "egg", "pth"];
+
+impl OwnFolder {
+    fn of(folder: &Path) -> OwnFolder {
+        let Ok(folder) = fs::canonicalize(folder) else { return OwnFolder::Missing };
+        let homes = std::env::home_dir().and_then(|home| fs::canonicalize(home).ok());
+        let shared = ["/tmp", "/var/tmp"].map(PathBuf::from);
+        if !homes.iter().chain(&shared).any(|guarded| guarded.starts_with(&folder)) {
+            return OwnFolder::Open(folder);
+        }
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_module = |path: &PathBuf| {
+            let suffix = path.extension().and_then(OsStr::to_str);
+            suffix.is_some_and(|suffix| MODULES.contains(&suffix))
+                && fs::metadata(path).is_ok_and(|found| found.is_file())
+        };
+        let modules = entries.filter(is_module).filter_map(|path| fs::canonicalize(path).ok()).collect();
+        OwnFolder::Guarded(folder, modules)
+    }
+}
+
+/// The program's whole environment, sorted.
+fn environment(options: &SandboxArgs, scratch: &Path) -> anyhow::Result<Vec<(OsString, OsString)>> {
+    let mut all: BTreeMap<OsString, OsString> = BTreeMap::new();
+    all.extend(std::env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"PYTHON")));
+    all.insert("PATH".into(), sandbox::PATH.into());
+    all.extend(sandbox::VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
+    all.extend(["HOME", "TMPDIR"].map(|name| (name.into(), scratch.into())));
+    for variable in &options.env {
+        let bytes = variable.as_bytes();
+        let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
+            Some(at) => (&bytes[..at], Some(OsString::from_vec(bytes[at + 1..].to_vec()))),
+            None => (bytes, std::env::var_os(variable)),
+        };
+        let name = OsString::from_vec(name.to_vec());
+        let given = || format!("cannot give the program --env {}", Printable::text(bytes));
+        let value = value.with_context(|| format!("{}: your environment does not have it", given()))?;
+        anyhow::ensure!(!name.is_empty(), "{}: the name is missing", given());
+        all.insert(name, value);
+    }
+    Ok(all.into_iter().collect())
+}

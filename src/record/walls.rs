@@ -1,0 +1,106 @@
+//! The walls around the program, from the supervisor's side: they are raised in the program's process, and the supervisor, which is its
+//! parent, listens to what the program tries and has the recorders write it down.  Only a parent may look into a process everywhere.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use libc::pid_t;
+
+use super::attempts;
+use super::shared::{Board, FIRST, Mail, Remote};
+use crate::process::socket::Connection;
+use crate::process::{descriptors, environment, traced};
+use crate::sandbox::{self, Broker, Listener, Policy, Tried};
+use crate::trace::event::Sandbox;
+
+/// Walls that are about to be raised.
+pub struct Walls {
+    policy: Policy,
+    mail: Mail,
+    /// Over which the listener comes out of the sandbox.
+    inside: Connection,
+    outside: Connection,
+}
+
+/// Keeps processes from being started once the program is over.
+pub struct Gate {
+    is_shut: Arc<AtomicBool>,
+}
+
+impl Walls {
+    pub fn new(policy: Policy, mail: Mail) -> io::Result<Walls> {
+        let (inside, outside) = Connection::pair()?;
+        Ok(Walls { policy, mail, inside, outside })
+    }
+
+    /// Keeps what the walls share with the recorders from the program's process, which is about to be forked.
+    pub fn hide_from_children(&self) -> io::Result<()> {
+        self.mail.hide_from_children()
+    }
+
+    /// In the program's process: closes it in.  What this system cannot do is said before the program can run.
+    pub fn raise(&self, remote: Remote) -> io::Result<()> {
+        environment::replace(&self.policy.environment);
+        self.policy.folder.as_ref().map_or(Ok(()), std::env::set_current_dir)?;
+        let entered = sandbox::enter(&self.policy, &self.inside)?;
+        for weakness in &entered.weaknesses {
+            eprintln!("bctrace: {weakness}");
+        }
+        if self.policy.is_strict && !entered.weaknesses.is_empty() {
+            return Err(io::Error::other("--sandbox=strict asks for all of the sandbox"));
+        }
+        remote.set_walls(if entered.is_watched { Sandbox::Watched } else { Sandbox::Unwatched });
+        descriptors::close_all()
+    }
+
+    /// In the supervisor: answers what the program and its processes try, in a thread of its own.  `recorders` wake the recorders, in the
+    /// order of their numbers.
+    pub fn listen(self, first: pid_t, board: Board, recorders: Vec<Remote>) -> Gate {
+        let Walls { policy, mail, inside, outside } = self;
+        // So that the wait ends if the program's process dies before it has sent anything.
+        drop(inside);
+        let gate = Gate { is_shut: Arc::default() };
+        let is_shut = Arc::clone(&gate.is_shut);
+        let report = move |tried: &Tried| report(tried, board, mail, &recorders);
+        let serve = move || {
+            let mut landlock = [0; 1];
+            if let Ok((1, descriptors)) = outside.receive(&mut landlock)
+                && let Some(listener) = descriptors.into_iter().next()
+            {
+                Broker::new(Listener::new(listener), policy, landlock[0].into(), first, is_shut).serve(report);
+            }
+        };
+        // Without the thread the program waits forever at its first call, so it must not run.
+        if std::thread::Builder::new().name("bctrace-broker".into()).spawn(serve).is_err() {
+            board.kill();
+        }
+        gate
+    }
+}
+
+/// Has the recorder of a process write an attempt down; of a process without one, that of the first.
+fn report(tried: &Tried, board: Board, mail: Mail, recorders: &[Remote]) {
+    let own = board.recording_of(tried.process);
+    let given = own.unwrap_or(board.recording(FIRST));
+    let is_over = || given.over().is_some() || given.status().is_some() || given.death().is_some();
+    if let Some(recorder) = recorders.get(given.number()).filter(|_| given.has_begun() && !is_over()) {
+        mail.send(given.number(), &attempts::encode(tried, own.is_some()), || recorder.wake(), is_over);
+    }
+}
+
+impl Gate {
+    /// Ends all processes that the program has started.  None can be added: those that try are refused.
+    pub fn end_all(&self) {
+        self.is_shut.store(true, Ordering::SeqCst);
+        loop {
+            let left = traced::descendants();
+            if left.is_empty() {
+                return;
+            }
+            left.into_iter().for_each(traced::kill);
+            traced::reap_orphans(|_| false);
+            std::thread::yield_now();
+        }
+    }
+}

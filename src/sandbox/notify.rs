@@ -1,0 +1,160 @@
+//! The listener of a filter: calls that wait for an answer, and the memory of the threads that make them (seccomp_unotify(2)).
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use libc::{c_int, c_long, pid_t};
+
+/// The longest path that the kernel takes, PATH_MAX.
+const LONGEST_PATH: usize = 4096;
+/// Memory is read page by page, since the next one may not be there.
+const PAGE: usize = 4096;
+
+/// Where calls are listened to.
+#[derive(Debug)]
+pub struct Listener(OwnedFd);
+
+/// A call whose caller waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    id: u64,
+    /// The thread that makes it.
+    pub thread: pid_t,
+    pub number: c_long,
+    pub arguments: [u64; 6],
+}
+
+/// What a caller is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The kernel carries the call out.
+    Continue,
+    /// It fails with this error number.
+    Refuse(c_int),
+    /// It returns this without being carried out.
+    Done(i64),
+}
+
+impl Listener {
+    pub fn new(descriptor: OwnedFd) -> Listener {
+        Listener(descriptor)
+    }
+
+    /// Waits for a call; None if there is nobody any more who could make one, and an error if a caller was killed meanwhile.
+    pub fn receive(&self) -> Option<io::Result<Call>> {
+        let mut polled = libc::pollfd { fd: self.0.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one structure that is ours.
+        let ready = unsafe { libc::poll(&raw mut polled, 1, -1) };
+        if ready < 1 {
+            return Some(Err(io::Error::last_os_error()));
+        }
+        if polled.revents & libc::POLLIN == 0 {
+            return None;
+        }
+        let mut received = MaybeUninit::<libc::seccomp_notif>::zeroed();
+        // SAFETY: the request writes the structure that it is named for, which must be zeroed.
+        let result = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, received.as_mut_ptr()) };
+        if result == -1 {
+            return Some(Err(io::Error::last_os_error()));
+        }
+        // SAFETY: zeroed, and written by the kernel; any bytes are valid numbers.
+        let libc::seccomp_notif { id, pid, data, .. } = unsafe { received.assume_init() };
+        Some(Ok(Call { id, thread: pid.cast_signed(), number: data.nr.into(), arguments: data.args }))
+    }
+
+    /// Whether the caller still waits: else its number may be another thread's by now.
+    pub fn is_waiting(&self, call: &Call) -> bool {
+        let mut id = call.id;
+        // SAFETY: the request reads the number.
+        unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw mut id) == 0 }
+    }
+
+    /// Answers a call.  One whose caller is gone needs no answer.
+    pub fn reply(&self, call: &Call, reply: Reply) {
+        let (val, error, flags) = match reply {
+            Reply::Continue => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
+            Reply::Refuse(error) => (0, -error, 0),
+            Reply::Done(value) => (value, 0, 0),
+        };
+        let mut response = libc::seccomp_notif_resp { id: call.id, val, error, flags };
+        // SAFETY: the request reads the structure that it is named for.
+        unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response) };
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Call {
+    /// An argument that is an int.
+    pub fn int(&self, argument: usize) -> c_int {
+        self.arguments[argument] as c_int
+    }
+
+    /// Reads the caller's memory, as far as it is there.  A thread of the program may change it at any time: what is read is for reports,
+    /// and for decisions that something else makes again.
+    pub fn read(&self, address: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        let read = self.read_into(address, &mut bytes);
+        bytes.truncate(read);
+        bytes
+    }
+
+    fn read_into(&self, address: u64, bytes: &mut [u8]) -> usize {
+        let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+        let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
+        // SAFETY: the kernel writes the local bytes, which are ours, and checks the other process's address.
+        let read = unsafe { libc::process_vm_readv(self.thread, &raw const local, 1, &raw const remote, 1, 0) };
+        usize::try_from(read).unwrap_or(0)
+    }
+
+    /// Reads a string of C; None if it has no end in `most` bytes or in the memory that is there.
+    pub fn string(&self, address: u64, most: usize) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        while text.len() < most {
+            let at = address.wrapping_add(text.len() as u64);
+            let length = (PAGE - at as usize % PAGE).min(most - text.len());
+            let piece = self.read(at, length);
+            if let Some(end) = piece.iter().position(|&byte| byte == 0) {
+                text.extend_from_slice(&piece[..end]);
+                return Some(text);
+            }
+            if piece.len() < length {
+                return None;
+            }
+            text.extend(piece);
+        }
+        None
+    }
+
+    /// Reads the path that an argument points to.
+    pub fn path(&self, argument: usize) -> Option<PathBuf> {
+        use std::os::unix::ffi::OsStringExt;
+        let path = self.string(self.arguments[argument], LONGEST_PATH)?;
+        Some(std::ffi::OsString::from_vec(path).into())
+    }
+
+    /// Reads the words of a list of strings that an argument points to, up to `most`, each cut at `longest` bytes.
+    pub fn words(&self, argument: usize, most: usize, longest: usize) -> Vec<Vec<u8>> {
+        let list = self.arguments[argument];
+        let mut words = Vec::new();
+        for place in 0..most as u64 {
+            let Some(pointer) =
+                self.read(list.wrapping_add(8 * place), 8).first_chunk().map(|at| u64::from_ne_bytes(*at))
+            else {
+                break;
+            };
+            if pointer == 0 {
+                break;
+            }
+            let word = self.string(pointer, longest).unwrap_or_else(|| self.read(pointer, longest));
+            words.push(word);
+        }
+        words
+    }
+}

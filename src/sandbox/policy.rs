@@ -1,0 +1,97 @@
+//! What a program may do outside itself, as plain data: made by the command line, enforced in the program's process, and looked up by
+//! the broker.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A policy.  Paths are real ones, without symbolic links, as far as there is something there.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Files, and folders with all that is in them, that may be read.
+    pub readable: Vec<PathBuf>,
+    /// The same for writing; of a folder also for making and removing what is in it.
+    pub writable: Vec<PathBuf>,
+    /// The program's private folder, which may be read and written.
+    pub scratch: PathBuf,
+    /// Where the program starts, if it is not where bctrace was started.
+    pub folder: Option<PathBuf>,
+    pub network: Network,
+    /// Other programs may be started.
+    pub may_run: bool,
+    /// The whole environment of the program.
+    pub environment: Vec<(OsString, OsString)>,
+    pub budget: Budget,
+    /// Refuses to run where the system cannot enforce all of it.
+    pub is_strict: bool,
+}
+
+/// How much a program may use, with all processes that it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Processes at a time.
+    pub processes: u32,
+    /// Bytes of memory of its own.
+    pub memory: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { processes: 64, memory: 1 << 30 }
+    }
+}
+
+/// Whether the network may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    #[default]
+    None,
+    All,
+}
+
+impl Policy {
+    /// Whether a real path may be read.
+    pub fn may_read(&self, path: &Path) -> bool {
+        self.is_in_scratch(path) || covers(&self.readable, path)
+    }
+
+    /// Whether a real path may be written, made or removed.
+    pub fn may_write(&self, path: &Path) -> bool {
+        self.is_in_scratch(path) || covers(&self.writable, path)
+    }
+
+    pub fn is_in_scratch(&self, path: &Path) -> bool {
+        path.starts_with(&self.scratch)
+    }
+}
+
+fn covers(granted: &[PathBuf], path: &Path) -> bool {
+    granted.iter().any(|granted| path.starts_with(granted))
+}
+
+/// The option that allows something for a path.
+pub(super) fn option(name: &str, path: &Path) -> Vec<u8> {
+    [name.as_bytes(), b"=", path.as_os_str().as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_covered_by_whole_components() {
+        let policy = Policy {
+            readable: vec!["/usr".into()],
+            writable: vec!["/out/a".into()],
+            scratch: "/tmp/s/1".into(),
+            ..Policy::default()
+        };
+        let may = |path: &str| (policy.may_read(Path::new(path)), policy.may_write(Path::new(path)));
+        assert_eq!(may("/usr/lib"), (true, false));
+        assert_eq!(may("/usr2"), (false, false));
+        assert_eq!(may("/tmp/s/1/x"), (true, true));
+        assert_eq!(may("/tmp/s/12"), (false, false));
+        assert_eq!(may("/out/a"), (false, true));
+        assert_eq!(may("/out/ab"), (false, false));
+    }
+}

@@ -1,0 +1,158 @@
+//! The scratch folder: the one place where a sandboxed program can write.  Its name is the same in every run that is alone, so that a
+//! trace does not differ by it.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::process::executable;
+
+/// Runs of one user at a time that have a scratch folder each.
+const MOST: u32 = 10_000;
+
+/// A folder of this run alone.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    /// Locked while any process of this run lives, the program's own ones aside.
+    _lock: File,
+}
+
+impl Scratch {
+    /// Makes the folder of the first number that no other run has, and empties what a run that was killed has left there.
+    pub fn create() -> io::Result<Scratch> {
+        let all = executable::own_folder()?.join("scratch");
+        make(&all)?;
+        let all = fs::canonicalize(all)?;
+        for number in 1..MOST {
+            let lock = File::create(all.join(format!("{number}.lock")))?;
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+                continue;
+            }
+            let path = all.join(number.to_string());
+            // Kept by a run before: its user may want it.
+            if all.join(format!("{number}.kept")).exists() {
+                continue;
+            }
+            remove(&path)?;
+            make(&path)?;
+            return Ok(Scratch { path, _lock: lock });
+        }
+        Err(io::Error::other("too many runs have one"))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the folder with all that is in it.
+    pub fn remove(self) -> io::Result<()> {
+        remove(&self.path)
+    }
+
+    /// Leaves the folder where it is; no other run gets it.
+    pub fn keep(self) -> io::Result<PathBuf> {
+        let mut mark = self.path.clone().into_os_string();
+        mark.push(".kept");
+        File::create(mark)?;
+        Ok(self.path)
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && fs::symlink_metadata(path)?.is_dir() => Ok(()),
+        result => result,
+    }
+}
+
+/// Removes a folder that a hostile program has filled: folders that may not be looked into, and such that lie deeper than descriptors
+/// or names reach.
+fn remove(path: &Path) -> io::Result<()> {
+    loop {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(_) if open_up(path)? => {}
+            result => return result,
+        }
+    }
+}
+
+/// Gives folders their owner's rights back and brings deep ones up; returns whether anything was changed, so that another try makes
+/// sense.
+fn open_up(top: &Path) -> io::Result<bool> {
+    /// Folders in each other, at most, before the lower ones are brought up.
+    const DEEP: usize = 200;
+    let mut changed = false;
+    let mut folders = vec![(top.to_owned(), 0)];
+    let mut number = 0;
+    while let Some((folder, depth)) = folders.pop() {
+        let found = fs::symlink_metadata(&folder)?;
+        if found.mode() & 0o700 != 0o700 {
+            fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+            changed = true;
+        }
+        if depth == DEEP {
+            // A name that nothing has yet.
+            let place = loop {
+                number += 1;
+                let place = top.join(format!("deep-{number}"));
+                if fs::symlink_metadata(&place).is_err() {
+                    break place;
+                }
+            };
+            fs::rename(&folder, &place)?;
+            changed = true;
+            folders.push((place, 1));
+            continue;
+        }
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push((entry.path(), depth + 1));
+            }
+        }
+    }
+    Ok(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_leaves_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let top = folder.path().join("scratch");
+        let shut = top.join("shut");
+        fs::create_dir_all(shut.join("inner")).expect("made");
+        fs::write(shut.join("inner/file"), "x").expect("written");
+        std::os::unix::fs::symlink("/etc", top.join("link")).expect("linked");
+        let mut deep = top.clone();
+        for _ in 0..700 {
+            deep.push("d");
+        }
+        fs::create_dir_all(&deep).expect("made");
+        fs::set_permissions(shut.join("inner"), Permissions::from_mode(0)).expect("shut");
+        fs::set_permissions(&shut, Permissions::from_mode(0)).expect("shut");
+        remove(&top).expect("removed");
+        assert!(fs::symlink_metadata(&top).is_err());
+        assert!(Path::new("/etc/passwd").exists());
+        remove(&top).expect("nothing to remove");
+    }
+
+    #[test]
+    fn two_runs_have_two_folders() {
+        let one = Scratch::create().expect("a folder");
+        let other = Scratch::create().expect("a folder");
+        assert_ne!(one.path(), other.path());
+        let path = one.path().to_owned();
+        fs::write(path.join("left"), "x").expect("written");
+        one.remove().expect("removed");
+        assert!(!path.exists());
+        other.remove().expect("removed");
+    }
+}
