@@ -86,7 +86,7 @@ fn names_that_a_program_chose_are_escaped_by_every_command() {
             ]);
         }
         run(&["--values", "--dump-code", &format!("dump-{how}"), "h.pyc", "t.bct", "--", how]);
-        let views: [&[&str]; 12] = [
+        let views: [&[&str]; 14] = [
             &["info"],
             &["info", "-f", "json"],
             &["show", "-r"],
@@ -98,6 +98,8 @@ fn names_that_a_program_chose_are_escaped_by_every_command() {
             &["compares", "--format", "json"],
             &["layers"],
             &["layers", "--format", "json"],
+            &["tried"],
+            &["tried", "--format", "json"],
             &["show", "-n", "nothing"],
         ];
         for view in views {

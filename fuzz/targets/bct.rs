@@ -12,7 +12,7 @@ use bctrace::parts::query::Query;
 use bctrace::parts::show::ShowPlan;
 use bctrace::parts::{
     Compression, Filter, Format, Options, Output, Reader, Replace, Selection, calls, check_output, compares, info, layers,
-    layout, show,
+    layout, show, tried,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -30,6 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let query = Query { trace: trace.clone(), selection: Selection::default(), json, progress };
     let _ = calls::run(&query, nowhere(), &mut |_| {});
     let _ = compares::run(&query, kind & 8 > 0, nowhere(), &mut |_| {});
+    let _ = tried::run(&query, nowhere(), &mut |_| {});
     if let Ok(reader) = Reader::open(&trace) {
         let plan = LayersPlan { filter: Filter::default(), folder: None, json, progress };
         let _ = layers::run(reader, plan, &mut std::io::sink(), &mut |_| {});

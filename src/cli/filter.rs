@@ -1,6 +1,6 @@
 //! Filters, from options to the types that decide.
 
-use super::args::{self, FilterArgs, PlaceArgs};
+use super::args::{self, FilterArgs, PlaceArgs, WindowArgs};
 use crate::select::{Filter, Selection};
 
 impl From<FilterArgs> for Filter {
@@ -11,7 +11,7 @@ impl From<FilterArgs> for Filter {
 
 /// Makes the selection of a command that reads traces.
 pub fn selection(command: &str, filter: FilterArgs, place: PlaceArgs) -> anyhow::Result<Selection> {
-    let PlaceArgs { from, to, threads, max_depth } = place;
+    let PlaceArgs { window: WindowArgs { from, to, threads }, max_depth } = place;
     match (from, to) {
         (Some(from), Some(to)) if to < from => {
             Err(args::usage(command, format!("--to {to} comes before --from {from}: nothing is between them")))

@@ -86,6 +86,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Calls(args) => views::calls(args),
         Command::Compares(args) => views::compares(args),
         Command::Layers(args) => views::layers(args),
+        Command::Tried(args) => views::tried(args),
         Command::Info(args) => info::run(args),
         Command::Python(args) => python::run(args.arguments),
         Command::Completions(args) => generate::completions(&args),

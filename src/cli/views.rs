@@ -1,8 +1,10 @@
-//! `bctrace calls`, `compares` and `layers`: views of a recorded trace.
+//! `bctrace calls`, `compares`, `layers` and `tried`: views of a recorded trace.
 
 use std::path::Path;
 
-use super::args::{AnswerFormat, CallsArgs, ComparesArgs, LayersArgs, QuestionArgs, ScreenArgs, ViewArgs};
+use super::args::{
+    AnswerFormat, CallsArgs, ComparesArgs, LayersArgs, PlaceArgs, QuestionArgs, ScreenArgs, TriedArgs, ViewArgs,
+};
 use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
 use crate::format::{Named, Paint};
@@ -10,7 +12,7 @@ use crate::read::{Flaw, Reader};
 use crate::select::{Miss, Selection};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
-use crate::views::{Answer, calls, compares};
+use crate::views::{Answer, calls, compares, tried};
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
@@ -44,6 +46,16 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
     let result = answer.map(|answer| end(&answer.misses, &selection, answer.is_flawed));
     drop(screen);
     screen::result(result.map_err(|error| if prints { screen::of_output(error) } else { error.into() }))
+}
+
+pub fn tried(args: TriedArgs) -> anyhow::Result<u8> {
+    let TriedArgs { question, filter, window } = args;
+    let view = ViewArgs { question, filter, place: PlaceArgs { window, max_depth: None } };
+    let (query, screen) = query("tried", &view)?;
+    let (screen, paint) = (screen, paint(&query, Paint::Tried));
+    let output = screen.output(paint, &query.trace)?;
+    let answer = tried::run(&query, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    Ok(end_of_view(&answer, &query))
 }
 
 /// Makes the question and opens the screen for the answer.

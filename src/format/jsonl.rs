@@ -17,7 +17,7 @@ use crate::trace::origin::Layer;
 use crate::trace::value::Pending;
 use crate::trace::{Code, Event, Frame, Outside, Run, Sink, SinkError, State, Then};
 
-pub use records::{push_end_members, push_start_members};
+pub use records::{push_attempt_members, push_end_members, push_start_members};
 
 /// Prints events as objects.
 pub(super) struct Jsonl {

@@ -19,7 +19,7 @@ mod zstd_text;
 
 pub use compression::Compression;
 pub use indent::push_indent;
-pub use jsonl::{push_end_members, push_start_members};
+pub use jsonl::{push_attempt_members, push_end_members, push_start_members};
 pub use named::{Named, why};
 pub use output::{Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken};
 pub use paint::{Paint, Painted};

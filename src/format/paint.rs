@@ -26,6 +26,7 @@ pub enum Paint {
     Calls,
     Compares,
     Layers,
+    Tried,
     Info,
 }
 
@@ -43,6 +44,7 @@ impl Paint {
                 Paint::Calls => brush.call(text),
                 Paint::Compares => brush.comparison(text),
                 Paint::Layers => brush.layer(text),
+                Paint::Tried => brush.attempt(text),
                 Paint::Info => brush.info(text),
             }
             out.extend_from_slice(end);
@@ -121,6 +123,24 @@ impl Brush<'_> {
         self.paint(OPCODE, &rest[..name]);
         self.paint(PLACE, &rest[name..place]);
         self.plain(&rest[place..]);
+    }
+
+    /// `  NUMBER PLACE: DEED -> ANSWER`, or what is said of the lines below.
+    fn attempt(&mut self, line: &[u8]) {
+        let line = match line.starts_with(b" ") {
+            true => self.indent(line),
+            false => return self.paint(TITLE, line),
+        };
+        let number = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let answer = find_unquoted(line, b" -> ").map_or(line.len(), |arrow| arrow + 1);
+        let place = find_unquoted(&line[number..answer], b": ").map_or(number, |end| number + end + 1);
+        self.paint(OFFSET, &line[..number]);
+        self.paint(PLACE, &line[number..place]);
+        self.plain(&line[place..answer]);
+        let option = find(&line[answer..], b"; ").map_or(line.len(), |end| answer + end);
+        let is_refused = line[answer..].starts_with(b"-> refused");
+        self.paint(if is_refused { EXCEPTION } else { VALUE }, &line[answer..option]);
+        self.plain(&line[option..]);
     }
 
     /// A heading and what it is the heading of.
@@ -203,6 +223,22 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
         if text[from..].starts_with(more) {
             return Some(from - 1);
         }
+    }
+    None
+}
+
+/// Finds a part that is in no string.
+fn find_unquoted(text: &[u8], part: &[u8]) -> Option<usize> {
+    let (mut place, mut has_strings) = (0, true);
+    while place < text.len() {
+        if text[place..].starts_with(part) {
+            return Some(place);
+        }
+        let is_quote = has_strings && text[place] == b'\'';
+        let length = if is_quote { string_length(&text[place..]) } else { 1 };
+        // After a quote that nothing closes there is no string: they are not searched for again and again.
+        has_strings &= !is_quote || length > 1;
+        place += length;
     }
     None
 }

@@ -83,6 +83,15 @@ pub enum Sandbox {
 }
 
 impl Sandbox {
+    /// The one word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Sandbox::None => "none",
+            Sandbox::Watched => "watched",
+            Sandbox::Unwatched => "unwatched",
+        }
+    }
+
     fn from_number(number: u8) -> Option<Sandbox> {
         [Sandbox::None, Sandbox::Watched, Sandbox::Unwatched].into_iter().find(|sandbox| *sandbox as u8 == number)
     }

@@ -1,4 +1,5 @@
-//! What people ask of a recorded trace: printing it, what is in it, what was compared and called, and which code ran.
+//! What people ask of a recorded trace: printing it, what is in it, what was compared and called, which code ran, and what
+//! the program tried outside itself.
 
 pub mod calls;
 pub mod compares;
@@ -9,6 +10,7 @@ pub mod query;
 pub mod show;
 #[cfg(test)]
 mod tests;
+pub mod tried;
 
 use crate::select::Miss;
 

@@ -83,13 +83,12 @@ impl Query {
         Ok(Answer { is_flawed, misses, nothing })
     }
 
-    /// Begins JSON lines: an object that names the view and the version of its members.
+    /// Begins the first object of JSON lines: its members name the view and the version of the members.
     pub(super) fn push_head(&self, out: &mut Vec<u8>, view: &str) {
         out.extend_from_slice(b"{\"type\":\"view\"");
         json::push_text_member(out, "view", view.as_bytes());
         json::push_member(out, "version", 1);
         json::push_text_member(out, "trace", self.trace.as_os_str().as_encoded_bytes());
-        out.extend_from_slice(b"}\n");
     }
 }
 

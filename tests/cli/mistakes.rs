@@ -127,12 +127,13 @@ fn errors_of_the_system_have_no_numbers() {
 #[test]
 fn a_command_without_its_file_says_which_file_it_needs() {
     let scratch = Scratch::new();
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["show"], "bctrace show needs a trace: bctrace show trace.bct"),
         (&["show", "-r", "--count", "3"], "bctrace show needs a trace: bctrace show trace.bct"),
         (&["calls"], "bctrace calls needs a trace: bctrace calls trace.bct"),
         (&["compares"], "bctrace compares needs a trace: bctrace compares trace.bct"),
         (&["layers"], "bctrace layers needs a trace: bctrace layers trace.bct"),
+        (&["tried"], "bctrace tried needs a trace: bctrace tried trace.bct"),
         (&["info"], "bctrace info needs a trace: bctrace info trace.bct"),
         (&["dis"], "bctrace dis needs a program: bctrace dis program.pyc"),
         (&["completions"], "bctrace completions needs a shell: bctrace completions bash"),
@@ -153,10 +154,11 @@ fn a_command_without_its_file_says_which_file_it_needs() {
 #[test]
 fn an_option_of_another_command_is_told_where_it_belongs() {
     let scratch = Scratch::new();
-    let cases: [(&[&str], &str); 9] = [
-        (&["--color", "always"], "--color is an option of show, calls, compares, layers, info and dis"),
+    let cases: [(&[&str], &str); 10] = [
+        (&["--color", "always"], "--color is an option of show, calls, compares, layers, tried, info and dis"),
         (&["--color=always", "ok.pyc", "t.txt"], "--color is an option of show,"),
-        (&["layers", "--from", "3", "t.bct"], "--from is an option of show, calls and compares"),
+        (&["layers", "--from", "3", "t.bct"], "--from is an option of show, calls, compares and tried"),
+        (&["tried", "--max-depth", "3", "t.bct"], "--max-depth is an option of show, calls and compares"),
         (&["dis", "--values", "ok.pyc"], "--values is an option of a recording"),
         (&["show", "--calls", "t.bct"], "calls is a command: bctrace calls trace.bct"),
         (&["show", "--compares", "t.bct"], "compares is a command: bctrace compares trace.bct"),

@@ -124,12 +124,13 @@ fn shape_of(commit: &str) -> String {
 }
 
 /// Every command; the main one's name is no word.
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
     &[],
     &["show"],
     &["calls"],
     &["compares"],
     &["layers"],
+    &["tried"],
     &["info"],
     &["dis"],
     &["python"],

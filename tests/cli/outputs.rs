@@ -257,7 +257,16 @@ fn what_cannot_be_read_or_written_is_said_in_words() {
 fn a_full_standard_output_is_named() {
     let scratch = Scratch::with("print 'hello' == 'x'");
     scratch.run(["-q", "--values", "ok.pyc", "v.bct"]).succeeded();
-    for words in ["show v.bct", "calls v.bct", "compares v.bct", "layers v.bct", "info v.bct", "dis ok.pyc", "man"] {
+    for words in [
+        "show v.bct",
+        "calls v.bct",
+        "compares v.bct",
+        "layers v.bct",
+        "tried v.bct",
+        "info v.bct",
+        "dis ok.pyc",
+        "man",
+    ] {
         let mut shell = running::shell(&format!("\"$0\" {words} > /dev/full"));
         let ran = running::run(shell.current_dir(scratch.path(".")));
         let want = "bctrace: cannot write to standard output: No space left on device\n";
@@ -270,7 +279,7 @@ fn a_full_standard_output_is_named() {
 fn a_reader_that_leaves_is_no_error_of_a_reading_command() {
     let scratch = Scratch::new();
     scratch.run(["-q", "ok.pyc", "v.bct"]).succeeded();
-    for words in ["show v.bct", "layers v.bct", "info v.bct", "dis ok.pyc", "man", "completions bash"] {
+    for words in ["show v.bct", "layers v.bct", "tried v.bct", "info v.bct", "dis ok.pyc", "man", "completions bash"] {
         let mut shell = running::shell(&format!("{{ \"$0\" {words}; echo $? >&2; }} | true"));
         let ran = running::run(shell.current_dir(scratch.path(".")));
         assert_eq!(ran.stderr(), "0\n", "{words}");

@@ -12,7 +12,7 @@ use crate::running;
 const MEMORY: u32 = 600_000;
 const TIME: u32 = 60;
 
-const COMMANDS: [&[&str]; 7] = [
+const COMMANDS: [&[&str]; 8] = [
     &["info"],
     &["show"],
     &["show", "-r", "-f", "jsonl"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 7] = [
     &["calls"],
     &["compares"],
     &["layers"],
+    &["tried"],
 ];
 
 /// Types of records.
@@ -28,6 +29,7 @@ const STATE: u8 = 7;
 const SWITCH: u8 = 12;
 const NAME: u8 = 13;
 const MADE: u8 = 14;
+const ATTEMPT: u8 = 18;
 
 /// The words of a block that is being made up.
 #[derive(Clone, Default)]
@@ -241,6 +243,16 @@ fn events_that_cost_much_memory_or_time_are_refused_or_cheap() {
         }
         made
     };
+    let attempts = |bytes: usize, records: u32| {
+        let mut attempts = begun();
+        for number in 0..records {
+            let mut payload = PayloadWriter::default();
+            payload.u8(1).list(&[number.to_le_bytes().to_vec(), vec![b'\n'; bytes]]).u32(13).bytes(b"");
+            payload.u8(1).u32(0).u8(0);
+            attempts.record(ATTEMPT, &payload.finish());
+        }
+        attempts
+    };
     let cases = [
         ("long lists", lists, 5),
         ("many code objects", codes, 3),
@@ -254,6 +266,9 @@ fn events_that_cost_much_memory_or_time_are_refused_or_cheap() {
         ("outside the code", outside, 2),
         ("long paths", made(30 << 20, 1), 5),
         ("many paths", made(8000, 4000), 5),
+        ("long attempts", attempts(30 << 20, 1), 5),
+        ("large attempts", attempts(8000, 4000), 5),
+        ("many attempts", attempts(0, 400_000), 5),
     ];
     for (name, words, blocks) in cases {
         // A word can stand for a million instructions; the views of values take each.

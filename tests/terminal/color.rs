@@ -6,12 +6,13 @@ use crate::live::{self, Program};
 const SOURCE: &str = "def check(text):\n    if text == 'abc':\n        return 1\n    raise ValueError(text)\ntry:\n    check('x')\nexcept ValueError:\n    pass\n";
 
 /// The commands that print with colours.
-const COMMANDS: [&[&str]; 6] = [
+const COMMANDS: [&[&str]; 7] = [
     &["show", "-r", "t.bct"],
     &["dis", "p.pyc"],
     &["calls", "t.bct"],
     &["compares", "t.bct"],
     &["layers", "t.bct"],
+    &["tried", "t.bct"],
     &["info", "t.bct"],
 ];
 

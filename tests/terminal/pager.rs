@@ -23,13 +23,14 @@ fn recorded() -> Program {
 fn every_command_that_prints_much_is_paged_on_a_terminal() {
     let program = recorded();
     let folder = program.path(".");
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
         &["show", "t.bct"],
         &["show", "-f", "jsonl", "t.bct"],
         &["dis", "p.pyc"],
         &["calls", "t.bct"],
         &["compares", "t.bct"],
         &["layers", "t.bct"],
+        &["tried", "t.bct"],
         &["info", "t.bct"],
     ];
     for words in commands {

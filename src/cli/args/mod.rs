@@ -17,7 +17,7 @@ use clap_complete::Shell;
 
 pub use reading::{
     AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, PlaceArgs, QuestionArgs,
-    ShowArgs, ViewArgs,
+    ShowArgs, TriedArgs, ViewArgs, WindowArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
@@ -60,6 +60,7 @@ pub enum Command {
     Calls(CallsArgs),
     Compares(ComparesArgs),
     Layers(LayersArgs),
+    Tried(TriedArgs),
     Info(InfoArgs),
     Dis(DisArgs),
     Python(Box<PythonArgs>),

@@ -34,10 +34,10 @@ pub struct FilterArgs {
     pub no_stdlib: bool,
 }
 
-/// Which frames and instructions of a trace are wanted, their code objects aside.
+/// Which instructions of a trace are wanted.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Filters")]
-pub struct PlaceArgs {
+pub struct WindowArgs {
     /// Begin with instruction N, counted from 1
     #[arg(long, value_name = "N", value_parser = value::of(value::instruction), allow_negative_numbers = true)]
     pub from: Option<u64>,
@@ -47,6 +47,14 @@ pub struct PlaceArgs {
     /// Only this thread, numbered from 0; may be repeated
     #[arg(long = "thread", value_name = "N", value_parser = value::of(value::small), allow_negative_numbers = true)]
     pub threads: Vec<u32>,
+}
+
+/// Which frames and instructions of a trace are wanted, their code objects aside.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct PlaceArgs {
+    #[command(flatten)]
+    pub window: WindowArgs,
     /// Only frames up to this depth; the main program has 0
     #[arg(long, value_name = "N", value_parser = value::of(value::small), allow_negative_numbers = true)]
     pub max_depth: Option<u32>,
@@ -170,6 +178,24 @@ pub struct LayersArgs {
     pub question: QuestionArgs,
     #[command(flatten)]
     pub filter: FilterArgs,
+}
+
+/// Print what the program tried to do outside itself
+///
+/// That is: files, programs, connections, host names, signals and processes, each with the instruction that tried it and
+/// the answer that it got. The trace must have been recorded in a sandbox.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace tried trace.bct
+  bctrace tried --no-stdlib -n beacon trace.bct")]
+pub struct TriedArgs {
+    #[command(flatten)]
+    pub question: QuestionArgs,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub window: WindowArgs,
 }
 
 /// Report what a recorded .bct holds and how it ended

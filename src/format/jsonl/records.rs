@@ -3,7 +3,7 @@
 use crate::format::json;
 use crate::format::values::push_value;
 use crate::trace::attempt::{Answer, Attempt, By};
-use crate::trace::event::{LowMemory, Sandbox};
+use crate::trace::event::LowMemory;
 use crate::trace::origin::{Layer, Made};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, End, EndReason, Event, Raised, Start, State};
@@ -182,12 +182,7 @@ pub fn push_start_members(out: &mut Vec<u8>, start: &Start) {
         Some(hash) => json::push_hex_member(out, "sha256", hash),
         None => json::push_optional_member(out, "sha256", None::<u64>),
     }
-    let sandbox = match start.sandbox {
-        Sandbox::None => "none",
-        Sandbox::Watched => "watched",
-        Sandbox::Unwatched => "unwatched",
-    };
-    json::push_text_member(out, "sandbox", sandbox.as_bytes());
+    json::push_text_member(out, "sandbox", start.sandbox.name().as_bytes());
     json::push_list_member(out, "environment", &start.environment);
 }
 

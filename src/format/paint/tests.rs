@@ -72,6 +72,17 @@ fn the_parts_of_the_views_have_colours() {
     assert_eq!(compared, "{dim v.py:6: check: }{green 'guess'} == u{green 'abc'} -> False\n");
     let layer = painted(Paint::Layers, "  0004 __init__ (v.py, line 3): constant; 5 instructions\n");
     assert_eq!(layer, "  {yellow 0004}{bold  __init__}{dim  (v.py, line 3)}: constant; 5 instructions\n");
+    let attempts = [
+        ("by the program:\n", "{bold by the program:}\n"),
+        (
+            "  7 f at 3: open 'a: -> refused; ' for reading -> refused: EACCES, 2 times; --x allows it\n",
+            "  {yellow 7}{dim  f at 3:} open 'a: -> refused; ' for reading {RED -> refused: EACCES, 2 times}; --x allows it\n",
+        ),
+        ("  no instruction: run id -> allowed\n", "  {dim no instruction:} run id {green -> allowed}\n"),
+    ];
+    for (line, colours) in attempts {
+        assert_eq!(painted(Paint::Tried, line), colours);
+    }
     assert_eq!(painted(Paint::Info, "frames        10\n"), "{bold frames       } 10\n");
 }
 
@@ -95,7 +106,7 @@ proptest::proptest! {
             if *is_name { Printable::name(bytes).to_string() } else { Printable::text(bytes).to_string() }
         });
         let text = format!("{}> {offset} LOAD_CONST ({})  {0}\n", "x", hostile.collect::<Vec<_>>().join(" -> 'x' > "));
-        for paint in [Paint::Instructions, Paint::Calls, Paint::Compares, Paint::Layers, Paint::Info] {
+        for paint in [Paint::Instructions, Paint::Calls, Paint::Compares, Paint::Layers, Paint::Tried, Paint::Info] {
             let mut out = Vec::new();
             paint.push(text.as_bytes(), &mut out);
             proptest::prop_assert_eq!(&unpainted(&out), text.as_bytes());

@@ -20,6 +20,7 @@ impl Json {
     pub(super) fn new(query: &Query, output: Output) -> Result<Json, SinkError> {
         let mut lines = Lines::new(output, None);
         query.push_head(lines.open(), "calls");
+        lines.open().extend_from_slice(b"}\n");
         lines.ended()?;
         Ok(Json { lines })
     }

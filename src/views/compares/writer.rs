@@ -62,6 +62,7 @@ impl Writer {
         let mut lines = Lines::new(output, None);
         if query.json {
             query.push_head(lines.open(), "compares");
+            lines.open().extend_from_slice(b"}\n");
             lines.ended()?;
         }
         Ok(Writer {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::Info;
 use crate::bytecode::escape::Printable;
 use crate::format::Named;
+use crate::trace::event::Sandbox;
 use crate::trace::totals::CodeTotal;
 use crate::trace::{End, EndReason};
 
@@ -24,6 +25,7 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
         if !start.environment.is_empty() {
             line(&mut out, "environment", words(&start.environment));
         }
+        line(&mut out, "sandbox", sandboxed(start.sandbox));
         line(
             &mut out,
             "recorded by",
@@ -66,6 +68,15 @@ fn made_of(info: &Info) -> String {
     let bytes = info.bytes.map_or(String::new(), |bytes| format!(", {}", counted(bytes, "byte")));
     let name = Named::input(&info.trace);
     format!("{name}, .bct version {}{bytes}, {}", info.version, counted(info.blocks, "block"))
+}
+
+/// Says what kept the program from harm.
+fn sandboxed(sandbox: Sandbox) -> &'static str {
+    match sandbox {
+        Sandbox::None => "none",
+        Sandbox::Watched => "watched; `bctrace tried` lists what the program tried",
+        Sandbox::Unwatched => "unwatched: the system did not let bctrace see what the program tried",
+    }
 }
 
 /// Says how a trace ended.

@@ -1,0 +1,101 @@
+//! The words for attempts.  What a program has chosen is escaped, and in quotes where it could be mistaken for words of ours.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::bytecode::escape::Printable;
+use crate::trace::attempt::Deed;
+
+/// A deed and its targets as a phrase.
+pub(super) struct Doing<'a>(pub Deed, pub &'a [Vec<u8>]);
+
+impl Display for Doing<'_> {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let Doing(deed, targets) = *self;
+        let (verb, anything, between, end) = phrase(deed);
+        match targets {
+            [] => f.write_str(anything)?,
+            [first, rest @ ..] => {
+                write!(f, "{verb} {}", Quoted(first))?;
+                rest.iter().try_for_each(|target| write!(f, "{between}{}", Quoted(target)))?;
+            }
+        }
+        f.write_str(end)
+    }
+}
+
+/// What stands before the targets of a deed; the same with a word for a target that is missing; what stands between targets, and
+/// after them.
+fn phrase(deed: Deed) -> (&'static str, &'static str, &'static str, &'static str) {
+    match deed {
+        Deed::Read => ("open", "open a file", " ", " for reading"),
+        Deed::Write => ("open", "open a file", " ", " for writing"),
+        Deed::Remove => ("remove", "remove a file", " ", ""),
+        Deed::Rename => ("rename", "rename a file", " to ", ""),
+        Deed::MakeFolder => ("make folder", "make a folder", " ", ""),
+        Deed::Link => ("link", "link a file", " as ", ""),
+        Deed::MakeNode => ("make special file", "make a special file", " ", ""),
+        Deed::Metadata => ("change mode, owner or times of", "change mode, owner or times of a file", " ", ""),
+        Deed::Exec => ("run", "run a program", " ", ""),
+        Deed::Connect => ("connect to", "connect", " ", ""),
+        Deed::Bind => ("bind to", "bind to an address", " ", ""),
+        Deed::Listen => ("listen on", "listen", " ", ""),
+        Deed::Send => ("send to", "send to an address", " ", ""),
+        Deed::Socket => ("make socket", "make a socket", " ", ""),
+        Deed::Lookup => ("look up", "look up a host", " ", ""),
+        Deed::Kill => ("send a signal to", "send a signal", " ", ""),
+        Deed::Debug => ("read, change or stop", "read, change or stop a process", " ", ""),
+        Deed::Fork => ("start process", "start a process", " ", ""),
+    }
+}
+
+/// Text that a program has chosen: as it is if it is one plain word, else between quotes, with `\'` for a quote in it.
+pub(super) struct Quoted<'a>(pub &'a [u8]);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let printed = Printable::text(self.0).to_string();
+        let is_plain = |one: char| one.is_alphanumeric() || "-_./:@%+=,~[]".contains(one);
+        if !printed.is_empty() && printed.chars().all(is_plain) {
+            return f.write_str(&printed);
+        }
+        // Where there is an escape, the backslashes are doubled already.
+        let has_escape = printed.as_bytes() != self.0;
+        let doubled = if has_escape { printed } else { printed.replace('\\', "\\\\") };
+        write!(f, "'{}'", doubled.replace('\'', "\\'"))
+    }
+}
+
+/// Names an error number of Linux.
+pub(super) fn error_name(error: u16) -> String {
+    let known = ERRORS.iter().find(|(number, _)| *number == i32::from(error));
+    known.map_or_else(|| format!("error {error}"), |(_, name)| (*name).to_owned())
+}
+
+/// The errors that a sandbox can answer with.
+const ERRORS: [(i32, &str); 25] = [
+    (libc::EPERM, "EPERM"),
+    (libc::ENOENT, "ENOENT"),
+    (libc::ESRCH, "ESRCH"),
+    (libc::EINTR, "EINTR"),
+    (libc::EIO, "EIO"),
+    (libc::EBADF, "EBADF"),
+    (libc::EAGAIN, "EAGAIN"),
+    (libc::ENOMEM, "ENOMEM"),
+    (libc::EACCES, "EACCES"),
+    (libc::EBUSY, "EBUSY"),
+    (libc::EEXIST, "EEXIST"),
+    (libc::EXDEV, "EXDEV"),
+    (libc::ENODEV, "ENODEV"),
+    (libc::EINVAL, "EINVAL"),
+    (libc::EROFS, "EROFS"),
+    (libc::ENAMETOOLONG, "ENAMETOOLONG"),
+    (libc::ENOSYS, "ENOSYS"),
+    (libc::ELOOP, "ELOOP"),
+    (libc::EPROTONOSUPPORT, "EPROTONOSUPPORT"),
+    (libc::ESOCKTNOSUPPORT, "ESOCKTNOSUPPORT"),
+    (libc::EOPNOTSUPP, "EOPNOTSUPP"),
+    (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
+    (libc::ENETUNREACH, "ENETUNREACH"),
+    (libc::ECONNREFUSED, "ECONNREFUSED"),
+    (libc::EHOSTUNREACH, "EHOSTUNREACH"),
+];
