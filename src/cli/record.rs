@@ -116,7 +116,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     let report = |outcome: io::Result<Outcome>| match outcome.with_context(context) {
         Ok(outcome) => {
             let is_well = summary::tell_failure(&outcome.summary, job.trace, None);
-            summary::print(&outcome, args);
+            summary::print(&outcome, args, job.trace);
             if is_well { exit::of_recording(&outcome.summary.end, &outcome.others) } else { exit::FAILED }
         }
         Err(error) => super::status_of(error),
@@ -257,12 +257,22 @@ fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
     limits.max_instructions.iter().for_each(|count| push("--max-instructions", count.to_string().as_bytes()));
     limits.max_size.iter().for_each(|size| push("--max-size", size.to_string().as_bytes()));
     limits.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
+    let sandbox = &args.sandbox;
+    sandbox.allow_read.iter().for_each(|path| push("--allow-read", path.as_os_str().as_bytes()));
+    sandbox.allow_write.iter().for_each(|path| push("--allow-write", path.as_os_str().as_bytes()));
     if let Some(Caps { width, depth, length }) = caps(&args.values) {
         push("--value-width", width.to_string().as_bytes());
         push("--value-depth", depth.to_string().as_bytes());
         push("--value-length", length.to_string().as_bytes());
         words.push(b"--values".to_vec());
     }
+    let flags = [
+        ("--allow-net", sandbox.allow_net),
+        ("--allow-run", sandbox.allow_run),
+        ("--chdir-scratch", sandbox.chdir_scratch),
+        ("--no-sandbox", sandbox.no_sandbox),
+    ];
+    words.extend(flags.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.as_bytes().to_vec()));
     if args.follow_forks {
         words.push(b"--follow-forks".to_vec());
     }

@@ -9,11 +9,12 @@ use super::args::RecordingArgs;
 use super::message::{self, warn};
 use super::missed;
 use crate::bytecode::escape::Printable;
-use crate::format::Named;
+use crate::format::{self, Format, Named};
 use crate::process::signals;
-use crate::record::{Outcome, Summary};
+use crate::record::{Outcome, Summary, Tried};
 use crate::select::{Filter, Matches, Trigger, TriggerMatch};
 use crate::trace::event::{End, EndReason, LowMemory, StopReason};
+use crate::views::tried::{Doing, Quoted};
 
 /// Says what became of a trace that is not as it should be, of a process by its number if it is not the first; false if
 /// that is so.
@@ -35,12 +36,15 @@ pub fn tell_failure(summary: &Summary, trace: &Path, process: Option<i32>) -> bo
 
 /// Says what did not come true, and, unless it shall be quiet, how it ended: in short if the program did not simply end, and on a
 /// terminal in full.
-pub fn print(outcome: &Outcome, args: &RecordingArgs) {
+pub fn print(outcome: &Outcome, args: &RecordingArgs, trace: &Path) {
     let end = &outcome.summary.end;
     if let EndReason::OutputFailed(_) = end.reason {
         return;
     }
     let mut lines = missed(outcome, args);
+    if !args.quiet {
+        lines.extend(refused(&outcome.summary.tally.attempts, trace));
+    }
     lines.extend(outcome.summary.tally.low_memory.map(|memory| match memory {
         LowMemory::SomeCode => "the program left too little memory to record some of its code".into(),
         LowMemory::TheRest => "the program left too little memory to record its end".into(),
@@ -54,6 +58,28 @@ pub fn print(outcome: &Outcome, args: &RecordingArgs) {
         message::begin_line();
     }
     lines.into_iter().for_each(warn);
+}
+
+/// What the sandbox refused to the program, each once with the option that would allow it.
+fn refused(tried: &Tried, trace: &Path) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for attempt in &tried.refused {
+        let what = Doing(attempt.deed, &attempt.targets);
+        let line = match attempt.option.is_empty() {
+            true => format!("refused: {what}"),
+            false => format!("refused: {what}; {} allows it", Quoted(&attempt.option)),
+        };
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let more = tried.refused_count as usize - tried.refused.len();
+    let list = match format::by_suffix(trace, None).0 {
+        Format::Bct => format!("`bctrace tried {}` lists them", Printable::path(trace)),
+        _ => "record a .bct, and `bctrace tried` lists them".to_owned(),
+    };
+    lines.extend((more > 0).then(|| format!("{more} more attempts were refused; {list}")));
+    lines
 }
 
 /// Whether it is bctrace's own failure how a trace ended.

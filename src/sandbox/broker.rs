@@ -87,7 +87,10 @@ impl Broker {
     pub fn serve(mut self, mut report: impl FnMut(&Tried)) {
         while let Some(call) = self.listener.receive() {
             let Ok(call) = call else { continue };
-            let process = traced::process_of(call.thread).unwrap_or(call.thread);
+            let process = match call.thread {
+                thread if thread == self.first => thread,
+                thread => traced::process_of(thread).unwrap_or(thread),
+            };
             let Decision { reply, report: tried } = self.decide(&call, process);
             // What was read may be another thread's memory unless the caller still waits.
             if let Some((deed, targets, option)) = tried
@@ -222,6 +225,10 @@ impl Broker {
                 },
                 None => Times::default(),
             };
+            // What was read may be another thread's memory unless the caller still waits.
+            if !self.listener.is_waiting(at.call) {
+                return Decision::quiet(Reply::Refuse(libc::EINTR));
+            }
             let reply = match act::carry_out(&self.policy, &path, change, times) {
                 Ok(()) => Reply::Done(0),
                 Err(error) => Reply::Refuse(error.raw_os_error().unwrap_or(libc::EPERM)),
@@ -297,7 +304,7 @@ impl Broker {
             target if target < -1 => format!("process group {}", target.unsigned_abs()),
             target => format!("process {target}"),
         };
-        let targets = vec![who.into_bytes(), signals::name(signal).into_bytes()];
+        let targets = vec![signals::name(signal).into_bytes(), who.into_bytes()];
         // Landlock lets a signal reach what is inside, and reports success for a group that it thinned out.
         let reply = match (is_inside || self.landlock >= SCOPES, target) {
             (false, _) => Reply::Refuse(libc::EPERM),

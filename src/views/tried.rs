@@ -23,6 +23,8 @@ use crate::trace::attempt::{Attempt, By, Repeated};
 use crate::trace::event::Sandbox;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 
+pub use words::{Doing, Quoted};
+
 /// Distinct attempts that are kept at most, and bytes that they take: a forged trace can have any number.
 const MOST: usize = if cfg!(test) { 64 } else { 1 << 16 };
 const BYTES: usize = 64 << 20;

@@ -33,8 +33,9 @@ const ABOUT: &str = "Trace every bytecode instruction that a Python 2.7 program 
 const LONG_ABOUT: &str = "\
 Trace every bytecode instruction that a Python 2.7 program executes.
 
-The program really runs, with your rights and your files: there is no sandbox. Trace what you do not trust in a virtual \
-machine or a container that you can throw away.";
+The program really runs, in a sandbox: it has no network, starts no other programs, writes only to a folder of its own, and \
+reads only its own folder and the system's libraries. The options of the sandbox allow more. No sandbox is proof against \
+faults of the kernel: trace malware in a virtual machine that you can throw away.";
 
 /// What the exit statuses mean.
 const EXIT_STATUS: &str = "\

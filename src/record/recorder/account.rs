@@ -40,7 +40,7 @@ pub struct Tried {
 }
 
 /// Refused attempts that a summary can show.
-const SHOWN: usize = 8;
+const SHOWN: usize = 5;
 
 impl Tried {
     fn note(&mut self, attempt: &Attempt) {

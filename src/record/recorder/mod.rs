@@ -10,6 +10,7 @@ use std::io::{self, PipeWriter};
 
 use libc::pid_t;
 
+pub use account::Tried;
 pub use recording::Summary;
 
 use super::plan::Follow;

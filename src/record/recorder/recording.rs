@@ -149,11 +149,14 @@ impl<'a> Recording<'a> {
 
     fn begin(&mut self, sink: &mut Account) -> Result<(), Failure> {
         self.checkpoint(sink)?;
-        if self.start.sandbox != Sandbox::None {
-            self.start.sandbox = self.walls();
+        let given = self.watch.given();
+        if given.is_first() {
+            if self.start.sandbox != Sandbox::None {
+                self.start.sandbox = self.walls();
+            }
+            given.board().set_walls(self.start.sandbox);
         }
-        self.watch.given().board().set_walls(self.start.sandbox);
-        self.watch.given().set_begun();
+        given.set_begun();
         self.ring.begin();
         let start = Event::Start(std::mem::take(&mut self.start));
         Ok(self.decoder.event(&start, sink)?)

@@ -6,7 +6,7 @@ use crate::bytecode::escape::Printable;
 use crate::trace::attempt::Deed;
 
 /// A deed and its targets as a phrase.
-pub(super) struct Doing<'a>(pub Deed, pub &'a [Vec<u8>]);
+pub struct Doing<'a>(pub Deed, pub &'a [Vec<u8>]);
 
 impl Display for Doing<'_> {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -42,14 +42,14 @@ fn phrase(deed: Deed) -> (&'static str, &'static str, &'static str, &'static str
         Deed::Send => ("send to", "send to an address", " ", ""),
         Deed::Socket => ("make socket", "make a socket", " ", ""),
         Deed::Lookup => ("look up", "look up a host", " ", ""),
-        Deed::Kill => ("send a signal to", "send a signal", " ", ""),
+        Deed::Kill => ("send", "send a signal", " to ", ""),
         Deed::Debug => ("read, change or stop", "read, change or stop a process", " ", ""),
         Deed::Fork => ("start process", "start a process", " ", ""),
     }
 }
 
 /// Text that a program has chosen: as it is if it is one plain word, else between quotes, with `\'` for a quote in it.
-pub(super) struct Quoted<'a>(pub &'a [u8]);
+pub struct Quoted<'a>(pub &'a [u8]);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
