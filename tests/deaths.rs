@@ -11,7 +11,7 @@ use crate::live::{self, Live, Program};
 
 /// A program that calls the deed that its first argument names, in `f`, and then goes on; whatever the deed is, the bytecode is the same.
 fn deeds(table: &str) -> Program {
-    Program::new(&format!(
+    Program::free(&format!(
         "import os, resource, signal, sys
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 sys.setrecursionlimit(10 ** 9)

@@ -277,7 +277,7 @@ if os.fork() == 0:
 
 #[test]
 fn a_child_that_replaces_itself_has_a_trace_up_to_there() {
-    let program = Program::new("import subprocess\nprint subprocess.call(['/bin/sh', '-c', 'exit 3'])\n");
+    let program = Program::free("import subprocess\nprint subprocess.call(['/bin/sh', '-c', 'exit 3'])\n");
     let (printed, others) = program.follow(&[], 1);
     assert_eq!(printed, "3\n");
     assert!(program.show(&["-r"], &others[0]).lines().last().unwrap().contains("> "));
@@ -313,7 +313,7 @@ os.wait()
 
 #[test]
 fn a_process_that_kills_its_own_recorder_has_the_same_trace() {
-    let program = Program::new(
+    let program = Program::free(
         "import os, signal, sys
 def work():
     for i in range(3):
@@ -385,7 +385,7 @@ os.execv(sys.executable, command + ['4'])
 
 #[test]
 fn an_interpreter_that_the_program_starts_is_followed() {
-    let program = Program::new(STARTS);
+    let program = Program::free(STARTS);
     let ran = program.trace(&["--follow-forks", "-n", "f"], "t.bct", &[]);
     // The third has taken the place of the first process.
     assert_eq!((ran.status, ran.stdout().as_str()), (5, "3\n4\n"), "{}", ran.stderr());
@@ -408,7 +408,7 @@ fn an_interpreter_that_the_program_starts_is_followed() {
 fn a_recorded_interpreter_follows_as_well() {
     let program = Program::new(STARTS);
     std::fs::write(program.path("p.py"), STARTS.replace("os.execv", "subprocess.call([]) if 0 else str")).unwrap();
-    let ran = live::run(program.command(["python", "--trace-to", "t.bct", "--follow-forks", "p.py"]));
+    let ran = live::run(program.command(["python", "--trace-to", "t.bct", "--no-sandbox", "--follow-forks", "p.py"]));
     assert_eq!((ran.status, ran.stdout().as_str()), (1, "3\n4\n"), "{}", ran.stderr());
     let with_f = |trace: &String| !program.show(&["-n", "f"], trace).is_empty();
     assert_eq!(program.descendants().iter().filter(|trace| with_f(trace)).count(), 1);
@@ -430,7 +430,7 @@ fn without_follow_forks_nothing_tells_of_a_recorder() {
 
 #[test]
 fn a_child_that_writes_over_the_shared_memory_spoils_its_own_trace_alone() {
-    let program = Program::new(
+    let program = Program::free(
         "import ctypes, os
 def work():
     return [i * i for i in range(50)]

@@ -74,7 +74,7 @@ fn assert_expected(options: &[&str], suffix: &str) {
 /// Says where a trace differs from the expected one, and leaves it beside that.
 fn difference(run: &Run, options: &[&str], suffix: &str, scratch: &Path) -> Option<String> {
     let trace = scratch.join(format!("{}{suffix}", run.name));
-    run.traced(&[&["-q"], options].concat(), trace.to_str().unwrap());
+    run.traced(&[&["-q", "--allow-read"], options].concat(), trace.to_str().unwrap());
     let got = running::read(&trace);
     let path = expected().join(format!("{}{suffix}", run.name));
     let beside = path.with_file_name(format!("{}{suffix}.actual", run.name));

@@ -18,12 +18,19 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// A compiled program, `p.pyc`, and the folder in which it is traced.
 pub struct Program {
     folder: tempfile::TempDir,
+    /// It is traced without the sandbox.
+    is_free: bool,
 }
 
 impl Program {
     pub fn new(source: &str) -> Program {
         let (folder, _) = running::compiled(source, "p.pyc");
-        Program { folder }
+        Program { folder, is_free: false }
+    }
+
+    /// A program that is traced without the sandbox, because it does what that refuses.
+    pub fn free(source: &str) -> Program {
+        Program { is_free: true, ..Program::new(source) }
     }
 
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
@@ -46,7 +53,8 @@ impl Program {
 
     /// `bctrace OPTIONS p.pyc TRACE -- ARGUMENTS`.
     pub fn tracing(&self, options: &[&str], trace: &str, arguments: &[&str]) -> Command {
-        self.command([options, &["p.pyc", trace, "--"], arguments].concat())
+        let free: &[&str] = if self.is_free { &["--no-sandbox"] } else { &[] };
+        self.command([free, options, &["p.pyc", trace, "--"], arguments].concat())
     }
 
     /// Traces the program to its end.

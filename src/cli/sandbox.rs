@@ -39,7 +39,13 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
         network: if options.allow_net { Network::All } else { Network::None },
         may_run: options.allow_run,
         environment: environment(options, scratch.path())?,
-        budget: Budget { processes: options.max_processes, ..Budget::default() },
+        budget: Budget {
+            processes: options.max_processes,
+            memory: options.max_memory,
+            output: options.max_output,
+            scratch: options.max_scratch,
+            files: options.max_files,
+        },
         is_strict: options.sandbox.is_some(),
     };
     if let (Some(input), Some(name)) =

@@ -8,6 +8,7 @@ pub mod child;
 pub mod descriptors;
 pub mod environment;
 pub mod executable;
+pub mod limits;
 pub mod memory;
 pub mod privacy;
 pub mod signals;

@@ -67,7 +67,7 @@ impl Message {
         })
     }
 
-    /// Makes the attempt of it; None if it is the interpreter's own business: looking for a module, and keeping what it has compiled.
+    /// Makes the attempt of it; None if it is the interpreter's own business, which is to look for a module.
     pub fn at(self, thread: u32, place: Option<Place>, state: &State) -> Option<Attempt> {
         let is_import = place.as_ref().is_some_and(|place| place.opcode == op::IMPORT_NAME);
         if is_import && self.is_of_import() {
@@ -97,14 +97,10 @@ impl Message {
         Attempt { deed, targets, answer, option, by, thread, site }
     }
 
-    /// Whether it is what an import does to files: reading what may be a module, and replacing a compiled one.
+    /// Whether it is what an import does to files that may be modules: reading them.
     fn is_of_import(&self) -> bool {
-        let is_compiled = |target: &Vec<u8>| target.ends_with(b".pyc") || target.ends_with(b".pyo");
-        match self.deed {
-            Deed::Read => matches!(self.answer, Answer::Allowed) || self.answer == Answer::Refused(libc::ENOENT as u16),
-            Deed::Write | Deed::Remove | Deed::Metadata => self.targets.iter().all(is_compiled),
-            _ => false,
-        }
+        let is_missing = self.answer == Answer::Refused(libc::ENOENT as u16);
+        self.deed == Deed::Read && (is_missing || self.answer == Answer::Allowed)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is to be recorded, as plain data: made by the command line, used by all processes of a recording, and handed over to
 //! interpreters that the program starts.
 
-use std::ffi::{CString, OsString};
+use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -73,11 +73,7 @@ impl Plan {
             sandbox: if self.sandbox.is_some() { Sandbox::Watched } else { Sandbox::None },
             environment: match &self.sandbox {
                 None => interpreter_variables(),
-                Some(policy) => {
-                    let variable =
-                        |(name, value): &(OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
-                    policy.environment.iter().map(variable).collect()
-                }
+                Some(policy) => policy.shown_environment(),
             },
         }
     }

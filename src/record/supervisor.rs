@@ -8,13 +8,14 @@ use libc::pid_t;
 
 use super::news::News;
 use super::shared::{Board, Claim, Claims, FIRST, Given, Over, RINGS, Remote, futex_wait};
-use super::walls::Walls;
+use super::walls::{Walls, Ward};
 use crate::process::child::{self, Change, Child};
 use crate::process::privacy::Before;
 use crate::process::signals::{self, Inherited, Waiting, is_terminal_stop};
 use crate::process::socket::Connection;
 use crate::process::traced::{self, Traced};
 use crate::process::{self, descriptors};
+use crate::trace::event::StopReason;
 
 /// How long a program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(200);
@@ -22,6 +23,9 @@ const GRACE: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_secs(1);
 /// The same while it receives other processes: it hears of their deaths only if it is their parent.
 const LOOK_AT_OTHERS: Duration = Duration::from_millis(100);
+
+/// How often it is measured what a program in a sandbox uses.
+const MEASURE: Duration = Duration::from_millis(100);
 
 /// The supervisor's account.
 pub struct Supervisor<'a> {
@@ -72,7 +76,7 @@ impl<'a> Supervisor<'a> {
         };
         let _ = News::Started(child.id()).send(&self.news, Some(&Traced::child(child.id())));
         self.first.set_process(child.id());
-        let gate = self.walls.take().map(|walls| {
+        let mut ward = self.walls.take().map(|walls| {
             let rings = (1..=RINGS).map(|number| Claim { number: number - 1, pid: 0 });
             let following = self.following.as_ref();
             let others = rings.filter_map(|claim| Some(following?.claims.remote(claim)));
@@ -85,16 +89,21 @@ impl<'a> Supervisor<'a> {
         let _ = signals::count_children(word);
         loop {
             let seen = word.load(Ordering::SeqCst);
+            let excess = ward.as_mut().and_then(Ward::measure);
+            if let Some(reason) = excess.filter(|_| self.first.stop().is_none()) {
+                self.stop_all(reason);
+            }
             if self.look(child) {
                 break;
             }
-            futex_wait(word, seen, self.wait());
+            let wait = self.wait();
+            futex_wait(word, seen, if ward.is_some() { wait.min(MEASURE) } else { wait });
         }
         if let Some(following) = &self.following {
             self.board.count_refused(following.claims.refused());
         }
-        if let Some(gate) = gate {
-            gate.end_all();
+        if let Some(ward) = ward {
+            ward.end_all();
         }
         // A front that the program has stopped must go on to its end.
         process::continue_process(self.front);
@@ -148,6 +157,13 @@ impl<'a> Supervisor<'a> {
         !following.waits_for_any(child.id()) && !is_alive
     }
 
+    /// Ends all processes that are recorded.
+    fn stop_all(&mut self, reason: StopReason) {
+        self.deadline = Deadline::now(reason);
+        let present = self.following.iter_mut().flat_map(|following| &mut following.present);
+        present.for_each(|present| present.deadline = self.deadline);
+    }
+
     fn note_changes(&mut self, child: Child) {
         while let Some(change) = child.change(|| self.remote.execs()) {
             self.stopped = matches!(change, Change::Stopped(_));
@@ -179,29 +195,37 @@ impl<'a> Supervisor<'a> {
 
 /// When a process's time is over.
 #[derive(Clone, Copy)]
-struct Deadline(Option<Instant>);
+struct Deadline {
+    at: Option<Instant>,
+    reason: StopReason,
+}
 
 impl Deadline {
     fn new(timeout: Option<Duration>) -> Deadline {
-        Deadline(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+        Deadline { at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)), reason: StopReason::Timeout }
+    }
+
+    /// Is over at once, for another reason.
+    fn now(reason: StopReason) -> Deadline {
+        Deadline { at: Some(Instant::now()), reason }
     }
 
     /// Once the time is over: asks the process to end, and if that does not help kills it.
     fn pass(&mut self, recording: Given, remote: Remote, kill: impl FnOnce()) {
         let now = Instant::now();
-        if self.0.is_none_or(|deadline| now < deadline) {
+        if self.at.is_none_or(|deadline| now < deadline) {
             return;
         }
-        if recording.timed_out() {
+        if recording.stop().is_some() {
             kill();
         }
-        recording.set_timed_out();
+        recording.set_stop(self.reason);
         remote.ask_to_stop();
-        self.0 = Some(now + GRACE);
+        self.at = Some(now + GRACE);
     }
 
     fn left(self) -> Duration {
-        self.0.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+        self.at.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
     }
 }
 

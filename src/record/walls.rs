@@ -3,7 +3,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::pid_t;
 
@@ -11,8 +10,8 @@ use super::attempts;
 use super::shared::{Board, FIRST, Mail, Remote};
 use crate::process::socket::Connection;
 use crate::process::{descriptors, environment, traced};
-use crate::sandbox::{self, Broker, Listener, Policy, Tried};
-use crate::trace::event::Sandbox;
+use crate::sandbox::{self, Broker, Excess, Granted, Listener, Meter, Policy, Tried};
+use crate::trace::event::{Sandbox, StopReason};
 
 /// Walls that are about to be raised.
 pub struct Walls {
@@ -23,9 +22,10 @@ pub struct Walls {
     outside: Connection,
 }
 
-/// Keeps processes from being started once the program is over.
-pub struct Gate {
-    is_shut: Arc<AtomicBool>,
+/// What the supervisor does with the program once it is closed in: measures what it uses, and ends all of it.
+pub struct Ward {
+    granted: Arc<Granted>,
+    meter: Meter,
 }
 
 impl Walls {
@@ -56,26 +56,26 @@ impl Walls {
 
     /// In the supervisor: answers what the program and its processes try, in a thread of its own.  `recorders` wake the recorders, in the
     /// order of their numbers.
-    pub fn listen(self, first: pid_t, board: Board, recorders: Vec<Remote>) -> Gate {
+    pub fn listen(self, first: pid_t, board: Board, recorders: Vec<Remote>) -> Ward {
         let Walls { policy, mail, inside, outside } = self;
         // So that the wait ends if the program's process dies before it has sent anything.
         drop(inside);
-        let gate = Gate { is_shut: Arc::default() };
-        let is_shut = Arc::clone(&gate.is_shut);
+        let granted: Arc<Granted> = Arc::default();
+        let ward = Ward { meter: Meter::new(&policy, first, Arc::clone(&granted)), granted: Arc::clone(&granted) };
         let report = move |tried: &Tried| report(tried, board, mail, &recorders);
         let serve = move || {
             let mut landlock = [0; 1];
             if let Ok((1, descriptors)) = outside.receive(&mut landlock)
                 && let Some(listener) = descriptors.into_iter().next()
             {
-                Broker::new(Listener::new(listener), policy, landlock[0].into(), first, is_shut).serve(report);
+                Broker::new(Listener::new(listener), policy, landlock[0].into(), first, granted).serve(report);
             }
         };
         // Without the thread the program waits forever at its first call, so it must not run.
         if std::thread::Builder::new().name("bctrace-broker".into()).spawn(serve).is_err() {
             board.kill();
         }
-        gate
+        ward
     }
 }
 
@@ -89,10 +89,19 @@ fn report(tried: &Tried, board: Board, mail: Mail, recorders: &[Remote]) {
     }
 }
 
-impl Gate {
+impl Ward {
+    /// Measures what the program uses; returns why it must be stopped, if it must.
+    pub fn measure(&mut self) -> Option<StopReason> {
+        self.meter.look().map(|excess| match excess {
+            Excess::Output => StopReason::MaxOutput,
+            Excess::Scratch => StopReason::MaxScratch,
+            Excess::Files => StopReason::MaxFiles,
+        })
+    }
+
     /// Ends all processes that the program has started.  None can be added: those that try are refused.
     pub fn end_all(&self) {
-        self.is_shut.store(true, Ordering::SeqCst);
+        self.granted.shut();
         loop {
             let left = traced::descendants();
             if left.is_empty() {

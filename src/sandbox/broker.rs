@@ -8,13 +8,13 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{c_int, c_long, pid_t};
 
 use super::act::{self, Change, Times};
 use super::address;
 use super::calls::{SCOPES, WRITING};
+use super::meter::{self, Granted};
 use super::notify::{Call, Listener, Reply};
 use super::policy::{self, Network, Policy};
 use super::resolve::{self, Meaning};
@@ -48,8 +48,7 @@ pub struct Broker {
     first: pid_t,
     /// Processes that may have been started since they were last counted, those that were there then among them.
     processes: u32,
-    /// No process can be started any more.
-    is_shut: Arc<AtomicBool>,
+    granted: Arc<Granted>,
 }
 
 /// A decision: the answer, and what is reported of it.
@@ -78,9 +77,9 @@ impl Decision {
 }
 
 impl Broker {
-    /// Makes the broker of a sandbox whose first process is `first`.  Once `is_shut` no process can be started.
-    pub fn new(listener: Listener, policy: Policy, landlock: u32, first: pid_t, is_shut: Arc<AtomicBool>) -> Broker {
-        Broker { listener, policy, landlock, first, processes: 1, is_shut }
+    /// Makes the broker of a sandbox whose first process is `first`.
+    pub fn new(listener: Listener, policy: Policy, landlock: u32, first: pid_t, granted: Arc<Granted>) -> Broker {
+        Broker { listener, policy, landlock, first, processes: 1, granted }
     }
 
     /// Answers calls until there is no process any more that could make one.  `report` is called while the caller waits.
@@ -120,6 +119,7 @@ impl Broker {
             #[cfg(target_arch = "x86_64")]
             libc::SYS_fork | libc::SYS_vfork => self.fork(),
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill => self.kill(at),
+            libc::SYS_mmap => self.map_shared(call),
             libc::SYS_connect => self.connect(at, Deed::Connect, 1, 2),
             libc::SYS_sendto => self.connect(at, Deed::Send, 4, 5),
             libc::SYS_bind => self.connect(at, Deed::Bind, 1, 2),
@@ -151,15 +151,21 @@ impl Broker {
         let allowed = if writes { self.policy.may_write(&path) } else { self.may_read(at, &path) };
         let targets = vec![self.shown(at, &path)];
         match (allowed, is_there) {
-            (true, _) if writes && !is_device(&path) => Decision::allowed(deed, targets),
+            (true, _) if writes && !is_device(&path) => {
+                self.granted.note_write();
+                Decision::allowed(deed, targets)
+            }
             // What a program looks for in its own folders says what it wants to know of its user.
             (true, false) if self.policy.is_in_scratch(&path) => Decision::allowed(deed, targets),
             (true, _) => Decision::quiet(Reply::Continue),
+            _ if flags & libc::O_ACCMODE == libc::O_WRONLY && flags & COMPILED == COMPILED && is_compiled(&path) => {
+                Decision::quiet(Reply::Refuse(libc::EACCES))
+            }
             (false, true) if flags & libc::O_CREAT != 0 && flags & libc::O_EXCL != 0 => {
-                Decision::refused(libc::EEXIST, deed, targets, policy::option(option, &path))
+                Decision::refused(libc::EEXIST, deed, targets, self.option(option, &path))
             }
             (false, false) if flags & libc::O_CREAT == 0 => Decision::refused(libc::ENOENT, deed, targets, []),
-            (false, _) => Decision::refused(libc::EACCES, deed, targets, policy::option(option, &path)),
+            (false, _) => Decision::refused(libc::EACCES, deed, targets, self.option(option, &path)),
         }
     }
 
@@ -187,7 +193,7 @@ impl Broker {
                 outside = Some(match (must_be, is_there) {
                     (MustBe::There | MustBe::Followed, false) => (libc::ENOENT, Vec::new()),
                     (MustBe::Absent, true) => (libc::EEXIST, Vec::new()),
-                    _ => (libc::EACCES, policy::option("--allow-write", path.parent().unwrap_or(&path))),
+                    _ => (libc::EACCES, self.option("--allow-write", path.parent().unwrap_or(&path))),
                 });
             }
         }
@@ -197,9 +203,24 @@ impl Broker {
             targets.insert(0, at.call.path(argument).unwrap_or_default().into_os_string().into_vec());
         }
         match outside {
-            None => Decision::allowed(change.deed, targets),
+            None => {
+                self.granted.note_write();
+                Decision::allowed(change.deed, targets)
+            }
+            Some((error, _)) if change.deed == Deed::Remove && self.is_cache(at, change) => {
+                Decision::quiet(Reply::Refuse(error))
+            }
             Some((error, option)) => Decision::refused(error, change.deed, targets, option),
         }
+    }
+
+    /// Whether a path that a call names is that of a compiled module whose source is beside it.
+    fn is_cache(&self, at: At, change: &PathCall) -> bool {
+        let paths = change.paths.iter().filter_map(|&(folder, name, _)| {
+            let folder = folder.map_or(libc::AT_FDCWD, |argument| at.call.int(argument));
+            Some(self.meaning(at, folder, &at.call.path(name)?, false))
+        });
+        paths.into_iter().all(|meaning| matches!(meaning, Meaning::Path(path) if is_compiled(&path)))
     }
 
     /// Changes a file's mode, owner or times in the scratch folder, and nowhere else.
@@ -277,14 +298,30 @@ impl Broker {
         if self.processes >= self.policy.budget.processes {
             self.processes = traced::count_descendants();
         }
-        if self.is_shut.load(Ordering::SeqCst) {
+        if self.granted.is_shut() {
             return Decision::quiet(Reply::Refuse(libc::EAGAIN));
         }
         if self.processes >= self.policy.budget.processes {
             return Decision::refused(libc::EAGAIN, Deed::Fork, Vec::new(), "--max-processes");
         }
         self.processes += 1;
+        self.granted.note_start();
         Decision::allowed(Deed::Fork, Vec::new())
+    }
+
+    /// Shared memory, which no limit of a process counts.
+    fn map_shared(&self, call: &Call) -> Decision {
+        let used = || {
+            let mut processes = traced::descendants();
+            processes.push(self.first);
+            processes.sort_unstable();
+            processes.dedup();
+            meter::shared_memory(&processes)
+        };
+        Decision::quiet(match self.granted.take_shared(call.arguments[1], self.policy.budget.memory, used) {
+            true => Reply::Continue,
+            false => Reply::Refuse(libc::ENOMEM),
+        })
     }
 
     fn kill(&self, at: At) -> Decision {
@@ -350,12 +387,20 @@ impl Broker {
 
     /// A path as it is reported: the same in every run.
     fn shown(&self, at: At, path: &Path) -> Vec<u8> {
-        let own = format!("/proc/{}", at.process);
-        match path.strip_prefix(&own) {
-            Ok(rest) if rest.as_os_str().is_empty() => b"/proc/self".to_vec(),
-            Ok(rest) => [b"/proc/self/", rest.as_os_str().as_bytes()].concat(),
-            Err(_) => path.as_os_str().as_bytes().to_vec(),
+        let own = PathBuf::from(format!("/proc/{}", at.process));
+        let known = [(&own, "/proc/self"), (&self.policy.scratch, policy::SCRATCH)];
+        for (folder, name) in known {
+            if let Ok(rest) = path.strip_prefix(folder) {
+                let rest = rest.as_os_str().as_bytes();
+                return if rest.is_empty() { name.into() } else { [name.as_bytes(), b"/", rest].concat() };
+            }
         }
+        path.as_os_str().as_bytes().to_vec()
+    }
+
+    /// The option that allows something for a path; none for a process's own files, which are other ones in each run.
+    fn option(&self, name: &str, path: &Path) -> Vec<u8> {
+        if path.starts_with("/proc") { Vec::new() } else { policy::option(name, path) }
     }
 }
 
@@ -419,6 +464,16 @@ impl PathCall {
         };
         Some(PathCall { deed, paths, text })
     }
+}
+
+/// How an import opens the file for what it has compiled (open_exclusive of Python/import.c), besides for writing alone.
+const COMPILED: c_int = libc::O_CREAT | libc::O_EXCL | libc::O_TRUNC;
+
+/// Whether a path is that of a compiled module whose source is beside it: imports replace such files, and do without where they cannot.
+fn is_compiled(path: &Path) -> bool {
+    let name = path.as_os_str().as_bytes();
+    let source = name.strip_suffix(b"c").or_else(|| name.strip_suffix(b"o")).filter(|source| source.ends_with(b".py"));
+    source.is_some_and(|source| Path::new(std::ffi::OsStr::from_bytes(source)).is_file())
 }
 
 /// Whether a path is one of the devices that swallow what is written, which is no deed.

@@ -141,7 +141,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_membarrier,
     libc::SYS_mincore,
     libc::SYS_mlock,
-    libc::SYS_mmap,
     libc::SYS_mprotect,
     libc::SYS_mremap,
     libc::SYS_msync,
@@ -236,13 +235,12 @@ const ALLOWED_HERE: &[c_long] = &[
     libc::SYS_poll,
     libc::SYS_readlink,
     libc::SYS_select,
-    libc::SYS_setrlimit,
     libc::SYS_signalfd,
     libc::SYS_stat,
     libc::SYS_time,
 ];
 #[cfg(not(target_arch = "x86_64"))]
-const ALLOWED_HERE: &[c_long] = &[libc::SYS_getrlimit, libc::SYS_setrlimit];
+const ALLOWED_HERE: &[c_long] = &[libc::SYS_getrlimit];
 
 /// Calls that make, remove or change what has a path, beside open.  Landlock decides, and the listener reports.
 const PATHS: &[c_long] = &[
@@ -367,6 +365,10 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
     table.files(setting.landlock);
     table.processes(setting);
     table.sockets(network);
+    let shared = (libc::MAP_SHARED | libc::MAP_ANONYMOUS).cast_unsigned();
+    // Private memory has a limit of its own.
+    table.notify(libc::SYS_mmap, &[IsIn(3, shared, shared)], Verdict::Allow);
+    table.add(libc::SYS_mmap, &[], Verdict::Allow);
     for request in IOCTLS {
         table.add(libc::SYS_ioctl, &[Is(1, request)], Verdict::Allow);
     }
@@ -483,6 +485,10 @@ impl Table {
             self.notify(call, &[], unheard);
         }
         // The limits of a process; another one's with a number.
+        let is_memory = Is(1, libc::RLIMIT_DATA);
+        self.add(libc::SYS_prlimit64, &[is_memory, IsSet(2)], Verdict::Refuse(libc::EPERM));
+        self.add(libc::SYS_setrlimit, &[Is(0, libc::RLIMIT_DATA)], Verdict::Refuse(libc::EPERM));
+        self.add(libc::SYS_setrlimit, &[], Verdict::Allow);
         for process in [0, setting.process] {
             self.add(libc::SYS_prlimit64, &[Is(0, process)], Verdict::Allow);
         }

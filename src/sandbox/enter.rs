@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::calls::{self, Setting};
 use super::filter::{self, Verdict};
-use super::policy::Policy;
+use super::policy::{Budget, Policy};
 use super::{files, privileges};
+use crate::process::limits;
 use crate::process::socket::Connection;
 
 /// What this system cannot do.
@@ -54,6 +55,8 @@ pub struct Entered {
 pub fn enter(policy: &Policy, outside: &Connection) -> io::Result<Entered> {
     let mut weaknesses = Vec::new();
     privileges::drop_all()?;
+    let Budget { memory, output, scratch, .. } = policy.budget;
+    limits::set(memory, output.max(scratch))?;
     let landlock = files::restrict(policy).map_err(io::Error::other)?;
     if landlock == 0 {
         weaknesses.push(Weakness::Files);

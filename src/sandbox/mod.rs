@@ -12,6 +12,7 @@ mod calls;
 mod enter;
 mod files;
 mod filter;
+mod meter;
 mod notify;
 mod policy;
 mod privileges;
@@ -21,6 +22,7 @@ mod system;
 
 pub use broker::{Broker, Tried};
 pub use enter::enter;
+pub use meter::{Excess, Granted, Meter};
 pub use notify::Listener;
 pub use policy::{Budget, Network, Policy};
 pub use scratch::Scratch;

@@ -31,13 +31,18 @@ pub struct Policy {
 pub struct Budget {
     /// Processes at a time.
     pub processes: u32,
-    /// Bytes of memory of its own.
+    /// Bytes of memory that is not of files.
     pub memory: u64,
+    /// Bytes that the processes write, to whatever.
+    pub output: u64,
+    /// Bytes, and files and folders, in the scratch folder.
+    pub scratch: u64,
+    pub files: u64,
 }
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { processes: 64, memory: 1 << 30 }
+        Budget { processes: 64, memory: 1 << 30, output: 100 << 20, scratch: 1 << 30, files: 1000 }
     }
 }
 
@@ -67,6 +72,24 @@ impl Policy {
 
 fn covers(granted: &[PathBuf], path: &Path) -> bool {
     granted.iter().any(|granted| path.starts_with(granted))
+}
+
+/// Stands for the path of the scratch folder where runs are compared: another run that goes on at the same time has another one.
+pub const SCRATCH: &str = "<scratch>";
+
+impl Policy {
+    /// The environment with [`SCRATCH`] for the scratch folder, as `NAME=value`.
+    pub fn shown_environment(&self) -> Vec<Vec<u8>> {
+        let shown = |value: &OsString| match Path::new(value).strip_prefix(&self.scratch) {
+            Ok(rest) => Path::new(SCRATCH).join(rest).into_os_string(),
+            Err(_) => value.clone(),
+        };
+        let variable = |(name, value): &(OsString, OsString)| {
+            let value = if value == self.scratch.as_os_str() { SCRATCH.into() } else { shown(value) };
+            [name.as_bytes(), b"=", value.as_bytes()].concat()
+        };
+        self.environment.iter().map(variable).collect()
+    }
 }
 
 /// The option that allows something for a path.

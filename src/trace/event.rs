@@ -287,6 +287,9 @@ pub enum StopReason {
     MaxSize = 2,
     StopAt = 3,
     Timeout = 4,
+    MaxOutput = 5,
+    MaxScratch = 6,
+    MaxFiles = 7,
 }
 
 /// How a trace ended.
@@ -490,12 +493,15 @@ impl Event {
 }
 
 impl StopReason {
-    fn from_number(number: u8) -> Option<StopReason> {
+    pub fn from_number(number: u8) -> Option<StopReason> {
         Some(match number {
             1 => StopReason::MaxInstructions,
             2 => StopReason::MaxSize,
             3 => StopReason::StopAt,
             4 => StopReason::Timeout,
+            5 => StopReason::MaxOutput,
+            6 => StopReason::MaxScratch,
+            7 => StopReason::MaxFiles,
             _ => return None,
         })
     }
@@ -507,6 +513,9 @@ impl StopReason {
             StopReason::MaxSize => "--max-size",
             StopReason::StopAt => "--stop-at",
             StopReason::Timeout => "--timeout",
+            StopReason::MaxOutput => "--max-output",
+            StopReason::MaxScratch => "--max-scratch",
+            StopReason::MaxFiles => "--max-files",
         }
     }
 }

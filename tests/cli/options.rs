@@ -148,7 +148,7 @@ fn help_shows_each_option_with_examples() {
         }
     }
     let text = running::run(&mut running::bctrace(["--help"])).succeeded();
-    assert!(text.contains("really runs") && text.contains("no sandbox"), "{text}");
+    assert!(text.contains("really runs") && text.contains("in a sandbox"), "{text}");
     assert!(text.contains("\n  125  "), "{text}");
 }
 

@@ -109,9 +109,13 @@ fn the_usual_modules_can_be_imported() {
 #[test]
 fn the_environment_is_the_programs_and_python_variables_are_not_obeyed_by_accident() {
     let scratch = Scratch::with("import os; print os.environ.get('ANYTHING'), os.environ.get('PYTHONHOME')");
-    let mut command = scratch.command(["-q", "ok.pyc", "t.txt"]);
-    let ran = running::run(command.env("ANYTHING", "kept").env("PYTHONHOME", "/nowhere"));
-    assert_eq!(ran.succeeded(), "kept /nowhere\n");
+    let told = |options: &[&str]| {
+        let mut command = scratch.command([&["-q"], options, &["ok.pyc", "t.txt"]].concat());
+        running::run(command.env("ANYTHING", "kept").env("PYTHONHOME", "/nowhere")).succeeded()
+    };
+    assert_eq!(told(&["--no-sandbox"]), "kept /nowhere\n");
+    assert_eq!(told(&["--env", "ANYTHING"]), "kept /nowhere\n");
+    assert_eq!(told(&[]), "None /nowhere\n");
 }
 
 #[test]

@@ -110,7 +110,7 @@ after()
 
 #[test]
 fn a_program_that_kills_its_parent_loses_nothing_and_bctrace_ends_when_the_trace_is_complete() {
-    let program = Program::new(PARRICIDE);
+    let program = Program::free(PARRICIDE);
     let ran = program.trace(&["--stop-at", "after"], "t.txt", &["0"]);
     assert_eq!(ran.status, 123, "{}", ran.stderr());
     let until_kill = program.read("t.txt");

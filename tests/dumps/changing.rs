@@ -362,7 +362,7 @@ for result in loop(5, 3): print 'loop', result
 
 #[test]
 fn bytes_that_a_program_writes_through_a_file_are_recorded_as_they_ran() {
-    let program = Program::new(WRITTEN);
+    let program = Program::free(WRITTEN);
     for options in [&[][..], &["--values"], &["-n", "loop", "-n", "caller", "-n", "called", "-n", "generator"]] {
         let ran = program.trace(options, "t.bct", &[]);
         assert_eq!(ran.status, 0, "{}", ran.stderr());

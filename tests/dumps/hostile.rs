@@ -182,7 +182,7 @@ for name in ('../../up', '/etc/passwd', 'a\\0b', '', '.', '..', 'CON', '\\xff' *
 
 #[test]
 fn a_file_that_the_program_puts_in_the_way_is_replaced() {
-    let program = Program::new(
+    let program = Program::free(
         "import os
 os.symlink('../victim', 'layers/0099-f.pyc')
 open('victim', 'w').write('whole')

@@ -49,7 +49,7 @@ fn told(layer: &Value, lines: &[&str]) -> String {
 
 #[test]
 fn every_way_to_a_code_object_is_told_with_its_instruction() {
-    let program = Program::new(WAYS);
+    let program = Program::free(WAYS);
     let manifest = Manifest::of(&program);
     let text = program.show(&[], "t.bct");
     let lines: Vec<&str> = text.lines().collect();

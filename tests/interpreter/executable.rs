@@ -48,8 +48,8 @@ fn assert_starts(folder_for_links: Option<&Path>) {
     fs::write(program.path("p.py"), STARTS).unwrap();
     let ways = [
         program.command(["python", "p.py"]),
-        program.command(["python", "--trace-to", "t.txt", "p.py"]),
-        program.command(["-q", "p.pyc", "t.bct"]),
+        program.command(["python", "--trace-to", "t.txt", "--no-sandbox", "p.py"]),
+        program.command(["-q", "--no-sandbox", "p.pyc", "t.bct"]),
     ];
     for mut command in ways {
         if let Some(folder) = folder_for_links {
@@ -109,7 +109,7 @@ fn a_link_to_bctrace_that_is_called_python_is_the_interpreter() {
 
 #[test]
 fn multiprocessing_works_in_a_traced_program() {
-    let program = Program::new(
+    let program = Program::free(
         "import multiprocessing\n\
          def square(n): return n * n\n\
          pool = multiprocessing.Pool(2)\n\

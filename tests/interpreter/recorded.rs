@@ -87,7 +87,7 @@ fn the_end_says_how_the_interpreter_ended() {
         ),
     ];
     for (source, told) in ends {
-        record(&program, "t.bct", &["-c", source]);
+        record(&program, "t.bct", &["--no-sandbox", "-c", source]);
         let info = live::run(program.command(["info", "t.bct"])).succeeded();
         assert!(info.contains(told), "{source}: {info}");
     }
@@ -257,7 +257,7 @@ print os.waitpid(process, 0)[1] >> 8
 
 #[test]
 fn an_interpreter_on_a_terminal_prompts() {
-    let program = Program::new(TYPIST);
+    let program = Program::free(TYPIST);
     let bctrace = running::binary().to_str().unwrap();
     for interpreter in [vec![bctrace, "python"], vec![bctrace, "python", "--trace-to", "typed.txt"]] {
         let shown = program.trace(&["-q"], "t.txt", &interpreter).succeeded();
@@ -269,7 +269,7 @@ fn an_interpreter_on_a_terminal_prompts() {
 
 #[test]
 fn a_program_that_asks_for_it_is_followed_by_a_prompt() {
-    let program = Program::new(TYPIST);
+    let program = Program::free(TYPIST);
     running::compile("import os; x = 42; os.environ['PYTHONINSPECT'] = '1'", &program.path("asks.pyc"));
     let bctrace = running::binary().to_str().unwrap();
     let shown = program.trace(&["-q"], "t.txt", &[bctrace, "-q", "asks.pyc", "typed.txt"]).succeeded();

@@ -119,7 +119,7 @@ fn a_recorded_interpreter_behaves_like_one_that_is_not() {
     assert_expected(&traced, |run| {
         let trace = scratch.path().join("trace.bct");
         let mut command = running::bctrace(["python", "--trace-to"]);
-        command.arg(&trace).arg("--");
+        command.arg(&trace).args(["--no-sandbox", "--"]);
         let told = run.told(command, "python2.7", &run.traced_stderr);
         let info = running::run(running::bctrace(["info"]).arg(&trace));
         assert_eq!(info.status, 0, "{}: {}", run.name, info.stderr());

@@ -102,7 +102,7 @@ fn compare(accountant: &Path, program: &Path, scratch: &Path, name: &str) -> usi
     let scratch = tempfile::tempdir_in(scratch).unwrap();
     let scratch = scratch.path();
     let (trace, out) = (scratch.join("trace.bct"), scratch.join("account"));
-    let mut command = running::bctrace(["-q", "--shutdown"]);
+    let mut command = running::bctrace(["-q", "--no-sandbox", "--shutdown"]);
     command.arg(accountant).arg(&trace).arg("--").arg(program).arg(&out).current_dir(running::fixtures());
     running::run(&mut command).succeeded();
     let recorded = recorded::read(&trace);

@@ -7,7 +7,7 @@ use crate::live::{self, Live, Program};
 
 #[test]
 fn a_slow_reader_loses_nothing() {
-    let program = Program::new(
+    let program = Program::free(
         "import os
 open('number', 'w').write('%d\\n' % os.getpid())
 i = 0

@@ -15,7 +15,7 @@ print found, os.open('/dev/null', os.O_RDONLY)
 ",
     );
     for options in ["", "--follow-forks"] {
-        let script = format!("exec \"$0\" {options} p.pyc t.bct 5</dev/null 9</dev/null");
+        let script = format!("exec \"$0\" --no-sandbox {options} p.pyc t.bct 5</dev/null 9</dev/null");
         let found = live::run(program.shell(&script)).succeeded();
         // What runs the tests may have left some open as well.
         let plain = live::run(program.shell("exec \"$0\" python p.pyc 5</dev/null 9</dev/null")).succeeded();
@@ -29,7 +29,7 @@ fn a_pipe_that_the_program_alone_has_ends_when_the_program_closes_it() {
     let program = Program::new("import os\nos.close(5)\nos.read(0, 1)\n");
     assert!(program.shell("/usr/bin/mkfifo fifo").status().unwrap().success());
     for options in ["", "--follow-forks"] {
-        let live = Live::start(program.shell(&format!("exec \"$0\" {options} p.pyc t.bct 5>fifo")));
+        let live = Live::start(program.shell(&format!("exec \"$0\" --no-sandbox {options} p.pyc t.bct 5>fifo")));
         // Ends although the program still runs.
         assert_eq!(std::fs::read(program.path("fifo")).unwrap(), b"");
         assert_eq!(live.end().status, 0);
@@ -58,7 +58,7 @@ os.execv('/bin/sh', ['sh', '-c', 'exit 4'])
 ",
     );
     for trace in ["t.txt", "t.bct", "t.txt.zst"] {
-        let Some(ran) = without_proc(&program, &format!("exec \"$0\" p.pyc {trace}")) else { return };
+        let Some(ran) = without_proc(&program, &format!("exec \"$0\" --no-sandbox p.pyc {trace}")) else { return };
         assert_eq!((ran.status, ran.stdout().as_str()), (4, "0 python2.7\n"), "{}", ran.stderr());
         assert!(ran.stderr().starts_with("bctrace: the program was replaced by exec in "), "{}", ran.stderr());
     }

@@ -112,7 +112,7 @@ os.waitpid(child, 0)
 fn a_program_of_an_ordinary_user_gets_nowhere_near_the_trace_and_the_recorder() {
     let Some(ordinary) = Ordinary::new(ATTACKS) else { return };
     for trace in ["t.bct", "t.txt"] {
-        let ran = live::run(ordinary.command(&["p.pyc", trace]));
+        let ran = live::run(ordinary.command(&["--no-sandbox", "p.pyc", trace]));
         assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{}", ran.stdout());
         let printed = ran.stdout();
         let mut lines = printed.lines();
@@ -147,7 +147,7 @@ os.wait()
 print subprocess.call([sys.executable, '-c', 'import sys\\ndef f(n): return n + 1\\nsys.exit(f(6))'])
 ";
     let Some(ordinary) = Ordinary::new(source) else { return };
-    let ran = live::run(ordinary.command(&["--follow-forks", "-n", "f", "p.pyc", "t.bct"]));
+    let ran = live::run(ordinary.command(&["--no-sandbox", "--follow-forks", "-n", "f", "p.pyc", "t.bct"]));
     assert_eq!((ran.status, ran.stdout().as_str(), ran.stderr().as_str()), (0, "7\n", ""));
     let folder = ordinary.program.path(".").read_dir().unwrap();
     let traces = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -170,7 +170,7 @@ print address
 sys.stdout.flush()
 os.read(0, 1)
 ";
-    let program = Program::new(source);
+    let program = Program::free(source);
     // The traced program itself is such a process, and gets what an interpreter gets.
     let mut live = live::Live::start(program.tracing(&["--follow-forks"], "t.bct", &[]));
     assert_eq!(live.line(), "4");

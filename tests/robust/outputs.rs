@@ -138,7 +138,7 @@ for round in range(5):
 
 #[test]
 fn whatever_a_program_does_to_its_trace_is_said_at_the_end() {
-    let program = Program::new(MEDDLER);
+    let program = Program::free(MEDDLER);
     for trace in FORMATS {
         for (deed, said) in [
             ("unlink", "was removed"),
@@ -165,7 +165,7 @@ fn whatever_a_program_does_to_its_trace_is_said_at_the_end() {
 
 #[test]
 fn a_folder_of_code_objects_is_written_where_it_was_opened() {
-    let program = Program::new(
+    let program = Program::free(
         "import os
 os.rename('dump', 'moved')
 os.mkdir('victim')
@@ -241,7 +241,7 @@ fn assert_is_dumped(program: &Program) {
 
 #[test]
 fn a_program_that_may_write_no_file_is_not_confused_with_bctrace() {
-    let program = Program::new(
+    let program = Program::free(
         "import errno, signal
 print signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
 out = open('out', 'w', 0)

@@ -240,7 +240,7 @@ print 'resumed'
 
 #[test]
 fn a_program_that_stops_and_is_continued_by_another_process_ends() {
-    let program = Program::new(CONTINUES);
+    let program = Program::free(CONTINUES);
     let mut command = program.tracing(&[], "t.bct", &[]);
     // The terminal's signals stop nothing in a group whose parents are all in it or in other sessions.
     command.process_group(0);
@@ -257,7 +257,7 @@ fn a_stopped_program_is_ended_by_the_timeout() {
 
 #[test]
 fn a_program_that_stops_the_processes_of_bctrace_does_not_stop_the_end() {
-    let program = Program::new(
+    let program = Program::free(
         "import os, signal
 def read(pid):
     stat = open('/proc/%s/stat' % pid).read()

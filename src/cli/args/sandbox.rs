@@ -34,6 +34,18 @@ pub struct SandboxArgs {
     /// Allow at most N processes at a time
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = value::of(value::up_to(100_000)), allow_negative_numbers = true)]
     pub max_processes: u32,
+    /// Allow SIZE of memory, over all processes
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
+    pub max_memory: u64,
+    /// Stop the program when it has written SIZE, to whatever
+    #[arg(long, value_name = "SIZE", default_value = "100MiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
+    pub max_output: u64,
+    /// Stop the program when its scratch folder holds SIZE
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
+    pub max_scratch: u64,
+    /// Stop the program when its scratch folder holds more than N files
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = value::of(value::count), allow_negative_numbers = true)]
+    pub max_files: u64,
     /// Keep the scratch folder, and say where it is
     #[arg(long)]
     pub keep_scratch: bool,
@@ -46,7 +58,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "MODE", value_enum, require_equals = true)]
     pub sandbox: Option<SandboxMode>,
     /// Run without a sandbox: the program can do what you can
-    #[arg(long, conflicts_with_all = ["allow_read", "allow_write", "allow_net", "allow_run", "env", "max_processes", "keep_scratch", "chdir_scratch", "sandbox"])]
+    #[arg(long, conflicts_with_all = ["allow_read", "allow_write", "allow_net", "allow_run", "env", "max_processes", "max_memory", "max_output", "max_scratch", "max_files", "keep_scratch", "chdir_scratch", "sandbox"])]
     pub no_sandbox: bool,
 }
 

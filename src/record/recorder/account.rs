@@ -34,7 +34,8 @@ pub struct Tally {
 pub struct Tried {
     /// Attempts that differ.
     pub count: u32,
-    /// The first of those that the program made itself and that were refused, and how many there were.
+    /// The first of those that the program made itself, or its processes, and that were refused, and how many there were.  What
+    /// was not there is not among them.
     pub refused: Vec<Attempt>,
     pub refused_count: u32,
 }
@@ -45,7 +46,8 @@ const SHOWN: usize = 5;
 impl Tried {
     fn note(&mut self, attempt: &Attempt) {
         self.count = self.count.saturating_add(1);
-        if attempt.answer != Answer::Allowed && attempt.by != By::Library {
+        let is_missing = attempt.answer == Answer::Refused(libc::ENOENT as u16);
+        if attempt.answer != Answer::Allowed && !is_missing && attempt.by != By::Library {
             self.refused_count += 1;
             if self.refused.len() < SHOWN {
                 self.refused.push(attempt.clone());

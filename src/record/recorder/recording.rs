@@ -351,8 +351,8 @@ impl<'a> Recording<'a> {
         if let Some(stopped) = self.decoder.state().stopped {
             return EndReason::Stopped(stopped);
         }
-        if seen.timed_out {
-            return EndReason::Stopped(StopReason::Timeout);
+        if let Some(reason) = seen.stop {
+            return EndReason::Stopped(reason);
         }
         match seen.death.map(|death| death.how) {
             Some(How::Killed(signal)) => EndReason::Killed(signal),

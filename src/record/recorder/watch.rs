@@ -12,6 +12,7 @@ use crate::process::socket::Connection;
 use crate::process::traced::Traced;
 use crate::process::{self, Death, How, Wants};
 use crate::record::shared::{Given, Mail, Remote};
+use crate::trace::event::StopReason;
 
 /// How often a recorder without a supervisor looks for the death of its process.
 const LOOK: Duration = Duration::from_millis(50);
@@ -22,7 +23,8 @@ const LOOK_AT_STOPS: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     pub death: Option<Death>,
-    pub timed_out: bool,
+    /// Why the supervisor has ended it, if it has.
+    pub stop: Option<StopReason>,
 }
 
 /// The watched process.
@@ -70,7 +72,7 @@ impl Watch<'_> {
         if self.death.get().is_none() {
             self.death.set(self.find_death());
         }
-        Seen { death: self.death.get(), timed_out: self.given.timed_out() }
+        Seen { death: self.death.get(), stop: self.given.stop() }
     }
 
     fn find_death(&self) -> Option<Death> {

@@ -11,7 +11,7 @@ use super::claims::RINGS;
 use super::memory;
 use crate::process::{Death, How};
 use crate::select::Met;
-use crate::trace::event::Sandbox;
+use crate::trace::event::{Sandbox, StopReason};
 
 /// The recording of the program's first process; those of forked ones have their ring's number plus one.
 pub const FIRST: usize = 0;
@@ -30,7 +30,8 @@ const PASSED_ON: u64 = 1 << 33;
 struct Recording {
     /// How the process ended, as [`encode`] makes it; 0 while it lives, or nobody knows.
     death: AtomicU64,
-    timed_out: AtomicU32,
+    /// Why the supervisor has ended it, as a [`StopReason`]; 0 if it has not.
+    stop: AtomicU32,
     /// The exit status that a recorder has given the recording.
     status: AtomicU32,
     /// How the recording ended, as [`Over`] says; known when all of its recorders have ended.
@@ -230,9 +231,9 @@ impl Given {
 
     /// Forgets another process's recording that had the same ring.
     pub fn reset(&self) {
-        let Recording { death, timed_out, status, over, reached, takeovers, begun, process } = self.notices();
+        let Recording { death, stop, status, over, reached, takeovers, begun, process } = self.notices();
         [death, reached].iter().for_each(|word| word.store(0, Ordering::SeqCst));
-        [timed_out, status, over, takeovers, begun, process].iter().for_each(|word| word.store(0, Ordering::SeqCst));
+        [stop, status, over, takeovers, begun, process].iter().for_each(|word| word.store(0, Ordering::SeqCst));
     }
 
     pub fn board(&self) -> Board {
@@ -251,12 +252,13 @@ impl Given {
         decode(self.notices().death.load(Ordering::SeqCst))
     }
 
-    pub fn set_timed_out(&self) {
-        self.notices().timed_out.store(1, Ordering::SeqCst);
+    /// Notes why the supervisor ends the process; the first reason stays.
+    pub fn set_stop(&self, reason: StopReason) {
+        let _ = self.notices().stop.compare_exchange(0, reason as u32, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    pub fn timed_out(&self) -> bool {
-        self.notices().timed_out.load(Ordering::SeqCst) != 0
+    pub fn stop(&self) -> Option<StopReason> {
+        StopReason::from_number(self.notices().stop.load(Ordering::SeqCst) as u8)
     }
 
     /// Notes how far a recorder has come; a copy of it that is not as far yet changes nothing.

@@ -1,0 +1,34 @@
+//! Limits of what processes may use (setrlimit(2)).
+
+use std::fs;
+use std::io;
+
+use libc::pid_t;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+
+/// Limits this process, and those that it forks: to so many bytes of private memory, to files of so many bytes, and to no core file.
+/// A limit that it has already stays if it is lower.
+pub fn set(memory: u64, file: u64) -> io::Result<()> {
+    for (resource, most) in [(Resource::Data, memory), (Resource::Fsize, file), (Resource::Core, 0)] {
+        let now = getrlimit(resource);
+        let lower = |limit: Option<u64>| Some(limit.map_or(most, |limit| limit.min(most)));
+        // The hard limit of memory stays: what other processes free, this one may have.
+        let maximum = if resource == Resource::Data { now.maximum } else { lower(now.maximum) };
+        setrlimit(resource, Rlimit { current: lower(now.current), maximum })?;
+    }
+    Ok(())
+}
+
+/// Limits the private memory of a process that descends from this one; it may be gone.
+pub fn set_memory_of(process: pid_t, bytes: u64) {
+    let Some(process) = Pid::from_raw(process) else { return };
+    let _ = prlimit(Some(process), Resource::Data, Rlimit { current: Some(bytes), maximum: None });
+}
+
+/// Bytes of private memory that a process has, as the limit counts them (/proc/PID/status, VmData).
+pub fn private_memory(process: pid_t) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kilobytes: u64 =
+        text.lines().find_map(|line| line.strip_prefix("VmData:"))?.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes << 10)
+}
