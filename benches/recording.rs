@@ -126,10 +126,10 @@ fn run(mode: &Mode, program: &Path, folder: &Path) -> f64 {
     let begin = Instant::now();
     let status = match mode.output {
         Output::Untraced => command.arg("python").arg(program).status(),
-        Output::Named(name) => command.arg("-q").args(mode.options).arg(program).arg(name).status(),
+        Output::Named(name) => command.args(["-q", "--no-sandbox"]).args(mode.options).arg(program).arg(name).status(),
         Output::Pipe => {
             let mut child =
-                command.arg("-q").arg(program).arg("-").stdout(Stdio::piped()).spawn().expect("bctrace starts");
+                command.args(["-q", "--no-sandbox"]).arg(program).arg("-").stdout(Stdio::piped()).spawn().expect("bctrace starts");
             let pipe = child.stdout.take().expect("its output is a pipe");
             let cat =
                 Command::new("cat").stdin(pipe).stdout(File::create("/dev/null").expect("/dev/null opens")).status();

@@ -65,9 +65,9 @@ def check(bctrace, requirement, package, folder):
     python = [bctrace, 'python']
     ways = {
         'untraced': python + [program],
-        'text': python + ['--trace-to', trace('t.txt'), program],
-        '.bct': python + ['--trace-to', trace('t.bct'), program],
-        'values': [bctrace, '-q', '--values', program + 'c', trace('v.bct')],
+        'text': python + ['--trace-to', trace('t.txt'), '--no-sandbox', program],
+        '.bct': python + ['--trace-to', trace('t.bct'), '--no-sandbox', program],
+        'values': [bctrace, '-q', '--no-sandbox', '--values', program + 'c', trace('v.bct')],
     }
     subprocess.check_call(python + ['-c', 'import py_compile, sys; py_compile.compile(sys.argv[1])', program])
     for way, command in sorted(ways.items()):

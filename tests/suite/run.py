@@ -42,7 +42,7 @@ class Interpreter(object):
         scratch = tempfile.mkdtemp(prefix='bctrace-suite-')
         try:
             trace = os.path.join(scratch, 'trace' + self.trace) if self.trace else None
-            command = self.command + (['--trace-to', trace] if trace else [])
+            command = self.command + (['--trace-to', trace, '--no-sandbox'] if trace else [])
             command += ['-m', 'test.regrtest', '-u', RESOURCES] + matching(cases, scratch) + [module]
             begun = time.time()
             status, output = watched(command, self.environment(module, lib, scratch), scratch, timeout)

@@ -117,8 +117,8 @@ def check(bctrace, job, path, folder):
     trace = os.path.join(folder, 'trace.bct')
     ways = {
         'untraced': [bctrace, 'python', job],
-        'python --trace-to': [bctrace, 'python', '--trace-to', trace, job],
-        'recorded': [bctrace, compiled, trace],
+        'python --trace-to': [bctrace, 'python', '--trace-to', trace, '--no-sandbox', job],
+        'recorded': [bctrace, '--no-sandbox', compiled, trace],
     }
     for way, command in sorted(ways.items()):
         output, errors = output_of(command, path, folder)
