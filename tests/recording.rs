@@ -1,8 +1,10 @@
 //! What is recorded and how the recording ends: limits and triggers, filters, and the same trace by every way to it.
 
 mod filters;
+mod input;
 mod lane;
 mod limits;
+mod lookups;
 mod shown;
 mod shutdown;
 mod stopping;

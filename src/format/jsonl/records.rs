@@ -120,6 +120,7 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
         }
         Event::Input(input) => {
             push_moment(out, "input", at);
+            json::push_member(out, "thread", at.thread);
             json::push_text_member(out, "read", &input.bytes);
             json::push_member(out, "left_out", input.left_out);
         }

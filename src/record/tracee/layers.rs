@@ -48,7 +48,7 @@ impl Tracee {
     }
 
     /// Goes on behind the instruction that was interrupted.  It may be a call that changes bytes, so the next dispatch calls out.
-    fn go_on_after_interrupt(&mut self, next: usize) {
+    pub(super) fn go_on_after_interrupt(&mut self, next: usize) {
         // Where the program shall stop, it does at the next event.
         let _ = match self.lane.top() {
             Some(top) => self.open(top.first, next, top.is(Is::Recorded), CALLED),

@@ -7,6 +7,7 @@ mod forks;
 mod frames;
 mod hook;
 mod layers;
+mod notices;
 mod origins;
 mod program;
 mod shutdown;
@@ -28,6 +29,7 @@ use crate::vm::lane::{Active, Is, Lane};
 use crate::vm::shared::{CALLED, Mode, Slot};
 use codes::Codes;
 use counting::Counting;
+use notices::Notices;
 use shutdown::Shutdown;
 use stream::Stream;
 use threads::{SuspendedFrames, Threads};
@@ -64,6 +66,7 @@ pub struct Tracee {
     foreign: bool,
     counting: Counting,
     shutdown: Shutdown,
+    notices: Notices,
 }
 
 /// What has happened since the last recorded event.
@@ -100,6 +103,7 @@ impl Tracee {
             foreign: false,
             counting: Counting::default(),
             shutdown: Shutdown::new(own),
+            notices: Notices::default(),
         }
     }
 

@@ -393,6 +393,14 @@ impl Hook for Valued {
         self.tracee.claimed(code);
     }
 
+    fn input(&mut self, gil: Gil, bytes: &[u8]) {
+        self.tracee.input(gil, bytes);
+    }
+
+    fn lookup(&mut self, gil: Gil, name: &[u8]) {
+        self.tracee.lookup(gil, name);
+    }
+
     fn shutdown(&mut self) {
         self.tracee.shutdown();
     }
