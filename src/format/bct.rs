@@ -81,7 +81,7 @@ impl Bct {
         match event {
             Event::Code(code) => self.block.has_room_to_describe(code),
             Event::Announce(frame) => self.block.has_room_for(frame.code, at),
-            Event::Layer(layer) => self.block.has_room_for(layer.code, at),
+            Event::WholeCode(whole) => self.block.has_room_for(whole.code, at),
             _ => true,
         }
     }
@@ -211,7 +211,7 @@ impl Sink for Bct {
             Event::Code(code) => self.block.describe(code),
             Event::Announce(frame) => self.block.use_code(frame.code, at),
             Event::Name(name) => self.block.define_name(name.name),
-            Event::Layer(layer) => self.block.use_code(layer.code, at),
+            Event::WholeCode(whole) => self.block.use_code(whole.code, at),
             _ => {}
         }
         self.counter.event(event, at);

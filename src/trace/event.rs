@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::attempt::{Attempt, Repeated};
 use super::code::Code;
-use super::origin::{Layer, Made};
+use super::origin::{Made, WholeCode};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::word::{self, Fields, Kind};
 
@@ -18,8 +18,8 @@ pub enum Event {
     Code(Rc<Code>),
     /// Code objects were made.
     Made(Made),
-    /// What was described just before, whole.
-    Layer(Layer),
+    /// The whole code object that was described just before.
+    WholeCode(WholeCode),
     /// An entry of the table of names that values refer to.
     Name(Name),
     /// One instruction that begins or ends outside the code string.
@@ -330,7 +330,7 @@ pub(super) mod record {
     pub const SWITCH: u8 = 12;
     pub const NAME: u8 = 13;
     pub const MADE: u8 = 14;
-    pub const LAYER: u8 = 15;
+    pub const WHOLE_CODE: u8 = 15;
     pub const OWN: u8 = 16;
     pub const LOW_MEMORY: u8 = 17;
     pub const ATTEMPT: u8 = 18;
@@ -355,9 +355,9 @@ impl Event {
                 made.write(&mut payload);
                 record::MADE
             }
-            Event::Layer(layer) => {
-                layer.write(&mut payload);
-                record::LAYER
+            Event::WholeCode(whole) => {
+                whole.write(&mut payload);
+                record::WHOLE_CODE
             }
             Event::Start(start) => {
                 payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
@@ -439,7 +439,7 @@ impl Event {
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
             record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.name()?.into() }),
             record::MADE => Event::Made(Made::read(&mut reader)?),
-            record::LAYER => Event::Layer(Layer::read(&mut reader)?),
+            record::WHOLE_CODE => Event::WholeCode(WholeCode::read(&mut reader)?),
             record::OUTSIDE => Event::Outside(Outside {
                 offset: reader.i32()?,
                 bytes: reader.bytes().filter(|bytes| bytes.len() <= Outside::MOST_BYTES)?,

@@ -3,10 +3,10 @@
 mod arrive;
 mod codes;
 mod counting;
+mod describe;
 mod forks;
 mod frames;
 mod hook;
-mod layers;
 mod origins;
 mod program;
 mod shutdown;

@@ -85,12 +85,12 @@ impl Tracee {
     }
 
     pub(super) fn describe(&mut self, description: Description) {
-        let Description { code, layer, forgotten } = description;
+        let Description { code, whole, forgotten } = description;
         let mut words = Vec::new();
         word::push_record(&mut words, CODE_RECORD, &code);
         self.stream.push_together(&words);
-        match layer {
-            Some(layer) => self.push_event(&Event::Layer(layer)),
+        match whole {
+            Some(whole) => self.push_event(&Event::WholeCode(whole)),
             None => self.push_event(&Event::LowMemory(LowMemory::SomeCode)),
         }
         if let Some(argument) = forgotten {
