@@ -338,3 +338,35 @@ impl Errno {
         unsafe { libc::__errno_location() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ring with a control page of its own; the slot is not used.
+    fn reader() -> RingReader {
+        let base = memory::map_anonymous(PAGE + CAPACITY as usize * size_of::<u64>()).expect("memory");
+        // SAFETY: the mapping is longer than a page.
+        let words = unsafe { base.add(PAGE) };
+        RingReader::new(Mapping { slot: NonNull::from(Slot::get()), control: base.cast(), words: words.cast() })
+    }
+
+    #[test]
+    fn a_count_of_more_words_than_the_ring_holds_is_refused() {
+        let (mut reader, mut out) = (reader(), Vec::new());
+        assert!(reader.read_to(CAPACITY + 1, &mut out, 9).is_err());
+        assert!(reader.read_to(u64::MAX, &mut out, 9).is_err());
+        assert_eq!(out.len(), 0);
+        assert_eq!(reader.read_to(CAPACITY, &mut out, 9).expect("a full ring"), 9);
+        assert_eq!(reader.read_to(9 + CAPACITY, &mut out, 9).expect("a full ring"), 9);
+        assert!(reader.read_to(18 + CAPACITY + 1, &mut out, 9).is_err());
+    }
+
+    #[test]
+    fn a_count_of_fewer_words_than_were_read_is_refused() {
+        let (mut reader, mut out) = (reader(), Vec::new());
+        assert_eq!(reader.read_to(3, &mut out, 9).expect("three words"), 3);
+        assert!(reader.read_to(2, &mut out, 9).is_err());
+        assert_eq!(reader.read_to(3, &mut out, 9).expect("no more words"), 0);
+    }
+}

@@ -113,3 +113,46 @@ pub fn so_far<E>(slot: &Slot, take: impl FnOnce(u64) -> Result<(), E>) -> Result
     take(head)?;
     Ok((slot.head.load(Acquire) == head).then_some((position, distance)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No other test uses the slot of this process.
+    #[test]
+    fn what_a_process_leaves_changes_when_the_mark_is_set_and_when_a_run_is_opened() {
+        let slot = Slot::get();
+        let left = || left(slot);
+        publish(5, 40, 3);
+        open(1000, 1010, 1010);
+        slot.next.store(1016, Release);
+        let extent = |head, position| Extent { head, repeated: Some((position, 3)) };
+        let run = |offset, length| Some(OpenRun { offset, length });
+        assert_eq!(left(), (extent(5, 40), run(10, 6)));
+
+        // The run's word is new: from the mark on it counts, and the run is not open.
+        close(6);
+        let closed = (Extent { head: 6, repeated: None }, None);
+        assert_eq!(left(), closed);
+        publish(6, 41, 3);
+        assert_eq!(left(), closed);
+        slot.first.store(2000, Release);
+        slot.start.store(2020, Release);
+        assert_eq!(left(), closed);
+        open(2000, 2020, 2020 | CALLED);
+        assert_eq!(left(), (extent(6, 41), run(20, 0)));
+
+        // So does what goes into the ring while the publication waits for room.
+        close(7);
+        publish_early(9);
+        assert_eq!(left(), (Extent { head: 9, repeated: None }, None));
+        publish(9, 41, 3);
+        open(2000, 2020, 2020 | CALLED);
+
+        // The run's word repeats.
+        close_repeating(42);
+        assert_eq!(left(), (extent(9, 42), None));
+        open(2000, 0, CALLED);
+        assert_eq!(left(), (extent(9, 42), None));
+    }
+}
