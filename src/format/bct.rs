@@ -105,7 +105,7 @@ impl Bct {
         Ok(())
     }
 
-    /// Writes a whole piece, and keeps room behind it for the end.
+    /// Writes a whole piece, and keeps room after it for the end.
     fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         self.output.keep_room(self.reserve.bytes(&self.index, &self.counter), ending::FILLER);
         self.output.write(piece, Keep::Nothing)
@@ -146,7 +146,7 @@ impl Bct {
     }
 }
 
-/// Makes the index piece that stands at this offset, and the trailer behind it.
+/// Makes the index piece that stands at this offset, and the trailer after it.
 fn pack_index(compressor: &mut Compressor, index: &[u8], offset: u64) -> io::Result<Vec<u8>> {
     let mut out = pack(compressor, Piece { piece_type: INDEX, ..Piece::default() }, index)?;
     out.extend_from_slice(&layout::trailer(offset));

@@ -153,7 +153,7 @@ impl Jsonl {
         Ok(())
     }
 
-    /// Prints where a code object comes from, behind the code object itself.
+    /// Prints where a code object comes from, after the code object itself.
     fn whole_code(&mut self, whole: &WholeCode, at: &State) -> Result<(), SinkError> {
         let Some(code) = at.code(whole.code).filter(|_| self.options.selection.wants_moment(at)) else {
             return Ok(());

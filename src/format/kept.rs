@@ -1,5 +1,5 @@
 //! What a form keeps of each code object that it prints: made when the code object runs first, given up when all of it takes too much
-//! memory, and made anew then.
+//! memory, and made again when it runs next.
 
 use crate::bytecode::Listing;
 use crate::trace::Code;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::bytecode::CodeObject;
 
-    /// So many bytes.
+    /// Something of this many bytes.
     struct Bytes(usize);
 
     impl Made for Bytes {

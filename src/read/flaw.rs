@@ -56,7 +56,7 @@ impl fmt::Display for Flaw {
                 match lost {
                     Lost::Instructions(first, last) => write!(f, "instructions {first} to {last} are missing"),
                     Lost::Nothing => write!(f, "no instruction is missing"),
-                    Lost::UnknownBehind(number) => write!(f, "instructions behind number {number} may be missing"),
+                    Lost::UnknownBehind(number) => write!(f, "instructions after number {number} may be missing"),
                 }
             }
             Flaw::NoTrace { offset, why } => write!(f, "the block at byte {offset} is given up: {why}"),

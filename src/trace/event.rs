@@ -122,7 +122,7 @@ pub struct Run {
     pub length: u32,
     /// Instructions, an EXTENDED_ARG and its successor counted as two.
     pub count: u64,
-    /// Its words, which say what came behind it: most of those who take a run do not ask, or write it again.
+    /// Its words, which say what came after it: most sinks do not ask, or write them again.
     word: u64,
     wide: u64,
 }
@@ -149,7 +149,7 @@ impl Run {
         self.start + self.length
     }
 
-    /// Says what came behind it.
+    /// Returns what came after it.
     #[inline]
     pub fn then(&self) -> Then {
         let Fields { argument, .. } = word::fields(self.word, self.wide);
@@ -164,7 +164,7 @@ impl Run {
     }
 }
 
-/// What came behind a run.
+/// What came after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     Jump,

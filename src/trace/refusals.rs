@@ -46,7 +46,7 @@ fn sound() -> Vec<u64> {
     .concat()
 }
 
-/// Decodes words behind the sound ones, once with no frame on the stack.
+/// Decodes words after the sound ones, once with no frame on the stack.
 fn refused(words: &[u64], without_frame: bool) -> String {
     let left = if without_frame { run(Kind::Return, 0, 0, 0) } else { Vec::new() };
     let stream = [sound(), left, words.to_vec()].concat();
@@ -125,7 +125,7 @@ fn a_shortened_stream_cannot_stand_for_what_never_was() {
     let busy = run(Kind::Jump, 0, 3, 0)[0];
     assert_eq!(read(&[repetition(1, 1)]), "a repetition of words that never were");
     assert_eq!(read(&[busy, repetition(2, 1)]), "a repetition of words that never were");
-    assert_eq!(read(&[busy, repetition(1, repeat::MAX_REPEAT + 1)]), "a repetition of so many words as none can be");
+    assert_eq!(read(&[busy, repetition(1, repeat::MAX_REPEAT + 1)]), "a repetition of more words than any can be");
     let measure = |words: &[u64]| repeat::measure(words, 8, 4).expect_err("a refusal");
     assert_eq!(measure(&record(1, &[0; 9])), "a record longer than any in a file");
     assert_eq!(measure(&[Kind::Jump as u64, repetition(1, 1)]), "a repetition of runs that execute nothing");

@@ -44,8 +44,8 @@ pub fn slot_of(process: u32) -> u64 {
     slot
 }
 
-/// Runs the program to a turn and kills it so many machine instructions after the beginning of a publication; returns the trace, or None if
-/// there are not so many publications.
+/// Runs the program to a turn and kills it `steps` machine instructions after the beginning of a publication; returns the trace, or None if
+/// there are fewer publications.
 fn killed(program: &Program, turn: usize, publication: u32, steps: u32) -> Option<String> {
     let mut live = Live::start(program.tracing(&["-q"], "t.txt", &[]));
     let mut process = 0;

@@ -15,7 +15,7 @@ use crate::vm::shared::{PAGE, Slot};
 
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
 pub(super) const CAPACITY: u64 = 1 << 21;
-/// The tracee announces so many words at a time to the recorder.
+/// Words that the tracee announces to the recorder at a time.
 const BATCH: u64 = 1 << 12;
 
 /// Words of the stream after which the recorder hears of them, at the latest.
@@ -122,7 +122,7 @@ impl RingWriter {
         self.head += 1;
     }
 
-    /// Tells the recorder of the words once there are enough; the slot's head must count them already.
+    /// Announces the words to the recorder once there are enough; the slot's head must count them already.
     #[inline]
     pub fn announce(&mut self) {
         if self.head >= self.announce {
@@ -130,7 +130,7 @@ impl RingWriter {
         }
     }
 
-    /// Tells the recorder of all words.
+    /// Announces all words to the recorder.
     #[cold]
     pub fn call_recorder(&mut self) {
         let control = self.mapping.control();
@@ -147,7 +147,7 @@ impl RingWriter {
         self.wait_until(|control| control.begun.0.load(Ordering::SeqCst) != 0);
     }
 
-    /// Waits until the recorder is done with so many words of the stream; it has been called.
+    /// Waits until the recorder is done with the words up to `position`; it has been called.
     #[inline]
     pub fn wait_for_recorder(&self, position: u64) {
         self.wait_until(|control| control.done.0.load(Ordering::SeqCst) >= position);
@@ -164,7 +164,7 @@ impl RingWriter {
         self.limit = self.mapping.control().tail.0.load(Ordering::Acquire).saturating_add(CAPACITY);
     }
 
-    /// Sleeps until the recorder has come so far; ends this process if nobody records it any more.
+    /// Sleeps until the recorder has come so far; ends this process if no process records it any more.
     fn wait_until(&self, is_so: impl Fn(&ControlPage) -> bool) {
         let control = self.mapping.control();
         if is_so(control) {
@@ -243,7 +243,7 @@ impl RingReader {
         self.wake_tracee();
     }
 
-    /// Whether so many words were read that their room should be released.
+    /// Whether enough words were read that their room should be released.
     #[inline]
     pub fn should_release(&self) -> bool {
         self.position - self.released >= CAPACITY / 2
@@ -256,7 +256,7 @@ impl RingReader {
         self.wake_tracee();
     }
 
-    /// Tells the tracee how many words of its stream are done with.
+    /// Reports to the tracee how many words of its stream are done with.
     pub fn done(&self, position: u64) {
         self.mapping.control().done.0.store(position, Ordering::SeqCst);
         self.wake_tracee();

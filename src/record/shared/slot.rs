@@ -15,11 +15,11 @@
 //! 4. `next` becomes the address at which the next run begins ([`open`]).  By this one store the slot counts again as it stands.
 //!
 //! A process can die between any two machine instructions.  What it leaves is read by what `next` says ([`left`]): while it has one of the
-//! marks, the number beside the mark, and nothing else of what the steps write; otherwise all of it.  The two differ in nothing, since
-//! step 2 has ended what step 4 begins anew.  Two fields can be ahead of the others, and both are harmless: words in the ring beyond
+//! marks, the number beside the mark, and nothing else of what the steps write; otherwise all of it.  The two never differ, since
+//! step 2 has ended what step 4 begins again.  Two fields can be ahead of the others, and both are harmless: words in the ring beyond
 //! `position`, which are taken, and a `distance` that belongs to no words yet.
 //!
-//! The stores are in this order for whoever reads after the death, and release stores, so that they are for a reader on another processor
+//! The stores are in this order for a reader after the death, and release stores, so that they are for a reader on another processor
 //! too.  The lane does steps 2 to 4 by itself for words that repeat (`put` in cpython-2.7-patch/lane.c).  A live process is read between
 //! two looks at `head` ([`so_far`]).  Nothing that is read is believed: a hostile program can write any number here.
 
@@ -27,7 +27,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 
-/// Ends the open run: the ring has so many words, and its own is among them.
+/// Ends the open run: the ring has `head` words, and its own is among them.
 #[inline]
 pub fn close(head: u64) {
     Slot::get().next.store(CLOSING | head, Release);
@@ -42,7 +42,7 @@ pub fn publish_early(head: u64) {
     slot.head.store(head, Release);
 }
 
-/// Ends the open run: the stream has so many words, and the last ones repeat.
+/// Ends the open run: the stream has `position` words, and the last ones repeat.
 #[inline(always)]
 pub fn close_repeating(position: u64) {
     let slot = Slot::get();
@@ -106,7 +106,7 @@ pub fn left(slot: &Slot) -> (Extent, Option<OpenRun>) {
 /// How far the stream of a live process goes; `take` takes the words up to a head first.  None if it has gone on meanwhile.
 pub fn so_far<E>(slot: &Slot, take: impl FnOnce(u64) -> Result<(), E>) -> Result<Option<(u64, u64)>, E> {
     let head = slot.head.load(Acquire);
-    // In this order: the process writes them the other way round, so a distance that is read behind a position belongs to it, or the head
+    // In this order: the process writes them the other way round, so a distance that is read after a position belongs to it, or the head
     // has changed.
     let position = slot.position.load(Acquire);
     let distance = slot.distance.load(Acquire);

@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn words_that_were_told_ahead_come_once(numbers: Vec<u16>, ahead in 1u64..9) {
+    fn words_that_were_read_ahead_come_once(numbers: Vec<u16>, ahead in 1u64..9) {
         let stream = vec![stream(&numbers); 4].concat();
         let (mut writer, mut reader, mut packed, mut out) = (RepeatWriter::default(), RepeatReader::default(), vec![], vec![]);
         for (count, words) in stream.iter().enumerate() {

@@ -12,7 +12,7 @@ use crate::trace::value::NAMES;
 pub(super) enum Change {
     Nothing,
     Describe(Rc<Code>),
-    /// So many instructions outside the code were executed.
+    /// This many instructions outside the code were executed.
     Count(u64),
     Push {
         frame: u64,

@@ -80,7 +80,7 @@ impl<T> Remembered<T> {
         self.map.get(&number).map(|(value, _)| value)
     }
 
-    /// Adds a value that refers to so many bytes.
+    /// Adds a value that refers to this many bytes.
     fn insert(&mut self, number: u32, value: T, bytes: usize) {
         let bytes = bytes + ENTRY;
         self.bytes += bytes;
@@ -168,7 +168,7 @@ impl Collector {
         let simple = |origin: Origin| (Place::Origin(origin.clone()), origin);
         match (code.parent, making) {
             (Some(parent), _) => simple(self.ids.get(parent).map_or(Origin::Lost, |&layer| Origin::Constant(layer))),
-            // The interpreter compiles what it is told to run before the first frame.
+            // The interpreter compiles what it has to run before the first frame.
             (None, Some(Making { instruction: 0, .. })) if code.first_id == 0 => simple(Origin::Main),
             (None, Some(Making { how, instruction, place, path })) => {
                 let origin = Origin::Made { how, instruction, place, path: path.to_vec() };

@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn json_lines_and_text_tell_the_same(events in traces(100)) {
+    fn json_lines_and_text_show_the_same(events in traces(100)) {
         let desk = Desk::new();
         let text = desk.record(&events, "t.txt", Options { depth: true, ..Options::default() });
         let jsonl = desk.record(&events, "t.jsonl", Options::default());
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn a_limit_cuts_behind_the_last_line_that_fits(events in traces(100), max_size in 0u64..3000) {
+    fn a_limit_cuts_after_the_last_line_that_fits(events in traces(100), max_size in 0u64..3000) {
         let desk = Desk::new();
         let whole = desk.record(&events, "t.txt", Options::default());
         let cut = desk.record(&events, "cut.txt", Options { max_size: Some(max_size), ..Options::default() });

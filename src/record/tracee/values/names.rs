@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_told_once_while_it_has_its_place() {
+    fn a_name_is_new_once_while_it_has_its_place() {
         let mut names = GivenNames::default();
         let (first, is_new) = names.find(b"marshal", b"loads");
         assert!(is_new);
