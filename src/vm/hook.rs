@@ -170,7 +170,7 @@ pub struct Maker<'a> {
 /// anything of Python.
 pub trait Hook {
     fn jump(&mut self, gil: Gil, at: Place) -> Flow;
-    /// `top` is the address behind the topmost entry of the value stack.
+    /// `top` is the address after the topmost entry of the value stack.
     fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Flow;
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow;
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow;
