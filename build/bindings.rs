@@ -10,7 +10,7 @@ pub fn generate(_settings: &Settings, _python: &CPython) -> Result<(), Problem> 
     Ok(())
 }
 
-/// Writes the bindings anew if the headers say something else than they do.
+/// Writes the bindings again if the headers say something else than they do.
 #[cfg(feature = "bindgen")]
 pub fn generate(settings: &Settings, python: &CPython) -> Result<(), Problem> {
     /// The headers in the patch folder whose declarations Rust sees.

@@ -34,6 +34,10 @@ const fn built_in(name: &'static str, sources: &'static [&'static str]) -> Modul
 /// As setup.py: pyexpat itself gives expat its hash salt.
 const EXPAT_DEFINES: &[(&str, &str)] = &[("HAVE_EXPAT_CONFIG_H", "1"), ("XML_POOR_ENTROPY", "1")];
 
+/// Renames what <semaphore.h> declares, so that the module calls our semaphores.c.
+const NAMELESS_SEMAPHORES: &[(&str, &str)] =
+    &[("sem_open", "bctrace_sem_open"), ("sem_unlink", "bctrace_sem_unlink"), ("sem_close", "bctrace_sem_close")];
+
 /// The modules. What one needs outside the C library is in CPython's own tree, or is one of `libraries`.
 pub const MODULES: &[Module] = &[
     // The ones that CPython always builds in (Setup.dist, Setup.config).
@@ -112,6 +116,7 @@ pub const MODULES: &[Module] = &[
     module("_codecs_hk", &["cjkcodecs/_codecs_hk.c"]),
     module("_codecs_iso2022", &["cjkcodecs/_codecs_iso2022.c"]),
     Module {
+        defines: NAMELESS_SEMAPHORES,
         includes: &["Modules/_multiprocessing"],
         ..module(
             "_multiprocessing",

@@ -35,13 +35,13 @@ struct Hunk {
 pub fn apply(name: &str, patch: &str, tree: &Path) -> Result<(), Problem> {
     let cannot = format!("apply {name}");
     let refuse = |wrong: String, next: &str| Problem::new(cannot.clone(), wrong, next);
-    let diffs = parse(patch).map_err(|wrong| refuse(wrong, "write it anew with `diff -u` or `git diff`"))?;
+    let diffs = parse(patch).map_err(|wrong| refuse(wrong, "write it again with `diff -u` or `git diff`"))?;
     let mut changed = Vec::new();
     for diff in &diffs {
         let path = tree.join(&diff.path);
         let old = fs::read(&path).map_err(|error| Problem::io(cannot.clone(), &path, &error))?;
         let new = apply_hunks(&old, diff).map_err(|wrong| {
-            refuse(wrong, "make the patch anew against CPython 2.7.18 with the patches before it applied")
+            refuse(wrong, "make the patch again, against CPython 2.7.18 with the patches before it applied")
         })?;
         changed.push((path, new));
     }

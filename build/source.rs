@@ -43,7 +43,7 @@ const NOT_UNPACKED: [&str; 6] = ["Demo", "Doc", "Mac", "PC", "PCbuild", "RISCOS"
 
 /// Returns the path of a verified copy: the user's own, the cache's, or a fresh download into the cache.
 ///
-/// A bad file that the user named is an error. A bad file in the cache is named in a warning and downloaded anew.
+/// A bad file that the user named is an error. A bad file in the cache is named in a warning and downloaded again.
 pub fn obtain(settings: &Settings, pin: &Pin) -> Result<PathBuf, Problem> {
     if let Some(path) = &settings.tarball {
         verify(path, pin).map_err(|wrong| {

@@ -20,6 +20,7 @@
 #ifndef BCTRACE_HOOK_H
 #define BCTRACE_HOOK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512, BCTRACE_VALUES = 768, BCTRACE_COUNTED = 1024 };
@@ -103,6 +104,10 @@ struct bctrace_hooks {
     void (*made)(const void *code, int how, const char *path, const struct _frame *frame);
     /* The program has set a function's code object to this one, or the default arguments of a function that has it. */
     void (*claimed)(const void *code);
+    /* The program has read these bytes from standard input. */
+    void (*input)(const unsigned char *bytes, size_t length);
+    /* The C library is about to look up the host of this name. */
+    void (*lookup)(const char *name);
     /* The exit functions have run: the interpreter begins to clear itself. */
     void (*shutdown)(void);
     /* This process has just been forked, by a C function of the VM: the mode is BCTRACE_OFF, the rest is the parent's. */

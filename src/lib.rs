@@ -16,7 +16,7 @@ mod views;
 mod vm;
 
 /// What the tests and the fuzz targets use of the program, besides its command line.  Everything else is private, so that the compiler
-/// finds what nobody uses.
+/// finds what is not used.
 #[doc(hidden)]
 pub mod parts {
     pub use crate::bytecode::opcode::EXTENDED_ARG;

@@ -50,7 +50,7 @@ impl Progress {
         if elapsed >= PATIENCE && self.shown.elapsed() >= PACE {
             self.shown = Instant::now();
             self.is_shown = true;
-            // The cursor stays behind the text: a full line would wrap, and the next one would stand below it.
+            // The cursor stays after the text: a full line would wrap, and the next one would stand below it.
             let text = message(done(), elapsed, columns().saturating_sub(1));
             let _ = write!(io::stderr(), "\r{text}{ERASE}");
         }
@@ -71,7 +71,7 @@ pub fn columns() -> usize {
     if size == 0 { COLUMNS } else { size.into() }
 }
 
-/// As many of the facts as fit into so many columns, the first ones first.
+/// As many of the facts as fit into `columns`, the first ones first.
 fn message(done: Done, elapsed: Duration, columns: usize) -> String {
     let Done { instructions, total, written } = done;
     let count = HumanCount(instructions).to_string();

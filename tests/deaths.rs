@@ -1,5 +1,5 @@
 //! Every way in which a traced program can die, or make its process unusable: the trace holds exactly what was executed up to then, and
-//! the end is told with its reason and place.
+//! the end is reported with its reason and place.
 
 mod foreign;
 mod kills;
@@ -109,7 +109,7 @@ fn death_by_a_signal_ends_the_trace_at_the_call_that_brought_it() {
 }
 
 #[test]
-fn a_signal_without_a_name_is_told_by_its_number() {
+fn a_signal_without_a_name_is_reported_by_its_number() {
     let program = deeds("'rt': (os.kill, (me, 40))");
     let whole = Whole::of(&program);
     assert_dies(&program, &whole, "rt", 168, "bctrace: killed by signal 40 HERE\n");
@@ -125,7 +125,7 @@ fn death_without_a_signal_from_outside_ends_the_trace_at_its_call() {
 }
 
 #[test]
-fn death_after_the_last_code_object_is_gone_is_told_with_its_place() {
+fn death_after_the_last_code_object_is_gone_is_reported_with_its_place() {
     let program = Program::new(
         "import os, sys
 from functools import partial
@@ -135,7 +135,7 @@ sys.exitfunc = partial(os.kill, os.getpid(), 9)
     let ran = program.trace(&[], "t.txt", &[]);
     let text = program.read("t.txt");
     let last = text.lines().last().unwrap();
-    let place = last.strip_prefix("<module>> ").expect("nothing runs behind the main program");
+    let place = last.strip_prefix("<module>> ").expect("nothing runs after the main program");
     assert_eq!((ran.status, ran.stderr()), (137, format!("bctrace: killed by SIGKILL in <module> at {place}\n")));
 }
 

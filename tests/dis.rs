@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::{manifest, running};
 
-/// Prints each code object of a .pyc as `dis` does, behind a line with its name.
+/// Prints each code object of a .pyc as `dis` does, after a line with its name.
 const DIS: &str = "import dis, marshal, sys, types
 def show(code):
     print '#', code.co_name
@@ -86,7 +86,7 @@ fn compare(pyc: &Path) -> usize {
         listings[0].iter().zip(&raw).zip(listings[1].iter().zip(&resolved))
     {
         assert_eq!(got, want, "{name}");
-        // What `dis` does not tell as we do ends in an open parenthesis.
+        // What `dis` prints in another way than we do ends in an open parenthesis.
         let is_told = !want_resolved.ends_with('(');
         assert!(
             if is_told { got_resolved == want_resolved } else { got_resolved.starts_with(want_resolved) },
@@ -121,7 +121,7 @@ fn expected(dis: &str) -> [Vec<String>; 2] {
         raw.push(operand.map_or(start.clone(), |operand| format!("{start} ({operand})")));
         resolved.push(match (operand, found.get(4).map(|meaning| meaning.as_str())) {
             (None, _) => start,
-            // dis tells constants by repr().
+            // dis prints constants by repr().
             (Some(_), Some(_)) if opname == "LOAD_CONST" => format!("{start} ("),
             (Some(_), Some(meaning)) => format!("{start} ({})", target(meaning)),
             (Some(operand), None) => format!("{start} ({operand})"),
@@ -130,7 +130,7 @@ fn expected(dis: &str) -> [Vec<String>; 2] {
     [raw, resolved]
 }
 
-/// A jump's target without what `dis` says around it: it computes targets behind a prefix as longs.
+/// A jump's target without what `dis` says around it: it computes targets after a prefix as longs.
 fn target(meaning: &str) -> &str {
     meaning.strip_prefix("to ").map_or(meaning, |target| target.trim_end_matches('L'))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Calls `PyObject_DelItemString`, which nothing in the VM calls, functions of its own that have the names of some of ours, and those
-/// of Unicode, whose names tell UCS4 from UCS2.
+/// of Unicode, whose names distinguish UCS4 from UCS2.
 const SOURCE: &str = r#"
 #include <Python.h>
 

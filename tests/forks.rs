@@ -12,7 +12,7 @@ impl Program {
         names.filter(|name| name.starts_with("t.") && name.ends_with(".bct") && name != "t.bct").collect()
     }
 
-    /// Traces to `t.bct` with --follow-forks; returns what was printed, and the other traces, of which there must be so many.
+    /// Traces to `t.bct` with --follow-forks; returns what was printed, and the other traces, of which there must be this many.
     #[track_caller]
     fn follow(&self, options: &[&str], others: usize) -> (String, Vec<String>) {
         let ran = self.trace(&[options, &["--follow-forks"]].concat(), "t.bct", &[]);
@@ -63,7 +63,7 @@ fn parent_and_child_have_a_trace_each() {
     let program = Program::new(TWO);
     let (_, others) = program.follow(&[], 1);
     let (parent, child) = (show(&program, "t.bct"), show(&program, &others[0]));
-    // The child's begins behind the fork, in the frames that were there, and ends as it did.
+    // The child's begins after the fork, in the frames that were there, and ends as it did.
     let fork = parent.iter().position(|line| line.ends_with("COMPARE_OP (==)")).unwrap() - 1;
     assert_eq!(child[..3], parent[fork..fork + 3]);
     assert_eq!(child[3].trim(), "split> 18 LOAD_GLOBAL (child)");
@@ -143,7 +143,7 @@ for i in range(100):
 ",
     );
     let mut ends: Vec<String> = program.follow(&[], 100).1.iter().map(|trace| program.end(trace)).collect();
-    // An older kernel does not tell the status of a process that its parent has reaped already.
+    // An older kernel does not report the status of a process that its parent has reaped already.
     ends.retain(|end| end != "ended, and only its parent was told how");
     let statuses: std::collections::BTreeSet<_> = ends.iter().collect();
     assert_eq!(statuses.len(), ends.len());
@@ -229,7 +229,7 @@ pool.join()
 }
 
 #[test]
-fn a_child_that_a_signal_kills_is_exact_and_told() {
+fn a_child_that_a_signal_kills_is_exact_and_reported() {
     let program = Program::new(
         "import os, signal
 pid = os.fork()
@@ -415,7 +415,7 @@ fn a_recorded_interpreter_follows_as_well() {
 }
 
 #[test]
-fn without_follow_forks_nothing_tells_of_a_recorder() {
+fn without_follow_forks_nothing_shows_a_recorder() {
     let program = Program::new("import os\nprint [name for name in os.environ if 'BCTRACE' in name]\n");
     assert_eq!(program.trace(&[], "t.bct", &[]).succeeded(), "[]\n");
     let mut command = program.tracing(&[], "t.bct", &[]);

@@ -1,5 +1,5 @@
 //! Every fixture's output, status and trace against what is committed: fixtures/MANIFEST.toml and fixtures/expected/.
-//! `BCTRACE_BLESS=1 cargo test` writes the expected traces anew; read the difference before it is committed.
+//! `BCTRACE_BLESS=1 cargo test` writes the expected traces again; read the difference before it is committed.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,4 +5,5 @@ mod executable;
 mod facts;
 mod recorded;
 mod runs;
+mod semaphores;
 mod stack;

@@ -36,7 +36,7 @@ fn an_instruction_that_is_left_out_of_a_fixture_is_found() {
     }
 }
 
-/// A run that leads back to where it began is a whole iteration, and no succession tells how many there were.
+/// A run that leads back to where it began is a whole iteration, and no succession shows how many there were.
 #[test]
 fn a_whole_run_that_is_left_out_of_a_fixture_is_found() {
     let scratch = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ fn place(event: &Event) -> Option<(u64, i64)> {
     if let Event::Executed { frame, offset, .. } = *event { Some((frame, offset)) } else { None }
 }
 
-/// Where the frame of a run goes on behind it.
+/// Where the frame of a run goes on after it.
 fn next_place(recorded: &Recorded, run: &Range<usize>) -> Option<(u64, i64)> {
     let (frame, _) = place(&recorded.events[run.start])?;
     recorded.events[run.end..].iter().filter_map(place).find(|next| next.0 == frame)

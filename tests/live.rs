@@ -157,7 +157,7 @@ impl Live {
         line
     }
 
-    /// Waits for so many bytes on standard output; returns fewer where it ends.
+    /// Waits for this many bytes on standard output; returns fewer where it ends.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.stdout.as_mut().unwrap().take(count as u64).read_to_end(&mut bytes).unwrap();
@@ -219,7 +219,7 @@ impl Watch {
 
     #[track_caller]
     fn end(self) {
-        // Nobody listens any more where the time was over.
+        // The receiver is gone if the time was over.
         let _ = self.ended.send(());
         if let Some(what) = self.thread.join().unwrap() {
             panic!("hung for {PATIENCE:?}: {what}");
@@ -283,7 +283,7 @@ impl Process {
     }
 }
 
-/// Whether a process is gone, or a zombie that nobody reaps.
+/// Whether a process is gone, or a zombie that is not reaped.
 pub fn is_gone(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
     stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])))

@@ -107,7 +107,7 @@ fn damaged_programs_behave_as_under_plain_python_or_are_refused_like_there() {
     let whole = running::read(&running::fixtures().join("factorial.pyc"));
     let bytecode = bytecode(&whole);
     let (mut compared, mut refused, mut wrong) = (0, 0, Vec::new());
-    // Behind the header; a number of bits on each time that brings every place in a byte.
+    // After the header; a number of bits on each time that brings every place in a byte.
     let bits = (8 * 8..whole.len() * 8).step_by(11);
     for bit in bits.filter(|bit| !bytecode.iter().any(|range| range.contains(&(bit / 8)))) {
         let mut damaged = whole.clone();

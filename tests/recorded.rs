@@ -208,7 +208,7 @@ fn frame(at: &State) -> &trace::Frame {
     at.frame().expect("something happens in a frame")
 }
 
-/// What END_FINALLY can tell of a constant by its text.  A string that reads like an int would be taken for one; no fixture has that.
+/// What END_FINALLY can learn of a constant by its text.  A string that reads like an int would be taken for one; no fixture has that.
 fn value(text: &[u8]) -> Value {
     match std::str::from_utf8(text) {
         Ok("None") => Value::None,

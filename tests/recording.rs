@@ -1,8 +1,10 @@
 //! What is recorded and how the recording ends: limits and triggers, filters, and the same trace by every way to it.
 
 mod filters;
+mod input;
 mod lane;
 mod limits;
+mod lookups;
 mod shown;
 mod shutdown;
 mod stopping;
@@ -10,7 +12,7 @@ mod writing;
 
 use crate::live::Program;
 
-/// Calls, a generator, exceptions, code made at run time, and code behind the main program's end; ends with status 3.
+/// Calls, a generator, exceptions, code made at run time, and code after the main program's end; ends with status 3.
 const VARIED: &str = "import sys
 def add(a, b):
     return a + b

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 /// What a finished process left.
 #[derive(Debug)]
 pub struct Ran {
-    /// As a shell tells it: 128+N after signal N.
+    /// As a shell reports it: 128+N after signal N.
     pub status: i32,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,

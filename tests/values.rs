@@ -24,7 +24,7 @@ fn assert_lines(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn operands_and_results_stand_behind_the_instruction() {
+fn operands_and_results_stand_after_the_instruction() {
     let source = "\
 def check(s, n=3):
     if s == 's3cret': return True
@@ -101,7 +101,7 @@ print [n for n in (1, 2)], {'a': {'b': 1}}, {3}
 }
 
 #[test]
-fn a_generator_tells_what_it_is_sent_and_what_it_yields() {
+fn a_generator_shows_what_it_is_sent_and_what_it_yields() {
     let source = "\
 def f():
     x = yield 1

@@ -11,7 +11,7 @@ pub struct Instruction {
     pub opcode: u8,
     /// The combined operand: a signed C int, with the prefixes' halves shifted in.
     pub operand: Option<i32>,
-    /// Bytes the VM swallows: 1 or 3. Behind a prefix always 3, whatever the opcode.
+    /// Bytes the VM swallows: 1 or 3. After a prefix always 3, whatever the opcode.
     pub length: u8,
 }
 
@@ -32,7 +32,7 @@ impl Instruction {
         Some(Instruction { offset, opcode, operand, length: length as u8 })
     }
 
-    /// Returns the offset behind the instruction, which relative jumps count from.
+    /// Returns the offset after the instruction, which relative jumps count from.
     #[inline]
     pub fn end(&self) -> i32 {
         self.offset.wrapping_add(i32::from(self.length))
@@ -114,7 +114,7 @@ pub struct Units<'a> {
 }
 
 impl Units<'_> {
-    /// Returns where the next unit begins: behind the last one, the length of the code if all of it
+    /// Returns where the next unit begins: after the last one, the length of the code if all of it
     /// was decoded, and less if the rest is a truncated unit.
     pub fn offset(&self) -> u32 {
         self.at
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_behind_its_prefix_is_shorter() {
+    fn a_unit_after_its_prefix_is_shorter() {
         let code = [145, 0, 0, 9, 71, 72, 83];
         let unit = Unit::decode(&code, 3).expect("whole");
         assert_eq!((unit.end, unit.instructions, unit.last.opcode), (4, 1, 9));

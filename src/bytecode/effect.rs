@@ -13,9 +13,9 @@ const MOST_OPERANDS: u32 = 3 + 3 * 255;
 pub struct Effect {
     /// The topmost entries before it that it consumes and shows.
     pub operands: u32,
-    /// The topmost entries behind it that it has produced and shows, where it went well.
+    /// The topmost entries after it that it has produced and shows, where it went well.
     pub results: u32,
-    /// Entries that there are more behind it, where `results` is not 0.
+    /// Entries that there are more after it, where `results` is not 0.
     pub growth: i32,
 }
 

@@ -86,9 +86,9 @@ pub fn read(printed: &[u8]) -> Option<Vec<u8>> {
     let mut rest = printed;
     while let Some((&byte, mut after)) = rest.split_first() {
         if byte == b'\\' {
-            let (escaped, behind) = read_one(after)?;
+            let (escaped, next) = read_one(after)?;
             bytes.push(escaped);
-            after = behind;
+            after = next;
         } else {
             bytes.push(byte);
         }
@@ -106,10 +106,10 @@ pub fn read_one(after: &[u8]) -> Option<(u8, &[u8])> {
         b'r' => b'\r',
         b't' => b'\t',
         b'x' => {
-            let (digits, behind) = after.split_first_chunk::<2>()?;
+            let (digits, next) = after.split_first_chunk::<2>()?;
             let value = |digit: u8| char::from(digit).to_digit(16);
             let byte = value(digits[0])? * 16 + value(digits[1])?;
-            return Some((u8::try_from(byte).ok()?, behind));
+            return Some((u8::try_from(byte).ok()?, next));
         }
         _ => return None,
     };

@@ -99,7 +99,7 @@ impl Layout {
 }
 
 /// Computes every offset's segment end from the last byte backwards: a unit either ends a segment or
-/// shares the answer of the unit behind it, so overlapping code costs no more than plain code.
+/// shares the answer of the unit after it, so overlapping code costs no more than plain code.
 fn segment_ends(bytes: &[u8]) -> Vec<Cell> {
     let len = bytes.len();
     let mut cells = vec![Cell { index: NONE, segment_end: NONE }; len + 1];
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_ends_behind_its_call_with_all_prefixes() {
+    fn a_segment_ends_after_its_call_with_all_prefixes() {
         let code = [100, 0, 0, 145, 0, 0, 131, 0, 0, 1, 9];
         let layout = Layout::new(&code);
         assert_eq!(layout.segment_end(0), Some(9));

@@ -14,7 +14,7 @@ use super::operand::Operand;
 
 /// Listings beyond this many bytes are not kept: 1 MB of code can name a 4 KB constant 300,000 times.
 pub const KEPT_LIMIT: usize = 32 << 20;
-/// Bytes of rendered runs kept for overlapping code, per code object; then it starts anew.
+/// Bytes of rendered runs kept for overlapping code, per code object; beyond it all are dropped.
 const CACHE_LIMIT: usize = 1 << 20;
 /// Runs with more text than this are handed out in pieces and not cached.
 const PIECE: usize = 64 << 10;
@@ -83,7 +83,7 @@ impl Listing {
     }
 
     /// Appends the line of one instruction, which need not be one of the code bytes: programs can run
-    /// what lies before or behind them.
+    /// what lies before or after them.
     pub fn push_instruction(&self, line: &mut Vec<u8>, instruction: &Instruction) {
         self.lines.push(line, instruction);
     }

@@ -65,7 +65,7 @@ fn shortest(value: f64) -> String {
     if even.parse() == Ok(value) { even } else { upwards }
 }
 
-/// Writes digits whose decimal point stands behind the first `decimals` of them.
+/// Writes digits whose decimal point stands after the first `decimals` of them.
 fn place_point(digits: &str, decimals: i32, largest: i32, point: bool) -> String {
     let count = digits.len() as i32;
     if decimals <= -4 || decimals > largest {

@@ -32,7 +32,7 @@ impl Operand<'_> {
             OperandKind::Local => entry(&code.varnames, value),
             OperandKind::Free => free_variable(code, value),
             OperandKind::Compare => entry(&COMPARE_NAMES, value),
-            // ceval.c JUMPBY counts from behind the instruction, in a C int.
+            // ceval.c JUMPBY counts from the end of the instruction, in a C int.
             OperandKind::JumpRelative => Operand::Target(instruction.end().wrapping_add(value)),
             OperandKind::JumpAbsolute => Operand::Target(value),
         }
@@ -46,7 +46,7 @@ fn entry<T: AsRef<[u8]>>(table: &[T], index: i32) -> Operand<'_> {
     }
 }
 
-/// The VM numbers cell variables first and free variables behind them.
+/// The VM numbers cell variables first and free variables after them.
 fn free_variable(code: &CodeObject, index: i32) -> Operand<'_> {
     let cells = code.cellvars.len();
     match usize::try_from(index) {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn free_variables_stand_behind_cell_variables() {
+    fn free_variables_stand_after_cell_variables() {
         let code = code();
         let texts = [0, 1, 2, -1].map(|index| resolve(&code, 136, index));
         assert_eq!(texts[0], Operand::Text(b"cell"));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_targets_count_from_behind_and_may_go_backwards() {
+    fn relative_targets_count_from_the_end_and_may_go_backwards() {
         let code = code();
         assert_eq!(resolve(&code, 110, 4), Operand::Target(17));
         assert_eq!(resolve(&code, 110, -25), Operand::Target(-12));

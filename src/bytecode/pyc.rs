@@ -1,4 +1,4 @@
-//! Owns reading a .pyc file: the header, and the code object behind it. Says what a file is that is no
+//! Owns reading a .pyc file: the header, and the code object after it. Says what a file is that is no
 //! .pyc of 2.7, and what to do about it. Takes bytes; who opens files is not its concern.
 
 use std::ops::Range;
@@ -94,7 +94,7 @@ fn read_code(file: &[u8], header: usize) -> Result<Pyc, PycError> {
     }
 }
 
-/// py.test writes caches with the size of the source behind the time; Python 3 has 12 or 16 bytes.
+/// py.test writes caches with the size of the source after the time; Python 3 has 12 or 16 bytes.
 fn with_header_hint(error: PycError, file: &[u8]) -> PycError {
     let found = [12, 16].into_iter().find(|&header| read_code(file, header).is_ok());
     match error {

@@ -102,9 +102,9 @@ impl<'a> Text<'a> {
         while let [point, tail @ ..] = rest {
             rest = tail;
             match (*point, tail) {
-                (high @ 0xd800..=0xdbff, [low @ 0xdc00..=0xdfff, behind @ ..]) => {
+                (high @ 0xd800..=0xdbff, [low @ 0xdc00..=0xdfff, after @ ..]) => {
                     self.utf8(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
-                    rest = behind;
+                    rest = after;
                 }
                 (point, _) => self.utf8(point),
             }

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_the_system_are_told_without_their_numbers() {
+    fn errors_of_the_system_are_reported_without_their_numbers() {
         let error = std::io::Error::from_raw_os_error(2);
         assert_eq!(without_codes(&format!("cannot read x: {error}; and {error}")), {
             "cannot read x: No such file or directory; and No such file or directory"

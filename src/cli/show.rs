@@ -8,7 +8,7 @@ use super::{filter, message, record, screen};
 use crate::format::{self, Format, Paint};
 use crate::views::show::{self, ShowPlan};
 
-/// Runs the command.  Whoever reads the output may leave at any time.
+/// Runs the command.  The reader of the output may leave at any time.
 pub fn run(args: ShowArgs) -> anyhow::Result<u8> {
     let selection = filter::selection("show", args.filter, args.place)?;
     let format = args.format.map_or(Format::Text, record::format);

@@ -81,7 +81,7 @@ impl Bct {
         match event {
             Event::Code(code) => self.block.has_room_to_describe(code),
             Event::Announce(frame) => self.block.has_room_for(frame.code, at),
-            Event::Layer(layer) => self.block.has_room_for(layer.code, at),
+            Event::WholeCode(whole) => self.block.has_room_for(whole.code, at),
             _ => true,
         }
     }
@@ -105,7 +105,7 @@ impl Bct {
         Ok(())
     }
 
-    /// Writes a whole piece, and keeps room behind it for the end.
+    /// Writes a whole piece, and keeps room after it for the end.
     fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         self.output.keep_room(self.reserve.bytes(&self.index, &self.counter), ending::FILLER);
         self.output.write(piece, Keep::Nothing)
@@ -146,7 +146,7 @@ impl Bct {
     }
 }
 
-/// Makes the index piece that stands at this offset, and the trailer behind it.
+/// Makes the index piece that stands at this offset, and the trailer after it.
 fn pack_index(compressor: &mut Compressor, index: &[u8], offset: u64) -> io::Result<Vec<u8>> {
     let mut out = pack(compressor, Piece { piece_type: INDEX, ..Piece::default() }, index)?;
     out.extend_from_slice(&layout::trailer(offset));
@@ -211,7 +211,7 @@ impl Sink for Bct {
             Event::Code(code) => self.block.describe(code),
             Event::Announce(frame) => self.block.use_code(frame.code, at),
             Event::Name(name) => self.block.define_name(name.name),
-            Event::Layer(layer) => self.block.use_code(layer.code, at),
+            Event::WholeCode(whole) => self.block.use_code(whole.code, at),
             _ => {}
         }
         self.counter.event(event, at);

@@ -81,7 +81,7 @@ impl Compressor {
         Ok(())
     }
 
-    /// What must be known of the bytes so far in order to end the file behind them.  The last call of `compress` was one
+    /// What must be known of the bytes so far in order to end the file after them.  The last call of `compress` was one
     /// with `sync`, or there was none.
     pub(super) fn mark(&self) -> Mark {
         match self {

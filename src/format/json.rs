@@ -1,5 +1,5 @@
 //! JSON text out of arbitrary bytes.  Bytes that are no UTF-8 become U+FFFD, and a member of the same name with `_hex`
-//! behind it has them all: any reader of JSON can read both, and nothing is lost.  Control and bidi characters are
+//! after it has them all: any reader of JSON can read both, and nothing is lost.  Control and bidi characters are
 //! escaped, for terminals' sake.
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";

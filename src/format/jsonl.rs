@@ -13,7 +13,7 @@ use crate::bytecode::Instruction;
 use crate::select::Share;
 use crate::trace::by_id::ById;
 use crate::trace::numbered;
-use crate::trace::origin::Layer;
+use crate::trace::origin::WholeCode;
 use crate::trace::value::Pending;
 use crate::trace::{Code, Event, Frame, Outside, Run, Sink, SinkError, State, Then};
 
@@ -153,13 +153,13 @@ impl Jsonl {
         Ok(())
     }
 
-    /// Prints where a code object comes from, behind the code object itself.
-    fn layer(&mut self, layer: &Layer, at: &State) -> Result<(), SinkError> {
-        let Some(code) = at.code(layer.code).filter(|_| self.options.selection.wants_moment(at)) else {
+    /// Prints where a code object comes from, after the code object itself.
+    fn whole_code(&mut self, whole: &WholeCode, at: &State) -> Result<(), SinkError> {
+        let Some(code) = at.code(whole.code).filter(|_| self.options.selection.wants_moment(at)) else {
             return Ok(());
         };
         if self.prepare(code)? {
-            records::push_layer(self.lines.open(), layer, code, at);
+            records::push_layer(self.lines.open(), whole, code, at);
             self.lines.ended()?;
         }
         Ok(())
@@ -233,7 +233,7 @@ impl Sink for Jsonl {
                 self.pending.event(event, at);
                 Ok(())
             }
-            Event::Layer(layer) => self.layer(layer, at),
+            Event::WholeCode(whole) => self.whole_code(whole, at),
             _ if self.options.selection.wants_moment(at) => {
                 let mut line = Vec::new();
                 records::push_milestone(&mut line, event, at);
@@ -284,5 +284,18 @@ impl Sink for Jsonl {
 
     fn written(&self) -> u64 {
         self.lines.written()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Compression;
+    use crate::format::kept::forgetting;
+
+    #[test]
+    fn a_code_object_that_is_gone_takes_no_memory() {
+        let sink = Jsonl::new(Options::default(), forgetting::output(Compression::None));
+        forgetting::check(sink, |sink, code| sink.rendered.get(code).is_some() || sink.described.get(code).is_some());
     }
 }

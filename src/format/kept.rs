@@ -1,5 +1,5 @@
 //! What a form keeps of each code object that it prints: made when the code object runs first, given up when all of it takes too much
-//! memory, and made anew then.
+//! memory, and made again when it runs next.
 
 use crate::bytecode::Listing;
 use crate::trace::Code;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::bytecode::CodeObject;
 
-    /// So many bytes.
+    /// Something of this many bytes.
     struct Bytes(usize);
 
     impl Made for Bytes {
@@ -118,5 +118,42 @@ mod tests {
         assert_eq!(kept.memory, 27);
         (1..10).for_each(|id| kept.forget(id));
         assert_eq!(kept.memory, 0);
+    }
+}
+
+/// What the tests of sinks use to show that they forget code objects.
+#[cfg(test)]
+pub(super) mod forgetting {
+    use crate::bytecode::CodeObject;
+    use crate::format::{Compression, Output};
+    use crate::trace::{Code, Decoder, Event, Run, Sink, Then};
+
+    /// The code object that the trace describes.
+    const CODE: u32 = 0;
+
+    /// Makes an output whose file has no name.
+    pub(in crate::format) fn output(compression: Compression) -> Output {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        Output::into_new(file.reopen().expect("a handle"), file.path(), compression).expect("an output")
+    }
+
+    /// Checks what a sink keeps of a code object: something after it has run, nothing after it is gone.
+    pub(in crate::format) fn check<S: Sink>(mut sink: S, keeps: impl Fn(&S, u32) -> bool) {
+        // NOP, NOP.
+        let object = CodeObject { name: b"f".to_vec(), bytes: vec![9, 9], ..CodeObject::default() };
+        let mut decoder = Decoder::default();
+        let mut words = Vec::new();
+        Event::Code(std::rc::Rc::new(Code::new(CODE, CODE, None, object))).encode(&mut words);
+        for (run, is_kept) in [
+            (Run::new(0, 0, 0, Then::Call { code: CODE }), false),
+            (Run::new(0, 2, 2, Then::Return), true),
+            (Run::new(0, 0, 0, Then::CodeGone { code: CODE }), false),
+        ] {
+            let (encoded, count) = run.words();
+            words.extend_from_slice(&encoded[..count]);
+            decoder.decode(&words, &mut sink).expect("a sound trace");
+            words.clear();
+            assert_eq!(keeps(&sink, CODE), is_kept, "after {run:?}");
+        }
     }
 }

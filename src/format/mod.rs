@@ -1,5 +1,5 @@
 //! The forms of a trace: text, JSON lines, .bct and nothing at all, each a `Sink` in a file of its own, with
-//! compression and the opening of outputs behind them.  Knows no VM and no command line.
+//! the compression and the opening of outputs that they use.  Knows no VM and no command line.
 
 pub mod bct;
 mod compression;

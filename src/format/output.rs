@@ -41,7 +41,7 @@ pub struct Output {
     taken: u64,
     unsynced: u64,
     kept: u64,
-    /// What can end the file behind its last whole piece.
+    /// What can end the file after its last whole piece.
     mark: Mark,
     /// Bytes of room that are kept for the end, and what they hold; none if the format needs none.
     room: u64,
@@ -114,7 +114,7 @@ impl Output {
         }
     }
 
-    /// Another handle of the file, if its bytes are the format's own: not compressed, and nobody else's.
+    /// Another handle of the file, if its bytes are the format's own: not compressed, and written by no other process.
     pub fn own_file(&self) -> Option<File> {
         let is_plain = self.store.is_own() && self.compressor.is_none();
         is_plain.then(|| self.store.file().try_clone().ok()).flatten()
@@ -135,7 +135,7 @@ impl Output {
         matches!(self.compressor, Compressor::Zstd(_))
     }
 
-    /// Keeps so many bytes of room for the end from the next write on; `filler` is what they hold if nothing is compressed.
+    /// Keeps `bytes` of room for the end from the next write on; `filler` is what they hold if nothing is compressed.
     pub(super) fn keep_room(&mut self, bytes: u64, filler: Filler) {
         if self.store.is_own() {
             self.room = bytes + if self.is_compressed() { ROOM } else { 0 };
@@ -158,7 +158,7 @@ impl Output {
         self.store.stored()
     }
 
-    /// Returns whether so many bytes, `packed` when compressed, that come last of `taken` should go to the file: an eighth of it at
+    /// Returns whether `unsynced` bytes, `packed` when compressed, that come last of `taken` should go to the file: an eighth of it at
     /// most, for what has not gone there is lost if it does not fit.
     pub(super) fn is_sync_point(&self, unsynced: u64, packed: usize, taken: u64) -> bool {
         let most = (taken / 8).clamp(SYNC_SMALL, SYNC).min(self.most_unsynced);
@@ -170,7 +170,7 @@ impl Output {
         self.is_full_with(0)
     }
 
-    /// Returns whether it would with so many bytes more.
+    /// Returns whether it would have with `more` bytes.
     pub(super) fn is_full_with(&self, more: u64) -> bool {
         self.stored() + more >= self.limit
     }
@@ -226,7 +226,7 @@ impl Output {
         result
     }
 
-    /// Writes a whole piece to the file, and keeps room behind it.
+    /// Writes a whole piece to the file, and keeps room after it.
     fn store_piece(&mut self, bytes: &[u8], keep: Keep) -> io::Result<()> {
         if !self.is_open() {
             return Err(io::Error::other("the output has failed before"));
@@ -260,7 +260,7 @@ impl Output {
         self.store.write_ahead(&[bytes, &head].concat()).is_ok()
     }
 
-    /// Ends a file whose writing has failed with these bytes, behind its last whole piece, where room was kept for them.
+    /// Ends a file whose writing has failed with these bytes, after its last whole piece, where room was kept for them.
     /// False if they do not fit.
     pub(super) fn end_with(&mut self, last: &[u8]) -> bool {
         let fits = self.has_failed() && self.store.is_own();

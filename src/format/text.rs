@@ -207,3 +207,16 @@ impl Sink for Text {
         self.lines.written()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Compression;
+    use crate::format::kept::forgetting;
+
+    #[test]
+    fn a_code_object_that_is_gone_takes_no_memory() {
+        let sink = Text::new(Options::default(), forgetting::output(Compression::None));
+        forgetting::check(sink, |sink, code| sink.listings.get(code).is_some());
+    }
+}

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 
 use libc::c_int;
 
-/// So many numbers in a row that are free end the search: the kernel gives the lowest free number (open(2)), and bctrace never has so
+/// This many free numbers in a row end the search: the kernel gives the lowest free number (open(2)), and bctrace never has that
 /// many descriptors at a time, so none of its own lies beyond.
 const GAP: c_int = 256;
 /// Standard input, output and error.

@@ -1,4 +1,4 @@
-//! The name by which a program finds its interpreter again: sys.executable.  Whoever starts that gets the interpreter and not
+//! The name by which a program finds its interpreter again: sys.executable.  A process that starts that gets the interpreter and not
 //! `bctrace`, with whatever arguments and environment, and though there is one file for both.
 
 use std::ffi::{CStr, CString, OsStr};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const NAME: &str = "python2.7";
 const BEGINNING: &[u8] = b"python";
 
-/// Tells by which name this process was started as the interpreter; none where it is `bctrace`.
+/// Returns by which name this process was started as the interpreter; none where it is `bctrace`.
 pub fn started_as() -> Option<PathBuf> {
     let typed = std::env::args_os().next().map(PathBuf::from);
     // What was executed says more than argv[0], which the caller can make up; but for a script it is the script.
@@ -87,7 +87,7 @@ pub fn own_folder() -> io::Result<PathBuf> {
     }
 }
 
-/// Returns the binary's path as nobody types it: what sys.executable is where no link can be made.
+/// Returns the binary's path as no user types it: what sys.executable is where no link can be made.
 fn spelled(binary: &Path) -> PathBuf {
     match (binary.parent(), binary.file_name()) {
         (Some(folder), Some(name)) => {

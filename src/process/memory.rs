@@ -1,5 +1,5 @@
 //! Memory of the traced process, whose program may run out of it, or may have it run out on purpose.  Rust's collections abort where
-//! there is none, so there is a reserve, and whoever is about to need much asks first.  The hook's memory lies apart from the
+//! there is none, so there is a reserve, and code that is about to need much asks first.  The hook's memory lies apart from the
 //! program's heap: in the midst of it, it would keep the heap from shrinking when the program frees what it has.
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -125,7 +125,7 @@ impl Signals {
         if file == -1 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the descriptor was made just now and is nobody else's.
+        // SAFETY: the descriptor was made just now and has no other owner.
         Ok(Signals(unsafe { OwnedFd::from_raw_fd(file) }))
     }
 

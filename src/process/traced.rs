@@ -13,7 +13,7 @@ use super::child::{Death, How};
 use super::stat::Stat;
 use super::{Wants, poll};
 
-/// Steps from a process to this one, at most; nobody has a longer line of ancestors.
+/// Steps from a process to this one, at most; no process has a longer line of ancestors.
 const GENERATIONS: usize = 10_000;
 
 /// A process, dead or alive.

@@ -24,7 +24,7 @@ pub enum Lost {
     /// None: it held something else.
     Nothing,
     /// Its number is not known; the last instruction before it has this number.
-    UnknownBehind(u64),
+    UnknownAfter(u64),
 }
 
 impl Flaw {
@@ -34,7 +34,7 @@ impl Flaw {
                 Lost::Instructions(piece.before.saturating_add(1), piece.after())
             }
             Some(_) => Lost::Nothing,
-            None => Lost::UnknownBehind(reached),
+            None => Lost::UnknownAfter(reached),
         };
         Flaw::Damaged { offset, bytes, lost }
     }
@@ -56,7 +56,7 @@ impl fmt::Display for Flaw {
                 match lost {
                     Lost::Instructions(first, last) => write!(f, "instructions {first} to {last} are missing"),
                     Lost::Nothing => write!(f, "no instruction is missing"),
-                    Lost::UnknownBehind(number) => write!(f, "instructions behind number {number} may be missing"),
+                    Lost::UnknownAfter(number) => write!(f, "instructions after number {number} may be missing"),
                 }
             }
             Flaw::NoTrace { offset, why } => write!(f, "the block at byte {offset} is given up: {why}"),

@@ -32,11 +32,11 @@ pub enum Found {
 /// Walks pieces.
 pub struct Pieces {
     input: Input,
-    /// Bytes of the file from `offset` on, behind the first `begin` ones.
+    /// Bytes of the file from `offset` on, after the first `begin` ones.
     buffer: Vec<u8>,
     begin: usize,
     offset: u64,
-    /// Where the bytes behind the buffer are in a file.  Its own cursor is shared by every copy of the descriptor.
+    /// Where the bytes after the buffer are in a file.  Its own cursor is shared by every copy of the descriptor.
     read_at: u64,
 }
 
@@ -132,7 +132,7 @@ impl Pieces {
         self.damage(PIECE_HEADER, Some(piece), is_cut)
     }
 
-    /// Returns whether so many bytes are still there, as far as that is known without reading them.
+    /// Returns whether that many bytes are still there, as far as that is known without reading them.
     fn holds(&self, bytes: u64) -> io::Result<bool> {
         match self.file() {
             Some(file) => Ok(file.metadata()?.len() >= self.offset + bytes),

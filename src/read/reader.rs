@@ -1,5 +1,5 @@
 //! Opens a .bct, compressed or not, and hands the events of its blocks to a sink: all of them, or those around some
-//! instruction numbers.  Tells what is missing instead of failing: a damaged block costs only itself.
+//! instruction numbers.  Reports what is missing instead of failing: a damaged block costs only itself.
 
 use std::fs::File;
 use std::io;
@@ -39,7 +39,7 @@ pub struct Reader {
 pub enum Want {
     Read,
     StepOver,
-    /// Nothing behind it is wanted either.
+    /// Nothing after it is wanted either.
     Stop,
 }
 
@@ -76,9 +76,9 @@ pub enum Progress {
     Block { unfinished: Option<u64> },
     /// The trace is whole up to here, and this is its end.
     Finished,
-    /// A block was not wanted, nor what is behind it.
+    /// A block was not wanted, nor what comes after it.
     Stopped,
-    /// No more bytes for now, or for ever if nobody writes the file.  Some of them are no whole piece yet.
+    /// No more bytes for now, or for ever if no process writes the file.  Some of them are no whole piece yet.
     Waiting { offset: u64, cut: bool },
 }
 

@@ -64,7 +64,7 @@ impl FrameState {
         }
         match (self.due.take(), values.late.last()) {
             (Some(instruction), _) => self.finish(&instruction, &values.late),
-            // A constant or local variable that the code does not have, if threads have switched behind it.
+            // A constant or local variable that the code does not have, if threads have switched after it.
             (None, Some(value)) => {
                 self.pop(1);
                 self.stack.push(Entry::Known(value.clone()));
@@ -205,7 +205,7 @@ impl FrameState {
         self.stack.push(Entry::Constant(-1));
     }
 
-    /// As the loop behind fast_block_end.
+    /// As the loop at fast_block_end.
     fn unwind(&mut self, why: Why) {
         while let Some(block) = self.blocks.pop() {
             if block.kind == BlockKind::Loop && matches!(why, Why::Continue(_)) {

@@ -78,7 +78,7 @@ impl Plan {
         }
     }
 
-    /// Whether a second interrupt ends a program that executes nothing; the interpreter waits for whoever types.
+    /// Whether a second interrupt ends a program that executes nothing; the interpreter waits for the user to type.
     pub fn interrupts_end(&self) -> bool {
         !matches!(self.subject, Subject::CommandLine)
     }
@@ -95,7 +95,7 @@ fn interpreter_variables() -> Vec<Vec<u8>> {
 /// What runs.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    /// A marshalled main program, which has been checked, what comes behind its folder on sys.path, and the SHA-256 of its file.
+    /// A marshalled main program, which has been checked, what comes after its folder on sys.path, and the SHA-256 of its file.
     Marshalled { bytes: Vec<u8>, path: Vec<CString>, sha256: [u8; 32] },
     /// What the interpreter's command line names.
     CommandLine,
@@ -109,7 +109,7 @@ pub struct Tracing {
     pub start_at: Option<Trigger>,
     /// The program is stopped before the instruction there.
     pub stop_at: Option<Trigger>,
-    /// The program is stopped after so many instructions.
+    /// The program is stopped after this many instructions.
     pub max_instructions: Option<u64>,
     /// What the interpreter does to itself at shutdown is recorded too.
     pub shutdown: bool,

@@ -145,7 +145,7 @@ impl Matches {
             .collect()
     }
 
-    /// Tells of the place that an option has named: None if it has named none.
+    /// Reports the place that an option has named: None if it has named none.
     pub fn trigger(&self, option: &str) -> Option<TriggerMatch> {
         let number = self.places.iter().position(|(other, _)| *other == option)?;
         let (_, place) = &self.places[number];
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_that_is_not_met_is_told_with_what_is_like_it() {
+    fn each_value_that_is_not_met_is_reported_with_what_is_like_it() {
         let mut matches = Matches::new(filter(&["check", "chekc"], &["^c", "^z"], &["*.py", "*.pyx"]), Vec::new());
         matches.see_named(b"check", b"/home/a/crack.py");
         matches.see_named(b"<module>", b"/home/a/crack.py");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn places_tell_why_they_were_not_come_to() {
+    fn places_say_why_they_were_not_come_to() {
         let place = |name: &str, offset| Trigger { name: Name::new(name), offset };
         let mut matches = Matches::new(
             Filter::default(),

@@ -1,5 +1,5 @@
 //! Which parts of a trace are wanted: code objects by name and file, threads, depths, and a stretch of instruction
-//! numbers. Decides, and leaves counting, caching and printing to whoever asks.
+//! numbers. Decides, and leaves counting, caching and printing to its callers.
 
 mod filter;
 mod glob;
@@ -90,10 +90,10 @@ impl Selection {
     pub fn share(&self, run: &Run, at: &State) -> Share {
         let Some(window) = &self.window else { return Share::Whole };
         let first = at.instructions.saturating_add(1);
-        let behind = first.saturating_add(run.count);
-        if first >= window.start && behind <= window.end {
+        let end = first.saturating_add(run.count);
+        if first >= window.start && end <= window.end {
             Share::Whole
-        } else if behind <= window.start || first >= window.end {
+        } else if end <= window.start || first >= window.end {
             Share::Nothing
         } else {
             Share::Partial

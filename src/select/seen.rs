@@ -24,7 +24,7 @@ pub struct Seen {
     anything: bool,
     /// Something in the window was recorded.
     is_recorded: bool,
-    /// The instructions of the window that were left out as the interpreter's own shutdown, from the first to behind the last.
+    /// The instructions of the window that were left out as the interpreter's own shutdown, from the first to the end of the last.
     own: Option<Range<u64>>,
 }
 
@@ -115,7 +115,7 @@ impl Seen {
         }
     }
 
-    /// Returns what nothing has met of a trace with so many instructions.  If not all of them were seen, what was not may hold the
+    /// Returns what nothing has met of a trace with this many instructions.  If not all of them were seen, what was not may hold the
     /// code objects and threads that are missed.
     pub fn misses(&self, instructions: u64, is_whole: bool) -> Vec<Miss> {
         let mut misses = Vec::new();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_that_met_nothing_is_told() {
+    fn each_part_that_met_nothing_is_reported() {
         assert_eq!(misses(selection("", &[], None, None)), []);
         let damaged = Seen::new(&selection("", &[], None, None));
         assert_eq!(damaged.misses(30, false), [], "nothing was asked for");
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_holds_the_shutdown_alone_is_told_so() {
+    fn a_window_that_holds_the_shutdown_alone_is_reported_as_such() {
         let misses = |window| {
             let mut seen = Seen::new(&selection("", &[], None, Some(window)));
             seen.instructions(1..21, 0, 0, &code(1, "main"));

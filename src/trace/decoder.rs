@@ -7,7 +7,7 @@ use super::state::{Contradiction, State, StreamError};
 use super::value::MOST_WORDS;
 use super::word::{self, Kind};
 
-/// Finds where the own events of a file's block begin: behind the code objects that it repeats and the state that it begins with.
+/// Finds where the own events of a file's block begin: after the code objects that it repeats and the state that it begins with.
 /// None where there is no state.
 pub fn state_end(words: &[u64]) -> Option<usize> {
     let mut at = 0;

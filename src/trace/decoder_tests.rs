@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn a_sink_hears_nothing_that_nobody_could_read_again(events in traces(60), word: usize, bit in 0u32..64) {
+    fn a_sink_gets_nothing_that_no_reader_would_take(events in traces(60), word: usize, bit in 0u32..64) {
         let mut damaged = words(&events);
         let place = word % damaged.len();
         damaged[place] ^= 1 << bit;

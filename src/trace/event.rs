@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::attempt::{Attempt, Repeated};
 use super::code::Code;
-use super::origin::{Layer, Made};
+use super::origin::{Made, WholeCode};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::word::{self, Fields, Kind};
 
@@ -18,8 +18,8 @@ pub enum Event {
     Code(Rc<Code>),
     /// Code objects were made.
     Made(Made),
-    /// What was described just before, whole.
-    Layer(Layer),
+    /// The whole code object that was described just before.
+    WholeCode(WholeCode),
     /// An entry of the table of names that values refer to.
     Name(Name),
     /// One instruction that begins or ends outside the code string.
@@ -131,7 +131,7 @@ pub struct Run {
     pub length: u32,
     /// Instructions, an EXTENDED_ARG and its successor counted as two.
     pub count: u64,
-    /// Its words, which say what came behind it: most of those who take a run do not ask, or write it again.
+    /// Its words, which say what came after it: most sinks do not ask, or write them again.
     word: u64,
     wide: u64,
 }
@@ -158,7 +158,7 @@ impl Run {
         self.start + self.length
     }
 
-    /// Says what came behind it.
+    /// Returns what came after it.
     #[inline]
     pub fn then(&self) -> Then {
         let Fields { argument, .. } = word::fields(self.word, self.wide);
@@ -173,7 +173,7 @@ impl Run {
     }
 }
 
-/// What came behind a run.
+/// What came after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     Jump,
@@ -342,7 +342,7 @@ pub(super) mod record {
     pub const SWITCH: u8 = 12;
     pub const NAME: u8 = 13;
     pub const MADE: u8 = 14;
-    pub const LAYER: u8 = 15;
+    pub const WHOLE_CODE: u8 = 15;
     pub const OWN: u8 = 16;
     pub const LOW_MEMORY: u8 = 17;
     pub const ATTEMPT: u8 = 18;
@@ -367,9 +367,9 @@ impl Event {
                 made.write(&mut payload);
                 record::MADE
             }
-            Event::Layer(layer) => {
-                layer.write(&mut payload);
-                record::LAYER
+            Event::WholeCode(whole) => {
+                whole.write(&mut payload);
+                record::WHOLE_CODE
             }
             Event::Start(start) => {
                 payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
@@ -451,7 +451,7 @@ impl Event {
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
             record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.name()?.into() }),
             record::MADE => Event::Made(Made::read(&mut reader)?),
-            record::LAYER => Event::Layer(Layer::read(&mut reader)?),
+            record::WHOLE_CODE => Event::WholeCode(WholeCode::read(&mut reader)?),
             record::OUTSIDE => Event::Outside(Outside {
                 offset: reader.i32()?,
                 bytes: reader.bytes().filter(|bytes| bytes.len() <= Outside::MOST_BYTES)?,

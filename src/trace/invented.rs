@@ -10,7 +10,7 @@ use super::event::{
     Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, Start,
     StopReason, Then,
 };
-use super::origin::{How, Layer, Made};
+use super::origin::{How, Made, WholeCode};
 use super::state::State;
 use super::value::{self, Role, Tag, What};
 use crate::bytecode::decode::units;
@@ -258,7 +258,7 @@ impl Inventor {
         self.add(Event::Made(Made { number: detail, how, place, path: NAMES[detail as usize % 5].to_vec() }));
         let (code, made) = (self.any_code(detail), detail.is_multiple_of(2).then_some(detail));
         let marshal = BYTES[detail as usize % 5].into();
-        self.add(Event::Layer(Layer { code, made, missing: detail % 3, marshal }));
+        self.add(Event::WholeCode(WholeCode { code, made, missing: detail % 3, marshal }));
     }
 
     fn forget_code(&mut self, detail: u32) {

@@ -1,4 +1,4 @@
-//! Where code objects come from, and what they are as a whole: the records MADE and LAYER.
+//! Where code objects come from, and what they are as a whole: the records MADE and WHOLE CODE.
 
 use std::rc::Rc;
 
@@ -67,7 +67,7 @@ impl How {
 /// A code object, or other bytes of one, that is about to run for the first time: whole, and where it comes from.  Its description, a
 /// CODE record, comes right before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layer {
+pub struct WholeCode {
     pub code: u32,
     /// The number of the [`Made`] that it comes from; None where it was there before the trace began.
     pub made: Option<u32>,
@@ -92,13 +92,13 @@ impl Made {
     }
 }
 
-impl Layer {
+impl WholeCode {
     pub(super) fn write(&self, out: &mut PayloadWriter) {
         out.u32(self.code).u32(self.made.map_or(0, |made| made + 1)).u32(self.missing).bytes(&self.marshal);
     }
 
-    pub(super) fn read(reader: &mut PayloadReader) -> Option<Layer> {
-        Some(Layer {
+    pub(super) fn read(reader: &mut PayloadReader) -> Option<WholeCode> {
+        Some(WholeCode {
             code: reader.u32()?,
             made: reader.u32()?.checked_sub(1),
             missing: reader.u32()?,

@@ -1,4 +1,4 @@
-//! The bytes inside a record: little-endian numbers, and byte strings behind their 32-bit length.  The reader trusts no length.
+//! The bytes inside a record: little-endian numbers, and byte strings after their 32-bit length.  The reader trusts no length.
 
 /// Writes a record's payload.
 #[derive(Default)]

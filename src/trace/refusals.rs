@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::decoder::Decoder;
 use super::event::{Announce, Event, Name, Outside, Skipped, record as record_types};
-use super::origin::Layer;
+use super::origin::WholeCode;
 use super::repeat::{self, RepeatReader};
 use super::value::{self, MOST_WORDS, NAMES, Role, Tag};
 use super::word::{self, Fields, Kind, MAX_RUN_WORDS};
@@ -46,7 +46,7 @@ fn sound() -> Vec<u64> {
     .concat()
 }
 
-/// Decodes words behind the sound ones, once with no frame on the stack.
+/// Decodes words after the sound ones, once with no frame on the stack.
 fn refused(words: &[u64], without_frame: bool) -> String {
     let left = if without_frame { run(Kind::Return, 0, 0, 0) } else { Vec::new() };
     let stream = [sound(), left, words.to_vec()].concat();
@@ -64,7 +64,7 @@ fn every_contradiction_is_refused_by_its_name() {
     let announced = |code, frame, slot| event(&Event::Announce(Announce { code, frame, slot }));
     let skipped = |instructions, frames| event(&Event::Skipped(Skipped { instructions, frames, own: false }));
     let outside = event(&Event::Outside(Outside { offset: -1, bytes: vec![9] }));
-    let layer = event(&Event::Layer(Layer { code: 7, made: None, missing: 0, marshal: Vec::new().into() }));
+    let whole = event(&Event::WholeCode(WholeCode { code: 7, made: None, missing: 0, marshal: Vec::new().into() }));
     let deep: Vec<u64> = (0..1 << 14).flat_map(|_| run(Kind::Call, 0, 0, 0)).collect();
     let table: Vec<(&str, Vec<u64>, bool)> = vec![
         ("a word that is no run where one must be", vec![Kind::Repeat as u64], false),
@@ -74,7 +74,7 @@ fn every_contradiction_is_refused_by_its_name() {
         ("a record that does not hold what its type says", record(record_types::OUTSIDE, &[1]), false),
         ("more names than a run can have", (0..=MOST_WORDS).flat_map(|_| name(1)).collect(), false),
         ("a code object with the id of a live one", event(&code(1)), false),
-        ("a layer of an unknown code object", layer, false),
+        ("the whole of an unknown code object", whole, false),
         ("an instruction without a frame", outside, true),
         ("more skipped than there can be", skipped(u64::MAX, 0), false),
         ("more skipped than there can be", skipped(0, u64::MAX), false),
@@ -125,7 +125,7 @@ fn a_shortened_stream_cannot_stand_for_what_never_was() {
     let busy = run(Kind::Jump, 0, 3, 0)[0];
     assert_eq!(read(&[repetition(1, 1)]), "a repetition of words that never were");
     assert_eq!(read(&[busy, repetition(2, 1)]), "a repetition of words that never were");
-    assert_eq!(read(&[busy, repetition(1, repeat::MAX_REPEAT + 1)]), "a repetition of so many words as none can be");
+    assert_eq!(read(&[busy, repetition(1, repeat::MAX_REPEAT + 1)]), "a repetition of more words than any can be");
     let measure = |words: &[u64]| repeat::measure(words, 8, 4).expect_err("a refusal");
     assert_eq!(measure(&record(1, &[0; 9])), "a record longer than any in a file");
     assert_eq!(measure(&[Kind::Jump as u64, repetition(1, 1)]), "a repetition of runs that execute nothing");

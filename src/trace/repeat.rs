@@ -43,8 +43,8 @@ pub fn measure(packed: &[u64], max_record: usize, most_words: u64) -> Result<Ext
     let (mut position, mut records) = (0, 0);
     let mut recent = Recent::default();
     let mut rest = packed;
-    while let Some((&word, behind)) = rest.split_first() {
-        rest = behind;
+    while let Some((&word, after)) = rest.split_first() {
+        rest = after;
         match Kind::of(word) {
             Some(Kind::Record) => {
                 let (_, bytes) = word::record_fields(word);
@@ -86,7 +86,7 @@ struct Recent {
     idle: Box<[bool]>,
     /// Words so far.
     count: usize,
-    /// `count` behind the last word that was not idle.
+    /// `count` after the last word that was not idle.
     busy: usize,
 }
 
@@ -119,7 +119,7 @@ impl Recent {
 /// Refuses a repetition that cannot stand at a position.
 fn check_repetition(distance: u64, count: u64, position: u64) -> Result<(), Contradiction> {
     if count > MAX_REPEAT {
-        return Err("a repetition of so many words as none can be");
+        return Err("a repetition of more words than any can be");
     }
     if distance == 0 || distance > position.min(HISTORY as u64) {
         return Err("a repetition of words that never were");
@@ -247,7 +247,7 @@ impl<P: Past> RepeatWriter<P> {
         self.written = self.position();
         let context = self.context();
         let last = std::mem::replace(&mut self.places[context], self.written);
-        // A word counts from 1 behind it, so 0 is nobody's place.
+        // Places count from 1, so that 0 stands for none.
         let distance = self.written - last;
         self.past.set_distance(if last != 0 && distance < HISTORY as u64 { distance } else { HISTORY as u64 });
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! run word      bits 0..4 kind   4..24 start   24..44 length   44..64 argument
-//! wide word     bits 0..4 WIDE   4..16 start   16..28 length   28..40 argument: the high 12 bits for the run word behind it
+//! wide word     bits 0..4 WIDE   4..16 start   16..28 length   28..40 argument: the high 12 bits for the run word after it
 //! record header bits 0..4 RECORD 4..12 type    12..44 payload length in bytes; the payload is padded to whole words
 //! ```
 
@@ -152,7 +152,7 @@ pub fn record_fields(word: u64) -> (u8, usize) {
     ((word >> 4) as u8, (word >> 12) as u32 as usize)
 }
 
-/// The words that a payload of so many bytes takes.
+/// The words that a payload of this many bytes takes.
 pub fn payload_words(bytes: usize) -> usize {
     bytes.div_ceil(8)
 }

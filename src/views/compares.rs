@@ -106,7 +106,7 @@ impl Compares {
         self.write()
     }
 
-    /// A frame begins: it tells whether a function that was called by a telling name is the library's.
+    /// A frame begins: it shows whether a function that has the name of one of the library's is that.
     fn enter(&mut self, entered: &Entered) {
         let Some(open) = self.open.get_mut(&entered.caller).filter(|open| open.is_guess) else { return };
         open.is_guess = false;

@@ -48,7 +48,7 @@ impl Reading {
         Reading { line: Progress::new(true), before, total, steps: 0 }
     }
 
-    /// Takes a run or an instruction, after which so many were read and so many bytes written.
+    /// Takes a run or an instruction, after which `instructions` have been read, and `written` bytes written.
     #[inline]
     pub(super) fn step(&mut self, instructions: u64, written: impl FnOnce() -> Option<u64>) {
         self.steps = self.steps.wrapping_add(1);

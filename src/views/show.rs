@@ -35,7 +35,7 @@ pub struct ShowPlan {
 pub struct Shown {
     /// Bytes printed, before compression.
     pub bytes: u64,
-    /// Whoever read the output closed the pipe.
+    /// The reader of the output closed the pipe.
     pub closed: bool,
     /// Something was missing or damaged; each case was reported.
     pub flawed: bool,

@@ -1,7 +1,7 @@
 //! The hook: the eval loop's events, as a Rust trait, and the trampolines between both.  The rules that a hook obeys stand in
 //! cpython-2.7-patch/bctrace_hook.h.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -170,7 +170,7 @@ pub struct Maker<'a> {
 /// anything of Python.
 pub trait Hook {
     fn jump(&mut self, gil: Gil, at: Place) -> Flow;
-    /// `top` is the address behind the topmost entry of the value stack.
+    /// `top` is the address after the topmost entry of the value stack.
     fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Flow;
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow;
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow;
@@ -184,6 +184,10 @@ pub trait Hook {
     fn made(&mut self, gil: Gil, code: usize, by: Maker);
     /// The program has set a function's code object to the one at this address, or the default arguments of a function that has it.
     fn claimed(&mut self, code: usize);
+    /// The program has read these bytes from standard input.
+    fn input(&mut self, gil: Gil, bytes: &[u8]);
+    /// The C library is about to look up the host of this name.
+    fn lookup(&mut self, gil: Gil, name: &[u8]);
     /// The exit functions have run; the interpreter begins to clear itself.
     fn shutdown(&mut self);
     /// This process was forked just now, by this thread; it begins untraced, with these frames on the stack, the running one last.
@@ -221,6 +225,8 @@ fn hooks<H: Hook>() -> ffi::bctrace_hooks {
         code_gone: Some(code_gone::<H>),
         made: Some(made::<H>),
         claimed: Some(claimed::<H>),
+        input: Some(input::<H>),
+        lookup: Some(lookup::<H>),
         shutdown: Some(shutdown::<H>),
         forked: Some(forked::<H>),
     }
@@ -400,12 +406,7 @@ extern "C" fn code_gone<H: Hook>(code: *const std::ffi::c_void) {
     unsafe { with(|hook: &mut H, _| hook.code_gone(code as usize)) }
 }
 
-extern "C" fn made<H: Hook>(
-    code: *const std::ffi::c_void,
-    how: c_int,
-    path: *const std::ffi::c_char,
-    frame: *const ffi::_frame,
-) {
+extern "C" fn made<H: Hook>(code: *const std::ffi::c_void, how: c_int, path: *const c_char, frame: *const ffi::_frame) {
     // SAFETY: `path` is NULL or a C string of the function that makes the code object, which is still running.
     let path = if path.is_null() { &[][..] } else { unsafe { CStr::from_ptr(path) }.to_bytes() };
     let at = (!frame.is_null()).then(|| {
@@ -421,6 +422,20 @@ extern "C" fn made<H: Hook>(
 extern "C" fn claimed<H: Hook>(code: *const std::ffi::c_void) {
     // SAFETY: as in `jump`: an attribute is set with the GIL held, and a hook sets none.
     unsafe { with(|hook: &mut H, _| hook.claimed(code as usize)) }
+}
+
+extern "C" fn input<H: Hook>(bytes: *const u8, length: usize) {
+    // SAFETY: so many bytes were read there just now, by the C function that calls.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes, length) };
+    // SAFETY: as in `jump`: a C function gives notice with the GIL held, and a hook reads nothing.
+    unsafe { with(|hook: &mut H, gil| hook.input(gil, bytes)) }
+}
+
+extern "C" fn lookup<H: Hook>(name: *const c_char) {
+    // SAFETY: the C string of the C function that calls.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    // SAFETY: as in `input`.
+    unsafe { with(|hook: &mut H, gil| hook.lookup(gil, name)) }
 }
 
 extern "C" fn shutdown<H: Hook>() {

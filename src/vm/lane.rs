@@ -267,7 +267,7 @@ impl Lane {
     /// The frames of the running thread, the running one last.
     #[inline]
     pub fn frames(&self) -> &[Active] {
-        // SAFETY: there are so many places behind the first one; C writes to them only while no hook runs.
+        // SAFETY: there are `depth` places from the first one on; C writes to them only while no hook runs.
         unsafe { std::slice::from_raw_parts(self.first_place(), self.depth()) }
     }
 

@@ -11,7 +11,7 @@ use super::gil::Gil;
 pub struct Span<'a, T> {
     first: *const T,
     count: usize,
-    /// So many of them are known to be there.
+    /// How many of them are known to be there.
     known: usize,
     lives: PhantomData<&'a T>,
 }
@@ -76,7 +76,7 @@ impl<'a, T: Plain> Span<'a, T> {
     }
 }
 
-/// Whether so many items can be read.
+/// Whether that many items can be read.
 fn can_read<T>(first: *const T, count: usize) -> bool {
     // SAFETY: it takes any address.
     count.checked_mul(size_of::<T>()).is_some_and(|bytes| unsafe { ffi::vm_can_read(first.cast(), bytes) } != 0)

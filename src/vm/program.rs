@@ -19,7 +19,7 @@ pub struct MainProgram {
 }
 
 impl Interpreter {
-    /// Starts the interpreter as `python2.7 argv[0] …` does, with `path` on sys.path behind the program's folder and
+    /// Starts the interpreter as `python2.7 argv[0] …` does, with `path` on sys.path after the program's folder and
     /// `executable` for sys.executable.  The process must have one thread.
     pub fn start(argv: Vec<CString>, path: &[CString], executable: &CStr) -> Interpreter {
         super::library::embed(executable, false);
@@ -58,7 +58,7 @@ pub fn compile(source: &[u8], path: &CStr, executable: &CStr) -> Option<Vec<u8>>
     if marshalled.is_null() {
         return None;
     }
-    // SAFETY: it has so many bytes, and nothing frees it.
+    // SAFETY: it has that many bytes, and nothing frees it.
     Some(unsafe { std::slice::from_raw_parts(marshalled, length) }.to_vec())
 }
 
@@ -85,7 +85,7 @@ extern "C" fn program_begins<F: FnOnce(&Interpreter)>(context: *mut c_void) {
     }
 }
 
-/// An argument vector as C wants it, with the NULL behind it.
+/// An argument vector as C wants it, with the NULL at its end.
 fn pointers(argv: &[CString]) -> Vec<*mut c_char> {
     argv.iter().map(|argument| argument.as_ptr().cast_mut()).chain([std::ptr::null_mut()]).collect()
 }

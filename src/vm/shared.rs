@@ -23,7 +23,7 @@ pub const REPEATING: u64 = ffi::BCTRACE_REPEATING;
 #[repr(C)]
 #[derive(Debug)]
 pub struct Slot {
-    /// Behind the last unit fetched, or [`CALLED`], [`CLOSING`] or [`REPEATING`] with what they mean.
+    /// The address after the last unit fetched, or [`CALLED`], [`CLOSING`] or [`REPEATING`] with what they mean.
     pub next: AtomicU64,
     /// The open run's first instruction; 0 where no run is recorded.
     pub start: AtomicU64,
@@ -196,7 +196,7 @@ impl Control {
         self.kept.store(kept.into(), Ordering::Relaxed);
     }
 
-    /// Tells PyThreadState_Swap which thread state the hook knows to hold the GIL.
+    /// Sets for PyThreadState_Swap which thread state the hook knows to hold the GIL.
     pub fn set_thread(&self, thread: ThreadAddress) {
         self.thread.store(thread.0, Ordering::Relaxed);
     }

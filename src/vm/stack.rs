@@ -52,7 +52,7 @@ impl Room {
         usize::try_from(index).is_ok_and(|index| index < self.local_count)
     }
 
-    /// The topmost entries of the value stack, the top last; none where the frame's own memory does not have so many.
+    /// The topmost entries of the value stack, the top last; none where the frame's own memory does not have that many.
     #[inline]
     pub fn entries<'a>(&self, _gil: Gil<'a>, top: usize, count: usize) -> &'a [ObjectRef] {
         if top > self.end || top < self.stack || (top - self.stack) / size_of::<usize>() < count {
@@ -71,7 +71,7 @@ impl Room {
         self.entries(gil, top, top.saturating_sub(self.stack) / size_of::<usize>())
     }
 
-    /// The local variables that hold the frame's arguments, `*args` and `**kwargs` behind the others.
+    /// The local variables that hold the frame's arguments, `*args` and `**kwargs` after the others.
     pub fn arguments<'a>(&self, gil: Gil<'a>, at: &Place) -> &'a [ObjectRef] {
         const VARARGS_AND_VARKEYWORDS: [u32; 2] = [4, 8];
         let numbers = at.code(gil).numbers(gil);

@@ -12,7 +12,7 @@ fn a_command_returns_what_it_printed_and_reads_nothing() {
 }
 
 #[test]
-fn a_missing_program_is_told_from_one_that_fails() {
+fn a_missing_program_is_distinguished_from_one_that_fails() {
     let missing = run(&mut Command::new("/nowhere/tool"), None).unwrap_err();
     assert!(missing.is_missing() && missing.to_string().contains("`/nowhere/tool` could not be started"), "{missing}");
     let failed = run(Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"]), None).unwrap_err();

@@ -38,7 +38,7 @@ fn a_failed_configure_shows_its_last_lines_and_keeps_its_log() {
 }
 
 #[test]
-fn a_compiler_without_c_library_is_told_to_install_it() {
+fn a_compiler_without_c_library_is_an_error_that_says_to_install_it() {
     let tree = tempfile::tempdir().unwrap();
     let said = "configure: error: C compiler cannot create executables";
     let problem = failed_configure(tree.path(), said, "ld: cannot find crt1.o");
@@ -46,7 +46,7 @@ fn a_compiler_without_c_library_is_told_to_install_it() {
 }
 
 #[test]
-fn a_full_disk_is_told_to_be_emptied() {
+fn a_full_disk_is_an_error_that_says_to_empty_it() {
     let tree = tempfile::tempdir().unwrap();
     let problem = failed_configure(tree.path(), "configure: error: cannot compile", "as: No space left on device");
     assert_says(&problem, &["free about 100 MB", "BCTRACE_CACHE_DIR"]);

@@ -9,7 +9,7 @@ use super::build::modules::{MODULES, possible, tables_c};
 use super::build::openssl::missing_tool;
 
 #[test]
-fn a_missing_make_or_perl_and_a_perl_without_its_modules_are_told_apart() {
+fn a_missing_make_or_perl_and_a_perl_without_its_modules_are_distinguished() {
     let tools = tempfile::tempdir().unwrap();
     let missing = || missing_tool(Some(tools.path().as_os_str()));
     assert_eq!(missing(), Some("there is no `make`"));

@@ -117,7 +117,7 @@ fn a_last_line_without_a_line_break_is_kept_so() {
 }
 
 #[test]
-fn lines_can_be_put_before_the_first_and_behind_the_last() {
+fn lines_can_be_put_before_the_first_and_after_the_last() {
     let patch = "--- a/Python/list.c\n+++ b/Python/list.c\n@@ -0,0 +1 @@\n+zero\n@@ -9,0 +11 @@\n+ten\n";
     let (tree, result) = patched(OLD, patch);
     result.unwrap();

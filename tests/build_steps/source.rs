@@ -107,7 +107,7 @@ fn a_wrong_download_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn each_failed_place_is_told() {
+fn each_failed_place_is_reported() {
     let scratch = tempfile::tempdir().unwrap();
     let settings = super::Settings { offline: false, ..settings_in(scratch.path()) };
     let problem = source::obtain(&settings, &SMALL).unwrap_err();

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::build::stdlib::{Entry, pack, read_compiled};
 
-/// A file as the index tells of it: path, code, text, and whether its code is stored as it is.
+/// A file as the index describes it: path, code, text, and whether its code is stored as it is.
 type Found = (Vec<u8>, Vec<u8>, Vec<u8>, bool);
 
 #[test]

@@ -75,7 +75,7 @@ fn the_python_that_another_magic_belongs_to_is_named() {
 }
 
 #[test]
-fn a_magic_of_no_python_is_told_as_it_is() {
+fn a_magic_of_no_python_is_reported_as_it_is() {
     assert_bytes_refused(b"\x39\x30\r\n\0\0\0\0c\0", &["12345"]);
     assert_bytes_refused(b"\x7fELF\x02\x01\x01\0\0\0\0\0", &["ELF"]);
     assert_bytes_refused(

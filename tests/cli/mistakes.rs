@@ -152,7 +152,7 @@ fn a_command_without_its_file_says_which_file_it_needs() {
 }
 
 #[test]
-fn an_option_of_another_command_is_told_where_it_belongs() {
+fn an_error_about_an_option_of_another_command_names_that_command() {
     let scratch = Scratch::new();
     let cases: [(&[&str], &str); 10] = [
         (&["--color", "always"], "--color is an option of show, calls, compares, layers, tried, info and dis"),
@@ -180,7 +180,7 @@ fn an_option_of_another_command_is_told_where_it_belongs() {
 }
 
 #[test]
-fn arguments_of_the_program_are_told_to_stand_behind_two_dashes() {
+fn an_error_about_the_programs_arguments_says_to_put_them_after_two_dashes() {
     let scratch = Scratch::new();
     let cases: [(&[&str], &str); 5] = [
         (&["ok.pyc", "x.txt", "y", "z"], ": bctrace ok.pyc x.txt -- y z\n"),

@@ -67,7 +67,7 @@ fn a_name_filters_with_only_and_without() {
         assert_eq!(scratch.text("t.txt"), want, "{words:?}");
     }
     scratch.run(["ok.pyc", "t.txt", "-n", "inner"]).succeeded();
-    assert_eq!(scratch.text("t.txt"), want, "options behind the files");
+    assert_eq!(scratch.text("t.txt"), want, "options after the files");
 }
 
 #[test]

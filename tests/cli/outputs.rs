@@ -123,7 +123,7 @@ fn force_replaces_whatever_file_is_there_but_not_the_input() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_the_program_is_not_blamed() {
+fn a_full_disk_is_reported_and_the_program_is_not_blamed() {
     let scratch = Scratch::new();
     let ran = scratch.run(["-q", "ok.pyc", "/dev/full"]);
     let message = ran.stderr();

@@ -40,7 +40,7 @@ fn modules_come_from_folders_zips_and_eggs_named_by_path() {
 }
 
 #[test]
-fn path_stands_behind_the_programs_folder_and_before_everything_else() {
+fn path_stands_after_the_programs_folder_and_before_everything_else() {
     let scratch = made("import sys\nprint sys.path[:4]");
     let folder = fs::canonicalize(scratch.path(".")).unwrap();
     let folder = folder.to_str().unwrap();

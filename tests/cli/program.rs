@@ -10,7 +10,7 @@ use super::Scratch;
 use crate::running;
 
 #[test]
-fn arguments_behind_two_dashes_are_the_programs() {
+fn arguments_after_two_dashes_are_the_programs() {
     let scratch = Scratch::with("import sys; print sys.argv");
     let words = ["-q", "ok.pyc", "t.txt", "--", "-r", "--", "", "two words", "-V"];
     assert_eq!(scratch.run(words).succeeded(), "['ok.pyc', '-r', '--', '', 'two words', '-V']\n");

@@ -36,7 +36,7 @@ fn a_crash_below_a_python_function_of_the_library_is_placed_there() {
 
 #[test]
 fn a_process_forked_by_c_code_is_not_traced() {
-    // The grandchild runs on behind the call, as the program does; 57 is fork's number on x86-64, 220 is clone's elsewhere.
+    // The grandchild runs on after the call, as the program does; 57 is fork's number on x86-64, 220 is clone's elsewhere.
     let raw = if cfg!(target_arch = "x86_64") { "(57,)" } else { "(220, 17, 0, 0, 0, 0)" };
     let program = foreign(&format!("'fork': (libc.fork, ()), 'raw': (libc.syscall, {raw})"));
     let whole = Whole::of(&program);

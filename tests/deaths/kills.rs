@@ -33,7 +33,7 @@ fn work(dots: usize) -> Program {
     Program::new(&WORK.replace("DOTS", &dots.to_string()))
 }
 
-/// Starts a recording, waits for so many dots, and kills the program or the process that the user has started; returns what bctrace left
+/// Starts a recording, waits for this many dots, and kills the program or the process that the user has started; returns what bctrace left
 /// on standard error.
 fn interrupted(program: &Program, trace: &str, dots: usize, kill_front: bool) -> String {
     let mut live = Live::start(program.tracing(&[], trace, &[]));
@@ -93,7 +93,7 @@ while 1:
         i += 1
 ",
     );
-    // Standard output is the trace, which nobody reads: the recorder stands still, the ring fills, and the program waits.
+    // Standard output is the trace, which is not read: the recorder stands still, the ring fills, and the program waits.
     let script = "exec \"$0\" p.pyc - 2>&1 >trace.fifo";
     assert!(program.shell("/usr/bin/mkfifo trace.fifo").status().unwrap().success());
     let mut live = Live::start(program.shell(script));
@@ -105,7 +105,7 @@ while 1:
     let ran = live.end();
     assert_eq!(ran.status, 137);
     let lines: Vec<&str> = text.lines().collect();
-    // Behind the first time around the loop each one is like it.
+    // After the first time around the loop each one is like it.
     let head = lines.iter().position(|line| line.contains("SETUP_LOOP")).unwrap() + 1;
     let around = lines[head..].iter().position(|line| line.contains("JUMP_ABSOLUTE")).unwrap() + 1;
     assert!(lines.len() > 100_000, "{} lines", lines.len());

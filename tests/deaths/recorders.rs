@@ -15,8 +15,8 @@ const FORMS: [(&str, &[&str]); 8] = [
     ("t.bct", &["--dump-code", "code"]),
 ];
 
-/// Jumps here and there as by chance, always in the same way, and prints a dot for so many rounds; ends when its input does.  Runs new
-/// code now and then.
+/// Jumps here and there as by chance, always in the same way, and prints dots, `ROUNDS` rounds long; ends when its input does.  Runs
+/// new code now and then.
 const WORK: &str = "import os
 def step(state):
     state = (state * 1103515245 + 12345) & 0x7fffffff
@@ -51,7 +51,7 @@ fn left(program: &Program, trace: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// Records, waiting for so many dots before each kill of the process with this name; returns what is left.
+/// Records, waiting for a number of dots before each kill of the process with this name; returns what is left.
 fn recorded(program: &Program, form: (&str, &[&str]), kills: &[(usize, &str)]) -> Vec<(String, Vec<u8>)> {
     let (trace, options) = form;
     let mut live = Live::start(program.tracing(options, trace, &[]));

@@ -1,9 +1,9 @@
 """Kills a process at one of its machine instructions.
 
 step.py PROCESS SLOT PUBLICATION STEPS: attaches, says so, waits for a line on standard input, and has the process execute machine
-instructions one by one.  The slot lies at this address; a publication begins where its first word gets a mark
-(src/record/shared/slot.rs).  So many instructions after the beginning of this publication, counted from 1, the process is killed.  Prints
-`killed`, or `ended` if it ended before.
+instructions one by one.  The slot lies at this address.  A publication begins when its first word gets a mark, or when its count of words
+in the ring changes while there is no mark (src/record/shared/slot.rs).  STEPS instructions after the beginning of this publication, counted
+from 1, the process is killed.  Prints `killed`, or `ended` if it ended before.
 """
 import ctypes
 import os
@@ -39,25 +39,28 @@ memory = os.open('/proc/%d/mem' % process, os.O_RDONLY)
 os.lseek(memory, slot, os.SEEK_SET)
 
 
-def is_marked():
+def read_slot():
+    """Returns whether there is a mark, and the count of words in the ring."""
     os.lseek(memory, slot, os.SEEK_SET)
-    return struct.unpack('<Q', os.read(memory, 8))[0] & MARKS != 0
+    next_word, _start, _first, head = struct.unpack('<4Q', os.read(memory, 32))
+    return next_word & MARKS != 0, head
 
 
 print 'attached'
 sys.stdout.flush()
 sys.stdin.readline()
-seen, was_marked = 0, False
+seen = 0
+was_marked, last_head = read_slot()
 while 1:
     if not step():
         print 'ended'
         sys.exit()
-    marked = is_marked()
-    if marked and not was_marked:
+    marked, head = read_slot()
+    if not was_marked and (marked or head != last_head):
         seen += 1
         if seen == publication:
             break
-    was_marked = marked
+    was_marked, last_head = marked, head
 for _ in range(steps):
     if not step():
         print 'ended'

@@ -44,8 +44,8 @@ pub fn slot_of(process: u32) -> u64 {
     slot
 }
 
-/// Runs the program to a turn and kills it so many machine instructions after the beginning of a publication; returns the trace, or None if
-/// there are not so many publications.
+/// Runs the program to a turn and kills it `steps` machine instructions after the beginning of a publication; returns the trace, or None if
+/// there are fewer publications.
 fn killed(program: &Program, turn: usize, publication: u32, steps: u32) -> Option<String> {
     let mut live = Live::start(program.tracing(&["-q"], "t.txt", &[]));
     let mut process = 0;
@@ -95,7 +95,7 @@ fn a_kill_between_any_two_machine_instructions_of_a_publication_loses_nothing() 
     // Most words are new in the second turn, and repeat in the third one.
     for turn in [1, 2] {
         let mut least = 0;
-        for publication in 1..=(if all { 14 } else { 6 }) {
+        for publication in 1..=(if all { 16 } else { 8 }) {
             for &steps in &steps {
                 let Some(trace) = killed(&program, turn, publication, steps) else { break };
                 let place = format!("turn {turn}, publication {publication}, {steps} instructions after its beginning");

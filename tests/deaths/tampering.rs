@@ -65,7 +65,7 @@ fn a_program_without_its_shared_memory_dies_and_the_recorder_says_so() {
     }
 }
 
-/// Fills the ring with words that each say that a million runs repeat, tells the recorder of them, and dies.
+/// Fills the ring with words that each say that a million runs repeat, announces them to the recorder, and dies.
 const BOMB: &str = "import ctypes, os
 for line in open('/proc/self/maps'):
     first, last = [int(part, 16) for part in line.split()[0].split('-')]

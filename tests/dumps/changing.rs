@@ -1,4 +1,4 @@
-//! Code that changes itself: the bytes that ran are in the trace and in the dump, and where each version began is told.
+//! Code that changes itself: the bytes that ran are in the trace and in the dump, and where each version began is reported.
 
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ def made(bytes, name='f'):
 f = made('d\\1\\0S')
 ";
 
-/// The program with these lines behind, and its layers.
+/// The program with these lines at its end, and its layers.
 #[track_caller]
 fn changing(lines: &str) -> (Program, Manifest) {
     let program = Program::new(&format!("{CHANGING}{lines}"));
@@ -99,7 +99,7 @@ fn json_lines_say_where_a_version_began() {
     assert_eq!((&version["name"], version["number"].as_u64()), (&"f".into(), Some(began - 1)));
 }
 
-/// `changes` in the fixture writes over what it is about to run, and puts it back behind.
+/// `changes` in the fixture writes over what it is about to run, and puts it back afterwards.
 #[test]
 fn a_frame_that_rewrites_its_own_next_instructions_is_recorded_as_it_ran() {
     let folder = tempfile::tempdir().unwrap();
@@ -232,7 +232,7 @@ assert list(running) == ['third'] and list(f()) == ['first', 'second', 'third']
 }
 
 #[test]
-fn an_operand_behind_a_prefix_is_compared_too() {
+fn an_operand_after_a_prefix_is_compared_too() {
     let lines =
         "f = made('\\x91\\0\\0d\\1\\0S')\nf()\nput(f.__code__, 4, '\\2')\nf()\nput(f.__code__, 0, 'd\\3\\0')\nf()\n";
     let (program, _) = changing(lines);
@@ -285,7 +285,7 @@ flipper.join()
     let ran = program.trace(&["-q", "--shutdown"], "t.bct", &[]);
     let counts: Vec<usize> = ran.stdout().split(' ').filter_map(|word| word.trim().parse().ok()).collect();
     let text = program.show(&["-r", "-n", "loop"], "t.bct");
-    // The comparison behind it loads 'one' as well, in bytes that nobody changes.
+    // The comparison after it loads 'one' as well, in bytes that are not changed.
     let ran_with = |constant: &str| text.matches(&format!(" LOAD_CONST ({constant})\nloop> ")).count();
     let compared = counts.iter().sum::<usize>();
     assert_eq!((compared, ran_with("one") - compared, ran_with("two") - 1), (300, counts[0], counts[1]));
@@ -315,7 +315,7 @@ for turn in range(2):
 
 /// The VM runs whatever lies where the text of a str would be.
 #[test]
-fn code_that_is_no_string_runs_and_is_told_to_be_missing() {
+fn code_that_is_no_string_runs_and_is_reported_as_missing() {
     let lines = "import struct
 fake = ctypes.create_string_buffer(struct.pack('LLlli', 1 << 20, id(object), 4, -1, 0) + 'd\\2\\0S')
 ctypes.c_void_p.from_address(id(f.__code__) + CODE).value = ctypes.addressof(fake)

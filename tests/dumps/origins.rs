@@ -48,7 +48,7 @@ fn told(layer: &Value, lines: &[&str]) -> String {
 }
 
 #[test]
-fn every_way_to_a_code_object_is_told_with_its_instruction() {
+fn every_way_to_a_code_object_is_shown_with_its_instruction() {
     let program = Program::free(WAYS);
     let manifest = Manifest::of(&program);
     let text = program.show(&[], "t.bct");
@@ -106,13 +106,13 @@ fn a_function_that_is_dug_out_comes_from_what_made_it() {
 }
 
 #[test]
-fn a_function_that_was_there_before_the_trace_is_told_so() {
+fn a_function_that_was_there_before_the_trace_is_shown_as_such() {
     let program = Program::new("import os\nos.getenv('HOME')\n");
     assert_eq!(Manifest::of(&program).only("getenv")["origin"], "before the trace");
 }
 
 #[test]
-fn what_a_recorded_interpreter_is_told_to_run_is_the_main_program() {
+fn what_a_recorded_interpreter_has_to_run_is_the_main_program() {
     let program = Program::new("");
     let command = program.command(["python", "--trace-to", "t.bct", "-c", "exec 'x = 1'"]);
     assert_eq!(live::run(command).status, 0);
@@ -136,7 +136,7 @@ fn what_evaluated_code_makes_is_its_own() {
 
 /// marshal.load reads from a file, which lets other threads run.
 #[test]
-fn threads_that_make_code_at_once_are_told_apart() {
+fn threads_that_make_code_at_once_are_distinguished() {
     let program = Program::new(
         "import threading, marshal
 def worker(number):
@@ -203,7 +203,7 @@ fn the_tree_cannot_be_forged_by_names() {
 }
 
 #[test]
-fn json_lines_tell_what_made_what() {
+fn json_lines_say_what_made_what() {
     let program = Program::new("exec 'x = 1'\n");
     program.trace(&["-q"], "t.jsonl", &[]);
     let lines: Vec<Value> = program.read("t.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -94,7 +94,7 @@ fn the_end_says_how_the_interpreter_ended() {
 }
 
 #[test]
-fn a_trace_that_cannot_be_written_is_told_before_anything_runs() {
+fn a_trace_that_cannot_be_written_is_reported_before_anything_runs() {
     let program = Program::new("");
     let ran = record(&program, "no/such/folder/t.txt", &["-c", "print 1"]);
     assert_eq!((ran.status, ran.stdout().as_str()), (125, ""));

@@ -93,7 +93,7 @@ fn expected() -> BTreeMap<String, String> {
     blocks.map(|block| block.split_once('\n').unwrap()).map(|(name, told)| (name.into(), told.into())).collect()
 }
 
-/// Asserts that what each run tells is expected.
+/// Asserts that what each run shows is expected.
 #[track_caller]
 fn assert_expected(runs: &[Run], told: impl Fn(&Run) -> String) {
     let expected = expected();

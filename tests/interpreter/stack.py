@@ -11,7 +11,7 @@ places = []
 
 
 def is_deep():
-    """Notes where the stack is; tells when to return."""
+    """Notes where the stack is; returns whether to return."""
     places.append(stackpointer.pointer())
     return len(places) > DEEP
 

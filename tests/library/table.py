@@ -27,6 +27,7 @@ CONDITIONAL = {
 }
 
 NOTES = {
+    '_multiprocessing': 'its semaphores need no /dev/shm',
     'crypt': "importing it loads the system's libcrypt, and fails where there is none",
     'ensurepip': 'without the pip that it would install',
     'ssl': CONDITIONAL['_ssl'],

@@ -77,7 +77,7 @@ class Block:
         self.instructions, self.next_frame, self.thread = 0, 1, 0
 
     def read(self, words):
-        """The words up to the state as they are, the events behind it with what repeats."""
+        """The words up to the state as they are, the events after it with what repeats."""
         events = 0
         while True:
             record, length = words[events] >> 4 & 0xff, words[events] >> 12 & 0xffffffff

@@ -79,7 +79,7 @@ fn assert_same(whole: &str, filtered: &str, member: &str, what: &str) {
     assert_eq!(total(filtered), total(whole), "{what}");
 }
 
-/// The instructions of a whole run, as the end record tells them.
+/// The instructions of a whole run, as the end record states them.
 fn total(trace: &str) -> u64 {
     let end: Value = serde_json::from_str(trace.lines().last().unwrap()).unwrap();
     end["number"].as_u64().unwrap()
@@ -172,7 +172,7 @@ fn what_is_left_out_hides_nothing_of_what_is_wanted() {
     }
 }
 
-/// A record without its code object's number, which counts those that are told of.
+/// A record without its code object's number, which counts those that are described.
 fn record(line: &str) -> Value {
     let mut record: Value = serde_json::from_str(line).unwrap();
     record.as_object_mut().unwrap().remove("code");

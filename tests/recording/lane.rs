@@ -1,4 +1,4 @@
-//! The usual events of a recording are taken in C, without a call of the hook behind it: nearly all of them, so that nobody slows every
+//! The usual events of a recording are taken in C, without a call of the hook: nearly all of them, so that no change slows every
 //! program down unnoticed.
 
 use std::fs::File;

@@ -8,7 +8,7 @@ use crate::running;
 fn max_instructions_keeps_exactly_the_first_ones() {
     let (program, lines) = varied();
     let all = lines.len();
-    // Behind the last line are the instructions of the interpreter's own shutdown, which count too.
+    // After the last line are the instructions of the interpreter's own shutdown, which count too.
     let counts = (0..8).chain((8..all).step_by(all / 25)).chain([all - 2, all - 1, all + 1000]);
     for count in counts {
         let ran = program.trace(&["--max-instructions", &count.to_string()], "t.txt", &[]);
@@ -64,7 +64,7 @@ fn max_instructions_never_parts_a_prefix_from_its_successor() {
 }
 
 #[test]
-fn max_size_ends_behind_a_whole_line() {
+fn max_size_ends_after_a_whole_line() {
     let (program, lines) = varied();
     let whole = lines.concat();
     for size in [0, 1, 100, 1000, whole.len() - 1] {
@@ -180,7 +180,7 @@ fn start_at_begins_with_the_first_visit() {
     }
 }
 
-/// Code objects are numbered in the order in which they are told of, which is not that of the whole.
+/// Code objects are numbered in the order in which they are described, which is not that of the whole.
 fn without_codes(lines: &[&str]) -> Vec<String> {
     let code = regex::Regex::new("\"code\":[0-9]+,").unwrap();
     lines.iter().map(|line| code.replace(line, "").into_owned()).collect()

@@ -26,7 +26,7 @@ impl Program {
     }
 }
 
-/// The names of a trace's lines behind the last line of the main program, each once in a row.
+/// The names of a trace's lines after the last line of the main program, each once in a row.
 fn late(text: &str) -> Vec<&str> {
     let names: Vec<&str> = text.lines().map(|line| line.split_once("> ").unwrap().0).collect();
     let end = names.iter().rposition(|name| *name == "<module>").unwrap();
@@ -252,7 +252,7 @@ fn filters_choose_among_what_the_program_causes() {
 }
 
 #[test]
-fn what_was_asked_for_and_ran_only_at_the_interpreters_shutdown_is_told() {
+fn what_was_asked_for_and_ran_only_at_the_interpreters_shutdown_is_reported() {
     let program = Program::new("def f(): pass\nf()");
     let only = "this code ran only in the interpreter's own shutdown, which is left out; --shutdown records it";
     let nothing = |option: &str| format!("bctrace: nothing was recorded: {option}: {only}\n");

@@ -44,7 +44,7 @@ fn a_timeout_that_is_not_reached_changes_nothing() {
 }
 
 #[test]
-fn no_code_of_the_program_runs_behind_a_stop_and_its_output_is_there() {
+fn no_code_of_the_program_runs_after_a_stop_and_its_output_is_there() {
     let program = Program::new(
         "import atexit, sys
 class Last(object):

@@ -44,7 +44,7 @@ def f():
 f()
 ";
 
-/// The length of the text up to the loop: what follows is one run, which is told of when it ends.
+/// The length of the text up to the loop: what follows is one run, which is recorded when it ends.
 fn least(program: &Program) -> usize {
     let whole = program.text(&[], &[]);
     let last = whole.rfind("f> 19 JUMP_ABSOLUTE").unwrap();

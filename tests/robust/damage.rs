@@ -39,13 +39,13 @@ for turn in xrange(20000):
 
 /// Asserts that each line on standard error is a flaw's and belongs to the status.
 #[track_caller]
-fn assert_tells_flaws(ran: &Ran, what: &str) {
+fn assert_reports_flaws(ran: &Ran, what: &str) {
     let message = ran.stderr();
     assert!(!message.contains("panicked"), "{what}: {message}");
     assert!(message.lines().all(|line| line.starts_with("bctrace: ")), "{what}: {message}");
     match ran.status {
         0 => assert_eq!(message, "", "{what}"),
-        // `info` has its flaws in what it tells.
+        // `info` has its flaws in what it reports.
         125 => assert!(!message.is_empty() || ran.stdout().contains("\ndamage "), "{what}: fails and says nothing"),
         status => panic!("{what}: status {status}: {message}"),
     }
@@ -58,15 +58,15 @@ fn every_beginning_of_a_bct_is_shown_as_far_as_it_goes() {
     for length in dense.chain((64..bytes.len() - 64).step_by(bytes.len() / 60)) {
         fs::write(program.path("t.bct"), &bytes[..length]).unwrap();
         let shown = live::run(program.command(["show", "t.bct"]));
-        assert_tells_flaws(&shown, &format!("{length} bytes"));
+        assert_reports_flaws(&shown, &format!("{length} bytes"));
         assert_eq!(shown.status, 125, "{length} bytes are the whole trace");
         live::assert_prefix(&shown.stdout(), &text, &format!("{length} bytes"));
-        assert_tells_flaws(&live::run(program.command(["info", "t.bct"])), &format!("info, {length} bytes"));
+        assert_reports_flaws(&live::run(program.command(["info", "t.bct"])), &format!("info, {length} bytes"));
     }
 }
 
 #[test]
-fn a_flipped_bit_in_a_bct_is_told_and_costs_its_block_only() {
+fn a_flipped_bit_in_a_bct_is_reported_and_costs_its_block_only() {
     let (program, bytes, text) = trace();
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     for round in 0..120 {
@@ -76,12 +76,12 @@ fn a_flipped_bit_in_a_bct_is_told_and_costs_its_block_only() {
         fs::write(program.path("t.bct"), &damaged).unwrap();
         let what = format!("byte {place} of {}", bytes.len());
         let shown = live::run(program.command(["show", "t.bct"]));
-        assert_tells_flaws(&shown, &what);
+        assert_reports_flaws(&shown, &what);
         if shown.status == 0 {
             assert!(shown.stdout() == text, "{what}: another trace without a word about it");
         }
-        assert!(is_whole_but_a_piece(&shown.stdout(), &text), "{what}: lines that nobody executed");
-        assert_tells_flaws(&live::run(program.command(["info", "t.bct"])), &format!("info, {what}"));
+        assert!(is_whole_but_a_piece(&shown.stdout(), &text), "{what}: lines that were not executed");
+        assert_reports_flaws(&live::run(program.command(["info", "t.bct"])), &format!("info, {what}"));
     }
 }
 

@@ -36,7 +36,7 @@ const ATTEMPT: u8 = 18;
 struct Words(Vec<u64>);
 
 impl Words {
-    /// Begins with a code object and a state in which it has so many frames.
+    /// Begins with a code object and a state in which it has this many frames.
     fn new(bytes: &[u8], frames: u32) -> Words {
         let mut words = Words::default();
         words.code(0, bytes).state(frames);

@@ -94,7 +94,7 @@ fn a_disk_that_fills_up_leaves_what_fits_and_says_so() {
 }
 
 #[test]
-fn a_limit_on_file_size_is_told_like_a_full_disk() {
+fn a_limit_on_file_size_is_reported_like_a_full_disk() {
     let program = Program::new(VARIED);
     for options in [OPTIONS[0], OPTIONS[1]] {
         let whole = whole_of(&program, options);

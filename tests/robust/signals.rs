@@ -105,7 +105,7 @@ while 1:
     for (number, name) in ["INT", "USR2", "INT", "HUP", "QUIT", "USR1"].into_iter().enumerate() {
         to_group(name, &live);
         live::until("bctrace has taken its signal", || (!has_pending_signals(live.id())).then_some(()));
-        // Behind whatever bctrace would pass on for the first one.  Of signals that wait, Python handles those with lower numbers first,
+        // After whatever bctrace would pass on for the first one.  Of signals that wait, Python handles those with lower numbers first,
         // and all others have lower ones.
         live.signal("TERM");
         assert_eq!(live.line(), (number + 1).to_string(), "{name}");

@@ -1,4 +1,4 @@
-"""Plays a terminal, a shell in it with one job, and whoever sits before it.
+"""Plays a terminal, a shell in it with one job, and the user before it.
 
 terminal.py SCENARIO COMMAND...: the scenario is Python, and has the functions below.
 """

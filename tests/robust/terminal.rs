@@ -115,7 +115,7 @@ print event()
 }
 
 #[test]
-fn the_timeout_ends_a_stopped_job_that_nobody_continues() {
+fn the_timeout_ends_a_stopped_job_that_is_not_continued() {
     let program = Program::new("import os\nos.write(1, 'ready')\nos.read(0, 10)\n");
     let scenario = "expect('ready')
 key('\\x1a')

@@ -54,7 +54,7 @@ fn is_legal(events: &[Event]) -> bool {
     check(events, Allowance::default()).is_empty()
 }
 
-/// Puts an exception behind the frame's instruction at `offset`.
+/// Puts an exception after the frame's instruction at `offset`.
 fn raising_at(mut events: Vec<Event>, at: i64) -> Vec<Event> {
     let index = events
         .iter()
@@ -126,7 +126,7 @@ fn an_opcode_or_operand_that_the_code_does_not_have_is_found() {
 }
 
 #[test]
-fn prefixes_wrap_at_32_bits_and_jumps_count_from_behind_the_unit() {
+fn prefixes_wrap_at_32_bits_and_jumps_count_from_the_end_of_the_unit() {
     // 0 EXTENDED_ARG, 3 EXTENDED_ARG 0xffff, 6 JUMP_FORWARD -9: to 0 again
     let back = code(&[(EXTENDED_ARG, 7), (EXTENDED_ARG, 0xffff), (JUMP_FORWARD, 0xfff7)]);
     assert!(is_legal(&[vec![entered(1, &back)], steps(1, &back, &[0, 3, 6, 0, 3, 6])].concat()));
@@ -151,7 +151,7 @@ fn nothing_comes_between_a_prefix_and_its_successor() {
     let outer = frame(&wide, &[0, 3, 6], Left::Return);
     assert!(is_legal(&[&outer[..3], &call, &outer[3..]].concat()));
     assert!(!is_legal(&[&outer[..2], &call, &outer[2..]].concat()));
-    assert!(!is_legal(&outer[..2]), "the trace ends behind a prefix");
+    assert!(!is_legal(&outer[..2]), "the trace ends after a prefix");
 }
 
 fn renamed(event: Event, frame: u64) -> Event {

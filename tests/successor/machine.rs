@@ -5,7 +5,7 @@
 use super::opcode::*;
 use super::unwind::{Outcomes, Why};
 
-/// A code object: its bytes, and its constants as far as END_FINALLY can tell them apart.
+/// A code object: its bytes, and its constants as far as END_FINALLY can distinguish them.
 #[derive(Debug, Default)]
 pub struct Code {
     pub bytes: Vec<u8>,
@@ -33,7 +33,7 @@ pub enum Left {
     Somehow,
 }
 
-/// An instruction with its prefixes, as fetched: the operand combined, `next` the offset behind it.
+/// An instruction with its prefixes, as fetched: the operand combined, `next` the offset after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit {
     pub opcode: u8,
@@ -70,7 +70,7 @@ pub struct Outcome {
 }
 
 impl Unit {
-    /// Where a relative jump or block goes: counted from behind the whole unit, and signed.
+    /// Where a relative jump or block goes: counted from the end of the whole unit, and signed.
     fn target(&self) -> i64 {
         self.next + i64::from(self.operand)
     }
@@ -115,7 +115,7 @@ impl State {
         outcomes.0
     }
 
-    /// Where the instruction can lead. With `trace_functions`, an exception can come behind those
+    /// Where the instruction can lead. With `trace_functions`, an exception can come after those
     /// too that dispatch without a tick.
     pub fn execute(&self, unit: &Unit, code: &Code, trace_functions: bool) -> Vec<Outcome> {
         let mut outcomes = Outcomes::default();

@@ -40,7 +40,7 @@ pub fn is_quiet(opcode: u8) -> bool {
 }
 
 /// Those that dispatch without a tick where they succeed, so that no signal handler's exception
-/// comes behind them.
+/// comes after them.
 pub fn is_fast(opcode: u8) -> bool {
     is_quiet(opcode) || matches!(opcode, 1 | 125)
 }

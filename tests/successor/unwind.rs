@@ -79,7 +79,7 @@ impl Outcomes {
         }
     }
 
-    /// END_FINALLY with an int: it is taken as an enum why_code, whoever put it there.
+    /// END_FINALLY with an int: it is taken as an enum why_code, whatever put it there.
     fn end_by_number(&mut self, state: State, number: i32) {
         let below = state.top(1);
         match number {

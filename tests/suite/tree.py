@@ -54,7 +54,7 @@ class Tree(object):
         self.log = os.path.join(self.work, 'log')
 
     def prepare(self):
-        """Makes the tree if it is not there.  What was made in part is made anew."""
+        """Makes the tree if it is not there.  What was made in part is made again."""
         if os.path.exists(os.path.join(self.folder, 'pyconfig.h')):
             return
         shutil.rmtree(self.work, ignore_errors=True)
@@ -108,7 +108,7 @@ class Tree(object):
 
 
 def is_plain(path):
-    """Tells whether this is a Python 2.7.18 with wide Unicode."""
+    """Returns whether this is a Python 2.7.18 with wide Unicode."""
     ask = 'import sys; print sys.version.split()[0], sys.maxunicode'
     try:
         asked = subprocess.Popen([path, '-c', ask], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

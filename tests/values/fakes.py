@@ -21,7 +21,7 @@ def words(*numbers):
 
 
 def fake(of_type, *rest):
-    """The address of an object with this type's address and these words behind it."""
+    """The address of an object with this type's address and these words after it."""
     return memory(words(MANY, of_type, *rest) + '\0' * 64)
 
 

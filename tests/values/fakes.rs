@@ -137,7 +137,7 @@ use(pointers[int(sys.argv[1])], CALL)
 fn operands_out_of_range_of_every_kind_are_survived() {
     assert_runs(
         "\
-# Fast locals: those of the value stack, and what is behind it.
+# Fast locals: those of the value stack, and what comes after it.
 pointer = memory(words(fake(NOWHERE)))
 def load_fast(at):
     return function(wide('LOAD_FAST', at) + op('POP_TOP') + END, (None,))
@@ -219,7 +219,7 @@ struct.pack_into('<5Q', room, base - ctypes.addressof(room), MANY, id(list), 1, 
 struct.pack_into('<Q', room, base - ctypes.addressof(room) + 40, base)
 item = at(base).value
 pair = (item, 1)
-# Items in memory that may not be read, and behind the end of a file: where the VM looks at neither.
+# Items in memory that may not be read, and after the end of a file: where the VM looks at neither.
 libc.mmap.restype = ctypes.c_void_p
 libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
 hidden = libc.mmap(None, 4096, 0, 0x22, -1, 0)

@@ -159,7 +159,7 @@ greedy = types.CodeType(5, 0, 1 << 10, 0, c.co_code, c.co_consts, (), (), 'greed
 print greedy.co_argcount, greedy.co_nlocals
 ",
     );
-    assert!(text.contains("liar> 3 RETURN_VALUE\n"), "what lies outside is not told: {text}");
+    assert!(text.contains("liar> 3 RETURN_VALUE\n"), "what lies outside is not shown: {text}");
 }
 
 #[test]
@@ -197,7 +197,7 @@ print sorted(done)
         let object: serde_json::Value = serde_json::from_str(line).unwrap();
         let thread = object["thread"].as_u64().unwrap();
         let number = |text: &serde_json::Value| text.as_str().unwrap().parse::<i64>().unwrap();
-        // Where the threads switched behind an addition, its result stands in the thread's next line.
+        // Where the threads switched after an addition, its result stands in the thread's next line.
         if let Some(sum) = awaited.remove(&thread) {
             assert_eq!(sum, number(&object["returned"][0]), "{line}");
         }

@@ -67,7 +67,7 @@ impl Checker {
         state.arrive(values);
         let told = values.stack.clone().unwrap_or_default();
         if state.stack.len() == told.len() + 2 && instruction.opcode == 88 {
-            // Whether __exit__ has swallowed an exception no value tells.
+            // No value shows whether __exit__ has swallowed an exception.
             state.swallow();
         }
         let mut agrees = state.stack.len() == told.len();

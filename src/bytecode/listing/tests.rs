@@ -59,7 +59,7 @@ fn an_escape_in_the_name_doubles_backslashes_of_the_operand() {
 fn a_canonical_run_is_one_slice_and_others_are_not() {
     let listing = listing(sample(), false);
     assert_eq!(listing.slice(3, 9), Some(&b"f> 3 COMPARE_OP (2)\nf> 6 JUMP_FORWARD (4)\n"[..]));
-    assert_eq!(listing.slice(12, 15), None, "behind its prefix");
+    assert_eq!(listing.slice(12, 15), None, "after its prefix");
     assert_eq!(listing.slice(0, 4), None);
     assert_eq!(listing.slice(6, 3), None);
     assert_eq!(listing.slice(0, 400), None);

@@ -1,5 +1,5 @@
-//! Owns writing marshal data as Python/marshal.c of 2.7.18 writes it (version 2), so that 2.7 loads it: objects piece by piece, by
-//! whoever walks over them.  Knows no object itself; counts are filled in when a container ends.
+//! Owns writing marshal data as Python/marshal.c of 2.7.18 writes it (version 2), so that 2.7 loads it: piece by piece, as a
+//! caller walks over the objects.  Knows no object itself; counts are filled in when a container ends.
 
 /// Marshal data in the making.
 #[derive(Debug, Default)]

@@ -61,7 +61,7 @@ fn a_missing_header_is_recognised() {
 }
 
 #[test]
-fn a_longer_header_is_told_where_it_is_one() {
+fn a_longer_header_is_reported_if_it_is_one() {
     let twelve = error(&with_header(b"\x03\xf3\r\n\0\0\0\0\xd2\x04\0\0"));
     assert!(twelve.starts_with(
         "bad marshal data at byte 8: byte 0xd2 is no type code of Python 2.7; but a code object begins at byte 12"

@@ -24,7 +24,7 @@ fn texts_are_those_of_plain_python() {
 }
 
 #[test]
-fn a_long_text_is_cut_and_tells_its_length() {
+fn a_long_text_is_cut_and_shows_its_length() {
     assert_eq!(shown(&Object::str(&[b'x'; 4096])), "x".repeat(4096));
     assert_eq!(shown(&Object::str(&[b'x'; 4097])), "x".repeat(4096) + "…(4097 bytes)");
     let many: Vec<Object> = vec![Object::Int(10); 2000];

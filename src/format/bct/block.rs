@@ -71,7 +71,7 @@ impl Block {
         self.repeats.position()
     }
 
-    /// Returns whether so many words more make it too long, or it has not begun.
+    /// Returns whether `words` more make it too long, or it has not begun.
     #[inline]
     pub(super) fn is_full_with(&self, words: usize) -> bool {
         self.words() + words as u64 > self.full && self.can_end()
@@ -275,7 +275,7 @@ impl Block {
 pub(super) struct Reached {
     /// Words of `body`.
     body: usize,
-    /// The repeat words that come behind them.
+    /// The repeat words that come after them.
     pending: Vec<u64>,
     words: u64,
 }

@@ -13,7 +13,7 @@ pub const FILE_MAGIC: [u8; 12] = *b"\x89bctrace\r\n\x1a\n";
 /// The file header: magic and version.
 pub const FILE_HEADER: usize = 16;
 
-/// Begins every piece, so that a reader finds the next one behind a damage.
+/// Begins every piece, so that a reader finds the next one after a damage.
 pub const PIECE_MAGIC: [u8; 8] = *b"\xb7bct\xa7pc\n";
 pub const PIECE_HEADER: usize = 48;
 
@@ -26,7 +26,7 @@ pub const BLOCK: u16 = 1;
 /// The block that a recorder is working on: it is written again, longer, at the same place.
 pub const UNFINISHED_BLOCK: u16 = 2;
 pub const INDEX: u16 = 3;
-/// Room for the end of an unfinished file.  Nothing stands behind it; its payload means nothing and has no checksum.
+/// Room for the end of an unfinished file.  Nothing comes after it; its payload means nothing and has no checksum.
 pub const ROOM: u16 = 4;
 
 /// Entries of the index at most.
@@ -135,7 +135,7 @@ pub struct BlockPlace {
     pub instructions: u64,
 }
 
-/// Bytes of an index of so many entries, its totals aside.
+/// Bytes of an index of this many entries, its totals aside.
 pub(super) fn index_size(entries: usize) -> usize {
     4 + entries * 24 + 8
 }
@@ -146,7 +146,7 @@ impl Index {
         self.blocks.last().map_or(0, |block| block.before.saturating_add(block.instructions))
     }
 
-    /// Adds a block, which stands behind all others.
+    /// Adds a block, which comes after all others.
     pub fn push(&mut self, block: BlockPlace) {
         if self.blocks.len() >= ENTRIES {
             self.blocks = self.blocks.chunks(2).map(|pair| pair[0].up_to(pair[pair.len() - 1].after())).collect();
@@ -155,7 +155,7 @@ impl Index {
         self.count += 1;
     }
 
-    /// Forgets the blocks from an offset on, at which so many instructions have been executed.
+    /// Forgets the blocks from an offset on, at which `instructions` have been executed.
     pub fn cut(&mut self, offset: u64, instructions: u64) {
         let kept = self.blocks.partition_point(|block| block.offset < offset);
         self.blocks.truncate(kept);
@@ -194,7 +194,7 @@ impl BlockPlace {
         self.before.saturating_add(self.instructions)
     }
 
-    /// The same, ending when so many instructions have been executed.
+    /// The same, ending when this many instructions have been executed.
     fn up_to(&self, after: u64) -> BlockPlace {
         BlockPlace { instructions: after.saturating_sub(self.before), ..*self }
     }

@@ -4,7 +4,7 @@ use crate::format::json;
 use crate::format::values::push_value;
 use crate::trace::attempt::{Answer, Attempt, By};
 use crate::trace::event::LowMemory;
-use crate::trace::origin::{Layer, Made};
+use crate::trace::origin::{Made, WholeCode};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, End, EndReason, Event, Raised, Start, State};
 
@@ -33,13 +33,13 @@ pub(super) fn push_code(out: &mut Vec<u8>, code: &Code) {
 }
 
 /// Appends the object of a code object's first execution.
-pub(super) fn push_layer(out: &mut Vec<u8>, layer: &Layer, code: &Code, at: &State) {
+pub(super) fn push_layer(out: &mut Vec<u8>, whole: &WholeCode, code: &Code, at: &State) {
     push_moment(out, "layer", at);
     json::push_member(out, "code", code.id);
     json::push_member(out, "first_code", code.first_id);
     json::push_text_member(out, "name", &code.object.name);
-    json::push_optional_member(out, "made", layer.made);
-    json::push_member(out, "missing", layer.missing);
+    json::push_optional_member(out, "made", whole.made);
+    json::push_member(out, "missing", whole.missing);
     out.extend_from_slice(b"}\n");
 }
 
@@ -120,6 +120,7 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
         }
         Event::Input(input) => {
             push_moment(out, "input", at);
+            json::push_member(out, "thread", at.thread);
             json::push_text_member(out, "read", &input.bytes);
             json::push_member(out, "left_out", input.left_out);
         }

@@ -133,7 +133,7 @@ fn check_folder(path: &Path) -> Result<(), OutputError> {
     if !folder.is_dir() {
         return Err(OutputError::NoFolder(path.to_owned(), folder.to_owned()));
     }
-    // A file without a name proves that the folder is writable and leaves nothing behind; some file systems have none.
+    // A file without a name proves that the folder is writable and leaves nothing there; some file systems have none.
     match OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).open(folder) {
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
             Err(OutputError::Io(path.to_owned(), error))
@@ -142,7 +142,7 @@ fn check_folder(path: &Path) -> Result<(), OutputError> {
     }
 }
 
-/// The open descriptor that a name means, if it means one.  A file behind it is written where its owner has come to, not
+/// The open descriptor that a name means, if it means one.  The file it refers to is written where its owner has come to, not
 /// from the beginning.
 fn inherited(path: &Path) -> Option<io::Result<File>> {
     let copy = |descriptor: BorrowedFd<'_>| Ok(File::from(descriptor.try_clone_to_owned()?));

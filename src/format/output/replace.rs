@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_told_from_a_program_and_from_anything_else() {
+    fn a_trace_is_distinguished_from_a_program_and_from_anything_else() {
         assert_eq!(of(b"<module>> 0 LOAD_CONST (0)\nanything"), Content::Trace);
         assert_eq!(of(&zstd::encode_all(&b""[..], 1).expect("zstd")), Content::Trace, "nothing, compressed");
         assert_eq!(of(b"\x03\xf3\r\n\0\0\0\0c"), Content::CompiledProgram);

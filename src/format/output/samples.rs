@@ -1,5 +1,5 @@
-//! Checksums of what was written: of all of the first 16 MiB, and of 64 KiB now and then behind them.  They show at the end
-//! whether anybody has written over the file.
+//! Checksums of what was written: of all of the first 16 MiB, and of 64 KiB now and then after them.  They show at the end
+//! whether another process has written over the file.
 
 use std::fs::File;
 use std::io;
@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 /// Bytes from the beginning that are all sampled, and the bytes of one of these samples.
 const WHOLE: u64 = 16 << 20;
 const LONG: u64 = 1 << 20;
-/// Bytes of a sample behind them.  Samples are at least `LONG` apart, and a 64th of the file so far, so there are a few
+/// Bytes of a sample after them.  Samples are at least `LONG` apart, and a 64th of the file so far, so there are a few
 /// hundred of any file.
 const SHORT: u64 = 64 << 10;
 const APART: u64 = 64;

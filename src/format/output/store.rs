@@ -42,7 +42,7 @@ pub(super) struct Store {
     stored: u64,
 }
 
-/// What is known of a regular file that nobody else should write.
+/// What is known of a regular file that no other process should write.
 struct Own {
     /// Its name as it was given, and as it can be looked for.
     name: PathBuf,
@@ -109,7 +109,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes bytes behind those that count, which then count too.  After an error those do of which `keep` says so.
+    /// Writes bytes after those that count, which then count too.  After an error those do of which `keep` says so.
     pub(super) fn append(&mut self, bytes: &[u8], keep: Keep) -> io::Result<()> {
         self.check_size();
         let mut end = self.stored;
@@ -133,7 +133,7 @@ impl Store {
         result
     }
 
-    /// Writes bytes behind those that count, in room that was made; the next write takes their place.
+    /// Writes bytes after those that count, in room that was made; the next write takes their place.
     pub(super) fn write_ahead(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(own) = &mut self.own else { return Ok(()) };
         let mut end = self.stored;
@@ -178,7 +178,7 @@ impl Store {
         Some(0)
     }
 
-    /// Goes on in a copy of the process that has written the file since.  What that has written behind the bytes that count here
+    /// Goes on in a copy of the process that has written the file since.  What that has written after the bytes that count here
     /// is left as room.
     pub(super) fn resume(&mut self) -> io::Result<()> {
         let Some(own) = &mut self.own else {
@@ -190,7 +190,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ends the file behind the bytes that count.
+    /// Ends the file after the bytes that count.
     pub(super) fn cut(&mut self) -> io::Result<()> {
         self.check_size();
         match &mut self.own {
@@ -203,7 +203,7 @@ impl Store {
         }
     }
 
-    /// Says what others have done to the file, which has been cut.  A change is noticed in the first 16 MiB, and behind them
+    /// Says what others have done to the file, which has been cut.  A change is noticed in the first 16 MiB, and after them
     /// if it hits one of the samples.
     pub(super) fn harm(&self) -> Option<String> {
         let own = self.own.as_ref()?;
@@ -224,7 +224,7 @@ impl Store {
             return Some(format!("{name} was changed while it was written: its size was not what had been written"));
         }
         let changed = if own.is_readable { own.samples.first_changed(&self.file).ok()? } else { None };
-        changed.map(|offset| format!("{name} was changed while it was written, at byte {offset} or behind it"))
+        changed.map(|offset| format!("{name} was changed while it was written, at byte {offset} or after it"))
     }
 }
 

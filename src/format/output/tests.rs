@@ -85,3 +85,15 @@ fn a_full_device_is_an_error_of_every_format() {
         }
     }
 }
+
+#[test]
+fn an_output_is_full_when_it_has_reached_its_limit_and_not_before() {
+    let folder = folder();
+    let checked = check_output(&folder.path().join("t"), None, Replace::Traces).expect("writable");
+    let mut output = checked.open(Compression::None).expect("open");
+    output.set_limit(Some(10), false);
+    output.write(b"12345678\n", Keep::Lines).expect("written");
+    assert!(!output.is_full() && output.is_full_with(1));
+    output.write(b"\n", Keep::Lines).expect("written");
+    assert!(output.is_full());
+}

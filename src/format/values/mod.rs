@@ -1,4 +1,4 @@
-//! Values as text: what lines of text put behind an instruction, and what JSON lines hold of each value.
+//! Values as text: what lines of text put after an instruction, and what JSON lines hold of each value.
 
 mod callable;
 mod phrase;

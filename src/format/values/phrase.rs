@@ -7,7 +7,7 @@ use crate::bytecode::operand::Operand;
 use crate::bytecode::{CodeObject, Instruction};
 use crate::trace::value::{UnitValues, Value};
 
-/// Appends what stands behind an instruction: `(argument=…)` where its frame begins with it, `(-> …)` for what the call before it
+/// Appends what stands after an instruction: `(argument=…)` where its frame begins with it, `(-> …)` for what the call before it
 /// has returned, what it consumes, `-> …` for what it has produced.  Nothing where there are no values.
 pub fn push_values(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruction, values: &UnitValues) {
     if values.is_empty() {
@@ -33,7 +33,7 @@ pub fn push_values(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instructi
     push_phrase(out, code, instruction, values);
 }
 
-/// Appends what an instruction consumes and has produced, each behind a space.
+/// Appends what an instruction consumes and has produced, each after a space.
 fn push_phrase(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruction, values: &UnitValues) {
     if !values.operands.is_empty() {
         out.push(b' ');
@@ -176,10 +176,10 @@ fn push_infix(out: &mut Vec<u8>, left: &Value, sign: &str, right: &Value) {
     push_value(out, right);
 }
 
-fn push_wrapped(out: &mut Vec<u8>, before: &str, value: &Value, behind: &str) {
+fn push_wrapped(out: &mut Vec<u8>, before: &str, value: &Value, after: &str) {
     out.extend_from_slice(before.as_bytes());
     push_value(out, value);
-    out.extend_from_slice(behind.as_bytes());
+    out.extend_from_slice(after.as_bytes());
 }
 
 fn push_subscript(out: &mut Vec<u8>, container: &Value, key: &Value) {

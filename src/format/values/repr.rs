@@ -45,7 +45,7 @@ fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     out.extend_from_slice(value.to_string().as_bytes());
 }
 
-/// Appends a string in quotes; where it was cut, its length and checksum behind it.
+/// Appends a string in quotes; where it was cut, its length and checksum after it.
 fn push_text(out: &mut Vec<u8>, text: &Text, is_unicode: bool) {
     let bytes = &text.bytes;
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
@@ -85,20 +85,20 @@ fn push_point(out: &mut Vec<u8>, point: u32, quote: u8) {
 fn code_points(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
     let mut rest = bytes;
     std::iter::from_fn(move || {
-        let (&first, behind) = rest.split_first()?;
+        let (&first, after) = rest.split_first()?;
         let (more, mut point) = match first {
             0xc0..=0xdf => (1, u32::from(first & 0x1f)),
             0xe0..=0xef => (2, u32::from(first & 0xf)),
             0xf0..=0xf7 => (3, u32::from(first & 7)),
             _ => (0, u32::from(first)),
         };
-        rest = behind;
-        if let Some((tail, behind)) = rest.split_at_checked(more)
+        rest = after;
+        if let Some((tail, after)) = rest.split_at_checked(more)
             && more > 0
             && tail.iter().all(|byte| byte & 0xc0 == 0x80)
         {
             point = tail.iter().fold(point, |point, byte| point << 6 | u32::from(byte & 0x3f));
-            rest = behind;
+            rest = after;
         } else {
             point = u32::from(first);
         }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn containers_tell_what_they_do_not_show() {
+    fn containers_say_how_much_they_do_not_show() {
         let container = |kind, items, cut| text(&Value::Container(Container { kind, number: 1, items, cut }));
         assert_eq!(container(ContainerKind::Tuple, vec![Value::Int(1)], None), "(1,)");
         assert_eq!(container(ContainerKind::List, vec![], Some(3)), "[…(3 items)]");

@@ -12,7 +12,7 @@ pub(super) struct Block {
     writer: SequenceWriter,
     literals: Vec<u8>,
     sequences: Vec<Sequence>,
-    /// Literal bytes behind the last copy.
+    /// Literal bytes after the last copy.
     fresh: u32,
     /// The copy that is going on; of no length where there is none.
     copy: Copy,

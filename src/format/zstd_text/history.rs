@@ -10,7 +10,7 @@ use crate::format::compression::ZSTD_HEADER;
 const RUNS: usize = 1 << 17;
 /// Places by which a run is found.
 const PLACES: usize = 1 << 15;
-/// Bytes of new text that are remembered, then it is begun anew.
+/// Bytes of new text that are remembered; beyond it all are forgotten.
 const TEXT: usize = 2 << 20;
 /// Places by which text is found, and bytes that must agree.
 const TEXT_PLACES: usize = 1 << 14;
@@ -55,7 +55,7 @@ pub(super) struct Packer {
     count: u64,
     /// Where a run was printed last, by itself and by the one before it too: such a place is likelier to go on alike.
     places: Box<[u64; PLACES]>,
-    places_behind: Box<[u64; PLACES]>,
+    places_after: Box<[u64; PLACES]>,
     last_hash: u64,
     /// The number of the run that comes next if the text goes on as it did before.
     expected: u64,
@@ -69,10 +69,10 @@ impl Packer {
             packed: ZSTD_HEADER.to_vec(),
             length: 0,
             runs: boxed(Printed::default()),
-            // Number 0 is nobody's.
+            // No run has the number 0.
             count: 1,
             places: boxed(0),
-            places_behind: boxed(0),
+            places_after: boxed(0),
             last_hash: 0,
             expected: 0,
             text: Text::default(),
@@ -91,7 +91,7 @@ impl Packer {
 
     fn look_up(&mut self, key: &Key) -> Option<u64> {
         let hash = key.hash();
-        for candidate in [self.places_behind[behind(self.last_hash, hash)], self.places[place(hash)]] {
+        for candidate in [self.places_after[place_after(self.last_hash, hash)], self.places[place(hash)]] {
             let run = &self.runs[candidate as usize % RUNS];
             if run.key == *key && self.is_near(candidate, run) {
                 let length = run.length.into();
@@ -176,7 +176,7 @@ impl Packer {
         let hash = key.hash();
         self.runs[self.count as usize % RUNS] = Printed { key, length, at: self.length };
         self.places[place(hash)] = self.count;
-        self.places_behind[behind(self.last_hash, hash)] = self.count;
+        self.places_after[place_after(self.last_hash, hash)] = self.count;
         self.last_hash = hash;
         self.count += 1;
         self.length += u64::from(length);
@@ -194,7 +194,7 @@ fn place(hash: u64) -> usize {
 }
 
 #[inline]
-fn behind(last: u64, hash: u64) -> usize {
+fn place_after(last: u64, hash: u64) -> usize {
     (last.rotate_left(20).wrapping_add(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % PLACES
 }
 

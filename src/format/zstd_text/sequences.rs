@@ -48,7 +48,7 @@ const MATCH_LENGTH_SHARES: [i8; 53] = [
 const OFFSET_SHARES: [i8; 29] =
     [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1];
 
-/// Copies `length` bytes from `offset` bytes back, behind so many literal bytes.
+/// Copies `length` bytes from `offset` bytes back, after `literals` literal bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sequence {
     pub(super) literals: u32,
@@ -83,7 +83,7 @@ fn code_of_offset(offset: u32) -> Coded {
     Coded { symbol: bits.into(), extra: value - (1 << bits), bits }
 }
 
-/// An FSE table, turned round for encoding: from a symbol and the state behind it to the state before.
+/// An FSE table, turned round for encoding: from a symbol and the state after it to the state before.
 struct Table {
     log: u8,
     /// For each symbol and following state.

@@ -4,6 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::history::{Key, Packer};
+use super::*;
+use crate::format::Compression;
+use crate::format::kept::forgetting;
 
 /// Packs runs by number, each with its text, as the sink does; returns the text and what zstd makes of the frame.
 fn pack(texts: &[Vec<u8>], order: &[usize]) -> (Vec<u8>, Vec<u8>, usize) {
@@ -77,4 +80,10 @@ fn a_loop_takes_next_to_nothing() {
     let order: Vec<usize> = (1..17).cycle().take(200_000).collect();
     let (whole, _, packed) = pack(&texts, &order);
     assert!(packed * 2000 < whole.len(), "{packed} of {}", whole.len());
+}
+
+#[test]
+fn a_code_object_that_is_gone_takes_no_memory() {
+    let sink = ZstdText::new(Options::default(), forgetting::output(Compression::Zstd));
+    forgetting::check(sink, |sink, code| sink.listings.get(code).is_some());
 }

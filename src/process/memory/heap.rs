@@ -66,7 +66,7 @@ unsafe impl<A: Allocator> GlobalAlloc for Heap<A> {
     }
 }
 
-/// Pages that are mapped one behind the other, so that an address tells whether it is one of them.  They are mapped as long as the
+/// Pages that are mapped one after the other, so that an address shows whether it is in one of them.  They are mapped as long as the
 /// process can have `left` bytes besides.
 pub struct Pages {
     place: usize,
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_lie_one_behind_the_other_and_are_unmapped_when_unused() {
+    fn pages_lie_one_after_the_other_and_are_unmapped_when_unused() {
         const PLACE: usize = 200 << 30;
         let heap = Heap::new(Pages::new(PLACE, 64 << 20, 1 << 20));
         let mut taken: Vec<_> = (0..100).map(|_| alloc(&heap, 300_000)).collect();

@@ -32,7 +32,7 @@ pub struct Task<'a> {
     /// Hangs up when the supervisor dies.
     pub supervisor: &'a Connection,
     pub supervisor_id: pid_t,
-    /// Tells the front, by its end, that this process and its standby are gone.
+    /// Shows the front, by its end, that this process and its standby are gone.
     pub life: PipeWriter,
 }
 

@@ -81,7 +81,7 @@ impl Watch<'_> {
             return self.given.death();
         }
         let death = self.given.death().or_else(|| self.process.death(self.remote.execs()))?;
-        // Nobody may have learnt how it died, but it was to be killed.
+        // No process may have learnt how it died, but it was to be killed.
         let how = if alone && death.how == How::Unknown { How::Killed(libc::SIGKILL as u8) } else { death.how };
         Some(Death { how, ..death })
     }

@@ -5,10 +5,10 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-/// A line is found within so many bytes of the end: names and constants are cut far below.
+/// A line is found within this many bytes of the end: names and constants are cut far below.
 const REACH: u64 = 1 << 20;
 
-/// Cuts a file behind its last line break.
+/// Cuts a file after its last line break.
 pub fn cut(file: &File) -> io::Result<()> {
     let end = file.metadata()?.len();
     let begin = end.saturating_sub(REACH);

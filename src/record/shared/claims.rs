@@ -22,7 +22,7 @@ use crate::vm::shared::{PAGE, Slot};
 pub const RINGS: usize = 32;
 /// A slot's page, a control page, a ring.
 const RING: usize = 2 * PAGE + CAPACITY as usize * size_of::<u64>();
-/// All of them behind the table's page.
+/// All of them, after the table's page.
 const SIZE: usize = PAGE + RINGS * RING;
 /// How long a process waits for a ring if all are taken: the supervisor may not have noticed a death yet.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -134,7 +134,7 @@ impl ClaimTable {
 
     fn mapping(&self, number: usize) -> Mapping {
         let base = self.table.cast::<u8>();
-        // SAFETY: the rings lie behind the table in the same mapping.
+        // SAFETY: the rings lie after the table in the same mapping.
         let at = |offset: usize| unsafe { base.add(PAGE + number * RING + offset) };
         Mapping { slot: at(0).cast(), control: at(PAGE).cast::<ControlPage>(), words: at(2 * PAGE).cast() }
     }

@@ -32,7 +32,7 @@ pub(super) fn map_file(file: &File, size: usize) -> io::Result<NonNull<u8>> {
     Ok(NonNull::new(base.cast()).expect("a mapping is not at address 0"))
 }
 
-/// Makes a file without a name that nobody can change.
+/// Makes a file without a name that no process can change.
 pub fn sealed(bytes: &[u8]) -> io::Result<File> {
     let mut file = File::from(memfd_create("bctrace-plan", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
     file.write_all(bytes)?;

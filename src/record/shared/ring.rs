@@ -16,7 +16,7 @@ use crate::vm::shared::{PAGE, Slot};
 
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
 pub(super) const CAPACITY: u64 = 1 << 21;
-/// The tracee announces so many words at a time to the recorder.
+/// Words that the tracee announces to the recorder at a time.
 const BATCH: u64 = 1 << 12;
 
 /// Words of the stream after which the recorder hears of them, at the latest.
@@ -130,7 +130,7 @@ impl RingWriter {
         self.head += 1;
     }
 
-    /// Tells the recorder of the words once there are enough; the slot's head must count them already.
+    /// Announces the words to the recorder once there are enough; the slot's head must count them already.
     #[inline]
     pub fn announce(&mut self) {
         if self.head >= self.announce {
@@ -138,7 +138,7 @@ impl RingWriter {
         }
     }
 
-    /// Tells the recorder of all words.
+    /// Announces all words to the recorder.
     #[cold]
     pub fn call_recorder(&mut self) {
         let control = self.mapping.control();
@@ -162,7 +162,7 @@ impl RingWriter {
         self.wait_until(|control| control.begun.0.load(Ordering::SeqCst) != 0);
     }
 
-    /// Waits until the recorder is done with so many words of the stream; it has been called.
+    /// Waits until the recorder is done with the words up to `position`; it has been called.
     #[inline]
     pub fn wait_for_recorder(&self, position: u64) {
         self.wait_until(|control| control.done.0.load(Ordering::SeqCst) >= position);
@@ -179,7 +179,7 @@ impl RingWriter {
         self.limit = self.mapping.control().tail.0.load(Ordering::Acquire).saturating_add(CAPACITY);
     }
 
-    /// Sleeps until the recorder has come so far; ends this process if nobody records it any more.
+    /// Sleeps until the recorder has come so far; ends this process if no process records it any more.
     fn wait_until(&self, is_so: impl Fn(&ControlPage) -> bool) {
         let control = self.mapping.control();
         if is_so(control) {
@@ -272,7 +272,7 @@ impl RingReader {
         self.wake_tracee();
     }
 
-    /// Whether so many words were read that their room should be released.
+    /// Whether enough words were read that their room should be released.
     #[inline]
     pub fn should_release(&self) -> bool {
         self.position - self.released >= CAPACITY / 2
@@ -285,7 +285,7 @@ impl RingReader {
         self.wake_tracee();
     }
 
-    /// Tells the tracee how many words of its stream are done with.
+    /// Reports to the tracee how many words of its stream are done with.
     pub fn done(&self, position: u64) {
         self.mapping.control().done.0.store(position, Ordering::SeqCst);
         self.wake_tracee();
@@ -371,5 +371,37 @@ impl Errno {
     fn location() -> *mut libc::c_int {
         // SAFETY: it can always be asked for.
         unsafe { libc::__errno_location() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ring with a control page of its own; the slot is not used.
+    fn reader() -> RingReader {
+        let base = memory::map_anonymous(PAGE + CAPACITY as usize * size_of::<u64>()).expect("memory");
+        // SAFETY: the mapping is longer than a page.
+        let words = unsafe { base.add(PAGE) };
+        RingReader::new(Mapping { slot: NonNull::from(Slot::get()), control: base.cast(), words: words.cast() })
+    }
+
+    #[test]
+    fn a_count_of_more_words_than_the_ring_holds_is_refused() {
+        let (mut reader, mut out) = (reader(), Vec::new());
+        assert!(reader.read_to(CAPACITY + 1, &mut out, 9).is_err());
+        assert!(reader.read_to(u64::MAX, &mut out, 9).is_err());
+        assert_eq!(out.len(), 0);
+        assert_eq!(reader.read_to(CAPACITY, &mut out, 9).expect("a full ring"), 9);
+        assert_eq!(reader.read_to(9 + CAPACITY, &mut out, 9).expect("a full ring"), 9);
+        assert!(reader.read_to(18 + CAPACITY + 1, &mut out, 9).is_err());
+    }
+
+    #[test]
+    fn a_count_of_fewer_words_than_were_read_is_refused() {
+        let (mut reader, mut out) = (reader(), Vec::new());
+        assert_eq!(reader.read_to(3, &mut out, 9).expect("three words"), 3);
+        assert!(reader.read_to(2, &mut out, 9).is_err());
+        assert_eq!(reader.read_to(3, &mut out, 9).expect("no more words"), 0);
     }
 }

@@ -15,11 +15,11 @@
 //! 4. `next` becomes the address at which the next run begins ([`open`]).  By this one store the slot counts again as it stands.
 //!
 //! A process can die between any two machine instructions.  What it leaves is read by what `next` says ([`left`]): while it has one of the
-//! marks, the number beside the mark, and nothing else of what the steps write; otherwise all of it.  The two differ in nothing, since
-//! step 2 has ended what step 4 begins anew.  Two fields can be ahead of the others, and both are harmless: words in the ring beyond
+//! marks, the number beside the mark, and nothing else of what the steps write; otherwise all of it.  The two never differ, since
+//! step 2 has ended what step 4 begins again.  Two fields can be ahead of the others, and both are harmless: words in the ring beyond
 //! `position`, which are taken, and a `distance` that belongs to no words yet.
 //!
-//! The stores are in this order for whoever reads after the death, and release stores, so that they are for a reader on another processor
+//! The stores are in this order for a reader after the death, and release stores, so that they are for a reader on another processor
 //! too.  The lane does steps 2 to 4 by itself for words that repeat (`put` in cpython-2.7-patch/lane.c).  A live process is read between
 //! two looks at `head` ([`so_far`]).  Nothing that is read is believed: a hostile program can write any number here.
 
@@ -27,7 +27,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::vm::shared::{CALLED, CLOSING, REPEATING, Slot};
 
-/// Ends the open run: the ring has so many words, and its own is among them.
+/// Ends the open run: the ring has `head` words, and its own is among them.
 #[inline]
 pub fn close(head: u64) {
     Slot::get().next.store(CLOSING | head, Release);
@@ -42,7 +42,7 @@ pub fn publish_early(head: u64) {
     slot.head.store(head, Release);
 }
 
-/// Ends the open run: the stream has so many words, and the last ones repeat.
+/// Ends the open run: the stream has `position` words, and the last ones repeat.
 #[inline(always)]
 pub fn close_repeating(position: u64) {
     let slot = Slot::get();
@@ -106,10 +106,53 @@ pub fn left(slot: &Slot) -> (Extent, Option<OpenRun>) {
 /// How far the stream of a live process goes; `take` takes the words up to a head first.  None if it has gone on meanwhile.
 pub fn so_far<E>(slot: &Slot, take: impl FnOnce(u64) -> Result<(), E>) -> Result<Option<(u64, u64)>, E> {
     let head = slot.head.load(Acquire);
-    // In this order: the process writes them the other way round, so a distance that is read behind a position belongs to it, or the head
+    // In this order: the process writes them the other way round, so a distance that is read after a position belongs to it, or the head
     // has changed.
     let position = slot.position.load(Acquire);
     let distance = slot.distance.load(Acquire);
     take(head)?;
     Ok((slot.head.load(Acquire) == head).then_some((position, distance)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No other test uses the slot of this process.
+    #[test]
+    fn what_a_process_leaves_changes_when_the_mark_is_set_and_when_a_run_is_opened() {
+        let slot = Slot::get();
+        let left = || left(slot);
+        publish(5, 40, 3);
+        open(1000, 1010, 1010);
+        slot.next.store(1016, Release);
+        let extent = |head, position| Extent { head, repeated: Some((position, 3)) };
+        let run = |offset, length| Some(OpenRun { offset, length });
+        assert_eq!(left(), (extent(5, 40), run(10, 6)));
+
+        // The run's word is new: from the mark on it counts, and the run is not open.
+        close(6);
+        let closed = (Extent { head: 6, repeated: None }, None);
+        assert_eq!(left(), closed);
+        publish(6, 41, 3);
+        assert_eq!(left(), closed);
+        slot.first.store(2000, Release);
+        slot.start.store(2020, Release);
+        assert_eq!(left(), closed);
+        open(2000, 2020, 2020 | CALLED);
+        assert_eq!(left(), (extent(6, 41), run(20, 0)));
+
+        // So does what goes into the ring while the publication waits for room.
+        close(7);
+        publish_early(9);
+        assert_eq!(left(), (Extent { head: 9, repeated: None }, None));
+        publish(9, 41, 3);
+        open(2000, 2020, 2020 | CALLED);
+
+        // The run's word repeats.
+        close_repeating(42);
+        assert_eq!(left(), (extent(9, 42), None));
+        open(2000, 0, CALLED);
+        assert_eq!(left(), (extent(9, 42), None));
+    }
 }

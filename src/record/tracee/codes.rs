@@ -11,7 +11,7 @@ use crate::process::memory;
 use crate::record::plan::Tracing;
 use crate::select::Trigger;
 use crate::trace::encode_code;
-use crate::trace::origin::Layer;
+use crate::trace::origin::WholeCode;
 use crate::trace::word;
 use crate::vm::Gil;
 use crate::vm::hook::Place;
@@ -111,7 +111,7 @@ pub struct Description {
     /// The payload of its CODE record.
     pub code: Vec<u8>,
     /// None for what stands for code objects that could not be described.
-    pub layer: Option<Layer>,
+    pub whole: Option<WholeCode>,
     /// The id of a version that was forgotten for it.
     pub forgotten: Option<u32>,
 }
@@ -190,9 +190,9 @@ impl Codes {
             }
         }
         let first_id = known.versions.first().map_or(id, |version| version.id);
-        let whole = code.whole(gil, at.first());
+        let written = code.whole(gil, at.first());
         let made = self.origins.get(code.address());
-        let layer = Some(Layer { code: id, made, missing: whole.missing, marshal: whole.marshal.into() });
+        let whole = Some(WholeCode { code: id, made, missing: written.missing, marshal: written.marshal.into() });
         let forgotten = known.forget_one(lane, threads);
         let code_record = encode_code(id, first_id, known.parent, &object);
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object, lane));
@@ -204,7 +204,7 @@ impl Codes {
             self.remove(&version, lane);
             version.id
         });
-        Some(Found { version, description: Some(Description { code: code_record, layer, forgotten }) })
+        Some(Found { version, description: Some(Description { code: code_record, whole, forgotten }) })
     }
 
     /// What stands for a code object that could not be described; it is described itself the first time.
@@ -234,7 +234,7 @@ impl Codes {
         self.versions.resize(self.versions.len().max(index + 1), None);
         self.versions[index] = Some(Rc::clone(&version));
         self.undescribed = Some(Rc::clone(&version));
-        Found { version, description: Some(Description { code, layer: None, forgotten: None }) }
+        Found { version, description: Some(Description { code, whole: None, forgotten: None }) }
     }
 
     /// Whether a version stands for code objects that could not be described.

@@ -28,7 +28,7 @@ const FIRST_MARK: u32 = 1;
 const NO_MARK: u32 = u32::MAX;
 
 impl Counting {
-    /// Begins anew in a process that was forked just now.
+    /// Starts over in a process that was forked just now.
     pub(super) fn begin_anew(&mut self) {
         *self = Counting { is_on: false, mark: self.mark.wrapping_add(1).max(FIRST_MARK + 1) };
     }

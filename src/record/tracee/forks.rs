@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use super::{Tracee, Unwritten};
 use crate::record::tracee::codes::Codes;
+use crate::record::tracee::notices::Notices;
 use crate::record::tracee::threads::{SuspendedFrames, Threads};
 use crate::vm::Gil;
 use crate::vm::hook::{Place, ThreadAddress};
 use crate::vm::shared::CALLED;
 
 impl Tracee {
-    /// Begins anew in a process that was forked just now; false where it goes on untraced.  The frames that are on the stack are
+    /// Starts over in a process that was forked just now; false where it goes on untraced.  The frames that are on the stack are
     /// announced as if they had just been entered, the rest of the parent's stream is forgotten.
     pub(super) fn begin_anew(&mut self, gil: Gil, thread: ThreadAddress, frames: &[Place]) -> bool {
         let Some(ring) = self.claims.and_then(|claims| claims.claim()) else {
@@ -25,12 +26,13 @@ impl Tracee {
         self.unwritten = Unwritten::default();
         self.counting.begin_anew();
         self.shutdown.begin_anew();
+        self.notices = Notices::default();
         self.executed = 0;
         self.switch_thread(thread);
         for frame in frames {
             self.push_frame(gil, frame.code(gil), frame);
         }
-        // Nobody knows yet where they go on.
+        // It is not known yet where they go on.
         self.lane.frames_mut().iter_mut().for_each(|frame| frame.next = 0);
         // A program that shall stop does so at its next event.
         let _ = self.open(0, 0, false, CALLED);

@@ -140,6 +140,15 @@ impl Hook for Tracee {
         self.shutdown.forget(code);
     }
 
+    fn input(&mut self, gil: Gil, bytes: &[u8]) {
+        self.record_input(gil, bytes);
+    }
+
+    #[cold]
+    fn lookup(&mut self, gil: Gil, name: &[u8]) {
+        self.record_lookup(gil, name);
+    }
+
     #[cold]
     fn shutdown(&mut self) {
         self.shutdown.begin();
@@ -152,6 +161,7 @@ impl Hook for Tracee {
 
     fn finished(&mut self) {
         self.close(Kind::Jump, 0);
+        self.push_counts();
         self.push_event(&Event::Finished);
         let _ = self.open(0, 0, false, CALLED);
     }

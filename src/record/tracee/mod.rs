@@ -3,10 +3,11 @@
 mod arrive;
 mod codes;
 mod counting;
+mod describe;
 mod forks;
 mod frames;
 mod hook;
-mod layers;
+mod notices;
 mod origins;
 mod program;
 mod shutdown;
@@ -28,6 +29,7 @@ use crate::vm::lane::{Active, Is, Lane};
 use crate::vm::shared::{CALLED, Mode, Slot};
 use codes::Codes;
 use counting::Counting;
+use notices::Notices;
 use shutdown::Shutdown;
 use stream::Stream;
 use threads::{SuspendedFrames, Threads};
@@ -64,6 +66,7 @@ pub struct Tracee {
     foreign: bool,
     counting: Counting,
     shutdown: Shutdown,
+    notices: Notices,
 }
 
 /// What has happened since the last recorded event.
@@ -100,6 +103,7 @@ impl Tracee {
             foreign: false,
             counting: Counting::default(),
             shutdown: Shutdown::new(own),
+            notices: Notices::default(),
         }
     }
 
@@ -144,7 +148,7 @@ impl Tracee {
     }
 
     /// Ends the open run of the frame on top by `kind`; the caller opens the next one.  Until then the slot is closed: should the ring
-    /// be full in the middle of what comes behind the run, its words count and the slot must not count it a second time.
+    /// be full in the middle of what comes after the run, its words count and the slot must not count it a second time.
     #[inline]
     fn close(&mut self, kind: Kind, argument: u32) {
         self.push_closed(kind, argument);
@@ -221,7 +225,7 @@ impl Tracee {
         self.unwritten = Unwritten { thread: number, own: self.unwritten.own, ..Unwritten::default() };
     }
 
-    /// Tells of every frame of the current thread that the stream does not know.
+    /// Announces every frame of the current thread that the stream does not know.
     #[cold]
     fn announce_stack(&mut self) {
         self.write_skipped();
@@ -238,7 +242,7 @@ impl Tracee {
     }
 }
 
-/// The address behind the last unit that was fetched.
+/// The address after the last unit that was fetched.
 #[inline(always)]
 fn fetched() -> usize {
     (Slot::get().next.load(Ordering::Relaxed) & !CALLED) as usize

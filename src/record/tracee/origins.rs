@@ -9,7 +9,7 @@ use crate::vm::hook::{FrameAddress, MAKERS};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub frame: Option<FrameAddress>,
-    /// The address behind the instruction that runs.
+    /// The address after the instruction that runs.
     pub next: usize,
     /// Words of the stream.
     pub position: u64,
@@ -62,7 +62,7 @@ impl Origins {
     /// Remembers that a code object was made now.
     pub fn insert(&mut self, code: usize) {
         if let Some(number) = self.next.checked_sub(1) {
-            // Without room for it nobody knows where it comes from.
+            // Without room for it, it is not known where it comes from.
             if self.made.try_reserve(1).is_ok() {
                 self.made.insert(code, number);
             }

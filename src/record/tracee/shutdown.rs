@@ -37,7 +37,7 @@ impl Shutdown {
         self.has_begun = true;
     }
 
-    /// Begins anew in a process that was forked just now: its stream names no code objects yet.
+    /// Starts over in a process that was forked just now: its stream names no code objects yet.
     pub(super) fn begin_anew(&mut self) {
         self.named.clear();
     }

@@ -133,7 +133,7 @@ impl Stream {
         }
     }
 
-    /// Opens a run at `start` behind what was added, or none where it is 0.  `next` is where the dispatch goes on without a call.
+    /// Opens a run at `start` after what was added, or none if it is 0.  `next` is where the dispatch goes on without a call.
     pub(super) fn open(&mut self, first: usize, start: usize, next: u64) -> Flow {
         self.close();
         self.open_closed(first, start, next)
@@ -148,7 +148,7 @@ impl Stream {
         flow()
     }
 
-    /// Makes what was added count while the slot stays as it is: the open run comes behind it.
+    /// Makes what was added count while the slot stays as it is: the open run comes after it.
     pub(super) fn commit(&mut self) {
         self.publish();
         if self.repeats.position() >= self.repeats.past.pause() {

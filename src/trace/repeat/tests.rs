@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn words_that_were_told_ahead_come_once(numbers: Vec<u16>, ahead in 1u64..9) {
+    fn words_that_were_read_ahead_come_once(numbers: Vec<u16>, ahead in 1u64..9) {
         let stream = vec![stream(&numbers); 4].concat();
         let (mut writer, mut reader, mut packed, mut out) = (RepeatWriter::default(), RepeatReader::default(), vec![], vec![]);
         for (count, words) in stream.iter().enumerate() {
@@ -136,4 +136,18 @@ fn what_never_was_cannot_repeat() {
     {
         assert!(lengthened(&packed, 100).is_err(), "{packed:x?}");
     }
+}
+
+/// The words after the last one are not there yet: what their places hold is from long ago, or nothing.
+#[test]
+fn a_record_longer_than_the_distance_does_not_repeat() {
+    let word = Kind::Jump as u64;
+    let mut stream = vec![vec![word]; 10];
+    let (mut writer, mut out) = (RepeatWriter::default(), Vec::new());
+    stream.iter().for_each(|words| writer.put(words[0], |word| out.push(word)));
+    assert_eq!(writer.distance(), 1);
+    stream.push(vec![word, 0]);
+    writer.put_together(&[word, 0], |word| out.push(word));
+    writer.flush(|word| out.push(word));
+    assert_eq!(lengthened(&out, 100), Ok(stream.concat()));
 }

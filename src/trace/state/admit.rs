@@ -12,7 +12,7 @@ use crate::trace::value::NAMES;
 pub(super) enum Change {
     Nothing,
     Describe(Rc<Code>),
-    /// So many instructions outside the code were executed.
+    /// This many instructions outside the code were executed.
     Count(u64),
     Push {
         frame: u64,
@@ -43,9 +43,9 @@ impl State {
                 None => Change::Describe(Rc::clone(code)),
                 Some(_) => return Err("a code object with the id of a live one"),
             },
-            Event::Layer(layer) => match self.code(layer.code) {
+            Event::WholeCode(whole) => match self.code(whole.code) {
                 Some(_) => Change::Nothing,
-                None => return Err("a layer of an unknown code object"),
+                None => return Err("the whole of an unknown code object"),
             },
             Event::Outside(outside) => match self.frame() {
                 Some(_) => Change::Count(outside.count()),

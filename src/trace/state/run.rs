@@ -1,4 +1,4 @@
-//! What a run and what came behind it do to the state: validate, deliver to the sink, apply, all in one place, for most of a
+//! What a run and what came after it do to the state: validate, deliver to the sink, apply, all in one place, for most of a
 //! stream is runs.
 
 use std::rc::Rc;

@@ -89,3 +89,43 @@ fn encode_thread(out: &mut PayloadWriter, thread: &Thread) {
 fn encode_frame(out: &mut PayloadWriter, frame: &Frame) {
     out.u64(frame.id).u64(frame.caller).u32(frame.depth).u32(frame.slot.map_or(0, |slot| slot + 1)).u32(frame.code.id);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::MAX_SLOT;
+    use super::*;
+    use crate::bytecode::CodeObject;
+    use crate::trace::Code;
+
+    /// A state with one frame on the stack, at this depth.
+    fn with_frame(depth: u32) -> State {
+        let mut state = State::default();
+        let code = Rc::new(Code::new(0, 0, None, CodeObject::default()));
+        state.codes.insert(0, Rc::clone(&code));
+        state.current.stack.push(Frame { id: 1, code, caller: 0, depth, slot: Some(MAX_SLOT) });
+        state
+    }
+
+    fn is_restored(payload: &[u8]) -> bool {
+        with_frame(0).restore(payload).is_some()
+    }
+
+    #[test]
+    fn counts_beyond_their_bounds_are_refused() {
+        let with = |instructions, next_frame, next_thread| {
+            is_restored(&State { instructions, next_frame, next_thread, ..State::default() }.encode())
+        };
+        let threads = MAX_FRAMES as u32;
+        assert!(with(MAX_COUNT, MAX_COUNT, threads));
+        assert!(!with(MAX_COUNT + 1, MAX_COUNT, threads));
+        assert!(!with(MAX_COUNT, MAX_COUNT + 1, threads));
+        assert!(!with(MAX_COUNT, MAX_COUNT, threads + 1));
+    }
+
+    #[test]
+    fn a_depth_beyond_its_bounds_is_refused() {
+        let deepest = 2 * MAX_FRAMES as u32;
+        assert!(is_restored(&with_frame(deepest).encode()));
+        assert!(!is_restored(&with_frame(deepest + 1).encode()));
+    }
+}

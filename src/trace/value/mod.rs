@@ -1,5 +1,5 @@
 //! Values in the stream: what instructions have consumed and produced, as words that stand before the run they belong to.  A value
-//! is one word of the kind VALUE and, where that does not hold it, words of the kind PART behind it.
+//! is one word of the kind VALUE and, where that does not hold it, words of the kind PART after it.
 //!
 //! ```text
 //! value word   bits 0..4 VALUE   4..9 tag   9..12 role   12..16 step   16..64 payload
@@ -75,9 +75,9 @@ pub enum Tag {
     Object = 21,
     /// The last value that was a result.
     Same = 22,
-    /// No value: so many units passed.
+    /// No value: this many units passed.
     Step = 23,
-    /// As Object, of what is called: behind it the value that it is called on.
+    /// As Object, of what is called: after it the value that it is called on.
     Bound = 24,
     /// What the VM took for an object and is none.
     Bad = 25,

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The values of so many units.
+/// The values of this many units.
 fn read(words: &[u64], names: &Names, units: usize) -> Vec<UnitValues> {
     let mut pending = Pending::default();
     pending.push(words);

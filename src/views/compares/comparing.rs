@@ -160,7 +160,7 @@ fn of_call(instruction: &Instruction, callee: &Value, arguments: &[Value]) -> Co
     comparing
 }
 
-/// Decides about a call by the name of what is called with so many positional arguments.
+/// Decides about a call by the name of what is called with this many positional arguments.
 fn of_callee(callee: &Value, arguments: usize) -> Comparing {
     let Value::Object { what, name, receiver, .. } = callee else { return Comparing::No };
     let Ok(name) = str::from_utf8(name) else { return Comparing::No };

@@ -12,7 +12,7 @@ use super::{Layer, Layers, Origin, manifest};
 use crate::bytecode::pyc;
 use crate::select::Filter;
 use crate::trace::by_id::ById;
-use crate::trace::origin::{How, Layer as Whole, Made};
+use crate::trace::origin::{How, Made, WholeCode};
 use crate::trace::{Code, Event, Run, Sink, SinkError, State, Then};
 
 /// Layers, and bytes of their names and paths, beyond which further ones are only counted: a program can make new ones for ever.
@@ -80,7 +80,7 @@ impl<T> Remembered<T> {
         self.map.get(&number).map(|(value, _)| value)
     }
 
-    /// Adds a value that refers to so many bytes.
+    /// Adds a value that refers to this many bytes.
     fn insert(&mut self, number: u32, value: T, bytes: usize) {
         let bytes = bytes + ENTRY;
         self.bytes += bytes;
@@ -121,7 +121,7 @@ impl Collector {
     }
 
     /// Adds a code object to the layer that it is, or makes it a new one.
-    fn add(&mut self, whole: &Whole, code: &Code) -> Result<(), SinkError> {
+    fn add(&mut self, whole: &WholeCode, code: &Code) -> Result<(), SinkError> {
         let file = pyc::of_marshal(&whole.marshal);
         let digest: [u8; 32] = Sha256::digest(&file).into();
         let making = whole.made.and_then(|number| self.makings.get(number)).cloned();
@@ -164,11 +164,11 @@ impl Collector {
         result
     }
 
-    fn origin(&self, whole: &Whole, code: &Code, making: Option<Making>) -> (Place, Origin) {
+    fn origin(&self, whole: &WholeCode, code: &Code, making: Option<Making>) -> (Place, Origin) {
         let simple = |origin: Origin| (Place::Origin(origin.clone()), origin);
         match (code.parent, making) {
             (Some(parent), _) => simple(self.ids.get(parent).map_or(Origin::Lost, |&layer| Origin::Constant(layer))),
-            // The interpreter compiles what it is told to run before the first frame.
+            // The interpreter compiles what it has to run before the first frame.
             (None, Some(Making { instruction: 0, .. })) if code.first_id == 0 => simple(Origin::Main),
             (None, Some(Making { how, instruction, place, path })) => {
                 let origin = Origin::Made { how, instruction, place, path: path.to_vec() };
@@ -181,7 +181,7 @@ impl Collector {
         }
     }
 
-    fn new_layer(&self, whole: &Whole, code: &Code, origin: Origin, digest: [u8; 32]) -> Layer {
+    fn new_layer(&self, whole: &WholeCode, code: &Code, origin: Origin, digest: [u8; 32]) -> Layer {
         Layer {
             code: code.id,
             name: code.object.name.clone(),
@@ -231,7 +231,7 @@ impl Sink for Collector {
                 }
             }
             Event::Made(made) => self.make(made, at),
-            Event::Layer(whole) => {
+            Event::WholeCode(whole) => {
                 if let Some(code) = at.code(whole.code).cloned() {
                     self.add(whole, &code)?;
                 }

@@ -38,7 +38,7 @@ impl Folder {
         Ok(Folder { folder, manifest, needed: 0, room: 0 })
     }
 
-    /// Keeps room for so many bytes more in the manifest.
+    /// Keeps room for this many bytes more in the manifest.
     pub(super) fn keep_room(&mut self, bytes: usize) -> io::Result<()> {
         let needed = self.needed + bytes;
         while self.room < needed {

@@ -61,7 +61,7 @@ fn block_bytes(at: &[u8]) -> usize {
 }
 
 #[test]
-fn a_changed_byte_costs_one_block_and_is_told() {
+fn a_changed_byte_costs_one_block_and_is_reported() {
     let desk = Desk::new();
     let (bytes, blocks) = several_blocks(&desk);
     for place in 16..bytes.len() {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::select::{Filter, Name, Selection};
-use crate::trace::invented::traces;
+use crate::trace::invented::{trace, traces};
 
 fn options(resolve: bool, depth: bool, selection: Selection) -> Options {
     Options { resolve, depth, selection, ..Options::default() }
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn json_lines_and_text_tell_the_same(events in traces(100)) {
+    fn json_lines_and_text_show_the_same(events in traces(100)) {
         let desk = Desk::new();
         let text = desk.record(&events, "t.txt", Options { depth: true, ..Options::default() });
         let jsonl = desk.record(&events, "t.jsonl", Options::default());
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn a_limit_cuts_behind_the_last_line_that_fits(events in traces(100), max_size in 0u64..3000) {
+    fn a_limit_cuts_after_the_last_line_that_fits(events in traces(100), max_size in 0u64..3000) {
         let desk = Desk::new();
         let whole = desk.record(&events, "t.txt", Options::default());
         let cut = desk.record(&events, "cut.txt", Options { max_size: Some(max_size), ..Options::default() });
@@ -164,5 +164,26 @@ proptest! {
         prop_assert_eq!(by_index.totals.instructions, numbers(&jsonl).len() as u64);
         prop_assert_eq!(by_index.totals.codes.iter().map(|code| code.instructions).sum::<u64>(), by_index.totals.instructions);
         prop_assert_eq!(by_index.totals.threads.values().sum::<u64>(), by_index.totals.instructions);
+    }
+}
+
+#[test]
+fn a_bct_ends_with_the_block_that_reaches_the_limit() {
+    let desk = Desk::new();
+    let numbers: Vec<u32> = (0..500u32).map(|number| number.wrapping_mul(0x9e37_79b1) >> 7).collect();
+    let events = trace(&numbers);
+    desk.record(&events, "t.bct", Options::default());
+    let begins = |name| {
+        let reader = crate::read::Reader::open(&desk.path(name)).expect("readable");
+        reader.index().expect("an index").blocks.iter().map(|block| block.offset).collect::<Vec<_>>()
+    };
+    let whole = begins("t.bct");
+    assert!(whole.len() >= 4, "{} blocks", whole.len());
+    // A block ends where the next one begins.
+    for blocks in 1..whole.len() - 1 {
+        for (max_size, expected) in [(whole[blocks], blocks), (whole[blocks] + 1, blocks + 1)] {
+            desk.record(&events, "cut.bct", Options { max_size: Some(max_size), ..Options::default() });
+            assert_eq!(begins("cut.bct"), whole[..expected], "{max_size} bytes");
+        }
     }
 }

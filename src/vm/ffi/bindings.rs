@@ -151,12 +151,14 @@ pub struct bctrace_hooks {
         ),
     >,
     pub claimed: ::core::option::Option<unsafe extern "C" fn(code: *const ::core::ffi::c_void)>,
+    pub input: ::core::option::Option<unsafe extern "C" fn(bytes: *const ::core::ffi::c_uchar, length: usize)>,
+    pub lookup: ::core::option::Option<unsafe extern "C" fn(name: *const ::core::ffi::c_char)>,
     pub shutdown: ::core::option::Option<unsafe extern "C" fn()>,
     pub forked: ::core::option::Option<unsafe extern "C" fn()>,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 112usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 128usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
     ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
@@ -170,8 +172,10 @@ const _: () = {
     ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 72usize];
     ["Offset of field: bctrace_hooks::made"][::core::mem::offset_of!(bctrace_hooks, made) - 80usize];
     ["Offset of field: bctrace_hooks::claimed"][::core::mem::offset_of!(bctrace_hooks, claimed) - 88usize];
-    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 96usize];
-    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 104usize];
+    ["Offset of field: bctrace_hooks::input"][::core::mem::offset_of!(bctrace_hooks, input) - 96usize];
+    ["Offset of field: bctrace_hooks::lookup"][::core::mem::offset_of!(bctrace_hooks, lookup) - 104usize];
+    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 112usize];
+    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 120usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;

@@ -83,7 +83,7 @@ enum Rest<'a> {
         position: isize,
         value: Option<ObjectRef>,
     },
-    /// The constants of this code object, which ends with what stands behind them.
+    /// The constants of this code object, which ends with what comes after them.
     Constants {
         begun: Begun,
         items: Span<'a, ObjectRef>,
@@ -264,7 +264,7 @@ impl<'a> Walk<'a> {
         self.out.end(begun, written as u32);
     }
 
-    /// Writes what stands behind a code object's constants.
+    /// Writes what comes after a code object's constants.
     fn end_code(&mut self, code: CodeRef) {
         use ffi::{
             vm_code_part_VM_CODE_CELLVARS, vm_code_part_VM_CODE_FREEVARS, vm_code_part_VM_CODE_NAMES,

@@ -101,7 +101,7 @@ fn with_swallows_an_exception_or_raises_it_again_and_passes_a_return_on() {
 }
 
 #[test]
-fn a_generator_goes_on_behind_its_yield_or_at_a_handler_when_thrown_into() {
+fn a_generator_goes_on_after_its_yield_or_at_a_handler_when_thrown_into() {
     // 0 SETUP_EXCEPT 12, 3 LOAD_CONST, 6 YIELD_VALUE, 7 POP_TOP, 8 JUMP_FORWARD 15, 11 NOP, 12
     // POP_TOP*3, 15 LOAD_CONST, 18 RETURN_VALUE
     let code = code(&[

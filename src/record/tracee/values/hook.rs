@@ -347,7 +347,7 @@ impl Hook for Valued {
         self.put_aside();
         let due = match at.instruction() == at.first() {
             true => Due::Arguments { is_callee: self.is_called(gil, code, &at) },
-            // What is sent is on top now; nobody knows where that is.
+            // What is sent is on top now; it is not known where that is.
             false => Due::Results { count: 1, top: 0, opcode: 0, called: 0 },
         };
         self.current = Current::new(gil, &at, due);
@@ -391,6 +391,14 @@ impl Hook for Valued {
 
     fn claimed(&mut self, code: usize) {
         self.tracee.claimed(code);
+    }
+
+    fn input(&mut self, gil: Gil, bytes: &[u8]) {
+        self.tracee.input(gil, bytes);
+    }
+
+    fn lookup(&mut self, gil: Gil, name: &[u8]) {
+        self.tracee.lookup(gil, name);
     }
 
     fn shutdown(&mut self) {

@@ -1,5 +1,9 @@
 //! The table of names on the side that gives them: each text is looked up by its content, and written where it is not there.
 
+use std::hash::Hasher;
+
+use rustc_hash::FxHasher;
+
 use crate::trace::value::NAMES;
 
 /// The texts that the reader's table has.
@@ -68,15 +72,11 @@ fn is_joined(text: &[u8], owner: &[u8], name: &[u8]) -> bool {
 
 #[inline]
 fn hash(owner: &[u8], name: &[u8]) -> u64 {
-    let mut hash = (owner.len() as u64) << 8 | name.len() as u64;
-    for part in [owner, name] {
-        for chunk in part.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-    }
-    hash ^ hash >> 29
+    let mut hasher = FxHasher::default();
+    hasher.write_usize(owner.len());
+    hasher.write(owner);
+    hasher.write(name);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_told_once_while_it_has_its_place() {
+    fn a_name_is_new_once_while_it_has_its_place() {
         let mut names = GivenNames::default();
         let (first, is_new) = names.find(b"marshal", b"loads");
         assert!(is_new);

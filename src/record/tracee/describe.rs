@@ -15,7 +15,7 @@ use crate::vm::object::CodeRef;
 use crate::vm::shared::CALLED;
 
 impl Tracee {
-    /// Remembers who has made a code object.  One record stands for all that one C function makes, and stands behind the instruction
+    /// Remembers who has made a code object.  One record stands for all that one C function makes, and stands after the instruction
     /// that it works for.
     #[cold]
     pub(super) fn code_made(&mut self, code: usize, by: Maker) {
@@ -35,7 +35,7 @@ impl Tracee {
         self.codes.origins.insert(code);
     }
 
-    /// Closes the open run in the middle of an instruction; gives the address behind it, 0 where that is not known.
+    /// Closes the open run in the middle of an instruction; returns the address after it, 0 if that is not known.
     pub(super) fn interrupt(&mut self) -> usize {
         let next = if self.lane.start() == 0 { 0 } else { fetched() };
         self.leave_for_now();
@@ -47,8 +47,8 @@ impl Tracee {
         next
     }
 
-    /// Goes on behind the instruction that was interrupted.  It may be a call that changes bytes, so the next dispatch calls out.
-    fn go_on_after_interrupt(&mut self, next: usize) {
+    /// Goes on after the instruction that was interrupted.  It may be a call that changes bytes, so the next dispatch calls out.
+    pub(super) fn go_on_after_interrupt(&mut self, next: usize) {
         // Where the program shall stop, it does at the next event.
         let _ = match self.lane.top() {
             Some(top) => self.open(top.first, next, top.is(Is::Recorded), CALLED),
@@ -56,7 +56,7 @@ impl Tracee {
         };
     }
 
-    /// Finds the version of a code object that a frame begins to run.  What is new is described behind the caller's last instruction.
+    /// Finds the version of a code object that a frame begins to run.  What is new is described after the caller's last instruction.
     #[cold]
     pub(super) fn meet(&mut self, gil: Gil, code: CodeRef, at: &Place) -> Rc<Version> {
         let found = self.look_up(gil, code, at);
@@ -85,12 +85,12 @@ impl Tracee {
     }
 
     pub(super) fn describe(&mut self, description: Description) {
-        let Description { code, layer, forgotten } = description;
+        let Description { code, whole, forgotten } = description;
         let mut words = Vec::new();
         word::push_record(&mut words, CODE_RECORD, &code);
         self.stream.push_together(&words);
-        match layer {
-            Some(layer) => self.push_event(&Event::Layer(layer)),
+        match whole {
+            Some(whole) => self.push_event(&Event::WholeCode(whole)),
             None => self.push_event(&Event::LowMemory(LowMemory::SomeCode)),
         }
         if let Some(argument) = forgotten {
