@@ -128,8 +128,13 @@ fn run(mode: &Mode, program: &Path, folder: &Path) -> f64 {
         Output::Untraced => command.arg("python").arg(program).status(),
         Output::Named(name) => command.args(["-q", "--no-sandbox"]).args(mode.options).arg(program).arg(name).status(),
         Output::Pipe => {
-            let mut child =
-                command.args(["-q", "--no-sandbox"]).arg(program).arg("-").stdout(Stdio::piped()).spawn().expect("bctrace starts");
+            let mut child = command
+                .args(["-q", "--no-sandbox"])
+                .arg(program)
+                .arg("-")
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("bctrace starts");
             let pipe = child.stdout.take().expect("its output is a pipe");
             let cat =
                 Command::new("cat").stdin(pipe).stdout(File::create("/dev/null").expect("/dev/null opens")).status();

@@ -304,7 +304,8 @@ impl Following {
     /// Hands the rings and the plan to interpreters that have connected, if they are this program and descend from this process.
     fn answer(&self, supervisor: pid_t) {
         while let Some((connection, pid)) = self.listener.accept() {
-            if descends(pid) && is_same_program(pid) {
+            // The supervisor asks in the place of an interpreter in a sandbox.
+            if pid == supervisor || descends(pid) && is_same_program(pid) {
                 // One that does not take it is not followed.
                 let _ = connection.send(&supervisor.to_le_bytes(), &[self.claims.file(), self.plan.as_fd()]);
             }

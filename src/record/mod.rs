@@ -53,7 +53,15 @@ pub fn record(mut plan: Plan, sink: Box<dyn Sink>, report: impl FnOnce(io::Resul
     let signals = Signals::open()?;
     let (news, to_front) = Connection::pair()?;
     let remote = ring.remote();
-    let walls = plan.sandbox.clone().zip(mail).map(|(policy, mail)| Walls::new(policy, mail)).transpose()?;
+    let walls = plan
+        .sandbox
+        .clone()
+        .zip(mail)
+        .map(|(policy, mail)| {
+            let follow = listener.as_ref().map(|listener| listener.name().to_owned());
+            Walls::new(policy, mail, follow)
+        })
+        .transpose()?;
     let supervisor = process::fork(|| {
         let address = listener.as_ref().map(Listener::name);
         let supervisor = Supervisor::new(plan.timeout, remote, board, to_front, claims.as_mut(), walls);

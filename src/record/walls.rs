@@ -20,6 +20,8 @@ pub struct Walls {
     /// Over which the listener comes out of the sandbox.
     inside: Connection,
     outside: Connection,
+    /// The name of the socket at which interpreters that the program starts find the front, if they are followed.
+    follow: Option<String>,
 }
 
 /// What the supervisor does with the program once it is closed in: measures what it uses, and ends all of it.
@@ -29,9 +31,9 @@ pub struct Ward {
 }
 
 impl Walls {
-    pub fn new(policy: Policy, mail: Mail) -> io::Result<Walls> {
+    pub fn new(policy: Policy, mail: Mail, follow: Option<String>) -> io::Result<Walls> {
         let (inside, outside) = Connection::pair()?;
-        Ok(Walls { policy, mail, inside, outside })
+        Ok(Walls { policy, mail, inside, outside, follow })
     }
 
     /// Keeps what the walls share with the recorders from the program's process, which is about to be forked.
@@ -57,7 +59,7 @@ impl Walls {
     /// In the supervisor: answers what the program and its processes try, in a thread of its own.  `recorders` wake the recorders, in the
     /// order of their numbers.
     pub fn listen(self, first: pid_t, board: Board, recorders: Vec<Remote>) -> Ward {
-        let Walls { policy, mail, inside, outside } = self;
+        let Walls { policy, mail, inside, outside, follow } = self;
         // So that the wait ends if the program's process dies before it has sent anything.
         drop(inside);
         let granted: Arc<Granted> = Arc::default();
@@ -68,7 +70,9 @@ impl Walls {
             if let Ok((1, descriptors)) = outside.receive(&mut landlock)
                 && let Some(listener) = descriptors.into_iter().next()
             {
-                Broker::new(Listener::new(listener), policy, landlock[0].into(), first, granted).serve(report);
+                Broker::new(Listener::new(listener), policy, landlock[0].into(), first, granted)
+                    .follow(follow)
+                    .serve(report);
             }
         };
         // Without the thread the program waits forever at its first call, so it must not run.

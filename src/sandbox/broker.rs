@@ -5,6 +5,7 @@
 //! other calls those are let through whose registers say all.  A racing program can hide a report; it gains no deed.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::notify::{Call, Listener, Reply};
 use super::policy::{self, Network, Policy};
 use super::resolve::{self, Meaning};
 use super::system;
+use crate::process::socket::Connection;
 use crate::process::{self, signals, traced};
 use crate::trace::attempt::{Answer, Deed, MOST_TARGETS};
 
@@ -49,6 +51,8 @@ pub struct Broker {
     /// Processes that may have been started since they were last counted, those that were there then among them.
     processes: u32,
     granted: Arc<Granted>,
+    /// The name of the socket at which interpreters that the program starts find the front, if they are followed.
+    follow: Option<String>,
 }
 
 /// A decision: the answer, and what is reported of it.
@@ -79,7 +83,12 @@ impl Decision {
 impl Broker {
     /// Makes the broker of a sandbox whose first process is `first`.
     pub fn new(listener: Listener, policy: Policy, landlock: u32, first: pid_t, granted: Arc<Granted>) -> Broker {
-        Broker { listener, policy, landlock, first, processes: 1, granted }
+        Broker { listener, policy, landlock, first, processes: 1, granted, follow: None }
+    }
+
+    /// Lets interpreters that the program starts reach the socket of this name.
+    pub fn follow(self, name: Option<String>) -> Broker {
+        Broker { follow: name, ..self }
     }
 
     /// Answers calls until there is no process any more that could make one.  `report` is called while the caller waits.
@@ -360,6 +369,9 @@ impl Broker {
         let Some(address) = address::of(&bytes) else {
             return self.network(libc::EAFNOSUPPORT, deed, Vec::new());
         };
+        if deed == Deed::Connect && self.is_of_follower(at, &address.text) {
+            return Decision::quiet(self.introduce(at));
+        }
         if address.is_name_service() {
             return Decision::quiet(Reply::Refuse(libc::ENOENT));
         }
@@ -369,6 +381,26 @@ impl Broker {
             _ => libc::ENETUNREACH,
         };
         self.network(error, deed, vec![address.text])
+    }
+
+    /// Whether an interpreter that is this same program asks for the front's socket.
+    fn is_of_follower(&self, at: At, address: &[u8]) -> bool {
+        let asked = address.strip_prefix(b"@");
+        self.follow.as_ref().is_some_and(|name| asked == Some(name.as_bytes())) && traced::is_same_program(at.process)
+    }
+
+    /// Connects in an interpreter's place: the walls let it connect to nothing.
+    fn introduce(&self, at: At) -> Reply {
+        let connected = self.follow.as_ref().map(|name| Connection::to(name));
+        match connected {
+            Some(Ok(connection)) if self.listener.is_waiting(at.call) => {
+                match self.listener.replace_descriptor(at.call, at.call.int(0), connection.as_fd()) {
+                    Ok(()) => Reply::Done(0),
+                    Err(_) => Reply::Refuse(libc::ECONNREFUSED),
+                }
+            }
+            _ => Reply::Refuse(libc::ECONNREFUSED),
+        }
     }
 
     fn network(&self, error: c_int, deed: Deed, targets: Vec<Vec<u8>>) -> Decision {

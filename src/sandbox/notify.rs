@@ -71,6 +71,22 @@ impl Listener {
         unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw mut id) == 0 }
     }
 
+    /// Puts a descriptor in the place of one of the caller's; an error if the caller is gone, or has no such descriptor.
+    pub fn replace_descriptor(&self, call: &Call, theirs: c_int, ours: BorrowedFd<'_>) -> io::Result<()> {
+        let addfd = libc::seccomp_notif_addfd {
+            id: call.id,
+            flags: libc::SECCOMP_ADDFD_FLAG_SETFD as u32,
+            srcfd: ours.as_raw_fd().cast_unsigned(),
+            newfd: theirs.cast_unsigned(),
+            newfd_flags: libc::O_CLOEXEC.cast_unsigned(),
+        };
+        // SAFETY: the request reads the structure that it is named for.
+        match unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const addfd) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+
     /// Answers a call.  One whose caller is gone needs no answer.
     pub fn reply(&self, call: &Call, reply: Reply) {
         let (val, error, flags) = match reply {

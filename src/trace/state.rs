@@ -135,7 +135,8 @@ impl State {
     /// The last run of a thread, and the number of its last instruction, as far as they are known.
     pub fn last_of(&self, thread: u32) -> Option<(u64, Last)> {
         match thread == self.thread {
-            true => self.last.map(|last| (self.instructions, last)),
+            true if self.instructions > self.taken => self.last.map(|last| (self.instructions, last)),
+            true => self.current.left,
             false => self.others.get(&thread)?.left,
         }
     }

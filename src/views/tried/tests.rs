@@ -104,8 +104,8 @@ fn each_deed_is_a_phrase_with_its_targets_and_without() {
         (Deed::Send, &["203.0.113.7:53"], "send to 203.0.113.7:53", "send to an address"),
         (Deed::Socket, &["AF_PACKET"], "make socket AF_PACKET", "make a socket"),
         (Deed::Lookup, &["evil.example"], "look up evil.example", "look up a host"),
-        (Deed::Kill, &["1"], "send a signal to 1", "send a signal"),
-        (Deed::Debug, &["1"], "read, change or stop 1", "read, change or stop a process"),
+        (Deed::Kill, &["SIGTERM", "its parent"], "send SIGTERM to 'its parent'", "send a signal"),
+        (Deed::Debug, &["ptrace"], "call ptrace", "reach into a process"),
         (Deed::Fork, &["x"], "start process x", "start a process"),
     ];
     for (deed, targets, phrase, without) in cases {

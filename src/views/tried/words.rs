@@ -43,7 +43,7 @@ fn phrase(deed: Deed) -> (&'static str, &'static str, &'static str, &'static str
         Deed::Socket => ("make socket", "make a socket", " ", ""),
         Deed::Lookup => ("look up", "look up a host", " ", ""),
         Deed::Kill => ("send", "send a signal", " to ", ""),
-        Deed::Debug => ("read, change or stop", "read, change or stop a process", " ", ""),
+        Deed::Debug => ("call", "reach into a process", " ", ""),
         Deed::Fork => ("start process", "start a process", " ", ""),
     }
 }
