@@ -319,7 +319,8 @@ except RuntimeError:
 print 'end'
 ",
     );
-    for kilobytes in ["2000", "8000", "20000", "40000"] {
+    // With much less, what the C library keeps of the freed memory decides, in plain Python too.
+    for kilobytes in ["8000", "20000", "40000"] {
         let plain = live::run(program.command(["python", "p.pyc", kilobytes]));
         assert_eq!((plain.status, plain.stdout().as_str()), (0, "no memory\nno memory\ntoo deep\nend\n"));
         for (trace, options) in [("t.bct", &[][..]), ("t.txt", &["--values"]), ("t.bct", &["-n", "nothing"])] {

@@ -259,6 +259,7 @@ fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
     limits.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
     let sandbox = &args.sandbox;
     sandbox.allow_read.iter().for_each(|path| push("--allow-read", path.as_os_str().as_bytes()));
+    sandbox.allow_net.iter().for_each(|host| push("--allow-net", host.as_bytes()));
     sandbox.allow_write.iter().for_each(|path| push("--allow-write", path.as_os_str().as_bytes()));
     if let Some(Caps { width, depth, length }) = caps(&args.values) {
         push("--value-width", width.to_string().as_bytes());
@@ -267,7 +268,6 @@ fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
         words.push(b"--values".to_vec());
     }
     let flags = [
-        ("--allow-net", sandbox.allow_net),
         ("--allow-run", sandbox.allow_run),
         ("--chdir-scratch", sandbox.chdir_scratch),
         ("--no-sandbox", sandbox.no_sandbox),

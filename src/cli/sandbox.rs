@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use super::message;
 use super::record::Job;
 use crate::bytecode::escape::Printable;
 use crate::record::Subject;
-use crate::sandbox::{self, Budget, Network, Policy, Scratch};
+use crate::sandbox::{self, Budget, Host, Network, Policy, Scratch};
 
 /// A sandbox that is ready for a program.
 pub struct Prepared {
@@ -36,7 +37,7 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
         writable,
         scratch: scratch.path().to_owned(),
         folder: options.chdir_scratch.then(|| scratch.path().to_owned()),
-        network: if options.allow_net { Network::All } else { Network::None },
+        network: network(&options.allow_net)?,
         may_run: options.allow_run,
         environment: environment(options, scratch.path())?,
         budget: Budget {
@@ -150,6 +151,32 @@ fn writable(job: &Job, options: &SandboxArgs) -> anyhow::Result<Vec<PathBuf>> {
         writable.push(granted);
     }
     Ok(writable)
+}
+
+/// The hosts that may be reached; an empty name means all of the network.
+fn network(names: &[String]) -> anyhow::Result<Network> {
+    if names.iter().any(String::is_empty) {
+        return Ok(Network::All);
+    }
+    let hosts = names.iter().map(|name| host(name)).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(if hosts.is_empty() { Network::None } else { Network::Hosts(hosts) })
+}
+
+/// Finds the addresses of `HOST[:PORT]`.
+fn host(typed: &str) -> anyhow::Result<Host> {
+    let cannot = || format!("cannot allow the program to reach {}", Printable::text(typed.as_bytes()));
+    // An IPv6 address has colons of its own.
+    let (name, port) = match typed.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
+        _ => (typed, None),
+    };
+    let port = port.map(|port| port.parse().context("the port must be a number up to 65535")).transpose();
+    let port = port.with_context(cannot)?;
+    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let found = (name, 0).to_socket_addrs().with_context(cannot)?;
+    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    addresses.dedup();
+    Ok(Host { name: name.to_owned(), addresses, port })
 }
 
 /// The folders that the program's code comes from.

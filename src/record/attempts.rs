@@ -73,17 +73,11 @@ impl Message {
         if is_import && self.is_of_import() {
             return None;
         }
-        let frames = state.stack_of(thread);
-        let is_librarys = is_librarys_own(frames.iter().rev().map(|frame| &*frame.code.object));
-        let by = if is_librarys { By::Library } else { By::Program };
-        let site = place.map(|place| {
-            let is_stdlib = frames.last().is_some_and(|frame| frame.code.is_stdlib);
-            let caller = frames.iter().rev().find(|frame| !frame.code.is_stdlib).filter(|_| is_stdlib);
-            let named = |name: &[u8], file: &[u8]| (name.to_vec(), file.to_vec());
-            let caller = caller.map(|frame| named(&frame.code.object.name, &frame.code.object.filename));
-            Site { caller, ..place.site }
-        });
-        Some(self.by(by, Some(thread), site))
+        let attempt = self.by(By::Program, Some(thread), None);
+        Some(match place {
+            Some(place) => place.of_attempt(attempt, state),
+            None => attempt,
+        })
     }
 
     /// Makes the attempt of a process that is not recorded: it counts as made where the program started the process.
@@ -113,6 +107,17 @@ pub struct Place {
 }
 
 impl Place {
+    /// Puts an attempt here, which says on whose behalf it was made.
+    pub fn of_attempt(self, attempt: Attempt, state: &State) -> Attempt {
+        let frames = attempt.thread.map_or(&[][..], |thread| state.stack_of(thread));
+        let is_librarys = is_librarys_own(frames.iter().rev().map(|frame| &*frame.code.object));
+        let is_stdlib = frames.last().is_some_and(|frame| frame.code.is_stdlib);
+        let caller = frames.iter().rev().find(|frame| !frame.code.is_stdlib).filter(|_| is_stdlib);
+        let caller = caller.map(|frame| (frame.code.object.name.clone(), frame.code.object.filename.clone()));
+        let by = if is_librarys { By::Library } else { By::Program };
+        Attempt { by, site: Some(Site { caller, ..self.site }), ..attempt }
+    }
+
     /// The last instruction that a thread has begun: of the run that is open, if it is that thread's, else of its last run.
     pub fn of(thread: u32, open: Option<OpenRun>, state: &State) -> Option<Place> {
         let open = open.filter(|_| thread == state.thread).and_then(|open| {

@@ -1,11 +1,13 @@
 //! Addresses of sockets as text.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An address that a program has given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     pub text: Vec<u8>,
+    /// Of the internet's protocols.
+    pub socket: Option<SocketAddr>,
     family: u16,
 }
 
@@ -21,22 +23,24 @@ const NAME_SERVICES: [&[u8]; 4] = [
 pub fn of(bytes: &[u8]) -> Option<Address> {
     let family = u16::from_ne_bytes(*bytes.first_chunk()?);
     let port = || Some(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?));
-    let text = match libc::c_int::from(family) {
+    let socket = match libc::c_int::from(family) {
         libc::AF_INET => {
             let address = Ipv4Addr::from(*bytes.get(4..)?.first_chunk::<4>()?);
-            format!("{address}:{}", port()?).into_bytes()
+            Some(SocketAddr::from((address, port()?)))
         }
         libc::AF_INET6 => {
             let address = Ipv6Addr::from(*bytes.get(8..)?.first_chunk::<16>()?);
-            format!("[{address}]:{}", port()?).into_bytes()
+            Some(SocketAddr::from((address, port()?)))
         }
-        libc::AF_UNIX => match bytes.get(2..)? {
-            [0, name @ ..] => [b"@", name].concat(),
-            path => path.split(|&byte| byte == 0).next().unwrap_or_default().to_vec(),
-        },
+        libc::AF_UNIX => None,
         _ => return None,
     };
-    Some(Address { text, family })
+    let text = match (socket, bytes.get(2..)?) {
+        (Some(socket), _) => socket.to_string().into_bytes(),
+        (None, [0, name @ ..]) => [b"@", name].concat(),
+        (None, path) => path.split(|&byte| byte == 0).next().unwrap_or_default().to_vec(),
+    };
+    Some(Address { text, socket, family })
 }
 
 impl Address {

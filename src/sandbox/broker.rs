@@ -4,13 +4,16 @@
 //! something else decides again: files are Landlock's affair, and a call is let through to it ([`Reply::Continue`]) or refused.  Of the
 //! other calls those are let through whose registers say all.  A racing program can hide a report; it gains no deed.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Seek, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libc::{c_int, c_long, pid_t};
+use rustix::net::SendFlags;
 
 use super::act::{self, Change, Times};
 use super::address;
@@ -43,7 +46,7 @@ pub struct Tried {
 
 /// The broker's account.
 pub struct Broker {
-    listener: Listener,
+    listener: Arc<Listener>,
     policy: Policy,
     landlock: u32,
     /// The program's first process.
@@ -53,21 +56,25 @@ pub struct Broker {
     granted: Arc<Granted>,
     /// The name of the socket at which interpreters that the program starts find the front, if they are followed.
     follow: Option<String>,
+    /// The last program that was refused: by which process, the file, and the words.
+    refused_program: Option<(pid_t, PathBuf, Vec<Vec<u8>>)>,
 }
 
 /// A decision: the answer, and what is reported of it.
 struct Decision {
     reply: Reply,
+    /// What is done in the program's place, after the report, for another reply.  It may take long.
+    act: Option<Box<dyn FnOnce() -> Reply + Send>>,
     report: Option<(Deed, Vec<Vec<u8>>, Vec<u8>)>,
 }
 
 impl Decision {
     fn quiet(reply: Reply) -> Decision {
-        Decision { reply, report: None }
+        Decision { reply, act: None, report: None }
     }
 
     fn reported(reply: Reply, deed: Deed, targets: Vec<Vec<u8>>, option: Vec<u8>) -> Decision {
-        Decision { reply, report: Some((deed, targets, option)) }
+        Decision { reply, act: None, report: Some((deed, targets, option)) }
     }
 
     /// Refuses what an option would allow.
@@ -83,7 +90,16 @@ impl Decision {
 impl Broker {
     /// Makes the broker of a sandbox whose first process is `first`.
     pub fn new(listener: Listener, policy: Policy, landlock: u32, first: pid_t, granted: Arc<Granted>) -> Broker {
-        Broker { listener, policy, landlock, first, processes: 1, granted, follow: None }
+        Broker {
+            listener: Arc::new(listener),
+            policy,
+            landlock,
+            first,
+            processes: 1,
+            granted,
+            follow: None,
+            refused_program: None,
+        }
     }
 
     /// Lets interpreters that the program starts reach the socket of this name.
@@ -99,7 +115,7 @@ impl Broker {
                 thread if thread == self.first => thread,
                 thread => traced::process_of(thread).unwrap_or(thread),
             };
-            let Decision { reply, report: tried } = self.decide(&call, process);
+            let Decision { reply, act, report: tried } = self.decide(&call, process);
             // What was read may be another thread's memory unless the caller still waits.
             if let Some((deed, targets, option)) = tried
                 && self.listener.is_waiting(&call)
@@ -110,7 +126,16 @@ impl Broker {
                 };
                 report(&Tried { process, thread: call.thread, deed, targets, answer, option });
             }
-            self.listener.reply(&call, reply);
+            match act.filter(|_| self.listener.is_waiting(&call)) {
+                None => self.listener.reply(&call, reply),
+                Some(act) => {
+                    let listener = Arc::clone(&self.listener);
+                    let spawned = std::thread::Builder::new().spawn(move || listener.reply(&call, act()));
+                    if spawned.is_err() {
+                        self.listener.reply(&call, Reply::Refuse(libc::EAGAIN));
+                    }
+                }
+            }
         }
     }
 
@@ -132,10 +157,17 @@ impl Broker {
             libc::SYS_connect => self.connect(at, Deed::Connect, 1, 2),
             libc::SYS_sendto => self.connect(at, Deed::Send, 4, 5),
             libc::SYS_bind => self.connect(at, Deed::Bind, 1, 2),
-            libc::SYS_listen => self.network(libc::EACCES, Deed::Listen, Vec::new()),
+            libc::SYS_listen => self.network(libc::EACCES, Deed::Listen, Vec::new(), ALLOW_NET),
             libc::SYS_socket => {
+                // getaddrinfo of the C library asks for the machine's interfaces, and can do without.
+                if call.int(0) == libc::AF_NETLINK
+                    && call.int(2) == libc::NETLINK_ROUTE
+                    && self.policy.network != Network::All
+                {
+                    return Decision::quiet(Reply::Refuse(libc::EACCES));
+                }
                 let kind = format!("family {}, kind {}, protocol {}", call.int(0), call.int(1) & 0xf, call.int(2));
-                self.network(libc::EACCES, Deed::Socket, vec![kind.into_bytes()])
+                self.network(libc::EACCES, Deed::Socket, vec![kind.into_bytes()], ALLOW_NET)
             }
             number => match (PathCall::of(number), Change::of(call)) {
                 (Some(path), _) => self.change_path(at, &path),
@@ -166,6 +198,7 @@ impl Broker {
             }
             // What a program looks for in its own folders says what it wants to know of its user.
             (true, false) if self.policy.is_in_scratch(&path) => Decision::allowed(deed, targets),
+            (true, _) if !writes && path == Path::new(HOSTS) => Decision::quiet(self.give_hosts(at)),
             (true, _) => Decision::quiet(Reply::Continue),
             _ if flags & libc::O_ACCMODE == libc::O_WRONLY && flags & COMPILED == COMPILED && is_compiled(&path) => {
                 Decision::quiet(Reply::Refuse(libc::EACCES))
@@ -269,7 +302,7 @@ impl Broker {
         Decision::refused(error, Deed::Metadata, targets, [])
     }
 
-    fn exec(&self, at: At, folder: c_int, name: usize, words: usize) -> Decision {
+    fn exec(&mut self, at: At, folder: c_int, name: usize, words: usize) -> Decision {
         let Some(given) = at.call.path(name) else { return Decision::quiet(Reply::Refuse(libc::EFAULT)) };
         let mut argv = at.call.words(words, MOST_TARGETS, LONGEST_WORD);
         let arguments = argv.split_off(argv.len().min(1));
@@ -291,6 +324,12 @@ impl Broker {
             };
         }
         if is_there {
+            // Where programs are looked for, one folder may be a link to another.
+            let tried = (at.process, path, arguments.clone());
+            if self.refused_program.as_ref() == Some(&tried) {
+                return Decision::quiet(Reply::Refuse(libc::EACCES));
+            }
+            self.refused_program = Some(tried);
             return Decision::refused(libc::EACCES, Deed::Exec, with(shown), "--allow-run");
         }
         // One of the places where a program is looked for; what counts is whether it is in any.
@@ -367,7 +406,7 @@ impl Broker {
         let length = at.call.arguments[length].min(LONGEST_ADDRESS) as usize;
         let bytes = at.call.read(at.call.arguments[address], length);
         let Some(address) = address::of(&bytes) else {
-            return self.network(libc::EAFNOSUPPORT, deed, Vec::new());
+            return self.network(libc::EAFNOSUPPORT, deed, Vec::new(), ALLOW_NET);
         };
         if deed == Deed::Connect && self.is_of_follower(at, &address.text) {
             return Decision::quiet(self.introduce(at));
@@ -375,12 +414,41 @@ impl Broker {
         if address.is_name_service() {
             return Decision::quiet(Reply::Refuse(libc::ENOENT));
         }
+        if let (Network::Hosts(_), Some(socket)) = (&self.policy.network, address.socket)
+            && matches!(deed, Deed::Connect | Deed::Send)
+            && self.policy.network.has(&socket)
+        {
+            return reach(at, deed, socket, address.text);
+        }
+        // So getaddrinfo asks which of its own addresses a packet would have.
+        if deed == Deed::Connect
+            && address.socket.is_some_and(|socket| socket.port() == 0)
+            && self.policy.network != Network::All
+        {
+            return Decision::quiet(Reply::Refuse(libc::ENETUNREACH));
+        }
+        let option = match (deed, address.socket) {
+            (Deed::Connect | Deed::Send, Some(socket)) => format!("{ALLOW_NET}={socket}"),
+            _ => ALLOW_NET.to_owned(),
+        };
         let error = match (deed, address.is_local()) {
             (Deed::Bind, _) => libc::EACCES,
             (_, true) => libc::ECONNREFUSED,
             _ => libc::ENETUNREACH,
         };
-        self.network(error, deed, vec![address.text])
+        self.network(error, deed, vec![address.text], &option)
+    }
+
+    /// Opens the table of hosts with those that may be reached in it, whose names no server tells.
+    fn give_hosts(&self, at: At) -> Reply {
+        let Some(lines) = self.policy.network.host_lines() else { return Reply::Continue };
+        let mut text = fs::read_to_string(HOSTS).unwrap_or_default();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&lines);
+        let given = hosts_file(&text).and_then(|file| self.listener.give_descriptor(at.call, file.as_fd()));
+        given.map_or(Reply::Continue, Reply::Done)
     }
 
     /// Whether an interpreter that is this same program asks for the front's socket.
@@ -403,10 +471,10 @@ impl Broker {
         }
     }
 
-    fn network(&self, error: c_int, deed: Deed, targets: Vec<Vec<u8>>) -> Decision {
+    fn network(&self, error: c_int, deed: Deed, targets: Vec<Vec<u8>>, option: &str) -> Decision {
         match self.policy.network {
             Network::All => Decision::allowed(deed, targets),
-            Network::None => Decision::refused(error, deed, targets, "--allow-net"),
+            Network::None | Network::Hosts(_) => Decision::refused(error, deed, targets, option),
         }
     }
 
@@ -496,6 +564,44 @@ impl PathCall {
         };
         Some(PathCall { deed, paths, text })
     }
+}
+
+/// The option that opens the network.
+const ALLOW_NET: &str = "--allow-net";
+
+/// The table of hosts.
+const HOSTS: &str = "/etc/hosts";
+
+fn hosts_file(text: &str) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("hosts", rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Bytes of a packet that is sent in the program's place, at most: the longest of UDP.
+const PACKET: u64 = 1 << 16;
+
+/// Connects a socket of the program's to an address that was looked at here, or sends a packet there: the program could put another
+/// address in its place.
+fn reach(at: At, deed: Deed, address: SocketAddr, shown: Vec<u8>) -> Decision {
+    let (call, process) = (*at.call, at.process);
+    let act = move || {
+        let reached = call.descriptor(process, call.int(0)).and_then(|socket| {
+            if deed == Deed::Connect {
+                return Ok(rustix::net::connect(&socket, &address).map(|()| 0)?);
+            }
+            let packet = call.read(call.arguments[1], call.arguments[2].min(PACKET) as usize);
+            let flags = SendFlags::from_bits_retain(call.int(3).cast_unsigned()) | SendFlags::NOSIGNAL;
+            Ok(rustix::net::sendto(&socket, &packet, flags, &address)? as i64)
+        });
+        match reached {
+            Ok(value) => Reply::Done(value),
+            Err(error) => Reply::Refuse(error.raw_os_error().unwrap_or(libc::ENETUNREACH)),
+        }
+    };
+    let report = Some((deed, vec![shown], Vec::new()));
+    Decision { reply: Reply::Continue, act: Some(Box::new(act)), report }
 }
 
 /// How an import opens the file for what it has compiled (open_exclusive of Python/import.c), besides for writing alone.

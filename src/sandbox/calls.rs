@@ -539,7 +539,7 @@ const MSG_FASTOPEN: u32 = 0x2000_0000;
 /// filters decides.
 pub fn last_rules(policy: &Policy) -> Vec<Rule> {
     let mut rules = vec![Rule { call: libc::SYS_seccomp, when: vec![], verdict: Verdict::Refuse(libc::EPERM) }];
-    if policy.network == Network::None {
+    if policy.network != Network::All {
         rules.push(Rule { call: libc::SYS_sendmsg, when: vec![], verdict: Verdict::Refuse(libc::EACCES) });
     }
     rules

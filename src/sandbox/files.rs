@@ -27,7 +27,7 @@ pub fn restrict(policy: &Policy) -> Result<u32, RulesetError> {
         reading |= AccessFs::ResolveUnix;
     }
     let mut rules = Ruleset::default().handle_access(all)?.scope(Scope::Signal)?;
-    if policy.network == Network::None {
+    if policy.network != Network::All {
         rules = rules.handle_access(AccessNet::from_all(KNOWN))?.scope(Scope::AbstractUnixSocket)?;
     }
     let status = rules

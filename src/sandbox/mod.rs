@@ -24,6 +24,6 @@ pub use broker::{Broker, Tried};
 pub use enter::enter;
 pub use meter::{Excess, Granted, Meter};
 pub use notify::Listener;
-pub use policy::{Budget, Network, Policy};
+pub use policy::{Budget, Host, Network, Policy};
 pub use scratch::Scratch;
 pub use system::{PATH, READABLE, VARIABLES, WRITABLE};

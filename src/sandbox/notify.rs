@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use libc::{c_int, c_long, pid_t};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 /// The longest path that the kernel takes, PATH_MAX.
 const LONGEST_PATH: usize = 4096;
@@ -87,6 +88,22 @@ impl Listener {
         }
     }
 
+    /// Answers a call with a new descriptor of the caller's, which is what it returns; an error if the caller is gone.
+    pub fn give_descriptor(&self, call: &Call, ours: BorrowedFd<'_>) -> io::Result<i64> {
+        let addfd = libc::seccomp_notif_addfd {
+            id: call.id,
+            flags: 0,
+            srcfd: ours.as_raw_fd().cast_unsigned(),
+            newfd: 0,
+            newfd_flags: libc::O_CLOEXEC.cast_unsigned(),
+        };
+        // SAFETY: the request reads the structure that it is named for.
+        match unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const addfd) } {
+            -1 => Err(io::Error::last_os_error()),
+            descriptor => Ok(descriptor.into()),
+        }
+    }
+
     /// Answers a call.  One whose caller is gone needs no answer.
     pub fn reply(&self, call: &Call, reply: Reply) {
         let (val, error, flags) = match reply {
@@ -127,6 +144,13 @@ impl Call {
         // SAFETY: the kernel writes the local bytes, which are ours, and checks the other process's address.
         let read = unsafe { libc::process_vm_readv(self.thread, &raw const local, 1, &raw const remote, 1, 0) };
         usize::try_from(read).unwrap_or(0)
+    }
+
+    /// Gets a descriptor of the caller's process.
+    pub fn descriptor(&self, process: pid_t, number: c_int) -> io::Result<OwnedFd> {
+        let process = Pid::from_raw(process).ok_or(io::ErrorKind::NotFound)?;
+        let process = pidfd_open(process, PidfdFlags::empty())?;
+        Ok(pidfd_getfd(process, number, PidfdGetfdFlags::empty())?)
     }
 
     /// Reads a string of C; None if it has no end in `most` bytes or in the memory that is there.

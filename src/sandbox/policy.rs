@@ -2,6 +2,7 @@
 //! the broker.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -46,12 +47,47 @@ impl Default for Budget {
     }
 }
 
-/// Whether the network may be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How much of the network may be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Network {
     #[default]
     None,
+    /// Connections and packets to these hosts.
+    Hosts(Vec<Host>),
     All,
+}
+
+/// A host that may be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// As it was given: a name, or an address.
+    pub name: String,
+    pub addresses: Vec<IpAddr>,
+    /// None for any.
+    pub port: Option<u16>,
+}
+
+impl Network {
+    /// Whether an address may be reached.
+    pub fn has(&self, address: &SocketAddr) -> bool {
+        match self {
+            Network::None => false,
+            Network::All => true,
+            Network::Hosts(hosts) => hosts.iter().any(|host| {
+                let is_port = host.port.is_none_or(|port| port == address.port());
+                is_port && host.addresses.iter().any(|one| one.to_canonical() == address.ip().to_canonical())
+            }),
+        }
+    }
+
+    /// The lines of a hosts(5) file by which the names of the hosts are found: the name servers are not among them.
+    pub fn host_lines(&self) -> Option<String> {
+        let Network::Hosts(hosts) = self else { return None };
+        let lines = hosts
+            .iter()
+            .flat_map(|host| host.addresses.iter().map(move |address| format!("{address} {}\n", host.name)));
+        Some(lines.collect())
+    }
 }
 
 impl Policy {

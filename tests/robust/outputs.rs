@@ -252,7 +252,7 @@ except IOError, error:
     print errno.errorcode[error.errno]
 ",
     );
-    let ran = live::run(program.shell("ulimit -f 100; exec \"$0\" p.pyc t.txt"));
+    let ran = live::run(program.shell("ulimit -f 100; exec \"$0\" --no-sandbox p.pyc t.txt"));
     // Python ignores SIGXFSZ itself.
     assert_eq!((ran.status, ran.stdout().as_str(), ran.stderr().as_str()), (0, "True\nEFBIG\n", ""));
 }

@@ -20,9 +20,11 @@ pub struct SandboxArgs {
     /// It can always write to its scratch folder, which is its HOME and TMPDIR.
     #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "/", value_hint = ValueHint::AnyPath)]
     pub allow_write: Vec<PathBuf>,
-    /// Let the program use the network
-    #[arg(long)]
-    pub allow_net: bool,
+    /// Let the program use the network, or reach HOST; may be repeated
+    ///
+    /// HOST is a name or an address; of an IPv6 address in brackets. The program finds the host by its name, and no other.
+    #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub allow_net: Vec<String>,
     /// Let the program start other programs, inside the same sandbox
     #[arg(long)]
     pub allow_run: bool,

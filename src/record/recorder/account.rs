@@ -1,5 +1,6 @@
 //! What a recording's summary says beyond the counts of the stream: kept while events pass on their way to the sink.
 
+use crate::record::attempts::Place;
 use crate::select::Matches;
 use crate::trace::attempt::{Answer, Attempt, By};
 use crate::trace::event::LowMemory;
@@ -62,8 +63,21 @@ impl<'a> Account<'a> {
     }
 }
 
+/// An attempt that stands in the stream where it was made, with that place in it.
+fn located(event: &Event, at: &State) -> Option<Event> {
+    match event {
+        Event::Attempt(attempt) if attempt.site.is_none() => {
+            let place = Place::of(attempt.thread?, None, at)?;
+            Some(Event::Attempt(place.of_attempt(attempt.clone(), at)))
+        }
+        _ => None,
+    }
+}
+
 impl Sink for Account<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        let located = located(event, at);
+        let event = located.as_ref().unwrap_or(event);
         match event {
             Event::Code(code) => {
                 self.tally.codes += 1;

@@ -289,7 +289,7 @@ def r(n): return 0 if n == 0 else 1 + r(n - 1)
 t = threading.Thread(target=r, args=(100000,)); t.start(); t.join()
 ",
     );
-    assert_eq!(program.trace(&["--values", "--no-stdlib"], "t.bct", &[]).status, 0);
+    assert_eq!(program.trace(&["--values", "--no-stdlib", "--max-memory", "4G"], "t.bct", &[]).status, 0);
     let text = program.view("calls", &["--no-stdlib"], "t.bct");
     assert!(text.lines().count() > 100_000 && text.len() < 30_000_000, "{} bytes", text.len());
     assert!(text.lines().all(|line| line.len() < 300));
