@@ -15,22 +15,22 @@ pub struct SandboxArgs {
     /// It can always read the system's libraries and the folder of its own file, unless that is a home folder.
     #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "/", value_hint = ValueHint::AnyPath)]
     pub allow_read: Vec<PathBuf>,
-    /// Let the program write to PATH, which must not hold the trace; may be repeated
+    /// Let the program write to PATH; may be repeated
     ///
-    /// It can always write to its scratch folder, which is its HOME and TMPDIR.
+    /// PATH must not hold the trace. It can always write to its scratch folder, which is its HOME and TMPDIR.
     #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "/", value_hint = ValueHint::AnyPath)]
     pub allow_write: Vec<PathBuf>,
     /// Let the program use the network, or reach HOST; may be repeated
     ///
-    /// HOST is a name or an address; of an IPv6 address in brackets. The program finds the host by its name, and no other.
-    #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    /// HOST is a name or an address, and may end in a :PORT; an IPv6 address with a port is in brackets. The program finds the host by its name, and no other.
+    #[arg(long, value_name = "HOST", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub allow_net: Vec<String>,
-    /// Let the program start other programs, inside the same sandbox
+    /// Let the program start other programs, in the same sandbox
     #[arg(long)]
     pub allow_run: bool,
-    /// Give the program this variable, with your value if VALUE is missing; may be repeated
+    /// Give the program this variable; may be repeated
     ///
-    /// By default its environment has PATH, LANG, TERM, HOME, TMPDIR and your variables whose names begin with PYTHON.
+    /// Without VALUE it has your value. By default its environment has PATH, LANG, TERM, HOME, TMPDIR and your variables whose names begin with PYTHON.
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub env: Vec<OsString>,
     /// Allow at most N processes at a time
@@ -39,24 +39,24 @@ pub struct SandboxArgs {
     /// Allow SIZE of memory, over all processes
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
     pub max_memory: u64,
-    /// Stop the program when it has written SIZE, to whatever
+    /// Stop the program when it has written SIZE
     #[arg(long, value_name = "SIZE", default_value = "100MiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
     pub max_output: u64,
-    /// Stop the program when its scratch folder holds SIZE
+    /// Stop it when its scratch folder holds SIZE
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
     pub max_scratch: u64,
-    /// Stop the program when its scratch folder holds more than N files
+    /// Stop it when that holds more than N files
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = value::of(value::count), allow_negative_numbers = true)]
     pub max_files: u64,
     /// Keep the scratch folder, and say where it is
     #[arg(long)]
     pub keep_scratch: bool,
-    /// Start in the scratch folder, with a copy of the program in it, and keep it
+    /// Start in the scratch folder, with a copy of FILE, and keep it
     ///
     /// Files that the program writes to its working folder are then there afterwards.
     #[arg(long)]
     pub chdir_scratch: bool,
-    /// Refuse to run if this system cannot enforce the whole sandbox
+    /// Refuse to run if the system cannot enforce all of it
     #[arg(long, value_name = "MODE", value_enum, require_equals = true)]
     pub sandbox: Option<SandboxMode>,
     /// Run without a sandbox: the program can do what you can
