@@ -1,13 +1,16 @@
 """Runs CPython's own tests (Lib/test of the tarball) on bctrace and compares with a plain Python 2.7.18: every module that passes
 there passes here, untraced and recorded to a .bct that is then read from end to end.  tests/conformance starts it.
 
-    conformance.py [--all] [--jobs N] [--timeout SECONDS] [--logs FOLDER] [--plain PYTHON] [MODULE]...
+    conformance.py [--all] [--sandboxed] [--jobs N] [--timeout SECONDS] [--logs FOLDER] [--plain PYTHON] [MODULE]...
 
 Modules that need not pass stand in exceptions.txt with the reason; one that passes and stands there is an error as well.  A
 module that fails is run a second time, alone, before it is believed: some tests go by the clock.
+
+With --sandboxed they are recorded in the sandbox; what need not pass there stands in sandboxed.txt, in the same form.
 """
 import argparse
 import glob
+import itertools
 import json
 import os
 import Queue
@@ -17,6 +20,9 @@ import threading
 
 import run
 import tree
+
+# What the tests need more than a sample does.
+SANDBOXED = ['--quiet', '--max-memory=4G', '--max-output=10G', '--max-files=100k']
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -30,11 +36,11 @@ def lines(name):
 
 
 class Exceptions(object):
-    """What exceptions.txt says: modules and cases that need not pass."""
+    """What files such as exceptions.txt say: modules and cases that need not pass."""
 
-    def __init__(self, importable):
+    def __init__(self, names, importable):
         self.modules, self.cases = {}, {}
-        for line in lines('exceptions.txt'):
+        for line in itertools.chain(*map(lines, names)):
             words, reason = line.split(': ', 1)
             words = words.split()
             if words[1:2] == ['without']:
@@ -59,8 +65,14 @@ class Suite(object):
         self.plain = run.Interpreter('plain', [plain, '-s'], [])
         path = [self.tree.test_path(), self.tree.extensions()]
         inside = self.tree.subpackages()
-        self.ways = [run.Interpreter('untraced', own, path, inside), run.Interpreter('recorded', own, path, inside, '.bct')]
-        self.exceptions = Exceptions(lambda name: subprocess.call(own + ['-c', 'import ' + name], stderr=open(os.devnull, 'w')) == 0)
+        names = ['exceptions.txt']
+        if options.sandboxed:
+            names.append('sandboxed.txt')
+            self.ways = [run.Interpreter('sandboxed', own, path, inside, '.bct', SANDBOXED + ['--allow-read=' + self.tree.work])]
+        else:
+            recorded = run.Interpreter('recorded', own, path, inside, '.bct', ['--no-sandbox'])
+            self.ways = [run.Interpreter('untraced', own, path, inside), recorded]
+        self.exceptions = Exceptions(names, lambda name: subprocess.call(own + ['-c', 'import ' + name], stderr=open(os.devnull, 'w')) == 0)
         self.known_plain = PlainResults(os.path.join(self.tree.work, 'plain.json'), plain)
         self.wrong = []
         self.lock = threading.Lock()
@@ -120,14 +132,14 @@ class Suite(object):
         excepted = self.exceptions.cases.get(module)
         if not excepted:
             return None
-        untraced = self.ways[0]
+        first = self.ways[0]
         for case, reason in excepted.items():
-            result = untraced.run(module, self.tree.lib(), self.options.timeout, [case])
+            result = first.run(module, self.tree.lib(), self.options.timeout, [case])
             if result.verdict != run.FAILED:
-                self.complain(module, '%s %s, but stands in exceptions.txt: %s' % (case, result.verdict, reason))
-        wanted = [case for case in untraced.cases(module, self.tree.lib()) if case not in excepted]
+                self.complain(module, '%s %s, but is an exception: %s' % (case, result.verdict, reason))
+        wanted = [case for case in first.cases(module, self.tree.lib()) if case not in excepted]
         if not wanted:
-            self.complain(module, 'has no cases but those in exceptions.txt')
+            self.complain(module, 'has no cases but exceptions')
         return wanted
 
     def attempt(self, way, module, accepted, cases=None):
@@ -143,7 +155,7 @@ class Suite(object):
         good = result.verdict == run.PASSED or (result.verdict == run.SKIPPED and plain != run.PASSED)
         reason = self.exceptions.modules.get(module)
         if reason and result.verdict == run.PASSED:
-            self.complain(module, '%s: %s, but stands in exceptions.txt: %s' % (way, result.verdict, reason))
+            self.complain(module, '%s: %s, but is an exception: %s' % (way, result.verdict, reason))
         # What fails in the plain build as well is no fault of ours.
         if good or reason or plain == result.verdict:
             return
@@ -194,6 +206,7 @@ class PlainResults(object):
 def main():
     parser = argparse.ArgumentParser(prog='tests/conformance', description="Runs CPython's own tests on bctrace.")
     parser.add_argument('--all', action='store_true', help='run every module, not only those of chosen.txt')
+    parser.add_argument('--sandboxed', action='store_true', help='record in the sandbox')
     parser.add_argument('--jobs', type=int, default=os.sysconf('SC_NPROCESSORS_ONLN'), help='run so many at a time')
     parser.add_argument('--timeout', type=int, default=900, help='seconds that one module may take')
     parser.add_argument('--logs', help='keep the output of failed modules in this folder')

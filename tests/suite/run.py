@@ -32,17 +32,18 @@ class Result(object):
 
 class Interpreter(object):
     """How tests are run: a command that `-m test.regrtest` follows, and where it finds them; `inside` is where it finds those inside
-    packages of the library."""
+    packages of the library.  With `trace`, a suffix, the run is recorded, with `options`."""
 
-    def __init__(self, name, command, path, inside=None, trace=None):
+    def __init__(self, name, command, path, inside=None, trace=None, options=()):
         self.name, self.command, self.path, self.inside, self.trace = name, command, path, inside, trace
+        self.options = list(options)
 
     def run(self, module, lib, timeout, cases=None):
         """Runs one module, or some cases of it, in a folder of its own."""
         scratch = tempfile.mkdtemp(prefix='bctrace-suite-')
         try:
             trace = os.path.join(scratch, 'trace' + self.trace) if self.trace else None
-            command = self.command + (['--trace-to', trace, '--no-sandbox'] if trace else [])
+            command = self.command + (['--trace-to', trace] + self.options if trace else [])
             command += ['-m', 'test.regrtest', '-u', RESOURCES] + matching(cases, scratch) + [module]
             begun = time.time()
             status, output = watched(command, self.environment(module, lib, scratch), scratch, timeout)
