@@ -43,7 +43,10 @@ class Interpreter(object):
         scratch = tempfile.mkdtemp(prefix='bctrace-suite-')
         try:
             trace = os.path.join(scratch, 'trace' + self.trace) if self.trace else None
-            command = self.command + (['--trace-to', trace] + self.options if trace else [])
+            options = list(self.options)
+            if module in INSIDE and '--no-sandbox' not in options:
+                options += ['--env', 'BCTRACE_SUITE_LIB']
+            command = self.command + (['--trace-to', trace] + options if trace else [])
             command += ['-m', 'test.regrtest', '-u', RESOURCES] + matching(cases, scratch) + [module]
             begun = time.time()
             status, output = watched(command, self.environment(module, lib, scratch), scratch, timeout)
