@@ -22,6 +22,7 @@ mod recorded;
 mod recording;
 mod robust;
 mod running;
+mod sandbox;
 mod successor;
 mod terminal;
 mod undefined;

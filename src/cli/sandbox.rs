@@ -134,14 +134,10 @@ fn real(path: &Path, what: &str) -> anyhow::Result<PathBuf> {
 /// What may be written, with a refusal of what holds the trace.
 fn writable(job: &Job, options: &SandboxArgs) -> anyhow::Result<Vec<PathBuf>> {
     let mut writable: Vec<PathBuf> = sandbox::WRITABLE.iter().filter_map(|path| system_path(path)).collect();
-    // The trace, or where it will be; and other files beside it.
-    let trace = std::path::absolute(job.trace).ok().filter(|_| job.trace != Path::new("-"));
-    let folder = trace.as_ref().and_then(|trace| fs::canonicalize(trace.parent()?).ok());
+    let places = places_of(job.trace);
     for path in &options.allow_write {
         let granted = real(path, "write to")?;
-        let holds_trace = folder.as_ref().is_some_and(|folder| folder.starts_with(&granted))
-            || trace.as_ref().is_some_and(|trace| fs::canonicalize(trace).is_ok_and(|trace| trace == granted));
-        if holds_trace {
+        if places.iter().any(|place| place.starts_with(&granted)) {
             let message = format!(
                 "--allow-write={} would let the program change the trace; write the trace to another folder",
                 Printable::path(path)
@@ -177,6 +173,21 @@ fn host(typed: &str) -> anyhow::Result<Host> {
     let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
     addresses.dedup();
     Ok(Host { name: name.to_owned(), addresses, port })
+}
+
+/// Where the trace is or will be, by real paths: where its name leads, and each link on the way.  Other files lie beside it.
+fn places_of(trace: &Path) -> Vec<PathBuf> {
+    /// As in the kernel (MAXSYMLINKS).
+    const MOST_LINKS: usize = 40;
+    if trace == Path::new("-") {
+        let file =
+            fs::read_link("/proc/self/fd/1").ok().filter(|file| fs::metadata(file).is_ok_and(|found| found.is_file()));
+        return file.into_iter().collect();
+    }
+    let place = |path: &Path| Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
+    let next = |at: &PathBuf| place(&at.parent()?.join(fs::read_link(at).ok()?));
+    let first = std::path::absolute(trace).ok().and_then(|path| place(&path));
+    std::iter::successors(first, next).take(MOST_LINKS).collect()
 }
 
 /// The folders that the program's code comes from.

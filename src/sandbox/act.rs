@@ -5,11 +5,13 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use libc::c_int;
+use libc::{c_int, pid_t};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_NOW, openat2};
 
 use super::notify::Call;
 use super::policy::Policy;
+use super::resolve::{self, Meaning};
+use crate::process;
 
 /// A call that changes metadata.
 #[derive(Clone, Debug)]
@@ -115,13 +117,26 @@ impl Times {
     }
 }
 
+/// Opens what a descriptor of a thread is open on, whatever becomes of the descriptor; returns it with what its name is now.  A file that
+/// was removed has one with more text, in the folder that it was in.
+pub fn hold(thread: pid_t, descriptor: c_int) -> io::Result<(OwnedFd, Meaning)> {
+    let place = format!("/proc/{thread}/fd/{descriptor}");
+    let file = rustix::fs::open(place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let meaning = resolve::descriptor(process::id(), file.as_raw_fd());
+    Ok((file, meaning))
+}
+
 /// Changes what lies at a real path beneath a folder that may be written.  No link is followed on the way: there were none when the
 /// path was resolved.
-pub fn carry_out(policy: &Policy, path: &Path, change: &Change, times: Times) -> io::Result<()> {
-    if change.what == What::Owner {
-        return Ok(());
+pub fn carry_out(policy: &Policy, path: &Path, wanted: &Change, times: Times) -> io::Result<()> {
+    match wanted.what {
+        What::Owner => Ok(()),
+        What::Mode(_) | What::Times => change(&open(policy, path)?, wanted, times),
     }
-    let file = open(policy, path)?;
+}
+
+/// Changes a file.
+pub fn change(file: &OwnedFd, change: &Change, times: Times) -> io::Result<()> {
     // What a link in /proc leads to is the file that was opened, whatever its name is now.
     let place = format!("/proc/self/fd/{}", file.as_raw_fd());
     match change.what {

@@ -267,20 +267,27 @@ impl Broker {
 
     /// Changes a file's mode, owner or times in the scratch folder, and nowhere else.
     fn metadata(&self, at: At, change: &Change) -> Decision {
-        let meaning = match change.name {
+        let (meaning, held) = match change.name {
             Some(name) => {
                 let Some(given) = at.call.path(name) else { return Decision::quiet(Reply::Refuse(libc::EFAULT)) };
-                self.meaning(at, change.folder, &given, change.follows)
+                (self.meaning(at, change.folder, &given, change.follows), None)
             }
-            None => resolve::descriptor(at.call.thread, change.folder),
+            None => match act::hold(at.call.thread, change.folder) {
+                Ok((file, meaning)) => (meaning, Some(file)),
+                Err(_) => (Meaning::Unknown, None),
+            },
         };
         let path = match meaning {
             Meaning::Path(path) => path,
             Meaning::Nameless => return Decision::refused(libc::EPERM, Deed::Metadata, Vec::new(), []),
-            Meaning::Unknown => return Decision::quiet(Reply::Refuse(libc::EBADF)),
+            Meaning::Unknown => {
+                let is_of_descriptor = change.name.is_none() || change.folder != libc::AT_FDCWD;
+                return Decision::quiet(Reply::Refuse(if is_of_descriptor { libc::EBADF } else { libc::ENOENT }));
+            }
         };
         let targets = vec![self.shown(at, &path)];
-        if self.policy.may_write(&path) {
+        // A device that swallows what is written is the system's own.
+        if self.policy.may_write(&path) && !is_device(&path) {
             let times = match &change.times {
                 Some(times) => match Times::read(at.call, times) {
                     Some(times) => times,
@@ -292,13 +299,18 @@ impl Broker {
             if !self.listener.is_waiting(at.call) {
                 return Decision::quiet(Reply::Refuse(libc::EINTR));
             }
-            let reply = match act::carry_out(&self.policy, &path, change, times) {
+            let done = match &held {
+                Some(file) => act::change(file, change, times),
+                None => act::carry_out(&self.policy, &path, change, times),
+            };
+            let reply = match done {
                 Ok(()) => Reply::Done(0),
                 Err(error) => Reply::Refuse(error.raw_os_error().unwrap_or(libc::EPERM)),
             };
             return Decision::reported(reply, Deed::Metadata, targets, Vec::new());
         }
-        let error = if fs::symlink_metadata(&path).is_ok() { libc::EPERM } else { libc::ENOENT };
+        let is_there = held.is_some() || fs::symlink_metadata(&path).is_ok();
+        let error = if is_there { libc::EPERM } else { libc::ENOENT };
         Decision::refused(error, Deed::Metadata, targets, [])
     }
 

@@ -192,7 +192,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_shutdown,
     libc::SYS_sigaltstack,
     libc::SYS_signalfd4,
-    libc::SYS_socketpair,
     libc::SYS_splice,
     libc::SYS_statfs,
     libc::SYS_statx,
@@ -508,6 +507,9 @@ impl Table {
             }
         }
         self.notify(libc::SYS_socket, &[], Verdict::Refuse(libc::EACCES));
+        // Another family would have the kernel load its module.
+        self.add(libc::SYS_socketpair, &[Is(0, libc::AF_UNIX.cast_unsigned())], Verdict::Allow);
+        self.add(libc::SYS_socketpair, &[], Verdict::Refuse(libc::EAFNOSUPPORT));
         self.notify(libc::SYS_connect, &[], otherwise(libc::ENETUNREACH));
         for call in [libc::SYS_bind, libc::SYS_listen] {
             self.notify(call, &[], otherwise(libc::EACCES));

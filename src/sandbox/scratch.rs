@@ -86,6 +86,8 @@ fn remove(path: &Path) -> io::Result<()> {
 fn open_up(top: &Path) -> io::Result<bool> {
     /// Folders in each other, at most, before the lower ones are brought up.
     const DEEP: usize = 200;
+    /// Bytes of a path, at most, before the same is done; with one more name it is still shorter than PATH_MAX.
+    const LONG: usize = 2048;
     let mut changed = false;
     let mut folders = vec![(top.to_owned(), 0)];
     let mut number = 0;
@@ -95,7 +97,7 @@ fn open_up(top: &Path) -> io::Result<bool> {
             fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
             changed = true;
         }
-        if depth == DEEP {
+        if depth > 0 && (depth == DEEP || folder.as_os_str().len() > LONG) {
             // A name that nothing has yet.
             let place = loop {
                 number += 1;
@@ -136,6 +138,13 @@ mod tests {
             deep.push("d");
         }
         fs::create_dir_all(&deep).expect("made");
+        // A path longer than PATH_MAX, put together from the lower half and the upper one.
+        let name = "n".repeat(250);
+        let [upper, lower] = ["upper", "lower"].map(|half| [half, &*[&*name; 12].join("/")].join("/"));
+        fs::create_dir_all(top.join(&upper)).expect("made");
+        fs::create_dir_all(top.join(&lower)).expect("made");
+        fs::set_permissions(top.join(&lower), Permissions::from_mode(0)).expect("shut");
+        fs::rename(top.join("lower"), top.join(&upper).join("lower")).expect("moved");
         fs::set_permissions(shut.join("inner"), Permissions::from_mode(0)).expect("shut");
         fs::set_permissions(&shut, Permissions::from_mode(0)).expect("shut");
         remove(&top).expect("removed");

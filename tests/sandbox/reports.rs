@@ -1,0 +1,234 @@
+//! What `bctrace tried` says: each attempt is at the instruction that made it.
+
+use super::{Caller, World};
+
+/// Lines of `tried`, without those that say on whose behalf, and what each says: the instruction's number, its code object's name and
+/// offset, and the rest.
+fn attempts(tried: &str) -> Vec<(u64, String, String, String)> {
+    let lines = tried.lines().filter(|line| line.starts_with("  "));
+    lines
+        .filter_map(|line| {
+            let (place, what) = line.trim_start().split_once(": ")?;
+            let (number, place) = place.split_once(' ')?;
+            let (name, offset) = place.split_once(" at ")?;
+            Some((number.parse().ok()?, name.to_string(), offset.split(' ').next()?.to_string(), what.to_string()))
+        })
+        .collect()
+}
+
+/// Asserts that an attempt of each function, with what is said of it, is where the trace has a call, in that function and at that
+/// offset.
+#[track_caller]
+fn assert_placed(world: &World, functions: &[(&str, &[&str])]) {
+    let tried = world.view(&["tried"]);
+    let attempts = attempts(&tried);
+    for (function, what) in functions {
+        let is_it = |said: &str| what.iter().all(|part| said.contains(part));
+        let found = attempts.iter().find(|(_, name, _, said)| name == function && is_it(said));
+        let (number, name, offset, _) = found.unwrap_or_else(|| panic!("{function} {what:?}: {tried}"));
+        let number = number.to_string();
+        let shown = world.view(&["show", "-r", "--from", &number, "--count", "1"]);
+        let expected = format!("{name}> {offset} CALL_FUNCTION");
+        assert!(shown.starts_with(&expected), "{shown} is not {expected}: {tried}");
+        // The only call of its line, by the disassembly of the source.
+        let dis = crate::live::run(world.command(&["dis", "p.py"])).succeeded();
+        assert!(dis.contains(&format!(" {offset} CALL_FUNCTION")), "{dis}");
+    }
+}
+
+const DEEDS: &str = r#"
+import ctypes, os, socket, sys, threading
+libc = ctypes.CDLL(None)
+def nothing(): pass
+def reads():
+    nothing()
+    open('/etc/shadow')
+def writes():
+    a = [1, 2]
+    nothing()
+    open('/etc/new', 'w')
+def removes():
+    nothing(); os.unlink('/etc/passwd'); nothing()
+def connects():
+    nothing()
+    socket.socket().connect_ex(('203.0.113.7', 443))
+def sends():
+    nothing()
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto('x', ('203.0.113.7', 53))
+def kills():
+    nothing()
+    os.kill(os.getppid(), 9)
+def debugs():
+    nothing()
+    libc.ptrace(16, os.getppid(), 0, 0)
+def natively():
+    nothing()
+    libc.open('/etc/passwd', 1)
+def starts():
+    nothing()
+    os.system('exit 3')
+def executes():
+    nothing()
+    os.execv('/bin/true', ['true', 'two words'])
+def changes():
+    nothing()
+    os.chmod('/etc/passwd', 0600)
+def tries(deed):
+    try: deed()
+    except EnvironmentError: pass
+all_deeds = (reads, writes, removes, connects, sends, kills, debugs, natively, starts, executes, changes)
+"#;
+
+const PLACES: &[(&str, &[&str])] = &[
+    ("reads", &["open /etc/shadow for reading -> refused: EACCES", "; --allow-read=/etc/shadow allows it"]),
+    ("writes", &["open /etc/new for writing -> refused: EACCES", "; --allow-write=/etc/new allows it"]),
+    ("removes", &["remove /etc/passwd -> refused: EACCES", "; --allow-write=/etc allows it"]),
+    ("kills", &["send SIGKILL to ", "its parent", " -> refused: EPERM"]),
+    ("debugs", &["ptrace -> refused: EPERM"]),
+    ("natively", &["open /etc/passwd for writing -> refused: EACCES"]),
+    ("starts", &["start a process -> allowed"]),
+    ("starts", &["run /bin/sh -c 'exit 3' -> refused: EACCES", "; --allow-run allows it"]),
+    ("executes", &["run /bin/true 'two words' -> refused: EACCES", "; --allow-run allows it"]),
+    ("changes", &["mode, owner or times of /etc/passwd -> refused: EPERM"]),
+];
+
+#[test]
+fn each_attempt_is_at_the_instruction_that_made_it() {
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", format!("{DEEDS}\nfor deed in all_deeds: tries(deed)\n"));
+        assert_eq!(world.trace(&[], &[]).status, 0);
+        assert_placed(&world, PLACES);
+        let tried = world.view(&["tried"]);
+        for target in ["203.0.113.7:443", "203.0.113.7:53"] {
+            let line = tried.lines().find(|line| line.contains(target)).unwrap_or_else(|| panic!("{tried}"));
+            assert!(line.contains("refused: ENETUNREACH; --allow-net allows it"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn an_attempt_is_at_its_instruction_though_other_threads_run() {
+    let world = World::new(Caller::Tester);
+    world.write(
+        "own/p.py",
+        format!(
+            "{DEEDS}
+sys.setcheckinterval(1)
+over = False
+def busy():
+    while not over: nothing()
+threads = [threading.Thread(target=busy) for number in range(2)]
+for thread in threads: thread.start()
+for deed in all_deeds * 5: tries(deed)
+over = True
+for thread in threads: thread.join()
+"
+        ),
+    );
+    assert_eq!(world.trace(&[], &[]).status, 0);
+    assert_placed(&world, PLACES);
+    assert!(
+        !attempts(&world.view(&["tried"])).iter().any(|(_, name, ..)| name == "busy"),
+        "{}",
+        world.view(&["tried"])
+    );
+}
+
+#[test]
+fn what_threads_and_processes_try_is_their_own() {
+    let world = World::new(Caller::Tester);
+    world.write(
+        "own/p.py",
+        format!(
+            "{DEEDS}
+def in_thread():
+    tries(reads)
+def forks():
+    return os.fork()
+def in_child():
+    tries(writes)
+    os._exit(0)
+thread = threading.Thread(target=in_thread)
+thread.start()
+thread.join()
+pid = forks()
+if pid == 0: in_child()
+os.waitpid(pid, 0)
+"
+        ),
+    );
+    assert_eq!(world.trace(&[], &[]).status, 0);
+    assert_placed(&world, &PLACES[..1]);
+    assert_placed(
+        &world,
+        &[("forks", &["start a process -> allowed"]), ("forks", &["open /etc/new for writing -> refused: EACCES"])],
+    );
+    let tried = world.view(&["tried"]);
+    let (programs, processes) =
+        tried.split_once("by processes that the program started:\n").unwrap_or_else(|| panic!("{tried}"));
+    assert!(programs.contains("/etc/shadow") && !programs.contains("/etc/new"), "{tried}");
+    assert!(processes.contains("/etc/new") && !processes.contains("/etc/shadow"), "{tried}");
+}
+
+#[test]
+fn what_the_standard_library_does_by_itself_does_not_blame_the_program() {
+    for source in [
+        "import uuid",
+        "import platform\nplatform.processor()",
+        "import ctypes.util\ntry: ctypes.util.find_library('c')\nexcept OSError: pass",
+        "import tempfile, multiprocessing, ssl, subprocess, logging, sqlite3, xml.dom.minidom",
+        "import socket, pwd, grp\nsocket.gethostname(); pwd.getpwuid(0); grp.getgrgid(0)",
+        "import time, locale, codecs\nlocale.setlocale(locale.LC_ALL, ''); time.localtime(); open('/dev/null', 'w').write('x'); open('/dev/urandom').read(1)",
+    ] {
+        let world = World::new(Caller::Tester);
+        world.write("own/p.py", source);
+        let ran = live_with_messages(&world);
+        assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{source}");
+        let tried = world.view(&["tried"]);
+        assert!(!tried.contains("by the program:") && !tried.contains("by processes"), "{source}: {tried}");
+    }
+    // What the program asks the library for is its own.
+    let world = World::new(Caller::Tester);
+    world.write("own/p.py", "import subprocess\ntry: subprocess.call(['id'])\nexcept OSError: pass\nimport shutil\ntry: shutil.copy('/etc/passwd', '/etc/new')\nexcept IOError: pass\n");
+    let ran = live_with_messages(&world);
+    assert!(ran.stderr().contains("refused: run "), "{}", ran.stderr());
+    let tried = world.view(&["tried"]);
+    let programs = tried.split("by the standard library").next().unwrap();
+    assert!(programs.contains("/etc/new for writing") && programs.contains(" for <module>: "), "{tried}");
+}
+
+fn live_with_messages(world: &World) -> crate::running::Ran {
+    crate::live::run(world.command(&["p.py", "../traces/t.bct"]))
+}
+
+#[test]
+fn equal_attempts_are_counted() {
+    let world = World::new(Caller::Tester);
+    world.write(
+        "own/p.py",
+        "for number in range(1000):
+    try: open('/etc/shadow')
+    except IOError: pass
+",
+    );
+    assert_eq!(world.trace(&[], &[]).status, 0);
+    let tried = world.view(&["tried"]);
+    assert_eq!(tried.lines().count(), 2, "{tried}");
+    assert!(tried.contains("1,000 times"), "{tried}");
+}
+
+#[test]
+fn what_a_program_names_is_printed_escaped_and_cut() {
+    let world = World::new(Caller::Tester);
+    world.write("own/p.py", "import os
+for path in ('/etc/\\x1b[31m\\n by the program:', '/etc/' + 'x' * 250 + '/' + 'y' * 3000, '/etc/' + 'z' * 9000, ''):
+    for deed in (open, os.unlink, os.mkdir, lambda path: os.execv(path, ['a' * 100000] * 20), lambda path: os.chmod(path, 0)):
+        try: deed(path)
+        except (IOError, OSError): pass
+");
+    assert_eq!(world.trace(&[], &[]).status, 0);
+    let tried = world.view(&["tried"]);
+    assert!(!tried.contains('\x1b') && tried.contains("\\x1b[31m\\n"), "{tried}");
+    assert!(tried.lines().skip(1).all(|line| line.starts_with("  ") && line.len() < 20_000), "{tried}");
+}
