@@ -15,12 +15,12 @@ def shut():
     open('a/b/c/file', 'w').write('x')
     for name in ('a/b/c/file', 'a/b/c', 'a/b', 'a', '.'): os.chmod(name, 0)
 def deep():
-    descend('d', 3000)
+    descend('d', 700)
 def long():
-    descend('n' * 250, 1000)
+    descend('n' * 250, 3000)
 def deep_and_shut():
-    descend('d', 1500)
-    for number in range(1500):
+    descend('d', 500)
+    for number in range(500):
         os.chdir('..')
         os.chmod('d', number % 8 << 6)
 def descend(name, times):
@@ -39,9 +39,9 @@ def names():
     for number in range(1, 256):
         if number != ord('/'): open(chr(number) * 9, 'w')
     for number in range(30): os.mkdir('deep-%d' % number)
-    descend('deep-1x', 500)
+    descend('deep-1x', 300)
 def many():
-    for number in range(3000): open(str(number), 'w')
+    for number in range(300): open(str(number), 'w')
 def pipes():
     os.mkfifo('pipe', 0)
     os.mknod('socket', 0140000)

@@ -1,0 +1,230 @@
+//! Calls that open, make, remove or change files.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use libc::{c_int, c_long};
+
+use super::network::HOSTS;
+use super::{At, Broker, Decision};
+use crate::sandbox::act::{self, Change, Times};
+use crate::sandbox::calls::WRITING;
+use crate::sandbox::notify::Reply;
+use crate::sandbox::resolve::Meaning;
+use crate::sandbox::system;
+use crate::trace::attempt::Deed;
+
+impl Broker {
+    pub(super) fn open(&self, at: At, folder: c_int, name: usize, flags: c_int) -> Decision {
+        let writes = flags & WRITING != 0;
+        let Some(given) = at.call.path(name) else { return Decision::quiet(Reply::Continue) };
+        let follows =
+            flags & libc::O_NOFOLLOW == 0 && flags & (libc::O_CREAT | libc::O_EXCL) != libc::O_CREAT | libc::O_EXCL;
+        let path = match self.meaning(at, folder, &given, follows) {
+            Meaning::Path(path) => path,
+            Meaning::Nameless | Meaning::Unknown => return Decision::quiet(Reply::Continue),
+        };
+        let (deed, option) = if writes { (Deed::Write, "--allow-write") } else { (Deed::Read, "--allow-read") };
+        let is_there = fs::symlink_metadata(&path).is_ok();
+        let allowed = if writes { self.may_write(&path) } else { self.may_read(at, &path) };
+        let targets = vec![self.shown(at, &path)];
+        match (allowed, is_there) {
+            (true, _) if writes && !is_device(&path) => {
+                self.granted.note_write();
+                Decision::allowed(deed, targets)
+            }
+            // What a program looks for in its own folders says what it wants to know of its user.
+            (true, false) if self.policy.is_in_scratch(&path) => Decision::allowed(deed, targets),
+            (true, _) if !writes && path == Path::new(HOSTS) => Decision::quiet(self.give_hosts(at)),
+            (true, _) => Decision::quiet(Reply::Continue),
+            _ if flags & libc::O_ACCMODE == libc::O_WRONLY && flags & COMPILED == COMPILED && is_compiled(&path) => {
+                Decision::quiet(Reply::Refuse(libc::EACCES))
+            }
+            (false, true) if flags & libc::O_CREAT != 0 && flags & libc::O_EXCL != 0 => {
+                Decision::refused(libc::EEXIST, deed, targets, self.option(option, &path))
+            }
+            (false, false) if flags & libc::O_CREAT == 0 => Decision::refused(libc::ENOENT, deed, targets, []),
+            (false, _) => Decision::refused(libc::EACCES, deed, targets, self.option(option, &path)),
+        }
+    }
+
+    /// Whether a real path may be read; a process's own files in /proc may, if it is the first.
+    fn may_read(&self, at: At, path: &Path) -> bool {
+        let own = PathBuf::from(format!("/proc/{}", self.first));
+        self.policy.may_read(path) || (at.process == self.first && path.starts_with(own))
+    }
+
+    /// Whether a real path may be written: nothing may where Landlock does not decide again.
+    fn may_write(&self, path: &Path) -> bool {
+        self.landlock > 0 && self.policy.may_write(path)
+    }
+
+    pub(super) fn change_path(&self, at: At, change: &PathCall) -> Decision {
+        let mut targets = Vec::new();
+        let mut outside = None;
+        for &(folder, name, must_be) in change.paths {
+            let folder = folder.map_or(libc::AT_FDCWD, |argument| at.call.int(argument));
+            let Some(given) = at.call.path(name) else { return Decision::quiet(Reply::Continue) };
+            let Meaning::Path(path) = self.meaning(at, folder, &given, must_be == MustBe::Followed) else {
+                return Decision::quiet(Reply::Continue);
+            };
+            let is_there = fs::symlink_metadata(&path).is_ok();
+            targets.push(self.shown(at, &path));
+            // Of a folder nothing can be made or removed without a right to the folder that it is in.
+            let may_change = path.parent().is_some_and(|parent| self.may_write(parent));
+            let may = may_change || (must_be == MustBe::Followed && self.may_write(&path));
+            if !may && outside.is_none() {
+                outside = Some(match (must_be, is_there) {
+                    (MustBe::There | MustBe::Followed, false) => (libc::ENOENT, Vec::new()),
+                    (MustBe::Absent, true) => (libc::EEXIST, Vec::new()),
+                    _ => (libc::EACCES, self.option("--allow-write", path.parent().unwrap_or(&path))),
+                });
+            }
+        }
+        if change.deed == Deed::Link
+            && let Some(argument) = change.text
+        {
+            targets.insert(0, at.call.path(argument).unwrap_or_default().into_os_string().into_vec());
+        }
+        match outside {
+            None => {
+                self.granted.note_write();
+                Decision::allowed(change.deed, targets)
+            }
+            Some((error, _)) if change.deed == Deed::Remove && self.is_cache(at, change) => {
+                Decision::quiet(Reply::Refuse(error))
+            }
+            Some((error, option)) => Decision::refused(error, change.deed, targets, option),
+        }
+    }
+
+    /// Whether a path that a call names is that of a compiled module whose source is beside it.
+    fn is_cache(&self, at: At, change: &PathCall) -> bool {
+        let paths = change.paths.iter().filter_map(|&(folder, name, _)| {
+            let folder = folder.map_or(libc::AT_FDCWD, |argument| at.call.int(argument));
+            Some(self.meaning(at, folder, &at.call.path(name)?, false))
+        });
+        paths.into_iter().all(|meaning| matches!(meaning, Meaning::Path(path) if is_compiled(&path)))
+    }
+
+    /// Changes a file's mode, owner or times in the scratch folder, and nowhere else.
+    pub(super) fn metadata(&self, at: At, change: &Change) -> Decision {
+        let (meaning, held) = match change.name {
+            Some(name) => {
+                let Some(given) = at.call.path(name) else { return Decision::quiet(Reply::Refuse(libc::EFAULT)) };
+                (self.meaning(at, change.folder, &given, change.follows), None)
+            }
+            None => match act::hold(at.call.thread, change.folder) {
+                Ok((file, meaning)) => (meaning, Some(file)),
+                Err(_) => (Meaning::Unknown, None),
+            },
+        };
+        let path = match meaning {
+            Meaning::Path(path) => path,
+            Meaning::Nameless => return Decision::refused(libc::EPERM, Deed::Metadata, Vec::new(), []),
+            Meaning::Unknown => {
+                let is_of_descriptor = change.name.is_none() || change.folder != libc::AT_FDCWD;
+                return Decision::quiet(Reply::Refuse(if is_of_descriptor { libc::EBADF } else { libc::ENOENT }));
+            }
+        };
+        let targets = vec![self.shown(at, &path)];
+        // A device that swallows what is written is the system's own.
+        if self.policy.may_write(&path) && !is_device(&path) {
+            let times = match &change.times {
+                Some(times) => match Times::read(at.call, times) {
+                    Some(times) => times,
+                    None => return Decision::quiet(Reply::Refuse(libc::EFAULT)),
+                },
+                None => Times::default(),
+            };
+            // What was read may be another thread's memory unless the caller still waits.
+            if !self.listener.is_waiting(at.call) {
+                return Decision::quiet(Reply::Refuse(libc::EINTR));
+            }
+            let done = match &held {
+                Some(file) => act::change(file, change, times),
+                None => act::carry_out(&self.policy, &path, change, times),
+            };
+            let reply = match done {
+                Ok(()) => Reply::Done(0),
+                Err(error) => Reply::Refuse(error.raw_os_error().unwrap_or(libc::EPERM)),
+            };
+            return Decision::reported(reply, Deed::Metadata, targets, Vec::new());
+        }
+        let is_there = held.is_some() || fs::symlink_metadata(&path).is_ok();
+        let error = if is_there { libc::EPERM } else { libc::ENOENT };
+        Decision::refused(error, Deed::Metadata, targets, [])
+    }
+}
+
+/// A call that makes, removes or changes what has a path.
+pub(super) struct PathCall {
+    deed: Deed,
+    /// Each path: the argument with the descriptor that it counts from, none for the working folder; the argument with the path; and
+    /// what must be there.
+    paths: &'static [(Option<usize>, usize, MustBe)],
+    /// The argument with the text of a symbolic link.
+    text: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MustBe {
+    There,
+    /// There, and a link at its end is followed.
+    Followed,
+    Absent,
+    Anything,
+}
+
+impl PathCall {
+    pub(super) fn of(number: c_long) -> Option<PathCall> {
+        use MustBe::{Absent, Anything, Followed, There};
+        type Paths = &'static [(Option<usize>, usize, MustBe)];
+        let (deed, paths): (Deed, Paths) = match number {
+            libc::SYS_unlinkat => (Deed::Remove, &[(Some(0), 1, There)]),
+            libc::SYS_renameat | libc::SYS_renameat2 => (Deed::Rename, &[(Some(0), 1, There), (Some(2), 3, Anything)]),
+            libc::SYS_mkdirat => (Deed::MakeFolder, &[(Some(0), 1, Absent)]),
+            libc::SYS_linkat => (Deed::Link, &[(Some(0), 1, There), (Some(2), 3, Absent)]),
+            libc::SYS_symlinkat => (Deed::Link, &[(Some(1), 2, Absent)]),
+            libc::SYS_mknodat => (Deed::MakeNode, &[(Some(0), 1, Absent)]),
+            libc::SYS_truncate => (Deed::Write, &[(None, 0, Followed)]),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_unlink | libc::SYS_rmdir => (Deed::Remove, &[(None, 0, There)]),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_rename => (Deed::Rename, &[(None, 0, There), (None, 1, Anything)]),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_mkdir => (Deed::MakeFolder, &[(None, 0, Absent)]),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_link => (Deed::Link, &[(None, 0, There), (None, 1, Absent)]),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_symlink => (Deed::Link, &[(None, 1, Absent)]),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_mknod => (Deed::MakeNode, &[(None, 0, Absent)]),
+            _ => return None,
+        };
+        let text = match number {
+            libc::SYS_symlinkat => Some(0),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_symlink => Some(0),
+            _ => None,
+        };
+        Some(PathCall { deed, paths, text })
+    }
+}
+
+/// How an import opens the file for what it has compiled (open_exclusive of Python/import.c), besides for writing alone.
+const COMPILED: c_int = libc::O_CREAT | libc::O_EXCL | libc::O_TRUNC;
+
+/// Whether a path is that of a compiled module whose source is beside it: imports replace such files, and do without where they cannot.
+fn is_compiled(path: &Path) -> bool {
+    let name = path.as_os_str().as_bytes();
+    let source = name.strip_suffix(b"c").or_else(|| name.strip_suffix(b"o")).filter(|source| source.ends_with(b".py"));
+    source.is_some_and(|source| Path::new(OsStr::from_bytes(source)).is_file())
+}
+
+/// Whether a path is one of the devices that swallow what is written, which is no deed.
+fn is_device(path: &Path) -> bool {
+    system::WRITABLE.iter().any(|device| path == Path::new(device))
+}

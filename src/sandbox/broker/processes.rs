@@ -1,0 +1,135 @@
+//! Calls that start processes, reach into others, or share memory with them.
+
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use libc::{c_int, c_long};
+
+use super::{At, Broker, Decision};
+use crate::process::{self, signals, traced};
+use crate::sandbox::calls::SCOPES;
+use crate::sandbox::meter;
+use crate::sandbox::notify::{Call, Reply};
+use crate::sandbox::resolve::Meaning;
+use crate::sandbox::system;
+use crate::trace::attempt::{Deed, MOST_TARGETS};
+
+/// Bytes of a word of a command line that are kept.
+const LONGEST_WORD: usize = 512;
+
+impl Broker {
+    pub(super) fn exec(&mut self, at: At, folder: c_int, name: usize, words: usize) -> Decision {
+        let Some(given) = at.call.path(name) else { return Decision::quiet(Reply::Refuse(libc::EFAULT)) };
+        let mut argv = at.call.words(words, MOST_TARGETS, LONGEST_WORD);
+        let arguments = argv.split_off(argv.len().min(1));
+        let with = |program: Vec<u8>| [vec![program], arguments.clone()].concat();
+        let path = match self.meaning(at, folder, &given, true) {
+            Meaning::Path(path) => path,
+            // A file without a name, in memory.
+            Meaning::Nameless | Meaning::Unknown => {
+                return Decision::refused(libc::EACCES, Deed::Exec, with(given.into_os_string().into_vec()), []);
+            }
+        };
+        let is_there = fs::metadata(&path).is_ok_and(|found| found.is_file());
+        let shown = if given.is_absolute() { given } else { path.clone() }.into_os_string().into_vec();
+        if self.policy.may_run {
+            return if is_there {
+                Decision::allowed(Deed::Exec, with(shown))
+            } else {
+                Decision::quiet(Reply::Continue)
+            };
+        }
+        if is_there {
+            // Where programs are looked for, one folder may be a link to another.
+            let tried = (at.process, path, arguments.clone());
+            if self.refused_program.as_ref() == Some(&tried) {
+                return Decision::quiet(Reply::Refuse(libc::EACCES));
+            }
+            self.refused_program = Some(tried);
+            return Decision::refused(libc::EACCES, Deed::Exec, with(shown), "--allow-run");
+        }
+        // One of the places where a program is looked for; what counts is whether it is in any.
+        let name = path.file_name().unwrap_or_default();
+        let mut places = system::PATH.split(':').map(|folder| Path::new(folder).join(name));
+        if places.any(|place| place.is_file()) {
+            return Decision::quiet(Reply::Refuse(libc::ENOENT));
+        }
+        Decision::refused(libc::ENOENT, Deed::Exec, with(name.as_bytes().to_vec()), [])
+    }
+
+    /// The gate that keeps the number of processes.
+    pub(super) fn fork(&mut self) -> Decision {
+        if self.processes >= self.policy.budget.processes {
+            self.processes = traced::count_descendants();
+        }
+        if self.granted.is_shut() {
+            return Decision::quiet(Reply::Refuse(libc::EAGAIN));
+        }
+        if self.processes >= self.policy.budget.processes {
+            return Decision::refused(libc::EAGAIN, Deed::Fork, Vec::new(), "--max-processes");
+        }
+        self.processes += 1;
+        self.granted.note_start();
+        Decision::allowed(Deed::Fork, Vec::new())
+    }
+
+    /// Shared memory, which no limit of a process counts.
+    pub(super) fn map_shared(&self, call: &Call) -> Decision {
+        let used = || {
+            let mut processes = traced::descendants();
+            processes.push(self.first);
+            processes.sort_unstable();
+            processes.dedup();
+            meter::shared_memory(&processes)
+        };
+        Decision::quiet(match self.granted.take_shared(call.arguments[1], self.policy.budget.memory, used) {
+            true => Reply::Continue,
+            false => Reply::Refuse(libc::ENOMEM),
+        })
+    }
+
+    pub(super) fn kill(&self, at: At) -> Decision {
+        let (target, signal) = (at.call.int(0), at.call.int(if at.call.number == libc::SYS_tgkill { 2 } else { 1 }));
+        let is_inside = target > 0 && (target == at.process || traced::descends(target));
+        // One of its own threads: pthread_kill, which abort uses.
+        let is_own_thread = at.call.number != libc::SYS_kill && traced::process_of(target) == Some(at.process);
+        if is_own_thread {
+            return Decision::quiet(Reply::Continue);
+        }
+        let who = match target {
+            0 => "its process group".to_string(),
+            -1 => "all processes".to_string(),
+            target if target == at.process => "itself".to_string(),
+            target if target == process::id() => "its parent".to_string(),
+            _ if is_inside => "a process that it has started".to_string(),
+            target if target < -1 => format!("process group {}", target.unsigned_abs()),
+            target => format!("process {target}"),
+        };
+        let targets = vec![signals::name(signal).into_bytes(), who.into_bytes()];
+        // Landlock lets a signal reach what is inside, and reports success for a group that it thinned out.
+        let reply = match (is_inside || self.landlock >= SCOPES, target) {
+            (false, _) => Reply::Refuse(libc::EPERM),
+            (true, 1..) if !is_inside => {
+                let error = if process::is_gone(target) { libc::ESRCH } else { libc::EPERM };
+                Reply::Refuse(error)
+            }
+            (true, _) => Reply::Continue,
+        };
+        Decision::reported(reply, Deed::Kill, targets, Vec::new())
+    }
+}
+
+/// What a call that reaches into other processes does.
+pub(super) fn debugging(number: c_long) -> &'static str {
+    match number {
+        libc::SYS_ptrace => "ptrace",
+        libc::SYS_process_vm_readv => "process_vm_readv",
+        libc::SYS_process_vm_writev => "process_vm_writev",
+        libc::SYS_pidfd_open => "pidfd_open",
+        libc::SYS_pidfd_getfd => "pidfd_getfd",
+        libc::SYS_pidfd_send_signal => "pidfd_send_signal",
+        libc::SYS_rt_sigqueueinfo => "rt_sigqueueinfo",
+        _ => "rt_tgsigqueueinfo",
+    }
+}
