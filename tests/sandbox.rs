@@ -2,7 +2,9 @@
 //! fail in the sandbox with the error that programs expect, and leave its victim as it was.
 
 mod attack;
+mod budgets;
 mod files;
+mod hosts;
 mod kernel;
 mod network;
 mod options;

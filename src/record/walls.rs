@@ -106,13 +106,10 @@ impl Ward {
     /// Ends all processes that the program has started.  None can be added: those that try are refused.
     pub fn end_all(&self) {
         self.granted.shut();
-        loop {
-            let left = traced::descendants();
-            if left.is_empty() {
-                return;
-            }
-            left.into_iter().for_each(traced::kill);
-            traced::reap_orphans(|_| false);
+        // A look at all processes can miss one whose parent dies meanwhile.  What has lost its parent is this process's child, so
+        // nothing is left when this has none.
+        while traced::reap_orphans(|_| false) {
+            traced::descendants().into_iter().for_each(traced::kill);
             std::thread::yield_now();
         }
     }

@@ -113,8 +113,8 @@ impl Broker {
                 && self.listener.is_waiting(&call)
             {
                 let answer = match reply {
-                    Reply::Refuse(error) => Answer::Refused(error as u16),
-                    Reply::Continue | Reply::Done(_) => Answer::Allowed,
+                    Reply::Refuse(error) if act.is_none() => Answer::Refused(error as u16),
+                    Reply::Refuse(_) | Reply::Continue | Reply::Done(_) => Answer::Allowed,
                 };
                 report(&Tried { process, thread: call.thread, deed, targets, answer, option });
             }

@@ -19,12 +19,13 @@ use crate::trace::attempt::Deed;
 impl Broker {
     pub(super) fn open(&self, at: At, folder: c_int, name: usize, flags: c_int) -> Decision {
         let writes = flags & WRITING != 0;
-        let Some(given) = at.call.path(name) else { return Decision::quiet(Reply::Continue) };
+        let unknown = if writes { self.unknown() } else { Reply::Continue };
+        let Some(given) = at.call.path(name) else { return Decision::quiet(unknown) };
         let follows =
             flags & libc::O_NOFOLLOW == 0 && flags & (libc::O_CREAT | libc::O_EXCL) != libc::O_CREAT | libc::O_EXCL;
         let path = match self.meaning(at, folder, &given, follows) {
             Meaning::Path(path) => path,
-            Meaning::Nameless | Meaning::Unknown => return Decision::quiet(Reply::Continue),
+            Meaning::Nameless | Meaning::Unknown => return Decision::quiet(unknown),
         };
         let (deed, option) = if writes { (Deed::Write, "--allow-write") } else { (Deed::Read, "--allow-read") };
         let is_there = fs::symlink_metadata(&path).is_ok();
@@ -56,6 +57,11 @@ impl Broker {
         self.policy.may_read(path) || (at.process == self.first && path.starts_with(own))
     }
 
+    /// The answer to what would change something that cannot be named: Landlock decides, where there is one.
+    fn unknown(&self) -> Reply {
+        if self.landlock > 0 { Reply::Continue } else { Reply::Refuse(libc::EACCES) }
+    }
+
     /// Whether a real path may be written: nothing may where Landlock does not decide again.
     fn may_write(&self, path: &Path) -> bool {
         self.landlock > 0 && self.policy.may_write(path)
@@ -66,9 +72,9 @@ impl Broker {
         let mut outside = None;
         for &(folder, name, must_be) in change.paths {
             let folder = folder.map_or(libc::AT_FDCWD, |argument| at.call.int(argument));
-            let Some(given) = at.call.path(name) else { return Decision::quiet(Reply::Continue) };
+            let Some(given) = at.call.path(name) else { return Decision::quiet(self.unknown()) };
             let Meaning::Path(path) = self.meaning(at, folder, &given, must_be == MustBe::Followed) else {
-                return Decision::quiet(Reply::Continue);
+                return Decision::quiet(self.unknown());
             };
             let is_there = fs::symlink_metadata(&path).is_ok();
             targets.push(self.shown(at, &path));

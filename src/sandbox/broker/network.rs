@@ -148,5 +148,5 @@ fn reach(at: At, deed: Deed, address: SocketAddr, shown: Vec<u8>) -> Decision {
         }
     };
     let report = Some((deed, vec![shown], Vec::new()));
-    Decision { reply: Reply::Continue, act: Some(Box::new(act)), report }
+    Decision { reply: Reply::Refuse(libc::EINTR), act: Some(Box::new(act)), report }
 }

@@ -1,0 +1,170 @@
+//! What a program and its processes may use: memory and processes answer with errors, output and files end it.  And what the sandbox
+//! costs: calls that nobody has to decide cost nothing.
+
+use std::fs;
+
+use super::{Caller, World};
+use crate::live::Live;
+
+/// Takes memory of each kind until there is none, and says how many MiB of each it got.
+const MEMORY: &str = "import ctypes, errno, mmap, sys
+def private():
+    kept = []
+    while True: kept.append('x' * (8 << 20))
+def shared():
+    kept = []
+    while True: kept.append(mmap.mmap(-1, 8 << 20)); taken[0] += 8
+def nameless():
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.memfd_create('x', 0) == -1: raise OSError(ctypes.get_errno(), 'refused')
+taken = [0]
+for kind in (private, shared, nameless):
+    try: kind()
+    except MemoryError: print kind.__name__, 'MemoryError'
+    except EnvironmentError, error: print kind.__name__, errno.errorcode[error.errno], taken[0] <= 256
+print 'end'
+";
+
+#[test]
+fn memory_of_every_kind_ends_with_an_error_that_the_program_can_handle() {
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", MEMORY);
+        let ran = world.trace(&["--max-memory", "256M"], &[]);
+        let expected = "private MemoryError\nshared ENOMEM True\nnameless ENOSYS True\nend\n";
+        assert_eq!((ran.status, ran.stdout().as_str(), ran.stderr().as_str()), (0, expected, ""), "{caller:?}");
+    }
+}
+
+#[test]
+fn processes_share_the_memory() {
+    // Each of four would have enough by itself; they wait for each other, so that all have what they have at the same time.
+    let source = "import os, sys, time
+ends, goes = os.pipe(), os.pipe()
+for number in range(4):
+    if os.fork() == 0:
+        kept = []
+        try:
+            for turn in range(12):
+                kept.append('x' * (8 << 20))
+                os.write(ends[1], '.')
+                os.read(goes[0], 1)
+        except MemoryError:
+            os.write(ends[1], 'M')
+        os.close(goes[0])
+        os.close(goes[1])
+        while True: time.sleep(1)
+seen = ''
+while 'M' not in seen and len(seen) < 48:
+    seen += os.read(ends[0], 1)
+    # Longer than it takes to measure.
+    time.sleep(0.25)
+    os.write(goes[1], '.')
+print 'M' in seen
+";
+    let world = World::new(Caller::Tester);
+    world.write("own/p.py", source);
+    let ran = world.trace(&["--max-memory", "192M"], &[]);
+    assert_eq!((ran.status, ran.stdout().as_str()), (0, "True\n"), "{}", ran.stderr());
+    let ran = world.trace(&["--max-memory", "2G"], &[]);
+    assert_eq!((ran.status, ran.stdout().as_str()), (0, "False\n"), "{}", ran.stderr());
+}
+
+/// Ways to exceed what stops a program, each with the option that is named at the end.
+const EXCESSES: [(&str, &str, &str); 5] = [
+    ("--max-output", "1M", "while True: print 'x' * 1000"),
+    ("--max-output", "1M", "import os\nif os.fork() == 0:\n    while True: print 'x' * 1000\nos.wait()"),
+    (
+        "--max-scratch",
+        "1M",
+        "import os\nout = open(os.environ['TMPDIR'] + '/file', 'w')\nwhile True: out.write('x' * 4096)",
+    ),
+    (
+        "--max-files",
+        "50",
+        "import itertools, os\nfor n in itertools.count(): open('%s/%d' % (os.environ['HOME'], n), 'w')",
+    ),
+    (
+        "--max-files",
+        "50",
+        "import itertools, os\nos.chdir(os.environ['HOME'])\nfor n in itertools.count(): os.mkdir('d'); os.chdir('d')",
+    ),
+];
+
+#[test]
+fn what_stops_a_program_leaves_a_whole_trace_that_names_the_option() {
+    for caller in Caller::all() {
+        for (option, limit, source) in EXCESSES {
+            let world = World::new(caller);
+            world.write("own/p.py", format!("{source}\n"));
+            let ran = world.trace(&[option, limit, "--timeout", "100s"], &[]);
+            assert_eq!(ran.status, 123, "{caller:?} {option} {source}: {}", ran.stderr());
+            let info = world.view(&["info"]);
+            assert!(info.contains(&format!("stopped by {option}")), "{info}");
+            let scratch = world.path("tmp");
+            let own = fs::read_dir(scratch).unwrap().next().unwrap().unwrap().path();
+            assert!(!own.join("scratch/1").exists(), "{caller:?} {option}");
+        }
+    }
+}
+
+#[test]
+fn forks_beyond_the_budget_fail_and_the_program_goes_on() {
+    let source = "import errno, os
+ends = os.pipe()
+count = 0
+try:
+    while count < 100:
+        if os.fork() == 0:
+            os.close(ends[1])
+            os.read(ends[0], 1)
+            os._exit(0)
+        count += 1
+except OSError, error:
+    print errno.errorcode[error.errno], count
+os.close(ends[1])
+for number in range(count): os.wait()
+print 'free', os.fork() >= 0
+";
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", source);
+        let ran = world.trace(&["--max-processes", "10"], &[]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr());
+        assert!(ran.stdout().starts_with("EAGAIN 9\nfree True\n"), "{caller:?}: {}", ran.stdout());
+    }
+}
+
+/// Counts how often a thread of bctrace has waited.
+fn waits(process: i32, name: &str) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap().map(|thread| thread.unwrap().path());
+    let is_it = |thread: &std::path::PathBuf| fs::read_to_string(thread.join("comm")).unwrap().trim() == name;
+    let thread = threads.filter(is_it).last().unwrap();
+    let status = fs::read_to_string(thread.join("status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[test]
+fn the_broker_sleeps_while_a_program_calculates() {
+    let source = "import sys
+print 'ready'
+sys.stdout.flush()
+for turn in range(int(sys.stdin.readline())): pass
+print 'done'
+sys.stdout.flush()
+sys.stdin.readline()
+";
+    let world = World::new(Caller::Tester);
+    world.write("own/p.py", source);
+    let mut live = Live::start(world.tracing(&[], &[]));
+    assert_eq!(live.line(), "ready");
+    let parent = live.own("bctrace-parent");
+    let before = waits(parent, "bctrace-broker");
+    // Each call that is answered makes it wait at most twice: for the recorder, and for the next one.
+    assert!(before <= 40, "{before} at the start");
+    std::io::Write::write_all(live.stdin.as_mut().unwrap(), b"1000000\n").unwrap();
+    assert_eq!(live.line(), "done");
+    assert_eq!(waits(parent, "bctrace-broker"), before);
+    assert_eq!(live.end().status, 0);
+}
