@@ -188,6 +188,8 @@ impl Table {
                 }
             }
         }
+        let [family, kind] = [libc::AF_UNIX, libc::SOCK_SEQPACKET].map(c_int::cast_unsigned);
+        self.add(libc::SYS_socket, &[Is(0, family), IsIn(1, KIND_BITS, kind), Is(2, 0)], Verdict::Allow);
         self.notify(libc::SYS_socket, &[], Verdict::Refuse(libc::EACCES));
         // Another family would have the kernel load its module.
         self.add(libc::SYS_socketpair, &[Is(0, libc::AF_UNIX.cast_unsigned())], Verdict::Allow);

@@ -136,7 +136,7 @@ print 'free', os.fork() >= 0
 }
 
 /// Counts how often a thread of bctrace has waited.
-fn waits(process: i32, name: &str) -> u64 {
+fn waits(process: u32, name: &str) -> u64 {
     let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap().map(|thread| thread.unwrap().path());
     let is_it = |thread: &std::path::PathBuf| fs::read_to_string(thread.join("comm")).unwrap().trim() == name;
     let thread = threads.filter(is_it).last().unwrap();

@@ -9,9 +9,10 @@ use super::{Caller, World};
 const REACHES: &str = "import errno, socket, sys
 port, udp, other = map(int, sys.argv[1:4])
 def tries(name, function, *arguments):
-    try: print name, function(*arguments)
-    except socket.gaierror: print name, 'unknown'
-    except EnvironmentError, error: print name, errno.errorcode.get(error.errno, error)
+    try: result = function(*arguments)
+    except socket.gaierror: result = 'unknown'
+    except EnvironmentError, error: result = errno.errorcode.get(error.errno, error)
+    print name, result
 def stream(host, port, timeout):
     connection = socket.socket()
     connection.settimeout(timeout)
