@@ -17,7 +17,7 @@ def shut():
 def deep():
     descend('d', 300)
 def long():
-    descend('n' * 250, 3000)
+    descend('n' * 250, 600)
 def deep_and_shut():
     descend('d', 250)
     for number in range(250):
