@@ -85,7 +85,7 @@ fn remove(path: &Path) -> io::Result<()> {
 /// sense.
 fn open_up(top: &Path) -> io::Result<bool> {
     /// Folders in each other, at most, before the lower ones are brought up.
-    const DEEP: usize = 200;
+    const DEEP: usize = 50;
     /// Bytes of a path, at most, before the same is done; with one more name it is still shorter than PATH_MAX.
     const LONG: usize = 2048;
     let mut changed = false;

@@ -15,12 +15,12 @@ def shut():
     open('a/b/c/file', 'w').write('x')
     for name in ('a/b/c/file', 'a/b/c', 'a/b', 'a', '.'): os.chmod(name, 0)
 def deep():
-    descend('d', 700)
+    descend('d', 300)
 def long():
-    descend('n' * 250, 3000)
+    descend('n' * 250, 600)
 def deep_and_shut():
-    descend('d', 500)
-    for number in range(500):
+    descend('d', 250)
+    for number in range(250):
         os.chdir('..')
         os.chmod('d', number % 8 << 6)
 def descend(name, times):
@@ -39,7 +39,7 @@ def names():
     for number in range(1, 256):
         if number != ord('/'): open(chr(number) * 9, 'w')
     for number in range(30): os.mkdir('deep-%d' % number)
-    descend('deep-1x', 300)
+    descend('deep-1x', 220)
 def many():
     for number in range(300): open(str(number), 'w')
 def pipes():
@@ -57,7 +57,7 @@ fn leave(world: &World, way: &str) -> Ran {
         Caller::Ordinary => world.path("bctrace"),
     };
     let mut command = world.program("/bin/sh");
-    command.args(["-c", "ulimit -n 256; exec \"$0\" -q p.py ../traces/t.bct -- \"$@\""]);
+    command.args(["-c", "ulimit -n 100; exec \"$0\" -q p.py ../traces/t.bct -- \"$@\""]);
     command.arg(binary).arg(way).arg(world.path("outside"));
     live::run(command)
 }

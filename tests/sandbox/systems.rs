@@ -191,8 +191,9 @@ const SYSTEMS: &[Lacking] = &[
 #[test]
 fn a_system_that_lacks_something_is_said_to_and_refuses_the_rest() {
     for caller in Caller::all() {
+        let mut system = System::new(caller, "");
         for &(lacks, lines, deeds, _) in SYSTEMS {
-            let system = System::new(caller, lacks);
+            system.lacks = lacks;
             let deeds = deeds.concat();
             make_victims(&system.world, &deeds);
             drop(system.world.command(&[]));
@@ -220,8 +221,9 @@ fn a_system_that_lacks_something_is_said_to_and_refuses_the_rest() {
 #[test]
 fn a_strict_sandbox_is_whole_or_the_program_does_not_run() {
     for caller in Caller::all() {
+        let mut system = System::new(caller, "");
         for &(lacks, lines, ..) in SYSTEMS {
-            let system = System::new(caller, lacks);
+            system.lacks = lacks;
             system.world.write("own/p.py", "print 'ran'");
             let ran = system.run(&["--sandbox=strict"]);
             let (status, printed) = if lines.is_empty() { (0, "ran\n") } else { (125, "") };
@@ -234,8 +236,9 @@ fn a_strict_sandbox_is_whole_or_the_program_does_not_run() {
 
 #[test]
 fn a_trace_says_whether_its_program_was_watched() {
+    let mut system = System::new(Caller::Tester, "");
     for &(lacks, _, _, kind) in SYSTEMS {
-        let system = System::new(Caller::Tester, lacks);
+        system.lacks = lacks;
         system.world.write("own/p.py", "try: open('/etc/new', 'w')\nexcept IOError: pass\n");
         assert_eq!(system.run(&[]).status, 0);
         let info = system.world.view(&["info"]);
@@ -246,7 +249,7 @@ fn a_trace_says_whether_its_program_was_watched() {
         assert_eq!(tried.contains("/etc/new"), is_watched, "{lacks:?}: {tried}");
     }
     // Processes die with the program, though nobody counts them.
-    let system = System::new(Caller::Tester, "n");
+    system.lacks = "n";
     system.world.write(
         "own/p.py",
         "import os, signal
