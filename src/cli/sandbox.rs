@@ -29,7 +29,7 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     if options.no_sandbox {
         return Ok(None);
     }
-    let writable = writable(job, options)?;
+    let writable = writable(job, args)?;
     let readable = readable(job, args)?;
     let scratch = Scratch::create().context("cannot make a scratch folder for the program")?;
     let policy = Policy {
@@ -132,10 +132,10 @@ fn real(path: &Path, what: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// What may be written, with a refusal of what holds the trace.
-fn writable(job: &Job, options: &SandboxArgs) -> anyhow::Result<Vec<PathBuf>> {
+fn writable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
     let mut writable: Vec<PathBuf> = sandbox::WRITABLE.iter().filter_map(|path| system_path(path)).collect();
-    let places = places_of(job.trace);
-    for path in &options.allow_write {
+    let places: Vec<PathBuf> = [job.trace].into_iter().chain(args.dump_code.as_deref()).flat_map(places_of).collect();
+    for path in &args.sandbox.allow_write {
         let granted = real(path, "write to")?;
         if places.iter().any(|place| place.starts_with(&granted)) {
             let message = format!(

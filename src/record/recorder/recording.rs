@@ -30,6 +30,9 @@ const BUSY: u32 = 256;
 /// Looks at a live tracee before it is said where a thread is: it may have gone on at each.
 const CATCH_UPS: u32 = 3;
 
+/// How long attempts may be in the recorder alone.
+const ATTEMPTS_AT_RISK: Duration = Duration::from_millis(100);
+
 /// How long a stopped program may take to write what it has printed.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -50,6 +53,7 @@ pub struct Recording<'a> {
     busy: u32,
     has_lost_standby: bool,
     attempts: Attempts,
+    last_checkpoint: Instant,
     /// The last start of a process.
     last_fork: Option<Attempt>,
 }
@@ -110,6 +114,7 @@ impl<'a> Recording<'a> {
             busy: 0,
             has_lost_standby: false,
             attempts: Attempts::default(),
+            last_checkpoint: Instant::now(),
             last_fork: None,
         }
     }
@@ -181,6 +186,7 @@ impl<'a> Recording<'a> {
             sink.resume().map_err(Failure::Output)?;
         }
         self.has_lost_standby = false;
+        self.last_checkpoint = Instant::now();
         self.ring.release();
         Ok(())
     }
@@ -299,8 +305,11 @@ impl<'a> Recording<'a> {
         }
         if self.attempts.is_new(&attempt, sink.tally.attempts.count) {
             self.decoder.event(&Event::Attempt(attempt), sink)?;
-            // It is in no word of the ring, so a standby must have it.
-            self.checkpoint(sink)?;
+            // It is in no word of the ring, so a standby must have it; soon, for a fork at each would slow the program down, and in its
+            // sandbox it kills no recorder.
+            if self.last_checkpoint.elapsed() > ATTEMPTS_AT_RISK {
+                self.checkpoint(sink)?;
+            }
         }
         Ok(())
     }
