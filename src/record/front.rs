@@ -67,7 +67,6 @@ impl Front {
         news: Connection,
         signals: Signals,
         board: Board,
-        mail: Option<Mail>,
         remote: Remote,
         interrupts_end: bool,
         following: Option<Following>,
@@ -77,13 +76,18 @@ impl Front {
             news: Some(news),
             signals,
             board,
-            mail,
+            mail: None,
             wake: following.as_ref().map_or(board.changes(), |following| following.claims.changes()),
             job: Job::default(),
             interrupts: Interrupts { remote, end: interrupts_end, last: None },
             recorders: Vec::new(),
             following,
         }
+    }
+
+    /// Has the recorders take what a program in a sandbox tries from there.
+    pub fn with_mail(self, mail: Option<Mail>) -> Front {
+        Front { mail, ..self }
     }
 
     /// Returns the exit status when every trace is complete.

@@ -75,6 +75,6 @@ pub fn record(mut plan: Plan, sink: Box<dyn Sink>, report: impl FnOnce(io::Resul
         plan: encoded,
         opening: opening.clone(),
     });
-    let front = Front::new(supervisor, news, signals, board, mail, remote, interrupts_end, following);
+    let front = Front::new(supervisor, news, signals, board, remote, interrupts_end, following).with_mail(mail);
     front.run(First { ring, opening, sink, progress, report, lines })
 }

@@ -77,9 +77,8 @@ pub fn program(rules: &[Rule], otherwise: Verdict) -> Vec<sock_filter> {
         let reload = if conditions.is_empty() { vec![] } else { vec![statement(LOAD, NUMBER)] };
         let length = conditions.len() + 1 + reload.len();
         out.push(jump(EQUAL, rule.call as u32, 0, u8::try_from(length).expect("a rule is short")));
-        let mut at = 0;
         let body = conditions.len() + 1;
-        for instruction in conditions {
+        for (at, instruction) in conditions.into_iter().enumerate() {
             // What does not hold skips the rest of the rule, but for the load of the number.
             let to_end = u8::try_from(body - at - 1).expect("a rule is short");
             out.push(match instruction {
@@ -87,7 +86,6 @@ pub fn program(rules: &[Rule], otherwise: Verdict) -> Vec<sock_filter> {
                 sock_filter { jf: FAIL, .. } => sock_filter { jf: to_end, ..instruction },
                 instruction => instruction,
             });
-            at += 1;
         }
         out.push(statement(RETURN, action(rule.verdict)));
         out.extend(reload);

@@ -143,10 +143,10 @@ mod tests {
         let [upper, lower] = ["upper", "lower"].map(|half| [half, &*[&*name; 12].join("/")].join("/"));
         fs::create_dir_all(top.join(&upper)).expect("made");
         fs::create_dir_all(top.join(&lower)).expect("made");
-        fs::set_permissions(top.join(&lower), Permissions::from_mode(0)).expect("shut");
+        fs::set_permissions(top.join(&lower), Permissions::from_mode(0o000)).expect("shut");
         fs::rename(top.join("lower"), top.join(&upper).join("lower")).expect("moved");
-        fs::set_permissions(shut.join("inner"), Permissions::from_mode(0)).expect("shut");
-        fs::set_permissions(&shut, Permissions::from_mode(0)).expect("shut");
+        fs::set_permissions(shut.join("inner"), Permissions::from_mode(0o000)).expect("shut");
+        fs::set_permissions(&shut, Permissions::from_mode(0o000)).expect("shut");
         remove(&top).expect("removed");
         assert!(fs::symlink_metadata(&top).is_err());
         assert!(Path::new("/etc/passwd").exists());

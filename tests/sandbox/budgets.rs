@@ -77,7 +77,7 @@ const EXCESSES: [(&str, &str, &str); 5] = [
     (
         "--max-scratch",
         "1M",
-        "import os\nout = open(os.environ['TMPDIR'] + '/file', 'w')\nwhile True: out.write('x' * 4096)",
+        "import os\nout = os.open(os.environ['TMPDIR'] + '/file', os.O_CREAT | os.O_WRONLY)\nos.write(out, 'x' * (2 << 20))\nwhile True: pass",
     ),
     (
         "--max-files",
