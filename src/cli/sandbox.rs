@@ -31,15 +31,16 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     }
     let writable = writable(job, args)?;
     let readable = readable(job, args)?;
+    let network = network(&options.allow_net)?;
     let scratch = Scratch::create().context("cannot make a scratch folder for the program")?;
     let policy = Policy {
         readable,
         writable,
         scratch: scratch.path().to_owned(),
         folder: options.chdir_scratch.then(|| scratch.path().to_owned()),
-        network: network(&options.allow_net)?,
+        network,
         may_run: options.allow_run,
-        environment: environment(options, scratch.path())?,
+        environment: Vec::new(),
         budget: Budget {
             processes: options.max_processes,
             memory: options.max_memory,
@@ -49,13 +50,18 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
         },
         is_strict: options.sandbox.is_some(),
     };
+    // What fails from here on removes the folder.
+    let keeps = options.keep_scratch || options.chdir_scratch;
+    let mut prepared = Prepared { policy, scratch: Some(scratch), keeps };
+    let folder = prepared.policy.scratch.clone();
+    prepared.policy.environment = environment(options, &folder)?;
     if let (Some(input), Some(name)) =
         (job.input.filter(|_| options.chdir_scratch), job.input.and_then(Path::file_name))
     {
-        let copied = fs::copy(input, scratch.path().join(name));
+        let copied = fs::copy(input, folder.join(name));
         copied.with_context(|| format!("cannot copy {} to the scratch folder", Printable::path(input)))?;
     }
-    Ok(Some(Prepared { policy, scratch: Some(scratch), keeps: options.keep_scratch || options.chdir_scratch }))
+    Ok(Some(prepared))
 }
 
 impl Prepared {

@@ -50,7 +50,7 @@ pub struct Entered {
     pub is_watched: bool,
 }
 
-/// Closes the walls around this process, which has one thread, and hands the listener over to whoever has the other end of `outside`.
+/// Closes the walls around this process, which has one thread, and hands the listener over to the process at the other end of `outside`.
 /// An error if a wall that the system has cannot be raised; the process must not run the program then.
 pub fn enter(policy: &Policy, outside: &Connection) -> io::Result<Entered> {
     let mut weaknesses = Vec::new();

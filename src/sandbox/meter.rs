@@ -12,7 +12,7 @@ use libc::pid_t;
 use super::policy::{Budget, Policy};
 use crate::process::{limits, traced};
 
-/// What the broker has let the program do, for whoever measures what came of it.
+/// What the broker has let the program do, for the meter.
 #[derive(Debug, Default)]
 pub struct Granted {
     /// No process can be started any more.

@@ -87,7 +87,7 @@ fn the_table_of_hosts_has_the_names_that_are_allowed() {
 fn a_host_that_is_no_host_is_refused_in_one_line() {
     let world = World::new(Caller::Tester);
     world.write("own/p.py", "pass\n");
-    for host in ["no-such-host.invalid", "127.0.0.1:http", "127.0.0.1:70000", ":80"] {
+    for host in ["127.0.0.1:http", "127.0.0.1:70000", ":80"] {
         let ran = world.trace(&[&format!("--allow-net={host}")], &[]);
         assert_eq!((ran.status, ran.stderr().lines().count()), (125, 1), "{host}: {}", ran.stderr());
     }

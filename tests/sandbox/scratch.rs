@@ -144,3 +144,15 @@ print os.environ
         }
     }
 }
+
+#[test]
+fn a_run_that_is_refused_leaves_no_scratch_folder() {
+    let world = World::new(Caller::Tester);
+    world.write("own/p.py", "pass\n");
+    for option in ["--env=MISSING", "--allow-net=127.0.0.1:http"] {
+        let ran = world.trace(&["--keep-scratch", option], &[]);
+        assert_eq!((ran.status, ran.stderr().lines().count()), (125, 1), "{}", ran.stderr());
+        let made = fs::read_dir(world.path("tmp")).unwrap().map(|entry| entry.unwrap().path().join("scratch/1"));
+        assert!(made.into_iter().all(|folder| !folder.exists()), "{option}");
+    }
+}
