@@ -32,7 +32,8 @@ impl Scratch {
             if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
                 continue;
             }
-            let path = all.join(number.to_string());
+            // Of one length, by which memory that the program allocates for it does not differ.
+            let path = all.join(format!("{number:04}"));
             // Kept by a run before: its user may want it.
             if all.join(format!("{number}.kept")).exists() {
                 continue;
