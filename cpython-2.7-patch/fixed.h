@@ -2,6 +2,8 @@
 #ifndef BCTRACE_FIXED_PARTS_H
 #define BCTRACE_FIXED_PARTS_H
 
+#include <signal.h>
+
 #include "bctrace_fixed.h"
 
 #define BCTRACE_SECOND INT64_C(1000000000)
@@ -24,6 +26,9 @@ void bctrace_timer_from_kernel(void);
 /* In a process that was forked: its processor time begins, and it has no timers. */
 void bctrace_clock_forked(void);
 
+/* wait4, with turns for other threads until a child has ended. */
+pid_t bctrace_await_child(pid_t pid, int *status, int options, struct rusage *used);
+
 /* -- fixed_turns.c ----------------------------------------------------------------------------------------------------------------- */
 
 /* Sleeps by the program's clock; returns -1, with errno, if a signal came. */
@@ -32,9 +37,11 @@ int bctrace_sleep(int64_t nanoseconds);
 enum bctrace_ran { BCTRACE_ALONE, BCTRACE_RAN, BCTRACE_INTERRUPTED };
 /* Lets other threads run.  BCTRACE_ALONE: none can, nor will by the time of the clock. */
 enum bctrace_ran bctrace_let_run(void);
-/* Gives the turn away for a call that waits for something real, and gets it back. */
-void bctrace_go_away(void);
-void bctrace_come_back(void);
+/* Gives the turn away for a call that waits for something real; returns 0 if this thread has none.  The call must have the mask of signals
+ * that is stored in `others`: one that the mask of the thread blocks ends it when other threads have something to do. */
+int bctrace_go_away(sigset_t *others);
+/* Gets the turn back; returns whether the call was ended so. */
+int bctrace_come_back(void);
 /* Raises a signal as kill() would that the program has sent to itself. */
 int bctrace_raise(int signal);
 /* What this thread waited for has come. */

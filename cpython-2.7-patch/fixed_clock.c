@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -347,23 +348,46 @@ bctrace_clock_forked(void)
 
 /* -- Waiting ------------------------------------------------------------------------------------------------------------------- */
 
-/* Asks whether something has come; waits for up to so many milliseconds, -1: without end. */
-typedef int asks(void *what, int milliseconds);
+/* Asks whether something has come; waits for it for up to `timeout`, NULL: without end, with this mask of signals. */
+typedef int asks(void *what, const struct timespec *timeout, const sigset_t *mask);
+
+static int64_t
+steady_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * BCTRACE_SECOND + now.tv_nsec;
+}
+
+/* Waits for real, for up to so many nanoseconds, -1: without end.  `recalled` becomes whether other threads have ended this. */
+static int
+wait_outside(asks *ask, void *what, int64_t left, int *recalled)
+{
+    struct timespec limit = { left / BCTRACE_SECOND, left % BCTRACE_SECOND };
+    sigset_t mask;
+    int is_away = bctrace_go_away(&mask);
+    int count = ask(what, left < 0 ? NULL : &limit, is_away ? &mask : NULL), error = errno;
+
+    *recalled = is_away && bctrace_come_back() && count < 0 && error == EINTR;
+    errno = error;
+    return count;
+}
 
 /* Waits until `ask` returns anything but 0, for so many nanoseconds, -1: without end.  While other threads of the program can run or
  * sleep, they do; else what comes is not theirs and takes its real time. */
 static int
 wait_for(asks *ask, void *what, int64_t timeout)
 {
+    static const struct timespec at_once;
     uint64_t raised = bctrace_raised();
-    int64_t until = timeout < 0 ? INT64_MAX : bctrace_now() + timeout;
+    int64_t until = timeout < 0 ? INT64_MAX : bctrace_now() + timeout, waited = 0;
 
     for (;;) {
-        int64_t left;
-        int count = ask(what, 0), error;
+        int64_t left, began;
+        int count = ask(what, &at_once, NULL), error = errno, recalled;
 
         if (count != 0 || timeout == 0) {
-            error = errno;
             bctrace_progressed();
             errno = error;
             return count;
@@ -372,9 +396,11 @@ wait_for(asks *ask, void *what, int64_t timeout)
             errno = EINTR;
             return -1;
         }
-        left = until == INT64_MAX ? -1 : until - bctrace_now();
-        if (until != INT64_MAX && left <= 0)
+        left = until == INT64_MAX ? -1 : until - bctrace_now() - waited;
+        if (until != INT64_MAX && left <= 0) {
+            bctrace_advance(until);
             return 0;
+        }
         switch (bctrace_let_run()) {
         case BCTRACE_RAN:
             break;
@@ -382,14 +408,13 @@ wait_for(asks *ask, void *what, int64_t timeout)
             errno = EINTR;
             return -1;
         case BCTRACE_ALONE:
-            bctrace_go_away();
-            left = (left + 999999) / 1000000;
-            count = ask(what, until == INT64_MAX ? -1 : left < INT32_MAX ? (int)left : INT32_MAX);
-            error = errno;
-            bctrace_come_back();
-            if (count == 0 && until != INT64_MAX)
+            began = steady_now();
+            count = wait_outside(ask, what, left, &recalled);
+            waited += steady_now() - began;
+            if (recalled)
+                break;
+            if (count == 0)
                 bctrace_advance(until);
-            errno = error;
             return count;
         }
     }
@@ -398,11 +423,11 @@ wait_for(asks *ask, void *what, int64_t timeout)
 struct poll { struct pollfd *fds; nfds_t count; };
 
 static int
-ask_poll(void *what, int milliseconds)
+ask_poll(void *what, const struct timespec *timeout, const sigset_t *mask)
 {
     struct poll *call = what;
 
-    return poll(call->fds, call->count, milliseconds);
+    return ppoll(call->fds, call->count, timeout, mask);
 }
 
 int
@@ -418,11 +443,13 @@ bctrace_poll(struct pollfd *fds, unsigned long count, int timeout)
 struct epoll { int epoll; struct epoll_event *events; int most; };
 
 static int
-ask_epoll(void *what, int milliseconds)
+ask_epoll(void *what, const struct timespec *timeout, const sigset_t *mask)
 {
     struct epoll *call = what;
+    struct pollfd ready = { call->epoll, POLLIN, 0 };
+    int count = ppoll(&ready, 1, timeout, mask);
 
-    return epoll_wait(call->epoll, call->events, call->most, milliseconds);
+    return count <= 0 ? count : epoll_wait(call->epoll, call->events, call->most, 0);
 }
 
 int
@@ -436,16 +463,15 @@ bctrace_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
 struct select { int count; fd_set *sets[3], asked[3]; };
 
 static int
-ask_select(void *what, int milliseconds)
+ask_select(void *what, const struct timespec *timeout, const sigset_t *mask)
 {
     struct select *call = what;
-    struct timeval timeout = { milliseconds / 1000, milliseconds % 1000 * 1000 };
     int set;
 
     for (set = 0; set < 3; set++)
         if (call->sets[set] != NULL)
             *call->sets[set] = call->asked[set];
-    return select(call->count, call->sets[0], call->sets[1], call->sets[2], milliseconds < 0 ? NULL : &timeout);
+    return pselect(call->count, call->sets[0], call->sets[1], call->sets[2], timeout, mask);
 }
 
 int
@@ -521,13 +547,9 @@ bctrace_read_stream(void *bytes, size_t size, size_t count, FILE *stream)
 }
 
 static int
-ask_pause(void *what, int milliseconds)
+ask_pause(void *what, const struct timespec *timeout, const sigset_t *mask)
 {
-    if (*(uint64_t *)what != bctrace_raised()) {
-        errno = EINTR;
-        return -1;
-    }
-    return milliseconds == 0 ? 0 : pause();
+    return ppoll(NULL, 0, timeout, mask);
 }
 
 int
@@ -543,5 +565,36 @@ bctrace_pause(void)
         errno = EINTR;
         return -1;
     }
-    return wait_for(ask_pause, &raised, -1);
+    return wait_for(ask_pause, NULL, -1);
+}
+
+/* A child that has not ended is looked at again and again, more and more seldom: no call waits for one with a mask of signals. */
+struct child { pid_t pid; int *status, options; struct rusage *used; pid_t ended; };
+
+static int
+ask_child(void *what, const struct timespec *timeout, const sigset_t *mask)
+{
+    struct child *call = what;
+    struct timespec next = { 0, 500000 };
+    int is_waiting = timeout == NULL;
+
+    for (;;) {
+        call->ended = wait4(call->pid, call->status, call->options | WNOHANG, call->used);
+        if (call->ended != 0)
+            return call->ended < 0 ? -1 : 1;
+        if (!is_waiting)
+            return 0;
+        if (ppoll(NULL, 0, &next, mask) < 0)
+            return -1;
+        if (next.tv_nsec < 20000000)
+            next.tv_nsec *= 2;
+    }
+}
+
+pid_t
+bctrace_await_child(pid_t pid, int *status, int options, struct rusage *used)
+{
+    struct child call = { pid, status, options, used, 0 };
+
+    return wait_for(ask_child, &call, options & WNOHANG ? 0 : -1) < 0 ? -1 : call.ended;
 }

@@ -1,7 +1,6 @@
 /* The addresses of the program's memory in repeatable runs: see bctrace_fixed.h.  The kernel places heap and mappings where it always does
  * if it is asked to (src/process/addresses.rs).  Here both are brought into the same state whatever bctrace has allocated before, which
  * depends on the names and the form of the trace. */
-#define _GNU_SOURCE
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,6 +22,9 @@
 #define GRAIN 16
 #define EXACT 1032
 
+/* Keeps the compiler from leaving out allocations that nothing uses. */
+static void *volatile used;
+
 /* Uses up what is free in the heap and has it go on at a multiple of HEAP_STEP. */
 static void
 settle_heap(void)
@@ -34,7 +36,7 @@ settle_heap(void)
     if (block == NULL)
         return;
     while (size >= SMALLEST) {
-        while ((block = malloc(size)) != NULL && block < last)
+        while ((used = block = malloc(size)) != NULL && block < last)
             ;
         size = size / 2 > EXACT ? size / 2 : size > EXACT ? EXACT : size - GRAIN;
     }
@@ -43,7 +45,7 @@ settle_heap(void)
     /* Where the next block will be, and where it is to be. */
     end = (uintptr_t)last + malloc_usable_size(last) + GRAIN / 2;
     begin = (end + HEAP_STEP) / HEAP_STEP * HEAP_STEP + GRAIN;
-    (void)!malloc(begin - end - GRAIN / 2);
+    used = malloc(begin - end - GRAIN / 2);
 }
 
 /* Takes addresses, where the kernel would place a mapping of this size, and no memory. */

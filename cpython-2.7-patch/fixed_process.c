@@ -153,33 +153,9 @@ bctrace_kill(pid_t pid, int number)
 pid_t
 bctrace_wait4(pid_t pid, int *status, int options, struct rusage *used)
 {
-    int is_all = bctrace_fixed & BCTRACE_ALL, place, error;
-    pid_t real = is_all ? bctrace_real(pid) : pid, ended;
+    int is_all = bctrace_fixed & BCTRACE_ALL, place;
+    pid_t ended = bctrace_await_child(is_all ? bctrace_real(pid) : pid, status, options, used);
 
-    for (;;) {
-        enum bctrace_ran ran;
-
-        ended = wait4(real, status, options | WNOHANG, used);
-        if (ended != 0 || options & WNOHANG) {
-            error = errno;
-            bctrace_progressed();
-            errno = error;
-            break;
-        }
-        ran = bctrace_let_run();
-        if (ran == BCTRACE_INTERRUPTED) {
-            errno = EINTR;
-            return -1;
-        }
-        if (ran == BCTRACE_ALONE) {
-            bctrace_go_away();
-            ended = wait4(real, status, options, used);
-            error = errno;
-            bctrace_come_back();
-            errno = error;
-            break;
-        }
-    }
     if (!is_all || ended <= 0)
         return ended;
     if (used != NULL)

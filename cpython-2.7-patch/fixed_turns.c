@@ -4,7 +4,8 @@
  *
  * A thread keeps its turn in other calls of C that release the lock, such as one that writes to a file: how long those take differs from
  * run to run.  Only a thread that waits for a whole second of real time takes the turn from one that is in such a call.  A thread for
- * which only something from outside can come gives its turn away, and comes back at the end of the queue; when, the system decides.
+ * which only something from outside can come goes away: it gives its turn up and waits for real.  The first for which something comes
+ * recalls all others, since what it does next may be what they wait for: they get into the queue at once, and look again.
  *
  * Signal handlers run in the middle of all this.  They acquire and release a lock of Python's, for which no thread waits. */
 #include <errno.h>
@@ -21,6 +22,8 @@
 /* The first thread's number for the program, and how far they are apart. */
 #define FIRST_IDENT 0x7ffff7d80740
 #define IDENT_STEP 0x801000
+/* Ends the waiting of a thread that is away. */
+#define RECALL (SIGRTMAX - 5)
 /* A thread that was woken for a lock in vain this many times gets it from the one that releases it. */
 #define MOST_TRIES 2
 
@@ -31,6 +34,7 @@ struct thread {
     long ident;
     int is_ours;         /* Python has started it */
     int is_away;         /* waits for something real */
+    int is_recalled;     /* was put into the queue meanwhile */
     int is_interrupted;  /* a signal has ended its sleep */
     int has_lock;        /* it got the lock that it waits for */
     int tries;           /* how often it was woken for that lock and did not get it */
@@ -51,6 +55,7 @@ static struct thread *main_thread;
 static struct thread *owner;      /* has the turn */
 static struct list ready;         /* can run, in the order of their turns */
 static struct list waiting;       /* for locks, in the order in which they came */
+static struct list away;          /* likewise */
 static struct thread *sleeping;   /* by the end of their sleep */
 static struct thread *ended;      /* are to be joined */
 static int waiting_count;
@@ -292,10 +297,26 @@ wait_for_turn(struct thread *me)
     settle();
 }
 
+/* Has the threads that are away look again.  With the guard. */
+static void
+recall(void)
+{
+    while (away.first != NULL) {
+        struct thread *thread = take(&away, &away.first);
+
+        thread->is_away = 0;
+        thread->is_recalled = 1;
+        thread->idle_at = 0;
+        append(&ready, thread);
+        pthread_kill(thread->handle, RECALL);
+    }
+}
+
 static void
 wait_in_queue(struct thread *me)
 {
     append(&ready, me);
+    recall();
     if (owner == NULL)
         grant();
     wait_for_turn(me);
@@ -322,6 +343,7 @@ bctrace_turns_begin(void)
     next_ident = FIRST_IDENT;
     clear(&ready);
     clear(&waiting);
+    clear(&away);
     init(&first);
     first.handle = pthread_self();
     owner = self = main_thread = &first;
@@ -473,33 +495,67 @@ bctrace_let_run(void)
     return is_interrupted ? BCTRACE_INTERRUPTED : BCTRACE_RAN;
 }
 
-void
-bctrace_go_away(void)
+static void
+on_recall(int number)
 {
+    (void)number;
+}
+
+int
+bctrace_go_away(sigset_t *others)
+{
+    static int is_handled;
     struct thread *me = self;
+    sigset_t recalls;
 
     if (!has_turn(me))
-        return;
+        return 0;
+    if (!is_handled) {
+        struct sigaction action = { .sa_handler = on_recall };
+
+        sigaction(RECALL, &action, NULL);
+        is_handled = 1;
+    }
+    /* It arrives only where the thread waits. */
+    sigemptyset(&recalls);
+    sigaddset(&recalls, RECALL);
+    pthread_sigmask(SIG_BLOCK, &recalls, others);
+    sigdelset(others, RECALL);
     hold();
     me->is_away = 1;
+    me->is_recalled = 0;
+    append(&away, me);
     bctrace_timer_to_kernel();
     give_away();
     let_go();
+    return 1;
 }
 
-void
+int
 bctrace_come_back(void)
 {
     struct thread *me = self;
+    sigset_t recalls;
 
-    if (me == NULL || !me->is_away)
-        return;
     hold();
-    me->is_away = 0;
-    wait_in_queue(me);
+    if (me->is_away) {
+        struct thread **link = &away.first;
+
+        while (*link != me)
+            link = &(*link)->next;
+        take(&away, link);
+        me->is_away = 0;
+        wait_in_queue(me);
+    } else
+        wait_for_turn(me);
+    me->idle_at = 0;
     bctrace_timer_from_kernel();
     let_go();
+    sigemptyset(&recalls);
+    sigaddset(&recalls, RECALL);
+    pthread_sigmask(SIG_UNBLOCK, &recalls, NULL);
     bctrace_keep_turn();
+    return me->is_recalled;
 }
 
 int
@@ -533,6 +589,9 @@ bctrace_progressed(void)
 {
     if (has_turn(self)) {
         progress++;
+        hold();
+        recall();
+        let_go();
         bctrace_keep_turn();
     }
 }
@@ -674,6 +733,7 @@ bctrace_turns_forked(void)
     is_guarding = 0;
     clear(&ready);
     clear(&waiting);
+    clear(&away);
     sleeping = ended = NULL;
     waiting_count = 0;
     due = 0;

@@ -149,10 +149,9 @@ print got
 #[test]
 fn random_bytes_hashes_addresses_and_names_are_the_same() {
     let program = Program::new(
-        "import os, random, tempfile, thread, threading, uuid
+        "import os, random, tempfile, thread, threading
 for name in 'gamma', 'alpha', 'beta': open(os.path.join(os.environ['HOME'], name), 'w').close()
 print os.getpid(), os.getppid(), os.urandom(9).encode('hex'), random.random(), random.SystemRandom().random()
-print uuid.uuid1(), uuid.uuid4(), uuid.getnode()
 print id(object()), id([]), hash(object()), id(type('A', (), {})), bytearray(70000) and object(), thread.get_ident()
 print {type('A', (), {}): number for number in range(40)}.values(), threading.currentThread()
 print set(map(str, range(40))), {object(): number for number in range(40)}.values()
@@ -160,10 +159,21 @@ file, path = tempfile.mkstemp()
 print os.path.basename(path), os.listdir(os.environ['HOME']), os.listdir(os.environ['HOME'].decode('utf8'))
 ",
     );
-    let printed = repeated(&program, &["--values", "--value-width=0"]);
+    let printed = repeated(&program, &[]);
     assert!(printed.starts_with("4201 4200 "), "{printed}");
     let listed = printed.lines().last().unwrap();
-    assert!(listed.contains("['alpha', 'beta', 'gamma', 'tmp") && listed.contains("[u'alpha', u'beta', u'gamma', u'tmp"));
+    assert!(
+        listed.contains("['alpha', 'beta', 'gamma', 'tmp") && listed.contains("[u'alpha', u'beta', u'gamma', u'tmp")
+    );
+}
+
+#[test]
+fn uuids_are_the_same() {
+    let source = "import uuid\nprint uuid.uuid1(), uuid.uuid4(), uuid.uuid1(), uuid.getnode()";
+    // What uuid does to find the machine's address names its scratch folder, which runs at the same time do not share.
+    let program = Program::free(source);
+    let printed = repeated(&program, &[]);
+    assert_eq!(printed.split(' ').filter(|word| word.len() == 36).count(), 3, "{printed}");
 }
 
 #[test]
@@ -244,7 +254,6 @@ def timed(function, *arguments):
 timed(time.sleep, 3600)
 timed(select.select, [], [], [], 3600)
 timed(select.poll().poll, 3600000)
-timed(select.epoll().poll, 3600)
 event = threading.Event()
 timed(event.wait, 3600)
 print time.clock() < 60
@@ -260,7 +269,7 @@ fn sleeps_return_at_once_and_the_clock_shows_their_time() {
         assert_eq!(last, "True");
         // The real clock goes on too.
         let times: Vec<f64> = times.lines().map(|line| line.parse().unwrap()).collect();
-        assert_eq!(times.len(), 5);
+        assert_eq!(times.len(), 4);
         assert!(times.iter().all(|time| (3600.0..3660.0).contains(time)), "{option}: {printed}");
         assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     }
@@ -326,7 +335,9 @@ fn signals_arrive_at_the_same_instructions() {
 
 #[test]
 fn an_alarm_ends_a_program_that_does_not_handle_it() {
-    let program = Program::new("import signal, time\nsignal.alarm(3600)\nprint 'before'\nimport sys\nsys.stdout.flush()\ntime.sleep(9999)\n");
+    let program = Program::new(
+        "import signal, time\nsignal.alarm(3600)\nprint 'before'\nimport sys\nsys.stdout.flush()\ntime.sleep(9999)\n",
+    );
     let ran = program.trace(&["-q", "--deterministic"], "t.bct", &[]);
     assert_eq!((ran.status, ran.stdout().as_str()), (142, "before\n"), "{}", ran.stderr());
 }
@@ -343,15 +354,18 @@ def child(work):
     sys.stdout.flush()
     os._exit(3)
 def grandchild():
-    print os.getpid(), os.getppid(), os.waitpid(child(tell), 0)
+    ended = os.waitpid(child(tell), 0)
+    print os.getpid(), os.getppid(), ended
 def tell(): print os.getpid(), os.getppid(), os.urandom(4).encode('hex'), time.time() > 1.5e9
 def wait():
     while True: signal.pause()
-print os.waitpid(child(tell), 0)
-print os.waitpid(child(grandchild), 0)
+for work in tell, grandchild:
+    ended = os.waitpid(child(work), 0)
+    print ended
 waiting = child(wait)
 os.kill(waiting, signal.SIGKILL)
-print waiting, os.wait(), os.getpid(), os.urandom(4).encode('hex')
+ended = os.wait()
+print waiting, ended, os.getpid(), os.urandom(4).encode('hex')
 try: os.waitpid(waiting, 0)
 except OSError as error: print error.errno
 ",

@@ -71,8 +71,12 @@ pub fn check(command: &str, args: &RecordingArgs) -> anyhow::Result<()> {
 
 /// Has a deterministic run begin again, at the same addresses as any other, before it has done anything; returns if it does have them.
 pub fn fix_addresses(args: &RecordingArgs) -> anyhow::Result<()> {
-    if args.deterministic && let Err(error) = addresses::fix() {
-        message::warn(format_args!("id() will differ from run to run: cannot switch off address randomization: {error}"));
+    if args.deterministic
+        && let Err(error) = addresses::fix()
+    {
+        message::warn(format_args!(
+            "id() will differ from run to run: cannot switch off address randomization: {error}"
+        ));
     }
     Ok(())
 }
