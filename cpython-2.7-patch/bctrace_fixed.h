@@ -2,8 +2,8 @@
  * 15-turns.patch include this header after a file's others; it puts a function of ours in the place of each function of the C library
  * that is asked.  With `bctrace_fixed` 0, which is how it is unless an option was given, all go where they went before.
  *
- * fixed_clock.c has the clocks, timers and what waits, fixed_turns.c the threads, fixed_process.c process numbers, random bytes and
- * folders, fixed_memory.c addresses. */
+ * fixed_clock.c has the clocks and timers, fixed_wait.c what waits, fixed_turns.c the threads, fixed_process.c process numbers, random
+ * bytes and folders, fixed_memory.c addresses. */
 #ifndef BCTRACE_FIXED_H
 #define BCTRACE_FIXED_H
 
@@ -151,7 +151,7 @@ long bctrace_thread_ident(void);
 #endif
 
 #ifdef BCTRACE_FIXES_STREAMS
-#define fread(bytes, size, count, stream) \
+#define BCTRACE_FREAD(bytes, size, count, stream) \
         (bctrace_fixed ? bctrace_read_stream(bytes, size, count, stream) : (fread)(bytes, size, count, stream))
 /* As fast as getc_unlocked: glibc's names of what the buffer still holds. */
 #define BCTRACE_GETC(stream) \

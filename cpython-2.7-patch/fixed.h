@@ -26,6 +26,11 @@ void bctrace_timer_from_kernel(void);
 /* In a process that was forked: its processor time begins, and it has no timers. */
 void bctrace_clock_forked(void);
 
+/* Nanoseconds; at most so many that sums of them fit. */
+int64_t bctrace_of_timeval(const struct timeval *value);
+
+/* -- fixed_wait.c ------------------------------------------------------------------------------------------------------------------ */
+
 /* wait4, with turns for other threads until a child has ended. */
 pid_t bctrace_await_child(pid_t pid, int *status, int options, struct rusage *used);
 
