@@ -24,7 +24,7 @@
 #define LOOK 1000
 /* Looks with fewer instructions between them are in a row. */
 #define NEAR 50
-/* So many in a row double what a look takes, up to 2^17 times, which is 131 ms. */
+/* Looks in a row after which each takes twice as long, up to 2^17 times, which is 131 ms. */
 #define ROW 1000
 #define MOST_DOUBLED 17
 
@@ -62,9 +62,13 @@ bctrace_fix(int what)
 static int64_t
 instructions(void)
 {
-    int64_t since = (int64_t)ticker_from - _Py_Ticker;
+    static int64_t latest;
+    int64_t now = counted + ticker_from - _Py_Ticker;
 
-    return counted + (since > 0 ? since : 0);
+    /* sys.setcheckinterval sets the ticker at any time. */
+    if (now > latest)
+        latest = now;
+    return latest;
 }
 
 static int64_t

@@ -30,7 +30,7 @@ steady_now(void)
     return now.tv_sec * BCTRACE_SECOND + now.tv_nsec;
 }
 
-/* Waits for real, for up to so many nanoseconds, -1: without end.  `recalled` becomes whether other threads have ended this. */
+/* Waits for real, for up to `left` nanoseconds, -1: without end.  `recalled` becomes whether other threads have ended this. */
 static int
 wait_outside(asks *ask, void *what, int64_t left, int *recalled)
 {
@@ -44,7 +44,7 @@ wait_outside(asks *ask, void *what, int64_t left, int *recalled)
     return count;
 }
 
-/* Waits until `ask` returns anything but 0, for so many nanoseconds, -1: without end.  While other threads of the program can run or
+/* Waits until `ask` returns anything but 0, for `timeout` nanoseconds, -1: without end.  While other threads of the program can run or
  * sleep, they do; else what comes is not theirs and takes its real time. */
 static int
 wait_for(asks *ask, void *what, int64_t timeout)
