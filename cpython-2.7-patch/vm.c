@@ -4,6 +4,7 @@
 #include "frameobject.h"
 #include "marshal.h"
 #include "osdefs.h"
+#include "bctrace_fixed.h"
 #include "bctrace_main.h"
 #include "bctrace_shutdown.h"
 #include "library.h"
@@ -24,6 +25,12 @@ vm_embed_library(const uint8_t *bytes, size_t len, size_t (*unpack_with)(uint8_t
 {
     unpack_library = unpack_with;
     return bctrace_library_embed(bytes, len, unpack);
+}
+
+int
+vm_fix(int all)
+{
+    return bctrace_fix(all ? BCTRACE_SLEEPS | BCTRACE_ALL : BCTRACE_SLEEPS);
 }
 
 static int

@@ -19,6 +19,10 @@ int vm_embed_library(const uint8_t *bytes, size_t len,
 /* What sys.executable is, and whether PYTHONHOME counts. */
 void vm_set_executable(const char *path, int home_counts);
 
+/* Makes runs repeatable, before the interpreter starts: skips sleeps and, if `all` is not 0, fixes all that bctrace_fixed.h names; -1 if
+ * there is no memory for it. */
+int vm_fix(int all);
+
 /* Starts the interpreter as `python2.7` does, with sys.argv = argv, and with argv[0]'s folder and then the entries of `path`, which
  * ends in NULL, first on sys.path. */
 void vm_initialize(int argc, char **argv, char **path);

@@ -20,6 +20,7 @@ mod plain;
 mod printing;
 mod recorded;
 mod recording;
+mod repeatable;
 mod robust;
 mod running;
 mod sandbox;

@@ -25,7 +25,10 @@ pub fn run_as(arguments: Vec<OsString>) -> anyhow::Result<u8> {
     signals::forget_runtime().context("cannot reset the signals")?;
     let executable = executable::path();
     program::exit(match Recorder::of_this_process() {
-        Some(recorder) => program::python(argv, &executable, |interpreter| recorder.join(interpreter)),
+        Some(recorder) => {
+            recorder.fix().context("cannot make the run repeatable")?;
+            program::python(argv, &executable, |interpreter| recorder.join(interpreter))
+        }
         None => program::python(argv, &executable, |_| ()),
     })
 }
@@ -41,6 +44,7 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<u8> {
         }
         Line::Recorded(args) => {
             record::check(COMMAND, &args.recording)?;
+            record::fix_addresses(&args.recording)?;
             let trace = args.trace_to.unwrap_or_default();
             let job = Job {
                 command: COMMAND,

@@ -10,13 +10,15 @@ use anyhow::{Context, anyhow};
 use memchr::memmem;
 
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
-use super::{commands, exit, follow, program, sandbox, summary};
+use super::{commands, exit, follow, message, program, sandbox, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
+use crate::process::addresses;
 use crate::record::{self, Caps, Outcome, Plan, Subject, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
+use crate::vm::program::Fixed;
 
 /// What is recorded into which file, before the options of the recording are looked at.
 pub struct Job<'a> {
@@ -34,6 +36,7 @@ pub struct Job<'a> {
 /// Runs the command.
 pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
     check(args::MAIN, &args.recording)?;
+    fix_addresses(&args.recording)?;
     let program = program::read(&args.program).map_err(|error| match is_missing(&error) {
         true => commands::unknown(args.program.as_os_str(), Some(args.trace.as_os_str())).unwrap_or(error),
         false => error,
@@ -64,6 +67,18 @@ pub fn check(command: &str, args: &RecordingArgs) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Has a deterministic run begin again, at the same addresses as any other, before it has done anything; returns if it does have them.
+pub fn fix_addresses(args: &RecordingArgs) -> anyhow::Result<()> {
+    if args.deterministic
+        && let Err(error) = addresses::fix()
+    {
+        message::warn(format_args!(
+            "id() will differ from run to run: cannot switch off address randomization: {error}"
+        ));
+    }
+    Ok(())
 }
 
 /// Records a program; the process ends with the status that is returned.
@@ -144,6 +159,11 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
         shutdown: args.shutdown,
         values: caps(&args.values),
         stacks: args.values.value_stacks,
+        fixed: match (args.deterministic, args.skip_sleeps) {
+            (true, _) => Some(Fixed::All),
+            (false, true) => Some(Fixed::Sleeps),
+            (false, false) => None,
+        },
     }
 }
 
@@ -270,7 +290,9 @@ fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
     let flags = [
         ("--allow-run", sandbox.allow_run),
         ("--chdir-scratch", sandbox.chdir_scratch),
+        ("--deterministic", args.deterministic),
         ("--no-sandbox", sandbox.no_sandbox),
+        ("--skip-sleeps", args.skip_sleeps),
     ];
     words.extend(flags.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.as_bytes().to_vec()));
     if args.follow_forks {

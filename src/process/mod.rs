@@ -3,6 +3,7 @@
 //! trace.
 #![allow(unsafe_code)]
 
+pub mod addresses;
 pub mod aside;
 pub mod child;
 pub mod descriptors;

@@ -16,6 +16,7 @@ use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Trigger};
 use crate::trace::Sink;
 use crate::trace::event::{Sandbox, Start};
 use crate::trace::payload::{PayloadReader, PayloadWriter};
+use crate::vm::program::Fixed;
 
 /// A recording.
 #[derive(Debug)]
@@ -117,6 +118,8 @@ pub struct Tracing {
     pub values: Option<Caps>,
     /// Whole value stacks are recorded too, so that they can be compared with what a reader makes of the values.
     pub stacks: bool,
+    /// What is the same in every run, if anything is.
+    pub fixed: Option<Fixed>,
 }
 
 impl Tracing {
@@ -130,7 +133,7 @@ impl Tracing {
     /// Encodes the plan for an interpreter that the program starts, which is this same program.
     pub fn encode(&self) -> Vec<u8> {
         // A field that is added here must be encoded.
-        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks } = self;
+        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed } = self;
         let Filter { names, patterns, files, no_stdlib } = filter;
         let mut out = PayloadWriter::default();
         let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
@@ -150,7 +153,10 @@ impl Tracing {
         optional(&mut out, values.as_ref(), |out, Caps { width, depth, length }| {
             out.u32(*width).u32(*depth).u32(*length);
         });
-        out.u8((*stacks).into()).finish()
+        optional(out.u8((*stacks).into()), fixed.as_ref(), |out, fixed| {
+            out.u8((*fixed == Fixed::All).into());
+        });
+        out.finish()
     }
 
     /// Decodes a plan; None if it is damaged.
@@ -177,6 +183,7 @@ impl Tracing {
                 Some(Caps { width: from.u32()?, depth: from.u32()?, length: from.u32()? })
             })?,
             stacks: from.u8()? != 0,
+            fixed: read_optional(&mut from, |from| Some(if from.u8()? != 0 { Fixed::All } else { Fixed::Sleeps }))?,
         };
         from.is_empty().then_some(tracing)
     }
@@ -214,6 +221,8 @@ mod tests {
             Tracing { filter, start_at: trigger(None), stop_at: trigger(Some(3)), ..Tracing::default() },
             Tracing { max_instructions: Some(u64::MAX), shutdown: true, stacks: true, ..Tracing::default() },
             Tracing { values: Some(Caps { width: 1, depth: 2, length: 3 }), ..Tracing::default() },
+            Tracing { fixed: Some(Fixed::Sleeps), ..Tracing::default() },
+            Tracing { fixed: Some(Fixed::All), ..Tracing::default() },
         ]
     }
 

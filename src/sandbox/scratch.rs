@@ -28,13 +28,15 @@ impl Scratch {
         make(&all)?;
         let all = fs::canonicalize(all)?;
         for number in 1..MOST {
-            let lock = File::create(all.join(format!("{number}.lock")))?;
+            // Names of one length: what the program allocates for them must not differ from run to run.
+            let name = format!("{number:04}");
+            let lock = File::create(all.join(format!("{name}.lock")))?;
             if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
                 continue;
             }
-            let path = all.join(number.to_string());
+            let path = all.join(&name);
             // Kept by a run before: its user may want it.
-            if all.join(format!("{number}.kept")).exists() {
+            if all.join(format!("{name}.kept")).exists() {
                 continue;
             }
             remove(&path)?;

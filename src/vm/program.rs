@@ -1,6 +1,7 @@
 //! Runs a program on the VM in this process, which it may end.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::io;
 use std::ptr::NonNull;
 
 use super::ffi;
@@ -10,6 +11,26 @@ use super::ffi;
 pub struct Interpreter {
     /// The strings that sys.argv and the program's path are made of; C keeps pointers into them.
     argv: Vec<CString>,
+}
+
+/// What is made the same in every run of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fixed {
+    /// Sleeps take no time, and advance the clocks.
+    Sleeps,
+    /// Everything else too: the clocks, the turns of threads, the numbers of processes, random bytes, the order of folders.
+    All,
+}
+
+impl Fixed {
+    /// Fixes it for this process and those that it forks.  The process must have one thread, and no interpreter yet.
+    pub fn apply(self) -> io::Result<()> {
+        // SAFETY: the process has one thread, which starts the interpreter later.
+        match unsafe { ffi::vm_fix((self == Fixed::All).into()) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
 }
 
 /// A loaded main program.

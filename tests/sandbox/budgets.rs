@@ -103,7 +103,7 @@ fn what_stops_a_program_leaves_a_whole_trace_that_names_the_option() {
             assert!(info.contains(&format!("stopped by {option}")), "{info}");
             let scratch = world.path("tmp");
             let own = fs::read_dir(scratch).unwrap().next().unwrap().unwrap().path();
-            assert!(!own.join("scratch/1").exists(), "{caller:?} {option}");
+            assert!(!own.join("scratch/0001").exists(), "{caller:?} {option}");
         }
     }
 }

@@ -189,7 +189,7 @@ fn the_program_has_the_environment_that_it_is_given_and_no_other() {
         } else {
             std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
         };
-        let folder = format!("TMP/bctrace-{uid}/scratch/1");
+        let folder = format!("TMP/bctrace-{uid}/scratch/0001");
         let always = |line: &&str| !line.starts_with("PYTHONDONT") && !line.starts_with("PYTHONUNBUFFERED");
         let lines = |options: &[&str]| {
             let text = scratch(&run(options).succeeded());

@@ -72,7 +72,7 @@ fn whatever_is_left_in_the_scratch_folder_is_removed() {
             let ran = leave(&world, way);
             assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{caller:?} {way}");
             let own = fs::read_dir(world.path("tmp")).unwrap().next().unwrap().unwrap().path();
-            assert!(!own.join("scratch/1").exists(), "{caller:?} {way}");
+            assert!(!own.join("scratch/0001").exists(), "{caller:?} {way}");
             assert_eq!(fs::read(world.path("outside/file")).unwrap(), b"precious");
         }
     }

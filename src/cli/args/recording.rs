@@ -102,6 +102,15 @@ pub struct RecordingArgs {
     /// Each process has a file of its own beside TRACEFILE, with its number in the name.
     #[arg(long)]
     pub follow_forks: bool,
+    /// Make two runs of a program produce the same trace
+    ///
+    /// Clocks begin in 2020 and go by executed instructions, sleeps are skipped, threads take turns in a fixed order, and process
+    /// numbers, random bytes, the order of os.listdir and addresses are fixed.
+    #[arg(long)]
+    pub deterministic: bool,
+    /// Skip sleeps: they take no time, and the program's clocks advance by theirs
+    #[arg(long)]
+    pub skip_sleeps: bool,
     /// Also record what the interpreter does to itself at shutdown
     #[arg(long)]
     pub shutdown: bool,

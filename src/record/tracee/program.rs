@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
@@ -15,7 +16,7 @@ use crate::record::FOLLOW;
 use crate::record::plan::{Plan, Subject, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
 use crate::vm::hook;
-use crate::vm::program::{self, Interpreter, exit};
+use crate::vm::program::{self, Fixed, Interpreter, exit};
 use crate::vm::shared::{Control, Mode};
 
 /// A plan is no longer than this.
@@ -37,6 +38,11 @@ pub fn run(
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);
     }
+    let fixed = plan.tracing.fixed;
+    if let Some(Err(error)) = fixed.map(Fixed::apply) {
+        eprintln!("bctrace: cannot make the run repeatable: {error}");
+        exit(125);
+    }
     let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
     let (marshalled, path) = match plan.subject {
         Subject::Marshalled { bytes, path, .. } => (bytes, path),
@@ -46,7 +52,11 @@ pub fn run(
     let Some(program) = interpreter.load(&marshalled) else {
         exit(125);
     };
-    drop(marshalled);
+    match fixed {
+        None => drop(marshalled),
+        // The program would get its memory, which is not at the same address in each run.
+        Some(_) => std::mem::forget(marshalled),
+    }
     install(&interpreter);
     exit(interpreter.run(program))
 }
@@ -80,6 +90,11 @@ impl Recorder {
         let [rings, plan]: [OwnedFd; 2] = descriptors.try_into().ok()?;
         let claims = ClaimTable::open(rings, i32::from_le_bytes(supervisor))?;
         Some(Recorder { claims, tracing: Tracing::decode(&read(plan)?)? })
+    }
+
+    /// Makes this process's run repeatable if its recording is to be.  The process must have one thread, and no interpreter yet.
+    pub fn fix(&self) -> io::Result<()> {
+        self.tracing.fixed.map_or(Ok(()), Fixed::apply)
     }
 
     /// Has this process, which is the interpreter, recorded from now on, unless there is no ring for it.

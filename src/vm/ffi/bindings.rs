@@ -389,6 +389,9 @@ unsafe extern "C" {
     pub fn vm_set_executable(path: *const ::core::ffi::c_char, home_counts: ::core::ffi::c_int);
 }
 unsafe extern "C" {
+    pub fn vm_fix(all: ::core::ffi::c_int) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
     pub fn vm_initialize(
         argc: ::core::ffi::c_int,
         argv: *mut *mut ::core::ffi::c_char,
