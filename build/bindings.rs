@@ -14,7 +14,7 @@ pub fn generate(_settings: &Settings, _python: &CPython) -> Result<(), Problem> 
 #[cfg(feature = "bindgen")]
 pub fn generate(settings: &Settings, python: &CPython) -> Result<(), Problem> {
     /// The headers in the patch folder whose declarations Rust sees.
-    const HEADERS: [&str; 3] = ["bctrace_hook.h", "bctrace_lane.h", "vm.h"];
+    const HEADERS: [&str; 4] = ["bctrace_hook.h", "bctrace_lane.h", "bctrace_remap.h", "vm.h"];
     const BINDINGS: &str = "src/vm/ffi/bindings.rs";
 
     let mut builder = bindgen::Builder::default()

@@ -108,6 +108,9 @@ struct bctrace_hooks {
     void (*input)(const unsigned char *bytes, size_t length);
     /* The C library is about to look up the host of this name. */
     void (*lookup)(const char *name);
+    /* A map of opcodes is set (bctrace_remap.h), and the unit that frame executes ends with an opcode that 2.7 does not define; `top` as in
+     * `unit`. */
+    int (*refused)(struct _frame *frame, struct _object *const *top);
     /* The exit functions have run: the interpreter begins to clear itself. */
     void (*shutdown)(void);
     /* This process has just been forked, by a C function of the VM: the mode is BCTRACE_OFF, the rest is the parent's. */

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::object::{MarshalledCode, Object};
+use super::opmap::{self, Choice, OpMap, Tables};
 use super::order::Order;
 use super::text::{self, Budget};
 
@@ -23,6 +24,8 @@ pub struct CodeObject {
     pub stacksize: u32,
     /// The code string, as the VM executes it.
     pub bytes: Vec<u8>,
+    /// The code string as the program has it, if `bytes` is its translation by a map of opcodes; else empty.
+    pub original: Vec<u8>,
     /// Each constant's text.
     pub constants: Vec<Vec<u8>>,
     pub names: Vec<Vec<u8>>,
@@ -52,12 +55,29 @@ impl CodeObject {
             nlocals: code.nlocals as u32,
             stacksize: code.stacksize as u32,
             bytes: code.bytes.to_vec(),
+            original: Vec::new(),
             constants,
             names,
             varnames,
             cellvars,
             freevars,
             lnotab: code.lnotab.to_vec(),
+        }
+    }
+
+    /// Returns the number that an opcode has in the code string that the program has.
+    pub fn number(&self, offset: i32, opcode: u8) -> u8 {
+        let number = usize::try_from(offset).ok().and_then(|offset| self.original.get(offset));
+        number.copied().unwrap_or(opcode)
+    }
+
+    /// Translates the code string by a map of opcodes, as the VM does when it loads it.
+    pub fn translate(&mut self, map: &OpMap, tables: &Tables) {
+        if let Choice::Translate(_) = opmap::choose(map, &self.bytes, tables)
+            && !self.is_stdlib()
+        {
+            self.original = std::mem::take(&mut self.bytes);
+            self.bytes = opmap::translated(map, &self.original);
         }
     }
 

@@ -183,7 +183,7 @@ impl Lines {
             text.extend_from_slice(&self.prefix);
             push_number(text, instruction.offset);
             text.push(b' ');
-            push_number(text, i32::from(instruction.opcode));
+            push_number(text, i32::from(self.code.number(instruction.offset, instruction.opcode)));
             text.extend_from_slice(b" **********INVALID**********\n");
             return;
         };

@@ -14,6 +14,7 @@ pub mod number;
 pub mod object;
 pub mod opcode;
 pub mod operand;
+pub mod opmap;
 pub mod order;
 pub mod pyc;
 pub mod text;

@@ -7,11 +7,12 @@ use anyhow::Context;
 
 use super::args::DisArgs;
 use super::screen::{self, CANNOT_WRITE, Screen};
-use super::{message, missed, program};
+use super::{message, missed, opmap, program};
 use crate::bytecode::code;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::listing::Listing;
 use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::opmap::{OpMap, Tables};
 use crate::bytecode::{CodeObject, Layout};
 use crate::format::Paint;
 use crate::select::{Filter, Matches};
@@ -19,11 +20,12 @@ use crate::select::{Filter, Matches};
 /// Runs the command.
 pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     let program = program::read(&args.program)?;
+    let map = opmap::read(args.opmap.as_deref())?;
     let filter = Filter::from(args.filter.clone());
     let mut matches = Matches::new(filter.clone(), Vec::new());
     let screen = Screen::open(&args.screen, true);
     let out = screen.writer(Some(Paint::Instructions));
-    let listed = list(&program.pyc.code, &filter, args.resolve, &mut matches, out);
+    let listed = list(&program.pyc.code, map.as_deref(), &filter, args.resolve, &mut matches, out);
     let unmet = matches.unmet();
     unmet.iter().for_each(|unmet| message::warn(missed::of_filter(unmet, "of the program")));
     if unmet.is_empty() && !matches.has_wanted() {
@@ -36,13 +38,15 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
 /// Lists the code objects that a filter wants.
 fn list(
     code: &MarshalledCode,
+    map: Option<&OpMap>,
     filter: &Filter,
     resolve: bool,
     matches: &mut Matches,
     mut out: impl Write,
 ) -> io::Result<()> {
     for (code, _) in code::nested(code) {
-        let object = CodeObject::from_marshal(code);
+        let mut object = CodeObject::from_marshal(code);
+        map.iter().for_each(|map| object.translate(map, &Tables::of(code)));
         matches.see(&object);
         if filter.wants(&object) {
             print(&mut out, object, resolve)?;

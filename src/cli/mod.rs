@@ -11,6 +11,7 @@ mod info;
 mod message;
 mod missed;
 mod mistakes;
+mod opmap;
 mod pager;
 mod program;
 mod python;

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use memchr::memmem;
 
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
-use super::{commands, exit, follow, message, program, sandbox, summary};
+use super::{commands, exit, follow, message, opmap, program, sandbox, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::process::addresses;
@@ -94,7 +94,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         ..format::Options::default()
     };
     let mut plan = Plan {
-        tracing: tracing(args),
+        tracing: Tracing { opmap: opmap::read(args.opmap.as_deref())?, ..tracing(args) },
         timeout: args.limits.timeout,
         lines: None,
         progress: args.progress,
@@ -164,6 +164,7 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
             (false, true) => Some(Fixed::Sleeps),
             (false, false) => None,
         },
+        opmap: None,
     }
 }
 
@@ -295,6 +296,7 @@ fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
         ("--skip-sleeps", args.skip_sleeps),
     ];
     words.extend(flags.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.as_bytes().to_vec()));
+    args.opmap.iter().for_each(|map| words.push([b"--opmap=", map.as_os_str().as_bytes()].concat()));
     if args.follow_forks {
         words.push(b"--follow-forks".to_vec());
     }

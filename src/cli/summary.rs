@@ -7,7 +7,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::args::RecordingArgs;
 use super::message::{self, warn};
-use super::missed;
+use super::{missed, opmap};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Format, Named};
 use crate::process::signals;
@@ -49,6 +49,7 @@ pub fn print(outcome: &Outcome, args: &RecordingArgs, trace: &Path) {
         LowMemory::SomeCode => "the program left too little memory to record some of its code".into(),
         LowMemory::TheRest => "the program left too little memory to record its end".into(),
     }));
+    lines.extend(outcome.summary.tally.unmapped.iter().flat_map(|unmapped| opmap::described(unmapped, end)));
     if !args.quiet && std::io::stderr().is_terminal() {
         lines.extend(whole(&outcome.summary, !args.filter.no_stdlib));
     } else if is_failure(end) || !args.quiet && (end.replaced || !matches!(end.reason, EndReason::Exited(_))) {

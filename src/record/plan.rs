@@ -7,10 +7,12 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::recorder::Summary;
 use super::tracee::Caps;
+use crate::bytecode::opmap::OpMap;
 use crate::sandbox::Policy;
 use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Trigger};
 use crate::trace::Sink;
@@ -120,6 +122,8 @@ pub struct Tracing {
     pub stacks: bool,
     /// What is the same in every run, if anything is.
     pub fixed: Option<Fixed>,
+    /// Which opcodes the numbers in the program's code stand for, if they are not those of 2.7.
+    pub opmap: Option<Arc<OpMap>>,
 }
 
 impl Tracing {
@@ -133,7 +137,7 @@ impl Tracing {
     /// Encodes the plan for an interpreter that the program starts, which is this same program.
     pub fn encode(&self) -> Vec<u8> {
         // A field that is added here must be encoded.
-        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed } = self;
+        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, opmap } = self;
         let Filter { names, patterns, files, no_stdlib } = filter;
         let mut out = PayloadWriter::default();
         let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
@@ -155,6 +159,9 @@ impl Tracing {
         });
         optional(out.u8((*stacks).into()), fixed.as_ref(), |out, fixed| {
             out.u8((*fixed == Fixed::All).into());
+        });
+        optional(&mut out, opmap.as_ref(), |out, map| {
+            out.bytes(&map.encode());
         });
         out.finish()
     }
@@ -184,6 +191,7 @@ impl Tracing {
             })?,
             stacks: from.u8()? != 0,
             fixed: read_optional(&mut from, |from| Some(if from.u8()? != 0 { Fixed::All } else { Fixed::Sleeps }))?,
+            opmap: read_optional(&mut from, |from| OpMap::decode(&from.bytes()?).map(Arc::new))?,
         };
         from.is_empty().then_some(tracing)
     }
@@ -223,6 +231,7 @@ mod tests {
             Tracing { values: Some(Caps { width: 1, depth: 2, length: 3 }), ..Tracing::default() },
             Tracing { fixed: Some(Fixed::Sleeps), ..Tracing::default() },
             Tracing { fixed: Some(Fixed::All), ..Tracing::default() },
+            Tracing { opmap: Some(Arc::new(OpMap::of([(3, 100)]))), ..Tracing::default() },
         ]
     }
 

@@ -31,7 +31,7 @@ impl Code {
         let object = &self.object;
         let lists = [&object.constants, &object.names, &object.varnames, &object.cellvars, &object.freevars];
         let texts: usize = lists.iter().flat_map(|list| list.iter()).map(|text| text.len() + 24).sum();
-        let rest = object.name.len() + object.filename.len() + object.lnotab.len();
+        let rest = object.original.len() + object.name.len() + object.filename.len() + object.lnotab.len();
         (400 + 9 * object.bytes.len() + texts + rest) as u64
     }
 
@@ -44,7 +44,7 @@ impl Code {
         let id = reader.u32()?;
         let first_id = reader.u32()?;
         let parent = reader.u32()?.checked_sub(1);
-        let object = CodeObject {
+        let mut object = CodeObject {
             name: reader.name()?,
             filename: reader.name()?,
             first_line: reader.i32()?,
@@ -53,6 +53,7 @@ impl Code {
             nlocals: reader.u32()?,
             stacksize: reader.u32()?,
             bytes: reader.bytes()?,
+            original: Vec::new(),
             constants: reader.list()?,
             names: reader.list()?,
             varnames: reader.list()?,
@@ -60,6 +61,10 @@ impl Code {
             freevars: reader.list()?,
             lnotab: reader.bytes()?,
         };
+        if !reader.is_empty() {
+            // Offsets are the same in both.
+            object.original = reader.bytes().filter(|original| original.len() == object.bytes.len())?;
+        }
         Some(Code::new(id, first_id, parent, object))
     }
 }
@@ -72,5 +77,8 @@ pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObj
     out.i32(object.first_line).u32(object.flags).u32(object.argcount).u32(object.nlocals).u32(object.stacksize);
     out.bytes(&object.bytes).list(&object.constants).list(&object.names).list(&object.varnames);
     out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab);
+    if !object.original.is_empty() {
+        out.bytes(&object.original);
+    }
     out.finish()
 }

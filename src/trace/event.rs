@@ -40,6 +40,8 @@ pub enum Event {
     Repeated(Repeated),
     /// The program read from standard input.
     Input(Input),
+    /// The instruction that runs has an opcode that the map of opcodes does not name.
+    Unmapped(Unmapped),
     /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
     Switch(u64),
     /// The thread of this number is no more.
@@ -67,6 +69,17 @@ pub struct Input {
     pub bytes: Vec<u8>,
     /// Bytes that were read and are not recorded, because the trace has its share of input.
     pub left_out: u64,
+}
+
+/// An opcode that the map of opcodes does not name, where the program came to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unmapped {
+    pub number: u8,
+    /// The texts of the topmost entries of the value stack, the top last, and how many there are below them.
+    pub stack: Vec<Vec<u8>>,
+    pub below: u32,
+    /// The names of the opcodes that it may stand for, the likeliest first.
+    pub candidates: Vec<Vec<u8>>,
 }
 
 /// What kept the program from harm, and whether its attempts were seen.
@@ -290,6 +303,7 @@ pub enum StopReason {
     MaxOutput = 5,
     MaxScratch = 6,
     MaxFiles = 7,
+    Unmapped = 8,
 }
 
 /// How a trace ended.
@@ -348,6 +362,7 @@ pub(super) mod record {
     pub const ATTEMPT: u8 = 18;
     pub const REPEATED: u8 = 19;
     pub const INPUT: u8 = 20;
+    pub const UNMAPPED: u8 = 24;
 }
 
 impl Event {
@@ -412,6 +427,10 @@ impl Event {
             Event::Input(input) => {
                 payload.bytes(&input.bytes).u64(input.left_out);
                 record::INPUT
+            }
+            Event::Unmapped(unmapped) => {
+                payload.u8(unmapped.number).list(&unmapped.stack).u32(unmapped.below).list(&unmapped.candidates);
+                record::UNMAPPED
             }
             Event::Switch(frame) => {
                 payload.u64(*frame);
@@ -481,6 +500,12 @@ impl Event {
             record::ATTEMPT => Event::Attempt(Attempt::read(&mut reader)?),
             record::REPEATED => Event::Repeated(Repeated::read(&mut reader)?),
             record::INPUT => Event::Input(Input { bytes: reader.bytes()?, left_out: reader.u64()? }),
+            record::UNMAPPED => Event::Unmapped(Unmapped {
+                number: reader.u8()?,
+                stack: reader.list()?,
+                below: reader.u32()?,
+                candidates: reader.list()?,
+            }),
             record::SWITCH => Event::Switch(reader.u64()?),
             record::THREAD_GONE => Event::ThreadGone(reader.u32()?),
             record::STOP => Event::Stop(StopReason::from_number(reader.u8()?)?),
@@ -502,6 +527,7 @@ impl StopReason {
             5 => StopReason::MaxOutput,
             6 => StopReason::MaxScratch,
             7 => StopReason::MaxFiles,
+            8 => StopReason::Unmapped,
             _ => return None,
         })
     }
@@ -516,6 +542,7 @@ impl StopReason {
             StopReason::MaxOutput => "--max-output",
             StopReason::MaxScratch => "--max-scratch",
             StopReason::MaxFiles => "--max-files",
+            StopReason::Unmapped => "--opmap",
         }
     }
 }

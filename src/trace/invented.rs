@@ -8,7 +8,7 @@ use super::attempt::{Answer, Attempt, By, Deed, Repeated, Site};
 use super::code::Code;
 use super::event::{
     Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, Start,
-    StopReason, Then,
+    StopReason, Then, Unmapped,
 };
 use super::origin::{How, Made, WholeCode};
 use super::state::State;
@@ -74,6 +74,12 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
     }
     inventor.add(Event::Repeated(Repeated { attempt: Some(0), times: 3 }));
     inventor.add(Event::Repeated(Repeated { attempt: None, times: 1 }));
+    inventor.add(Event::Unmapped(Unmapped {
+        number: 200,
+        stack: vec![b"1".to_vec()],
+        below: 2,
+        candidates: vec![b"NOP".to_vec()],
+    }));
     inventor.add(Event::Input(Input { bytes: b"a\n\xff".to_vec(), left_out: 7 }));
     inventor.add(Event::Finished);
     let place = Some((b"f\n".to_vec(), -12, b"NOP".to_vec()));

@@ -188,6 +188,9 @@ pub trait Hook {
     fn input(&mut self, gil: Gil, bytes: &[u8]);
     /// The C library is about to look up the host of this name.
     fn lookup(&mut self, gil: Gil, name: &[u8]);
+    /// The unit at `at`, which a frame executes, ends with an opcode that 2.7 does not define, while a map of opcodes is set; `top` as in
+    /// `unit`.
+    fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow;
     /// The exit functions have run; the interpreter begins to clear itself.
     fn shutdown(&mut self);
     /// This process was forked just now, by this thread; it begins untraced, with these frames on the stack, the running one last.
@@ -227,6 +230,7 @@ fn hooks<H: Hook>() -> ffi::bctrace_hooks {
         claimed: Some(claimed::<H>),
         input: Some(input::<H>),
         lookup: Some(lookup::<H>),
+        refused: Some(refused::<H>),
         shutdown: Some(shutdown::<H>),
         forked: Some(forked::<H>),
     }
@@ -436,6 +440,17 @@ extern "C" fn lookup<H: Hook>(name: *const c_char) {
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
     // SAFETY: as in `input`.
     unsafe { with(|hook: &mut H, gil| hook.lookup(gil, name)) }
+}
+
+extern "C" fn refused<H: Hook>(frame: *mut ffi::_frame, top: *const *mut ffi::_object) -> c_int {
+    // SAFETY: the frame runs.
+    let first = unsafe { ffi::vm_frame_first(frame) } as usize;
+    // SAFETY: as above.
+    let offset = unsafe { ffi::vm_frame_offset(frame) };
+    let at =
+        Place { frame: FrameAddress(frame as usize), first, instruction: first.wrapping_add_signed(offset as isize) };
+    // SAFETY: as in `jump`.
+    unsafe { with(|hook: &mut H, gil| hook.refused(gil, at, top as usize)) as c_int }
 }
 
 extern "C" fn shutdown<H: Hook>() {

@@ -13,6 +13,7 @@ pub mod library;
 pub mod memory;
 pub mod object;
 pub mod program;
+pub mod remap;
 pub mod shared;
 pub mod shutdown;
 pub mod stack;

@@ -11,6 +11,7 @@ use super::gil::Gil;
 use super::memory::Span;
 use super::value::{self, Entry, Look, ObjectRef, Seen};
 use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::opmap::Tables;
 use crate::bytecode::order::Order;
 use crate::bytecode::text::{self, Budget, Text};
 use crate::bytecode::{CodeObject, Object};
@@ -74,6 +75,7 @@ impl CodeRef {
             nlocals: numbers.nlocals,
             stacksize: numbers.stacksize,
             bytes: self.bytes(gil, first),
+            original: super::remap::original_code(self.address()).map_or(Vec::new(), |original| original.to_vec()),
             names: names(ffi::vm_code_part_VM_CODE_NAMES, &mut budget),
             varnames: names(ffi::vm_code_part_VM_CODE_VARNAMES, &mut budget),
             cellvars: names(ffi::vm_code_part_VM_CODE_CELLVARS, &mut budget),
@@ -91,6 +93,17 @@ impl CodeRef {
         // SAFETY: it takes any pointer; the struct is ours.
         unsafe { ffi::vm_code_numbers(self.object.pointer(), &mut numbers) };
         numbers
+    }
+
+    /// How many entries the tables have that its operands index.
+    pub fn tables(&self, gil: Gil) -> Tables {
+        let count = |part| items(gil, self.part(part)).count();
+        Tables {
+            constants: count(ffi::vm_code_part_VM_CODE_CONSTS),
+            names: count(ffi::vm_code_part_VM_CODE_NAMES),
+            locals: self.numbers(gil).nlocals as usize,
+            cells: count(ffi::vm_code_part_VM_CODE_CELLVARS) + count(ffi::vm_code_part_VM_CODE_FREEVARS),
+        }
     }
 
     /// The name, uncut.
@@ -114,6 +127,11 @@ impl CodeRef {
         // SAFETY: it takes any pointer.
         ObjectRef::new(unsafe { ffi::vm_code_part(self.object.pointer(), part) })
     }
+}
+
+/// The text of an object, as that of a constant.
+pub fn text(gil: Gil, object: ObjectRef) -> Vec<u8> {
+    Copier::new(gil, MESSAGE_LIMIT as u32).constant_text(object, &mut Budget::default())
 }
 
 /// The exception that a hook was called for.

@@ -235,6 +235,9 @@ pub struct DisArgs {
     /// Resolve operands to constants, names and jump targets
     #[arg(short, long)]
     pub resolve: bool,
+    /// Translate the program's opcodes by the map in this JSON file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub opmap: Option<PathBuf>,
     #[command(flatten)]
     pub screen: ScreenArgs,
     #[command(flatten)]

@@ -108,6 +108,12 @@ pub struct RecordingArgs {
     /// numbers, random bytes, the order of os.listdir and addresses are fixed.
     #[arg(long)]
     pub deterministic: bool,
+    /// Translate the program's opcodes by the map in this JSON file
+    ///
+    /// The map says which opcode of 2.7 each number stands for, as {"12": "LOAD_CONST"}. It applies to the program, to the compiled
+    /// modules that it imports and to what it unmarshals. `bctrace opmap` finds a map.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub opmap: Option<PathBuf>,
     /// Skip sleeps: they take no time, and the program's clocks advance by theirs
     #[arg(long)]
     pub skip_sleeps: bool,

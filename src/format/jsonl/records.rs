@@ -23,6 +23,9 @@ pub(super) fn push_code(out: &mut Vec<u8>, code: &Code) {
     json::push_member(out, "nlocals", object.nlocals);
     json::push_member(out, "stacksize", object.stacksize);
     json::push_hex_member(out, "bytes_hex", &object.bytes);
+    if !object.original.is_empty() {
+        json::push_hex_member(out, "original_hex", &object.original);
+    }
     json::push_list_member(out, "constants", &object.constants);
     json::push_list_member(out, "names", &object.names);
     json::push_list_member(out, "varnames", &object.varnames);
@@ -117,6 +120,13 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
             out.extend_from_slice(b"{\"type\":\"repeated\"");
             json::push_optional_member(out, "attempt", repeated.attempt);
             json::push_member(out, "times", repeated.times);
+        }
+        Event::Unmapped(unmapped) => {
+            push_moment(out, "unmapped", at);
+            json::push_member(out, "opcode", unmapped.number);
+            json::push_list_member(out, "stack", &unmapped.stack);
+            json::push_member(out, "below", unmapped.below);
+            json::push_list_member(out, "candidates", &unmapped.candidates);
         }
         Event::Input(input) => {
             push_moment(out, "input", at);

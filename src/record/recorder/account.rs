@@ -3,7 +3,7 @@
 use crate::record::attempts::Place;
 use crate::select::Matches;
 use crate::trace::attempt::{Answer, Attempt, By};
-use crate::trace::event::LowMemory;
+use crate::trace::event::{LowMemory, Unmapped};
 use crate::trace::{Event, Run, Sink, SinkError, State};
 
 /// A sink before the sink.
@@ -28,6 +28,8 @@ pub struct Tally {
     /// Instructions of the interpreter's own shutdown, which were left out.
     pub own: u64,
     pub attempts: Tried,
+    /// The opcode at which the program was stopped because its map does not name it.
+    pub unmapped: Option<Unmapped>,
 }
 
 /// What the program tried to do outside itself.
@@ -88,6 +90,7 @@ impl Sink for Account<'_> {
             Event::Own(own) => self.tally.matches.see_at_shutdown(&own.name, &own.filename),
             Event::Attempt(attempt) => self.tally.attempts.note(attempt),
             Event::LowMemory(what) => self.tally.low_memory = Some(*what),
+            Event::Unmapped(unmapped) => self.tally.unmapped = Some(unmapped.clone()),
             _ => {}
         }
         self.sink.event(event, at)

@@ -150,6 +150,11 @@ impl Hook for Tracee {
     }
 
     #[cold]
+    fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
+        self.stop_at_unmapped(gil, at, top)
+    }
+
+    #[cold]
     fn shutdown(&mut self) {
         self.shutdown.begin();
     }

@@ -13,6 +13,7 @@ mod program;
 mod shutdown;
 mod stream;
 mod threads;
+mod unmapped;
 mod values;
 
 use std::rc::Rc;

@@ -17,6 +17,7 @@ use crate::record::plan::{Plan, Subject, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
 use crate::vm::hook;
 use crate::vm::program::{self, Fixed, Interpreter, exit};
+use crate::vm::remap;
 use crate::vm::shared::{Control, Mode};
 
 /// A plan is no longer than this.
@@ -43,12 +44,17 @@ pub fn run(
         eprintln!("bctrace: cannot make the run repeatable: {error}");
         exit(125);
     }
+    let opmap = plan.tracing.opmap.clone();
     let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
     let (marshalled, path) = match plan.subject {
         Subject::Marshalled { bytes, path, .. } => (bytes, path),
-        Subject::CommandLine => exit(program::python(plan.argv, executable, install)),
+        Subject::CommandLine => exit(program::python(plan.argv, executable, |interpreter| {
+            opmap.iter().for_each(remap::set_map);
+            install(interpreter);
+        })),
     };
     let interpreter = Interpreter::start(plan.argv, &path, executable);
+    opmap.iter().for_each(remap::set_map);
     let Some(program) = interpreter.load(&marshalled) else {
         exit(125);
     };
@@ -102,6 +108,7 @@ impl Recorder {
         if Control::make_private().is_err() {
             return;
         }
+        self.tracing.opmap.iter().for_each(remap::set_map);
         if let Some(ring) = self.claims.claim() {
             install(self.tracing, ring, Some(self.claims), interpreter);
         }

@@ -70,6 +70,7 @@ impl State {
             | Event::Attempt(_)
             | Event::Repeated(_)
             | Event::Input(_)
+            | Event::Unmapped(_)
             | Event::End(_) => Change::Nothing,
         })
     }

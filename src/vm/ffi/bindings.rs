@@ -153,12 +153,15 @@ pub struct bctrace_hooks {
     pub claimed: ::core::option::Option<unsafe extern "C" fn(code: *const ::core::ffi::c_void)>,
     pub input: ::core::option::Option<unsafe extern "C" fn(bytes: *const ::core::ffi::c_uchar, length: usize)>,
     pub lookup: ::core::option::Option<unsafe extern "C" fn(name: *const ::core::ffi::c_char)>,
+    pub refused: ::core::option::Option<
+        unsafe extern "C" fn(frame: *mut _frame, top: *const *mut _object) -> ::core::ffi::c_int,
+    >,
     pub shutdown: ::core::option::Option<unsafe extern "C" fn()>,
     pub forked: ::core::option::Option<unsafe extern "C" fn()>,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 128usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 136usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
     ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
@@ -174,8 +177,9 @@ const _: () = {
     ["Offset of field: bctrace_hooks::claimed"][::core::mem::offset_of!(bctrace_hooks, claimed) - 88usize];
     ["Offset of field: bctrace_hooks::input"][::core::mem::offset_of!(bctrace_hooks, input) - 96usize];
     ["Offset of field: bctrace_hooks::lookup"][::core::mem::offset_of!(bctrace_hooks, lookup) - 104usize];
-    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 112usize];
-    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 120usize];
+    ["Offset of field: bctrace_hooks::refused"][::core::mem::offset_of!(bctrace_hooks, refused) - 112usize];
+    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 120usize];
+    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 128usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;
@@ -375,6 +379,80 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn bctrace_lane_leave(frame: *mut _frame, how: ::core::ffi::c_int) -> ::core::ffi::c_int;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_bytes {
+    pub bytes: *const ::core::ffi::c_uchar,
+    pub len: usize,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_bytes"][::core::mem::size_of::<bctrace_bytes>() - 16usize];
+    ["Alignment of bctrace_bytes"][::core::mem::align_of::<bctrace_bytes>() - 8usize];
+    ["Offset of field: bctrace_bytes::bytes"][::core::mem::offset_of!(bctrace_bytes, bytes) - 0usize];
+    ["Offset of field: bctrace_bytes::len"][::core::mem::offset_of!(bctrace_bytes, len) - 8usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_code_parts {
+    pub code: bctrace_bytes,
+    pub lnotab: bctrace_bytes,
+    pub filename: bctrace_bytes,
+    pub constants: usize,
+    pub names: usize,
+    pub locals: usize,
+    pub cells: usize,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_code_parts"][::core::mem::size_of::<bctrace_code_parts>() - 80usize];
+    ["Alignment of bctrace_code_parts"][::core::mem::align_of::<bctrace_code_parts>() - 8usize];
+    ["Offset of field: bctrace_code_parts::code"][::core::mem::offset_of!(bctrace_code_parts, code) - 0usize];
+    ["Offset of field: bctrace_code_parts::lnotab"][::core::mem::offset_of!(bctrace_code_parts, lnotab) - 16usize];
+    ["Offset of field: bctrace_code_parts::filename"][::core::mem::offset_of!(bctrace_code_parts, filename) - 32usize];
+    ["Offset of field: bctrace_code_parts::constants"]
+        [::core::mem::offset_of!(bctrace_code_parts, constants) - 48usize];
+    ["Offset of field: bctrace_code_parts::names"][::core::mem::offset_of!(bctrace_code_parts, names) - 56usize];
+    ["Offset of field: bctrace_code_parts::locals"][::core::mem::offset_of!(bctrace_code_parts, locals) - 64usize];
+    ["Offset of field: bctrace_code_parts::cells"][::core::mem::offset_of!(bctrace_code_parts, cells) - 72usize];
+};
+pub const bctrace_shown_BCTRACE_SHOWN_CODE: bctrace_shown = 0;
+pub const bctrace_shown_BCTRACE_SHOWN_LNOTAB: bctrace_shown = 1;
+pub type bctrace_shown = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bctrace_remap {
+    pub translate: ::core::option::Option<
+        unsafe extern "C" fn(
+            parts: *const bctrace_code_parts,
+            caller: *const _object,
+            by_program: ::core::ffi::c_int,
+            code: *mut bctrace_bytes,
+            lnotab: *mut bctrace_bytes,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub made: ::core::option::Option<unsafe extern "C" fn(code: *const _object)>,
+    pub original: ::core::option::Option<
+        unsafe extern "C" fn(
+            code: *const _object,
+            part: ::core::ffi::c_int,
+            out: *mut bctrace_bytes,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub gone: ::core::option::Option<unsafe extern "C" fn(code: *const _object)>,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_remap"][::core::mem::size_of::<bctrace_remap>() - 32usize];
+    ["Alignment of bctrace_remap"][::core::mem::align_of::<bctrace_remap>() - 8usize];
+    ["Offset of field: bctrace_remap::translate"][::core::mem::offset_of!(bctrace_remap, translate) - 0usize];
+    ["Offset of field: bctrace_remap::made"][::core::mem::offset_of!(bctrace_remap, made) - 8usize];
+    ["Offset of field: bctrace_remap::original"][::core::mem::offset_of!(bctrace_remap, original) - 16usize];
+    ["Offset of field: bctrace_remap::gone"][::core::mem::offset_of!(bctrace_remap, gone) - 24usize];
+};
+unsafe extern "C" {
+    pub static mut bctrace_remap: bctrace_remap;
 }
 unsafe extern "C" {
     pub fn vm_embed_library(

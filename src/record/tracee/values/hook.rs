@@ -397,6 +397,10 @@ impl Hook for Valued {
         self.tracee.input(gil, bytes);
     }
 
+    fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
+        self.tracee.refused(gil, at, top)
+    }
+
     fn lookup(&mut self, gil: Gil, name: &[u8]) {
         self.tracee.lookup(gil, name);
     }
