@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::args::DisArgs;
 use super::screen::{self, CANNOT_WRITE, Screen};
-use super::{message, missed, opmap, program};
+use super::{hint, message, missed, opmap, program};
 use crate::bytecode::code;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::listing::Listing;
@@ -32,6 +32,9 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
         message::warn("no code object of the program matches all of the filters");
     }
     drop(screen);
+    if map.is_none() {
+        hint::of(&program.pyc.code).iter().for_each(message::warn);
+    }
     screen::result(listed.map(|()| 0).context(CANNOT_WRITE))
 }
 

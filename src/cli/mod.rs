@@ -7,6 +7,7 @@ mod exit;
 mod filter;
 mod follow;
 mod generate;
+mod hint;
 mod info;
 mod message;
 mod missed;
@@ -83,6 +84,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
     }
     match Command::from_arg_matches(&matches)? {
         Command::Dis(args) => dis::run(&args),
+        Command::Opmap(args) => opmap::run(&args),
         Command::Show(args) => show::run(*args),
         Command::Calls(args) => views::calls(args),
         Command::Compares(args) => views::compares(args),

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use memchr::memmem;
 
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
-use super::{commands, exit, follow, message, opmap, program, sandbox, summary};
+use super::{commands, exit, follow, hint, message, opmap, program, sandbox, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::process::addresses;
@@ -50,8 +50,13 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
         path: &args.path,
         trace: &args.trace,
     };
+    let hint = if args.recording.opmap.is_none() { hint::of(&program.pyc.code) } else { None };
     drop(program);
-    carry_out(job, &args.recording)
+    let status = carry_out(job, &args.recording)?;
+    if status != 0 {
+        hint.iter().for_each(message::warn);
+    }
+    Ok(status)
 }
 
 /// Whether an error is that a file is not there.

@@ -17,6 +17,29 @@ pub(super) fn embed(executable: &CStr, home_counts: bool) {
     unsafe { ffi::vm_set_executable(executable.as_ptr(), c_int::from(home_counts)) };
 }
 
+/// The marshalled modules of the library, unpacked one by one; none if it is damaged.
+pub fn modules() -> impl Iterator<Item = Vec<u8>> {
+    /// What library.h describes: the magic and a count, then an entry of eight numbers for each file.
+    const HEADER: usize = 12;
+    const ENTRY: usize = 32;
+    let number = |at: usize| -> Option<usize> {
+        let bytes = PACKED.get(at..at + 4)?;
+        Some(u32::from_ne_bytes(bytes.try_into().ok()?) as usize)
+    };
+    let count = number(HEADER - 4).unwrap_or(0);
+    (0..count).filter_map(move |place| {
+        let part = HEADER + place * ENTRY + 8;
+        let (at, packed, size) = (number(part)?, number(part + 4)?, number(part + 8)?);
+        let from = PACKED.get(at..at.checked_add(packed)?).filter(|_| size > 0)?;
+        if packed == size {
+            return Some(from.to_vec());
+        }
+        let mut module = Vec::with_capacity(size);
+        let status = Decompress::new(true).decompress_vec(from, &mut module, FlushDecompress::Finish);
+        (status.ok()? == Status::StreamEnd && module.len() == size).then_some(module)
+    })
+}
+
 /// Unpacks one part of the library; any other length than `to_len` means that it is damaged.
 extern "C" fn unpack(to: *mut u8, to_len: usize, from: *const u8, from_len: usize) -> usize {
     // SAFETY: library.c passes room for what a part unpacks to.

@@ -2,13 +2,18 @@
 //! `json` reads and writes the file, `read` decodes code by a map, `translate` makes code that 2.7 executes, `align` and `infer` find a
 //! map that nobody has written down.
 
+pub mod align;
 pub mod candidates;
+mod facts;
+pub mod infer;
 mod json;
+pub mod model;
 pub mod read;
+mod search;
 mod stack;
 pub mod translate;
 
-pub use read::Tables;
+pub use read::{Reading, Sizes, Tables};
 pub use translate::{Choice, choose, translated};
 
 use super::opcode;

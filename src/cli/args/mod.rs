@@ -16,8 +16,8 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use reading::{
-    AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, PlaceArgs, QuestionArgs,
-    ShowArgs, TriedArgs, ViewArgs, WindowArgs,
+    AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, OpmapArgs, PlaceArgs,
+    QuestionArgs, ShowArgs, TriedArgs, ViewArgs, WindowArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
@@ -64,6 +64,7 @@ pub enum Command {
     Tried(TriedArgs),
     Info(InfoArgs),
     Dis(DisArgs),
+    Opmap(OpmapArgs),
     Python(Box<PythonArgs>),
     Completions(CompletionsArgs),
     Man(ManArgs),

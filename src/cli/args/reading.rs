@@ -243,3 +243,31 @@ pub struct DisArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 }
+
+/// Find out which opcodes the numbers in a program stand for
+///
+/// For programs of an interpreter whose opcodes have other numbers than Python 2.7's. The map is printed as JSON, for --opmap;
+/// a table on standard error says how sure each entry is. The program does not run.
+///
+/// With --known the map is exact: modules of the standard library, from the same bundle as the program, are compared
+/// with those of Python 2.7.18. What they do not have is inferred, as all is without --known: from how code usually looks.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace opmap program.pyc -o map.json
+  bctrace opmap program.pyc --known bundle/os.pyc bundle/re.pyc -o map.json
+  bctrace --opmap map.json program.pyc trace.bct")]
+pub struct OpmapArgs {
+    /// Program whose opcodes are unknown: a .pyc, or `-` for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub program: PathBuf,
+    /// Library modules from the same bundle, or the same ones with Python 2.7's opcodes: .pyc files, or folders of them
+    #[arg(long, value_name = "LIB", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub known: Vec<PathBuf>,
+    /// Write the map to this file instead of standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Show no table
+    #[arg(short, long)]
+    pub quiet: bool,
+}
