@@ -8,6 +8,7 @@ pub mod escape;
 mod hash;
 pub mod layout;
 pub mod listing;
+pub mod literal;
 pub mod magic;
 pub mod marshal;
 pub mod number;
@@ -16,6 +17,7 @@ pub mod opcode;
 pub mod operand;
 pub mod order;
 pub mod pyc;
+pub mod readable;
 pub mod text;
 
 pub use code::CodeObject;

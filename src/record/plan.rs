@@ -24,6 +24,8 @@ pub struct Plan {
     /// sys.argv, the program's path first; or the interpreter's own command line.
     pub argv: Vec<CString>,
     pub subject: Subject,
+    /// The subject is imported as a module, and this is called.
+    pub call: Option<Call>,
     pub tracing: Tracing,
     /// The program is stopped after so much time.
     pub timeout: Option<Duration>,
@@ -37,6 +39,17 @@ pub struct Plan {
     pub follow: Option<Follow>,
     /// The walls around the program, if there are any.
     pub sandbox: Option<Policy>,
+}
+
+/// A call of a function of a module.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The name under which the program is imported.
+    pub module: CString,
+    /// The function's, which may be dotted.
+    pub function: CString,
+    /// A marshalled code object whose constants are the arguments.
+    pub arguments: Vec<u8>,
 }
 
 /// What becomes of the processes that the program forks.
@@ -120,6 +133,17 @@ pub struct Tracing {
     pub stacks: bool,
     /// What is the same in every run, if anything is.
     pub fixed: Option<Fixed>,
+    /// Long strings that C functions get and return are recorded whole.
+    pub blobs: Option<Blobs>,
+}
+
+/// Which strings are recorded whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blobs {
+    /// Those of at least this many bytes, or code points of unicode; not 0.
+    pub least: u64,
+    /// Bytes of all of them at most; the rest is counted.
+    pub most: u64,
 }
 
 impl Tracing {
@@ -133,7 +157,7 @@ impl Tracing {
     /// Encodes the plan for an interpreter that the program starts, which is this same program.
     pub fn encode(&self) -> Vec<u8> {
         // A field that is added here must be encoded.
-        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed } = self;
+        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, blobs } = self;
         let Filter { names, patterns, files, no_stdlib } = filter;
         let mut out = PayloadWriter::default();
         let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
@@ -155,6 +179,9 @@ impl Tracing {
         });
         optional(out.u8((*stacks).into()), fixed.as_ref(), |out, fixed| {
             out.u8((*fixed == Fixed::All).into());
+        });
+        optional(&mut out, blobs.as_ref(), |out, Blobs { least, most }| {
+            out.u64(*least).u64(*most);
         });
         out.finish()
     }
@@ -184,6 +211,7 @@ impl Tracing {
             })?,
             stacks: from.u8()? != 0,
             fixed: read_optional(&mut from, |from| Some(if from.u8()? != 0 { Fixed::All } else { Fixed::Sleeps }))?,
+            blobs: read_optional(&mut from, |from| Some(Blobs { least: from.u64()?, most: from.u64()? }))?,
         };
         from.is_empty().then_some(tracing)
     }
@@ -223,6 +251,7 @@ mod tests {
             Tracing { values: Some(Caps { width: 1, depth: 2, length: 3 }), ..Tracing::default() },
             Tracing { fixed: Some(Fixed::Sleeps), ..Tracing::default() },
             Tracing { fixed: Some(Fixed::All), ..Tracing::default() },
+            Tracing { blobs: Some(Blobs { least: 1, most: 2 }), ..Tracing::default() },
         ]
     }
 

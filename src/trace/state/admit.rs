@@ -70,6 +70,9 @@ impl State {
             | Event::Attempt(_)
             | Event::Repeated(_)
             | Event::Input(_)
+            | Event::Content(_)
+            | Event::NewCode(_)
+            | Event::Use(_)
             | Event::End(_) => Change::Nothing,
         })
     }
