@@ -127,7 +127,8 @@ pub fn as_module(mut code: MarshalledCode, name: Option<&[u8]>) -> MarshalledCod
     let (filename, first_line) = (Arc::clone(&code.filename), code.first_line);
     let freevars = code.freevars.clone();
     let is_nested = !freevars.is_empty();
-    let mut outer = Assembled::default();
+    // Decompilers take the first constant of a function for its docstring.
+    let mut outer = Assembled { constants: vec![Object::None], ..Assembled::default() };
     outer.define(code, &name);
     let module = MarshalledCode {
         argcount: 0,
@@ -206,7 +207,7 @@ impl Assembled {
         } else {
             self.named(op::STORE_NAME, name);
         }
-        self.constant(Object::None);
+        self.push(op::LOAD_CONST, 0);
         self.push(op::RETURN_VALUE, 0);
     }
 }

@@ -365,9 +365,6 @@ impl Collector {
     /// Adds a string that a C function had, and writes it if it is new.
     fn add_use(&mut self, used: &Use, at: &State) -> io::Result<()> {
         let place = used.place.and_then(|(code, offset)| Some((*self.ids.get(code)?, offset)));
-        if place.is_some_and(|(layer, _)| !self.layers.layers[layer].wanted) {
-            return Ok(());
-        }
         let new = self.contents.used(&mut self.layers.blobs, used, at.instructions, place);
         if let (Some((file, bytes)), Some(folder)) = (new, &mut self.folder) {
             folder.write_file(&file, &bytes)?;
