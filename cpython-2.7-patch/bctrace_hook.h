@@ -44,6 +44,9 @@ enum {
 #define BCTRACE_CLOSING 0x4000000000000000
 #define BCTRACE_REPEATING 0x2000000000000000
 
+/* Whose contents a C function had: the object's that it is a method of, an argument's, or its result's. */
+enum { BCTRACE_RECEIVER = 0, BCTRACE_ARGUMENT = 1, BCTRACE_RESULT = 2 };
+
 #define BCTRACE_PAGE 4096
 
 /* Opaque to the Rust side. */
@@ -79,6 +82,13 @@ struct bctrace_slot {
     uint64_t hooked;     /* events that the lane has left to the hook */
 };
 
+/* A C function that bytecode has called. */
+struct bctrace_called {
+    const char *name;
+    const char *owner; /* its module, or the type that it is a method of */
+    int is_foreign;    /* it is not in this program's image */
+};
+
 struct bctrace_hooks {
     /* The unit at instr is fetched next, and control is not where `next` says, or the last instruction was a call, or
      * (BCTRACE_CHECKED) the bytes may differ from the described ones. */
@@ -100,8 +110,15 @@ struct bctrace_hooks {
     void (*thread_gone)(const struct _ts *thread);
     void (*frame_gone)(const struct _frame *frame);
     void (*code_gone)(const void *code);
-    /* A code object has been made, in frame or, where that is NULL, in none; path is NULL or the file that is imported. */
-    void (*made)(const void *code, int how, const char *path, const struct _frame *frame);
+    /* A code object has been made, in frame or, where that is NULL, in none; path is NULL or the file that is imported; making is 0 or
+     * what `text` has returned for the text that it was made of. */
+    void (*made)(const void *code, int how, const char *path, const struct _frame *frame, uint32_t making);
+    /* This text is about to be compiled, in frame or in none. */
+    uint32_t (*text)(const unsigned char *text, size_t length, int how, const struct _frame *frame);
+    /* The program gets this, which holds code objects that were made just now. */
+    void (*created)(const struct _object *result);
+    /* A C function that was called had this; unit is 1, or the bytes of a code point of unicode. */
+    void (*blob)(const struct bctrace_called *called, int role, const unsigned char *bytes, size_t length, size_t unit);
     /* The program has set a function's code object to this one, or the default arguments of a function that has it. */
     void (*claimed)(const void *code);
     /* The program has read these bytes from standard input. */

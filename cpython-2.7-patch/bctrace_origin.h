@@ -11,6 +11,8 @@
 struct bctrace_maker {
     int how;          /* BCTRACE_BY_C and so on */
     const char *path; /* the file that is imported, NULL: none */
+    uint32_t making;  /* what the hook calls the making of its text, 0: it has none */
+    int has_made;     /* it has made a code object */
     const struct _frame *frame;
 };
 
@@ -45,7 +47,7 @@ bctrace_innermost_maker(void)
 static inline char
 bctrace_begin_making(int how, const char *path)
 {
-    struct bctrace_maker maker = {how, path, bctrace_running_frame()};
+    struct bctrace_maker maker = {how, path, 0, 0, bctrace_running_frame()};
 
     bctrace_makers.depth++;
     *bctrace_innermost_maker() = maker;
@@ -62,10 +64,14 @@ static inline void
 bctrace_tell_made(const void *code)
 {
     const struct _frame *frame = bctrace_running_frame();
-    const struct bctrace_maker *maker = bctrace_innermost_maker();
+    static const struct bctrace_maker unknown = {BCTRACE_BY_C, NULL, 0, 0, NULL};
+    struct bctrace_maker *maker = bctrace_innermost_maker();
     int is_known = maker->frame == frame;
+    const struct bctrace_maker *by = is_known ? maker : &unknown;
 
-    bctrace_hooks.made(code, is_known ? maker->how : BCTRACE_BY_C, is_known ? maker->path : NULL, frame);
+    if (is_known)
+        maker->has_made = 1;
+    bctrace_hooks.made(code, by->how, by->path, frame, by->making);
 }
 
 /* First among a function's declarations: until it returns, this is what makes code objects. */

@@ -216,6 +216,64 @@ vm_run_main(struct _object *code, const char *path)
     return status;
 }
 
+/* What `module.a.b` is; a new reference. */
+static PyObject *
+find(PyObject *module, const char *dotted)
+{
+    PyObject *found = module, *name, *next;
+    const char *end;
+
+    Py_INCREF(found);
+    for (;; dotted = end + 1) {
+        end = strchr(dotted, '.');
+        name = end == NULL ? PyString_FromString(dotted) : PyString_FromStringAndSize(dotted, end - dotted);
+        next = name == NULL ? NULL : PyObject_GetAttr(found, name);
+        Py_XDECREF(name);
+        Py_DECREF(found);
+        if (next == NULL || end == NULL)
+            return next;
+        found = next;
+    }
+}
+
+/* Prints a result as a prompt does, None included; 0 if that went well. */
+static int
+print_result(PyObject *result)
+{
+    PyObject *out = PySys_GetObject("stdout");
+
+    if (out == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "lost sys.stdout");
+        return -1;
+    }
+    return PyFile_WriteObject(result, out, 0) != 0 || PyFile_WriteString("\n", out) != 0 ? -1 : 0;
+}
+
+int
+vm_call(struct _object *code, const char *path, const char *name, const char *function, struct _object *arguments)
+{
+    PyObject *module = PyImport_ExecCodeModuleEx((char *)name, code, (char *)path), *callable = NULL, *result = NULL;
+    int code_flags = ((PyCodeObject *)code)->co_flags, failed;
+
+    Py_DECREF(code);
+    if (module != NULL)
+        callable = find(module, function);
+    if (callable != NULL)
+        result = PyObject_Call(callable, ((PyCodeObject *)arguments)->co_consts, NULL);
+    failed = result == NULL || print_result(result) != 0;
+    Py_XDECREF(result);
+    Py_XDECREF(callable);
+    Py_XDECREF(module);
+    Py_DECREF(arguments);
+    if (failed)
+        PyErr_Print();
+    else if (Py_FlushLine())
+        PyErr_Clear();
+    failed = inspect(failed, code_flags);
+    Py_Finalize();
+    return failed;
+}
+
 static void (*program_begins)(void *);
 static void *program_context;
 

@@ -199,4 +199,11 @@ void vm_callee(const struct _object *object, uint32_t kind, struct vm_callee *ou
 void vm_exception_name(const struct _object *type, struct vm_text *out);
 const struct _object *vm_exception_message(const struct _object *value);
 
+/* Imports the code as a module, calls its function (whose name may be dotted) with the constants of another code object, prints the
+ * result, and finalizes the interpreter; returns the exit status.  Both code objects are handed over. */
+int vm_call(struct _object *code, const char *path, const char *name, const char *function, struct _object *arguments);
+
+/* Has the hook's `blob` called for contents of at least this many bytes, or code points of unicode, of calls of C functions; 0: of none. */
+void vm_follow_calls(size_t least);
+
 #endif

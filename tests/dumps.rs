@@ -1,6 +1,7 @@
 //! The layers of a program: every code object that ran as a .pyc that loads, each version of its bytes, and where each came from.
 
 mod changing;
+mod contents;
 mod hostile;
 mod origins;
 mod pycs;

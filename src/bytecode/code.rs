@@ -34,6 +34,8 @@ pub struct CodeObject {
     pub freevars: Vec<Vec<u8>>,
     /// The line table, as in `co_lnotab`.
     pub lnotab: Vec<u8>,
+    /// The standard library has made it of a text of its own, as namedtuple does.
+    pub is_of_library: bool,
 }
 
 impl CodeObject {
@@ -62,6 +64,7 @@ impl CodeObject {
             cellvars,
             freevars,
             lnotab: code.lnotab.to_vec(),
+            is_of_library: false,
         }
     }
 
@@ -81,9 +84,9 @@ impl CodeObject {
         }
     }
 
-    /// Returns whether this is code of the embedded standard library.
+    /// Returns whether this is code of the embedded standard library, or made by it.
     pub fn is_stdlib(&self) -> bool {
-        self.filename.starts_with(STDLIB_PREFIX)
+        self.is_of_library || self.filename.starts_with(STDLIB_PREFIX)
     }
 
     /// Returns the source line of an offset, as PyCode_Addr2Line (Objects/codeobject.c) computes it.

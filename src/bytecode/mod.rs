@@ -8,6 +8,7 @@ pub mod escape;
 mod hash;
 pub mod layout;
 pub mod listing;
+pub mod literal;
 pub mod magic;
 pub mod marshal;
 pub mod number;
@@ -17,6 +18,7 @@ pub mod operand;
 pub mod opmap;
 pub mod order;
 pub mod pyc;
+pub mod readable;
 pub mod text;
 
 pub use code::CodeObject;

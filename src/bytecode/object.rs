@@ -111,6 +111,29 @@ pub struct MarshalledCode {
     pub lnotab: Arc<[u8]>,
 }
 
+impl MarshalledCode {
+    /// Makes a code object with nothing in it.
+    pub fn empty() -> MarshalledCode {
+        let nothing: Arc<[u8]> = [].into();
+        MarshalledCode {
+            argcount: 0,
+            nlocals: 0,
+            stacksize: 0,
+            flags: 0,
+            bytes: Arc::clone(&nothing),
+            constants: Items::default(),
+            names: Vec::new(),
+            varnames: Vec::new(),
+            freevars: Vec::new(),
+            cellvars: Vec::new(),
+            filename: Arc::clone(&nothing),
+            name: Arc::clone(&nothing),
+            first_line: 0,
+            lnotab: nothing,
+        }
+    }
+}
+
 /// The items of a container. Dropping them takes no recursion: marshal nests up to 2,000 deep.
 #[derive(Clone, Debug, Default)]
 pub struct Items(Vec<Object>);

@@ -54,7 +54,6 @@ mod tests {
             ("sho", None, "bctrace show"),
             ("shwo", None, "bctrace show"),
             ("inf", None, "bctrace info"),
-            ("call", None, "bctrace calls"),
             ("compare", None, "bctrace compares"),
             ("completion", None, "bctrace completions"),
             ("help", None, "bctrace --help"),

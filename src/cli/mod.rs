@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes a plan, a plan is carried out, and an error is printed once, here.
 
 mod args;
+mod call;
 mod commands;
 mod dis;
 mod exit;
@@ -86,6 +87,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Dis(args) => dis::run(&args),
         Command::Opmap(args) => opmap::run(&args),
         Command::Show(args) => show::run(*args),
+        Command::Call(args) => call::run(*args),
         Command::Calls(args) => views::calls(args),
         Command::Compares(args) => views::compares(args),
         Command::Layers(args) => views::layers(args),

@@ -50,6 +50,7 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<u8> {
                 command: COMMAND,
                 argv: record::c_strings(named(args.arguments))?,
                 subject: Subject::CommandLine,
+                call: None,
                 input: None,
                 path: &[],
                 trace: &trace,

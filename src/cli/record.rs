@@ -14,7 +14,7 @@ use super::{commands, exit, follow, hint, message, opmap, program, sandbox, summ
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::process::addresses;
-use crate::record::{self, Caps, Outcome, Plan, Subject, Tracing};
+use crate::record::{self, Blobs, Call, Caps, Outcome, Plan, Subject, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
@@ -26,6 +26,8 @@ pub struct Job<'a> {
     pub command: &'static str,
     pub argv: Vec<CString>,
     pub subject: Subject,
+    /// What is called once the program, which is a module then, has run.
+    pub call: Option<Call>,
     /// The program's file, which the trace must not be.
     pub input: Option<&'a Path>,
     /// Folders and archives that are looked in for modules.
@@ -41,11 +43,12 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
         true => commands::unknown(args.program.as_os_str(), Some(args.trace.as_os_str())).unwrap_or(error),
         false => error,
     })?;
-    let path = args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?;
+    let path = path_entries(&args.path)?;
     let job = Job {
         command: args::MAIN,
         argv: argv(args)?,
         subject: Subject::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
+        call: None,
         input: Some(&args.program),
         path: &args.path,
         trace: &args.trace,
@@ -108,6 +111,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         sandbox: None,
         argv: job.argv.clone(),
         subject: job.subject.clone(),
+        call: job.call.clone(),
     };
     let replace = if args.force { Replace::Anything } else { Replace::Traces };
     let target = Target::check(job.command, job.trace, job.input, format, replace)?;
@@ -130,7 +134,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     }
     let mut sink = target.open(format_options, &mut plan.lines)?;
     if let Some(folder) = folder {
-        sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone()));
+        sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone(), args.as_module));
     }
     let context = || format!("cannot record into {}", Named::output(job.trace));
     let report = |outcome: io::Result<Outcome>| match outcome.with_context(context) {
@@ -170,6 +174,7 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
             (false, false) => None,
         },
         opmap: None,
+        blobs: args.contents.blobs.map(|least| Blobs { least: least.max(1), most: args.contents.max_blobs }),
     }
 }
 
@@ -252,6 +257,11 @@ fn is_zip(path: &Path) -> io::Result<bool> {
     Ok(memmem::find(&end, END).is_some())
 }
 
+/// Entries of sys.path.
+pub fn path_entries(entries: &[PathBuf]) -> anyhow::Result<Vec<CString>> {
+    entries.iter().map(|entry| path_entry(entry)).collect()
+}
+
 /// An entry of sys.path: absolute, as `site` makes the others.
 fn path_entry(entry: &Path) -> anyhow::Result<CString> {
     let cannot = || format!("cannot use --path {}", Printable::path(entry));
@@ -281,6 +291,10 @@ fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
     limits.start_at.iter().for_each(|place| push("--start-at", &spelled(place)));
     limits.stop_at.iter().for_each(|place| push("--stop-at", &spelled(place)));
     limits.max_instructions.iter().for_each(|count| push("--max-instructions", count.to_string().as_bytes()));
+    if let Some(blobs) = args.contents.blobs {
+        push("--blobs", blobs.to_string().as_bytes());
+        push("--max-blobs", args.contents.max_blobs.to_string().as_bytes());
+    }
     limits.max_size.iter().for_each(|size| push("--max-size", size.to_string().as_bytes()));
     limits.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
     let sandbox = &args.sandbox;

@@ -14,7 +14,7 @@ mod walls;
 
 use std::io;
 
-pub use plan::{Follow, Plan, Subject, Tracing};
+pub use plan::{Blobs, Call, Follow, Plan, Subject, Tracing};
 pub use recorder::{Outcome, Summary, Tried};
 pub use shared::Others;
 pub use tracee::{Caps, Recorder};

@@ -26,6 +26,8 @@ pub struct Plan {
     /// sys.argv, the program's path first; or the interpreter's own command line.
     pub argv: Vec<CString>,
     pub subject: Subject,
+    /// The subject is imported as a module, and this is called.
+    pub call: Option<Call>,
     pub tracing: Tracing,
     /// The program is stopped after so much time.
     pub timeout: Option<Duration>,
@@ -39,6 +41,17 @@ pub struct Plan {
     pub follow: Option<Follow>,
     /// The walls around the program, if there are any.
     pub sandbox: Option<Policy>,
+}
+
+/// A call of a function of a module.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The name under which the program is imported.
+    pub module: CString,
+    /// The function's, which may be dotted.
+    pub function: CString,
+    /// A marshalled code object whose constants are the arguments.
+    pub arguments: Vec<u8>,
 }
 
 /// What becomes of the processes that the program forks.
@@ -124,6 +137,17 @@ pub struct Tracing {
     pub fixed: Option<Fixed>,
     /// Which opcodes the numbers in the program's code stand for, if they are not those of 2.7.
     pub opmap: Option<Arc<OpMap>>,
+    /// Long strings that C functions get and return are recorded whole.
+    pub blobs: Option<Blobs>,
+}
+
+/// Which strings are recorded whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blobs {
+    /// Those of at least this many bytes, or code points of unicode; not 0.
+    pub least: u64,
+    /// Bytes of all of them at most; the rest is counted.
+    pub most: u64,
 }
 
 impl Tracing {
@@ -137,7 +161,8 @@ impl Tracing {
     /// Encodes the plan for an interpreter that the program starts, which is this same program.
     pub fn encode(&self) -> Vec<u8> {
         // A field that is added here must be encoded.
-        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, opmap } = self;
+        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, opmap, blobs } =
+            self;
         let Filter { names, patterns, files, no_stdlib } = filter;
         let mut out = PayloadWriter::default();
         let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
@@ -162,6 +187,9 @@ impl Tracing {
         });
         optional(&mut out, opmap.as_ref(), |out, map| {
             out.bytes(&map.encode());
+        });
+        optional(&mut out, blobs.as_ref(), |out, Blobs { least, most }| {
+            out.u64(*least).u64(*most);
         });
         out.finish()
     }
@@ -192,6 +220,7 @@ impl Tracing {
             stacks: from.u8()? != 0,
             fixed: read_optional(&mut from, |from| Some(if from.u8()? != 0 { Fixed::All } else { Fixed::Sleeps }))?,
             opmap: read_optional(&mut from, |from| OpMap::decode(&from.bytes()?).map(Arc::new))?,
+            blobs: read_optional(&mut from, |from| Some(Blobs { least: from.u64()?, most: from.u64()? }))?,
         };
         from.is_empty().then_some(tracing)
     }
@@ -232,6 +261,7 @@ mod tests {
             Tracing { fixed: Some(Fixed::Sleeps), ..Tracing::default() },
             Tracing { fixed: Some(Fixed::All), ..Tracing::default() },
             Tracing { opmap: Some(Arc::new(OpMap::of([(3, 100)]))), ..Tracing::default() },
+            Tracing { blobs: Some(Blobs { least: 1, most: 2 }), ..Tracing::default() },
         ]
     }
 

@@ -14,7 +14,7 @@ pub struct Filter {
     pub patterns: Vec<NamePattern>,
     /// --file
     pub files: Vec<FileGlob>,
-    /// Leaves the embedded standard library out (--no-stdlib).
+    /// Leaves out the embedded standard library, and code that it makes of a text of its own (--no-stdlib).
     pub no_stdlib: bool,
 }
 
@@ -25,7 +25,7 @@ impl Filter {
     }
 
     pub fn wants(&self, code: &CodeObject) -> bool {
-        self.wants_named(&code.name, &code.filename)
+        self.wants_named(&code.name, &code.filename) && !(self.no_stdlib && code.is_of_library)
     }
 
     /// Returns whether code objects with this name and file name are wanted.

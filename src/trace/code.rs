@@ -60,6 +60,8 @@ impl Code {
             cellvars: reader.list()?,
             freevars: reader.list()?,
             lnotab: reader.bytes()?,
+            // Traces of earlier versions end here.
+            is_of_library: !reader.is_empty() && reader.u8()? != 0,
         };
         if !reader.is_empty() {
             // Offsets are the same in both.
@@ -76,7 +78,7 @@ pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObj
     out.bytes(&object.name).bytes(&object.filename);
     out.i32(object.first_line).u32(object.flags).u32(object.argcount).u32(object.nlocals).u32(object.stacksize);
     out.bytes(&object.bytes).list(&object.constants).list(&object.names).list(&object.varnames);
-    out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab);
+    out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab).u8(object.is_of_library.into());
     if !object.original.is_empty() {
         out.bytes(&object.original);
     }

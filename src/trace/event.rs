@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::attempt::{Attempt, Repeated};
 use super::code::Code;
+use super::content::{Content, NewCode, Use};
 use super::origin::{Made, WholeCode};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::word::{self, Fields, Kind};
@@ -20,6 +21,12 @@ pub enum Event {
     Made(Made),
     /// The whole code object that was described just before.
     WholeCode(WholeCode),
+    /// Bytes that are kept whole.
+    Content(Content),
+    /// A code object was given to the program.
+    NewCode(NewCode),
+    /// A C function had a content.
+    Use(Use),
     /// An entry of the table of names that values refer to.
     Name(Name),
     /// One instruction that begins or ends outside the code string.
@@ -363,6 +370,9 @@ pub(super) mod record {
     pub const REPEATED: u8 = 19;
     pub const INPUT: u8 = 20;
     pub const UNMAPPED: u8 = 24;
+    pub const CONTENT: u8 = 21;
+    pub const NEW_CODE: u8 = 22;
+    pub const USE: u8 = 23;
 }
 
 impl Event {
@@ -385,6 +395,18 @@ impl Event {
             Event::WholeCode(whole) => {
                 whole.write(&mut payload);
                 record::WHOLE_CODE
+            }
+            Event::Content(content) => {
+                content.write(&mut payload);
+                record::CONTENT
+            }
+            Event::NewCode(new) => {
+                new.write(&mut payload);
+                record::NEW_CODE
+            }
+            Event::Use(used) => {
+                used.write(&mut payload);
+                record::USE
             }
             Event::Start(start) => {
                 payload.bytes(&start.version).bytes(&start.vm).list(&start.argv).list(&start.options);
@@ -471,6 +493,9 @@ impl Event {
             record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.name()?.into() }),
             record::MADE => Event::Made(Made::read(&mut reader)?),
             record::WHOLE_CODE => Event::WholeCode(WholeCode::read(&mut reader)?),
+            record::CONTENT => Event::Content(Content::read(&mut reader)?),
+            record::NEW_CODE => Event::NewCode(NewCode::read(&mut reader)?),
+            record::USE => Event::Use(Use::read(&mut reader)?),
             record::OUTSIDE => Event::Outside(Outside {
                 offset: reader.i32()?,
                 bytes: reader.bytes().filter(|bytes| bytes.len() <= Outside::MOST_BYTES)?,

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::attempt::{Answer, Attempt, By, Deed, Repeated, Site};
 use super::code::Code;
+use super::content::{Content, NewCode, Role as ContentRole, Use};
 use super::event::{
     Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, Start,
     StopReason, Then, Unmapped,
@@ -81,6 +82,7 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
         candidates: vec![b"NOP".to_vec()],
     }));
     inventor.add(Event::Input(Input { bytes: b"a\n\xff".to_vec(), left_out: 7 }));
+    contents().into_iter().for_each(|event| inventor.add(event));
     inventor.add(Event::Finished);
     let place = Some((b"f\n".to_vec(), -12, b"NOP".to_vec()));
     let instructions = inventor.state.instructions;
@@ -92,6 +94,27 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
         instructions,
     }));
     inventor.items
+}
+
+/// A text, a code object, and uses of contents.
+fn contents() -> [Event; 5] {
+    let used = Use {
+        content: Some(0),
+        role: ContentRole::Result,
+        owner: b"zlib".to_vec(),
+        name: b"decompress\x1b".to_vec(),
+        place: Some((0, 3)),
+        length: 7,
+        times: 1,
+    };
+    let new = NewCode { number: 0, made: 0, same: None, missing: 1, marshal: (*b"c\0").into() };
+    [
+        Event::Content(Content { number: 0, length: 7, bytes: (*b"x = 1\n\xff").into() }),
+        Event::NewCode(new.clone()),
+        Event::NewCode(NewCode { number: 1, same: Some(0), marshal: [].into(), ..new }),
+        Event::Use(used.clone()),
+        Event::Use(Use { content: None, place: None, times: 9, ..used }),
+    ]
 }
 
 /// An attempt with all that one can have, and one with nothing.
@@ -261,7 +284,13 @@ impl Inventor {
     fn made(&mut self, detail: u32) {
         let how = How::from_number((detail % 8) as u8).expect("eight ways");
         let place = detail.is_multiple_of(3).then_some((detail % 5, detail as i32 - 7));
-        self.add(Event::Made(Made { number: detail, how, place, path: NAMES[detail as usize % 5].to_vec() }));
+        self.add(Event::Made(Made {
+            number: detail,
+            how,
+            place,
+            path: NAMES[detail as usize % 5].to_vec(),
+            text: None,
+        }));
         let (code, made) = (self.any_code(detail), detail.is_multiple_of(2).then_some(detail));
         let marshal = BYTES[detail as usize % 5].into();
         self.add(Event::WholeCode(WholeCode { code, made, missing: detail % 3, marshal }));

@@ -14,6 +14,8 @@ pub struct Made {
     pub place: Option<(u32, i32)>,
     /// The file that is imported; empty where none is, or none is known.
     pub path: Vec<u8>,
+    /// The number of the content that is compiled.
+    pub text: Option<u32>,
 }
 
 /// Which function made code objects.  The VM uses the same numbers.
@@ -81,6 +83,7 @@ impl Made {
     pub(super) fn write(&self, out: &mut PayloadWriter) {
         let (code, offset) = self.place.map_or((0, 0), |(code, offset)| (code + 1, offset));
         out.u32(self.number).u8(self.how as u8).u32(code).i32(offset).bytes(&self.path);
+        out.u32(self.text.map_or(0, |text| text + 1));
     }
 
     pub(super) fn read(reader: &mut PayloadReader) -> Option<Made> {
@@ -88,7 +91,10 @@ impl Made {
         let how = How::from_number(reader.u8()?)?;
         let code = reader.u32()?.checked_sub(1);
         let offset = reader.i32()?;
-        Some(Made { number, how, place: code.map(|code| (code, offset)), path: reader.name()? })
+        let path = reader.name()?;
+        // Traces of earlier versions end here.
+        let text = if reader.is_empty() { None } else { reader.u32()?.checked_sub(1) };
+        Some(Made { number, how, place: code.map(|code| (code, offset)), path, text })
     }
 }
 

@@ -1,7 +1,10 @@
-//! The layers of a program: every code object that ran, each version of its bytes, and how each came to be.  Collected from the events
-//! of a trace, while it is recorded or later; written as loadable .pyc files with a manifest, or printed as a tree.
+//! The layers of a program: every code object that ran or that the program made, each version of its bytes, and how each came to be.
+//! Collected from the events of a trace, while it is recorded or later; written as loadable .pyc files with a manifest, or printed as a
+//! tree.
 
+mod code;
 mod collect;
+mod contents;
 mod folder;
 mod manifest;
 mod tree;
@@ -10,11 +13,13 @@ use std::io::{self, Write};
 
 use super::Answer;
 use super::observed::Observed;
+use crate::bytecode::readable::Changes;
 use crate::read::{Flaw, Reader, TraceError};
 use crate::select::{Filter, Selection};
 use crate::trace::origin::How;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 use collect::Collector;
+pub use contents::{Blob, BlobUse, Blobs};
 pub use folder::Folder;
 
 /// One code object with one version of its bytes; or several, where the same place has made the same again and again.
@@ -28,12 +33,22 @@ pub struct Layer {
     pub origin: Origin,
     /// The place among the layers of the same code object's first bytes, where these are others.
     pub version_of: Option<usize>,
-    /// SHA-256 of its .pyc.
+    /// The name under which its parent stores what it makes of it, if that is another.
+    pub stored_as: Option<Vec<u8>>,
+    /// SHA-256 of its file.
     pub digest: [u8; 32],
+    /// Its flags, and what its file has not of it.
+    pub flags: i32,
+    pub changes: Changes,
+    /// The file of the text that it was compiled of.
+    pub text: Option<String>,
+    /// It ran, with these bytes.
+    pub ran: bool,
     /// Constants that are not in its .pyc.
     pub missing: u32,
-    /// Code objects that are this layer.
+    /// Code objects that are this layer: those that ran, and those that the program was given.
     pub objects: u64,
+    pub given: u64,
     /// Instructions recorded, and the numbers of the first and the last of them.
     pub instructions: u64,
     pub first: u64,
@@ -70,17 +85,41 @@ pub enum Origin {
 pub struct Layers {
     pub argv: Vec<Vec<u8>>,
     pub layers: Vec<Layer>,
+    /// Texts that no code object is known to come of.
+    pub texts: Vec<Text>,
+    pub blobs: Blobs,
     /// Code objects that came when there was no room for another layer.
     pub left_out: u64,
     /// Why the others could not be written.
     pub error: Option<String>,
 }
 
+/// A text that was to be compiled, as in `exec` of what is no Python.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub file: String,
+    pub sha256: [u8; 32],
+    pub length: u64,
+    pub how: How,
+    pub instruction: u64,
+    pub place: Option<(usize, i32)>,
+}
+
 impl Layer {
+    /// The name that says most of it.
+    pub fn best_name(&self) -> &[u8] {
+        self.stored_as.as_deref().unwrap_or(&self.name)
+    }
+
+    /// How many code objects it is.
+    pub fn count(&self) -> u64 {
+        self.objects.max(self.given).max(1)
+    }
+
     /// Bytes of its texts.
     fn texts(&self) -> usize {
         let path = if let Origin::Made { path, .. } = &self.origin { path.len() } else { 0 };
-        self.name.len() + self.filename.len() + 2 * path
+        2 * (self.name.len() + self.best_name().len()) + self.filename.len() + 2 * path
     }
 
     /// The layer that it belongs under.
@@ -101,6 +140,8 @@ pub struct LayersPlan {
     pub filter: Filter,
     /// Write them into this folder instead of printing them.
     pub folder: Option<Folder>,
+    /// Wrap what is no module in one.
+    pub as_module: bool,
     /// Print JSON lines instead of a tree.
     pub json: bool,
     /// Shows how far a long command is, on a terminal.
@@ -117,7 +158,7 @@ pub fn run(
     let prints = plan.folder.is_none();
     let index = reader.index().cloned();
     let selection = Selection { filter: plan.filter.clone(), ..Selection::default() };
-    let mut collector = Collector::new(plan.filter, plan.folder);
+    let mut collector = Collector::new(plan.filter, plan.folder, plan.as_module);
     let mut is_flawed = false;
     let mut observed = Observed::new(&mut collector, &selection, None, plan.progress, index.as_ref());
     reader.read_all(&mut observed, &mut |flaw| {
@@ -149,8 +190,8 @@ pub struct Dumping {
 }
 
 impl Dumping {
-    pub fn new(inner: Box<dyn Sink>, folder: Folder, filter: Filter) -> Dumping {
-        Dumping { inner, collector: Collector::new(filter, Some(folder)), is_collected: false, lost: None }
+    pub fn new(inner: Box<dyn Sink>, folder: Folder, filter: Filter, as_module: bool) -> Dumping {
+        Dumping { inner, collector: Collector::new(filter, Some(folder), as_module), is_collected: false, lost: None }
     }
 
     /// Writes the manifest.

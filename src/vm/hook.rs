@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::ffi;
 use super::gil::Gil;
+use super::memory::Span;
 use super::object::{CodeRef, Exception};
 use super::shared::{Control, Mode, Slot};
 use super::value::ObjectRef;
@@ -164,6 +165,26 @@ pub struct Maker<'a> {
     pub path: &'a [u8],
     /// The frame that runs, and the offset of its instruction.
     pub frame: Option<(FrameAddress, i32)>,
+    /// What [`Hook::text`] has returned for the text that it was made of, or 0.
+    pub making: u32,
+}
+
+/// A C function that bytecode has called.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'a> {
+    pub name: &'a [u8],
+    /// Its module, or the type that it is a method of.
+    pub owner: &'a [u8],
+    /// It is not in this program's image.
+    pub is_foreign: bool,
+}
+
+/// What a C function had.
+#[derive(Clone, Copy, Debug)]
+pub enum Bytes<'a> {
+    Plain(Span<'a, u8>),
+    /// Code points of a unicode.
+    Unicode(Span<'a, u32>),
 }
 
 /// Receives what the eval loop does.  Called with the GIL held; must not panic (a panic ends the process), block for long, or run
@@ -182,6 +203,12 @@ pub trait Hook {
     fn code_gone(&mut self, code: usize);
     /// The code object at this address has been made.
     fn made(&mut self, gil: Gil, code: usize, by: Maker);
+    /// This text is about to be compiled for code of this file name; returns a number for `made`.
+    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32;
+    /// The program gets these code objects, which were made just now.
+    fn created(&mut self, gil: Gil, codes: &[CodeRef]);
+    /// A C function had this: 0 as the object whose method it is, 1 as an argument, 2 as its result.
+    fn blob(&mut self, gil: Gil, called: Called, role: u8, bytes: Bytes);
     /// The program has set a function's code object to the one at this address, or the default arguments of a function that has it.
     fn claimed(&mut self, code: usize);
     /// The program has read these bytes from standard input.
@@ -227,6 +254,9 @@ fn hooks<H: Hook>() -> ffi::bctrace_hooks {
         frame_gone: Some(frame_gone::<H>),
         code_gone: Some(code_gone::<H>),
         made: Some(made::<H>),
+        text: Some(text::<H>),
+        created: Some(created::<H>),
+        blob: Some(blob::<H>),
         claimed: Some(claimed::<H>),
         input: Some(input::<H>),
         lookup: Some(lookup::<H>),
@@ -410,17 +440,81 @@ extern "C" fn code_gone<H: Hook>(code: *const std::ffi::c_void) {
     unsafe { with(|hook: &mut H, _| hook.code_gone(code as usize)) }
 }
 
-extern "C" fn made<H: Hook>(code: *const std::ffi::c_void, how: c_int, path: *const c_char, frame: *const ffi::_frame) {
+extern "C" fn made<H: Hook>(
+    code: *const std::ffi::c_void,
+    how: c_int,
+    path: *const c_char,
+    frame: *const ffi::_frame,
+    making: u32,
+) {
     // SAFETY: `path` is NULL or a C string of the function that makes the code object, which is still running.
     let path = if path.is_null() { &[][..] } else { unsafe { CStr::from_ptr(path) }.to_bytes() };
-    let at = (!frame.is_null()).then(|| {
+    let by = Maker { how: how as u8, path, frame: running(frame), making };
+    // SAFETY: as in `jump`: PyCode_New is called with the GIL held, and a hook makes no code objects.
+    unsafe { with(|hook: &mut H, gil| hook.made(gil, code as usize, by)) }
+}
+
+fn running(frame: *const ffi::_frame) -> Option<(FrameAddress, i32)> {
+    (!frame.is_null()).then(|| {
         // SAFETY: the frame is the running one of the thread that holds the GIL.
         let offset = unsafe { ffi::vm_frame_offset(frame) };
         (FrameAddress(frame as usize), offset)
-    });
-    let by = Maker { how: how as u8, path, frame: at };
-    // SAFETY: as in `jump`: PyCode_New is called with the GIL held, and a hook makes no code objects.
-    unsafe { with(|hook: &mut H, gil| hook.made(gil, code as usize, by)) }
+    })
+}
+
+/// The frame that runs, if there is one, and the offset of its instruction.
+pub fn running_frame(_gil: Gil) -> Option<(FrameAddress, i32)> {
+    // SAFETY: the GIL is held.
+    running(unsafe { ffi::vm_current_frame() })
+}
+
+extern "C" fn text<H: Hook>(text: *const u8, length: usize, how: c_int, frame: *const ffi::_frame) -> u32 {
+    let by = Maker { how: how as u8, path: &[], frame: running(frame), making: 0 };
+    // SAFETY: as in `jump`: the function that compiles holds the GIL, and a hook compiles nothing.
+    unsafe {
+        with(|hook: &mut H, gil| {
+            let place = by.frame.map(|(frame, _)| Place { frame, first: 0, instruction: 0 });
+            let filename = place.map_or(&[][..], |place| place.code(gil).filename(gil));
+            hook.text(gil, Span::new(gil, text, length), by, filename)
+        })
+    }
+}
+
+extern "C" fn created<H: Hook>(result: *const ffi::_object) {
+    // SAFETY: as in `jump`: the function that returns this holds the GIL, and a hook creates nothing.
+    unsafe { with(|hook: &mut H, gil| hook.created(gil, &CodeRef::held_by(gil, ObjectRef::new(result)))) }
+}
+
+extern "C" fn blob<H: Hook>(
+    called: *const ffi::bctrace_called,
+    role: c_int,
+    bytes: *const u8,
+    length: usize,
+    unit: usize,
+) {
+    // SAFETY: contents.c passes the address of its own struct.
+    let called = unsafe { &*called };
+    // SAFETY: the name is a C string of the function that was called.
+    let name = unsafe { CStr::from_ptr(called.name) }.to_bytes();
+    // SAFETY: and so is the owner's.
+    let owner = unsafe { CStr::from_ptr(called.owner) }.to_bytes();
+    let called = Called { name, owner, is_foreign: called.is_foreign != 0 };
+    // SAFETY: as in `jump`: bytecode that calls a function holds the GIL, and a hook calls none.
+    unsafe {
+        with(|hook: &mut H, gil| {
+            let bytes = match unit {
+                1 => Bytes::Plain(Span::new(gil, bytes, length)),
+                _ => Bytes::Unicode(Span::new(gil, bytes.cast(), length)),
+            };
+            hook.blob(gil, called, role as u8, bytes);
+        })
+    }
+}
+
+/// Has [`Hook::blob`] called for contents of at least this many bytes or code points, of what bytecode calls.
+pub fn follow_calls(least: usize, _interpreter: &super::program::Interpreter) {
+    // SAFETY: the interpreter runs on this thread, which has the GIL.
+    unsafe { ffi::vm_follow_calls(least) }
 }
 
 extern "C" fn claimed<H: Hook>(code: *const std::ffi::c_void) {

@@ -41,6 +41,11 @@ impl<'a, T: Plain> Span<'a, T> {
         Span { first: std::ptr::null(), count: 0, known: 0, lives: PhantomData }
     }
 
+    /// Where the first item is.
+    pub(super) fn address(&self) -> usize {
+        self.first as usize
+    }
+
     /// How many items there are, or are said to be.
     pub fn count(&self) -> usize {
         self.count

@@ -22,6 +22,8 @@ const MAX_DEPTH: u32 = 100;
 const MAX_OBJECTS: u32 = 1 << 20;
 /// Places of a dict's or set's table that are looked at.
 const MAX_PLACES: isize = 1 << 22;
+/// Objects that are looked at for the code objects among them.
+const MAX_HELD: usize = 1 << 16;
 /// Bytes of an exception's message; no more objects are looked at for it.
 const MESSAGE_LIMIT: usize = 256;
 
@@ -81,6 +83,7 @@ impl CodeRef {
             cellvars: names(ffi::vm_code_part_VM_CODE_CELLVARS, &mut budget),
             freevars: names(ffi::vm_code_part_VM_CODE_FREEVARS, &mut budget),
             lnotab: text_of(gil, self.part(ffi::vm_code_part_VM_CODE_LNOTAB)).to_vec(),
+            is_of_library: false,
             constants: items(gil, self.part(ffi::vm_code_part_VM_CODE_CONSTS))
                 .map(|item| copier.constant_text(item, &mut budget))
                 .collect(),
@@ -121,6 +124,37 @@ impl CodeRef {
         let code = |item: &ObjectRef| matches!(item.look(gil).seen, Seen::Code);
         let constants = items(gil, self.part(ffi::vm_code_part_VM_CODE_CONSTS));
         constants.filter(code).map(|item| item.address()).collect()
+    }
+
+    /// The code objects that an object is, or that stand in tuples, lists and dicts of it; not those among constants.
+    pub fn held_by(gil: Gil, object: ObjectRef) -> Vec<CodeRef> {
+        let (mut found, mut open, mut left) = (Vec::new(), vec![(object, 0)], MAX_HELD);
+        while let Some((object, depth)) = open.pop() {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            let look = object.look(gil);
+            let mut hold = |item: ObjectRef| {
+                if depth < MAX_DEPTH && open.len() < MAX_HELD {
+                    open.push((item, depth + 1));
+                }
+            };
+            match look.seen {
+                Seen::Code => found.push(CodeRef { object }),
+                Seen::Tuple(held) | Seen::List(held) => {
+                    (0..held.count().min(MAX_HELD)).rev().filter_map(|index| held.item(index)).for_each(hold);
+                }
+                Seen::Dict(_) => {
+                    let mut position = 0;
+                    while let Ok(Some(entry)) = look.next(&mut position, MAX_PLACES) {
+                        hold(entry.value);
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
     }
 
     fn part(&self, part: ffi::vm_code_part) -> ObjectRef {

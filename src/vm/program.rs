@@ -69,6 +69,19 @@ impl Interpreter {
     }
 }
 
+impl Interpreter {
+    /// Imports the program as a module of this name, calls a function of it and prints what that returns, and finalizes the interpreter;
+    /// returns the exit status, unless the program ends the process.  The arguments are the constants of the other code object.
+    pub fn call(self, program: MainProgram, module: &CStr, function: &CStr, arguments: MainProgram) -> i32 {
+        let path = self.argv[0].as_ptr();
+        let (code, arguments) = (program.code.as_ptr(), arguments.code.as_ptr());
+        // SAFETY: the interpreter has started, on this thread; both code objects are handed over.
+        let status = unsafe { ffi::vm_call(code, path, module.as_ptr(), function.as_ptr(), arguments) };
+        std::mem::forget(self);
+        status
+    }
+}
+
 /// Compiles source as `python2.7 path` does; returns the marshalled code object, or None if the VM refuses it, which it has then said
 /// on stderr.  The process must have one thread, and runs no program after it.
 pub fn compile(source: &[u8], path: &CStr, executable: &CStr) -> Option<Vec<u8>> {

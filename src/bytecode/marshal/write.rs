@@ -111,10 +111,8 @@ impl Writer {
         if points.iter().any(|&point| point > 0x10ffff) {
             return false;
         }
-        let mut text = Vec::with_capacity(points.len());
-        points.iter().for_each(|&point| push_utf8(&mut text, point));
         self.bytes.push(b'u');
-        self.sized(&text);
+        self.sized(&utf8(points));
         true
     }
 
@@ -160,6 +158,13 @@ impl Writer {
         self.number(bytes.len() as i32);
         self.bytes.extend_from_slice(bytes);
     }
+}
+
+/// Encodes code points as UTF-8, each by itself; what is beyond Unicode becomes U+FFFD.
+pub fn utf8(points: &[u32]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(points.len());
+    points.iter().for_each(|&point| push_utf8(&mut text, if point > 0x10ffff { 0xfffd } else { point }));
+    text
 }
 
 fn push_utf8(text: &mut Vec<u8>, point: u32) {

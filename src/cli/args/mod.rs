@@ -19,7 +19,7 @@ pub use reading::{
     AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, OpmapArgs, PlaceArgs,
     QuestionArgs, ShowArgs, TriedArgs, ViewArgs, WindowArgs,
 };
-pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
+pub use recording::{CallArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
 
 /// Columns of help that does not go to a terminal, and the most that it has on one.
@@ -58,6 +58,7 @@ Environment:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Show(Box<ShowArgs>),
+    Call(Box<CallArgs>),
     Calls(CallsArgs),
     Compares(ComparesArgs),
     Layers(LayersArgs),

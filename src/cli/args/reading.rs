@@ -160,7 +160,7 @@ pub struct ComparesArgs {
     pub view: ViewArgs,
 }
 
-/// Print or write the code objects that ran
+/// Print or write the code objects that ran, and those that the program made
 ///
 /// They are printed as a tree, each under what made it, or written as loadable .pyc files.
 #[derive(Debug, Args)]
@@ -169,11 +169,14 @@ Examples:
   bctrace layers --no-stdlib trace.bct
   bctrace layers --dump layers trace.bct")]
 pub struct LayersArgs {
-    /// Write every code object that ran into this new folder instead of printing
+    /// Write every code object into this new folder instead of printing
     ///
-    /// They are loadable .pyc files, with a manifest.json.
+    /// They are loadable .pyc files, with the texts that they were compiled of, the strings of --blobs, and a manifest.json.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dump: Option<PathBuf>,
+    /// Write functions and classes as modules that hold them, which decompilers accept
+    #[arg(long, requires = "dump")]
+    pub as_module: bool,
     #[command(flatten)]
     pub question: QuestionArgs,
     #[command(flatten)]

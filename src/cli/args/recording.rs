@@ -46,6 +46,35 @@ pub struct RecordArgs {
     pub recording: RecordingArgs,
 }
 
+/// Call one function of a file, and record it
+///
+/// The file is imported as a module, and the function is called with ARGS, which are Python literals. Values are recorded. The
+/// result is printed.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace call checker.pyc check trace.bct -- \"'AAAA'\"
+  bctrace call library.pyc Codec.decode trace.bct -- None \"'6162'\" 16")]
+pub struct CallArgs {
+    /// File to import: a .pyc, `-` for standard input, or a .py
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub program: PathBuf,
+    /// Function to call; it may be dotted, as in Class.method
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// File to write the trace to; `-` is standard output
+    #[arg(value_name = "TRACEFILE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// Arguments of the function: strings, numbers, tuples, lists, dicts, None, True or False
+    #[arg(last = true, value_name = "ARGS")]
+    pub arguments: Vec<OsString>,
+    /// Look for modules here too, after the file's own folder; may be repeated
+    #[arg(long, value_name = "DIR_OR_ZIP", value_hint = ValueHint::AnyPath)]
+    pub path: Vec<PathBuf>,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+}
+
 /// Run the Python 2.7 interpreter itself, or record it
 ///
 /// It takes python2.7's own options and environment, and runs a script, a command, a module, standard input, or a
@@ -97,6 +126,9 @@ pub struct RecordingArgs {
     /// They are loadable .pyc files, with a manifest.json.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dump_code: Option<PathBuf>,
+    /// Write functions and classes as modules that hold them, which decompilers accept
+    #[arg(long, requires = "dump_code")]
+    pub as_module: bool,
     /// Trace forked processes and started interpreters too
     ///
     /// Each process has a file of its own beside TRACEFILE, with its number in the name.
@@ -139,6 +171,8 @@ pub struct RecordingArgs {
     pub limits: LimitArgs,
     #[command(flatten, next_help_heading = "Values")]
     pub values: ValueArgs,
+    #[command(flatten, next_help_heading = "Contents")]
+    pub contents: ContentArgs,
     #[command(flatten, next_help_heading = "Sandbox")]
     pub sandbox: SandboxArgs,
 }
@@ -165,6 +199,20 @@ pub struct LimitArgs {
     /// Stop the program after TIME, as 30s or 1h30m
     #[arg(long, value_name = "TIME", value_parser = value::of(value::time), allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
+}
+
+/// Whether long strings are recorded whole.
+#[derive(Clone, Debug, Args)]
+pub struct ContentArgs {
+    /// Record strings of at least N bytes whole that decoders and the like get and return
+    ///
+    /// These are the arguments and results of decompressors, decoders, marshal.loads, write methods, ctypes and native extension
+    /// modules. `bctrace layers --dump DIR` writes them. Equal ones are recorded once.
+    #[arg(long, value_name = "N", value_parser = value::of(value::count), allow_negative_numbers = true)]
+    pub blobs: Option<u64>,
+    /// Record SIZE of such strings at most; the rest is counted
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = value::of(value::size), allow_negative_numbers = true, requires = "blobs")]
+    pub max_blobs: u64,
 }
 
 /// Whether values are recorded, and how much of each.

@@ -3,6 +3,7 @@
 use crate::format::json;
 use crate::format::values::push_value;
 use crate::trace::attempt::{Answer, Attempt, By};
+use crate::trace::content::Use;
 use crate::trace::event::LowMemory;
 use crate::trace::origin::{Made, WholeCode};
 use crate::trace::value::UnitValues;
@@ -55,6 +56,9 @@ fn push_made(out: &mut Vec<u8>, made: &Made, at: &State) {
     json::push_optional_member(out, "offset", made.place.map(|(_, offset)| offset));
     if !made.path.is_empty() {
         json::push_text_member(out, "path", &made.path);
+    }
+    if let Some(text) = made.text {
+        json::push_member(out, "text", text);
     }
 }
 
@@ -134,11 +138,36 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
             json::push_text_member(out, "read", &input.bytes);
             json::push_member(out, "left_out", input.left_out);
         }
+        Event::Content(content) => {
+            push_moment(out, "content", at);
+            json::push_member(out, "content", content.number);
+            json::push_member(out, "length", content.length);
+            json::push_text_member(out, "bytes", &content.bytes);
+        }
+        Event::NewCode(new) => {
+            push_moment(out, "new_code", at);
+            json::push_member(out, "new_code", new.number);
+            json::push_member(out, "made", new.made);
+            json::push_optional_member(out, "same", new.same);
+        }
+        Event::Use(used) => push_use(out, used, at),
         Event::Finished => push_moment(out, "finished", at),
         Event::End(end) => push_end(out, end, at),
         _ => return,
     }
     out.extend_from_slice(b"}\n");
+}
+
+fn push_use(out: &mut Vec<u8>, used: &Use, at: &State) {
+    push_moment(out, "use", at);
+    json::push_optional_member(out, "content", used.content);
+    json::push_text_member(out, "role", used.role.name().as_bytes());
+    json::push_text_member(out, "owner", &used.owner);
+    json::push_text_member(out, "function", &used.name);
+    json::push_optional_member(out, "by", used.place.map(|(code, _)| code));
+    json::push_optional_member(out, "offset", used.place.map(|(_, offset)| offset));
+    json::push_member(out, "length", used.length);
+    json::push_member(out, "times", used.times);
 }
 
 fn push_moment(out: &mut Vec<u8>, record_type: &str, at: &State) {

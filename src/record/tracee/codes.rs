@@ -175,7 +175,8 @@ impl Codes {
         self.known.try_reserve(1).ok()?;
         self.versions.try_reserve(1).ok()?;
         lane.reserve_version()?;
-        let object = code.describe(gil, at.first());
+        let mut object = code.describe(gil, at.first());
+        object.is_of_library = self.origins.is_of_library(code.address());
         let id = self.next_id;
         self.next_id += 1;
         let known = self.known.entry(code.address()).or_insert_with(|| {

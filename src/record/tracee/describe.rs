@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use super::{Tracee, fetched};
 use crate::record::tracee::codes::{Description, Found, Version};
-use crate::record::tracee::origins::Moment;
+use crate::record::tracee::origins::{Moment, TextMaking};
 use crate::trace::event::{CODE_RECORD, Event, LowMemory};
 use crate::trace::origin::How;
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::Gil;
-use crate::vm::hook::{Maker, Place};
+use crate::vm::hook::{FrameAddress, Maker, Place};
 use crate::vm::lane::Is;
 use crate::vm::object::CodeRef;
 use crate::vm::shared::CALLED;
@@ -19,20 +19,31 @@ impl Tracee {
     /// that it works for.
     #[cold]
     pub(super) fn code_made(&mut self, code: usize, by: Maker) {
+        if let Some(making) = TextMaking::from_number(by.making) {
+            return self.codes.origins.insert(code, Some(making));
+        }
         let how = How::from_number(by.how).unwrap_or(How::NativeCode);
-        let frame = by.frame.map(|(frame, _)| frame);
-        let now = Moment { frame, next: fetched(), position: self.stream.position() };
+        let now = self.moment(by.frame);
         if !self.codes.origins.goes_on(how, by.path, &now) {
-            let top = self.lane.top();
-            let place = top.zip(by.frame).filter(|(top, (frame, _))| top.frame == *frame);
-            let place = place.map(|(top, (_, offset))| (self.codes.version(top.version()).id, offset));
-            let made = self.codes.origins.begin(how, by.path, place);
+            let made = self.codes.origins.begin(how, by.path, self.place_of(by.frame), None);
             let next = self.interrupt();
             self.push_event(&Event::Made(made.clone()));
             self.go_on_after_interrupt(next);
             self.codes.origins.written(made, Moment { position: self.stream.position(), ..now });
         }
-        self.codes.origins.insert(code);
+        self.codes.origins.insert(code, None);
+    }
+
+    fn moment(&self, frame: Option<(FrameAddress, i32)>) -> Moment {
+        let frame = frame.map(|(frame, _)| frame);
+        Moment { frame, next: fetched(), position: self.stream.position() }
+    }
+
+    /// Where an instruction stands in the stream: its code object and its offset.
+    pub(super) fn place_of(&self, running: Option<(FrameAddress, i32)>) -> Option<(u32, i32)> {
+        let top = self.lane.top();
+        let place = top.zip(running).filter(|(top, (frame, _))| top.frame == *frame);
+        place.map(|(top, (_, offset))| (self.codes.version(top.version()).id, offset))
     }
 
     /// Closes the open run in the middle of an instruction; returns the address after it, 0 if that is not known.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::{Tracee, Unwritten};
 use crate::record::tracee::codes::Codes;
+use crate::record::tracee::contents::Contents;
 use crate::record::tracee::notices::Notices;
 use crate::record::tracee::threads::{SuspendedFrames, Threads};
 use crate::vm::Gil;
@@ -27,6 +28,7 @@ impl Tracee {
         self.counting.begin_anew();
         self.shutdown.begin_anew();
         self.notices = Notices::default();
+        self.contents = Contents::default();
         self.executed = 0;
         self.switch_thread(thread);
         for frame in frames {

@@ -5,8 +5,9 @@ use super::{Tracee, fetched};
 use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
-use crate::vm::hook::{Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress};
+use crate::vm::hook::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress};
 use crate::vm::lane::Is;
+use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{CALLED, Mode};
 
@@ -136,6 +137,21 @@ impl Hook for Tracee {
     }
 
     #[cold]
+    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32 {
+        self.record_text(gil, text, by, filename)
+    }
+
+    #[cold]
+    fn created(&mut self, gil: Gil, codes: &[CodeRef]) {
+        self.record_created(gil, codes);
+    }
+
+    #[cold]
+    fn blob(&mut self, gil: Gil, called: Called, role: u8, bytes: Bytes) {
+        self.record_blob(gil, called, role, bytes);
+    }
+
+    #[cold]
     fn claimed(&mut self, code: usize) {
         self.shutdown.forget(code);
     }
@@ -167,6 +183,7 @@ impl Hook for Tracee {
     fn finished(&mut self) {
         self.close(Kind::Jump, 0);
         self.push_counts();
+        self.push_left_out_blobs();
         self.push_event(&Event::Finished);
         let _ = self.open(0, 0, false, CALLED);
     }

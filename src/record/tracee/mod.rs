@@ -2,6 +2,7 @@
 
 mod arrive;
 mod codes;
+mod contents;
 mod counting;
 mod describe;
 mod forks;
@@ -29,6 +30,7 @@ use crate::vm::hook::{Flow, ThreadAddress};
 use crate::vm::lane::{Active, Is, Lane};
 use crate::vm::shared::{CALLED, Mode, Slot};
 use codes::Codes;
+use contents::Contents;
 use counting::Counting;
 use notices::Notices;
 use shutdown::Shutdown;
@@ -68,6 +70,7 @@ pub struct Tracee {
     counting: Counting,
     shutdown: Shutdown,
     notices: Notices,
+    contents: Contents,
 }
 
 /// What has happened since the last recorded event.
@@ -105,6 +108,7 @@ impl Tracee {
             counting: Counting::default(),
             shutdown: Shutdown::new(own),
             notices: Notices::default(),
+            contents: Contents::default(),
         }
     }
 

@@ -15,6 +15,23 @@ pub struct Moment {
     pub position: u64,
 }
 
+/// The making of a text, as the VM keeps it for the code objects that come of it: a number that is not 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextMaking {
+    pub number: u32,
+    pub is_of_library: bool,
+}
+
+impl TextMaking {
+    pub fn to_number(self) -> u32 {
+        (self.number + 1) << 1 | u32::from(self.is_of_library)
+    }
+
+    pub fn from_number(number: u32) -> Option<TextMaking> {
+        Some(TextMaking { number: (number >> 1).checked_sub(1)?, is_of_library: number & 1 != 0 })
+    }
+}
+
 /// Bytes of a path at most, beyond what any file system opens.
 const LONGEST_PATH: usize = 4096;
 
@@ -25,7 +42,8 @@ fn cut(path: &[u8]) -> &[u8] {
 /// The table.
 #[derive(Debug, Default)]
 pub struct Origins {
-    made: FxHashMap<usize, u32>,
+    /// The number, and whether the standard library made it of a text of its own.
+    made: FxHashMap<usize, (u32, bool)>,
     /// The last making, and when it was.
     last: Option<(How, Vec<u8>, Moment)>,
     next: u32,
@@ -49,9 +67,9 @@ impl Origins {
     }
 
     /// Begins a making; its moment is known when it is written.
-    pub fn begin(&mut self, how: How, path: &[u8], place: Option<(u32, i32)>) -> Made {
+    pub fn begin(&mut self, how: How, path: &[u8], place: Option<(u32, i32)>, text: Option<u32>) -> Made {
         self.next += 1;
-        Made { number: self.next - 1, how, place, path: cut(path).to_vec() }
+        Made { number: self.next - 1, how, place, path: cut(path).to_vec(), text }
     }
 
     /// Remembers the moment of a making that has been written.
@@ -59,18 +77,25 @@ impl Origins {
         self.last = Some((made.how, made.path, moment));
     }
 
-    /// Remembers that a code object was made now.
-    pub fn insert(&mut self, code: usize) {
-        if let Some(number) = self.next.checked_sub(1) {
+    /// Remembers that a code object was made now, or, where that is known, in this making of a text.
+    pub fn insert(&mut self, code: usize, of: Option<TextMaking>) {
+        let last = self.next.checked_sub(1).map(|number| (number, false));
+        let of = of.filter(|of| of.number < self.next).map(|of| (of.number, of.is_of_library));
+        if let Some(origin) = of.or(last) {
             // Without room for it, it is not known where it comes from.
             if self.made.try_reserve(1).is_ok() {
-                self.made.insert(code, number);
+                self.made.insert(code, origin);
             }
         }
     }
 
     pub fn get(&self, code: usize) -> Option<u32> {
-        self.made.get(&code).copied()
+        self.made.get(&code).map(|(number, _)| *number)
+    }
+
+    /// Whether the standard library made it of a text of its own.
+    pub fn is_of_library(&self, code: usize) -> bool {
+        self.made.get(&code).is_some_and(|(_, is_of_library)| *is_of_library)
     }
 
     pub fn forget(&mut self, code: usize) {

@@ -39,7 +39,7 @@ pub fn run(
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);
     }
-    let fixed = plan.tracing.fixed;
+    let (fixed, call) = (plan.tracing.fixed, plan.call);
     if let Some(Err(error)) = fixed.map(Fixed::apply) {
         eprintln!("bctrace: cannot make the run repeatable: {error}");
         exit(125);
@@ -58,13 +58,18 @@ pub fn run(
     let Some(program) = interpreter.load(&marshalled) else {
         exit(125);
     };
+    let arguments = call.as_ref().map(|call| interpreter.load(&call.arguments));
     match fixed {
         None => drop(marshalled),
         // The program would get its memory, which is not at the same address in each run.
         Some(_) => std::mem::forget(marshalled),
     }
     install(&interpreter);
-    exit(interpreter.run(program))
+    exit(match (call, arguments) {
+        (Some(call), Some(Some(arguments))) => interpreter.call(program, &call.module, &call.function, arguments),
+        (Some(_), _) => 125,
+        (None, _) => interpreter.run(program),
+    })
 }
 
 fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, interpreter: &Interpreter) {
@@ -72,12 +77,14 @@ fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, inter
     ring.wait_for_begin();
     memory::keep_apart();
     let (values, stacks) = (tracing.values, tracing.stacks);
+    let least = tracing.blobs.map_or(0, |blobs| usize::try_from(blobs.least).unwrap_or(usize::MAX));
     let own = if tracing.shutdown { FxHashSet::default() } else { interpreter.mark_own() };
     let tracee = Tracee::new(ring, tracing, claims, own);
     match values {
         None => hook::install_behind_lane(tracee, interpreter),
         Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
     }
+    hook::follow_calls(least, interpreter);
 }
 
 /// A recording that wants the interpreters that its program starts.

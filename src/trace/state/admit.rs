@@ -71,6 +71,9 @@ impl State {
             | Event::Repeated(_)
             | Event::Input(_)
             | Event::Unmapped(_)
+            | Event::Content(_)
+            | Event::NewCode(_)
+            | Event::Use(_)
             | Event::End(_) => Change::Nothing,
         })
     }

@@ -7,11 +7,15 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
-use super::folder::Folder;
-use super::{Layer, Layers, Origin, manifest};
-use crate::bytecode::pyc;
+use super::contents::Contents;
+use super::folder::{self, Folder};
+use super::{Layer, Layers, Origin, Text, code, manifest};
+use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::readable::{self, Changes};
+use crate::bytecode::{CodeObject, Object};
 use crate::select::Filter;
 use crate::trace::by_id::ById;
+use crate::trace::content::{NewCode, Use};
 use crate::trace::origin::{How, Made, WholeCode};
 use crate::trace::{Code, Event, Run, Sink, SinkError, State, Then};
 
@@ -34,6 +38,14 @@ pub(super) struct Collector {
     /// The layers of all code objects, also of those that are gone and have left functions behind.
     ids: Remembered<usize>,
     makings: Remembered<Making>,
+    /// The code objects that the program was given, by number.
+    new_codes: Remembered<Rc<[u8]>>,
+    contents: Contents,
+    /// Texts whose code object is not known yet.
+    pending: BTreeMap<u32, Making>,
+    /// By layer: under which names it stores what it makes of which code objects.
+    stored: HashMap<usize, HashMap<[u8; 32], Vec<u8>>>,
+    as_module: bool,
     /// Bytes of the texts of all layers.
     texts: usize,
     /// The code object of the last run and its layer, for most runs follow one of the same.
@@ -62,6 +74,28 @@ struct Making {
     instruction: u64,
     place: Option<(usize, i32)>,
     path: Rc<[u8]>,
+    /// The number of the content that is compiled.
+    text: Option<u32>,
+}
+
+impl Making {
+    fn place(&self) -> Place {
+        Place::Making(self.how, self.place, Rc::clone(&self.path))
+    }
+
+    fn origin(&self) -> Origin {
+        let Making { how, instruction, place, .. } = *self;
+        Origin::Made { how, instruction, place, path: self.path.to_vec() }
+    }
+}
+
+/// A code object that becomes a layer.
+struct Found<'a> {
+    marshal: &'a [u8],
+    /// None where the data is none that 2.7 loads.
+    plain: Option<&'a MarshalledCode>,
+    missing: u32,
+    stored_as: Option<Vec<u8>>,
 }
 
 /// A map from ascending numbers that forgets the lowest ones.
@@ -96,7 +130,7 @@ impl<T> Remembered<T> {
 }
 
 impl Collector {
-    pub(super) fn new(filter: Filter, folder: Option<Folder>) -> Collector {
+    pub(super) fn new(filter: Filter, folder: Option<Folder>, as_module: bool) -> Collector {
         Collector {
             filter,
             folder,
@@ -105,6 +139,11 @@ impl Collector {
             live: ById::default(),
             ids: Remembered::new(),
             makings: Remembered::new(),
+            new_codes: Remembered::new(),
+            contents: Contents::default(),
+            pending: BTreeMap::new(),
+            stored: HashMap::new(),
+            as_module,
             texts: 0,
             last: None,
         }
@@ -116,40 +155,225 @@ impl Collector {
 
     fn make(&mut self, made: &Made, at: &State) {
         let place = made.place.and_then(|(code, offset)| Some((*self.ids.get(code)?, offset)));
-        let making = Making { how: made.how, instruction: at.instructions, place, path: made.path.as_slice().into() };
+        let path = made.path.as_slice().into();
+        let making = Making { how: made.how, instruction: at.instructions, place, path, text: made.text };
+        if let Some(text) = made.text
+            && self.contents.text_file(text).is_none()
+            && self.pending.len() < LAYERS
+        {
+            self.pending.insert(text, making.clone());
+        }
         self.makings.insert(made.number, making, made.path.len());
     }
 
-    /// Adds a code object to the layer that it is, or makes it a new one.
+    /// Adds a code object that is about to run to the layer that it is, or makes it a new one.
     fn add(&mut self, whole: &WholeCode, code: &Code) -> Result<(), SinkError> {
-        let file = pyc::of_marshal(&whole.marshal);
-        let digest: [u8; 32] = Sha256::digest(&file).into();
         let making = whole.made.and_then(|number| self.makings.get(number)).cloned();
         let version_of = (code.first_id != code.id).then(|| self.ids.get(code.first_id).copied()).flatten();
-        let (place, origin) = self.origin(whole, code, making);
-        let same = Same { digest, place, version_of };
-        let layer = match self.same.get(&same) {
-            Some(&layer) => layer,
-            None if self.layers.layers.len() >= LAYERS || self.texts >= TEXTS => {
-                self.layers.left_out += 1;
-                return Ok(());
-            }
+        let plain = code::read(&whole.marshal);
+        let (place, origin) = self.origin(whole, code, making.clone());
+        let making = making.filter(|making| making.how != How::Import && origin != Origin::Main);
+        let digest = self.identity(&whole.marshal, plain.as_ref().filter(|_| making.is_some()));
+        let alias = making.as_ref().filter(|_| version_of.is_none()).map(|making| making.place());
+        let keys = [Some(place), alias].into_iter().flatten().map(|place| Same { digest, place, version_of });
+        let keys: Vec<Same> = keys.collect();
+        let known = keys.iter().find_map(|same| self.same.get(same)).copied();
+        let layer = match known {
+            Some(layer) => layer,
             None => {
-                let layer = Layer { version_of, ..self.new_layer(whole, code, origin, digest) };
-                let place = self.layers.layers.len();
-                if layer.wanted {
-                    self.write(place, &layer, &file)?;
+                let stored_as = self.stored_as(&origin, plain.as_ref());
+                let new = Found { marshal: &whole.marshal, plain: plain.as_ref(), missing: whole.missing, stored_as };
+                let layer = Layer { version_of, code: code.id, ..self.new_layer(&code.object, origin, &new) };
+                let text = making
+                    .as_ref()
+                    .filter(|_| matches!(layer.origin, Origin::Made { .. }))
+                    .and_then(|making| making.text);
+                let Some(layer) = self.push(layer, &new, text, keys)? else { return Ok(()) };
+                if let (Some(making), Some(plain), None) = (&making, &plain, version_of) {
+                    self.add_inner(layer, plain, making, code.object.is_of_library)?;
                 }
-                self.texts += layer.texts();
-                self.layers.layers.push(layer);
-                self.same.insert(same, place);
-                place
+                layer
             }
         };
-        self.layers.layers[layer].objects += 1;
+        let known = &mut self.layers.layers[layer];
+        if !known.ran {
+            (known.ran, known.code) = (true, code.id);
+        }
+        known.objects += 1;
         self.live.insert(code.id, layer);
         self.ids.insert(code.id, layer, 0);
         self.last = None;
+        Ok(())
+    }
+
+    /// Adds a code object that the program was given.
+    fn add_new(&mut self, new: &NewCode) -> Result<(), SinkError> {
+        let marshal = match new.same {
+            Some(same) => self.new_codes.get(same).map(Rc::clone),
+            None => Some(Rc::clone(&new.marshal)),
+        };
+        let Some(marshal) = marshal else { return Ok(()) };
+        if new.same.is_none() {
+            self.new_codes.insert(new.number, Rc::clone(&marshal), marshal.len());
+        }
+        let (Some(making), Some(plain)) = (self.makings.get(new.made).cloned(), code::read(&marshal)) else {
+            return Ok(());
+        };
+        let same = Same { digest: self.identity(&marshal, Some(&plain)), place: making.place(), version_of: None };
+        let layer = match self.same.get(&same) {
+            Some(&layer) => layer,
+            None => {
+                let found = Found { marshal: &marshal, plain: Some(&plain), missing: new.missing, stored_as: None };
+                let object = CodeObject::from_marshal(&plain);
+                let layer = self.new_layer(&object, making.origin(), &found);
+                let Some(layer) = self.push(layer, &found, making.text, vec![same])? else { return Ok(()) };
+                self.add_inner(layer, &plain, &making, false)?;
+                layer
+            }
+        };
+        self.layers.layers[layer].given += 1;
+        Ok(())
+    }
+
+    /// Adds the code objects among the constants of one that the program has made, as layers that have not run.
+    fn add_inner(
+        &mut self,
+        holder: usize,
+        code: &MarshalledCode,
+        making: &Making,
+        is_of_library: bool,
+    ) -> Result<(), SinkError> {
+        let mut places: Vec<Option<usize>> = Vec::new();
+        for inner in code::inner(code) {
+            let parent = inner.parent.map_or(Some(holder), |place| places[place]);
+            let marshal = code::canonical(inner.code);
+            let (Some(parent), Some(marshal)) = (parent, marshal) else {
+                places.push(None);
+                continue;
+            };
+            let digest = Sha256::digest(&marshal).into();
+            let origin = Origin::Constant(parent);
+            let keys = [Place::Origin(origin.clone()), making.place()];
+            let keys = keys.map(|place| Same { digest, place, version_of: None });
+            if let Some(&known) = self.same.get(&keys[0]) {
+                places.push(Some(known));
+                continue;
+            }
+            let stored_as = inner.stored_as.map(|name| name.to_vec());
+            let found = Found { marshal: &marshal, plain: Some(inner.code), missing: 0, stored_as };
+            let object = CodeObject { is_of_library, ..CodeObject::from_marshal(inner.code) };
+            let layer = self.new_layer(&object, origin, &found);
+            places.push(self.push(layer, &found, None, keys.into())?);
+        }
+        Ok(())
+    }
+
+    /// Adds a layer, writes its files, and remembers by what it is known again; None if there is no room for it.
+    fn push(
+        &mut self,
+        mut layer: Layer,
+        found: &Found,
+        text: Option<u32>,
+        keys: Vec<Same>,
+    ) -> Result<Option<usize>, SinkError> {
+        if self.layers.layers.len() >= LAYERS || self.texts >= TEXTS {
+            self.layers.left_out += 1;
+            return Ok(None);
+        }
+        let place = self.layers.layers.len();
+        let file = code::file(found.marshal, found.plain, Some(layer.best_name()), self.as_module);
+        layer.digest = Sha256::digest(&file.bytes).into();
+        layer.changes = file.changes;
+        if let Some(text) = text {
+            self.pending.remove(&text);
+            if layer.wanted {
+                layer.text = self.write_text(place, &layer, text)?;
+            }
+        }
+        if layer.wanted {
+            self.write(place, &layer, &file.bytes)?;
+        }
+        if let Some(plain) = found.plain {
+            self.note_stored_names(place, plain);
+        }
+        self.texts += layer.texts();
+        self.layers.layers.push(layer);
+        for key in keys {
+            self.same.entry(key).or_insert(place);
+        }
+        Ok(Some(place))
+    }
+
+    /// Remembers under which names a layer stores what it makes, where those are not the code objects' own.
+    fn note_stored_names(&mut self, place: usize, plain: &MarshalledCode) {
+        for (index, name) in readable::stored_names(plain) {
+            if self.texts < TEXTS
+                && let Some(Object::Code(inner)) = plain.constants.get(index)
+                && let Some(digest) = code::identity(inner)
+            {
+                self.texts += name.len() + ENTRY;
+                self.stored.entry(place).or_default().insert(digest, name.to_vec());
+            }
+        }
+    }
+
+    fn stored_as(&self, origin: &Origin, plain: Option<&MarshalledCode>) -> Option<Vec<u8>> {
+        let Origin::Constant(parent) = origin else { return None };
+        self.stored.get(parent)?.get(&code::identity(plain?)?).cloned()
+    }
+
+    /// What identifies a code object: whatever of its strings is interned, if it is one that the program has made.
+    fn identity(&self, marshal: &[u8], plain: Option<&MarshalledCode>) -> [u8; 32] {
+        plain.and_then(code::identity).unwrap_or_else(|| Sha256::digest(marshal).into())
+    }
+
+    /// Writes the text that a layer was compiled of; returns the name of the file.
+    fn write_text(&mut self, place: usize, layer: &Layer, text: u32) -> io::Result<Option<String>> {
+        if let Some(file) = self.contents.text_file(text) {
+            return Ok(Some(file.clone()));
+        }
+        let (Some(folder), Some(bytes)) = (&mut self.folder, self.contents.get(text)) else { return Ok(None) };
+        let file = folder::file_name(place, layer.best_name(), "py");
+        let result = folder.write_file(&file, &bytes);
+        if let Err(error) = &result {
+            self.layers.error = Some(error.to_string());
+        }
+        result?;
+        self.contents.text_written(text, file.clone());
+        Ok(Some(file))
+    }
+
+    /// Writes the texts that no code object is known to come of.
+    fn write_other_texts(&mut self) -> io::Result<()> {
+        for (number, making) in std::mem::take(&mut self.pending) {
+            let maker = making.place.and_then(|(layer, _)| self.layers.layers.get(layer));
+            let Some(bytes) = self.contents.get(number).filter(|_| maker.is_none_or(|maker| maker.wanted)) else {
+                continue;
+            };
+            let file = format!("text-{:04}.py", self.layers.texts.len() + 1);
+            let text = Text {
+                sha256: Sha256::digest(&bytes).into(),
+                length: bytes.len() as u64,
+                how: making.how,
+                instruction: making.instruction,
+                place: making.place,
+                file,
+            };
+            if let Some(folder) = &mut self.folder {
+                folder.write_file(&text.file, &bytes)?;
+            }
+            self.layers.texts.push(text);
+        }
+        Ok(())
+    }
+
+    /// Adds a string that a C function had, and writes it if it is new.
+    fn add_use(&mut self, used: &Use, at: &State) -> io::Result<()> {
+        let place = used.place.and_then(|(code, offset)| Some((*self.ids.get(code)?, offset)));
+        let new = self.contents.used(&mut self.layers.blobs, used, at.instructions, place);
+        if let (Some((file, bytes)), Some(folder)) = (new, &mut self.folder) {
+            folder.write_file(&file, &bytes)?;
+        }
         Ok(())
     }
 
@@ -157,7 +381,7 @@ impl Collector {
     fn write(&mut self, place: usize, layer: &Layer, file: &[u8]) -> io::Result<()> {
         let Some(folder) = &mut self.folder else { return Ok(()) };
         let room = folder.keep_room(manifest::layer_size(place, layer));
-        let result = room.and_then(|()| folder.write_layer(place, &layer.name, file));
+        let result = room.and_then(|()| folder.write_file(&folder::file_name(place, layer.best_name(), "pyc"), file));
         if let Err(error) = &result {
             self.layers.error = Some(error.to_string());
         }
@@ -170,10 +394,7 @@ impl Collector {
             (Some(parent), _) => simple(self.ids.get(parent).map_or(Origin::Lost, |&layer| Origin::Constant(layer))),
             // The interpreter compiles what it has to run before the first frame.
             (None, Some(Making { instruction: 0, .. })) if code.first_id == 0 => simple(Origin::Main),
-            (None, Some(Making { how, instruction, place, path })) => {
-                let origin = Origin::Made { how, instruction, place, path: path.to_vec() };
-                (Place::Making(how, place, path), origin)
-            }
+            (None, Some(making)) => (making.place(), making.origin()),
             (None, None) if whole.made.is_some() => simple(Origin::Lost),
             // The first frame of a trace is the main program's.
             (None, None) if code.first_id == 0 => simple(Origin::Main),
@@ -181,21 +402,27 @@ impl Collector {
         }
     }
 
-    fn new_layer(&self, whole: &WholeCode, code: &Code, origin: Origin, digest: [u8; 32]) -> Layer {
+    fn new_layer(&self, object: &CodeObject, origin: Origin, found: &Found) -> Layer {
         Layer {
-            code: code.id,
-            name: code.object.name.clone(),
-            filename: code.object.filename.clone(),
-            first_line: code.object.first_line,
+            code: 0,
+            name: object.name.clone(),
+            filename: object.filename.clone(),
+            first_line: object.first_line,
             origin,
             version_of: None,
-            digest,
-            missing: whole.missing,
+            stored_as: found.stored_as.clone(),
+            digest: [0; 32],
+            flags: object.flags.cast_signed(),
+            changes: Changes::default(),
+            text: None,
+            ran: false,
+            missing: found.missing,
             objects: 0,
+            given: 0,
             instructions: 0,
             first: 0,
             last: 0,
-            wanted: self.filter.wants(&code.object),
+            wanted: self.filter.wants(object),
         }
     }
 
@@ -231,6 +458,9 @@ impl Sink for Collector {
                 }
             }
             Event::Made(made) => self.make(made, at),
+            Event::Content(content) => self.contents.keep(content),
+            Event::NewCode(new) => self.add_new(new)?,
+            Event::Use(used) => self.add_use(used, at)?,
             Event::WholeCode(whole) => {
                 if let Some(code) = at.code(whole.code).cloned() {
                     self.add(whole, &code)?;
@@ -255,8 +485,10 @@ impl Sink for Collector {
 
     /// Writes the manifest; the layers' own files are written as they come.  If there are none, no folder is left either.
     fn finish(&mut self) -> Result<u64, SinkError> {
+        self.write_other_texts()?;
+        let has_files = !self.layers.texts.is_empty() || !self.layers.blobs.blobs.is_empty();
         match &self.folder {
-            Some(folder) if !self.layers.layers.iter().any(|layer| layer.wanted) => folder.discard(),
+            Some(folder) if !has_files && !self.layers.layers.iter().any(|layer| layer.wanted) => folder.discard(),
             Some(folder) => folder.write_manifest(&self.layers)?,
             None => {}
         }

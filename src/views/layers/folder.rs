@@ -51,14 +51,13 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes the .pyc of the layer at this place; a part of one is not left.
-    pub(super) fn write_layer(&self, place: usize, name: &[u8], pyc: &[u8]) -> io::Result<()> {
-        let name = file_name(place, name);
+    /// Writes a file; a part of one is not left.
+    pub(super) fn write_file(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         // The folder was empty, so what has that name is of the program's making.
-        let written = self.folder.create_anyway(OsStr::new(&name)).and_then(|mut file| file.write_all(pyc));
+        let written = self.folder.create_anyway(OsStr::new(name)).and_then(|mut file| file.write_all(bytes));
         written.map_err(|error| {
-            self.folder.remove(OsStr::new(&name));
-            self.failed(&name, &error)
+            self.folder.remove(OsStr::new(name));
+            self.failed(name, &error)
         })
     }
 
@@ -83,13 +82,13 @@ impl Folder {
 }
 
 /// The name of a layer's file: its number, and its code object's name as far as every file system takes it.
-pub(super) fn file_name(place: usize, name: &[u8]) -> String {
+pub(super) fn file_name(place: usize, name: &[u8], suffix: &str) -> String {
     let is_safe = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let safe = |byte: &u8| if is_safe(byte) { char::from(*byte) } else { '_' };
     let name = name.strip_prefix(b"<").and_then(|name| name.strip_suffix(b">")).unwrap_or(name);
     let name: String = name.iter().take(NAME).map(safe).collect();
     let between = if name.is_empty() { "" } else { "-" };
-    format!("{:04}{between}{name}.pyc", place + 1)
+    format!("{:04}{between}{name}.{suffix}", place + 1)
 }
 
 #[cfg(test)]
@@ -108,9 +107,9 @@ mod tests {
             ("ü".as_bytes(), "0001-__.pyc"),
         ];
         for (name, file) in cases {
-            assert_eq!(file_name(0, name), file);
+            assert_eq!(file_name(0, name, "pyc"), file);
         }
-        assert_eq!(file_name(12344, b"f"), "12345-f.pyc");
-        assert_eq!(file_name(0, &[b'x'; 5000]).len(), 4 + 1 + NAME + 4);
+        assert_eq!(file_name(12344, b"f", "py"), "12345-f.py");
+        assert_eq!(file_name(0, &[b'x'; 5000], "pyc").len(), 4 + 1 + NAME + 4);
     }
 }

@@ -1,7 +1,7 @@
 //! manifest.json: one object with the layers of a trace, one line each; docs/formats.md describes it.
 
 use super::folder::file_name;
-use super::{Layer, Layers, Origin};
+use super::{Blob, Blobs, Layer, Layers, Origin, Text};
 use crate::format::json;
 
 /// Renders the manifest.
@@ -19,14 +19,73 @@ pub(super) fn render(layers: &Layers) -> Vec<u8> {
         out.extend_from_slice(if index == 0 { b"\n{" } else { b",\n{" });
         push_layer(&mut out, place, layer);
     }
-    out.extend_from_slice(b"\n]}\n");
+    out.extend_from_slice(b"\n]");
+    push_texts(&mut out, &layers.texts);
+    push_blobs(&mut out, &layers.blobs);
+    out.extend_from_slice(b"}\n");
     out
+}
+
+/// Appends the texts that no code object comes of, as a member.
+fn push_texts(out: &mut Vec<u8>, texts: &[Text]) {
+    out.extend_from_slice(b",\"texts\":[");
+    for (index, text) in texts.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"\n{" } else { b",\n{" });
+        push_text(out, text);
+    }
+    out.extend_from_slice(b"]");
+}
+
+/// Appends the members of a text and the brace that ends them.
+fn push_text(out: &mut Vec<u8>, text: &Text) {
+    out.extend_from_slice(format!("\"bytes\":{}", text.length).as_bytes());
+    json::push_text_member(out, "file", text.file.as_bytes());
+    json::push_hex_member(out, "sha256", &text.sha256);
+    json::push_text_member(out, "origin", text.how.name().as_bytes());
+    push_place(out, text.instruction, text.place);
+    out.push(b'}');
+}
+
+fn push_place(out: &mut Vec<u8>, instruction: u64, place: Option<(usize, i32)>) {
+    json::push_member(out, "instruction", instruction);
+    json::push_optional_member(out, "layer", place.map(|(layer, _)| layer + 1));
+    json::push_optional_member(out, "offset", place.map(|(_, offset)| offset));
+}
+
+/// Appends the strings that C functions had, as members.
+fn push_blobs(out: &mut Vec<u8>, blobs: &Blobs) {
+    json::push_member(out, "blobs_left_out", blobs.left_out);
+    json::push_member(out, "blob_bytes_left_out", blobs.left_out_bytes);
+    out.extend_from_slice(b",\"blobs\":[");
+    for (index, blob) in blobs.blobs.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"\n{" } else { b",\n{" });
+        push_blob(out, blob);
+    }
+    out.extend_from_slice(b"]");
+}
+
+/// Appends the members of a blob and the brace that ends them.
+fn push_blob(out: &mut Vec<u8>, blob: &Blob) {
+    out.extend_from_slice(format!("\"bytes\":{}", blob.length).as_bytes());
+    json::push_member(out, "kept", blob.kept);
+    json::push_text_member(out, "file", blob.file.as_bytes());
+    json::push_hex_member(out, "sha256", &blob.sha256);
+    out.extend_from_slice(b",\"uses\":[");
+    for (index, used) in blob.uses.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"{" } else { b",{" });
+        out.extend_from_slice(format!("\"role\":\"{}\"", used.role.name()).as_bytes());
+        json::push_text_member(out, "owner", &used.owner);
+        json::push_text_member(out, "function", &used.name);
+        push_place(out, used.instruction, used.place);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
 }
 
 /// Bytes that the layer at this place will take in the manifest at most.
 pub(super) fn layer_size(place: usize, layer: &Layer) -> usize {
-    /// Digits of the four numbers that grow.
-    const GROWING: usize = 4 * 20;
+    /// Digits of the numbers that grow.
+    const GROWING: usize = 6 * 20;
     let mut out = b",\n".to_vec();
     push_layer(&mut out, place, layer);
     out.len() + GROWING
@@ -52,6 +111,16 @@ pub(super) fn lines(layers: &Layers) -> Vec<u8> {
         push_layer(&mut out, place, layer);
         out.push(b'\n');
     }
+    for text in &layers.texts {
+        out.extend_from_slice(b"{\"type\":\"text\",");
+        push_text(&mut out, text);
+        out.push(b'\n');
+    }
+    for blob in &layers.blobs.blobs {
+        out.extend_from_slice(b"{\"type\":\"blob\",");
+        push_blob(&mut out, blob);
+        out.push(b'\n');
+    }
     out
 }
 
@@ -59,10 +128,14 @@ pub(super) fn lines(layers: &Layers) -> Vec<u8> {
 fn push_layer(out: &mut Vec<u8>, place: usize, layer: &Layer) {
     let number = |place: usize| place + 1;
     out.extend_from_slice(format!("\"number\":{}", number(place)).as_bytes());
-    json::push_text_member(out, "file", file_name(place, &layer.name).as_bytes());
+    json::push_text_member(out, "file", file_name(place, layer.best_name(), "pyc").as_bytes());
     json::push_hex_member(out, "sha256", &layer.digest);
-    json::push_member(out, "code", layer.code);
+    json::push_optional_member(out, "code", layer.ran.then_some(layer.code));
+    json::push_member(out, "ran", layer.ran);
     json::push_text_member(out, "name", &layer.name);
+    if let Some(name) = &layer.stored_as {
+        json::push_text_member(out, "stored_as", name);
+    }
     json::push_text_member(out, "filename", &layer.filename);
     json::push_member(out, "first_line", layer.first_line);
     json::push_optional_member(out, "parent", layer.parent().map(number));
@@ -72,8 +145,18 @@ fn push_layer(out: &mut Vec<u8>, place: usize, layer: &Layer) {
     json::push_optional_member(out, "first_instruction", executed(layer.first));
     json::push_optional_member(out, "last_instruction", executed(layer.last));
     json::push_member(out, "instructions", layer.instructions);
-    json::push_member(out, "objects", layer.objects);
+    json::push_member(out, "objects", layer.count());
     json::push_member(out, "missing", layer.missing);
+    if let Some(text) = &layer.text {
+        json::push_text_member(out, "text", text.as_bytes());
+    }
+    json::push_member(out, "flags", layer.flags);
+    if layer.changes.flags {
+        json::push_member(out, "flags_masked", true);
+    }
+    if layer.changes.armor {
+        json::push_member(out, "armor_removed", true);
+    }
     out.push(b'}');
 }
 

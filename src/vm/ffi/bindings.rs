@@ -29,6 +29,10 @@ pub const BCTRACE_BY_COMPILE: _bindgen_ty_3 = 5;
 pub const BCTRACE_BY_MARSHAL: _bindgen_ty_3 = 6;
 pub const BCTRACE_BY_CODE_TYPE: _bindgen_ty_3 = 7;
 pub type _bindgen_ty_3 = ::core::ffi::c_uint;
+pub const BCTRACE_RECEIVER: _bindgen_ty_4 = 0;
+pub const BCTRACE_ARGUMENT: _bindgen_ty_4 = 1;
+pub const BCTRACE_RESULT: _bindgen_ty_4 = 2;
+pub type _bindgen_ty_4 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug)]
 pub struct _frame {
@@ -103,6 +107,21 @@ const _: () = {
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct bctrace_called {
+    pub name: *const ::core::ffi::c_char,
+    pub owner: *const ::core::ffi::c_char,
+    pub is_foreign: ::core::ffi::c_int,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_called"][::core::mem::size_of::<bctrace_called>() - 24usize];
+    ["Alignment of bctrace_called"][::core::mem::align_of::<bctrace_called>() - 8usize];
+    ["Offset of field: bctrace_called::name"][::core::mem::offset_of!(bctrace_called, name) - 0usize];
+    ["Offset of field: bctrace_called::owner"][::core::mem::offset_of!(bctrace_called, owner) - 8usize];
+    ["Offset of field: bctrace_called::is_foreign"][::core::mem::offset_of!(bctrace_called, is_foreign) - 16usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct bctrace_hooks {
     pub jump: ::core::option::Option<
         unsafe extern "C" fn(
@@ -148,6 +167,25 @@ pub struct bctrace_hooks {
             how: ::core::ffi::c_int,
             path: *const ::core::ffi::c_char,
             frame: *const _frame,
+            making: u32,
+        ),
+    >,
+    pub text: ::core::option::Option<
+        unsafe extern "C" fn(
+            text: *const ::core::ffi::c_uchar,
+            length: usize,
+            how: ::core::ffi::c_int,
+            frame: *const _frame,
+        ) -> u32,
+    >,
+    pub created: ::core::option::Option<unsafe extern "C" fn(result: *const _object)>,
+    pub blob: ::core::option::Option<
+        unsafe extern "C" fn(
+            called: *const bctrace_called,
+            role: ::core::ffi::c_int,
+            bytes: *const ::core::ffi::c_uchar,
+            length: usize,
+            unit: usize,
         ),
     >,
     pub claimed: ::core::option::Option<unsafe extern "C" fn(code: *const ::core::ffi::c_void)>,
@@ -161,7 +199,7 @@ pub struct bctrace_hooks {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 136usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 160usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
     ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
@@ -174,12 +212,15 @@ const _: () = {
     ["Offset of field: bctrace_hooks::frame_gone"][::core::mem::offset_of!(bctrace_hooks, frame_gone) - 64usize];
     ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 72usize];
     ["Offset of field: bctrace_hooks::made"][::core::mem::offset_of!(bctrace_hooks, made) - 80usize];
-    ["Offset of field: bctrace_hooks::claimed"][::core::mem::offset_of!(bctrace_hooks, claimed) - 88usize];
-    ["Offset of field: bctrace_hooks::input"][::core::mem::offset_of!(bctrace_hooks, input) - 96usize];
-    ["Offset of field: bctrace_hooks::lookup"][::core::mem::offset_of!(bctrace_hooks, lookup) - 104usize];
-    ["Offset of field: bctrace_hooks::refused"][::core::mem::offset_of!(bctrace_hooks, refused) - 112usize];
-    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 120usize];
-    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 128usize];
+    ["Offset of field: bctrace_hooks::text"][::core::mem::offset_of!(bctrace_hooks, text) - 88usize];
+    ["Offset of field: bctrace_hooks::created"][::core::mem::offset_of!(bctrace_hooks, created) - 96usize];
+    ["Offset of field: bctrace_hooks::blob"][::core::mem::offset_of!(bctrace_hooks, blob) - 104usize];
+    ["Offset of field: bctrace_hooks::claimed"][::core::mem::offset_of!(bctrace_hooks, claimed) - 112usize];
+    ["Offset of field: bctrace_hooks::input"][::core::mem::offset_of!(bctrace_hooks, input) - 120usize];
+    ["Offset of field: bctrace_hooks::lookup"][::core::mem::offset_of!(bctrace_hooks, lookup) - 128usize];
+    ["Offset of field: bctrace_hooks::refused"][::core::mem::offset_of!(bctrace_hooks, refused) - 136usize];
+    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 144usize];
+    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 152usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;
@@ -190,28 +231,28 @@ unsafe extern "C" {
 unsafe extern "C" {
     pub static mut bctrace_hooks: bctrace_hooks;
 }
-pub const BCTRACE_KNOWN: _bindgen_ty_4 = 1024;
-pub const BCTRACE_HISTORY: _bindgen_ty_4 = 16384;
-pub type _bindgen_ty_4 = ::core::ffi::c_uint;
-pub const BCTRACE_PLACE_LOW: _bindgen_ty_5 = 7;
-pub const BCTRACE_PLACE_HIGH: _bindgen_ty_5 = 17;
+pub const BCTRACE_KNOWN: _bindgen_ty_5 = 1024;
+pub const BCTRACE_HISTORY: _bindgen_ty_5 = 16384;
 pub type _bindgen_ty_5 = ::core::ffi::c_uint;
-pub const BCTRACE_WORD_JUMP: _bindgen_ty_6 = 1;
-pub const BCTRACE_WORD_CALL: _bindgen_ty_6 = 2;
-pub const BCTRACE_WORD_RESUME: _bindgen_ty_6 = 3;
-pub const BCTRACE_WORD_RETURN: _bindgen_ty_6 = 4;
-pub const BCTRACE_WORD_YIELD: _bindgen_ty_6 = 5;
+pub const BCTRACE_PLACE_LOW: _bindgen_ty_6 = 7;
+pub const BCTRACE_PLACE_HIGH: _bindgen_ty_6 = 17;
 pub type _bindgen_ty_6 = ::core::ffi::c_uint;
-pub const BCTRACE_WORD_START: _bindgen_ty_7 = 4;
-pub const BCTRACE_WORD_LENGTH: _bindgen_ty_7 = 24;
-pub const BCTRACE_WORD_ARGUMENT: _bindgen_ty_7 = 44;
+pub const BCTRACE_WORD_JUMP: _bindgen_ty_7 = 1;
+pub const BCTRACE_WORD_CALL: _bindgen_ty_7 = 2;
+pub const BCTRACE_WORD_RESUME: _bindgen_ty_7 = 3;
+pub const BCTRACE_WORD_RETURN: _bindgen_ty_7 = 4;
+pub const BCTRACE_WORD_YIELD: _bindgen_ty_7 = 5;
 pub type _bindgen_ty_7 = ::core::ffi::c_uint;
-pub const BCTRACE_ANNOUNCED: _bindgen_ty_8 = 1;
-pub const BCTRACE_RECORDED: _bindgen_ty_8 = 2;
-pub const BCTRACE_NARROW: _bindgen_ty_8 = 4;
-pub const BCTRACE_OWN: _bindgen_ty_8 = 8;
-pub const BCTRACE_PLAIN: _bindgen_ty_8 = 7;
+pub const BCTRACE_WORD_START: _bindgen_ty_8 = 4;
+pub const BCTRACE_WORD_LENGTH: _bindgen_ty_8 = 24;
+pub const BCTRACE_WORD_ARGUMENT: _bindgen_ty_8 = 44;
 pub type _bindgen_ty_8 = ::core::ffi::c_uint;
+pub const BCTRACE_ANNOUNCED: _bindgen_ty_9 = 1;
+pub const BCTRACE_RECORDED: _bindgen_ty_9 = 2;
+pub const BCTRACE_NARROW: _bindgen_ty_9 = 4;
+pub const BCTRACE_OWN: _bindgen_ty_9 = 8;
+pub const BCTRACE_PLAIN: _bindgen_ty_9 = 7;
+pub type _bindgen_ty_9 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct bctrace_version {
@@ -778,4 +819,16 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_exception_message(value: *const _object) -> *const _object;
+}
+unsafe extern "C" {
+    pub fn vm_call(
+        code: *mut _object,
+        path: *const ::core::ffi::c_char,
+        name: *const ::core::ffi::c_char,
+        function: *const ::core::ffi::c_char,
+        arguments: *mut _object,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vm_follow_calls(least: usize);
 }

@@ -27,6 +27,16 @@ pub struct Whole {
 }
 
 impl CodeRef {
+    /// Writes the object, with its own code string: it does not run.
+    pub fn whole_unrun(&self, gil: Gil) -> Whole {
+        // The text of a str begins where the VM would run it.
+        let first = match self.part(ffi::vm_code_part_VM_CODE_CODE).look_at_part(gil).seen {
+            Seen::Str(text) => text.address(),
+            _ => 0,
+        };
+        self.whole(gil, first)
+    }
+
     /// Writes the object, with the code string that runs.
     pub fn whole(&self, gil: Gil, first: usize) -> Whole {
         let mut walk = Walk {

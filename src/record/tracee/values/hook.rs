@@ -10,8 +10,9 @@ use crate::record::tracee::{Tracee, fetched};
 use crate::trace::value::{MOST_STEPS, MOST_WORDS, Role, Tag, pack};
 use crate::trace::word::Kind;
 use crate::vm::Gil;
-use crate::vm::hook::{Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddress};
+use crate::vm::hook::{Bytes, Called, Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddress};
 use crate::vm::lane::Is;
+use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{Mode, Slot};
 use crate::vm::stack::Room;
@@ -387,6 +388,18 @@ impl Hook for Valued {
 
     fn made(&mut self, gil: Gil, code: usize, by: Maker) {
         self.tracee.made(gil, code, by);
+    }
+
+    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32 {
+        self.tracee.text(gil, text, by, filename)
+    }
+
+    fn created(&mut self, gil: Gil, codes: &[CodeRef]) {
+        self.tracee.created(gil, codes);
+    }
+
+    fn blob(&mut self, gil: Gil, called: Called, role: u8, bytes: Bytes) {
+        self.tracee.blob(gil, called, role, bytes);
     }
 
     fn claimed(&mut self, code: usize) {
