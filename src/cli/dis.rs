@@ -1,4 +1,4 @@
-//! `bctrace dis`: the static listing of every code object in a .pyc.
+//! `bctrace dis`: the static listing of every code object in a program's file.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -6,24 +6,26 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::args::DisArgs;
+use super::program::{self, Reading};
 use super::screen::{self, CANNOT_WRITE, Screen};
-use super::{message, missed, program};
+use super::{message, missed};
 use crate::bytecode::code;
 use crate::bytecode::escape::Printable;
+use crate::bytecode::file::Contents;
 use crate::bytecode::listing::Listing;
-use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{CodeObject, Layout};
 use crate::format::Paint;
 use crate::select::{Filter, Matches};
 
 /// Runs the command.
 pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
-    let program = program::read(&args.program)?;
+    let program = program::read_code(&args.program, Reading::from(&args.file))?;
+    program.report_guesses(&args.program);
     let filter = Filter::from(args.filter.clone());
     let mut matches = Matches::new(filter.clone(), Vec::new());
     let screen = Screen::open(&args.screen, true);
     let out = screen.writer(Some(Paint::Instructions));
-    let listed = list(&program.pyc.code, &filter, args.resolve, &mut matches, out);
+    let listed = list(&program.contents, &filter, args.resolve, &mut matches, out);
     let unmet = matches.unmet();
     unmet.iter().for_each(|unmet| message::warn(missed::of_filter(unmet, "of the program")));
     if unmet.is_empty() && !matches.has_wanted() {
@@ -35,17 +37,19 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
 
 /// Lists the code objects that a filter wants.
 fn list(
-    code: &MarshalledCode,
+    contents: &Contents,
     filter: &Filter,
     resolve: bool,
     matches: &mut Matches,
     mut out: impl Write,
 ) -> io::Result<()> {
-    for (code, _) in code::nested(code) {
-        let object = CodeObject::from_marshal(code);
-        matches.see(&object);
-        if filter.wants(&object) {
-            print(&mut out, object, resolve)?;
+    for top in contents.codes().filter_map(|(_, code)| code.read()) {
+        for (code, _) in code::nested(&top) {
+            let object = CodeObject::from_marshal(code);
+            matches.see(&object);
+            if filter.wants(&object) {
+                print(&mut out, object, resolve)?;
+            }
         }
     }
     out.flush()

@@ -6,8 +6,10 @@ mod dis;
 mod exit;
 mod filter;
 mod follow;
+mod frozen;
 mod generate;
 mod info;
+mod list;
 mod message;
 mod missed;
 mod mistakes;
@@ -19,6 +21,7 @@ mod sandbox;
 mod screen;
 mod show;
 mod summary;
+mod unpack;
 pub mod version;
 mod views;
 
@@ -82,6 +85,8 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
     }
     match Command::from_arg_matches(&matches)? {
         Command::Dis(args) => dis::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Unpack(args) => unpack::run(&args),
         Command::Show(args) => show::run(*args),
         Command::Calls(args) => views::calls(args),
         Command::Compares(args) => views::compares(args),

@@ -51,6 +51,8 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<u8> {
                 argv: record::c_strings(named(args.arguments))?,
                 subject: Subject::CommandLine,
                 input: None,
+                program: None,
+                entry: None,
                 path: &[],
                 trace: &trace,
             };

@@ -10,7 +10,9 @@ use anyhow::{Context, anyhow};
 use memchr::memmem;
 
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
-use super::{commands, exit, follow, message, program, sandbox, summary};
+use super::program::{self, Program, Reading};
+use super::sandbox::{OwnScratch, Prepared};
+use super::{commands, exit, follow, frozen, message, sandbox, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::process::addresses;
@@ -18,6 +20,7 @@ use crate::record::{self, Caps, Outcome, Plan, Subject, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
+use crate::vm::bundle::Bundle;
 use crate::vm::program::Fixed;
 
 /// What is recorded into which file, before the options of the recording are looked at.
@@ -28,6 +31,10 @@ pub struct Job<'a> {
     pub subject: Subject,
     /// The program's file, which the trace must not be.
     pub input: Option<&'a Path>,
+    /// What the program's file contains.
+    pub program: Option<Program>,
+    /// The script in it that was asked for, counted from 1.
+    pub entry: Option<u32>,
     /// Folders and archives that are looked in for modules.
     pub path: &'a [PathBuf],
     pub trace: &'a Path,
@@ -37,20 +44,34 @@ pub struct Job<'a> {
 pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
     check(args::MAIN, &args.recording)?;
     fix_addresses(&args.recording)?;
-    let program = program::read(&args.program).map_err(|error| match is_missing(&error) {
+    let reading = Reading::new(&args.intake, args.recording.force);
+    let program = program::read_code(&args.program, reading).map_err(|error| match is_missing(&error) {
         true => commands::unknown(args.program.as_os_str(), Some(args.trace.as_os_str())).unwrap_or(error),
         false => error,
     })?;
-    let path = args.path.iter().map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?;
+    program.check_runs(&args.program)?;
+    if !args.recording.quiet {
+        program.report_guesses(&args.program);
+    }
+    let folders = frozen::folders(&program);
+    let path = folders.iter().chain(&args.path).map(|entry| path_entry(entry)).collect::<anyhow::Result<_>>()?;
+    let subject = Subject::Marshalled {
+        scripts: frozen::scripts(&program, &args.program)?,
+        path,
+        sha256: program.sha256,
+        bundle: None,
+    };
+    let input = program.file.clone();
     let job = Job {
         command: args::MAIN,
         argv: argv(args)?,
-        subject: Subject::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
-        input: Some(&args.program),
+        subject,
+        input: Some(&input),
+        program: Some(program),
+        entry: args.intake.entry,
         path: &args.path,
         trace: &args.trace,
     };
-    drop(program);
     carry_out(job, &args.recording)
 }
 
@@ -98,7 +119,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         timeout: args.limits.timeout,
         lines: None,
         progress: args.progress,
-        options: options(job.path, args),
+        options: options(&job, args),
         follow: None,
         sandbox: None,
         argv: job.argv.clone(),
@@ -118,6 +139,11 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         return Err(args::usage(job.command, message));
     }
     let sandbox = sandbox::prepare(&job, args)?;
+    let (bundle, _own_scratch) = bundle(&job, sandbox.as_ref())?;
+    if let Subject::Marshalled { bundle: of_plan, .. } = &mut plan.subject {
+        *of_plan = bundle.map(Box::new);
+    }
+    job.program = None;
     plan.sandbox = sandbox.as_ref().map(|sandbox| sandbox.policy.clone());
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     if args.follow_forks {
@@ -141,6 +167,14 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         sandbox.finish();
     }
     status
+}
+
+/// Makes what a frozen program finds.  Its files are unpacked into the sandbox's scratch folder, or into the one that is returned.
+fn bundle(job: &Job, sandbox: Option<&Prepared>) -> anyhow::Result<(Option<Bundle>, Option<OwnScratch>)> {
+    let Some(program) = &job.program else { return Ok((None, None)) };
+    let own = (sandbox.is_none() && frozen::is_unpacked(&program.contents)).then(OwnScratch::create).transpose()?;
+    let scratch = own.as_ref().map(OwnScratch::path).or(sandbox.map(|sandbox| &*sandbox.policy.scratch));
+    Ok((frozen::bundle(program, scratch)?, own))
 }
 
 /// Returns whether two paths are one, as far as they say by themselves.
@@ -264,10 +298,11 @@ fn spelled(place: &Trigger) -> Vec<u8> {
 }
 
 /// The options that shape the recording, spelled in one way; where it is written is not among them.
-fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
+fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut push = |name: &str, value: &[u8]| words.push([name.as_bytes(), b"=", value].concat());
-    path.iter().for_each(|entry| push("--path", entry.as_os_str().as_bytes()));
+    job.entry.iter().for_each(|number| push("--entry", number.to_string().as_bytes()));
+    job.path.iter().for_each(|entry| push("--path", entry.as_os_str().as_bytes()));
     args.filter.names.iter().for_each(|name| push("--name", name.typed()));
     args.filter.patterns.iter().for_each(|pattern| push("--match", pattern.typed().as_bytes()));
     args.filter.files.iter().for_each(|glob| push("--file", glob.typed()));

@@ -1,5 +1,6 @@
 //! What can be typed, as clap sees it.  These types end at the door: each command turns them into a plain plan.
 
+mod file;
 mod reading;
 mod recording;
 mod sandbox;
@@ -15,6 +16,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
     AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, PlaceArgs, QuestionArgs,
     ShowArgs, TriedArgs, ViewArgs, WindowArgs,
@@ -64,6 +66,8 @@ pub enum Command {
     Tried(TriedArgs),
     Info(InfoArgs),
     Dis(DisArgs),
+    List(ListArgs),
+    Unpack(UnpackArgs),
     Python(Box<PythonArgs>),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{FormatName, ScreenArgs, value};
+use super::{FileArgs, FormatName, ScreenArgs, value};
 use crate::select::{FileGlob, Name, NamePattern};
 
 /// Which code objects are wanted.  Values of an option are ORed, options ANDed.
@@ -229,9 +229,11 @@ Examples:
   bctrace dis program.pyc
   bctrace dis -r -n main program.pyc")]
 pub struct DisArgs {
-    /// Program to list: a .pyc, `-` for standard input, or a .py
+    /// Program to list: a .pyc, .py, archive or frozen executable, or `-` for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub program: PathBuf,
+    #[command(flatten)]
+    pub file: FileArgs,
     /// Resolve operands to constants, names and jump targets
     #[arg(short, long)]
     pub resolve: bool,

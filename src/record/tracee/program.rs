@@ -44,18 +44,21 @@ pub fn run(
         exit(125);
     }
     let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
-    let (marshalled, path) = match plan.subject {
-        Subject::Marshalled { bytes, path, .. } => (bytes, path),
+    let (scripts, path, bundle) = match plan.subject {
+        Subject::Marshalled { scripts, path, bundle, .. } => (scripts, path, bundle),
         Subject::CommandLine => exit(program::python(plan.argv, executable, install)),
     };
     let interpreter = Interpreter::start(plan.argv, &path, executable);
-    let Some(program) = interpreter.load(&marshalled) else {
+    if let Some(bundle) = bundle {
+        bundle.install(&interpreter);
+    }
+    let Some(program) = scripts.iter().map(|script| interpreter.load(script)).collect() else {
         exit(125);
     };
     match fixed {
-        None => drop(marshalled),
+        None => drop(scripts),
         // The program would get its memory, which is not at the same address in each run.
-        Some(_) => std::mem::forget(marshalled),
+        Some(_) => std::mem::forget(scripts),
     }
     install(&interpreter);
     exit(interpreter.run(program))
