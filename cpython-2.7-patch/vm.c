@@ -183,22 +183,35 @@ inspect(int status, int code_flags)
     return PyRun_AnyFileFlags(stdin, "<stdin>", &flags) != 0;
 }
 
-int
-vm_run_main(struct _object *code, const char *path)
+/* Runs a script in a module's dictionary, with its path there as `__file__`. */
+static PyObject *
+run_script(const struct vm_script *script, PyObject *globals)
 {
-    PyObject *module = PyImport_AddModule("__main__"), *globals, *file, *result = NULL;
-    int code_flags = ((PyCodeObject *)code)->co_flags, status;
+    PyObject *file = PyString_FromString(script->path), *result = NULL;
 
-    if (module != NULL) {
-        Py_INCREF(module);
-        globals = PyModule_GetDict(module);
-        file = PyString_FromString(path);
-        if (file != NULL && PyDict_SetItemString(globals, "__file__", file) == 0) {
-            Py_DECREF(file);
-            result = PyEval_EvalCode((PyCodeObject *)code, globals, globals);
-        }
+    if (file != NULL && PyDict_SetItemString(globals, "__file__", file) == 0) {
+        Py_DECREF(file);
+        result = PyEval_EvalCode((PyCodeObject *)script->code, globals, globals);
     }
-    Py_DECREF(code);
+    return result;
+}
+
+int
+vm_run_main(const struct vm_script *scripts, size_t count)
+{
+    PyObject *module = PyImport_AddModule("__main__"), *result = NULL;
+    int code_flags = 0, status;
+    size_t i;
+
+    Py_XINCREF(module);
+    for (i = 0; i < count; i++) {
+        code_flags = ((PyCodeObject *)scripts[i].code)->co_flags;
+        if (module != NULL && (i == 0 || result != NULL)) {
+            Py_XDECREF(result);
+            result = run_script(&scripts[i], PyModule_GetDict(module));
+        }
+        Py_DECREF(scripts[i].code);
+    }
     if (result == NULL)
         PyErr_Print();
     else {

@@ -35,9 +35,25 @@ const unsigned char *vm_compile(const char *source, size_t len, const char *path
 /* Reads the code object that is marshalled in these bytes; NULL, with the error printed, where it is none. */
 struct _object *vm_load(const char *marshalled, ptrdiff_t len);
 
-/* Runs a code object as __main__, from `path`, and finalizes the interpreter; returns the exit status.  Does not return where the
- * program ends by SystemExit: that exits as in plain Python.  Source: PyRun_SimpleFileExFlags in Python/pythonrun.c. */
-int vm_run_main(struct _object *code, const char *path);
+/* Runs code objects one after the other in one __main__, each from its path, and finalizes the interpreter; returns the exit status.  Does
+ * not return where the program ends by SystemExit: that exits as in plain Python.  An exception ends the row.  Source:
+ * PyRun_SimpleFileExFlags in Python/pythonrun.c, and pyi_launch_run_scripts of PyInstaller's bootloader. */
+struct vm_script { struct _object *code; const char *path; };
+int vm_run_main(const struct vm_script *scripts, size_t count);
+
+/* A module that a bundle has in memory.  `file` is its __file__ and `folder` what its __path__ has, NULL for no package.  Without code
+ * it is the native module in `file`; without that it stands in for one that only the bundle's executable has.  `shown` is its name in
+ * messages. */
+struct vm_module { const char *name, *shown, *file, *folder, *code; size_t len; };
+
+/* What a frozen program finds: its modules, sorted by name; sys._MEIPASS; sys.frozen, an empty text for True; sys.executable; and what
+ * sys.path begins with.  Each text can be NULL.  To be called once, after vm_initialize; all must live as long as the process. */
+struct vm_bundle {
+    const struct vm_module *modules;
+    size_t count;
+    const char *unpacked, *frozen, *executable, *first;
+};
+void vm_bundle(const struct vm_bundle *bundle);
 
 /* The interpreter's own command line.  `begins` is called where its program begins (bctrace_main.h); NULL: nobody asks. */
 int vm_python_main(int argc, char **argv, void (*begins)(void *context), void *context);

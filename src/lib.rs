@@ -19,6 +19,7 @@ mod vm;
 /// finds what is not used.
 #[doc(hidden)]
 pub mod parts {
+    pub use crate::bytecode::file;
     pub use crate::bytecode::opcode::EXTENDED_ARG;
     pub use crate::bytecode::{CodeObject, Instruction, Pyc};
     pub use crate::format::bct::layout;

@@ -10,6 +10,7 @@ mod dumps;
 mod extension;
 mod forks;
 mod goldens;
+mod intake;
 mod interpreter;
 mod legality;
 mod library;

@@ -2,6 +2,7 @@
 //! accepts, and refuses besides the few code objects that abort plain Python or that it would run as
 //! raw memory. Never trusts a size before the data is there; never recurses.
 
+mod code;
 mod code_fields;
 mod error;
 pub mod whole;
@@ -10,6 +11,7 @@ pub mod write;
 use std::sync::Arc;
 
 use super::object::Object;
+pub use code::of_code;
 use code_fields::CodeFields;
 pub use error::{MarshalError, Problem};
 

@@ -5,6 +5,7 @@ pub mod code;
 pub mod decode;
 pub mod effect;
 pub mod escape;
+pub mod file;
 mod hash;
 pub mod layout;
 pub mod listing;

@@ -6,12 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use anyhow::Context;
 
 use super::args::{self, CallArgs};
-use super::program;
+use super::program::{self, Reading};
 use super::record::{self, Job};
 use crate::bytecode::literal;
 use crate::bytecode::marshal::whole;
 use crate::bytecode::object::MarshalledCode;
-use crate::record::{Call, Subject};
+use crate::record::Call;
 
 const COMMAND: &str = "call";
 
@@ -21,24 +21,26 @@ pub fn run(mut args: CallArgs) -> anyhow::Result<u8> {
     record::check(COMMAND, &args.recording)?;
     let arguments = arguments(&args)?;
     record::fix_addresses(&args.recording)?;
-    let program = program::read(&args.program)?;
+    let reading = Reading::new(&args.intake, args.recording.force).forced_if(args.recording.opmap.is_some());
+    let program = program::read_code(&args.program, reading)?;
     let stem = args.program.file_stem().unwrap_or(args.program.as_os_str());
     let call = Call {
         module: CString::new(stem.as_bytes()).context("the file's name holds a NUL byte")?,
         function: CString::new(args.name.as_bytes()).context("NAME holds a NUL byte")?,
         arguments,
     };
-    let path = record::path_entries(&args.path)?;
+    let input = program.file.clone();
     let job = Job {
         command: COMMAND,
         argv: record::c_strings([args.program.clone().into_os_string()])?,
-        subject: Subject::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
+        subject: record::subject(&program, &args.program, &args.path, &args.recording)?,
         call: Some(call),
-        input: Some(&args.program),
+        input: Some(&input),
+        program: Some(program),
+        entry: args.intake.entry,
         path: &args.path,
         trace: &args.trace,
     };
-    drop(program);
     record::carry_out(job, &args.recording)
 }
 

@@ -7,9 +7,11 @@ mod dis;
 mod exit;
 mod filter;
 mod follow;
+mod frozen;
 mod generate;
 mod hint;
 mod info;
+mod list;
 mod message;
 mod missed;
 mod mistakes;
@@ -22,6 +24,7 @@ mod sandbox;
 mod screen;
 mod show;
 mod summary;
+mod unpack;
 pub mod version;
 mod views;
 
@@ -86,6 +89,8 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
     match Command::from_arg_matches(&matches)? {
         Command::Dis(args) => dis::run(&args),
         Command::Opmap(args) => opmap::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Unpack(args) => unpack::run(&args),
         Command::Show(args) => show::run(*args),
         Command::Call(args) => call::run(*args),
         Command::Calls(args) => views::calls(args),

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 
 use super::args::OpmapArgs;
+use super::message;
+use super::program::{self, Program, Reading};
 use super::screen::CANNOT_WRITE;
-use super::{message, program};
 use crate::bytecode::code::nested;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::object::MarshalledCode;
@@ -32,10 +33,14 @@ const SURE: f32 = 0.9;
 
 /// Runs the command.
 pub fn run(args: &OpmapArgs) -> anyhow::Result<u8> {
-    let program = program::read(&args.program)?;
-    let votes = align(&program.pyc.code, &args.known)?;
+    let program = program::read_code(&args.program, Reading::from(&args.file).forced_if(true))?;
+    if !args.quiet {
+        program.report_guesses(&args.program);
+    }
+    let codes = codes_of(&program);
+    let votes = align(&codes, &args.known)?;
     let exact = votes.map();
-    let guesses = infer(&model(), &[&program.pyc.code], &exact);
+    let guesses = infer(&model(), &codes.iter().collect::<Vec<_>>(), &exact);
     if !args.quiet {
         let mut stderr = io::stderr().lock();
         // A standard error that is closed is no reason to fail.
@@ -73,10 +78,15 @@ fn code_of(marshalled: &[u8]) -> Option<MarshalledCode> {
     }
 }
 
-/// Compares the modules that were named, and the program itself, with those that are known.
-fn align(program: &MarshalledCode, named: &[PathBuf]) -> anyhow::Result<Votes> {
+/// The code of a file's scripts and modules.
+fn codes_of(program: &Program) -> Vec<MarshalledCode> {
+    program.contents.codes().filter_map(|(_, code)| code.read()).collect()
+}
+
+/// Compares the modules that were named, and those of the program's own file, with those that are known.
+fn align(codes: &[MarshalledCode], named: &[PathBuf]) -> anyhow::Result<Votes> {
     let mut votes = Votes::default();
-    if named.is_empty() {
+    if named.is_empty() && codes.len() < 2 {
         return Ok(votes);
     }
     let (mut known, mut modules) = (Known::default(), Vec::new());
@@ -86,8 +96,8 @@ fn align(program: &MarshalledCode, named: &[PathBuf]) -> anyhow::Result<Votes> {
         }
     }
     library::modules().filter_map(|module| code_of(&module)).for_each(|module| known.add(&module));
-    modules.iter().chain([program]).for_each(|module| votes.add(module, &known));
-    if votes.aligned == 0 {
+    modules.iter().chain(codes).for_each(|module| votes.add(module, &known));
+    if votes.aligned == 0 && !named.is_empty() {
         message::warn(
             "none of the modules has a function that the standard library of Python 2.7.18 has too; the map is inferred",
         );
@@ -95,11 +105,10 @@ fn align(program: &MarshalledCode, named: &[PathBuf]) -> anyhow::Result<Votes> {
     Ok(votes)
 }
 
-/// The modules of a .pyc, or of those in a folder; what is none is passed over there.
+/// The code in a file, or in the .pyc files of a folder; what is none is passed over there.
 fn read_modules(path: &Path) -> anyhow::Result<Vec<MarshalledCode>> {
-    let file = |path: &Path| fs::read(path).map_err(|error| anyhow!(format::why(path, &error)));
     if !path.is_dir() {
-        return Ok(vec![Pyc::read(&file(path)?)?.code]);
+        return Ok(codes_of(&program::read_code(path, Reading::forced())?));
     }
     let (mut folders, mut files) = (vec![path.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {

@@ -1,49 +1,159 @@
-//! Reading the program that is to be traced or listed: a .pyc, or source, which the VM compiles.
+//! Reading the program that is to be traced, listed or unpacked, whatever kind of file it is in, and saying what was guessed.
+
+mod beside;
+mod open;
 
 use std::ffi::CString;
-use std::fs::File;
-use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use sha2::{Digest, Sha256};
 
+use super::args::{FileArgs, IntakeArgs};
 use super::exit::{self, Ended};
+use super::message;
 use crate::bytecode::escape::Printable;
+use crate::bytecode::file::{self, Asked, Code, Contents, Entry, Kind};
 use crate::bytecode::pyc::{self, Pyc};
 use crate::format::{self, Beginning, Format, Named};
 use crate::process::{How, aside, executable, signals};
 use crate::vm::program;
+pub use open::Opened;
 
-/// A .pyc's checked code object and the bytes it was checked in.
-pub struct Program {
-    pub pyc: Pyc,
-    pub bytes: Vec<u8>,
-    /// Of the file, which may be source.
-    pub sha256: [u8; 32],
+/// How a file is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    strict: bool,
+    force: bool,
+    /// Counted from 1.
+    entry: Option<u32>,
 }
 
-/// Reads and checks a program; `-` is a .pyc on standard input.  The file is read once, and what was checked is what runs.
-pub fn read(path: &Path) -> anyhow::Result<Program> {
+impl Reading {
+    pub fn new(intake: &IntakeArgs, force: bool) -> Reading {
+        Reading { strict: intake.strict, force, entry: intake.entry }
+    }
+
+    /// Accepts all that is code.
+    pub fn forced() -> Reading {
+        Reading { strict: false, force: true, entry: None }
+    }
+
+    /// Code that may be of another Python is accepted too if `is_forced`, unless only a plain .pyc is.
+    pub fn forced_if(self, is_forced: bool) -> Reading {
+        Reading { force: self.force || is_forced && !self.strict, ..self }
+    }
+}
+
+impl From<&FileArgs> for Reading {
+    fn from(args: &FileArgs) -> Reading {
+        Reading::new(&args.intake, args.force)
+    }
+}
+
+/// A file that was read and checked.
+pub struct Program {
+    pub contents: Contents,
+    /// The file that was opened: of `a.zip/b.pyc` a.zip.
+    pub file: PathBuf,
+    /// The archive of its modules, if that is not the file.
+    pub library: Option<PathBuf>,
+    /// Of the file.
+    pub sha256: [u8; 32],
+    pub size: usize,
+    /// It is an executable for Windows that has windows.
+    pub is_gui: bool,
+}
+
+/// Reads a file; `-` is standard input.  It is read once, and what was checked is what runs.
+pub fn read(path: &Path, reading: Reading) -> anyhow::Result<Program> {
     let cannot = || format!("cannot read {}", Named::input(path));
-    let mut bytes = read_bytes(path).with_context(cannot)?;
-    let sha256 = Sha256::digest(&bytes).into();
+    let Opened { file, member, bytes } = open::open(path).with_context(cannot)?;
+    let (sha256, size) = (Sha256::digest(&bytes).into(), bytes.len());
     if let Beginning::Trace(format) = format::recognized(&bytes[..]) {
         return Err(no_program(path, format)).with_context(cannot);
     }
-    if is_named_source(path) && pyc::is_source(&bytes) {
-        bytes = compiled(path, &bytes)?;
+    let is_gui = file::is_gui(&bytes);
+    let asked = Asked {
+        is_strict: reading.strict,
+        is_forced: reading.force,
+        is_named_source: path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("py")),
+        member,
+        stem: file.file_stem().map(|stem| stem.as_bytes().to_vec()).unwrap_or_default(),
+    };
+    let (mut contents, library) = match file::read(bytes, &asked) {
+        Ok(contents) => (contents, None),
+        Err(error) => match beside::archive(&file, &error, &asked).with_context(cannot)? {
+            Some((contents, library)) => (contents, Some(library)),
+            None => return Err(error).with_context(cannot),
+        },
+    };
+    let library = library.or(beside::add_library(&mut contents, &file).with_context(cannot)?);
+    if let Some(number) = reading.entry {
+        contents.entries = vec![nth(&mut contents.entries, number).with_context(cannot)?];
     }
-    let pyc = Pyc::read(&bytes).with_context(cannot)?;
-    Ok(Program { pyc, bytes, sha256 })
+    Ok(Program { contents, file, library, sha256, size, is_gui })
+}
+
+/// Reads a file whose code is to be run or looked at: source is compiled.
+pub fn read_code(path: &Path, reading: Reading) -> anyhow::Result<Program> {
+    let mut program = read(path, reading)?;
+    for entry in &mut program.contents.entries {
+        if let file::Program::Source(source) = &entry.program {
+            entry.program = file::Program::Code(compiled(path, &entry.name, source)?);
+        }
+    }
+    Ok(program)
 }
 
 impl Program {
-    /// The marshalled code object.
-    pub fn marshalled(&self) -> &[u8] {
-        &self.bytes[self.pyc.marshal.clone()]
+    /// Refuses a file in which nothing says what runs.
+    pub fn check_runs(&self, path: &Path) -> anyhow::Result<()> {
+        if !self.contents.entries.is_empty() {
+            return Ok(());
+        }
+        let (kind, file) = (self.contents.kind.phrase(), Printable::path(&self.file));
+        let member = match self.contents.modules.first().filter(|_| self.contents.kind.is_zip()) {
+            None => "MODULE",
+            Some(_) => "NAME.pyc",
+        };
+        Err(anyhow!(
+            "it is a {kind} in which nothing says what runs; name that as {file}/{member}, out of `bctrace list {file}`"
+        ))
+        .with_context(|| format!("cannot run {}", Named::input(path)))
     }
+
+    /// Says what was guessed, if anything was.
+    pub fn report_guesses(&self, path: &Path) {
+        if matches!(self.contents.kind, Kind::Pyc | Kind::Source) && self.contents.guesses.is_empty() {
+            return;
+        }
+        message::warn(format_args!("{} is {}", Named::input(path), self.description()));
+    }
+
+    /// The kind of file, what it holds, and what was guessed.
+    pub fn description(&self) -> String {
+        let contents = &self.contents;
+        let counts = [
+            (contents.entries.len(), "script"),
+            (contents.modules.len(), "module"),
+            (contents.files.len(), "other file"),
+        ];
+        let counts = counts.iter().filter(|(number, _)| *number > 0);
+        let counts: Vec<String> = counts.map(|(number, what)| message::counted(*number as u64, what)).collect();
+        let library = self.library.as_ref().map(|library| format!("its modules are in {}", Printable::path(library)));
+        let clauses: Vec<&str> = contents.guesses.iter().chain(&library).map(String::as_str).collect();
+        let guesses = if clauses.is_empty() { String::new() } else { format!(": {}", clauses.join("; ")) };
+        format!("{} with {}{guesses}", contents.kind.phrase(), counts.join(", "))
+    }
+}
+
+fn nth(entries: &mut Vec<Entry>, number: u32) -> anyhow::Result<Entry> {
+    let count = entries.len();
+    let place = (number as usize).checked_sub(1).filter(|place| *place < count);
+    let place = place.with_context(|| format!("there is no script {number} in it: it has {count}"))?;
+    Ok(entries.swap_remove(place))
 }
 
 /// Says what to do with a trace instead.
@@ -54,43 +164,27 @@ fn no_program(path: &Path, format: Format) -> anyhow::Error {
     }
 }
 
-fn is_named_source(path: &Path) -> bool {
-    path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("py"))
-}
-
-/// Compiles source as `python2.7 path` does, in a process of its own, and makes a .pyc of it in memory.  The program's own folder is
-/// not looked in for modules meanwhile: nothing of the program runs before it is traced.
-fn compiled(path: &Path, source: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let name = CString::new(path.as_os_str().as_bytes())?;
+/// Compiles source as `python2.7 path` does, in a process of its own.  The program's own folder is not looked in for modules meanwhile:
+/// nothing of the program runs before it is traced.
+fn compiled(path: &Path, entry: &[u8], source: &[u8]) -> anyhow::Result<Code> {
+    // A script of an archive has a name of its own.
+    let name = if entry.is_empty() { path.as_os_str().as_bytes() } else { entry };
+    let name = CString::new(name)?;
     let executable = executable::path();
     let made = aside::run(|| program::compile(source, &name, &executable).ok_or(1));
     match made.context("cannot start a process that compiles the program")? {
-        Ok(marshalled) => Ok(pyc::of_marshal(&marshalled)),
+        Ok(marshalled) => {
+            let bytes = pyc::of_marshal(&marshalled);
+            let pyc = Pyc::read(&bytes).with_context(|| format!("cannot read {}", Named::input(path)))?;
+            Ok(Code::of_pyc(&pyc, bytes))
+        }
         // The VM has said what is wrong.
         Err(How::Exited(status)) => Err(Ended(status).into()),
         Err(How::Killed(signal)) => {
             let name = signals::name(signal.into());
-            super::message::warn(format_args!("the compiler was killed by {name} in {}", Printable::path(path)));
+            message::warn(format_args!("the compiler was killed by {name} in {}", Printable::path(path)));
             Err(Ended(exit::of_signal(signal)).into())
         }
         Err(How::Unknown) => Err(anyhow!("cannot compile {}: the compiler's process is lost", Printable::path(path))),
     }
-}
-
-fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    let mut file = File::open(path).map_err(|error| match error.kind() {
-        // Whether it is there is asked by who reads this error.
-        io::ErrorKind::NotFound => anyhow::Error::new(error),
-        _ => anyhow!(format::why(path, &error)),
-    })?;
-    if file.metadata()?.is_dir() {
-        return Err(anyhow!("it is a folder; name a .pyc or .py file in it"));
-    }
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

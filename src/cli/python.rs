@@ -52,6 +52,8 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<u8> {
                 subject: Subject::CommandLine,
                 call: None,
                 input: None,
+                program: None,
+                entry: None,
                 path: &[],
                 trace: &trace,
             };

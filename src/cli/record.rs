@@ -10,7 +10,9 @@ use anyhow::{Context, anyhow};
 use memchr::memmem;
 
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
-use super::{commands, exit, follow, hint, message, opmap, program, sandbox, summary};
+use super::program::{self, Program, Reading};
+use super::sandbox::{OwnScratch, Prepared};
+use super::{commands, exit, follow, frozen, hint, message, opmap, sandbox, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::process::addresses;
@@ -18,6 +20,7 @@ use crate::record::{self, Blobs, Call, Caps, Outcome, Plan, Subject, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
+use crate::vm::bundle::Bundle;
 use crate::vm::program::Fixed;
 
 /// What is recorded into which file, before the options of the recording are looked at.
@@ -30,6 +33,10 @@ pub struct Job<'a> {
     pub call: Option<Call>,
     /// The program's file, which the trace must not be.
     pub input: Option<&'a Path>,
+    /// What the program's file contains.
+    pub program: Option<Program>,
+    /// The script in it that was asked for, counted from 1.
+    pub entry: Option<u32>,
     /// Folders and archives that are looked in for modules.
     pub path: &'a [PathBuf],
     pub trace: &'a Path,
@@ -39,27 +46,41 @@ pub struct Job<'a> {
 pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
     check(args::MAIN, &args.recording)?;
     fix_addresses(&args.recording)?;
-    let program = program::read(&args.program).map_err(|error| match is_missing(&error) {
+    let reading = Reading::new(&args.intake, args.recording.force).forced_if(args.recording.opmap.is_some());
+    let program = program::read_code(&args.program, reading).map_err(|error| match is_missing(&error) {
         true => commands::unknown(args.program.as_os_str(), Some(args.trace.as_os_str())).unwrap_or(error),
         false => error,
     })?;
-    let path = path_entries(&args.path)?;
+    let input = program.file.clone();
+    let hint = if args.recording.opmap.is_none() { hint::of(&program.contents) } else { None };
     let job = Job {
         command: args::MAIN,
         argv: argv(args)?,
-        subject: Subject::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
+        subject: subject(&program, &args.program, &args.path, &args.recording)?,
         call: None,
-        input: Some(&args.program),
+        input: Some(&input),
+        program: Some(program),
+        entry: args.intake.entry,
         path: &args.path,
         trace: &args.trace,
     };
-    let hint = if args.recording.opmap.is_none() { hint::of(&program.pyc.code) } else { None };
-    drop(program);
     let status = carry_out(job, &args.recording)?;
     if status != 0 {
         hint.iter().for_each(message::warn);
     }
     Ok(status)
+}
+
+/// Makes what runs of a file that was read; `first` is the path by which it was named, and `path` is looked in for modules too.  Says what
+/// was guessed.
+pub fn subject(program: &Program, first: &Path, path: &[PathBuf], args: &RecordingArgs) -> anyhow::Result<Subject> {
+    program.check_runs(first)?;
+    if !args.quiet {
+        program.report_guesses(first);
+    }
+    let folders = frozen::folders(program);
+    let path = path_entries(folders.iter().chain(path))?;
+    Ok(Subject::Marshalled { scripts: frozen::scripts(program, first)?, path, sha256: program.sha256, bundle: None })
 }
 
 /// Whether an error is that a file is not there.
@@ -106,7 +127,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         timeout: args.limits.timeout,
         lines: None,
         progress: args.progress,
-        options: options(job.path, args),
+        options: options(&job, args),
         follow: None,
         sandbox: None,
         argv: job.argv.clone(),
@@ -127,6 +148,11 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         return Err(args::usage(job.command, message));
     }
     let sandbox = sandbox::prepare(&job, args)?;
+    let (bundle, _own_scratch) = bundle(&job, sandbox.as_ref())?;
+    if let Subject::Marshalled { bundle: of_plan, .. } = &mut plan.subject {
+        *of_plan = bundle.map(Box::new);
+    }
+    job.program = None;
     plan.sandbox = sandbox.as_ref().map(|sandbox| sandbox.policy.clone());
     let folder = args.dump_code.as_deref().map(Folder::open).transpose()?;
     if args.follow_forks {
@@ -150,6 +176,14 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         sandbox.finish();
     }
     status
+}
+
+/// Makes what a frozen program finds.  Its files are unpacked into the sandbox's scratch folder, or into the one that is returned.
+fn bundle(job: &Job, sandbox: Option<&Prepared>) -> anyhow::Result<(Option<Bundle>, Option<OwnScratch>)> {
+    let Some(program) = &job.program else { return Ok((None, None)) };
+    let own = (sandbox.is_none() && frozen::is_unpacked(&program.contents)).then(OwnScratch::create).transpose()?;
+    let scratch = own.as_ref().map(OwnScratch::path).or(sandbox.map(|sandbox| &*sandbox.policy.scratch));
+    Ok((frozen::bundle(program, scratch)?, own))
 }
 
 /// Returns whether two paths are one, as far as they say by themselves.
@@ -258,8 +292,8 @@ fn is_zip(path: &Path) -> io::Result<bool> {
 }
 
 /// Entries of sys.path.
-pub fn path_entries(entries: &[PathBuf]) -> anyhow::Result<Vec<CString>> {
-    entries.iter().map(|entry| path_entry(entry)).collect()
+fn path_entries<'a>(entries: impl Iterator<Item = &'a PathBuf>) -> anyhow::Result<Vec<CString>> {
+    entries.map(|entry| path_entry(entry)).collect()
 }
 
 /// An entry of sys.path: absolute, as `site` makes the others.
@@ -280,10 +314,11 @@ fn spelled(place: &Trigger) -> Vec<u8> {
 }
 
 /// The options that shape the recording, spelled in one way; where it is written is not among them.
-fn options(path: &[PathBuf], args: &RecordingArgs) -> Vec<Vec<u8>> {
+fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut push = |name: &str, value: &[u8]| words.push([name.as_bytes(), b"=", value].concat());
-    path.iter().for_each(|entry| push("--path", entry.as_os_str().as_bytes()));
+    job.entry.iter().for_each(|number| push("--entry", number.to_string().as_bytes()));
+    job.path.iter().for_each(|entry| push("--path", entry.as_os_str().as_bytes()));
     args.filter.names.iter().for_each(|name| push("--name", name.typed()));
     args.filter.patterns.iter().for_each(|pattern| push("--match", pattern.typed().as_bytes()));
     args.filter.files.iter().for_each(|glob| push("--file", glob.typed()));

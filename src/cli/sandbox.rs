@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::{self, RecordingArgs, SandboxArgs};
-use super::message;
 use super::record::Job;
+use super::{frozen, message};
 use crate::bytecode::escape::Printable;
 use crate::record::Subject;
 use crate::sandbox::{self, Budget, Host, Network, Policy, Scratch};
@@ -33,6 +33,7 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     let readable = readable(job, args)?;
     let network = network(&options.allow_net)?;
     let scratch = Scratch::create().context("cannot make a scratch folder for the program")?;
+    let unpacked = job.program.as_ref().map_or((0, 0), |program| frozen::unpacked_size(&program.contents));
     let policy = Policy {
         readable,
         writable,
@@ -45,8 +46,8 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
             processes: options.max_processes,
             memory: options.max_memory,
             output: options.max_output,
-            scratch: options.max_scratch,
-            files: options.max_files,
+            scratch: options.max_scratch.saturating_add(unpacked.1),
+            files: options.max_files.saturating_add(unpacked.0),
         },
         is_strict: options.sandbox.is_some(),
     };
@@ -85,6 +86,29 @@ impl Drop for Prepared {
     }
 }
 
+/// A scratch folder without a sandbox, for what is unpacked.
+pub struct OwnScratch(Option<Scratch>, PathBuf);
+
+impl OwnScratch {
+    pub fn create() -> anyhow::Result<OwnScratch> {
+        let scratch = Scratch::create().context("cannot make a folder for the program's files")?;
+        let path = scratch.path().to_owned();
+        Ok(OwnScratch(Some(scratch), path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.1
+    }
+}
+
+impl Drop for OwnScratch {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.take().map(Scratch::remove) {
+            message::warn(format_args!("cannot remove the folder {}: {error}", Printable::path(&self.1)));
+        }
+    }
+}
+
 /// Has the program start in the scratch folder, where a copy of its file will be; its modules stay where they are.
 pub fn move_in(job: &mut Job) -> anyhow::Result<()> {
     let (Subject::Marshalled { path, .. }, Some(input)) = (&mut job.subject, job.input) else {
@@ -112,6 +136,8 @@ fn readable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
             OwnFolder::Open(path) => readable.push(path),
             OwnFolder::Guarded(path, files) => {
                 readable.extend(files);
+                // An archive may have any suffix.
+                readable.extend(job.input.and_then(|input| fs::canonicalize(input).ok()));
                 if !args.quiet && !allowed.iter().any(|allowed| path.starts_with(allowed)) {
                     let folder = Printable::path(&folder);
                     message::warn(format_args!(

@@ -18,7 +18,8 @@ use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Trigger};
 use crate::trace::Sink;
 use crate::trace::event::{Sandbox, Start};
 use crate::trace::payload::{PayloadReader, PayloadWriter};
-use crate::vm::program::Fixed;
+use crate::vm::bundle::Bundle;
+use crate::vm::program::{Fixed, Script};
 
 /// A recording.
 #[derive(Debug)]
@@ -111,8 +112,9 @@ fn interpreter_variables() -> Vec<Vec<u8>> {
 /// What runs.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    /// A marshalled main program, which has been checked, what comes after its folder on sys.path, and the SHA-256 of its file.
-    Marshalled { bytes: Vec<u8>, path: Vec<CString>, sha256: [u8; 32] },
+    /// Marshalled scripts, which have been checked and run one after the other, what comes after their folder on sys.path, the SHA-256 of
+    /// their file, and what a frozen program brings along.
+    Marshalled { scripts: Vec<Script>, path: Vec<CString>, sha256: [u8; 32], bundle: Option<Box<Bundle>> },
     /// What the interpreter's command line names.
     CommandLine,
 }

@@ -9,8 +9,8 @@ use super::ffi;
 /// An interpreter that has started, with no program running yet.  One per process.
 #[derive(Debug)]
 pub struct Interpreter {
-    /// The strings that sys.argv and the program's path are made of; C keeps pointers into them.
-    argv: Vec<CString>,
+    /// The strings that sys.argv is made of; C keeps pointers into them.
+    _argv: Vec<CString>,
 }
 
 /// What is made the same in every run of a program.
@@ -33,10 +33,18 @@ impl Fixed {
     }
 }
 
-/// A loaded main program.
+/// A script that was checked: marshalled code, and what its `__file__` is.
+#[derive(Clone, Debug)]
+pub struct Script {
+    pub marshalled: Vec<u8>,
+    pub path: CString,
+}
+
+/// A loaded script of the main program.
 #[derive(Debug)]
-pub struct MainProgram {
+pub struct Loaded {
     code: NonNull<ffi::_object>,
+    path: CString,
 }
 
 impl Interpreter {
@@ -49,21 +57,26 @@ impl Interpreter {
         // those of path.
         unsafe { ffi::vm_initialize(argv.len() as c_int, pointers.as_mut_ptr(), path.as_mut_ptr()) };
         std::mem::forget(pointers);
-        Interpreter { argv }
+        Interpreter { _argv: argv }
     }
 
-    /// Loads the marshalled main program; None where the VM refuses it, which it has then said on stderr.
-    pub fn load(&self, marshalled: &[u8]) -> Option<MainProgram> {
+    /// Loads a script; None if the VM refuses it, which it has then said on stderr.
+    pub fn load(&self, script: &Script) -> Option<Loaded> {
+        let Script { marshalled, path } = script;
         // SAFETY: the interpreter has started, on this thread, which holds the GIL; the VM copies what it keeps.
         let code = unsafe { ffi::vm_load(marshalled.as_ptr().cast(), marshalled.len().cast_signed()) };
-        NonNull::new(code).map(|code| MainProgram { code })
+        NonNull::new(code).map(|code| Loaded { code, path: path.clone() })
     }
 
-    /// Runs the program as `__main__` and finalizes the interpreter; returns the exit status, unless the program ends the process.
-    pub fn run(self, program: MainProgram) -> i32 {
-        let path = self.argv[0].as_ptr();
-        // SAFETY: the interpreter has started, on this thread; the code object is handed over.
-        let status = unsafe { ffi::vm_run_main(program.code.as_ptr(), path) };
+    /// Runs the scripts one after the other as `__main__` and finalizes the interpreter; returns the exit status, unless the program
+    /// ends the process.
+    pub fn run(self, program: Vec<Loaded>) -> i32 {
+        let scripts: Vec<ffi::vm_script> = program
+            .iter()
+            .map(|script| ffi::vm_script { code: script.code.as_ptr(), path: script.path.as_ptr() })
+            .collect();
+        // SAFETY: the interpreter has started, on this thread; the code objects are handed over, and the paths outlive the call.
+        let status = unsafe { ffi::vm_run_main(scripts.as_ptr(), scripts.len()) };
         std::mem::forget(self);
         status
     }
@@ -72,10 +85,9 @@ impl Interpreter {
 impl Interpreter {
     /// Imports the program as a module of this name, calls a function of it and prints what that returns, and finalizes the interpreter;
     /// returns the exit status, unless the program ends the process.  The arguments are the constants of the other code object.
-    pub fn call(self, program: MainProgram, module: &CStr, function: &CStr, arguments: MainProgram) -> i32 {
-        let path = self.argv[0].as_ptr();
-        let (code, arguments) = (program.code.as_ptr(), arguments.code.as_ptr());
-        // SAFETY: the interpreter has started, on this thread; both code objects are handed over.
+    pub fn call(self, program: Loaded, module: &CStr, function: &CStr, arguments: Loaded) -> i32 {
+        let (code, path, arguments) = (program.code.as_ptr(), program.path.as_ptr(), arguments.code.as_ptr());
+        // SAFETY: the interpreter has started, on this thread; both code objects are handed over, and the path outlives the call.
         let status = unsafe { ffi::vm_call(code, path, module.as_ptr(), function.as_ptr(), arguments) };
         std::mem::forget(self);
         status
@@ -115,7 +127,7 @@ extern "C" fn program_begins<F: FnOnce(&Interpreter)>(context: *mut c_void) {
     // SAFETY: `python::<F>` passed the address of its own option, which nothing else refers to during the call.
     let begins = unsafe { &mut *context.cast::<Option<F>>() };
     if let Some(begins) = begins.take() {
-        begins(&Interpreter { argv: Vec::new() });
+        begins(&Interpreter { _argv: Vec::new() });
     }
 }
 

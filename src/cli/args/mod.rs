@@ -1,5 +1,6 @@
 //! What can be typed, as clap sees it.  These types end at the door: each command turns them into a plain plan.
 
+mod file;
 mod reading;
 mod recording;
 mod sandbox;
@@ -15,6 +16,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
     AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, OpmapArgs, PlaceArgs,
     QuestionArgs, ShowArgs, TriedArgs, ViewArgs, WindowArgs,
@@ -66,6 +68,8 @@ pub enum Command {
     Info(InfoArgs),
     Dis(DisArgs),
     Opmap(OpmapArgs),
+    List(ListArgs),
+    Unpack(UnpackArgs),
     Python(Box<PythonArgs>),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{FormatName, ScreenArgs, value};
+use super::{FileArgs, FormatName, ScreenArgs, value};
 use crate::select::{FileGlob, Name, NamePattern};
 
 /// Which code objects are wanted.  Values of an option are ORed, options ANDed.
@@ -232,9 +232,11 @@ Examples:
   bctrace dis program.pyc
   bctrace dis -r -n main program.pyc")]
 pub struct DisArgs {
-    /// Program to list: a .pyc, `-` for standard input, or a .py
+    /// Program to list: a .pyc, .py, archive or frozen executable, or `-` for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub program: PathBuf,
+    #[command(flatten)]
+    pub file: FileArgs,
     /// Resolve operands to constants, names and jump targets
     #[arg(short, long)]
     pub resolve: bool,
@@ -261,10 +263,10 @@ Examples:
   bctrace opmap program.pyc --known bundle/os.pyc bundle/re.pyc -o map.json
   bctrace --opmap map.json program.pyc trace.bct")]
 pub struct OpmapArgs {
-    /// Program whose opcodes are unknown: a .pyc, or `-` for standard input
+    /// Program whose opcodes are unknown: a .pyc, or another file that holds one; `-` is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub program: PathBuf,
-    /// Library modules from the same bundle, or the same ones with Python 2.7's opcodes: .pyc files, or folders of them
+    /// Library modules from the same bundle, or the same ones with Python 2.7's opcodes: files, or folders of .pyc files
     #[arg(long, value_name = "LIB", num_args = 1.., value_hint = ValueHint::AnyPath)]
     pub known: Vec<PathBuf>,
     /// Write the map to this file instead of standard output
@@ -273,4 +275,6 @@ pub struct OpmapArgs {
     /// Show no table
     #[arg(short, long)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub file: FileArgs,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{FilterArgs, FormatName, SandboxArgs, value};
+use super::{FilterArgs, FormatName, IntakeArgs, SandboxArgs, value};
 use crate::select::Trigger;
 
 pub const EXAMPLES: &str = "\
@@ -30,7 +30,9 @@ pub enum TraceWhat {
 /// `bctrace FILE TRACEFILE`.
 #[derive(Clone, Debug, Args)]
 pub struct RecordArgs {
-    /// Program to run: a .pyc, `-` for standard input, or a .py
+    /// Program to run: a .pyc, .py, archive or frozen executable, or `-` for standard input
+    ///
+    /// `ARCHIVE/NAME.pyc` is a program in an archive. `bctrace list` prints what a file contains.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub program: PathBuf,
     /// File to write the trace to; `-` is standard output
@@ -42,6 +44,8 @@ pub struct RecordArgs {
     /// Look for modules here too, after the program's own folder; may be repeated
     #[arg(long, value_name = "DIR_OR_ZIP", value_hint = ValueHint::AnyPath)]
     pub path: Vec<PathBuf>,
+    #[command(flatten)]
+    pub intake: IntakeArgs,
     #[command(flatten)]
     pub recording: RecordingArgs,
 }
@@ -56,7 +60,7 @@ Examples:
   bctrace call checker.pyc check trace.bct -- \"'AAAA'\"
   bctrace call library.pyc Codec.decode trace.bct -- None \"'6162'\" 16")]
 pub struct CallArgs {
-    /// File to import: a .pyc, `-` for standard input, or a .py
+    /// File to import: a .pyc, or another file that holds a script; `-` is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub program: PathBuf,
     /// Function to call; it may be dotted, as in Class.method
@@ -65,6 +69,8 @@ pub struct CallArgs {
     /// File to write the trace to; `-` is standard output
     #[arg(value_name = "TRACEFILE", value_hint = ValueHint::FilePath)]
     pub trace: PathBuf,
+    #[command(flatten)]
+    pub intake: IntakeArgs,
     /// Arguments of the function: strings, numbers, tuples, lists, dicts, None, True or False
     #[arg(last = true, value_name = "ARGS")]
     pub arguments: Vec<OsString>,
@@ -157,7 +163,7 @@ pub struct RecordingArgs {
     /// The line is shown on a terminal only. It is off by default, because the program writes to the same terminal.
     #[arg(long)]
     pub progress: bool,
-    /// Replace TRACEFILE even if it is not a trace
+    /// Replace TRACEFILE even if it is not a trace; run code even if it may not be of Python 2.7
     #[arg(long)]
     pub force: bool,
     /// Show no summary

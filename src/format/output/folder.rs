@@ -66,6 +66,23 @@ impl OutputFolder {
         Ok(File::from(rustix::fs::openat(&self.folder, name, flags, NEW_FILE)?))
     }
 
+    /// Makes a new file at a relative path of plain names, with the folders on the way that are missing.
+    pub fn create_below(&self, path: &Path) -> io::Result<File> {
+        let mut folder = None;
+        for part in path.parent().into_iter().flat_map(Path::iter) {
+            let below = folder.as_ref().unwrap_or(&self.folder);
+            match rustix::fs::mkdirat(below, part, NEW_FOLDER) {
+                Err(rustix::io::Errno::EXIST) => {}
+                result => result?,
+            }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            folder = Some(rustix::fs::openat(below, part, flags, Mode::empty())?);
+        }
+        let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(folder.as_ref().unwrap_or(&self.folder), name, flags, NEW_FILE)?))
+    }
+
     /// Makes a new file in the place of what has its name, which goes.
     pub fn create_anyway(&self, name: &OsStr) -> io::Result<File> {
         let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());

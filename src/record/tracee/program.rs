@@ -1,7 +1,7 @@
 //! The beginning of a traced process: the program or the interpreter's command line, and an interpreter that a followed program has
 //! started.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,7 +16,7 @@ use crate::record::FOLLOW;
 use crate::record::plan::{Plan, Subject, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
 use crate::vm::hook;
-use crate::vm::program::{self, Fixed, Interpreter, exit};
+use crate::vm::program::{self, Fixed, Interpreter, Script, exit};
 use crate::vm::remap;
 use crate::vm::shared::{Control, Mode};
 
@@ -46,8 +46,8 @@ pub fn run(
     }
     let opmap = plan.tracing.opmap.clone();
     let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
-    let (marshalled, path) = match plan.subject {
-        Subject::Marshalled { bytes, path, .. } => (bytes, path),
+    let (scripts, path, bundle) = match plan.subject {
+        Subject::Marshalled { scripts, path, bundle, .. } => (scripts, path, bundle),
         Subject::CommandLine => exit(program::python(plan.argv, executable, |interpreter| {
             opmap.iter().for_each(remap::set_map);
             install(interpreter);
@@ -55,19 +55,28 @@ pub fn run(
     };
     let interpreter = Interpreter::start(plan.argv, &path, executable);
     opmap.iter().for_each(remap::set_map);
-    let Some(program) = interpreter.load(&marshalled) else {
+    if let Some(bundle) = bundle {
+        bundle.install(&interpreter);
+    }
+    let Some(program) = scripts.iter().map(|script| interpreter.load(script)).collect::<Option<Vec<_>>>() else {
         exit(125);
     };
-    let arguments = call.as_ref().map(|call| interpreter.load(&call.arguments));
+    let arguments = call
+        .as_ref()
+        .map(|call| interpreter.load(&Script { marshalled: call.arguments.clone(), path: CString::default() }));
     match fixed {
-        None => drop(marshalled),
+        None => drop(scripts),
         // The program would get its memory, which is not at the same address in each run.
-        Some(_) => std::mem::forget(marshalled),
+        Some(_) => std::mem::forget(scripts),
     }
     install(&interpreter);
-    exit(match (call, arguments) {
-        (Some(call), Some(Some(arguments))) => interpreter.call(program, &call.module, &call.function, arguments),
-        (Some(_), _) => 125,
+    exit(match (call, arguments.flatten()) {
+        // What comes before the last script prepares it.
+        (Some(call), Some(arguments)) => match program.into_iter().next_back() {
+            Some(module) => interpreter.call(module, &call.module, &call.function, arguments),
+            None => 125,
+        },
+        (Some(_), None) => 125,
         (None, _) => interpreter.run(program),
     })
 }

@@ -528,8 +528,66 @@ unsafe extern "C" {
 unsafe extern "C" {
     pub fn vm_load(marshalled: *const ::core::ffi::c_char, len: isize) -> *mut _object;
 }
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_script {
+    pub code: *mut _object,
+    pub path: *const ::core::ffi::c_char,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_script"][::core::mem::size_of::<vm_script>() - 16usize];
+    ["Alignment of vm_script"][::core::mem::align_of::<vm_script>() - 8usize];
+    ["Offset of field: vm_script::code"][::core::mem::offset_of!(vm_script, code) - 0usize];
+    ["Offset of field: vm_script::path"][::core::mem::offset_of!(vm_script, path) - 8usize];
+};
 unsafe extern "C" {
-    pub fn vm_run_main(code: *mut _object, path: *const ::core::ffi::c_char) -> ::core::ffi::c_int;
+    pub fn vm_run_main(scripts: *const vm_script, count: usize) -> ::core::ffi::c_int;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_module {
+    pub name: *const ::core::ffi::c_char,
+    pub shown: *const ::core::ffi::c_char,
+    pub file: *const ::core::ffi::c_char,
+    pub folder: *const ::core::ffi::c_char,
+    pub code: *const ::core::ffi::c_char,
+    pub len: usize,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_module"][::core::mem::size_of::<vm_module>() - 48usize];
+    ["Alignment of vm_module"][::core::mem::align_of::<vm_module>() - 8usize];
+    ["Offset of field: vm_module::name"][::core::mem::offset_of!(vm_module, name) - 0usize];
+    ["Offset of field: vm_module::shown"][::core::mem::offset_of!(vm_module, shown) - 8usize];
+    ["Offset of field: vm_module::file"][::core::mem::offset_of!(vm_module, file) - 16usize];
+    ["Offset of field: vm_module::folder"][::core::mem::offset_of!(vm_module, folder) - 24usize];
+    ["Offset of field: vm_module::code"][::core::mem::offset_of!(vm_module, code) - 32usize];
+    ["Offset of field: vm_module::len"][::core::mem::offset_of!(vm_module, len) - 40usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_bundle {
+    pub modules: *const vm_module,
+    pub count: usize,
+    pub unpacked: *const ::core::ffi::c_char,
+    pub frozen: *const ::core::ffi::c_char,
+    pub executable: *const ::core::ffi::c_char,
+    pub first: *const ::core::ffi::c_char,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_bundle"][::core::mem::size_of::<vm_bundle>() - 48usize];
+    ["Alignment of vm_bundle"][::core::mem::align_of::<vm_bundle>() - 8usize];
+    ["Offset of field: vm_bundle::modules"][::core::mem::offset_of!(vm_bundle, modules) - 0usize];
+    ["Offset of field: vm_bundle::count"][::core::mem::offset_of!(vm_bundle, count) - 8usize];
+    ["Offset of field: vm_bundle::unpacked"][::core::mem::offset_of!(vm_bundle, unpacked) - 16usize];
+    ["Offset of field: vm_bundle::frozen"][::core::mem::offset_of!(vm_bundle, frozen) - 24usize];
+    ["Offset of field: vm_bundle::executable"][::core::mem::offset_of!(vm_bundle, executable) - 32usize];
+    ["Offset of field: vm_bundle::first"][::core::mem::offset_of!(vm_bundle, first) - 40usize];
+};
+unsafe extern "C" {
+    pub fn vm_bundle(bundle: *const vm_bundle);
 }
 unsafe extern "C" {
     pub fn vm_python_main(
