@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 
 use super::args::OpmapArgs;
 use super::message;
-use super::program::{self, Program, Reading};
+use super::program::{self, Program};
 use super::screen::CANNOT_WRITE;
 use crate::bytecode::code::nested;
 use crate::bytecode::escape::Printable;
@@ -33,7 +33,7 @@ const SURE: f32 = 0.9;
 
 /// Runs the command.
 pub fn run(args: &OpmapArgs) -> anyhow::Result<u8> {
-    let program = program::read_code(&args.program, Reading::from(&args.file).forced_if(true))?;
+    let program = program::read_code(&args.program, program::Reading::from(&args.file).forced_if(true))?;
     if !args.quiet {
         program.report_guesses(&args.program);
     }
@@ -108,7 +108,7 @@ fn align(codes: &[MarshalledCode], named: &[PathBuf]) -> anyhow::Result<Votes> {
 /// The code in a file, or in the .pyc files of a folder; what is none is passed over there.
 fn read_modules(path: &Path) -> anyhow::Result<Vec<MarshalledCode>> {
     if !path.is_dir() {
-        return Ok(codes_of(&program::read_code(path, Reading::forced())?));
+        return Ok(codes_of(&program::read_code(path, program::Reading::forced())?));
     }
     let (mut folders, mut files) = (vec![path.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
