@@ -20,7 +20,7 @@ mod vm;
 #[doc(hidden)]
 pub mod parts {
     pub use crate::bytecode::opcode::EXTENDED_ARG;
-    pub use crate::bytecode::{CodeObject, Instruction, Pyc};
+    pub use crate::bytecode::{CodeObject, Instruction, Pyc, assemble, code, decode, object, opcode};
     pub use crate::format::bct::layout;
     pub use crate::format::{Compression, Format, Options, Output, Replace, check_output};
     pub use crate::read::reader::{Progress, Reader, Want};

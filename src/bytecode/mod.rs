@@ -1,6 +1,7 @@
 //! CPython 2.7's bytecode as data: opcode table, decoding as the VM decodes, code objects, constants as
 //! text, listings, and reading .pyc files and marshal data. Knows no VM, no trace and no output format.
 
+pub mod assemble;
 pub mod code;
 pub mod decode;
 pub mod effect;
