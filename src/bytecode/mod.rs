@@ -4,11 +4,13 @@
 pub mod assemble;
 pub mod code;
 pub mod decode;
+pub mod disassemble;
 pub mod effect;
 pub mod escape;
 mod hash;
 pub mod layout;
 pub mod listing;
+pub mod literal;
 pub mod magic;
 pub mod marshal;
 pub mod number;

@@ -1,14 +1,17 @@
 //! The command line: what was typed becomes a plan, a plan is carried out, and an error is printed once, here.
 
 mod args;
+mod asm;
 mod commands;
 mod dis;
+mod edges;
 mod exit;
 mod filter;
 mod follow;
 mod generate;
 mod info;
 mod message;
+mod matching;
 mod missed;
 mod mistakes;
 mod pager;
@@ -82,6 +85,8 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
     }
     match Command::from_arg_matches(&matches)? {
         Command::Dis(args) => dis::run(&args),
+        Command::Asm(args) => asm::run(&args),
+        Command::Edges(args) => edges::run(args),
         Command::Show(args) => show::run(*args),
         Command::Calls(args) => views::calls(args),
         Command::Compares(args) => views::compares(args),

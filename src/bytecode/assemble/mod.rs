@@ -4,6 +4,7 @@
 pub mod depth;
 pub mod flags;
 pub mod lines;
+pub mod listing;
 
 use thiserror::Error;
 

@@ -16,8 +16,8 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use reading::{
-    AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, PlaceArgs, QuestionArgs,
-    ShowArgs, TriedArgs, ViewArgs, WindowArgs,
+    AnswerFormat, AsmArgs, CallsArgs, ComparesArgs, DisArgs, EdgesArgs, FilterArgs, InfoArgs, LayersArgs,
+    ListingFormat, PlaceArgs, QuestionArgs, ShowArgs, TriedArgs, ViewArgs, WindowArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
@@ -62,8 +62,10 @@ pub enum Command {
     Compares(ComparesArgs),
     Layers(LayersArgs),
     Tried(TriedArgs),
+    Edges(EdgesArgs),
     Info(InfoArgs),
     Dis(DisArgs),
+    Asm(AsmArgs),
     Python(Box<PythonArgs>),
     Completions(CompletionsArgs),
     Man(ManArgs),
