@@ -20,7 +20,7 @@ mod vm;
 #[doc(hidden)]
 pub mod parts {
     pub use crate::bytecode::opcode::EXTENDED_ARG;
-    pub use crate::bytecode::{CodeObject, Instruction, Pyc, assemble, code, decode, object, opcode};
+    pub use crate::bytecode::{CodeObject, Instruction, Pyc, assemble, code, decode, marshal, object, opcode};
     pub use crate::format::bct::layout;
     pub use crate::format::{Compression, Format, Options, Output, Replace, check_output};
     pub use crate::read::reader::{Progress, Reader, Want};
@@ -32,7 +32,7 @@ pub mod parts {
     pub use crate::trace::value::{UnitValues, Value};
     pub use crate::trace::word;
     pub use crate::trace::{Code, End, Event, Frame, Outside, Run, Sink, SinkError, Start, State, Then, encode_code};
-    pub use crate::views::{calls, compares, info, layers, query, show, tried};
+    pub use crate::views::{calls, compares, dis, info, layers, query, show, tried};
 }
 
 /// The traced program can leave this process little memory.

@@ -91,7 +91,14 @@ impl Disassembly {
         let end = walk.offset() as usize;
         if end < bytes.len() {
             let length = (bytes.len() - end) as u32;
-            rows.push(Row { at: end as u32, length, instruction: None, line: None, is_target: false, notes: Vec::new() });
+            rows.push(Row {
+                at: end as u32,
+                length,
+                instruction: None,
+                line: None,
+                is_target: false,
+                notes: Vec::new(),
+            });
         }
         let shown = |at: u32| rows.binary_search_by_key(&at, |row| row.at).ok();
         let is_shown: Vec<bool> = reached.units.iter().map(|unit| shown(unit.start).is_some()).collect();
@@ -114,6 +121,10 @@ impl Disassembly {
             if let Some(found) = place(&self.rows, at.into()) {
                 self.rows[found].line = Some(line);
             }
+        }
+        // The table need not say that the code begins with its first line.
+        if let Some(first) = self.rows.first_mut() {
+            first.line.get_or_insert(first_line);
         }
         let written: Vec<(u32, i32)> = self.rows.iter().filter_map(|row| Some((row.at, row.line?))).collect();
         self.has_usual_lines = lines::write(first_line, &written) == lnotab;
@@ -237,11 +248,14 @@ mod tests {
         // JUMP_ABSOLUTE 4; LOAD_CONST 0x0909 (NOP, NOP); RETURN_VALUE
         let code = [113, 4, 0, 100, 9, 9, 83];
         let disassembly = Disassembly::of(&code, 1, &[]);
-        assert_eq!(disassembly.hidden.iter().map(|row| (row.at, row.is_target)).collect::<Vec<_>>(), [(4, true), (5, false)]);
-        assert_eq!(notes(&code), [
-            (0, vec![Note::JumpsInside]),
-            (3, vec![Note::Unreachable, Note::Overlaps(4), Note::Overlaps(5)]),
-        ]);
+        assert_eq!(
+            disassembly.hidden.iter().map(|row| (row.at, row.is_target)).collect::<Vec<_>>(),
+            [(4, true), (5, false)]
+        );
+        assert_eq!(
+            notes(&code),
+            [(0, vec![Note::JumpsInside]), (3, vec![Note::Unreachable, Note::Overlaps(4), Note::Overlaps(5)]),]
+        );
     }
 
     #[test]

@@ -16,8 +16,7 @@ use crate::format::{self, Named};
 /// Runs the command.
 pub fn run(args: &AsmArgs) -> anyhow::Result<u8> {
     let text = read(&args.listing).with_context(|| format!("cannot read {}", Named::input(&args.listing)))?;
-    let program =
-        listing::read(&text).with_context(|| format!("cannot assemble {}", Named::input(&args.listing)))?;
+    let program = listing::read(&text).with_context(|| format!("cannot assemble {}", Named::input(&args.listing)))?;
     let marshalled = whole::code_with(&program.code, &Interning::Only(&program.interned));
     let marshalled = marshalled.ok_or_else(|| anyhow!("the program has too many constants for a .pyc"))?;
     // What is written can be read.
@@ -53,7 +52,11 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 fn write(path: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true);
-    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     let mut file = options.open(path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => anyhow!("it exists; name another file, or replace it with --force"),
         _ => anyhow!(format::why(path, &error)),

@@ -15,8 +15,8 @@ use crate::bytecode::literal::Interned;
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::{CodeObject, Layout, marshal, pyc};
 use crate::format::{Named, Paint};
-use crate::read::edges::{self, Edges};
 use crate::read::Reader;
+use crate::read::edges::{self, Edges};
 use crate::select::{Filter, Matches};
 use crate::views::dis::{self as view, DisPlan};
 

@@ -36,7 +36,9 @@ fn push_text(out: &mut Vec<u8>, number: usize, executed: &Executed) {
     if executed.first != number {
         put("other bytes of the same code object, ".into());
     }
-    put(format!("entered {} times, {} instructions\n", executed.entered, executed.instructions()));
+    let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (entered, instructions) = (executed.entered, executed.instructions());
+    put(format!("entered {}, {}\n", counted(entered, "time"), counted(instructions, "instruction")));
     for (&unit, count) in &executed.units {
         put(format!("{unit:>8} {count:>12}"));
         let leaving: Vec<(u32, u64)> = executed.leaving(unit).collect();

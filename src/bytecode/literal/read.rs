@@ -93,10 +93,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a file's name: a str, which is usually not interned, or a bare word.
+    pub fn file_name(&mut self) -> Result<Arc<[u8]>, LiteralError> {
+        self.skip_spaces();
+        match self.string(Some(false))? {
+            Some((string, _)) => Ok(string),
+            None => self.name(),
+        }
+    }
+
     /// Reads a name: bare, or a str.
     pub fn name(&mut self) -> Result<Arc<[u8]>, LiteralError> {
         self.skip_spaces();
-        if let Some((string, _)) = self.string(true)? {
+        if let Some((string, _)) = self.string(Some(true))? {
             return Ok(string);
         }
         let is_part = |byte: &u8| !byte.is_ascii_whitespace() && *byte != b',' && *byte != b'#' && *byte != b')';
@@ -176,7 +185,7 @@ impl<'a> Reader<'a> {
     }
 
     fn leaf(&mut self, word: &mut dyn FnMut(Word) -> Option<Object>) -> Result<Object, LiteralError> {
-        if let Some((string, points)) = self.string(false)? {
+        if let Some((string, points)) = self.string(None)? {
             return Ok(points.map_or(Object::Str(string), |points| Object::Unicode(points.into())));
         }
         if let Some(length) = complex_length(self.text) {
@@ -242,9 +251,10 @@ impl<'a> Reader<'a> {
         word(Word::Repr(text.to_vec())).ok_or_else(|| unknown(text))
     }
 
-    /// Reads a str or a unicode, if one begins here; its points are there if it is a unicode.  `is_name` says what is usual.
+    /// Reads a str or a unicode, if one begins here; its points are there if it is a unicode.  `usually` says whether it is interned
+    /// without a mark; if None, the string itself does.
     #[expect(clippy::type_complexity, reason = "a pair")]
-    fn string(&mut self, is_name: bool) -> Result<Option<(Arc<[u8]>, Option<Vec<u32>>)>, LiteralError> {
+    fn string(&mut self, usually: Option<bool>) -> Result<Option<(Arc<[u8]>, Option<Vec<u32>>)>, LiteralError> {
         let (mark, quoted) = match self.text {
             [mark @ (b's' | b't' | b'u' | b'b'), quote @ (b'\'' | b'"'), ..] => (Some(*mark), (*quote, 2)),
             [quote @ (b'\'' | b'"'), ..] => (None, (*quote, 1)),
@@ -293,7 +303,7 @@ impl<'a> Reader<'a> {
         let is_interned = match mark {
             Some(b't') => true,
             Some(b's') => false,
-            _ => is_name || is_usually_interned(&bytes),
+            _ => usually.unwrap_or_else(|| is_usually_interned(&bytes)),
         };
         if is_interned {
             self.interned.add(&bytes);

@@ -42,7 +42,9 @@ fn every_nan_and_complex_keeps_its_bits() {
         let object = Object::Float(f64::from_bits(bits));
         assert!(matches!(read(&text(&object)), Ok(Object::Float(back)) if back.to_bits() == bits), "{bits:x}");
     }
-    for (real, imaginary) in [(1.5, -2.0), (0.0, 1.0), (-0.0, -0.0), (0.0, -0.0), (1e300, f64::INFINITY), (f64::NAN, 1.0)] {
+    for (real, imaginary) in
+        [(1.5, -2.0), (0.0, 1.0), (-0.0, -0.0), (0.0, -0.0), (1e300, f64::INFINITY), (f64::NAN, 1.0)]
+    {
         let object = Object::Complex(Box::new((real, imaginary)));
         let Ok(Object::Complex(back)) = read(&text(&object)) else { panic!("{}", text(&object)) };
         let bits = |parts: (f64, f64)| (parts.0.to_bits(), parts.1.to_bits());
@@ -78,7 +80,9 @@ fn deep_nesting_takes_no_stack() {
 
 #[test]
 fn what_is_no_constant_is_refused() {
-    for bad in ["", "'a", "'\\q'", "(1", "{1}", "{[]: 1}", "set([[]])", "1 2", "nan(1)", "infinity", "0x10", "u'\\U00110000'"] {
+    for bad in
+        ["", "'a", "'\\q'", "(1", "{1}", "{[]: 1}", "set([[]])", "1 2", "nan(1)", "infinity", "0x10", "u'\\U00110000'"]
+    {
         let mut reader = Reader::new(bad.as_bytes());
         assert!(reader.object(&mut |_| None).is_err() || !reader.rest().is_empty(), "{bad}");
     }
@@ -95,7 +99,12 @@ fn interned_strings_are_marked_where_that_is_not_usual() {
     assert_eq!(out, b"('name', s'name', t'a b', 'a b')");
     let mut reader = Reader::new(&out);
     let back = reader.object(&mut |_| None).expect("a tuple");
-    let found: Vec<bool> = back.items().expect("a tuple").iter().map(|item| matches!(item, Object::Str(text) if reader.interned.has(text))).collect();
+    let found: Vec<bool> = back
+        .items()
+        .expect("a tuple")
+        .iter()
+        .map(|item| matches!(item, Object::Str(text) if reader.interned.has(text)))
+        .collect();
     assert_eq!(found, [true, false, true, false]);
 }
 

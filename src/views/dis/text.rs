@@ -84,7 +84,7 @@ fn push_tables(
 ) {
     let code = listed.code;
     put!(out, "  file       ");
-    literal::push_str(out, &code.filename, program.interned.has(&code.filename), true);
+    literal::push_str(out, &code.filename, program.interned.has(&code.filename), false);
     put!(out, "\n  line       {}\n  argcount   {}\n", code.first_line, code.argcount);
     put!(out, "  nlocals    {}\n  stacksize  {}\n", code.nlocals, code.stacksize);
     let (names, rest) = flags::names(code.flags.cast_unsigned());
@@ -106,11 +106,12 @@ fn push_tables(
         let digits: Vec<String> = code.lnotab.iter().map(|byte| format!("{byte:02x}")).collect();
         put!(out, "  lnotab     {}\n", digits.join(" "));
     }
-    let interned = [("code", &code.bytes), ("lnotab", &code.lnotab)];
-    let interned: Vec<&str> =
-        interned.into_iter().filter(|(_, string)| program.interned.has(string)).map(|(what, _)| what).collect();
-    if !interned.is_empty() {
-        put!(out, "  interned   {}\n", interned.join(" "));
+    let strings = [("code", &code.bytes), ("lnotab", &code.lnotab)];
+    // Strings of at most one byte always are in the VM.
+    if strings.iter().any(|(_, string)| program.interned.has(string) != (string.len() < 2)) {
+        let interned = strings.iter().filter(|(_, string)| program.interned.has(string)).map(|(what, _)| *what);
+        let interned: Vec<&str> = interned.collect();
+        put!(out, "  interned   {}\n", if interned.is_empty() { "none".into() } else { interned.join(" ") });
     }
     for (index, constant) in code.constants.iter().enumerate() {
         let title = if index == 0 { "consts" } else { "" };
@@ -246,9 +247,8 @@ impl Operands<'_> {
     /// What an operand refers to; None if it stands for itself.
     fn meaning(&self, opcode: u8, operand: i32) -> Option<String> {
         let place = usize::try_from(operand).ok();
-        let name = |names: &[Arc<[u8]>], place: Option<usize>| {
-            names.get(place?).map(|name| Printable::name(name).to_string())
-        };
+        let name =
+            |names: &[Arc<[u8]>], place: Option<usize>| names.get(place?).map(|name| Printable::name(name).to_string());
         let cells = self.code.cellvars.len();
         let found = match opcode::operand_kind(opcode) {
             OperandKind::Constant => place.and_then(|place| self.constants.get(place).cloned()),
@@ -283,7 +283,7 @@ impl Operands<'_> {
             self.push_hidden(out, &row, listed, "  # ran, though no path of the listing leads here");
         }
         for (at, count) in counts.outside() {
-            put!(out, "# {at:>8}:  ran {count} times, outside the code\n");
+            put!(out, "# {at:>8}:  {:>9}  outside the code\n", format!("{count}x"));
         }
         for (number, version) in counts.later.iter().enumerate() {
             let instructions = version.instructions();
@@ -310,9 +310,8 @@ impl Operands<'_> {
 fn unit_start(row: &Row, listed: &Listed<'_>) -> u32 {
     let rows = &listed.disassembly.rows;
     let mut place = rows.partition_point(|other| other.at < row.at);
-    let is_prefix = |place: usize| {
-        rows[place].instruction.is_some_and(|one| crate::bytecode::disassemble::is_prefix(&one))
-    };
+    let is_prefix =
+        |place: usize| rows[place].instruction.is_some_and(|one| crate::bytecode::disassemble::is_prefix(&one));
     while place > 0 && is_prefix(place - 1) {
         place -= 1;
     }
@@ -353,8 +352,7 @@ fn push_notes(out: &mut Vec<u8>, row: &Row, listed: &Listed<'_>) {
 
 fn is_conditional(opcode: u8) -> bool {
     use opcode::op::{FOR_ITER, JUMP_IF_FALSE_OR_POP, JUMP_IF_TRUE_OR_POP, POP_JUMP_IF_FALSE, POP_JUMP_IF_TRUE};
-    let conditions =
-        [FOR_ITER, JUMP_IF_FALSE_OR_POP, JUMP_IF_TRUE_OR_POP, POP_JUMP_IF_FALSE, POP_JUMP_IF_TRUE];
+    let conditions = [FOR_ITER, JUMP_IF_FALSE_OR_POP, JUMP_IF_TRUE_OR_POP, POP_JUMP_IF_FALSE, POP_JUMP_IF_TRUE];
     conditions.contains(&opcode)
 }
 

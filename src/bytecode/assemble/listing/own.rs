@@ -93,7 +93,8 @@ struct Builder<'a, 's> {
     flags: Option<i32>,
     nlocals: Option<i32>,
     lnotab: Option<Vec<u8>>,
-    is_interned: (bool, bool),
+    /// Whether the code string and the line table are interned, if the listing says so.
+    is_interned: Option<(bool, bool)>,
     items: Vec<Item>,
     /// The line of the listing of each item.
     lines: Vec<usize>,
@@ -135,7 +136,7 @@ impl<'a, 's> Builder<'a, 's> {
             flags: None,
             nlocals: None,
             lnotab: None,
-            is_interned: (false, false),
+            is_interned: None,
             items: Vec::new(),
             lines: Vec::new(),
             labels: HashMap::new(),
@@ -174,7 +175,11 @@ impl<'a, 's> Builder<'a, 's> {
             _ => Err(Problem::Number(what)),
         };
         match word {
-            b"file" => self.code.filename = self.name(rest)?,
+            b"file" => {
+                let mut reader = Reader::new(rest);
+                self.code.filename = reader.file_name()?;
+                self.interned.absorb(reader.interned);
+            }
             b"line" => self.code.first_line = number("line")?,
             b"argcount" => self.code.argcount = number("argcount")?.max(0),
             b"nlocals" => self.nlocals = Some(number("nlocals")?.max(0)),
@@ -187,7 +192,7 @@ impl<'a, 's> Builder<'a, 's> {
             b"lnotab" => self.lnotab = Some(bytes_of(rest)?),
             b"interned" => {
                 let has = |wanted: &[u8]| rest.split(u8::is_ascii_whitespace).any(|word| word == wanted);
-                self.is_interned = (has(b"code"), has(b"lnotab"));
+                self.is_interned = Some((has(b"code"), has(b"lnotab")));
             }
             _ => return Ok(false),
         }
@@ -306,9 +311,7 @@ impl<'a, 's> Builder<'a, 's> {
         }
         let fits = |number: i64| i32::try_from(number).ok().or(u32::try_from(number).ok().map(u32::cast_signed));
         match row::number(rest) {
-            Some((number, _)) => {
-                fits(number).map(Operand::Number).ok_or_else(|| Problem::Operand(printable(rest)))
-            }
+            Some((number, _)) => fits(number).map(Operand::Number).ok_or_else(|| Problem::Operand(printable(rest))),
             None => self.meant(opcode, rest).map(Operand::Number),
         }
     }
@@ -360,7 +363,9 @@ impl<'a, 's> Builder<'a, 's> {
         code.lnotab = self.line_table(&assembled, remarks).into();
         code.stacksize = match self.stacksize {
             Some(size) => size,
-            None => depth::of(&bytes).map(u32::cast_signed).map_err(|error| ListingError { line: at, problem: Problem::Depth(error) })?,
+            None => depth::of(&bytes)
+                .map(u32::cast_signed)
+                .map_err(|error| ListingError { line: at, problem: Problem::Depth(error) })?,
         };
         let has_cells = !code.cellvars.is_empty() || !code.freevars.is_empty();
         code.flags = self.flags.unwrap_or_else(|| {
@@ -370,11 +375,12 @@ impl<'a, 's> Builder<'a, 's> {
         code.nlocals = self.nlocals.unwrap_or(code.varnames.len() as i32);
         code.constants = std::mem::take(&mut self.constants).into();
         code.bytes = bytes;
-        if self.is_interned.0 {
-            self.interned.add(&code.bytes);
-        }
-        if self.is_interned.1 {
-            self.interned.add(&code.lnotab);
+        let usual = (code.bytes.len() < 2, code.lnotab.len() < 2);
+        let (is_code, is_lnotab) = self.is_interned.unwrap_or(usual);
+        for (string, is_interned) in [(&code.bytes, is_code), (&code.lnotab, is_lnotab)] {
+            if is_interned {
+                self.interned.add(string);
+            }
         }
         Ok(code)
     }

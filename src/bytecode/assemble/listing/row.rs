@@ -79,7 +79,8 @@ fn opcode_of(token: &[u8]) -> Option<u8> {
 }
 
 fn looks_like_opcode(token: &[u8]) -> bool {
-    token.len() > 2 && token.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_+<>".contains(byte))
+    token.len() > 2
+        && token.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_+<>".contains(byte))
 }
 
 /// Splits a number, with or without `L`, off the front of an operand.

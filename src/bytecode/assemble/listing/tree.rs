@@ -14,6 +14,9 @@ use crate::bytecode::opcode::{self, op};
 /// The file name of code whose listing names none.
 const NO_FILE: &[u8] = b"listing.py";
 
+/// Code objects that a remark names.
+const MOST_NAMED: usize = 10;
+
 /// What is known of a section besides its listing.
 #[derive(Clone, Debug, Default)]
 struct Place {
@@ -23,12 +26,9 @@ struct Place {
 }
 
 /// Builds the program.
-pub(super) fn build(
-    sections: Vec<Section>,
-    interned: Interned,
-    remarks: Vec<String>,
-) -> Result<Program, ListingError> {
-    let mut tree = Tree { places: vec![Place::default(); sections.len()], sections, interned, remarks, made: Made::default() };
+pub(super) fn build(sections: Vec<Section>, interned: Interned, remarks: Vec<String>) -> Result<Program, ListingError> {
+    let mut tree =
+        Tree { places: vec![Place::default(); sections.len()], sections, interned, remarks, made: Made::default() };
     tree.claim();
     let roots: Vec<usize> = (0..tree.sections.len()).filter(|&one| tree.places[one].outer.is_none()).collect();
     let file = tree.file();
@@ -215,7 +215,7 @@ impl Tree {
             filename,
             name,
             first_line,
-            lnotab: lnotab.into(),
+            lnotab: self.short(lnotab),
         })
     }
 
@@ -247,9 +247,10 @@ impl Tree {
             list.push(match constant {
                 Constant::Object(object) => object,
                 Constant::Code(reference) => {
-                    let inner = self.places.iter().position(|place| {
-                        place.outer == Some(one) && place.reference.as_ref() == Some(&reference)
-                    });
+                    let inner = self
+                        .places
+                        .iter()
+                        .position(|place| place.outer == Some(one) && place.reference.as_ref() == Some(&reference));
                     let code = inner.and_then(|inner| {
                         self.places[inner].outer = None;
                         built.remove(&inner)
@@ -286,6 +287,15 @@ impl Tree {
         }
     }
 
+    /// A string that the VM interns if it is short.
+    fn short(&mut self, bytes: Vec<u8>) -> Arc<[u8]> {
+        let bytes: Arc<[u8]> = bytes.into();
+        if bytes.len() < 2 {
+            self.interned.add(&bytes);
+        }
+        bytes
+    }
+
     /// Makes a module that defines functions.
     fn module_of(&mut self, functions: Vec<MarshalledCode>, file: &[u8]) -> MarshalledCode {
         let names: Vec<Arc<[u8]>> = functions.iter().map(|code| code.name.clone()).collect();
@@ -317,7 +327,9 @@ impl Tree {
     fn say_what_was_made(&mut self, file: &[u8]) {
         let made = std::mem::take(&mut self.made);
         let mut say = |what: &str, list: &[String]| {
-            if !list.is_empty() {
+            if let Some(more) = list.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+                self.remarks.push(format!("{what}: {}, and for {more} more", list[..MOST_NAMED].join(", ")));
+            } else if !list.is_empty() {
                 self.remarks.push(format!("{what}: {}", list.join(", ")));
             }
         };
