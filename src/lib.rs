@@ -19,8 +19,12 @@ mod vm;
 /// finds what is not used.
 #[doc(hidden)]
 pub mod parts {
+    pub mod marshal {
+        pub use crate::bytecode::marshal::{read, read_with_interned, whole};
+    }
+
     pub use crate::bytecode::opcode::EXTENDED_ARG;
-    pub use crate::bytecode::{CodeObject, Instruction, Pyc, assemble, code, decode, marshal, object, opcode};
+    pub use crate::bytecode::{CodeObject, Instruction, Pyc, assemble, code, decode, object, opcode};
     pub use crate::format::bct::layout;
     pub use crate::format::{Compression, Format, Options, Output, Replace, check_output};
     pub use crate::read::reader::{Progress, Reader, Want};

@@ -103,7 +103,7 @@ impl Brush<'_> {
         if line.starts_with(b"#") {
             return self.paint(NAME, line);
         }
-        let label = find(line, b":  ").filter(|&end| line[..end].iter().all(|byte| b" >0123456789".contains(byte)));
+        let label = find(line, b":  ").filter(|&end| line[..end].iter().all(|byte| b" >-0123456789".contains(byte)));
         let Some(end) = label else {
             return if line.starts_with(b"code ") { self.paint(TITLE, line) } else { self.plain(line) };
         };

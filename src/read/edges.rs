@@ -24,7 +24,7 @@ pub struct Edges {
     pub codes: Vec<Executed>,
     /// Something was missing or damaged, so counts are too small.
     pub is_flawed: bool,
-    /// Instructions that the recording left out.
+    /// Instructions that the recording left out, those of the interpreter's own shutdown aside.
     pub skipped: u64,
 }
 
@@ -297,7 +297,7 @@ impl Sink for Counter<'_> {
         self.forget_if_gap();
         match event {
             Event::Start(start) => self.start = Some(start.clone()),
-            Event::Skipped(skipped) => self.skipped = self.skipped.saturating_add(skipped.instructions),
+            Event::Skipped(skipped) if !skipped.own => self.skipped = self.skipped.saturating_add(skipped.instructions),
             Event::Outside(outside) => {
                 if let Some(frame) = at.frame()
                     && let Some(place) = self.version(&frame.code)

@@ -314,7 +314,7 @@ impl<'a> Reader<'a> {
 
 impl Open {
     fn take(&mut self, (object, hashable): (Object, bool)) -> Result<(), LiteralError> {
-        let is_key = self.kind == Kind::Dict && self.items.len() % 2 == 0;
+        let is_key = self.kind == Kind::Dict && self.items.len().is_multiple_of(2);
         match self.kind {
             Kind::Set | Kind::FrozenSet if !hashable => return Err(LiteralError::Unhashable("set")),
             Kind::Dict if is_key && !hashable => return Err(LiteralError::Unhashable("dict")),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::bytecode::decode::Unit;
 use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::text::{self, Budget};
 use crate::read::edges::{Edges, Executed};
 
 /// What ran of a code object.
@@ -18,9 +19,10 @@ pub(super) struct Counts<'a> {
 impl<'a> Counts<'a> {
     /// Finds a code object in a trace, by its name, first line and bytes; those that are equal in these count together.
     pub(super) fn of(code: &MarshalledCode, edges: &'a Edges) -> Counts<'a> {
+        let name = text::name(&code.name, &mut Budget::default());
         let is_own = |executed: &Executed| {
             let object = &executed.code;
-            *object.bytes == *code.bytes && object.first_line == code.first_line && code.name.starts_with(&object.name)
+            *object.bytes == *code.bytes && object.first_line == code.first_line && object.name == name
         };
         let own: Vec<usize> = (0..edges.codes.len()).filter(|&place| is_own(&edges.codes[place])).collect();
         let is_later = |place: &usize| !own.contains(place) && own.contains(&edges.codes[*place].first);

@@ -33,6 +33,9 @@ pub(super) fn push_head(out: &mut Vec<u8>, program: &Program<'_>, codes: usize, 
         let arguments: Vec<String> = start.argv.iter().map(|one| Printable::text(one).to_string()).collect();
         put!(out, "# with what ran of it: {}\n", arguments.join(" "));
     }
+    if let Some(skipped) = plan.edges.map(|edges| edges.skipped).filter(|&skipped| skipped > 0) {
+        put!(out, "# the recording left out {skipped} instructions, which are not counted\n");
+    }
     put!(out, "listing 1\n");
     if let Some(time) = program.time {
         put!(out, "time {time}\n");
@@ -58,7 +61,7 @@ pub(super) fn push_code(
     for row in &listed.disassembly.rows {
         operands.push_row(out, row, listed);
         for hidden in hidden_in(row, listed) {
-            operands.push_hidden(out, &hidden, listed, "");
+            operands.push_hidden(out, hidden, listed, "");
         }
     }
     if let Some(counts) = &listed.counts {

@@ -96,6 +96,3 @@ fn printable(text: &[u8]) -> String {
     let shown = &text[..text.len().min(60)];
     crate::bytecode::escape::Printable::text(shown).to_string()
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,7 +28,9 @@ pub(super) fn split(text: &[u8], has_colons: bool) -> Result<Option<Row<'_>>, Pr
             return Ok(None);
         }
         row.rest = rest;
-        let is_number = token.iter().all(u8::is_ascii_digit);
+        // A line of source can be negative: a file says what it likes.
+        let digits = token.strip_prefix(b"-").unwrap_or(token);
+        let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
         if token == b">>" || token == b"-->" {
             continue;
         }
@@ -106,6 +108,7 @@ mod tests {
         assert_eq!((row.line, row.label, row.opcode), (None, Some(&b"12"[..]), Some(100)));
         let row = split(b" 12     >>    3 SLICE+0", false).unwrap().unwrap();
         assert_eq!((row.line, row.label, row.opcode), (Some(12), Some(&b"3"[..]), Some(30)));
+        assert_eq!(split(b" -1   0:  00  STOP_CODE", true).unwrap().unwrap().line, Some(-1));
         assert_eq!(split(b"  3 <200>   7", false).unwrap().unwrap().opcode, Some(200));
         assert_eq!(split(b"Disassembly of f:", false), Ok(None));
         assert_eq!(split(b"  3 LOAD_CONTS 1", false), Err(Problem::Opcode("LOAD_CONTS".into())));
