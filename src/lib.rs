@@ -20,8 +20,12 @@ mod vm;
 #[doc(hidden)]
 pub mod parts {
     pub use crate::bytecode::file;
+    pub mod marshal {
+        pub use crate::bytecode::marshal::{read, read_with_interned, whole};
+    }
+
     pub use crate::bytecode::opcode::EXTENDED_ARG;
-    pub use crate::bytecode::{CodeObject, Instruction, Pyc};
+    pub use crate::bytecode::{CodeObject, Instruction, Pyc, assemble, code, decode, object, opcode};
     pub use crate::format::bct::layout;
     pub use crate::format::{Compression, Format, Options, Output, Replace, check_output};
     pub use crate::read::reader::{Progress, Reader, Want};
@@ -33,7 +37,7 @@ pub mod parts {
     pub use crate::trace::value::{UnitValues, Value};
     pub use crate::trace::word;
     pub use crate::trace::{Code, End, Event, Frame, Outside, Run, Sink, SinkError, Start, State, Then, encode_code};
-    pub use crate::views::{calls, compares, info, layers, query, show, tried};
+    pub use crate::views::{calls, compares, dis, info, layers, query, show, tried};
 }
 
 /// The traced program can leave this process little memory.

@@ -63,7 +63,7 @@ fn modules_of_the_standard_library_are_listed_as_dis_lists_them() {
 #[test]
 fn nothing_is_run_by_a_listing() {
     let (_folder, pyc) = running::compiled("print 'run'", "ok.pyc");
-    let listing = running::run(running::bctrace(["dis"]).arg(&pyc)).succeeded();
+    let listing = running::run(running::bctrace(["dis", "--format", "lines"]).arg(&pyc)).succeeded();
     assert_eq!(
         listing,
         "# <module>, file \"ok.py\", line 1\n<module>> 0 LOAD_CONST (0)\n<module>> 3 PRINT_ITEM\n<module>> 4 PRINT_NEWLINE\n\
@@ -75,7 +75,7 @@ fn nothing_is_run_by_a_listing() {
 #[track_caller]
 fn compare(pyc: &Path) -> usize {
     let dis = running::run(running::bctrace(["python", "-c", DIS]).arg(pyc)).succeeded();
-    let listings = [&["dis"][..], &["dis", "-r"]].map(|words| {
+    let listings = [&["dis", "--format", "lines"][..], &["dis", "--format", "lines", "-r"]].map(|words| {
         let text = running::run(running::bctrace(words).arg(pyc)).succeeded();
         let lines = text.lines().filter(|line| !line.starts_with("# ") && !line.is_empty());
         lines.map(str::to_string).collect::<Vec<_>>()

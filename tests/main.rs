@@ -1,6 +1,7 @@
 //! The one test binary: each further one would link the VM again.
 
 mod architecture;
+mod assembled;
 mod build_steps;
 mod cli;
 mod deaths;

@@ -69,7 +69,10 @@ fn names_that_a_program_chose_are_escaped_by_every_command() {
         assert_printable(&ran, &words.join(" "));
         ran
     };
-    for words in [&["dis", "h.pyc"][..], &["dis", "-r", "h.pyc"]] {
+    for words in [&["dis", "h.pyc"][..], &["dis", "--format", "json", "h.pyc"]] {
+        run(words).succeeded();
+    }
+    for words in [&["dis", "--format", "lines", "h.pyc"][..], &["dis", "--format", "lines", "-r", "h.pyc"]] {
         let listing = run(words).succeeded();
         assert!(listing.contains(r"# m\x1b[2J\n, file ") && listing.contains(r"\x1b]0;PWNED\x07"), "{listing}");
     }

@@ -13,7 +13,7 @@ pub const STDLIB_PREFIX: &[u8] = b"/opt/python2.7/lib/python2.7/";
 
 /// What is known of one code object. Texts of constants are in `str()` form; they and the names are cut
 /// by [`super::text`] where they are very long, so that a description stays small.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CodeObject {
     pub name: Vec<u8>,
     pub filename: Vec<u8>,

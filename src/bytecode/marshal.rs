@@ -10,6 +10,7 @@ pub mod write;
 
 use std::sync::Arc;
 
+use super::literal::Interned;
 use super::object::Object;
 pub use code::of_code;
 use code_fields::CodeFields;
@@ -22,11 +23,16 @@ pub const DEPTH_LIMIT: usize = 2000;
 /// in errors count from the beginning of `data`.
 pub fn read(data: &[u8]) -> Result<(Object, usize), MarshalError> {
     let mut reader = Reader { data, at: 0, interned: Vec::new() };
-    let value = reader.object()?;
-    match value.object {
-        Some(object) => Ok((object, reader.at)),
-        None => Err(MarshalError { offset: 0, problem: Problem::Null("the top level") }),
-    }
+    Ok((reader.top()?, reader.at))
+}
+
+/// Reads the object that `data` begins with, and returns it with its strings that are interned.
+pub fn read_with_interned(data: &[u8]) -> Result<(Object, Interned), MarshalError> {
+    let mut reader = Reader { data, at: 0, interned: Vec::new() };
+    let object = reader.top()?;
+    let mut interned = Interned::default();
+    reader.interned.iter().for_each(|string| interned.add(string));
+    Ok((object, interned))
 }
 
 /// What reading one object gives: None is NULL, which only ends dicts. A list in a tuple makes the tuple
@@ -81,6 +87,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn top(&mut self) -> Result<Object, MarshalError> {
+        let null = MarshalError { offset: 0, problem: Problem::Null("the top level") };
+        self.object()?.object.ok_or(null)
+    }
+
     fn object(&mut self) -> Result<Value, MarshalError> {
         let mut stack: Vec<Open> = Vec::new();
         loop {

@@ -1,8 +1,10 @@
 //! CPython 2.7's bytecode as data: opcode table, decoding as the VM decodes, code objects, constants as
 //! text, listings, and reading .pyc files and marshal data. Knows no VM, no trace and no output format.
 
+pub mod assemble;
 pub mod code;
 pub mod decode;
+pub mod disassemble;
 pub mod effect;
 pub mod escape;
 pub mod file;
@@ -10,6 +12,8 @@ mod hash;
 pub mod layout;
 pub mod listing;
 pub mod literal;
+pub mod literal_eval;
+pub mod literal_eval;
 pub mod magic;
 pub mod marshal;
 pub mod number;

@@ -47,6 +47,11 @@ pub const fn name(opcode: u8) -> Option<&'static str> {
     NAMES[opcode as usize]
 }
 
+/// Returns the opcode of a name.
+pub fn of_name(wanted: &str) -> Option<u8> {
+    (0..=255).find(|&opcode| name(opcode) == Some(wanted))
+}
+
 /// Returns what the operand of an opcode means; undefined opcodes have plain numbers from 90 on.
 #[inline]
 pub fn operand_kind(opcode: u8) -> OperandKind {

@@ -79,7 +79,18 @@ pub fn is_source(file: &[u8]) -> bool {
 
 /// Makes the file that holds marshalled code; the time in its header is 0.
 pub fn of_marshal(marshal: &[u8]) -> Vec<u8> {
-    [&MAGIC_BYTES, &[0; 4], marshal].concat()
+    of_marshal_at(marshal, 0)
+}
+
+/// Makes the file that holds marshalled code; `time` is for its header, in seconds since 1970.
+pub fn of_marshal_at(marshal: &[u8], time: u32) -> Vec<u8> {
+    [&MAGIC_BYTES, &time.to_le_bytes()[..], marshal].concat()
+}
+
+/// Returns the time in a header of a .pyc, in seconds since 1970; None for any other header.
+pub fn time_of(header: &[u8]) -> Option<u32> {
+    let time = header.strip_prefix(&MAGIC_BYTES)?;
+    time.try_into().ok().map(u32::from_le_bytes)
 }
 
 fn read_code(file: &[u8], header: usize) -> Result<Pyc, PycError> {

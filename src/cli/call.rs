@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::args::{self, CallArgs};
 use super::program::{self, Reading};
 use super::record::{self, Job};
-use crate::bytecode::literal;
+use crate::bytecode::literal_eval;
 use crate::bytecode::marshal::whole;
 use crate::bytecode::object::MarshalledCode;
 use crate::record::Call;
@@ -48,7 +48,7 @@ pub fn run(mut args: CallArgs) -> anyhow::Result<u8> {
 fn arguments(args: &CallArgs) -> anyhow::Result<Vec<u8>> {
     let mut values = Vec::new();
     for (index, argument) in args.arguments.iter().enumerate() {
-        let value = argument.to_str().ok_or_else(|| "it is no UTF-8".to_owned()).and_then(literal::read);
+        let value = argument.to_str().ok_or_else(|| "it is no UTF-8".to_owned()).and_then(literal_eval::read);
         values.push(
             value.map_err(|error| {
                 args::usage(COMMAND, format!("argument {} is no Python literal: {error}", index + 1))

@@ -9,10 +9,11 @@ use super::args;
 const ALIKE: f64 = 0.8;
 
 /// Words that other tools have for what bctrace does without a command of that name, or with another one.
-const MEANT: [(&[&str], &str); 4] = [
+const MEANT: [(&[&str], &str); 5] = [
     (&["version"], "bctrace --version"),
     (&["record", "run", "trace"], "bctrace FILE TRACEFILE"),
     (&["disasm", "disassemble"], "bctrace dis"),
+    (&["assemble"], "bctrace asm"),
     (&["print", "cat", "view"], "bctrace show"),
 ];
 

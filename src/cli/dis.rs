@@ -1,33 +1,53 @@
-//! `bctrace dis`: the static listing of every code object in a program's file.
+//! `bctrace dis`: the listing of every code object of a program, with what a trace says of it.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::args::DisArgs;
-use super::program::{self, Reading};
+use super::args::{DisArgs, ListingFormat};
+use super::program::{self, Program, Reading};
 use super::screen::{self, CANNOT_WRITE, Screen};
-use super::{hint, message, missed, opmap};
-use crate::bytecode::code;
+use super::{exit, hint, matching, message, missed, opmap, views};
 use crate::bytecode::escape::Printable;
-use crate::bytecode::file::Contents;
+use crate::bytecode::file::Code;
 use crate::bytecode::listing::Listing;
-use crate::bytecode::opmap::{OpMap, Tables};
-use crate::bytecode::{CodeObject, Layout};
-use crate::format::Paint;
+use crate::bytecode::object::{MarshalledCode, Object};
+use crate::bytecode::opmap::{OpMap, Tables, translate_whole};
+use crate::bytecode::{CodeObject, Layout, code, marshal, pyc};
+use crate::format::{Named, Paint};
+use crate::read::Reader;
+use crate::read::edges::{self, Edges};
 use crate::select::{Filter, Matches};
+use crate::views::dis::{self as view, DisPlan};
+
+/// Characters of a constant that are shown on a terminal.
+const CUT: usize = 400;
 
 /// Runs the command.
 pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     let map = opmap::read(args.opmap.as_deref())?;
     let program = program::read_code(&args.program, Reading::from(&args.file).forced_if(map.is_some()))?;
     program.report_guesses(&args.program);
+    let edges = args.with.as_deref().map(|trace| joined(args, &program, trace)).transpose()?;
     let filter = Filter::from(args.filter.clone());
-    let mut matches = Matches::new(filter.clone(), Vec::new());
     let screen = Screen::open(&args.screen, true);
-    let out = screen.writer(Some(Paint::Instructions));
-    let listed = list(&program.contents, map.as_deref(), &filter, args.resolve, &mut matches, out);
+    let mut list = List {
+        args,
+        map: map.as_deref(),
+        edges: edges.as_ref(),
+        matches: Matches::new(filter.clone(), Vec::new()),
+        filter,
+        out: screen.writer(match args.format {
+            ListingFormat::Text => Some(Paint::Listing),
+            ListingFormat::Lines => Some(Paint::Instructions),
+            ListingFormat::Json => None,
+        }),
+    };
+    let listed = list.program(&program);
+    let List { matches, out, .. } = list;
+    drop(out);
     let unmet = matches.unmet();
     unmet.iter().for_each(|unmet| message::warn(missed::of_filter(unmet, "of the program")));
     if unmet.is_empty() && !matches.has_wanted() {
@@ -37,29 +57,77 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     if map.is_none() {
         hint::of(&program.contents).iter().for_each(message::warn);
     }
-    screen::result(listed.map(|()| 0).context(CANNOT_WRITE))
+    let status = if edges.is_some_and(|edges| edges.is_flawed) { exit::FAILED } else { 0 };
+    screen::result(listed.map(|()| status).context(CANNOT_WRITE))
 }
 
-/// Lists the code objects that a filter wants.
-fn list(
-    contents: &Contents,
-    map: Option<&OpMap>,
-    filter: &Filter,
-    resolve: bool,
-    matches: &mut Matches,
-    mut out: impl Write,
-) -> io::Result<()> {
-    for top in contents.codes().filter_map(|(_, code)| code.read()) {
-        for (code, _) in code::nested(&top) {
-            let mut object = CodeObject::from_marshal(code);
-            map.iter().for_each(|map| object.translate(map, &Tables::of(code)));
-            matches.see(&object);
-            if filter.wants(&object) {
-                print(&mut out, object, resolve)?;
+/// Reads what ran of the program.
+fn joined(args: &DisArgs, program: &Program, trace: &Path) -> anyhow::Result<Edges> {
+    let edges = edges::read(Reader::open(trace)?, &|code| !code.is_stdlib(), &mut views::warning(trace))?;
+    matching::check(&args.program, &program.sha256, trace, edges.start.as_ref())?;
+    Ok(edges)
+}
+
+/// A listing that is written.
+struct List<'a> {
+    args: &'a DisArgs,
+    /// What is translated is listed as 2.7 has it.
+    map: Option<&'a OpMap>,
+    edges: Option<&'a Edges>,
+    filter: Filter,
+    matches: Matches,
+    out: Box<dyn Write>,
+}
+
+impl List<'_> {
+    /// Lists the code objects that the filter wants.
+    fn program(&mut self, program: &Program) -> io::Result<()> {
+        let has_several = program.contents.codes().nth(1).is_some();
+        for (name, code) in program.contents.codes() {
+            match self.args.format {
+                ListingFormat::Lines => self.lines(code)?,
+                ListingFormat::Text | ListingFormat::Json => self.whole(code, has_several.then_some(name))?,
             }
         }
+        self.out.flush()
     }
-    out.flush()
+
+    /// Lists code objects with their tables.
+    fn whole(&mut self, code: &Code, name: Option<&[u8]>) -> io::Result<()> {
+        // The same bytes as before, read once more for what is interned.
+        let Ok((Object::Code(top), interned)) = marshal::read_with_interned(code.marshalled()) else { return Ok(()) };
+        let top = self.map.map_or_else(|| (*top).clone(), |map| translate_whole(map, &top));
+        let is_json = self.args.format == ListingFormat::Json;
+        let file = Named::input(&self.args.program);
+        let listed = view::Program {
+            file: &name.map_or_else(|| file.to_string(), |name| format!("{file}/{}", Printable::text(name))),
+            time: pyc::time_of(&code.bytes[..code.marshal.start]),
+            code: &top,
+            interned: &interned,
+        };
+        let cut = (!is_json && io::stdout().is_terminal()).then_some(CUT);
+        let plan = DisPlan { json: is_json, cut, edges: self.edges };
+        let mut wants = |code: &MarshalledCode| {
+            let object = CodeObject::from_marshal(code);
+            self.matches.see(&object);
+            self.filter.wants(&object)
+        };
+        view::run(&listed, &plan, &mut wants, &mut self.out)
+    }
+
+    /// Lists code objects, one line for each instruction.
+    fn lines(&mut self, code: &Code) -> io::Result<()> {
+        let Some(top) = code.read() else { return Ok(()) };
+        for (code, _) in code::nested(&top) {
+            let mut object = CodeObject::from_marshal(code);
+            self.map.iter().for_each(|map| object.translate(map, &Tables::of(code)));
+            self.matches.see(&object);
+            if self.filter.wants(&object) {
+                print(&mut self.out, object, self.args.resolve)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn print(out: &mut impl Write, object: CodeObject, resolve: bool) -> io::Result<()> {

@@ -18,8 +18,12 @@ const ALIKE: f64 = 0.85;
 const LONGEST: usize = 4096;
 
 /// What the values of positional arguments are, with an example of each.
-const POSITIONALS: [(&str, &str, &str); 3] =
-    [("<TRACE>", "a trace", "trace.bct"), ("<FILE>", "a program", "program.pyc"), ("<SHELL>", "a shell", "bash")];
+const POSITIONALS: [(&str, &str, &str); 4] = [
+    ("<TRACE>", "a trace", "trace.bct"),
+    ("<LISTING>", "a listing and a file to write", "listing.txt program.pyc"),
+    ("<FILE>", "a program", "program.pyc"),
+    ("<SHELL>", "a shell", "bash"),
+];
 
 /// Explains an error in the whole command line, which begins with the name of bctrace.
 pub fn explained(error: clap::Error, words: &[OsString]) -> anyhow::Error {

@@ -1,9 +1,11 @@
 //! The command line: what was typed becomes a plan, a plan is carried out, and an error is printed once, here.
 
 mod args;
+mod asm;
 mod call;
 mod commands;
 mod dis;
+mod edges;
 mod exit;
 mod filter;
 mod follow;
@@ -12,6 +14,7 @@ mod generate;
 mod hint;
 mod info;
 mod list;
+mod matching;
 mod message;
 mod missed;
 mod mistakes;
@@ -91,6 +94,8 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Opmap(args) => opmap::run(&args),
         Command::List(args) => list::run(&args),
         Command::Unpack(args) => unpack::run(&args),
+        Command::Asm(args) => asm::run(&args),
+        Command::Edges(args) => edges::run(args),
         Command::Show(args) => show::run(*args),
         Command::Call(args) => call::run(*args),
         Command::Calls(args) => views::calls(args),

@@ -23,6 +23,8 @@ const RESET: Style = b"\x1b[0m";
 pub enum Paint {
     /// Instructions, of a trace or a listing.
     Instructions,
+    /// What `bctrace dis` prints.
+    Listing,
     Calls,
     Compares,
     Layers,
@@ -41,6 +43,7 @@ impl Paint {
             let mut brush = Brush { out };
             match self {
                 Paint::Instructions => brush.instruction(text),
+                Paint::Listing => brush.listed(text),
                 Paint::Calls => brush.call(text),
                 Paint::Compares => brush.comparison(text),
                 Paint::Layers => brush.layer(text),
@@ -93,6 +96,32 @@ impl Brush<'_> {
         let raises = find(values, b"-> raises ").unwrap_or(values.len());
         self.paint(VALUE, &values[..raises]);
         self.paint(EXCEPTION, &values[raises..]);
+    }
+
+    /// `LINE >> OFFSET:  COUNT  BYTES  OPNAME OPERAND  (MEANING)  # REMARK`, a table, or a heading.
+    fn listed(&mut self, line: &[u8]) {
+        if line.starts_with(b"#") {
+            return self.paint(NAME, line);
+        }
+        let label = find(line, b":  ").filter(|&end| line[..end].iter().all(|byte| b" >-0123456789".contains(byte)));
+        let Some(end) = label else {
+            return if line.starts_with(b"code ") { self.paint(TITLE, line) } else { self.plain(line) };
+        };
+        let (place, rest) = line.split_at(end + 1);
+        if rest.trim_ascii_start().starts_with(b"- ") {
+            // It never ran.
+            return self.paint(NAME, line);
+        }
+        let begins = rest.iter().position(|byte| b"<._".contains(byte) || byte.is_ascii_uppercase());
+        let (columns, rest) = rest.split_at(begins.unwrap_or(rest.len()));
+        let (opcode, rest) = rest.split_at(find(rest, b" ").unwrap_or(rest.len()));
+        let remark = find_unquoted(rest, b"  # ").unwrap_or(rest.len());
+        self.paint(OFFSET, place);
+        self.paint(PLACE, columns);
+        self.paint(style_of(opcode), opcode);
+        self.paint(OPERAND, &rest[..remark]);
+        let is_odd = !rest[remark..].starts_with(b"  # jumped");
+        self.paint(if is_odd { EXCEPTION } else { VALUE }, &rest[remark..]);
     }
 
     /// A call, a result, or what is said between them.

@@ -3,6 +3,7 @@
 
 mod block;
 mod budget;
+pub mod edges;
 mod error;
 pub mod flaw;
 mod kept;

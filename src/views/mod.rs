@@ -3,6 +3,8 @@
 
 pub mod calls;
 pub mod compares;
+pub mod dis;
+pub mod edges;
 pub mod info;
 pub mod layers;
 mod observed;

@@ -127,7 +127,9 @@ fn errors_of_the_system_have_no_numbers() {
 #[test]
 fn a_command_without_its_file_says_which_file_it_needs() {
     let scratch = Scratch::new();
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 14] = [
+        (&["asm"], "bctrace asm needs a listing and a file to write: bctrace asm listing.txt program.pyc"),
+        (&["edges"], "bctrace edges needs a trace: bctrace edges trace.bct"),
         (&["show"], "bctrace show needs a trace: bctrace show trace.bct"),
         (&["show", "-r", "--count", "3"], "bctrace show needs a trace: bctrace show trace.bct"),
         (&["calls"], "bctrace calls needs a trace: bctrace calls trace.bct"),
@@ -155,7 +157,7 @@ fn a_command_without_its_file_says_which_file_it_needs() {
 fn an_error_about_an_option_of_another_command_names_that_command() {
     let scratch = Scratch::new();
     let cases: [(&[&str], &str); 10] = [
-        (&["--color", "always"], "--color is an option of show, calls, compares, layers, tried, info and dis"),
+        (&["--color", "always"], "--color is an option of show, calls, compares, layers, tried, edges, info and dis"),
         (&["--color=always", "ok.pyc", "t.txt"], "--color is an option of show,"),
         (&["layers", "--from", "3", "t.bct"], "--from is an option of show, calls, compares and tried"),
         (&["tried", "--max-depth", "3", "t.bct"], "--max-depth is an option of show, calls and compares"),

@@ -65,7 +65,7 @@ fn a_name_is_found_as_it_is_and_as_each_line_prints_it() {
         let own: String =
             whole.split_inclusive('\n').filter(|line| line.starts_with(&format!("{printed}> "))).collect();
         assert_eq!(own.lines().count(), 4, "{whole}");
-        let listed = scratch.run(["dis", "named.pyc"]).succeeded();
+        let listed = scratch.run(["dis", "--format", "lines", "named.pyc"]).succeeded();
         let heading = listed.lines().filter_map(|line| line.strip_prefix("# ")?.split(", file").next()).nth(1).unwrap();
         for spelled in [name, printed.as_bytes(), heading.as_bytes()] {
             assert_eq!(traced(&scratch, "-n", spelled), own, "-n {}", spelled.escape_ascii());

@@ -124,15 +124,17 @@ fn shape_of(commit: &str) -> String {
 }
 
 /// Every command; the main one's name is no word.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 13] = [
     &[],
     &["show"],
     &["calls"],
     &["compares"],
     &["layers"],
     &["tried"],
+    &["edges"],
     &["info"],
     &["dis"],
+    &["asm"],
     &["python"],
     &["completions"],
     &["man"],

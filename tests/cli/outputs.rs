@@ -264,6 +264,7 @@ fn a_full_standard_output_is_named() {
         "layers v.bct",
         "tried v.bct",
         "info v.bct",
+        "edges v.bct",
         "dis ok.pyc",
         "man",
     ] {

@@ -73,8 +73,8 @@ fn the_trace_is_that_of_the_compiled_program() {
         };
         assert!(trace == "t.bct" || text(&of_pyc) == text(&of_source), "{trace}");
     }
-    let listed = scratch.run(["dis", "-r", "ok.py"]).succeeded();
-    assert_eq!(listed, scratch.run(["dis", "-r", "ok.pyc"]).succeeded());
+    let listed = scratch.run(["dis", "--format", "lines", "-r", "ok.py"]).succeeded();
+    assert_eq!(listed, scratch.run(["dis", "--format", "lines", "-r", "ok.pyc"]).succeeded());
 }
 
 #[test]

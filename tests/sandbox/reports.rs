@@ -31,7 +31,7 @@ fn assert_placed(world: &World, functions: &[(&str, &[&str])]) {
         let expected = format!("{name}> {offset} CALL_FUNCTION");
         assert!(shown.starts_with(&expected), "{shown} is not {expected}: {tried}");
         // The only call of its line, by the disassembly of the source.
-        let dis = crate::live::run(world.command(&["dis", "p.py"])).succeeded();
+        let dis = crate::live::run(world.command(&["dis", "--format", "lines", "p.py"])).succeeded();
         assert!(dis.contains(&format!(" {offset} CALL_FUNCTION")), "{dis}");
     }
 }

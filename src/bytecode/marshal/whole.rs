@@ -1,15 +1,16 @@
-//! Owns writing a whole object that was read or made as plain data: the walk over it, without recursion, and which strings are interned.
+//! Owns writing a whole object that was read or made as plain data: the walk over it, without recursion, and its interned strings.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::write::{Begun, Sequence, Writer};
+use crate::bytecode::literal::Interned;
 use crate::bytecode::object::{MarshalledCode, Object};
 
 /// What is still to be written, the next one last.
 enum Todo<'a> {
     Object(&'a Object),
-    Interned(&'a Arc<[u8]>),
+    Name(&'a Arc<[u8]>),
     Str(&'a Arc<[u8]>),
     Names(&'a [Arc<[u8]>]),
     Number(i32),
@@ -17,78 +18,116 @@ enum Todo<'a> {
     EndDict,
 }
 
+/// Which strings are written as interned ones.
+pub enum Interning<'a> {
+    /// All names, and no constant: what the VM does when it makes the code object, but for constants that look like names.
+    Names,
+    /// These.
+    Only(&'a Interned),
+}
+
+impl Interning<'_> {
+    fn has(&self, string: &Arc<[u8]>, is_name: bool) -> bool {
+        match self {
+            Interning::Names => is_name,
+            Interning::Only(strings) => strings.has(string),
+        }
+    }
+}
+
 /// Writes a code object as marshal.dumps(code, 2) does, names interned.  None if a constant is of a type that marshal does not have.
 pub fn code(code: &MarshalledCode) -> Option<Vec<u8>> {
-    let mut out = Writer::default();
-    let mut interned: HashMap<&[u8], i32> = HashMap::new();
-    let mut todo = Vec::new();
-    begin_code(code, &mut out, &mut todo);
-    while let Some(next) = todo.pop() {
+    code_with(code, &Interning::Names)
+}
+
+/// Writes a code object as [`code`] does, with a choice of the strings that are interned.
+pub fn code_with(code: &MarshalledCode, interning: &Interning<'_>) -> Option<Vec<u8>> {
+    let mut writer = Whole { out: Writer::default(), interned: HashMap::new(), interning, todo: Vec::new() };
+    writer.begin_code(code);
+    while let Some(next) = writer.todo.pop() {
         match next {
-            Todo::Object(object) => begin(object, &mut out, &mut todo)?,
-            Todo::Interned(name) => match interned.get(&**name) {
-                Some(&place) => out.reference(place),
-                None => drop(interned.insert(name, out.interned(name))),
-            },
-            Todo::Str(bytes) => out.str(bytes),
+            Todo::Object(object) => writer.begin(object)?,
+            Todo::Name(name) => writer.string(name, true),
+            Todo::Str(bytes) => writer.string(bytes, false),
             Todo::Names(names) => {
-                todo.push(Todo::End(out.begin(Sequence::Tuple), names.len()));
-                todo.extend(names.iter().rev().map(Todo::Interned));
+                writer.todo.push(Todo::End(writer.out.begin(Sequence::Tuple), names.len()));
+                writer.todo.extend(names.iter().rev().map(Todo::Name));
             }
-            Todo::Number(number) => out.number(number),
-            Todo::End(begun, count) => out.end(begun, u32::try_from(count).ok()?),
-            Todo::EndDict => out.end_dict(),
+            Todo::Number(number) => writer.out.number(number),
+            Todo::End(begun, count) => writer.out.end(begun, u32::try_from(count).ok()?),
+            Todo::EndDict => writer.out.end_dict(),
         }
     }
-    Some(out.finish())
+    Some(writer.out.finish())
 }
 
-fn begin_code<'a>(code: &'a MarshalledCode, out: &mut Writer, todo: &mut Vec<Todo<'a>>) {
-    out.begin_code([code.argcount, code.nlocals, code.stacksize, code.flags]);
-    todo.push(Todo::Str(&code.lnotab));
-    todo.push(Todo::Number(code.first_line));
-    todo.push(Todo::Interned(&code.name));
-    todo.push(Todo::Interned(&code.filename));
-    for names in [&code.cellvars, &code.freevars, &code.varnames, &code.names] {
-        todo.push(Todo::Names(names));
-    }
-    out.str(&code.bytes);
-    begin_items(Sequence::Tuple, &code.constants, out, todo);
+/// The walk.
+struct Whole<'a, 'i> {
+    out: Writer,
+    /// The places of the interned strings that were written.
+    interned: HashMap<&'a [u8], i32>,
+    interning: &'i Interning<'i>,
+    todo: Vec<Todo<'a>>,
 }
 
-fn begin_items<'a>(kind: Sequence, items: &'a [Object], out: &mut Writer, todo: &mut Vec<Todo<'a>>) {
-    todo.push(Todo::End(out.begin(kind), items.len()));
-    todo.extend(items.iter().rev().map(Todo::Object));
-}
-
-fn begin<'a>(object: &'a Object, out: &mut Writer, todo: &mut Vec<Todo<'a>>) -> Option<()> {
-    match object {
-        Object::None => out.none(),
-        Object::Ellipsis => out.ellipsis(),
-        Object::StopIteration => out.stop_iteration(),
-        Object::Bool(value) => out.bool(*value),
-        Object::Int(value) => out.int(*value),
-        Object::Long(value) => {
-            let digits: Vec<u32> = split_digits(value.magnitude());
-            out.long(value.sign() == num_bigint::Sign::Minus, &digits);
+impl<'a> Whole<'a, '_> {
+    fn string(&mut self, string: &'a Arc<[u8]>, is_name: bool) {
+        if !self.interning.has(string, is_name) {
+            return self.out.str(string);
         }
-        Object::Float(value) => out.float(*value),
-        Object::Complex(parts) => out.complex(parts.0, parts.1),
-        Object::Str(bytes) => out.str(bytes),
-        Object::Unicode(points) => out.unicode(points).then_some(())?,
-        Object::Tuple(items) => begin_items(Sequence::Tuple, items, out, todo),
-        Object::List(items) => begin_items(Sequence::List, items, out, todo),
-        Object::Set(items) => begin_items(Sequence::Set, items, out, todo),
-        Object::FrozenSet(items) => begin_items(Sequence::FrozenSet, items, out, todo),
-        Object::Dict(items) => {
-            out.begin_dict();
-            todo.push(Todo::EndDict);
-            todo.extend(items.iter().rev().map(Todo::Object));
+        match self.interned.get(&**string) {
+            Some(&place) => self.out.reference(place),
+            None => drop(self.interned.insert(string, self.out.interned(string))),
         }
-        Object::Code(code) => begin_code(code, out, todo),
-        Object::Other(_) => return None,
     }
-    Some(())
+
+    fn begin_code(&mut self, code: &'a MarshalledCode) {
+        self.out.begin_code([code.argcount, code.nlocals, code.stacksize, code.flags]);
+        self.todo.push(Todo::Str(&code.lnotab));
+        self.todo.push(Todo::Number(code.first_line));
+        self.todo.push(Todo::Name(&code.name));
+        self.todo.push(Todo::Name(&code.filename));
+        for names in [&code.cellvars, &code.freevars, &code.varnames, &code.names] {
+            self.todo.push(Todo::Names(names));
+        }
+        self.string(&code.bytes, false);
+        self.begin_items(Sequence::Tuple, &code.constants);
+    }
+
+    fn begin_items(&mut self, kind: Sequence, items: &'a [Object]) {
+        self.todo.push(Todo::End(self.out.begin(kind), items.len()));
+        self.todo.extend(items.iter().rev().map(Todo::Object));
+    }
+
+    fn begin(&mut self, object: &'a Object) -> Option<()> {
+        match object {
+            Object::None => self.out.none(),
+            Object::Ellipsis => self.out.ellipsis(),
+            Object::StopIteration => self.out.stop_iteration(),
+            Object::Bool(value) => self.out.bool(*value),
+            Object::Int(value) => self.out.int(*value),
+            Object::Long(value) => {
+                let digits: Vec<u32> = split_digits(value.magnitude());
+                self.out.long(value.sign() == num_bigint::Sign::Minus, &digits);
+            }
+            Object::Float(value) => self.out.float(*value),
+            Object::Complex(parts) => self.out.complex(parts.0, parts.1),
+            Object::Str(bytes) => self.string(bytes, false),
+            Object::Unicode(points) => self.out.unicode(points).then_some(())?,
+            Object::Tuple(items) => self.begin_items(Sequence::Tuple, items),
+            Object::List(items) => self.begin_items(Sequence::List, items),
+            Object::Set(items) => self.begin_items(Sequence::Set, items),
+            Object::FrozenSet(items) => self.begin_items(Sequence::FrozenSet, items),
+            Object::Dict(items) => {
+                self.out.begin_dict();
+                self.todo.push(Todo::EndDict);
+                self.todo.extend(items.iter().rev().map(Todo::Object));
+            }
+            Object::Code(code) => self.begin_code(code),
+            Object::Other(_) => return None,
+        }
+        Some(())
+    }
 }
 
 /// Splits a number into digits in base 2^30, the least significant first.

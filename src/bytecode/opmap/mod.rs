@@ -14,7 +14,7 @@ mod stack;
 pub mod translate;
 
 pub use read::{Reading, Sizes, Tables};
-pub use translate::{Choice, choose, translated};
+pub use translate::{Choice, choose, translate_whole, translated};
 
 use super::opcode;
 

@@ -3,6 +3,7 @@
 
 use super::OpMap;
 use super::read::{Numbered, Reading, Sizes, Tables, instruction};
+use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::{self, EXTENDED_ARG};
 
 /// Opcodes that 2.7 does not define, with and without an operand: they stand for a number that the map does not have.
@@ -29,6 +30,29 @@ pub fn choose(map: &OpMap, bytes: &[u8], tables: &Tables) -> Choice {
         return Choice::Leave;
     }
     Choice::Translate(sizes)
+}
+
+/// Translates a code object and all that it holds, as the VM does when it loads them.
+pub fn translate_whole(map: &OpMap, code: &MarshalledCode) -> MarshalledCode {
+    let bytes = match choose(map, &code.bytes, &Tables::of(code)) {
+        Choice::Translate(_) => translated(map, &code.bytes).into(),
+        Choice::Leave => code.bytes.clone(),
+    };
+    let constants: Vec<Object> = code.constants.iter().map(|object| translate_object(map, object)).collect();
+    MarshalledCode { bytes, constants: constants.into(), ..code.clone() }
+}
+
+fn translate_object(map: &OpMap, object: &Object) -> Object {
+    let items = |items: &[Object]| -> Vec<Object> { items.iter().map(|item| translate_object(map, item)).collect() };
+    match object {
+        Object::Code(code) => Object::Code(Box::new(translate_whole(map, code))),
+        Object::Tuple(list) => Object::Tuple(items(list).into()),
+        Object::List(list) => Object::List(items(list).into()),
+        Object::Dict(list) => Object::Dict(items(list).into()),
+        Object::Set(list) => Object::Set(items(list).into()),
+        Object::FrozenSet(list) => Object::FrozenSet(items(list).into()),
+        other => other.clone(),
+    }
 }
 
 /// Translates a code string in place of its opcodes, whose operations decide which of them have operands.

@@ -18,8 +18,8 @@ use clap_complete::Shell;
 
 pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
-    AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, OpmapArgs, PlaceArgs,
-    QuestionArgs, ShowArgs, TriedArgs, ViewArgs, WindowArgs,
+    AnswerFormat, AsmArgs, CallsArgs, ComparesArgs, DisArgs, EdgesArgs, FilterArgs, InfoArgs, LayersArgs,
+    ListingFormat, OpmapArgs, PlaceArgs, QuestionArgs, ShowArgs, TriedArgs, ViewArgs, WindowArgs,
 };
 pub use recording::{CallArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
@@ -65,11 +65,13 @@ pub enum Command {
     Compares(ComparesArgs),
     Layers(LayersArgs),
     Tried(TriedArgs),
+    Edges(EdgesArgs),
     Info(InfoArgs),
     Dis(DisArgs),
     Opmap(OpmapArgs),
     List(ListArgs),
     Unpack(UnpackArgs),
+    Asm(AsmArgs),
     Python(Box<PythonArgs>),
     Completions(CompletionsArgs),
     Man(ManArgs),

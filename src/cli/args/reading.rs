@@ -223,21 +223,45 @@ pub enum AnswerFormat {
     Json,
 }
 
+/// How a listing is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListingFormat {
+    /// For people, and for `bctrace asm`, which makes the same program of it
+    Text,
+    /// One line for each instruction, as in a trace
+    Lines,
+    /// For programs: JSON, one object in each line
+    Json,
+}
+
 /// List the code objects of a program without running it
 ///
-/// The listing shows every code object as the VM would decode it, junk and overlapping instructions included.
+/// The listing shows every code object with its tables and its instructions as the VM would decode them. It marks what
+/// is unreachable, what hides inside other instructions, and what does nothing. `bctrace asm` makes the same program of
+/// the text.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   bctrace dis program.pyc
-  bctrace dis -r -n main program.pyc")]
+  bctrace dis -n main --with trace.bct program.pyc
+  bctrace dis program.pyc > listing.txt
+  bctrace dis --format lines -r program.pyc")]
 pub struct DisArgs {
     /// Program to list: a .pyc, .py, archive or frozen executable, or `-` for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub program: PathBuf,
     #[command(flatten)]
     pub file: FileArgs,
-    /// Resolve operands to constants, names and jump targets
+    /// Form of the listing
+    #[arg(short, long, value_name = "FORM", value_enum, default_value = "text")]
+    pub format: ListingFormat,
+    /// Show how often each instruction ran in this recorded trace of the program
+    ///
+    /// It shows how often each condition jumped and did not, what never ran, and where the program executed something else
+    /// than the listing says.
+    #[arg(long, value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub with: Option<PathBuf>,
+    /// Resolve operands to constants, names and jump targets in the form `lines`; the others always do
     #[arg(short, long)]
     pub resolve: bool,
     /// Translate the program's opcodes by the map in this JSON file
@@ -277,4 +301,40 @@ pub struct OpmapArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub file: FileArgs,
+}
+
+/// Assemble a listing into a .pyc
+///
+/// The listing is what `bctrace dis` prints, edited or not, or what dis of Python 2.7 prints: of one function or of
+/// several, one after the other. What dis does not print, such as numbers of arguments, is inferred, and reported.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace asm listing.txt program.pyc
+  bctrace dis program.pyc | bctrace asm - copy.pyc")]
+pub struct AsmArgs {
+    /// Listing to read; `-` is standard input
+    #[arg(value_name = "LISTING", value_hint = ValueHint::FilePath)]
+    pub listing: PathBuf,
+    /// File to write; `-` is standard output
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Print how often each instruction of a recorded .bct ran, and where control went from it
+///
+/// There is one block for each version of the bytes of each code object that ran.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace edges --no-stdlib trace.bct
+  bctrace edges -n check --format json trace.bct")]
+pub struct EdgesArgs {
+    #[command(flatten)]
+    pub question: QuestionArgs,
+    #[command(flatten)]
+    pub filter: FilterArgs,
 }

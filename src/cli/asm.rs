@@ -1,0 +1,65 @@
+//! `bctrace asm`: a listing becomes a .pyc.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+
+use super::args::AsmArgs;
+use super::{message, screen};
+use crate::bytecode::assemble::listing;
+use crate::bytecode::marshal::whole::{self, Interning};
+use crate::bytecode::{marshal, pyc};
+use crate::format::{self, Named};
+
+/// Runs the command.
+pub fn run(args: &AsmArgs) -> anyhow::Result<u8> {
+    let text = read(&args.listing).with_context(|| format!("cannot read {}", Named::input(&args.listing)))?;
+    let program = listing::read(&text).with_context(|| format!("cannot assemble {}", Named::input(&args.listing)))?;
+    let marshalled = whole::code_with(&program.code, &Interning::Only(&program.interned));
+    let marshalled = marshalled.ok_or_else(|| anyhow!("the program has too many constants for a .pyc"))?;
+    // What is written can be read.
+    marshal::read(&marshalled).with_context(|| format!("cannot assemble {}", Named::input(&args.listing)))?;
+    let bytes = pyc::of_marshal_at(&marshalled, program.time);
+    if args.output == Path::new("-") {
+        screen::print(&bytes)?;
+    } else {
+        write(&args.output, &bytes, args.force)
+            .with_context(|| format!("cannot write {}", Named::output(&args.output)))?;
+    }
+    program.remarks.iter().for_each(message::warn);
+    Ok(0)
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut text)?;
+    } else {
+        let mut file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => anyhow::Error::new(error),
+            _ => anyhow!(format::why(path, &error)),
+        })?;
+        if file.metadata()?.is_dir() {
+            return Err(anyhow!("it is a folder"));
+        }
+        file.read_to_end(&mut text)?;
+    }
+    Ok(text)
+}
+
+fn write(path: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
+    let mut file = options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => anyhow!("it exists; name another file, or replace it with --force"),
+        _ => anyhow!(format::why(path, &error)),
+    })?;
+    Ok(file.write_all(bytes)?)
+}

@@ -1,0 +1,374 @@
+//! What ran of each code object: how often each instruction, how often control went from one to another, and what raised.  Runs are
+//! counted whole, so a trace is read at the speed at which it is decoded; memory depends on the code, not on the trace's length.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Flaw, Reader, TraceError};
+use crate::bytecode::CodeObject;
+use crate::bytecode::decode::{Unit, units};
+use crate::trace::{Code, Event, Run, Sink, SinkError, Start, State, Then};
+
+/// Offsets outside a code string that are counted one by one, for each code object; the rest is counted in sum.
+const MOST_OUTSIDE: usize = 4096;
+
+/// What ran in a trace.
+#[derive(Clone, Debug, Default)]
+pub struct Edges {
+    /// How the trace was made, if it says so.
+    pub start: Option<Start>,
+    /// Each version of the bytes of each code object that ran, in the order in which they began to.  Code objects that are equal in all
+    /// that a trace says of them count as one.
+    pub codes: Vec<Executed>,
+    /// Something was missing or damaged, so counts are too small.
+    pub is_flawed: bool,
+    /// Instructions that the recording left out, those of the interpreter's own shutdown aside.
+    pub skipped: u64,
+}
+
+/// What ran of one version of a code object's bytes.  A unit is an instruction with the EXTENDED_ARGs before it, named by the offset at
+/// which the VM fetched it first.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    pub code: Arc<CodeObject>,
+    /// The place in [`Edges::codes`] of the first version of these bytes, which can be this one.
+    pub first: usize,
+    /// Frames that began with these bytes.
+    pub entered: u64,
+    /// How often each unit ran.
+    pub units: BTreeMap<u32, u64>,
+    /// How often control went from the unit at the first offset to the one at the second, in one frame.  Falling through counts, and so
+    /// does going to a handler.
+    pub edges: BTreeMap<(u32, u32), u64>,
+    /// How often units raised an exception, or what they called did.
+    pub raised: BTreeMap<u32, u64>,
+    /// How often instructions ran that begin or end outside the code string.
+    pub outside: BTreeMap<i32, u64>,
+}
+
+impl Executed {
+    /// Instructions that ran, as a trace counts them: an EXTENDED_ARG and its successor are two.
+    pub fn instructions(&self) -> u64 {
+        let bytes = &self.code.bytes;
+        let count = |(&start, &times): (&u32, &u64)| {
+            times.saturating_mul(Unit::decode(bytes, start).map_or(1, |unit| unit.instructions.into()))
+        };
+        self.units.iter().map(count).chain(self.outside.values().copied()).fold(0, u64::saturating_add)
+    }
+
+    /// The edges that leave a unit, each with where it leads.
+    pub fn leaving(&self, unit: u32) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.edges.range((unit, 0)..=(unit, u32::MAX)).map(|(&(_, to), &count)| (to, count))
+    }
+}
+
+/// Reads a whole trace.  What is missing or damaged goes to `flaws`.  Code objects that `wants` refuses are not counted.
+pub fn read(
+    mut reader: Reader,
+    wants: &dyn Fn(&CodeObject) -> bool,
+    flaws: &mut dyn FnMut(Flaw),
+) -> Result<Edges, TraceError> {
+    let has_gap = Cell::new(false);
+    let mut counter = Counter::new(wants, &has_gap);
+    let mut is_flawed = false;
+    reader.read_all(&mut counter, &mut |flaw| {
+        has_gap.set(true);
+        is_flawed = true;
+        flaws(flaw);
+        Ok(())
+    })?;
+    Ok(Edges { is_flawed, ..counter.finish() })
+}
+
+/// Where the last run of a frame ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Last {
+    /// At this offset of the canonical chain, so the chain says which unit was the last.
+    End(u32),
+    /// In the unit that begins here, which is not of the chain.
+    Unit(u32),
+}
+
+/// The counts of one version while a trace is read.
+struct Counts {
+    executed: Executed,
+    /// By offset: runs that begin on the chain there, and that end there.  A unit ran as often as runs began up to it and have not
+    /// ended.
+    begins: Vec<u64>,
+    ends: Vec<u64>,
+    /// Units that are not of the chain.
+    off_chain: HashMap<u32, u64>,
+    /// Where control went from the end of a run.
+    jumps: HashMap<(Last, u32), u64>,
+    raised: HashMap<Last, u64>,
+}
+
+struct Counter<'a> {
+    wants: &'a dyn Fn(&CodeObject) -> bool,
+    /// Something is missing before the next event.
+    has_gap: &'a Cell<bool>,
+    start: Option<Start>,
+    codes: Vec<Counts>,
+    /// Versions by what a trace says of them, apart from the hash the same.
+    known: HashMap<Arc<CodeObject>, usize>,
+    /// Versions by the ids of live code objects; None if they are not wanted.
+    by_id: HashMap<u32, Option<usize>>,
+    /// The version that ran last.
+    recent: Option<(u32, Option<usize>)>,
+    /// The version and the end of the last run of each frame but the current one.
+    frames: HashMap<u64, (usize, Last)>,
+    current: (u64, Option<(usize, Last)>),
+    skipped: u64,
+}
+
+impl<'a> Counter<'a> {
+    fn new(wants: &'a dyn Fn(&CodeObject) -> bool, has_gap: &'a Cell<bool>) -> Self {
+        Counter {
+            wants,
+            has_gap,
+            start: None,
+            codes: Vec::new(),
+            known: HashMap::new(),
+            by_id: HashMap::new(),
+            recent: None,
+            frames: HashMap::new(),
+            current: (0, None),
+            skipped: 0,
+        }
+    }
+
+    /// Returns the place of a code object's version.
+    #[inline]
+    fn version(&mut self, code: &Rc<Code>) -> Option<usize> {
+        match self.recent {
+            Some((id, place)) if id == code.id => place,
+            _ => {
+                let place = self.find(code);
+                self.recent = Some((code.id, place));
+                place
+            }
+        }
+    }
+
+    fn find(&mut self, code: &Rc<Code>) -> Option<usize> {
+        if let Some(place) = self.by_id.get(&code.id) {
+            return *place;
+        }
+        let place = (self.wants)(&code.object).then(|| match self.known.get(&code.object) {
+            Some(place) => *place,
+            None => {
+                let place = self.codes.len();
+                let first = self.by_id.get(&code.first_id).copied().flatten().unwrap_or(place);
+                self.codes.push(Counts::new(code, first));
+                self.known.insert(Arc::clone(&code.object), place);
+                place
+            }
+        });
+        self.by_id.insert(code.id, place);
+        place
+    }
+
+    /// Makes a frame the current one; returns where its last run ended.
+    #[inline]
+    fn last_of(&mut self, frame: u64) -> Option<(usize, Last)> {
+        if self.current.0 != frame {
+            let (left, last) = self.current;
+            if let Some(last) = last {
+                self.frames.insert(left, last);
+            }
+            self.current = (frame, self.frames.remove(&frame));
+        }
+        self.current.1
+    }
+
+    fn forget(&mut self, frame: u64) {
+        if self.current.0 == frame {
+            self.current = (0, None);
+        } else {
+            self.frames.remove(&frame);
+        }
+    }
+
+    fn forget_if_gap(&mut self) {
+        if self.has_gap.replace(false) {
+            self.frames.clear();
+            self.current = (0, None);
+            // The ids of code objects that were described in what is missing could be stale.
+            self.recent = None;
+        }
+    }
+
+    fn finish(self) -> Edges {
+        let codes = self.codes.into_iter().map(Counts::finish).collect();
+        Edges { start: self.start, codes, is_flawed: false, skipped: self.skipped }
+    }
+}
+
+impl Counts {
+    fn new(code: &Code, first: usize) -> Counts {
+        let room = code.object.bytes.len() + 1;
+        Counts {
+            executed: Executed {
+                code: Arc::clone(&code.object),
+                first,
+                entered: 0,
+                units: BTreeMap::new(),
+                edges: BTreeMap::new(),
+                raised: BTreeMap::new(),
+                outside: BTreeMap::new(),
+            },
+            begins: vec![0; room],
+            ends: vec![0; room],
+            off_chain: HashMap::new(),
+            jumps: HashMap::new(),
+            raised: HashMap::new(),
+        }
+    }
+
+    /// Counts a run; returns where it ended.
+    #[inline]
+    fn run(&mut self, code: &Code, run: &Run) -> Option<Last> {
+        let mut start = run.start;
+        if code.layout.index(start).is_none() {
+            let mut before = None;
+            for unit in units(&code.object.bytes, start).take_while(|unit| unit.end <= run.end()) {
+                if let Some(before) = before {
+                    *self.jumps.entry((Last::Unit(before), unit.start)).or_default() += 1;
+                }
+                start = unit.start;
+                if code.layout.index(start).is_some() {
+                    break;
+                }
+                *self.off_chain.entry(start).or_default() += 1;
+                before = Some(start);
+                if unit.end == run.end() {
+                    return Some(Last::Unit(start));
+                }
+            }
+        }
+        *self.begins.get_mut(start as usize)? += 1;
+        *self.ends.get_mut(run.end() as usize)? += 1;
+        Some(Last::End(run.end()))
+    }
+
+    fn finish(self) -> Executed {
+        let Counts { mut executed, begins, ends, off_chain, jumps, raised } = self;
+        let code = Arc::clone(&executed.code);
+        let mut before_end = HashMap::new();
+        let (mut running, mut before) = (0u64, None);
+        for unit in units(&code.bytes, 0) {
+            let at = unit.start as usize;
+            let onward = running.saturating_sub(ends[at]);
+            if let Some(before) = before.filter(|_| onward > 0) {
+                *executed.edges.entry((before, unit.start)).or_default() += onward;
+            }
+            running = onward + begins[at];
+            if running > 0 {
+                executed.units.insert(unit.start, running);
+            }
+            before_end.insert(unit.end, unit.start);
+            before = Some(unit.start);
+        }
+        for (unit, count) in off_chain {
+            *executed.units.entry(unit).or_default() += count;
+        }
+        let unit_of = |last: Last| match last {
+            Last::Unit(unit) => Some(unit),
+            Last::End(end) => before_end.get(&end).copied(),
+        };
+        for ((last, to), count) in jumps {
+            if let Some(from) = unit_of(last) {
+                *executed.edges.entry((from, to)).or_default() += count;
+            }
+        }
+        for (last, count) in raised {
+            if let Some(unit) = unit_of(last) {
+                *executed.raised.entry(unit).or_default() += count;
+            }
+        }
+        executed
+    }
+}
+
+impl Sink for Counter<'_> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        self.forget_if_gap();
+        match event {
+            Event::Start(start) => self.start = Some(start.clone()),
+            Event::Skipped(skipped) if !skipped.own => self.skipped = self.skipped.saturating_add(skipped.instructions),
+            Event::Outside(outside) => {
+                if let Some(frame) = at.frame()
+                    && let Some(place) = self.version(&frame.code)
+                {
+                    let counts = &mut self.codes[place].executed.outside;
+                    if counts.len() < MOST_OUTSIDE || counts.contains_key(&outside.offset) {
+                        *counts.entry(outside.offset).or_default() += 1;
+                    }
+                    self.forget(frame.id);
+                }
+            }
+            Event::Raised(_) => {
+                if let Some(frame) = at.frame()
+                    && let Some((place, last)) = self.last_of(frame.id)
+                {
+                    *self.codes[place].raised.entry(last).or_default() += 1;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
+        self.forget_if_gap();
+        let then = run.then();
+        if let Some(frame) = at.frame() {
+            if run.length > 0
+                && let Some(place) = self.version(&frame.code)
+            {
+                let before = self.last_of(frame.id);
+                let counts = &mut self.codes[place];
+                if let Some((version, last)) = before
+                    && version == place
+                {
+                    *counts.jumps.entry((last, run.start)).or_default() += 1;
+                }
+                self.current.1 = counts.run(&frame.code, run).map(|last| (place, last));
+            }
+            if matches!(then, Then::Return | Then::Unwind) {
+                self.forget(frame.id);
+            }
+        }
+        match then {
+            Then::Call { code } => {
+                if let Some(code) = at.code(code)
+                    && let Some(place) = self.version(code)
+                {
+                    self.codes[place].executed.entered += 1;
+                }
+            }
+            Then::SlotGone { slot } => {
+                if let Some(frame) = at.suspended(slot) {
+                    self.forget(frame.id);
+                }
+            }
+            Then::CodeGone { code } => {
+                self.by_id.remove(&code);
+                self.recent = None;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}
