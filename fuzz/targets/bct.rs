@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use bctrace::parts::compares::ComparesPlan;
 use bctrace::parts::info::InfoPlan;
 use bctrace::parts::layers::LayersPlan;
 use bctrace::parts::layout::Piece;
@@ -27,9 +28,9 @@ fuzz_target!(|data: &[u8]| {
         let plan = ShowPlan { trace: trace.clone(), format: form, options, follow: false, progress };
         let _ = show::run(&plan, nowhere(), &mut |_| {});
     }
-    let query = Query { trace: trace.clone(), selection: Selection::default(), json, progress };
-    let _ = calls::run(&query, nowhere(), &mut |_| {});
-    let _ = compares::run(&query, kind & 8 > 0, nowhere(), &mut |_| {});
+    let query = Query { trace: trace.clone(), selection: Selection::default(), stdlib: true, memory: 1 << 24, json, progress };
+    let _ = calls::run(&query, Default::default(), nowhere(), &mut |_| {});
+    let _ = compares::run(&query, ComparesPlan { in_order: kind & 4 > 0, all: kind & 8 > 0 }, nowhere(), &mut |_| {});
     let _ = tried::run(&query, nowhere(), &mut |_| {});
     if let Ok(reader) = Reader::open(&trace) {
         let plan = LayersPlan { filter: Filter::default(), folder: None, json, progress };

@@ -11,6 +11,8 @@ use crate::format::{Named, Paint};
 use crate::read::{Flaw, Reader};
 use crate::select::{Miss, Selection};
 use crate::views::layers::{self, Folder, LayersPlan};
+use crate::views::calls::CallsPlan;
+use crate::views::compares::ComparesPlan;
 use crate::views::query::Query;
 use crate::views::{Answer, calls, compares, tried};
 
@@ -18,7 +20,8 @@ pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
     let (screen, paint) = (screen, paint(&query, Paint::Calls));
     let output = screen.output(paint, &query.trace)?;
-    let answer = calls::run(&query, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    let plan = CallsPlan { all: args.all, c_only: args.c_only, of: args.of };
+    let answer = calls::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
 }
 
@@ -26,7 +29,8 @@ pub fn compares(args: ComparesArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("compares", &args.view)?;
     let (screen, paint) = (screen, paint(&query, Paint::Compares));
     let output = screen.output(paint, &query.trace)?;
-    let answer = compares::run(&query, args.all, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    let plan = ComparesPlan { in_order: args.in_order, all: args.all };
+    let answer = compares::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
 }
 
@@ -50,9 +54,13 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
 
 pub fn tried(args: TriedArgs) -> anyhow::Result<u8> {
     let TriedArgs { question, filter, window } = args;
-    let view = ViewArgs { question, filter, place: PlaceArgs { window, max_depth: None } };
-    let (query, screen) = query("tried", &view)?;
-    let (screen, paint) = (screen, paint(&query, Paint::Tried));
+    let stdlib = !filter.no_stdlib;
+    let selection = filter::selection("tried", filter, PlaceArgs { window, max_depth: None })?;
+    let QuestionArgs { trace, format, screen } = question;
+    let json = format == AnswerFormat::Json;
+    let query = Query { trace, selection, stdlib, memory: 0, json, progress: message::shows_progress(true) };
+    let screen = open_screen(&screen, true, &query.trace)?;
+    let paint = paint(&query, Paint::Tried);
     let output = screen.output(paint, &query.trace)?;
     let answer = tried::run(&query, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
@@ -60,10 +68,12 @@ pub fn tried(args: TriedArgs) -> anyhow::Result<u8> {
 
 /// Makes the question and opens the screen for the answer.
 fn query(command: &str, args: &ViewArgs) -> anyhow::Result<(Query, Screen)> {
+    let stdlib = args.filter.stdlib;
     let selection = filter::selection(command, args.filter.clone(), args.place.clone())?;
     let progress = message::shows_progress(true);
     let QuestionArgs { trace, format, screen } = &args.question;
-    let query = Query { trace: trace.clone(), selection, json: *format == AnswerFormat::Json, progress };
+    let json = *format == AnswerFormat::Json;
+    let query = Query { trace: trace.clone(), selection, stdlib, memory: args.memory, json, progress };
     Ok((query, open_screen(screen, true, trace)?))
 }
 

@@ -3,10 +3,13 @@
 
 pub mod calls;
 pub mod compares;
+mod flow;
 pub mod info;
 pub mod layers;
+mod library;
 mod observed;
 pub mod query;
+mod room;
 pub mod show;
 #[cfg(test)]
 mod tests;

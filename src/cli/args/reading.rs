@@ -11,6 +11,17 @@ use crate::select::{FileGlob, Name, NamePattern};
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Filters")]
 pub struct FilterArgs {
+    #[command(flatten)]
+    pub code: CodeArgs,
+    /// Leave out the standard library
+    #[arg(long)]
+    pub no_stdlib: bool,
+}
+
+/// Which code objects are wanted, by name and file.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct CodeArgs {
     /// Only code objects with this name; may be repeated
     ///
     /// Write the name as it is, or as bctrace prints it, with the escapes \n, \r, \t, \xNN and \\. The main program is
@@ -29,9 +40,6 @@ pub struct FilterArgs {
     /// bctrace prints it, the glob matches that too.
     #[arg(long = "file", value_name = "GLOB", value_parser = value::glob())]
     pub files: Vec<FileGlob>,
-    /// Leave out the standard library
-    #[arg(long)]
-    pub no_stdlib: bool,
 }
 
 /// Which instructions of a trace are wanted.
@@ -119,43 +127,82 @@ pub struct QuestionArgs {
     pub screen: ScreenArgs,
 }
 
-/// What the views of calls and comparisons take.
+/// Which part of a trace a view is about.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct ViewFilterArgs {
+    #[command(flatten)]
+    pub code: CodeArgs,
+    /// Include the standard library
+    ///
+    /// Views leave out its modules and the code that these make with exec. The trace has them all the same.
+    #[arg(long, overrides_with = "no_stdlib")]
+    pub stdlib: bool,
+    /// Leave out the standard library, which is the default
+    #[arg(long, overrides_with = "stdlib")]
+    pub no_stdlib: bool,
+}
+
+/// What the views take.
 #[derive(Debug, Args)]
 pub struct ViewArgs {
     #[command(flatten)]
     pub question: QuestionArgs,
+    /// Memory for the answer, about; what there is no room for is counted
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
+    pub memory: u64,
     #[command(flatten)]
-    pub filter: FilterArgs,
+    pub filter: ViewFilterArgs,
     #[command(flatten)]
     pub place: PlaceArgs,
 }
 
 /// Print the calls of a recorded .bct as a tree
 ///
-/// Both Python's calls and C's are there, with arguments and results. The trace must have been recorded with --values.
+/// Both Python's calls and C's are there, with arguments and results. Calls that one instruction makes again and again are counted
+/// after the first three. The trace must have been recorded with --values.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bctrace calls --no-stdlib trace.bct
+  bctrace calls trace.bct
+  bctrace calls --of decode --c-only trace.bct
   bctrace calls -n check --from 5000 trace.bct")]
 pub struct CallsArgs {
+    /// Print every call, also those that one instruction repeats
+    #[arg(long)]
+    pub all: bool,
+    /// Only calls of C functions, as a list
+    #[arg(long)]
+    pub c_only: bool,
+    /// Only calls of functions and methods with this name, as a list
+    ///
+    /// The name has no module or class before it. -n chooses the code that calls.
+    #[arg(long, value_name = "NAME", value_parser = value::name())]
+    pub of: Option<Name>,
     #[command(flatten)]
     pub view: ViewArgs,
 }
 
 /// Print what was compared, looked up and calculated
 ///
-/// There is a line for each comparison, subscript and calculation, in the order of execution. The trace must have been
-/// recorded with --values.
+/// Each place in the code is a block, and those come first that rejected what the program was given: its arguments, what it read from
+/// standard input or files, and what was made of that. Comparisons of constants come last. A loop that compares piece by piece reads as
+/// a whole. The trace must have been recorded with --values.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bctrace compares --no-stdlib trace.bct
+  bctrace compares trace.bct
+  bctrace compares --in-order -n check trace.bct
   bctrace compares --all -n check trace.bct")]
 pub struct ComparesArgs {
-    /// Print all lines of each place, not only the first 1,000
+    /// Print all values of each place
+    ///
+    /// Otherwise a block has the last three different ones, and a place has 1,000 lines with --in-order.
     #[arg(long)]
     pub all: bool,
+    /// Print a line for each comparison, in the order of execution
+    #[arg(long)]
+    pub in_order: bool,
     #[command(flatten)]
     pub view: ViewArgs,
 }
