@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::args::{
-    AnswerFormat, CallsArgs, ComparesArgs, LayersArgs, PlaceArgs, QuestionArgs, ScreenArgs, TriedArgs, ViewArgs,
+    AnswerFormat, CallsArgs, ComparesArgs, FindArgs, HotArgs, LayersArgs, PlaceArgs, QuestionArgs, ScreenArgs,
+    StringsArgs, TriedArgs, ViewArgs,
 };
 use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
@@ -13,8 +14,10 @@ use crate::select::{Miss, Selection};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::calls::CallsPlan;
 use crate::views::compares::ComparesPlan;
+use crate::views::find::{FindPlan, Wanted};
 use crate::views::query::Query;
-use crate::views::{Answer, calls, compares, tried};
+use crate::views::strings::StringsPlan;
+use crate::views::{Answer, calls, compares, find, hot, strings, tried};
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
@@ -32,6 +35,38 @@ pub fn compares(args: ComparesArgs) -> anyhow::Result<u8> {
     let plan = ComparesPlan { in_order: args.in_order, all: args.all };
     let answer = compares::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
+}
+
+pub fn strings(args: StringsArgs) -> anyhow::Result<u8> {
+    let (query, screen) = query("strings", &args.view)?;
+    let (screen, paint) = (screen, paint(&query, Paint::Compares));
+    let output = screen.output(paint, &query.trace)?;
+    let plan = StringsPlan { min: args.min as usize, text: args.text };
+    let answer = strings::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    Ok(end_of_view(&answer, &query))
+}
+
+pub fn hot(args: HotArgs) -> anyhow::Result<u8> {
+    let (query, screen) = query("hot", &args.view)?;
+    let output = screen.output(None, &query.trace)?;
+    let most = args.count as usize;
+    let answer = hot::run(&query, most, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    Ok(end_of_view(&answer, &query))
+}
+
+pub fn find(args: FindArgs) -> anyhow::Result<u8> {
+    let (query, screen) = query("find", &args.view)?;
+    let (screen, paint) = (screen, paint(&query, Paint::Compares));
+    let output = screen.output(paint, &query.trace)?;
+    let wanted = match (args.regex, args.value) {
+        (Some(pattern), _) => Wanted::Pattern(pattern),
+        (None, value) => Wanted::of(value.unwrap_or_default().as_encoded_bytes()),
+    };
+    let plan = FindPlan { wanted, opcodes: args.opcodes };
+    let (answer, is_found) =
+        find::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    let status = end_of_view(&answer, &query);
+    Ok(if status == 0 && !is_found { exit::DIFFERENT } else { status })
 }
 
 pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {

@@ -3,7 +3,9 @@
 
 pub mod calls;
 pub mod compares;
+pub mod find;
 mod flow;
+pub mod hot;
 pub mod info;
 pub mod layers;
 mod library;
@@ -11,6 +13,7 @@ mod observed;
 pub mod query;
 mod room;
 pub mod show;
+pub mod strings;
 #[cfg(test)]
 mod tests;
 pub mod tried;

@@ -3,7 +3,7 @@
 use crate::trace::value::Value;
 
 /// What is left of the memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Room {
     left: u64,
     /// Items that were dropped.

@@ -16,8 +16,8 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use reading::{
-    AnswerFormat, CallsArgs, CodeArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, PlaceArgs,
-    QuestionArgs, ShowArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
+    AnswerFormat, CallsArgs, CodeArgs, ComparesArgs, DisArgs, FilterArgs, FindArgs, HotArgs, InfoArgs, LayersArgs,
+    PlaceArgs, QuestionArgs, ShowArgs, StringsArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
@@ -60,6 +60,9 @@ pub enum Command {
     Show(Box<ShowArgs>),
     Calls(CallsArgs),
     Compares(ComparesArgs),
+    Strings(StringsArgs),
+    Hot(HotArgs),
+    Find(FindArgs),
     Layers(LayersArgs),
     Tried(TriedArgs),
     Info(InfoArgs),

@@ -1,5 +1,6 @@
 //! The options of the commands that read: a trace, or a program without running it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -205,6 +206,69 @@ pub struct ComparesArgs {
     pub in_order: bool,
     #[command(flatten)]
     pub view: ViewArgs,
+}
+
+/// Print every string that the program produced
+///
+/// That is what it decoded, decrypted, joined, read or received; its constants are left out. URLs, addresses, paths, keys, base64 and
+/// the like are marked and come first. The trace must have been recorded with --values.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace strings trace.bct
+  bctrace strings --min 12 --text http trace.bct")]
+pub struct StringsArgs {
+    /// Only strings of at least LENGTH characters
+    #[arg(long, value_name = "LENGTH", default_value_t = 4, value_parser = value::of(value::small), allow_negative_numbers = true)]
+    pub min: u32,
+    /// Only strings in which REGEX is found
+    #[arg(long, value_name = "REGEX", value_parser = value::pattern())]
+    pub text: Option<NamePattern>,
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
+/// Print which code executed how many instructions
+///
+/// There are three tables: code objects, with their own instructions and those of all that they called; source lines; and offsets.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace hot trace.bct
+  bctrace hot --count 50 -n run trace.bct")]
+pub struct HotArgs {
+    /// Print at most N code objects, lines and offsets
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value::of(value::small), allow_negative_numbers = true)]
+    pub count: u32,
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
+/// Print every place where a value occurs
+///
+/// Each instruction that consumed or produced the value is a line, with the first and the last time. The status is 0 if there is one,
+/// and 1 if there is none. The trace must have been recorded with --values.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace find trace.bct s3cret
+  bctrace find trace.bct 0xdeadbeef
+  bctrace find --opcode COMPARE_OP -n check trace.bct --regex 'key-[0-9]+'")]
+pub struct FindArgs {
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Value to look for: a number, as 42 or 0x2a, or part of a string
+    ///
+    /// A number is found as an int, a long or a whole string. Write it in quotes, as \"'42'\", to find it in strings. Escapes are as
+    /// bctrace prints them, such as \x00.
+    #[arg(value_name = "VALUE", required_unless_present = "regex")]
+    pub value: Option<OsString>,
+    /// Look for strings in which REGEX is found
+    #[arg(long, value_name = "REGEX", value_parser = value::pattern(), conflicts_with = "value")]
+    pub regex: Option<NamePattern>,
+    /// Only instructions with this opcode, as COMPARE_OP; may be repeated
+    #[arg(long = "opcode", value_name = "OP", value_parser = value::of(value::opcode))]
+    pub opcodes: Vec<u8>,
 }
 
 /// Print or write the code objects that ran
