@@ -88,6 +88,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Strings(args) => views::strings(args),
         Command::Hot(args) => views::hot(args),
         Command::Find(args) => views::find(args),
+        Command::Diff(args) => views::diff(args),
         Command::Layers(args) => views::layers(args),
         Command::Tried(args) => views::tried(args),
         Command::Info(args) => info::run(args),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{
-    AnswerFormat, CallsArgs, ComparesArgs, FindArgs, HotArgs, LayersArgs, PlaceArgs, QuestionArgs, ScreenArgs,
+    AnswerFormat, CallsArgs, ComparesArgs, DiffArgs, FindArgs, HotArgs, LayersArgs, PlaceArgs, QuestionArgs, ScreenArgs,
     StringsArgs, TriedArgs, ViewArgs,
 };
 use super::screen::{self, Screen};
@@ -14,10 +14,11 @@ use crate::select::{Miss, Selection};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::calls::CallsPlan;
 use crate::views::compares::ComparesPlan;
+use crate::views::diff::{Diff, DiffPlan};
 use crate::views::find::{FindPlan, Wanted};
 use crate::views::query::Query;
 use crate::views::strings::StringsPlan;
-use crate::views::{Answer, calls, compares, find, hot, strings, tried};
+use crate::views::{Answer, calls, compares, diff, find, hot, strings, tried};
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
@@ -67,6 +68,27 @@ pub fn find(args: FindArgs) -> anyhow::Result<u8> {
         find::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     let status = end_of_view(&answer, &query);
     Ok(if status == 0 && !is_found { exit::DIFFERENT } else { status })
+}
+
+pub fn diff(args: DiffArgs) -> anyhow::Result<u8> {
+    let stdlib = args.filter.stdlib;
+    let selection = Selection { filter: args.filter.into(), ..Selection::default() };
+    let json = args.format == AnswerFormat::Json;
+    let query = Query { trace: args.a, selection, stdlib, memory: 0, json, progress: false };
+    let plan = DiffPlan { query, other: args.b, window: args.window.max(1) as usize };
+    for trace in [&plan.query.trace, &plan.other] {
+        Reader::open(trace)?;
+    }
+    let screen = open_screen(&args.screen, true, &plan.other)?;
+    let output = screen.output(None, &plan.query.trace)?;
+    let names = [&plan.query.trace, &plan.other].map(|path| Named::input(path).to_string());
+    let mut report = |number: usize, flaw: Flaw| message::warn(format_args!("{}: {flaw}", names[number]));
+    let diff = diff::run(&plan, output, &mut report).map_err(screen::of_output)?;
+    Ok(match diff {
+        Diff { is_flawed: true, .. } => exit::FAILED,
+        Diff { is_different: true, .. } => exit::DIFFERENT,
+        Diff { .. } => 0,
+    })
 }
 
 pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
@@ -132,13 +154,25 @@ pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
 }
 
 /// Says what of a question has no answer; returns the status of the view.
-fn end_of_view(answer: &Answer, query: &Query) -> u8 {
+pub fn end_of_view(answer: &Answer, query: &Query) -> u8 {
+    let mut selection = query.selection.clone();
+    // Nobody has asked for the standard library to be left out.
+    let is_default = std::mem::take(&mut selection.filter.no_stdlib);
     match answer.nothing.filter(|_| !query.json) {
-        Some(what) if query.selection.is_everything() => message::warn(format_args!("the trace has no {what}")),
-        Some(what) => message::warn(format_args!("no {what} match {}", missed::options(&query.selection))),
+        Some(what) if selection.is_everything() => message::warn(format_args!("the trace has no {what}")),
+        Some(what) => message::warn(format_args!("no {what} match {}", missed::options(&selection))),
         None => {}
     }
-    end(&answer.misses, &query.selection, answer.is_flawed)
+    let nothing_else = is_default && answer.misses.contains(&Miss::Together);
+    if nothing_else && selection.is_everything() {
+        message::warn("the program executed nothing outside the standard library, which --stdlib includes");
+        return if answer.is_flawed { exit::FAILED } else { 0 };
+    }
+    let status = end(&answer.misses, &selection, answer.is_flawed);
+    if nothing_else {
+        message::warn("the standard library is left out; --stdlib includes it");
+    }
+    status
 }
 
 /// Says what of a selection was not there; returns the status of a reader of a trace.

@@ -16,8 +16,6 @@ pub struct Place<'a> {
     pub thread: u32,
     pub frame: &'a Frame,
     pub unit: &'a Unit,
-    /// The instructions that were asked for hold it.
-    pub in_window: bool,
 }
 
 /// Takes a trace in its order.
@@ -27,8 +25,9 @@ pub trait Visitor {
         Ok(())
     }
 
-    /// Takes a run before its units.  False leaves out its units, and their values are not decoded.
-    fn run(&mut self, _run: &Run, _at: &State) -> Result<bool, SinkError> {
+    /// Takes a run before its units; `is_whole` says that all of them are wanted.  False leaves out its units, and their values are not
+    /// decoded.
+    fn run(&mut self, _run: &Run, _at: &State, _is_whole: bool) -> Result<bool, SinkError> {
         Ok(true)
     }
 
@@ -51,17 +50,44 @@ pub trait Visitor {
     }
 }
 
-/// A sink that hands everything to a visitor.
-pub struct Visit<'a, V: ?Sized> {
-    pub visitor: &'a mut V,
+impl<V: Visitor + ?Sized> Visitor for &mut V {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        (**self).event(event, at)
+    }
+
+    fn run(&mut self, run: &Run, at: &State, is_whole: bool) -> Result<bool, SinkError> {
+        (**self).run(run, at, is_whole)
+    }
+
+    fn unit(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
+        (**self).unit(place, values)
+    }
+
+    fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
+        (**self).entered(entered)
+    }
+
+    fn left(&mut self, frame: &Frame, exit: Exit, number: u64) -> Result<(), SinkError> {
+        (**self).left(frame, exit, number)
+    }
+
+    fn raised(&mut self, frame: &Frame, raised: &Raised, number: u64) -> Result<(), SinkError> {
+        (**self).raised(frame, raised, number)
+    }
+}
+
+/// A sink that hands what happened in a window of instruction numbers to a visitor; what is between two instructions belongs to the one
+/// before it, and a frame to its first one.
+pub struct Visit<V> {
+    pub visitor: V,
     /// The numbers of the instructions that are wanted.
     window: Range<u64>,
     pending: Pending,
     values: UnitValues,
 }
 
-impl<'a, V: Visitor + ?Sized> Visit<'a, V> {
-    pub fn new(visitor: &'a mut V, window: Option<Range<u64>>) -> Visit<'a, V> {
+impl<V: Visitor> Visit<V> {
+    pub fn new(visitor: V, window: Option<Range<u64>>) -> Visit<V> {
         let window = window.unwrap_or(0..u64::MAX);
         Visit { visitor, window, pending: Pending::default(), values: UnitValues::default() }
     }
@@ -76,14 +102,10 @@ impl<'a, V: Visitor + ?Sized> Visit<'a, V> {
             }
             cursor.next(&mut self.values);
             number += u64::from(unit.instructions);
-            let place = Place {
-                number,
-                thread: at.thread,
-                frame,
-                unit: &unit,
-                in_window: self.window.contains(&number),
-            };
-            self.visitor.unit(&place, &self.values)?;
+            if self.window.contains(&number) {
+                let place = Place { number, thread: at.thread, frame, unit: &unit };
+                self.visitor.unit(&place, &self.values)?;
+            }
         }
         Ok(())
     }
@@ -100,24 +122,31 @@ impl<'a, V: Visitor + ?Sized> Visit<'a, V> {
         let Some(code) = code.cloned() else { return Ok(()) };
         let (caller, depth) = at.frame().map_or((0, 0), |caller| (caller.id, caller.depth + 1));
         let number = at.instructions + count;
+        if !self.window.contains(&(number + 1)) {
+            return Ok(());
+        }
         self.visitor.entered(&Entered { thread: at.thread, frame, number, caller, depth, code, entry })
     }
 
     fn left(&mut self, exit: Exit, count: u64, at: &State) -> Result<(), SinkError> {
         match at.frame() {
-            Some(frame) => self.visitor.left(frame, exit, at.instructions + count),
-            None => Ok(()),
+            Some(frame) if self.window.contains(&(at.instructions + count)) => {
+                self.visitor.left(frame, exit, at.instructions + count)
+            }
+            _ => Ok(()),
         }
     }
 }
 
-impl<V: Visitor + ?Sized> Sink for Visit<'_, V> {
+impl<V: Visitor> Sink for Visit<V> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         self.pending.event(event, at);
         match event {
             Event::Raised(raised) => match at.frame() {
-                Some(frame) => self.visitor.raised(frame, raised, at.instructions),
-                None => Ok(()),
+                Some(frame) if self.window.contains(&at.instructions) => {
+                    self.visitor.raised(frame, raised, at.instructions)
+                }
+                _ => Ok(()),
             },
             Event::Announce(frame) => {
                 self.visitor.event(event, at)?;
@@ -130,7 +159,11 @@ impl<V: Visitor + ?Sized> Sink for Visit<'_, V> {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         if run.length > 0 {
-            if self.visitor.run(run, at)?
+            let last = at.instructions + run.count;
+            let is_whole = self.window.start <= at.instructions + 1 && last < self.window.end;
+            let is_wanted = is_whole || self.window.start <= last && at.instructions + 1 < self.window.end;
+            if is_wanted
+                && self.visitor.run(run, at, is_whole)?
                 && let Some(frame) = at.frame()
             {
                 self.units(run, frame, at)?;

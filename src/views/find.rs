@@ -95,6 +95,9 @@ impl Find {
                 found.times += 1;
             }
             let operands = if role == Role::Operand { values.to_vec() } else { Vec::new() };
+            if found.first.number == number {
+                return;
+            }
             found.last = Some(Occurrence { number, thread, operands, role, value: value.clone() });
             return;
         }

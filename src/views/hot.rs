@@ -122,6 +122,30 @@ impl Hot {
         Some(place)
     }
 
+    /// Counts a stretch of code that a frame has executed.
+    #[inline]
+    fn executed(&mut self, frame: &Frame, start: u32, end: u32, count: u64) {
+        let object = match self.current {
+            (id, object) if id == frame.id && object.is_some() => object,
+            _ => {
+                let object = self.object(&frame.code);
+                self.current = (frame.id, object);
+                object
+            }
+        };
+        if let Some(object) = object {
+            let counts = &mut self.counts[object];
+            counts.own += count;
+            match counts.runs.get_mut(&(start, end)) {
+                Some(times) => *times += 1,
+                None if self.room.take(RUN) => {
+                    counts.runs.insert((start, end), 1);
+                }
+                None => {}
+            }
+        }
+    }
+
     /// Ends the time that a frame is on the stack.
     fn leave(&mut self, frame: u64, number: u64) {
         let Some(active) = self.frames.remove(&frame) else { return };
@@ -177,30 +201,18 @@ impl View for Hot {
     #[inline]
     fn run(&mut self, run: &Run, at: &State, is_wanted: bool) -> Result<bool, SinkError> {
         self.total = at.instructions + run.count;
-        let Some(frame) = at.frame().filter(|_| is_wanted) else { return Ok(false) };
-        let object = match self.current {
-            (id, object) if id == frame.id && object.is_some() => object,
-            _ => {
-                let object = self.object(&frame.code);
-                self.current = (frame.id, object);
-                object
-            }
-        };
-        if let Some(object) = object {
-            let count = &mut self.counts[object];
-            count.own += run.count;
-            match count.runs.get_mut(&(run.start, run.end())) {
-                Some(times) => *times += 1,
-                None if self.room.take(RUN) => {
-                    count.runs.insert((run.start, run.end()), 1);
-                }
-                None => {}
-            }
+        if let Some(frame) = at.frame().filter(|_| is_wanted) {
+            self.executed(frame, run.start, run.end(), run.count);
         }
         Ok(false)
     }
 
-    fn unit(&mut self, _place: &Place, _is_wanted: bool, _values: &UnitValues) -> Result<(), SinkError> {
+    fn unit(&mut self, place: &Place, is_wanted: bool, _values: &UnitValues) -> Result<(), SinkError> {
+        self.total = place.number;
+        if is_wanted {
+            let unit = place.unit;
+            self.executed(place.frame, unit.start, unit.end, unit.instructions.into());
+        }
         Ok(())
     }
 

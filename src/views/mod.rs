@@ -3,8 +3,10 @@
 
 pub mod calls;
 pub mod compares;
+pub mod diff;
 pub mod find;
 mod flow;
+pub mod fold;
 pub mod hot;
 pub mod info;
 pub mod layers;
@@ -12,6 +14,7 @@ mod library;
 mod observed;
 pub mod query;
 mod room;
+mod same;
 pub mod show;
 pub mod strings;
 #[cfg(test)]

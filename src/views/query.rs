@@ -69,6 +69,7 @@ pub(super) trait View {
         Ok(true)
     }
 
+    /// Takes a unit; views that need no values have those of runs alone that are not wanted as a whole.
     fn unit(&mut self, place: &Place, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError>;
 
     /// Takes a frame that begins or goes on; `is_library` is whether its code is the standard library's.
@@ -200,21 +201,24 @@ impl Visitor for Asked<'_> {
                 self.lacks_values = true;
                 return Err(SinkError::Full);
             }
-            _ => self.choice.library.event(event, |id| at.code(id).map(|code| code.is_stdlib)),
+            _ => self.choice.event(event, at),
         }
         self.view.event(event, at)
     }
 
     #[inline]
-    fn run(&mut self, run: &Run, at: &State) -> Result<bool, SinkError> {
+    fn run(&mut self, run: &Run, at: &State, is_whole: bool) -> Result<bool, SinkError> {
         let Some(frame) = at.frame() else { return Ok(false) };
         self.is_wanted = self.choice.wants_run(run, frame, at);
+        if !is_whole && !self.view.needs_values() {
+            return Ok(true);
+        }
         self.view.run(run, at, self.is_wanted)
     }
 
     #[inline]
     fn unit(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
-        self.view.unit(place, self.is_wanted && place.in_window, values)
+        self.view.unit(place, self.is_wanted, values)
     }
 
     fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
@@ -232,13 +236,13 @@ impl Visitor for Asked<'_> {
 }
 
 /// Decides which code is wanted; remembers what the filter says of each code object.
-struct Choice {
+pub(super) struct Choice {
     selection: Selection,
     stdlib: bool,
     library: Library,
     by_code: FxHashMap<u32, Wanted>,
     /// Instructions of the standard library that were left out.
-    excluded: u64,
+    pub(super) excluded: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -253,15 +257,19 @@ enum Wanted {
 const REMEMBERED: usize = 1 << 16;
 
 impl Choice {
-    fn new(query: &Query) -> Choice {
+    pub(super) fn new(query: &Query) -> Choice {
         let mut selection = query.selection.clone();
         selection.filter.no_stdlib = false;
         let (library, by_code) = (Library::default(), FxHashMap::default());
         Choice { selection, stdlib: query.stdlib, library, by_code, excluded: 0 }
     }
 
+    pub(super) fn event(&mut self, event: &Event, at: &State) {
+        self.library.event(event, |id| at.code(id).map(|code| code.is_stdlib));
+    }
+
     #[inline]
-    fn wants_run(&mut self, run: &Run, frame: &Frame, at: &State) -> bool {
+    pub(super) fn wants_run(&mut self, run: &Run, frame: &Frame, at: &State) -> bool {
         let wanted = self.of_code(&frame.code);
         if wanted == Wanted::No || !self.selection.wants_place(at.thread, frame.depth) {
             return false;
@@ -322,6 +330,6 @@ impl View for Nothing {
     }
 }
 
-fn has_values(start: &Start) -> bool {
+pub(super) fn has_values(start: &Start) -> bool {
     start.options.iter().any(|option| option == b"--values")
 }

@@ -16,7 +16,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use reading::{
-    AnswerFormat, CallsArgs, CodeArgs, ComparesArgs, DisArgs, FilterArgs, FindArgs, HotArgs, InfoArgs, LayersArgs,
+    AnswerFormat, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, FilterArgs, FindArgs, HotArgs, InfoArgs, LayersArgs,
     PlaceArgs, QuestionArgs, ShowArgs, StringsArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
@@ -63,6 +63,7 @@ pub enum Command {
     Strings(StringsArgs),
     Hot(HotArgs),
     Find(FindArgs),
+    Diff(DiffArgs),
     Layers(LayersArgs),
     Tried(TriedArgs),
     Info(InfoArgs),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::{FormatName, ScreenArgs, value};
-use crate::select::{FileGlob, Name, NamePattern};
+use crate::select::{FileGlob, Name, NamePattern, Trigger};
 
 /// Which code objects are wanted.  Values of an option are ORed, options ANDed.
 #[derive(Clone, Debug, Default, Args)]
@@ -98,6 +98,20 @@ pub struct ShowArgs {
     /// Go on while the trace is still being recorded
     #[arg(long)]
     pub follow: bool,
+    /// Print loops and recursions once, with their exact counts
+    ///
+    /// The standard library is left out, and values are.
+    #[arg(long, conflicts_with_all = ["follow", "depth", "count", "no_values"])]
+    pub fold: bool,
+    /// With --fold, print what is at NAME, or at NAME:OFFSET, in full; may be repeated
+    #[arg(long, value_name = "PLACE", value_parser = value::trigger(), requires = "fold")]
+    pub unfold: Vec<Trigger>,
+    /// With --fold, include the standard library
+    #[arg(long, requires = "fold")]
+    pub stdlib: bool,
+    /// With --fold, memory for the answer, about; what there is no room for is counted
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::of(value::size), allow_negative_numbers = true, requires = "fold")]
+    pub memory: u64,
     #[command(flatten)]
     pub screen: ScreenArgs,
     #[command(flatten)]
@@ -269,6 +283,35 @@ pub struct FindArgs {
     /// Only instructions with this opcode, as COMPARE_OP; may be repeated
     #[arg(long = "opcode", value_name = "OP", value_parser = value::of(value::opcode))]
     pub opcodes: Vec<u8>,
+}
+
+/// Compare two runs of a program
+///
+/// Both are aligned by what they execute and by the calls that it stands in; addresses and numbers of objects do not count. Printed are
+/// the first different value, if both traces have values, the first place where the runs part, with the operands of both, and what only
+/// one of them executed. The status is 0 if there is no difference, 1 if there is one, and 125 if a trace is missing or damaged.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace diff wrong.bct right.bct
+  bctrace diff -n check wrong.bct right.bct")]
+pub struct DiffArgs {
+    /// First trace, A
+    #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
+    pub a: PathBuf,
+    /// Second trace, B
+    #[arg(value_name = "B", value_hint = ValueHint::FilePath)]
+    pub b: PathBuf,
+    /// Form of the answer
+    #[arg(short, long, value_name = "FORM", value_enum, default_value = "text")]
+    pub format: AnswerFormat,
+    /// Look for the place where both go on alike in at most N stretches of code
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = value::of(value::small), allow_negative_numbers = true)]
+    pub window: u32,
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+    #[command(flatten)]
+    pub filter: ViewFilterArgs,
 }
 
 /// Print or write the code objects that ran
