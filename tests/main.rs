@@ -28,3 +28,4 @@ mod successor;
 mod terminal;
 mod undefined;
 mod values;
+mod views;

@@ -246,7 +246,14 @@ impl Flow {
             op::BINARY_SUBSCR => self.subscript(operands),
             op::COMPARE_OP => Mark { from: None, ..Mark::together(&self.operands) },
             opcode if is_call(opcode) => self.called(operands),
-            _ => Mark::together(&self.operands),
+            _ => {
+                let mark = Mark::together(&self.operands);
+                match values.results.first() {
+                    // What is made of several pieces is none.
+                    Some(result) if mark::has_pieces(result) => Mark { from: None, ..mark },
+                    _ => mark,
+                }
+            }
         }
     }
 
@@ -283,7 +290,7 @@ impl Flow {
     fn subscript(&mut self, operands: &[Value]) -> Mark {
         let mark = Mark { from: None, ..Mark::together(&self.operands) };
         match operands.first() {
-            Some(container) if mark::has_pieces(container) => {
+            Some(container) if mark::has_pieces(container) && matches!(operands.get(1), Some(Value::Int(_))) => {
                 Mark { from: Some(self.memory.shared(container)), ..mark }
             }
             _ => mark,
@@ -294,7 +301,9 @@ impl Flow {
     fn called(&mut self, operands: &[Value]) -> Mark {
         let Some((callee, arguments)) = operands.split_first() else { return Mark::default() };
         let mut mark = Mark::together(&self.operands[1.min(self.operands.len())..]);
-        mark.is_constant &= !arguments.is_empty() && sources::is_pure(callee);
+        let is_pure = sources::is_pure(callee);
+        mark.is_constant &= !arguments.is_empty() && is_pure;
+        mark.from = mark.from.filter(|_| is_pure);
         if mark.is_input
             && let Value::Object { receiver: Some(receiver), .. } = callee
         {

@@ -72,6 +72,7 @@ impl Printer<'_> {
         match &node.kind {
             Kind::Run { code, start, end } => self.run(*code, *start, *end, depth, node.instructions),
             Kind::Frame { code, exit, body } => {
+                let is_root = depth == 0 && !self.is_json;
                 let name = self.name(*code);
                 let is_known = !self.printed.insert(id) && node.height > 0 && !self.unfolds(Some(*code), body);
                 if is_known {
@@ -81,8 +82,10 @@ impl Printer<'_> {
                 if self.is_json {
                     self.remark(depth, "frame", &name, node.instructions)?;
                 }
-                self.items(body, depth + 1, Some(*code))?;
-                self.exit(*exit, depth + 1)
+                // The frames that C code has entered stand at the left.
+                let inside = if is_root { depth } else { depth + 1 };
+                self.items(body, inside, Some(*code))?;
+                self.exit(*exit, inside)
             }
             Kind::Loop { body, times } if self.unfolds(code, body) => {
                 (0..*times).try_for_each(|_| self.items(body, depth, code))

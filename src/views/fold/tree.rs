@@ -168,6 +168,8 @@ impl Body {
                 return;
             }
             self.end_loop(tree);
+            // What stood after the loop can have begun another one.
+            return self.push(tree, id);
         }
         if !tree.room.has(size_of::<Id>() as u64) {
             tree.room.dropped += 1;
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn a_recursion_is_one_node() {
         let mut tree = Tree::new(Room::new(1 << 20));
-        let mut run = |tree: &mut Tree, start| tree.add(Kind::Run { code: 0, start, end: start + 1 }, 1).expect("room");
+        let run = |tree: &mut Tree, start| tree.add(Kind::Run { code: 0, start, end: start + 1 }, 1).expect("room");
         let (before, after, base) = (run(&mut tree, 10), run(&mut tree, 20), run(&mut tree, 30));
         let mut frame = tree.frame(0, Some(Exit::Return), vec![base], 1).expect("room");
         for depth in 1..=1000 {
