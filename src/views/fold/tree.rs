@@ -73,6 +73,18 @@ impl Tree {
         Some(id)
     }
 
+    /// Forgets a node that nothing refers to any longer, if it is the last one that was made.
+    fn forget(&mut self, id: Id) {
+        if id as usize + 1 == self.nodes.len()
+            && let Some(node) = self.nodes.pop()
+        {
+            if let Kind::Loop { body, .. } = &node.kind {
+                self.room.give_back(2 * (size_of::<Node>() + 4 * body.len()) as u64);
+            }
+            self.known.remove(&node.kind);
+        }
+    }
+
     pub(super) fn sum(&self, ids: &[Id]) -> u64 {
         ids.iter().map(|id| self.node(*id).instructions).fold(0, u64::saturating_add)
     }
@@ -177,17 +189,31 @@ impl Body {
         }
         self.items.push(id);
         let count = self.items.len();
-        for length in 1..=LONGEST_BODY.min(count / 2) {
-            if self.items[count - 1 - length] == id
+        for length in 1..=LONGEST_BODY.min(count - 1) {
+            let before = self.items[count - 1 - length];
+            if before == id
+                && count >= 2 * length
                 && self.items[count - length..] == self.items[count - 2 * length..count - length]
             {
-                let body = self.items.split_off(count - length);
-                self.items.truncate(count - 2 * length);
-                tree.room.give_back((2 * length * size_of::<Id>()) as u64);
-                self.open = Some((self.items.len(), body, 2));
-                return;
+                return self.open_loop(tree, count - 2 * length, length, 2);
+            }
+            // A loop in the body of another one has ended that meanwhile: it goes on.
+            if let Kind::Loop { body, times } = &tree.node(before).kind
+                && *body == self.items[count - length..]
+            {
+                let times = times + 1;
+                tree.forget(before);
+                return self.open_loop(tree, count - 1 - length, length, times);
             }
         }
+    }
+
+    /// Makes the last items the body of a loop that stands at a place.
+    fn open_loop(&mut self, tree: &mut Tree, place: usize, length: usize, times: u64) {
+        let body = self.items.split_off(self.items.len() - length);
+        tree.room.give_back(((self.items.len() + length - place) * size_of::<Id>()) as u64);
+        self.items.truncate(place);
+        self.open = Some((place, body, times));
     }
 
     /// Ends the loop that was open.
