@@ -30,6 +30,8 @@ pub(super) struct Node {
     pub(super) instructions: u64,
     /// Nodes in each other.
     pub(super) height: u32,
+    /// How often it was asked for.
+    uses: u32,
 }
 
 /// All nodes.
@@ -50,8 +52,10 @@ impl Tree {
 
     /// Returns the node that is this, which executes so many instructions; None if there is no room for it.
     pub(super) fn add(&mut self, kind: Kind, instructions: u64) -> Option<Id> {
-        if let Some(id) = self.known.get(&kind) {
-            return Some(*id);
+        if let Some(&id) = self.known.get(&kind) {
+            let uses = &mut self.nodes[id as usize].uses;
+            *uses = uses.saturating_add(1);
+            return Some(id);
         }
         let children = match &kind {
             Kind::Run { .. } => 0,
@@ -68,14 +72,15 @@ impl Tree {
             Kind::Frame { body, .. } | Kind::Loop { body, .. } => height(body),
             Kind::Recursion { before, after, inner, .. } => height(before).max(height(after)).max(height(&[*inner])),
         };
-        self.nodes.push(Node { kind: kind.clone(), instructions, height });
+        self.nodes.push(Node { kind: kind.clone(), instructions, height, uses: 1 });
         self.known.insert(kind, id);
         Some(id)
     }
 
-    /// Forgets a node that nothing refers to any longer, if it is the last one that was made.
+    /// Forgets a node that its owner needs no longer, if it is the last one that was made and has no other owner.
     fn forget(&mut self, id: Id) {
         if id as usize + 1 == self.nodes.len()
+            && self.node(id).uses == 1
             && let Some(node) = self.nodes.pop()
         {
             if let Kind::Loop { body, .. } = &node.kind {
@@ -285,7 +290,7 @@ mod tests {
         for depth in 1..=1000 {
             frame = tree.frame(0, Some(Exit::Return), vec![before, frame, after], 2 * depth + 1).expect("room");
         }
-        let Node { kind: Kind::Recursion { times, inner, .. }, instructions, height } = tree.node(frame) else {
+        let Node { kind: Kind::Recursion { times, inner, .. }, instructions, height, .. } = tree.node(frame) else {
             panic!("{:?}", tree.node(frame));
         };
         assert_eq!((*times, *instructions), (1000, 2001));
