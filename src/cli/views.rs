@@ -3,19 +3,19 @@
 use std::path::Path;
 
 use super::args::{
-    AnswerFormat, CallsArgs, ComparesArgs, DiffArgs, FindArgs, HotArgs, LayersArgs, PlaceArgs, QuestionArgs, ScreenArgs,
-    StringsArgs, TriedArgs, ViewArgs,
+    AnswerFormat, CallsArgs, ComparesArgs, DiffArgs, FindArgs, HotArgs, LayersArgs, PlaceArgs, QuestionArgs,
+    ScreenArgs, StringsArgs, TriedArgs, ViewArgs,
 };
 use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
 use crate::format::{Named, Paint};
 use crate::read::{Flaw, Reader};
 use crate::select::{Miss, Selection};
-use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::calls::CallsPlan;
 use crate::views::compares::ComparesPlan;
 use crate::views::diff::{Diff, DiffPlan};
 use crate::views::find::{FindPlan, Wanted};
+use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
 use crate::views::strings::StringsPlan;
 use crate::views::{Answer, calls, compares, diff, find, hot, strings, tried};
@@ -64,8 +64,7 @@ pub fn find(args: FindArgs) -> anyhow::Result<u8> {
         (None, value) => Wanted::of(value.unwrap_or_default().as_encoded_bytes()),
     };
     let plan = FindPlan { wanted, opcodes: args.opcodes };
-    let (answer, is_found) =
-        find::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    let (answer, is_found) = find::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     let status = end_of_view(&answer, &query);
     Ok(if status == 0 && !is_found { exit::DIFFERENT } else { status })
 }
@@ -156,20 +155,20 @@ pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
 /// Says what of a question has no answer; returns the status of the view.
 pub fn end_of_view(answer: &Answer, query: &Query) -> u8 {
     let mut selection = query.selection.clone();
-    // Nobody has asked for the standard library to be left out.
-    let is_default = std::mem::take(&mut selection.filter.no_stdlib);
+    // It was not asked for that the standard library is left out.
+    selection.filter.no_stdlib = false;
+    let is_nothing = answer.nothing.is_some() || answer.misses.contains(&Miss::Together);
     match answer.nothing.filter(|_| !query.json) {
         Some(what) if selection.is_everything() => message::warn(format_args!("the trace has no {what}")),
         Some(what) => message::warn(format_args!("no {what} match {}", missed::options(&selection))),
         None => {}
     }
-    let nothing_else = is_default && answer.misses.contains(&Miss::Together);
-    if nothing_else && selection.is_everything() {
-        message::warn("the program executed nothing outside the standard library, which --stdlib includes");
-        return if answer.is_flawed { exit::FAILED } else { 0 };
-    }
-    let status = end(&answer.misses, &selection, answer.is_flawed);
-    if nothing_else {
+    let misses: Vec<Miss> = match selection.is_everything() {
+        true => answer.misses.iter().filter(|miss| **miss != Miss::Together).cloned().collect(),
+        false => answer.misses.clone(),
+    };
+    let status = end(&misses, &selection, answer.is_flawed);
+    if is_nothing && answer.stdlib_left_out > 0 {
         message::warn("the standard library is left out; --stdlib includes it");
     }
     status

@@ -35,12 +35,7 @@ impl CallsPlan {
 }
 
 /// Writes the calls into `output`, each flaw of the trace to `report`.
-pub fn run(
-    query: &Query,
-    plan: CallsPlan,
-    output: Output,
-    report: &mut dyn FnMut(Flaw),
-) -> Result<Answer, TraceError> {
+pub fn run(query: &Query, plan: CallsPlan, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
     let mut lines = Lines::new(output, None);
     let result = if query.json {
         query.write_head(&mut lines, "calls", &query.count_left_out()?)?;

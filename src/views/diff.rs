@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::query::{LeftOut, Query};
-use crate::format::lines::Lines;
 use crate::format::Output;
+use crate::format::lines::Lines;
 use crate::read::{Flaw, TraceError};
 use crate::trace::SinkError;
 use align::{Aligned, Pair};
@@ -41,7 +41,7 @@ pub struct Diff {
 pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw)) -> Result<Diff, TraceError> {
     let mut aligned = Vec::new();
     let mut covers = [BTreeMap::new(), BTreeMap::new()];
-    let mut left_out = LeftOut { stdlib: Some(0), dropped: 0 };
+    let mut left_out = LeftOut { stdlib: Some(0), ..LeftOut::default() };
     let mut is_flawed = false;
     let mut thread = 0;
     loop {

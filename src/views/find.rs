@@ -86,7 +86,15 @@ struct Find {
 }
 
 impl Find {
-    fn look(&mut self, values: &[Value], role: Role, number: u64, thread: u32, code: &Rc<Code>, instruction: &Instruction) {
+    fn look(
+        &mut self,
+        values: &[Value],
+        role: Role,
+        number: u64,
+        thread: u32,
+        code: &Rc<Code>,
+        instruction: &Instruction,
+    ) {
         let Some(value) = values.iter().find_map(|value| self.plan.wanted.find(value)) else { return };
         let key = (code.id, instruction.offset);
         if let Some(place) = self.places.get(&key) {

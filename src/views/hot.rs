@@ -103,14 +103,8 @@ impl Hot {
             Some(place) => *place,
             None if !self.room.take(OBJECT + object.bytes.len() as u64) => return None,
             None => {
-                let count = Count {
-                    code: Rc::clone(code),
-                    frames: 0,
-                    own: 0,
-                    total: 0,
-                    open: 0,
-                    runs: FxHashMap::default(),
-                };
+                let count =
+                    Count { code: Rc::clone(code), frames: 0, own: 0, total: 0, open: 0, runs: FxHashMap::default() };
                 self.counts.push(count);
                 self.objects.insert(key, self.counts.len() - 1);
                 self.counts.len() - 1

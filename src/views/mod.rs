@@ -32,4 +32,6 @@ pub struct Answer {
     pub misses: Vec<Miss>,
     /// What was asked for, if there was nothing of it in all that the selection has met.
     pub nothing: Option<&'static str>,
+    /// Instructions of the standard library that were left out and are wanted otherwise.
+    pub stdlib_left_out: u64,
 }

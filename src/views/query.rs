@@ -45,6 +45,8 @@ pub(super) struct LeftOut {
     pub(super) stdlib: Option<u64>,
     /// Items for which there was no memory.
     pub(super) dropped: u64,
+    /// There is nothing else.
+    pub(super) is_all: bool,
 }
 
 /// A view that takes a trace in its order and answers afterwards.
@@ -117,8 +119,9 @@ impl Query {
         }
         result?;
         let nothing = (asked.view.is_empty() && misses.is_empty()).then(|| asked.view.what());
-        let left_out = LeftOut { stdlib: Some(asked.choice.excluded), dropped: 0 };
-        Ok((Answer { is_flawed: is_flawed.get(), misses, nothing }, left_out))
+        let stdlib_left_out = asked.choice.excluded;
+        let left_out = LeftOut { stdlib: Some(stdlib_left_out), dropped: 0, is_all: asked.view.is_empty() };
+        Ok((Answer { is_flawed: is_flawed.get(), misses, nothing, stdlib_left_out }, left_out))
     }
 
     /// Counts what an answer leaves out before it is made, by reading the trace once more; None if it can be read only once.
@@ -151,12 +154,12 @@ impl Query {
     pub(super) fn write_left_out(&self, lines: &mut Lines, left_out: &LeftOut) -> Result<(), SinkError> {
         let mut parts = Vec::new();
         match left_out.stdlib {
+            // It is said otherwise that there is nothing.
+            _ if left_out.is_all => {}
             None | Some(0) => {}
             Some(1) => parts.push("1 instruction of the standard library; --stdlib includes it".to_owned()),
-            Some(count) => parts.push(format!(
-                "{} instructions of the standard library; --stdlib includes them",
-                HumanCount(count)
-            )),
+            Some(count) => parts
+                .push(format!("{} instructions of the standard library; --stdlib includes them", HumanCount(count))),
         }
         if left_out.dropped > 0 {
             parts.push(format!("{} items for lack of memory; --memory allows more", HumanCount(left_out.dropped)));

@@ -9,9 +9,9 @@ use std::str::Utf8Chunk;
 
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
+use super::Answer;
 use super::query::{LeftOut, Query, View, ended};
 use super::room::Room;
-use super::Answer;
 use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
 use crate::format::Output;
@@ -21,7 +21,7 @@ use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
 use crate::select::NamePattern;
 use crate::trace::value::{Container, Text, UnitValues, Value};
-use crate::trace::{Code, Frame, Raised, SinkError, State, Run};
+use crate::trace::{Code, Frame, Raised, Run, SinkError, State};
 
 /// About the bytes that a string takes, besides its own.
 const STRING: u64 = 160;

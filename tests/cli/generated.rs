@@ -17,7 +17,20 @@ fn options(command: &[&str]) -> BTreeSet<String> {
 }
 
 const COMMANDS: [&str; 14] = [
-    "show", "calls", "compares", "strings", "hot", "find", "diff", "layers", "tried", "info", "dis", "python", "completions", "man",
+    "show",
+    "calls",
+    "compares",
+    "strings",
+    "hot",
+    "find",
+    "diff",
+    "layers",
+    "tried",
+    "info",
+    "dis",
+    "python",
+    "completions",
+    "man",
 ];
 
 #[test]

@@ -90,11 +90,21 @@ P(1, 2)._asdict()
     let (_, text) = view(&program, &["calls", "--all", "t.bct"]);
     assert!(text.contains("P(1, 2)") && !text.contains("__new__") && !text.contains("OrderedDict"), "{text}");
     let line = text.lines().last().unwrap();
-    assert!(line.starts_with("(left out: ") && line.ends_with("of the standard library; --stdlib includes them)"), "{text}");
+    assert!(
+        line.starts_with("(left out: ") && line.ends_with("of the standard library; --stdlib includes them)"),
+        "{text}"
+    );
     let (_, with) = view(&program, &["calls", "--all", "--stdlib", "t.bct"]);
     assert!(with.contains("OrderedDict") && !with.contains("left out"), "{with}");
     let count: String = line.chars().filter(char::is_ascii_digit).collect();
-    for words in [&["compares"][..], &["compares", "--in-order"], &["strings"], &["hot"], &["find", "t.bct", "1"], &["show", "--fold"]] {
+    for words in [
+        &["compares"][..],
+        &["compares", "--in-order"],
+        &["strings"],
+        &["hot"],
+        &["find", "t.bct", "1"],
+        &["show", "--fold"],
+    ] {
         let form = if words[0] == "show" { "jsonl" } else { "json" };
         let trace: &[&str] = if words[0] == "find" { &[] } else { &["t.bct"] };
         let (_, json) = view(&program, &[words, &["-f", form], trace].concat());

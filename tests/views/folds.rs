@@ -29,7 +29,10 @@ fn loops_in_each_other_have_exact_counts() {
     assert_eq!(ran.status, 0);
     let (_, text) = view(&program, &["show", "--fold", "t.bct"]);
     let counts: Vec<&str> = text.lines().map(str::trim_start).filter(|line| line.starts_with('x')).collect();
-    assert!(counts.iter().any(|line| line.starts_with("x4000 (12,000 instructions)") || line.starts_with("x3999 ")), "{text}");
+    assert!(
+        counts.iter().any(|line| line.starts_with("x4000 (12,000 instructions)") || line.starts_with("x3999 ")),
+        "{text}"
+    );
     assert!(counts.iter().any(|line| line.starts_with("x39 ") || line.starts_with("x40 ")), "{text}");
     assert!(text.lines().count() < 40, "{text}");
 }
@@ -40,8 +43,7 @@ fn what_is_unfolded_is_the_whole_trace() {
     let ran = program.trace(&[], "t.bct", &[]);
     assert_eq!(ran.status, 0);
     let (_, whole) = view(&program, &["show", "t.bct"]);
-    let (_, unfolded) =
-        view(&program, &["show", "--fold", "--unfold", "<module>", "--unfold", "f", "t.bct"]);
+    let (_, unfolded) = view(&program, &["show", "--fold", "--unfold", "<module>", "--unfold", "f", "t.bct"]);
     let unfolded: Vec<&str> = unfolded.lines().map(str::trim_start).collect();
     assert_eq!(unfolded, whole.lines().collect::<Vec<_>>());
     let (_, place) = view(&program, &["show", "--fold", "--unfold", "f", "t.bct"]);

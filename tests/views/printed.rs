@@ -83,7 +83,10 @@ fn every_view_prints_what_is_expected() {
         for (of, words) in VIEWS {
             let (status, got) = view(&program, words);
             assert!(status < 2, "{name} {words:?}: {status}");
-            assert!(got.chars().all(|one| !one.is_control() || one == '\n'), "{name} {words:?} prints control characters");
+            assert!(
+                got.chars().all(|one| !one.is_control() || one == '\n'),
+                "{name} {words:?} prints control characters"
+            );
             let path = folder().join(format!("expected/{name}.{of}.txt"));
             if std::env::var_os("BCTRACE_BLESS").is_some() {
                 fs::write(&path, &got).unwrap();
@@ -143,6 +146,7 @@ fn hot_counts_what_info_counts() {
     let f = objects.iter().find(|object| object["type"] == "code" && object["name"] == "f").unwrap();
     assert_eq!((&f["own"], &f["frames"]), (&f["total"], &465.into()), "{f}");
     let (_, part) = view(&program, &["hot", "-f", "json", "--from", "20", "--to", "29", "t.bct"]);
-    let part: u64 = part.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["own"].as_u64()).sum();
+    let part: u64 =
+        part.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["own"].as_u64()).sum();
     assert_eq!(part, 10);
 }

@@ -16,8 +16,8 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use reading::{
-    AnswerFormat, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, FilterArgs, FindArgs, HotArgs, InfoArgs, LayersArgs,
-    PlaceArgs, QuestionArgs, ShowArgs, StringsArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
+    AnswerFormat, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, FilterArgs, FindArgs, HotArgs, InfoArgs,
+    LayersArgs, PlaceArgs, QuestionArgs, ShowArgs, StringsArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;

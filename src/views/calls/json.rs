@@ -2,9 +2,9 @@
 
 use crate::bytecode::opcode::{self, op};
 use crate::bytecode::operand::Operand;
+use crate::format::json;
 use crate::format::lines::Lines;
 use crate::format::values::{push_name, push_value};
-use crate::format::json;
 use crate::read::steps::Entry;
 use crate::trace::SinkError;
 use crate::trace::value::Value;

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
+use super::Comparison;
 use super::line::Place;
 use super::pieces::Passes;
 use super::rank::{Kind, Rank, rejects};
-use super::Comparison;
 use crate::bytecode::opcode::is_call;
 use crate::trace::value::Value;
 use crate::views::room::{Room, weight};
@@ -52,13 +52,7 @@ pub(super) struct Kept {
 
 impl Blocks {
     pub(super) fn new(all: bool, room: Room) -> Blocks {
-        Blocks {
-            all,
-            room,
-            places: FxHashMap::default(),
-            by_code: FxHashMap::default(),
-            blocks: Vec::new(),
-        }
+        Blocks { all, room, places: FxHashMap::default(), by_code: FxHashMap::default(), blocks: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {

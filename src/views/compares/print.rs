@@ -12,12 +12,7 @@ use crate::trace::SinkError;
 use crate::views::query::{LeftOut, Query};
 
 /// Writes the blocks, the most relevant one first.
-pub(super) fn write(
-    blocks: Blocks,
-    query: &Query,
-    left_out: LeftOut,
-    lines: &mut Lines,
-) -> Result<(), SinkError> {
+pub(super) fn write(blocks: Blocks, query: &Query, left_out: LeftOut, lines: &mut Lines) -> Result<(), SinkError> {
     let left_out = LeftOut { dropped: blocks.room.dropped, ..left_out };
     if query.json {
         query.write_head(lines, "compares", &left_out)?;

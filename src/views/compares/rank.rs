@@ -32,7 +32,17 @@ pub(super) enum Rank {
 
 /// Methods that look something up or take it apart.
 const LOOK_UPS: [&str; 12] = [
-    "get", "setdefault", "pop", "split", "rsplit", "strip", "lstrip", "rstrip", "replace", "partition", "rpartition",
+    "get",
+    "setdefault",
+    "pop",
+    "split",
+    "rsplit",
+    "strip",
+    "lstrip",
+    "rstrip",
+    "replace",
+    "partition",
+    "rpartition",
     "sub",
 ];
 
@@ -77,9 +87,7 @@ pub(super) fn rejects(comparison: &Comparison, kind: Kind) -> bool {
     let is_negative = matches!(comparison.instruction.operand, Some(NOT_EQUAL | NOT_IN));
     match (&comparison.outcome, comparison.instruction.opcode) {
         (Some(Outcome::Raised(_)), _) => kind != Kind::Calculation,
-        (Some(Outcome::Value(Value::Bool(result))), op::COMPARE_OP) => {
-            kind == Kind::Equality && *result == is_negative
-        }
+        (Some(Outcome::Value(Value::Bool(result))), op::COMPARE_OP) => kind == Kind::Equality && *result == is_negative,
         (Some(Outcome::Value(result)), opcode) if is_call(opcode) && kind <= Kind::LookUp => {
             let name = match comparison.operands.first() {
                 Some(Value::Object { name, .. }) => name.rsplit(|&byte| byte == b'.').next().unwrap_or(name),

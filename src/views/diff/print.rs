@@ -43,7 +43,14 @@ pub(super) fn write(
             for parting in &aligned.partings {
                 let (a, b) = &parting.next;
                 let alone = parting.alone.map(|(a, b)| [("alone_a", a), ("alone_b", b)]);
-                push_object(lines, "divergence", *thread, a.as_ref(), b.as_ref(), alone.as_ref().map_or(&[], |all| all))?;
+                push_object(
+                    lines,
+                    "divergence",
+                    *thread,
+                    a.as_ref(),
+                    b.as_ref(),
+                    alone.as_ref().map_or(&[], |all| all),
+                )?;
             }
             continue;
         }
@@ -117,10 +124,7 @@ fn write_parting(parting: &Parting, lines: &mut Lines) -> Result<(), SinkError> 
 fn write_lost(parting: &Parting, lines: &mut Lines) -> Result<(), SinkError> {
     let numbers = [&parting.next.0, &parting.next.1]
         .map(|next| next.as_ref().map_or("the end".to_owned(), |token| format!("instruction {}", token.number)));
-    let text = format!(
-        "  not aligned again from {} of A and {} of B: --window allows more\n",
-        numbers[0], numbers[1]
-    );
+    let text = format!("  not aligned again from {} of A and {} of B: --window allows more\n", numbers[0], numbers[1]);
     lines.push(text.as_bytes())
 }
 

@@ -11,12 +11,7 @@ use crate::format::values::{push_operands, push_value};
 use crate::trace::SinkError;
 use crate::views::query::{LeftOut, Query};
 
-pub(super) fn write(
-    found: Vec<Found>,
-    query: &Query,
-    left_out: &LeftOut,
-    lines: &mut Lines,
-) -> Result<(), SinkError> {
+pub(super) fn write(found: Vec<Found>, query: &Query, left_out: &LeftOut, lines: &mut Lines) -> Result<(), SinkError> {
     if query.json {
         query.write_head(lines, "find", left_out)?;
     }

@@ -39,7 +39,8 @@ impl Mark {
     pub(super) fn together(marks: &[Mark]) -> Mark {
         let is_input = marks.iter().any(|mark| mark.is_input);
         let is_constant = !marks.is_empty() && marks.iter().all(|mark| mark.is_constant);
-        let from = |wanted: bool| marks.iter().filter(|mark| mark.is_input == wanted).find_map(|mark| mark.from.clone());
+        let from =
+            |wanted: bool| marks.iter().filter(|mark| mark.is_input == wanted).find_map(|mark| mark.from.clone());
         Mark { is_input, is_constant, from: from(true).or_else(|| from(false)) }
     }
 }

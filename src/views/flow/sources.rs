@@ -10,9 +10,8 @@ const FUNCTIONS: [&str; 8] =
     ["raw_input", "input", "getpass", "posix.read", "getenv", "unix_getpass", "win_getpass", "fallback_getpass"];
 
 /// Methods of files and sockets that return what they read.
-const METHODS: [&str; 10] = [
-    "read", "readline", "readlines", "xreadlines", "next", "readall", "read1", "recv", "recvfrom", "getvalue",
-];
+const METHODS: [&str; 10] =
+    ["read", "readline", "readlines", "xreadlines", "next", "readall", "read1", "recv", "recvfrom", "getvalue"];
 
 /// Built-in functions whose result depends on nothing but their arguments.
 const PURE: [&str; 14] =

@@ -67,7 +67,12 @@ impl Printer<'_> {
     fn node(&mut self, id: Id, depth: u32, code: Option<u32>) -> Result<(), SinkError> {
         let node = self.folded.tree.node(id);
         if depth > DEEPEST {
-            return self.remark(depth, "deeper", &format!("... deeper: {}", instructions(node.instructions)), node.instructions);
+            return self.remark(
+                depth,
+                "deeper",
+                &format!("... deeper: {}", instructions(node.instructions)),
+                node.instructions,
+            );
         }
         match &node.kind {
             Kind::Run { code, start, end } => self.run(*code, *start, *end, depth, node.instructions),
@@ -101,10 +106,16 @@ impl Printer<'_> {
                     return self.unfolded(code, exit, [before, after], *inner, *times, depth);
                 }
                 let name = self.name(code);
-                let text = format!("{name} x{times} in each other ({}), before each call:", instructions(node.instructions));
+                let text =
+                    format!("{name} x{times} in each other ({}), before each call:", instructions(node.instructions));
                 self.counted(depth, "recursion", &text, *times, node.instructions)?;
                 self.items(before, depth + 1, Some(code))?;
-                self.remark(depth, "innermost", &format!("{name}, the innermost:"), self.folded.tree.node(*inner).instructions)?;
+                self.remark(
+                    depth,
+                    "innermost",
+                    &format!("{name}, the innermost:"),
+                    self.folded.tree.node(*inner).instructions,
+                )?;
                 self.node(*inner, depth, Some(code))?;
                 self.counted(depth, "after", &format!("{name} x{times}, after each call:"), *times, 0)?;
                 self.items(after, depth + 1, Some(code))?;

@@ -97,9 +97,8 @@ impl Tree {
     /// Makes the node of a frame that is left: a recursion if it calls its own code in the same way as that does.
     pub(super) fn frame(&mut self, code: u32, exit: Option<Exit>, body: Vec<Id>, instructions: u64) -> Option<Id> {
         let is_same = |id: &Id| match &self.node(*id).kind {
-            Kind::Frame { code: other, exit: other_exit, .. } | Kind::Recursion { code: other, exit: other_exit, .. } => {
-                *other == code && *other_exit == exit
-            }
+            Kind::Frame { code: other, exit: other_exit, .. }
+            | Kind::Recursion { code: other, exit: other_exit, .. } => *other == code && *other_exit == exit,
             _ => false,
         };
         let mut calls = body.iter().enumerate().filter(|(_, id)| is_same(id));

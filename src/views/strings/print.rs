@@ -12,12 +12,7 @@ use crate::trace::SinkError;
 use crate::trace::value::Value;
 use crate::views::query::{LeftOut, Query};
 
-pub(super) fn write(
-    found: Vec<Found>,
-    query: &Query,
-    left_out: &LeftOut,
-    lines: &mut Lines,
-) -> Result<(), SinkError> {
+pub(super) fn write(found: Vec<Found>, query: &Query, left_out: &LeftOut, lines: &mut Lines) -> Result<(), SinkError> {
     if query.json {
         query.write_head(lines, "strings", left_out)?;
     }
