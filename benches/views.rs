@@ -1,12 +1,11 @@
 //! How fast the views read a trace, and what they take in memory: records the programs of benches/programs/ without and with values,
 //! and runs every view of each trace.
 //!
-//! `cargo bench --bench views [-- ROUNDS]`.  Times are the least of the rounds.
+//! `cargo bench --bench views [-- ROUNDS]`.  Times are processor time, the least of the rounds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 const BCTRACE: &str = env!("CARGO_BIN_EXE_bctrace");
 const ROUNDS: usize = 3;
@@ -62,20 +61,21 @@ fn main() {
     }
 }
 
-/// Runs a view; returns its seconds and its peak memory in KiB, as `time` reports it.
+/// Runs a view; returns its seconds of processor time and its peak memory in KiB, as `time` reports them.
 fn measure(view: &[&str], trace: &Path) -> (f64, u64) {
     let report = trace.with_extension("time");
     let mut command = Command::new("/usr/bin/time");
-    command.args(["-f", "%M", "-o"]).arg(&report).arg(BCTRACE).args(view).arg(trace);
+    command.args(["-f", "%U %S %M", "-o"]).arg(&report).arg(BCTRACE).args(view).arg(trace);
     if view[0] == "diff" {
         command.arg(trace);
     }
-    let begin = Instant::now();
     let status = command.stdout(Stdio::null()).status().expect("/usr/bin/time can be run; Debian: apt install time");
-    let seconds = begin.elapsed().as_secs_f64();
     assert!(status.code().is_some_and(|code| code < 2), "{view:?} ends well");
     let text = fs::read_to_string(&report).unwrap_or_default();
-    (seconds, text.lines().filter_map(|line| line.parse().ok()).next_back().unwrap_or(0))
+    let numbers: Vec<f64> =
+        text.lines().next_back().unwrap_or_default().split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [user, system, peak] = numbers[..] else { panic!("`time` reports {text:?}") };
+    (user + system, peak as u64)
 }
 
 /// The instructions of a trace.
