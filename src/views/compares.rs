@@ -105,12 +105,25 @@ enum Taker {
 impl Taker {
     fn take(&mut self, comparison: Comparison) -> Result<(), SinkError> {
         match self {
-            Taker::InOrder(writer) => writer.write(&comparison),
+            Taker::InOrder(writer) => writer.write(comparison),
             Taker::ByPlace(blocks) => {
                 blocks.take(comparison);
                 Ok(())
             }
         }
+    }
+}
+
+impl Comparison {
+    /// Whether both read the same, wherever they are.
+    fn reads_as(&self, other: &Comparison) -> bool {
+        self.operands == other.operands && self.outcome == other.outcome
+    }
+
+    /// Whether the other one is the same once more, at the same place.
+    fn is_again(&self, other: &Comparison) -> bool {
+        let place = |comparison: &Comparison| (comparison.code.id, comparison.instruction.offset);
+        place(self) == place(other) && self.reads_as(other)
     }
 }
 

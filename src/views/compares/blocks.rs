@@ -165,10 +165,3 @@ impl Block {
         shown
     }
 }
-
-impl Comparison {
-    /// Whether both are one line with a count.
-    fn reads_as(&self, other: &Comparison) -> bool {
-        self.operands == other.operands && self.outcome == other.outcome
-    }
-}

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use indicatif::HumanCount;
+use rustc_hash::FxHashMap;
 
 use super::Comparison;
 use super::line::{Place, line_of, push_json, push_place, sign_of, text};
@@ -24,20 +25,19 @@ pub(super) struct Writer {
     last: Option<Line>,
     /// No comparison has come.
     is_empty: bool,
-    places: HashMap<Place, Count>,
-    /// Places so far, to print them in order.
-    next_place: usize,
+    places: HashMap<Place, usize>,
+    /// Places in `counts`, by code object and offset.
+    by_code: FxHashMap<(u32, i32), usize>,
+    /// In the order in which they came.
+    counts: Vec<(Place, Count)>,
 }
 
 struct Line {
     comparison: Comparison,
-    /// Its text, by which it is compared with the next one.
-    text: Vec<u8>,
     times: u64,
 }
 
 struct Count {
-    order: usize,
     line: i32,
     /// What compares there.
     sign: String,
@@ -47,19 +47,18 @@ struct Count {
 
 impl Writer {
     pub(super) fn new(is_json: bool, all: bool, lines: Lines) -> Writer {
-        Writer { lines, is_json, all, last: None, is_empty: true, places: HashMap::new(), next_place: 0 }
+        Writer { lines, is_json, all, last: None, is_empty: true, places: HashMap::new(), by_code: FxHashMap::default(), counts: Vec::new() }
     }
 
     /// Writes a comparison, or counts it to the one before if both read the same.
-    pub(super) fn write(&mut self, comparison: &Comparison) -> Result<(), SinkError> {
+    pub(super) fn write(&mut self, comparison: Comparison) -> Result<(), SinkError> {
         self.is_empty = false;
-        let text = text(comparison);
-        if let Some(last) = self.last.as_mut().filter(|last| last.text == text) {
+        if let Some(last) = self.last.as_mut().filter(|last| last.comparison.is_again(&comparison)) {
             last.times += 1;
             return Ok(());
         }
         self.write_last()?;
-        self.last = Some(Line { comparison: comparison.clone(), text, times: 1 });
+        self.last = Some(Line { comparison, times: 1 });
         Ok(())
     }
 
@@ -68,7 +67,7 @@ impl Writer {
     }
 
     fn write_last(&mut self) -> Result<(), SinkError> {
-        let Some(Line { comparison, text, times }) = self.last.take() else { return Ok(()) };
+        let Some(Line { comparison, times }) = self.last.take() else { return Ok(()) };
         if !self.all && !self.has_room(&comparison, times) {
             return Ok(());
         }
@@ -77,7 +76,7 @@ impl Writer {
             push_json(out, &comparison, times);
             out.push(b'}');
         } else {
-            out.extend_from_slice(&text);
+            out.extend_from_slice(&text(&comparison));
             if times > 1 {
                 out.extend_from_slice(format!("  ({times} times)").as_bytes());
             }
@@ -88,15 +87,16 @@ impl Writer {
 
     /// Counts a line; false if its place has enough of them.
     fn has_room(&mut self, comparison: &Comparison, times: u64) -> bool {
-        let place = Place::of(comparison);
-        if self.places.len() >= PLACES && !self.places.contains_key(&place) {
-            return true;
-        }
-        let line = line_of(&comparison.code, comparison.instruction.offset);
-        let count = self.places.entry(place).or_insert_with(|| {
-            self.next_place += 1;
-            Count { order: self.next_place, line, sign: sign_of(comparison), lines: 0, left_out: 0 }
-        });
+        let key = (comparison.code.id, comparison.instruction.offset);
+        let number = match self.by_code.get(&key) {
+            Some(number) => *number,
+            None => {
+                let Some(number) = self.number(comparison) else { return true };
+                self.by_code.insert(key, number);
+                number
+            }
+        };
+        let count = &mut self.counts[number].1;
         if count.lines < LINES {
             count.lines += 1;
             return true;
@@ -105,12 +105,29 @@ impl Writer {
         false
     }
 
+    /// Finds or makes the count of a place; None if there are too many.
+    fn number(&mut self, comparison: &Comparison) -> Option<usize> {
+        if self.by_code.len() >= PLACES {
+            self.by_code.clear();
+        }
+        let place = Place::of(comparison);
+        if let Some(number) = self.places.get(&place) {
+            return Some(*number);
+        }
+        if self.counts.len() >= PLACES {
+            return None;
+        }
+        let line = line_of(&comparison.code, comparison.instruction.offset);
+        let count = Count { line, sign: sign_of(comparison), lines: 0, left_out: 0 };
+        self.places.insert(place.clone(), self.counts.len());
+        self.counts.push((place, count));
+        Some(self.counts.len() - 1)
+    }
+
     /// Writes the last line, and what was left out.
     pub(super) fn finish(&mut self, query: &Query, left_out: &LeftOut) -> Result<(), SinkError> {
         self.write_last()?;
-        let mut places: Vec<_> = self.places.drain().filter(|(_, count)| count.left_out > 0).collect();
-        places.sort_by_key(|(_, count)| count.order);
-        for (place, count) in places {
+        for (place, count) in self.counts.drain(..).filter(|(_, count)| count.left_out > 0) {
             let out = self.lines.open();
             if self.is_json {
                 out.extend_from_slice(b"{\"type\":\"left_out\"");
