@@ -37,7 +37,7 @@ pub mod parts {
     pub use crate::trace::value::{UnitValues, Value};
     pub use crate::trace::word;
     pub use crate::trace::{Code, End, Event, Frame, Outside, Run, Sink, SinkError, Start, State, Then, encode_code};
-    pub use crate::views::{calls, compares, dis, info, layers, query, show, tried};
+    pub use crate::views::{calls, compares, diff, dis, find, fold, hot, info, layers, query, show, strings, tried};
 }
 
 /// The traced program can leave this process little memory.

@@ -30,3 +30,4 @@ mod successor;
 mod terminal;
 mod undefined;
 mod values;
+mod views;

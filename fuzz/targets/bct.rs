@@ -5,14 +5,18 @@
 use std::io::Write;
 use std::path::Path;
 
+use bctrace::parts::compares::ComparesPlan;
+use bctrace::parts::diff::DiffPlan;
+use bctrace::parts::find::{FindPlan, Wanted};
 use bctrace::parts::info::InfoPlan;
 use bctrace::parts::layers::LayersPlan;
 use bctrace::parts::layout::Piece;
 use bctrace::parts::query::Query;
 use bctrace::parts::show::ShowPlan;
+use bctrace::parts::strings::StringsPlan;
 use bctrace::parts::{
-    Compression, Filter, Format, Options, Output, Reader, Replace, Selection, calls, check_output, compares, info, layers,
-    layout, show, tried,
+    Compression, Filter, Format, Options, Output, Reader, Replace, Selection, calls, check_output, compares, diff, find, fold,
+    hot, info, layers, layout, show, strings, tried,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -27,9 +31,16 @@ fuzz_target!(|data: &[u8]| {
         let plan = ShowPlan { trace: trace.clone(), format: form, options, follow: false, progress };
         let _ = show::run(&plan, nowhere(), &mut |_| {});
     }
-    let query = Query { trace: trace.clone(), selection: Selection::default(), json, progress };
-    let _ = calls::run(&query, nowhere(), &mut |_| {});
-    let _ = compares::run(&query, kind & 8 > 0, nowhere(), &mut |_| {});
+    let query = Query { trace: trace.clone(), selection: Selection::default(), stdlib: true, memory: 1 << 24, json, progress };
+    let _ = calls::run(&query, Default::default(), nowhere(), &mut |_| {});
+    let _ = compares::run(&query, ComparesPlan { in_order: kind & 4 > 0, all: kind & 8 > 0 }, nowhere(), &mut |_| {});
+    let _ = strings::run(&query, StringsPlan { min: 0, text: None }, nowhere(), &mut |_| {});
+    let _ = hot::run(&query, 20, nowhere(), &mut |_| {});
+    let wanted = Wanted::of(b"1");
+    let _ = find::run(&query, FindPlan { wanted, opcodes: Vec::new() }, nowhere(), &mut |_| {});
+    let _ = fold::run(&query, &Default::default(), nowhere(), &mut |_| {});
+    let plan = DiffPlan { query: query.clone(), other: trace.clone(), window: 100 };
+    let _ = diff::run(&plan, nowhere(), &mut |_, _| {});
     let _ = tried::run(&query, nowhere(), &mut |_| {});
     if let Ok(reader) = Reader::open(&trace) {
         let plan = LayersPlan { filter: Filter::default(), folder: None, json, progress };

@@ -6,6 +6,8 @@ use super::message::warn;
 use crate::record::Others;
 use crate::trace::event::{End, EndReason, StopReason};
 
+/// What was looked for is not there, or what was compared differs.
+pub const DIFFERENT: u8 = 1;
 /// Wrong usage.
 pub const USAGE: u8 = 2;
 /// --max-instructions, --max-size or --stop-at ended the program.

@@ -91,7 +91,7 @@ fn is_missing(error: &anyhow::Error) -> bool {
 /// Refuses options that make no sense together, which clap cannot tell.
 pub fn check(command: &str, args: &RecordingArgs) -> anyhow::Result<()> {
     match args.trace_what {
-        Some(TraceWhat::Only) if args.filter.names.is_empty() => {
+        Some(TraceWhat::Only) if args.filter.code.names.is_empty() => {
             Err(args::usage(command, "`-t only` needs at least one -n NAME: the code object to trace"))
         }
         _ => Ok(()),
@@ -319,9 +319,9 @@ fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
     let mut push = |name: &str, value: &[u8]| words.push([name.as_bytes(), b"=", value].concat());
     job.entry.iter().for_each(|number| push("--entry", number.to_string().as_bytes()));
     job.path.iter().for_each(|entry| push("--path", entry.as_os_str().as_bytes()));
-    args.filter.names.iter().for_each(|name| push("--name", name.typed()));
-    args.filter.patterns.iter().for_each(|pattern| push("--match", pattern.typed().as_bytes()));
-    args.filter.files.iter().for_each(|glob| push("--file", glob.typed()));
+    args.filter.code.names.iter().for_each(|name| push("--name", name.typed()));
+    args.filter.code.patterns.iter().for_each(|pattern| push("--match", pattern.typed().as_bytes()));
+    args.filter.code.files.iter().for_each(|glob| push("--file", glob.typed()));
     let limits = &args.limits;
     limits.start_at.iter().for_each(|place| push("--start-at", &spelled(place)));
     limits.stop_at.iter().for_each(|place| push("--stop-at", &spelled(place)));

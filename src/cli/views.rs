@@ -3,22 +3,29 @@
 use std::path::Path;
 
 use super::args::{
-    AnswerFormat, CallsArgs, ComparesArgs, LayersArgs, PlaceArgs, QuestionArgs, ScreenArgs, TriedArgs, ViewArgs,
+    AnswerFormat, CallsArgs, ComparesArgs, DiffArgs, FindArgs, HotArgs, LayersArgs, PlaceArgs, QuestionArgs,
+    ScreenArgs, StringsArgs, TriedArgs, ViewArgs,
 };
 use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
 use crate::format::{Named, Paint};
 use crate::read::{Flaw, Reader};
 use crate::select::{Miss, Selection};
+use crate::views::calls::CallsPlan;
+use crate::views::compares::ComparesPlan;
+use crate::views::diff::{Diff, DiffPlan};
+use crate::views::find::{FindPlan, Wanted};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
-use crate::views::{Answer, calls, compares, tried};
+use crate::views::strings::StringsPlan;
+use crate::views::{Answer, calls, compares, diff, find, hot, strings, tried};
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
     let (screen, paint) = (screen, paint(&query, Paint::Calls));
     let output = screen.output(paint, &query.trace)?;
-    let answer = calls::run(&query, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    let plan = CallsPlan { all: args.all, c_only: args.c_only, of: args.of };
+    let answer = calls::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
 }
 
@@ -26,8 +33,61 @@ pub fn compares(args: ComparesArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("compares", &args.view)?;
     let (screen, paint) = (screen, paint(&query, Paint::Compares));
     let output = screen.output(paint, &query.trace)?;
-    let answer = compares::run(&query, args.all, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    let plan = ComparesPlan { in_order: args.in_order, all: args.all };
+    let answer = compares::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
+}
+
+pub fn strings(args: StringsArgs) -> anyhow::Result<u8> {
+    let (query, screen) = query("strings", &args.view)?;
+    let (screen, paint) = (screen, paint(&query, Paint::Compares));
+    let output = screen.output(paint, &query.trace)?;
+    let plan = StringsPlan { min: args.min as usize, text: args.text };
+    let answer = strings::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    Ok(end_of_view(&answer, &query))
+}
+
+pub fn hot(args: HotArgs) -> anyhow::Result<u8> {
+    let (query, screen) = query("hot", &args.view)?;
+    let output = screen.output(None, &query.trace)?;
+    let most = args.count as usize;
+    let answer = hot::run(&query, most, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    Ok(end_of_view(&answer, &query))
+}
+
+pub fn find(args: FindArgs) -> anyhow::Result<u8> {
+    let (query, screen) = query("find", &args.view)?;
+    let (screen, paint) = (screen, paint(&query, Paint::Compares));
+    let output = screen.output(paint, &query.trace)?;
+    let wanted = match (args.regex, args.value) {
+        (Some(pattern), _) => Wanted::Pattern(pattern),
+        (None, value) => Wanted::of(value.unwrap_or_default().as_encoded_bytes()),
+    };
+    let plan = FindPlan { wanted, opcodes: args.opcodes };
+    let (answer, is_found) = find::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    let status = end_of_view(&answer, &query);
+    Ok(if status == 0 && !is_found { exit::DIFFERENT } else { status })
+}
+
+pub fn diff(args: DiffArgs) -> anyhow::Result<u8> {
+    let stdlib = args.filter.stdlib;
+    let selection = Selection { filter: args.filter.into(), ..Selection::default() };
+    let json = args.format == AnswerFormat::Json;
+    let query = Query { trace: args.a, selection, stdlib, memory: 0, json, progress: false };
+    let plan = DiffPlan { query, other: args.b, window: args.window.max(1) as usize };
+    for trace in [&plan.query.trace, &plan.other] {
+        Reader::open(trace)?;
+    }
+    let screen = open_screen(&args.screen, true, &plan.other)?;
+    let output = screen.output(None, &plan.query.trace)?;
+    let names = [&plan.query.trace, &plan.other].map(|path| Named::input(path).to_string());
+    let mut report = |number: usize, flaw: Flaw| message::warn(format_args!("{}: {flaw}", names[number]));
+    let diff = diff::run(&plan, output, &mut report).map_err(screen::of_output)?;
+    Ok(match diff {
+        Diff { is_flawed: true, .. } => exit::FAILED,
+        Diff { is_different: true, .. } => exit::DIFFERENT,
+        Diff { .. } => 0,
+    })
 }
 
 pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
@@ -51,9 +111,13 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
 
 pub fn tried(args: TriedArgs) -> anyhow::Result<u8> {
     let TriedArgs { question, filter, window } = args;
-    let view = ViewArgs { question, filter, place: PlaceArgs { window, max_depth: None } };
-    let (query, screen) = query("tried", &view)?;
-    let (screen, paint) = (screen, paint(&query, Paint::Tried));
+    let stdlib = !filter.no_stdlib;
+    let selection = filter::selection("tried", filter, PlaceArgs { window, max_depth: None })?;
+    let QuestionArgs { trace, format, screen } = question;
+    let json = format == AnswerFormat::Json;
+    let query = Query { trace, selection, stdlib, memory: 0, json, progress: message::shows_progress(true) };
+    let screen = open_screen(&screen, true, &query.trace)?;
+    let paint = paint(&query, Paint::Tried);
     let output = screen.output(paint, &query.trace)?;
     let answer = tried::run(&query, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
@@ -61,10 +125,12 @@ pub fn tried(args: TriedArgs) -> anyhow::Result<u8> {
 
 /// Makes the question and opens the screen for the answer.
 fn query(command: &str, args: &ViewArgs) -> anyhow::Result<(Query, Screen)> {
+    let stdlib = args.filter.stdlib;
     let selection = filter::selection(command, args.filter.clone(), args.place.clone())?;
     let progress = message::shows_progress(true);
     let QuestionArgs { trace, format, screen } = &args.question;
-    let query = Query { trace: trace.clone(), selection, json: *format == AnswerFormat::Json, progress };
+    let json = *format == AnswerFormat::Json;
+    let query = Query { trace: trace.clone(), selection, stdlib, memory: args.memory, json, progress };
     Ok((query, open_screen(screen, true, trace)?))
 }
 
@@ -88,13 +154,25 @@ pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
 }
 
 /// Says what of a question has no answer; returns the status of the view.
-fn end_of_view(answer: &Answer, query: &Query) -> u8 {
+pub fn end_of_view(answer: &Answer, query: &Query) -> u8 {
+    let mut selection = query.selection.clone();
+    // It was not asked for that the standard library is left out.
+    selection.filter.no_stdlib = false;
+    let is_nothing = answer.nothing.is_some() || answer.misses.contains(&Miss::Together);
     match answer.nothing.filter(|_| !query.json) {
-        Some(what) if query.selection.is_everything() => message::warn(format_args!("the trace has no {what}")),
-        Some(what) => message::warn(format_args!("no {what} match {}", missed::options(&query.selection))),
+        Some(what) if selection.is_everything() => message::warn(format_args!("the trace has no {what}")),
+        Some(what) => message::warn(format_args!("no {what} match {}", missed::options(&selection))),
         None => {}
     }
-    end(&answer.misses, &query.selection, answer.is_flawed)
+    let misses: Vec<Miss> = match selection.is_everything() {
+        true => answer.misses.iter().filter(|miss| **miss != Miss::Together).cloned().collect(),
+        false => answer.misses.clone(),
+    };
+    let status = end(&misses, &selection, answer.is_flawed);
+    if is_nothing && answer.stdlib_left_out > 0 {
+        message::warn("the standard library is left out; --stdlib includes it");
+    }
+    status
 }
 
 /// Says what of a selection was not there; returns the status of a reader of a trace.

@@ -39,7 +39,7 @@ impl Flaw {
         Flaw::Damaged { offset, bytes, lost }
     }
 
-    pub(super) fn no_trace(offset: u64, error: &StreamError) -> Flaw {
+    pub fn no_trace(offset: u64, error: &StreamError) -> Flaw {
         Flaw::NoTrace { offset, why: error.to_string() }
     }
 

@@ -11,6 +11,7 @@ pub mod pieces;
 pub mod reader;
 pub mod rebuild;
 pub mod steps;
+pub mod visit;
 
 pub use block::Block;
 pub use error::TraceError;

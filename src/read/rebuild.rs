@@ -1,7 +1,8 @@
 //! The state of the program at any instruction, made of the values that a trace holds: the value stack, the block stack and the
-//! local variables of each frame, as ceval.c's PyEval_EvalFrameEx keeps them.
+//! local variables of each frame, as ceval.c's PyEval_EvalFrameEx keeps them.  What stands for a value is up to the caller: the value
+//! itself, or what a view wants to know of it.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{self, EXTENDED_ARG, op};
@@ -9,9 +10,9 @@ use crate::trace::value::{UnitValues, Value};
 
 /// An entry of a value stack, or a local variable.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Entry {
+pub enum Entry<V = Value> {
     /// What it is was recorded.
-    Known(Value),
+    Known(V),
     /// The constant of this index: the code says what it is.
     Constant(i32),
     /// Something that was not recorded: a traceback, a local variable from before the trace.
@@ -46,24 +47,37 @@ pub struct Block {
 }
 
 /// One frame.
-#[derive(Clone, Debug, Default)]
-pub struct FrameState {
-    pub stack: Vec<Entry>,
+#[derive(Clone, Debug)]
+pub struct FrameState<V = Value> {
+    pub stack: Vec<Entry<V>>,
     pub blocks: Vec<Block>,
     /// Local variables by index, those that the trace has.
-    pub locals: HashMap<i32, Entry>,
+    pub locals: FxHashMap<i32, Entry<V>>,
     /// The instruction whose results are not there yet.
     due: Option<Instruction>,
+}
+
+impl<V> Default for FrameState<V> {
+    fn default() -> FrameState<V> {
+        FrameState { stack: Vec::new(), blocks: Vec::new(), locals: FxHashMap::default(), due: None }
+    }
 }
 
 impl FrameState {
     /// Takes the values before an instruction: arguments, and what the instruction before has produced after all.
     pub fn arrive(&mut self, values: &UnitValues) {
-        for (place, argument) in values.arguments.iter().enumerate() {
+        self.arrive_with(&values.arguments, &values.late);
+    }
+}
+
+impl<V: Clone> FrameState<V> {
+    /// As [`FrameState::arrive`], of what stands for the values.
+    pub fn arrive_with(&mut self, arguments: &[V], late: &[V]) {
+        for (place, argument) in arguments.iter().enumerate() {
             self.locals.insert(place as i32, Entry::Known(argument.clone()));
         }
-        match (self.due.take(), values.late.last()) {
-            (Some(instruction), _) => self.finish(&instruction, &values.late),
+        match (self.due.take(), late.last()) {
+            (Some(instruction), _) => self.finish(&instruction, late),
             // A constant or local variable that the code does not have, if threads have switched after it.
             (None, Some(value)) => {
                 self.pop(1);
@@ -74,7 +88,7 @@ impl FrameState {
     }
 
     /// Executes an instruction, the last of its unit, as far as it goes without its results; `results` are those that were recorded.
-    pub fn execute(&mut self, instruction: &Instruction, results: &[Value], jumped: bool) {
+    pub fn execute(&mut self, instruction: &Instruction, results: &[V], jumped: bool) {
         debug_assert_ne!(instruction.opcode, EXTENDED_ARG, "a unit ends with another opcode");
         let operand = instruction.operand.unwrap_or(0);
         if matches!(instruction.opcode, op::IMPORT_STAR | op::EXEC_STMT) {
@@ -117,7 +131,7 @@ impl FrameState {
     }
 
     /// Pops what an instruction consumes and pushes what it has produced.
-    fn finish(&mut self, instruction: &Instruction, results: &[Value]) {
+    fn finish(&mut self, instruction: &Instruction, results: &[V]) {
         let pops = pops(instruction);
         self.pop(pops);
         match instruction.opcode {
@@ -259,7 +273,7 @@ fn produces(instruction: &Instruction) -> bool {
 }
 
 /// Entries that an instruction pops which has no way of its own.
-fn pops(instruction: &Instruction) -> usize {
+pub fn pops(instruction: &Instruction) -> usize {
     let operand = instruction.operand.unwrap_or(0).max(0) as usize;
     match instruction.opcode {
         op::BUILD_TUPLE..=op::BUILD_SET => operand,

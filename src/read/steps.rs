@@ -62,7 +62,7 @@ pub enum Entry {
 }
 
 /// How a frame is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exit {
     Return,
     Yield,

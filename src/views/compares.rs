@@ -1,37 +1,75 @@
-//! `bctrace compares`: what was compared, looked up and calculated, one line for each time, in the order of execution.
+//! `bctrace compares`: what was compared, looked up and calculated: by default a block for each place, those first that are most likely
+//! to say what the program wants, or a line for each time, in the order of execution.
 
+mod blocks;
 mod comparing;
+mod line;
+mod pieces;
+mod print;
+mod rank;
 mod writer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
+
+use super::flow::{Flow, Mark};
+use super::query::{LeftOut, Query, View, ended};
+use super::{Answer, room::Room};
 use crate::bytecode::Instruction;
 use crate::format::Output;
-use crate::read::steps::{Entered, Item, Step};
+use crate::format::lines::Lines;
+use crate::read::steps::{Entered, Exit};
+use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
 use crate::trace::value::{UnitValues, Value};
-use crate::trace::{Code, Raised, SinkError};
-use crate::views::Answer;
-use crate::views::query::{Choice, Query, View};
+use crate::trace::{Code, Event, Frame, Raised, SinkError, State};
+use blocks::Blocks;
 use comparing::Comparing;
 use writer::Writer;
 
 /// Comparisons that wait for one before them to have its result; one that takes longer is written when it has it.
 const WAITING: usize = 10_000;
 
-/// Writes the comparisons into `output`, each flaw of the trace to `report`.  With `all` no place is cut
-/// short.
-pub fn run(query: &Query, all: bool, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
-    let mut view = Compares {
-        choice: Choice::new(&query.selection),
-        writer: Writer::new(query, all, output)?,
-        next: 0,
-        waiting: BTreeMap::new(),
-        overdue: HashMap::new(),
-        open: HashMap::new(),
-    };
-    query.answer(&mut view, report)
+/// How comparisons are printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ComparesPlan {
+    /// One after the other, in the order of execution, instead of by relevance.
+    pub in_order: bool,
+    /// Nothing of a place is cut short.
+    pub all: bool,
+}
+
+/// Writes the comparisons into `output`, each flaw of the trace to `report`.
+pub fn run(
+    query: &Query,
+    plan: ComparesPlan,
+    output: Output,
+    report: &mut dyn FnMut(Flaw),
+) -> Result<Answer, TraceError> {
+    let mut lines = Lines::new(output, None);
+    if plan.in_order {
+        if query.json {
+            let left_out = query.count_left_out()?;
+            query.write_head(&mut lines, "compares", &left_out)?;
+        }
+        let writer = Writer::new(query.json, plan.all, lines);
+        let mut view = Compares::new(Taker::InOrder(writer), None);
+        return match query.ask(&mut view, report) {
+            Err(TraceError::Output(error)) => ended(Answer::default(), Err(error)),
+            Err(error) => Err(error),
+            Ok((answer, left_out)) => ended(answer, view.finish(query, &left_out)),
+        };
+    }
+    let blocks = Blocks::new(plan.all, Room::new(query.memory));
+    let mut view = Compares::new(Taker::ByPlace(blocks), Some(Flow::default()));
+    let (answer, left_out) = query.ask(&mut view, report)?;
+    let result = view.settle_rest().and_then(|()| match view.taker {
+        Taker::ByPlace(blocks) => print::write(blocks, query, left_out, &mut lines),
+        Taker::InOrder(_) => Ok(()),
+    });
+    ended(answer, result)
 }
 
 /// One comparison.
@@ -43,6 +81,8 @@ struct Comparison {
     code: Rc<Code>,
     instruction: Instruction,
     operands: Vec<Value>,
+    /// What is known of the operands.
+    marks: Vec<Mark>,
     outcome: Option<Outcome>,
 }
 
@@ -55,17 +95,49 @@ enum Outcome {
     Unknown,
 }
 
+/// What takes comparisons that have their results.
+#[expect(clippy::large_enum_variant, reason = "there is one")]
+enum Taker {
+    InOrder(Writer),
+    ByPlace(Blocks),
+}
+
+impl Taker {
+    fn take(&mut self, comparison: Comparison) -> Result<(), SinkError> {
+        match self {
+            Taker::InOrder(writer) => writer.write(comparison),
+            Taker::ByPlace(blocks) => {
+                blocks.take(comparison);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Comparison {
+    /// Whether both read the same, wherever they are.
+    fn reads_as(&self, other: &Comparison) -> bool {
+        self.operands == other.operands && self.outcome == other.outcome
+    }
+
+    /// Whether the other one is the same once more, at the same place.
+    fn is_again(&self, other: &Comparison) -> bool {
+        let place = |comparison: &Comparison| (comparison.code.id, comparison.instruction.offset);
+        place(self) == place(other) && self.reads_as(other)
+    }
+}
+
 struct Compares {
-    choice: Choice,
-    writer: Writer,
+    taker: Taker,
+    flow: Option<Flow>,
     /// Comparisons are numbered from 0.
     next: u64,
     /// Those that are not written, from the first one without a result.
     waiting: BTreeMap<u64, Comparison>,
     /// Those without a result that the others do not wait for any longer.
-    overdue: HashMap<u64, Comparison>,
+    overdue: FxHashMap<u64, Comparison>,
     /// By frame: the comparison whose result comes with the frame's next step.
-    open: HashMap<u64, Open>,
+    open: FxHashMap<u64, Open>,
 }
 
 #[derive(Clone, Copy)]
@@ -76,41 +148,51 @@ struct Open {
 }
 
 impl Compares {
-    fn step(&mut self, step: &Step) -> Result<(), SinkError> {
-        let UnitValues { late, operands, results, .. } = &step.values;
-        self.settle(step.frame, late.first().cloned().map_or(Outcome::Unknown, Outcome::Value))?;
-        let comparing = comparing::of(&step.instruction, operands);
-        if comparing == Comparing::No || !self.choice.wants(step) {
+    fn new(taker: Taker, flow: Option<Flow>) -> Compares {
+        Compares {
+            taker,
+            flow,
+            next: 0,
+            waiting: BTreeMap::new(),
+            overdue: FxHashMap::default(),
+            open: FxHashMap::default(),
+        }
+    }
+
+    fn begin(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
+        let instruction = place.unit.last;
+        let comparing = comparing::of(&instruction, &values.operands);
+        if comparing == Comparing::No {
             return Ok(());
         }
-        let outcome = match (results.first(), &step.exception) {
-            (Some(result), _) => Some(Outcome::Value(result.clone())),
-            (None, Some(raised)) => Some(Outcome::Raised(raised.clone())),
-            (None, None) => None,
-        };
-        if outcome.is_none() {
-            let is_guess = comparing == Comparing::IfLibrary;
-            self.open.insert(step.frame, Open { comparison: self.next, is_guess });
-        }
+        let outcome = values.results.first().map(|result| Outcome::Value(result.clone()));
         let comparison = Comparison {
-            number: step.number,
-            thread: step.thread,
-            frame: step.frame,
-            code: Rc::clone(&step.code),
-            instruction: step.instruction,
-            operands: operands.clone(),
+            number: place.number,
+            thread: place.thread,
+            frame: place.frame.id,
+            code: Rc::clone(&place.frame.code),
+            instruction,
+            operands: values.operands.clone(),
+            marks: self.flow.as_ref().map_or(Vec::new(), |flow| flow.operands().to_vec()),
             outcome,
         };
+        if comparison.outcome.is_some() && self.waiting.is_empty() {
+            return self.taker.take(comparison);
+        }
+        if comparison.outcome.is_none() {
+            let is_guess = comparing == Comparing::IfLibrary;
+            self.open.insert(place.frame.id, Open { comparison: self.next, is_guess });
+        }
         self.waiting.insert(self.next, comparison);
         self.next += 1;
         self.write()
     }
 
     /// A frame begins: it shows whether a function that has the name of one of the library's is that.
-    fn enter(&mut self, entered: &Entered) {
+    fn enter(&mut self, entered: &Entered, is_library: bool) {
         let Some(open) = self.open.get_mut(&entered.caller).filter(|open| open.is_guess) else { return };
         open.is_guess = false;
-        if !entered.code.is_stdlib {
+        if !is_library {
             self.waiting.remove(&open.comparison);
             self.overdue.remove(&open.comparison);
             self.open.remove(&entered.caller);
@@ -122,7 +204,7 @@ impl Compares {
         let Some(open) = self.open.remove(&frame) else { return Ok(()) };
         if let Some(mut comparison) = self.overdue.remove(&open.comparison) {
             comparison.outcome = Some(outcome);
-            return self.writer.write(&comparison);
+            return self.taker.take(comparison);
         }
         if let Some(comparison) = self.waiting.get_mut(&open.comparison) {
             comparison.outcome = Some(outcome);
@@ -134,7 +216,7 @@ impl Compares {
     fn write(&mut self) -> Result<(), SinkError> {
         while let Some(first) = self.waiting.first_entry() {
             if first.get().outcome.is_some() {
-                self.writer.write(&first.remove())?;
+                self.taker.take(first.remove())?;
             } else if self.waiting.len() > WAITING {
                 self.overdue.extend(self.waiting.pop_first());
             } else {
@@ -142,6 +224,21 @@ impl Compares {
             }
         }
         Ok(())
+    }
+
+    /// Writes those that have no results.
+    fn settle_rest(&mut self) -> Result<(), SinkError> {
+        let overdue: BTreeMap<u64, Comparison> = self.overdue.drain().collect();
+        let waiting = std::mem::take(&mut self.waiting);
+        overdue.into_values().chain(waiting.into_values()).try_for_each(|comparison| self.taker.take(comparison))
+    }
+
+    fn finish(&mut self, query: &Query, left_out: &LeftOut) -> Result<(), SinkError> {
+        self.settle_rest()?;
+        match &mut self.taker {
+            Taker::InOrder(writer) => writer.finish(query, left_out),
+            Taker::ByPlace(_) => Ok(()),
+        }
     }
 }
 
@@ -151,27 +248,50 @@ impl View for Compares {
     }
 
     fn is_empty(&self) -> bool {
-        self.writer.is_empty()
+        let is_empty = match &self.taker {
+            Taker::InOrder(writer) => writer.is_empty(),
+            Taker::ByPlace(blocks) => blocks.is_empty(),
+        };
+        is_empty && self.waiting.is_empty() && self.overdue.is_empty()
     }
 
-    fn take(&mut self, item: &Item) -> Result<(), SinkError> {
-        match item {
-            Item::Step(step) => self.step(step),
-            Item::Entered(entered) => {
-                self.enter(entered);
-                Ok(())
-            }
-            Item::Raised { frame, raised, .. } => self.settle(*frame, Outcome::Raised(raised.clone())),
-            Item::Left { frame, .. } => self.settle(*frame, Outcome::Unknown),
-            Item::Start(_) | Item::Skipped { .. } | Item::End(_) | Item::Flaw(_) => Ok(()),
+    fn event(&mut self, event: &Event, _at: &State) -> Result<(), SinkError> {
+        if let Some(flow) = &mut self.flow {
+            flow.event(event);
         }
+        Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), SinkError> {
-        let overdue: BTreeMap<u64, Comparison> = self.overdue.drain().collect();
-        for comparison in overdue.values().chain(self.waiting.values()) {
-            self.writer.write(comparison)?;
+    fn unit(&mut self, place: &Place, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError> {
+        if let Some(flow) = &mut self.flow {
+            flow.unit(place, values);
         }
-        self.writer.finish()
+        if !self.open.is_empty() {
+            let result = values.late.first().cloned().map_or(Outcome::Unknown, Outcome::Value);
+            self.settle(place.frame.id, result)?;
+        }
+        if is_wanted { self.begin(place, values) } else { Ok(()) }
+    }
+
+    fn entered(&mut self, entered: &Entered, is_library: bool) -> Result<(), SinkError> {
+        if let Some(flow) = &mut self.flow {
+            flow.entered(entered);
+        }
+        self.enter(entered, is_library);
+        Ok(())
+    }
+
+    fn left(&mut self, frame: &Frame, exit: Exit, _number: u64, _is_wanted: bool) -> Result<(), SinkError> {
+        if let Some(flow) = &mut self.flow {
+            flow.left(frame, exit);
+        }
+        self.settle(frame.id, Outcome::Unknown)
+    }
+
+    fn raised(&mut self, frame: &Frame, raised: &Raised, _number: u64) -> Result<(), SinkError> {
+        if let Some(flow) = &mut self.flow {
+            flow.raised(frame);
+        }
+        self.settle(frame.id, Outcome::Raised(raised.clone()))
     }
 }

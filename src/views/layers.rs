@@ -176,7 +176,7 @@ pub fn run(
             _ => {}
         }
     }
-    Ok(Answer { is_flawed, misses, nothing: None })
+    Ok(Answer { is_flawed, misses, ..Answer::default() })
 }
 
 /// A sink that also writes the layers into a folder.

@@ -3,13 +3,22 @@
 
 pub mod calls;
 pub mod compares;
+pub mod diff;
 pub mod dis;
 pub mod edges;
+pub mod find;
+mod flow;
+pub mod fold;
+pub mod hot;
 pub mod info;
 pub mod layers;
+mod library;
 mod observed;
 pub mod query;
+mod room;
+mod same;
 pub mod show;
+pub mod strings;
 #[cfg(test)]
 mod tests;
 pub mod tried;
@@ -25,4 +34,6 @@ pub struct Answer {
     pub misses: Vec<Miss>,
     /// What was asked for, if there was nothing of it in all that the selection has met.
     pub nothing: Option<&'static str>,
+    /// Instructions of the standard library that were left out and are wanted otherwise.
+    pub stdlib_left_out: u64,
 }

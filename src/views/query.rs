@@ -1,127 +1,338 @@
-//! What every view is asked: a trace, the part of it that is wanted, and the form of the answer.
+//! What every view is asked: a trace, the part of it that is wanted, and the form of the answer.  Reads the trace for a view and decides
+//! which of its instructions are wanted.
 
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use indicatif::HumanCount;
+use rustc_hash::FxHashMap;
 
 use super::Answer;
-use super::observed::{self, Reading};
+use super::library::Library;
+use super::observed::Observed;
 use crate::format::json;
-use crate::read::steps::{Item, Step, Steps};
-use crate::read::{Flaw, Reader, TraceError};
-use crate::select::{Seen, Selection};
-use crate::trace::{Code, SinkError, Start};
+use crate::format::lines::Lines;
+use crate::read::reader::{Reader, Want};
+use crate::read::steps::{Entered, Exit};
+use crate::read::visit::{Place, Visit, Visitor};
+use crate::read::{Flaw, TraceError};
+use crate::select::Selection;
+use crate::trace::value::UnitValues;
+use crate::trace::{Code, Event, Frame, Raised, Run, SinkError, Start, State};
 
 /// A question to a view.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// The .bct, `-` for standard input.
     pub trace: PathBuf,
+    /// Its filter leaves out the standard library's own files, unless those are wanted.
     pub selection: Selection,
+    /// Includes the standard library, and the code that it makes of text.
+    pub stdlib: bool,
+    /// Bytes that the answer may take in memory, about.
+    pub memory: u64,
     /// JSON lines instead of text.
     pub json: bool,
     /// Shows how far a long command is, on a terminal.
     pub progress: bool,
 }
 
-/// A view that takes a trace item by item.
+/// What an answer leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    /// Instructions of the standard library; None if they are not counted yet.
+    pub(super) stdlib: Option<u64>,
+    /// Items for which there was no memory.
+    pub(super) dropped: u64,
+    /// There is nothing else.
+    pub(super) is_all: bool,
+}
+
+/// A view that takes a trace in its order and answers afterwards.
 pub(super) trait View {
     /// What it prints, in the plural.
     fn what(&self) -> &'static str;
 
-    /// Returns whether it has printed nothing of what it is asked for.
+    /// Returns whether it has found nothing of what it is asked for.
     fn is_empty(&self) -> bool;
 
-    fn take(&mut self, item: &Item) -> Result<(), SinkError>;
+    /// Whether the trace must hold values.
+    fn needs_values(&self) -> bool {
+        true
+    }
 
-    /// Writes what is left after the last item.
-    fn finish(&mut self) -> Result<(), SinkError>;
+    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Takes a run; `is_wanted` is whether its code object is.  False leaves out its units.
+    fn run(&mut self, _run: &Run, _at: &State, _is_wanted: bool) -> Result<bool, SinkError> {
+        Ok(true)
+    }
+
+    /// Takes a unit; views that need no values have those of runs alone that are not wanted as a whole.
+    fn unit(&mut self, place: &Place, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError>;
+
+    /// Takes a frame that begins or goes on; `is_library` is whether its code is the standard library's.
+    fn entered(&mut self, _entered: &Entered, _is_library: bool) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Takes a frame that is left; `is_wanted` is whether its code object is.
+    fn left(&mut self, _frame: &Frame, _exit: Exit, _number: u64, _is_wanted: bool) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn raised(&mut self, _frame: &Frame, _raised: &Raised, _number: u64) -> Result<(), SinkError> {
+        Ok(())
+    }
 }
 
 impl Query {
-    /// Hands the whole trace to a view of values, each flaw to `report`; returns what came of it.  A reader of the output that leaves
-    /// is no error.
-    pub(super) fn answer(&self, view: &mut dyn View, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
-        let reader = Reader::open(&self.trace)?;
-        match self.read(reader, view, report) {
-            Err(TraceError::Output(SinkError::Io(error))) if error.kind() == ErrorKind::BrokenPipe => {
-                Ok(Answer::default())
-            }
-            result => result,
-        }
-    }
-
-    fn read(&self, reader: Reader, view: &mut dyn View, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
-        let mut is_flawed = false;
+    /// Hands the whole trace to a view, each flaw to `report`; returns what came of it, and how many instructions of the standard library
+    /// were left out.
+    pub(super) fn ask(
+        &self,
+        view: &mut dyn View,
+        report: &mut dyn FnMut(Flaw),
+    ) -> Result<(Answer, LeftOut), TraceError> {
+        let mut reader = Reader::open(&self.trace)?;
         let index = reader.index().cloned();
-        let mut progress = self.progress.then(|| Reading::new(index.as_ref(), &self.selection, None));
-        let mut seen = Seen::new(&self.selection);
-        let mut steps = Steps::new(reader).within(self.selection.window.clone());
-        for item in steps.by_ref() {
-            let item = item?;
-            if let Item::Step(step) = &item {
-                if let Some(progress) = &mut progress {
-                    progress.step(step.number, || None);
-                }
-                seen.instructions(step.number..step.number.saturating_add(1), step.thread, step.depth, &step.code);
-            }
-            match &item {
-                Item::Start(start) if !has_values(start) => {
-                    return Err(TraceError::NoValues(self.trace.clone(), view.what()));
-                }
-                Item::Skipped { numbers, own: true } => seen.own(numbers),
-                Item::Flaw(flaw) => {
-                    is_flawed = true;
-                    report(flaw.clone());
-                }
-                _ => view.take(&item)?,
-            }
+        let is_flawed = Cell::new(false);
+        let mut asked = Asked::new(self, view);
+        let mut visit = Visit::new(&mut asked, self.selection.window.clone());
+        let mut observed = Observed::new(&mut visit, &self.selection, None, self.progress, index.as_ref());
+        let window = self.selection.window.clone();
+        if let Some(window) = &window {
+            reader.go_to(window);
         }
-        view.finish()?;
-        let misses = observed::misses(seen, index.as_ref(), steps.reached(), self.selection.window.is_none());
-        let nothing = (view.is_empty() && misses.is_empty()).then(|| view.what());
-        Ok(Answer { is_flawed, misses, nothing })
+        let want = |piece: &_| window.as_ref().map_or(Want::Read, |window| Want::of(piece, window));
+        let result = reader.read_wanted(&want, &mut observed, &mut |flaw| {
+            is_flawed.set(true);
+            report(flaw);
+            Ok(())
+        });
+        let misses = observed.misses(index.as_ref(), reader.reached(), window.is_none());
+        if asked.lacks_values {
+            return Err(TraceError::NoValues(self.trace.clone(), asked.view.what()));
+        }
+        result?;
+        let nothing = (asked.view.is_empty() && misses.is_empty()).then(|| asked.view.what());
+        let stdlib_left_out = asked.choice.excluded;
+        let left_out = LeftOut { stdlib: Some(stdlib_left_out), dropped: 0, is_all: asked.view.is_empty() };
+        Ok((Answer { is_flawed: is_flawed.get(), misses, nothing, stdlib_left_out }, left_out))
     }
 
-    /// Begins the first object of JSON lines: its members name the view and the version of the members.
-    pub(super) fn push_head(&self, out: &mut Vec<u8>, view: &str) {
+    /// Counts what an answer leaves out before it is made, by reading the trace once more; None if it can be read only once.
+    pub(super) fn count_left_out(&self) -> Result<LeftOut, TraceError> {
+        if self.trace == Path::new("-") {
+            return Ok(LeftOut::default());
+        }
+        let quiet = Query { progress: false, ..self.clone() };
+        Ok(quiet.ask(&mut Nothing, &mut |_| {})?.1)
+    }
+
+    /// Begins the first object of JSON lines: its members name the view and the version of the members, and count what is left out.
+    pub(super) fn push_head(&self, out: &mut Vec<u8>, view: &str, left_out: &LeftOut) {
         out.extend_from_slice(b"{\"type\":\"view\"");
         json::push_text_member(out, "view", view.as_bytes());
         json::push_member(out, "version", 1);
         json::push_text_member(out, "trace", self.trace.as_os_str().as_encoded_bytes());
+        json::push_optional_member(out, "stdlib_left_out", left_out.stdlib);
+        json::push_member(out, "dropped", left_out.dropped);
+    }
+
+    /// Writes the whole first object of JSON lines.
+    pub(super) fn write_head(&self, lines: &mut Lines, view: &str, left_out: &LeftOut) -> Result<(), SinkError> {
+        self.push_head(lines.open(), view, left_out);
+        lines.open().extend_from_slice(b"}\n");
+        lines.ended()
+    }
+
+    /// Writes the line of text that says what was left out, if anything was.
+    pub(super) fn write_left_out(&self, lines: &mut Lines, left_out: &LeftOut) -> Result<(), SinkError> {
+        let mut parts = Vec::new();
+        match left_out.stdlib {
+            // It is said otherwise that there is nothing.
+            _ if left_out.is_all => {}
+            None | Some(0) => {}
+            Some(1) => parts.push("1 instruction of the standard library; --stdlib includes it".to_owned()),
+            Some(count) => parts
+                .push(format!("{} instructions of the standard library; --stdlib includes them", HumanCount(count))),
+        }
+        if left_out.dropped > 0 {
+            parts.push(format!("{} items for lack of memory; --memory allows more", HumanCount(left_out.dropped)));
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        lines.open().extend_from_slice(format!("(left out: {})\n", parts.join("; ")).as_bytes());
+        lines.ended()
     }
 }
 
-/// Decides which steps are wanted; remembers what the filter says of each code object.
+/// Ends an answer: that its reader has left is no error.
+pub(super) fn ended(answer: Answer, result: Result<(), SinkError>) -> Result<Answer, TraceError> {
+    match result {
+        Err(SinkError::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(Answer::default()),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(answer),
+    }
+}
+
+/// Between a trace and a view: knows which code is wanted.
+struct Asked<'a> {
+    view: &'a mut dyn View,
+    choice: Choice,
+    /// Whether the code of the run is wanted.
+    is_wanted: bool,
+    /// The trace has no values, and the view needs them.
+    lacks_values: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn new(query: &Query, view: &'a mut dyn View) -> Asked<'a> {
+        Asked { view, choice: Choice::new(query), is_wanted: false, lacks_values: false }
+    }
+}
+
+impl Visitor for Asked<'_> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        match event {
+            Event::Start(start) if self.view.needs_values() && !has_values(start) => {
+                self.lacks_values = true;
+                return Err(SinkError::Full);
+            }
+            _ => self.choice.event(event, at),
+        }
+        self.view.event(event, at)
+    }
+
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State, is_whole: bool) -> Result<bool, SinkError> {
+        let Some(frame) = at.frame() else { return Ok(false) };
+        self.is_wanted = self.choice.wants_run(run, frame, at);
+        if !is_whole && !self.view.needs_values() {
+            return Ok(true);
+        }
+        self.view.run(run, at, self.is_wanted)
+    }
+
+    #[inline]
+    fn unit(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
+        self.view.unit(place, self.is_wanted, values)
+    }
+
+    fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
+        self.view.entered(entered, self.choice.library.has(&entered.code))
+    }
+
+    fn left(&mut self, frame: &Frame, exit: Exit, number: u64) -> Result<(), SinkError> {
+        let is_wanted = self.choice.wants_code(&frame.code);
+        self.view.left(frame, exit, number, is_wanted)
+    }
+
+    fn raised(&mut self, frame: &Frame, raised: &Raised, number: u64) -> Result<(), SinkError> {
+        self.view.raised(frame, raised, number)
+    }
+}
+
+/// Decides which code is wanted; remembers what the filter says of each code object.
 pub(super) struct Choice {
     selection: Selection,
-    by_code: HashMap<u32, bool>,
+    stdlib: bool,
+    library: Library,
+    by_code: FxHashMap<u32, Wanted>,
+    /// Instructions of the standard library that were left out.
+    pub(super) excluded: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Yes,
+    No,
+    /// It would be, if it were not the library's.
+    Library,
 }
 
 /// Code objects that are remembered; a program can make new ones for ever.
 const REMEMBERED: usize = 1 << 16;
 
 impl Choice {
-    pub(super) fn new(selection: &Selection) -> Choice {
-        Choice { selection: selection.clone(), by_code: HashMap::new() }
+    pub(super) fn new(query: &Query) -> Choice {
+        let mut selection = query.selection.clone();
+        selection.filter.no_stdlib = false;
+        let (library, by_code) = (Library::default(), FxHashMap::default());
+        Choice { selection, stdlib: query.stdlib, library, by_code, excluded: 0 }
     }
 
-    pub(super) fn wants(&mut self, step: &Step) -> bool {
-        self.selection.wants_number(step.number)
-            && self.selection.wants_place(step.thread, step.depth)
-            && self.wants_code(&step.code)
+    pub(super) fn event(&mut self, event: &Event, at: &State) {
+        self.library.event(event, |id| at.code(id).map(|code| code.is_stdlib));
     }
 
-    /// Decides about a code object, wherever it runs.
-    pub(super) fn wants_code(&mut self, code: &Code) -> bool {
+    #[inline]
+    pub(super) fn wants_run(&mut self, run: &Run, frame: &Frame, at: &State) -> bool {
+        let wanted = self.of_code(&frame.code);
+        if wanted == Wanted::No || !self.selection.wants_place(at.thread, frame.depth) {
+            return false;
+        }
+        if wanted == Wanted::Library {
+            let first = at.instructions.saturating_add(1);
+            let window = self.selection.window.clone().unwrap_or(0..u64::MAX);
+            let end = first.saturating_add(run.count).min(window.end);
+            self.excluded += end.saturating_sub(first.max(window.start));
+        }
+        wanted == Wanted::Yes
+    }
+
+    fn wants_code(&mut self, code: &Code) -> bool {
+        self.of_code(code) == Wanted::Yes
+    }
+
+    #[inline]
+    fn of_code(&mut self, code: &Code) -> Wanted {
+        if let Some(wanted) = self.by_code.get(&code.id) {
+            return *wanted;
+        }
         if self.by_code.len() >= REMEMBERED {
             self.by_code.clear();
         }
-        let filter = &self.selection.filter;
-        *self.by_code.entry(code.id).or_insert_with(|| filter.wants(&code.object))
+        let wanted = match self.selection.filter.wants(&code.object) {
+            false => Wanted::No,
+            true if !self.stdlib && self.library.has(code) => Wanted::Library,
+            true => Wanted::Yes,
+        };
+        self.by_code.insert(code.id, wanted);
+        wanted
     }
 }
 
-fn has_values(start: &Start) -> bool {
+/// Reads a trace for the sake of what is left out of it.
+struct Nothing;
+
+impl View for Nothing {
+    fn what(&self) -> &'static str {
+        "instructions"
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+
+    fn needs_values(&self) -> bool {
+        false
+    }
+
+    fn run(&mut self, _run: &Run, _at: &State, _is_wanted: bool) -> Result<bool, SinkError> {
+        Ok(false)
+    }
+
+    fn unit(&mut self, _place: &Place, _is_wanted: bool, _values: &UnitValues) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+pub(super) fn has_values(start: &Start) -> bool {
     start.options.iter().any(|option| option == b"--values")
 }

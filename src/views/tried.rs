@@ -53,7 +53,7 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
         result => result?,
     }
     let is_missed = tried.is_empty() && tried.is_watched() && !query.selection.is_everything() && misses.is_empty();
-    Ok(Answer { is_flawed: tried.is_flawed, misses, nothing: is_missed.then_some("attempts") })
+    Ok(Answer { is_flawed: tried.is_flawed, misses, nothing: is_missed.then_some("attempts"), stdlib_left_out: 0 })
 }
 
 fn write(query: &Query, tried: &Tried, output: Output) -> Result<(), SinkError> {

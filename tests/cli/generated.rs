@@ -16,8 +16,29 @@ fn options(command: &[&str]) -> BTreeSet<String> {
     option.captures_iter(help).map(|found| found[1].to_string()).collect()
 }
 
-const COMMANDS: [&str; 12] =
-    ["show", "calls", "compares", "layers", "tried", "edges", "info", "dis", "asm", "python", "completions", "man"];
+const COMMANDS: [&str; 21] = [
+    "show",
+    "call",
+    "calls",
+    "compares",
+    "strings",
+    "hot",
+    "find",
+    "diff",
+    "layers",
+    "tried",
+    "edges",
+    "info",
+    "dis",
+    "opmap",
+    "list",
+    "unpack",
+    "asm",
+    "python",
+    "completions",
+    "man",
+    "report",
+];
 
 #[test]
 fn completions_of_each_shell_hold_every_option_and_command() {

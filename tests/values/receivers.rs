@@ -265,7 +265,7 @@ fn every_reader_has_the_receiver() {
     assert_eq!(ran.status, 0, "{}", ran.stderr());
     let call = "'x y'.split() -> ['x', 'y']\n";
     assert!(program.show(&["-r"], "t.bct").contains(&format!("CALL_FUNCTION (0)  {call}")));
-    let tree = program.view("calls", &[], "t.bct");
+    let tree = program.view("calls", &["--all", "--stdlib"], "t.bct");
     assert!(tree.contains(&format!("  {call}")), "{tree}");
     let lines = program.show(&["-f", "jsonl"], "t.bct");
     let objects: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -354,7 +354,7 @@ fn a_value_takes_a_bounded_number_of_words_whatever_its_containers_hold() {
         let wide = ["--values", "--value-width", "1000", "--value-depth", "50", "--value-length", "10000"];
         let ran = program.trace(&wide, "t.bct", &[]);
         assert_eq!((ran.status, ran.stderr().as_str()), (0, ""), "{item}");
-        assert!(program.view("calls", &[], "t.bct").contains("f("), "{item}");
+        assert!(program.view("calls", &["--all", "--stdlib"], "t.bct").contains("f("), "{item}");
     }
 }
 
@@ -382,7 +382,7 @@ for i in range(3): f(file('/dev/null'))
 ",
     );
     program.trace(&["--values"], "t.bct", &[]);
-    let text = program.view("calls", &["-n", "<module>"], "t.bct");
+    let text = program.view("calls", &["--all", "-n", "<module>"], "t.bct");
     let argument = regex::Regex::new(r"(?m)^  f\(<(\w+) #(\d+)>\)").unwrap();
     let mut numbers = std::collections::BTreeMap::<&str, std::collections::BTreeSet<&str>>::new();
     for found in argument.captures_iter(&text) {

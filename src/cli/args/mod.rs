@@ -18,8 +18,9 @@ use clap_complete::Shell;
 
 pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
-    AnswerFormat, AsmArgs, CallsArgs, ComparesArgs, DisArgs, EdgesArgs, FilterArgs, InfoArgs, LayersArgs,
-    ListingFormat, OpmapArgs, PlaceArgs, QuestionArgs, ShowArgs, TriedArgs, ViewArgs, WindowArgs,
+    AnswerFormat, AsmArgs, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, EdgesArgs, FilterArgs, FindArgs,
+    HotArgs, InfoArgs, LayersArgs, ListingFormat, OpmapArgs, PlaceArgs, QuestionArgs, ShowArgs, StringsArgs, TriedArgs,
+    ViewArgs, ViewFilterArgs, WindowArgs,
 };
 pub use recording::{CallArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
@@ -63,6 +64,10 @@ pub enum Command {
     Call(Box<CallArgs>),
     Calls(CallsArgs),
     Compares(ComparesArgs),
+    Strings(StringsArgs),
+    Hot(HotArgs),
+    Find(FindArgs),
+    Diff(DiffArgs),
     Layers(LayersArgs),
     Tried(TriedArgs),
     Edges(EdgesArgs),

@@ -1,16 +1,28 @@
 //! The options of the commands that read: a trace, or a program without running it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::{FileArgs, FormatName, ScreenArgs, value};
-use crate::select::{FileGlob, Name, NamePattern};
+use crate::select::{FileGlob, Name, NamePattern, Trigger};
 
 /// Which code objects are wanted.  Values of an option are ORed, options ANDed.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Filters")]
 pub struct FilterArgs {
+    #[command(flatten)]
+    pub code: CodeArgs,
+    /// Leave out the standard library
+    #[arg(long)]
+    pub no_stdlib: bool,
+}
+
+/// Which code objects are wanted, by name and file.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct CodeArgs {
     /// Only code objects with this name; may be repeated
     ///
     /// Write the name as it is, or as bctrace prints it, with the escapes \n, \r, \t, \xNN and \\. The main program is
@@ -29,9 +41,6 @@ pub struct FilterArgs {
     /// bctrace prints it, the glob matches that too.
     #[arg(long = "file", value_name = "GLOB", value_parser = value::glob())]
     pub files: Vec<FileGlob>,
-    /// Leave out the standard library
-    #[arg(long)]
-    pub no_stdlib: bool,
 }
 
 /// Which instructions of a trace are wanted.
@@ -89,6 +98,20 @@ pub struct ShowArgs {
     /// Go on while the trace is still being recorded
     #[arg(long)]
     pub follow: bool,
+    /// Print loops and recursions once, with their exact counts
+    ///
+    /// The standard library is left out, and values are.
+    #[arg(long, conflicts_with_all = ["follow", "depth", "count", "no_values"])]
+    pub fold: bool,
+    /// With --fold, print what is at NAME, or at NAME:OFFSET, in full; may be repeated
+    #[arg(long, value_name = "PLACE", value_parser = value::trigger(), requires = "fold")]
+    pub unfold: Vec<Trigger>,
+    /// With --fold, include the standard library
+    #[arg(long, requires = "fold")]
+    pub stdlib: bool,
+    /// With --fold, memory for the answer, about; what there is no room for is counted
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::of(value::size), allow_negative_numbers = true, requires = "fold")]
+    pub memory: u64,
     #[command(flatten)]
     pub screen: ScreenArgs,
     #[command(flatten)]
@@ -119,45 +142,176 @@ pub struct QuestionArgs {
     pub screen: ScreenArgs,
 }
 
-/// What the views of calls and comparisons take.
+/// Which part of a trace a view is about.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct ViewFilterArgs {
+    #[command(flatten)]
+    pub code: CodeArgs,
+    /// Include the standard library
+    ///
+    /// Views leave out its modules and the code that these make with exec. The trace has them all the same.
+    #[arg(long, overrides_with = "no_stdlib")]
+    pub stdlib: bool,
+    /// Leave out the standard library, which is the default
+    #[arg(long, overrides_with = "stdlib")]
+    pub no_stdlib: bool,
+}
+
+/// What the views take.
 #[derive(Debug, Args)]
 pub struct ViewArgs {
     #[command(flatten)]
     pub question: QuestionArgs,
+    /// Memory for the answer, about; what there is no room for is counted
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
+    pub memory: u64,
     #[command(flatten)]
-    pub filter: FilterArgs,
+    pub filter: ViewFilterArgs,
     #[command(flatten)]
     pub place: PlaceArgs,
 }
 
 /// Print the calls of a recorded .bct as a tree
 ///
-/// Both Python's calls and C's are there, with arguments and results. The trace must have been recorded with --values.
+/// Both Python's calls and C's are there, with arguments and results. Calls that one instruction makes again and again are counted
+/// after the first three. The trace must have been recorded with --values.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bctrace calls --no-stdlib trace.bct
+  bctrace calls trace.bct
+  bctrace calls --of decode --c-only trace.bct
   bctrace calls -n check --from 5000 trace.bct")]
 pub struct CallsArgs {
+    /// Print every call, also those that one instruction repeats
+    #[arg(long)]
+    pub all: bool,
+    /// Only calls of C functions, as a list
+    #[arg(long)]
+    pub c_only: bool,
+    /// Only calls of functions and methods with this name, as a list
+    ///
+    /// The name has no module or class before it. -n chooses the code that calls.
+    #[arg(long, value_name = "NAME", value_parser = value::name())]
+    pub of: Option<Name>,
     #[command(flatten)]
     pub view: ViewArgs,
 }
 
 /// Print what was compared, looked up and calculated
 ///
-/// There is a line for each comparison, subscript and calculation, in the order of execution. The trace must have been
-/// recorded with --values.
+/// Each place in the code is a block, and those come first that rejected what the program was given: its arguments, what it read from
+/// standard input or files, and what was made of that. Comparisons of constants come last. A loop that compares piece by piece reads as
+/// a whole. The trace must have been recorded with --values.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bctrace compares --no-stdlib trace.bct
+  bctrace compares trace.bct
+  bctrace compares --in-order -n check trace.bct
   bctrace compares --all -n check trace.bct")]
 pub struct ComparesArgs {
-    /// Print all lines of each place, not only the first 1,000
+    /// Print all values of each place
+    ///
+    /// Otherwise a block has the last three different ones, and a place has 1,000 lines with --in-order.
     #[arg(long)]
     pub all: bool,
+    /// Print a line for each comparison, in the order of execution
+    #[arg(long)]
+    pub in_order: bool,
     #[command(flatten)]
     pub view: ViewArgs,
+}
+
+/// Print every string that the program produced
+///
+/// That is what it decoded, decrypted, joined, read or received; its constants are left out. URLs, addresses, paths, keys, base64 and
+/// the like are marked and come first. The trace must have been recorded with --values.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace strings trace.bct
+  bctrace strings --min 12 --text http trace.bct")]
+pub struct StringsArgs {
+    /// Only strings of at least LENGTH characters
+    #[arg(long, value_name = "LENGTH", default_value_t = 4, value_parser = value::of(value::small), allow_negative_numbers = true)]
+    pub min: u32,
+    /// Only strings in which REGEX is found
+    #[arg(long, value_name = "REGEX", value_parser = value::pattern())]
+    pub text: Option<NamePattern>,
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
+/// Print which code executed how many instructions
+///
+/// There are three tables: code objects, with their own instructions and those of all that they called; source lines; and offsets.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace hot trace.bct
+  bctrace hot --count 50 -n run trace.bct")]
+pub struct HotArgs {
+    /// Print at most N code objects, lines and offsets
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value::of(value::small), allow_negative_numbers = true)]
+    pub count: u32,
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
+/// Print every place where a value occurs
+///
+/// Each instruction that consumed or produced the value is a line, with the first and the last time. The status is 0 if there is one,
+/// and 1 if there is none. The trace must have been recorded with --values.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace find trace.bct s3cret
+  bctrace find trace.bct 0xdeadbeef
+  bctrace find --opcode COMPARE_OP -n check trace.bct --regex 'key-[0-9]+'")]
+pub struct FindArgs {
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Value to look for: a number, as 42 or 0x2a, or part of a string
+    ///
+    /// A number is found as an int, a long or a whole string. Write it in quotes, as \"'42'\", to find it in strings. Escapes are as
+    /// bctrace prints them, such as \x00.
+    #[arg(value_name = "VALUE", required_unless_present = "regex")]
+    pub value: Option<OsString>,
+    /// Look for strings in which REGEX is found
+    #[arg(long, value_name = "REGEX", value_parser = value::pattern(), conflicts_with = "value")]
+    pub regex: Option<NamePattern>,
+    /// Only instructions with this opcode, as COMPARE_OP; may be repeated
+    #[arg(long = "opcode", value_name = "OP", value_parser = value::of(value::opcode))]
+    pub opcodes: Vec<u8>,
+}
+
+/// Compare two runs of a program
+///
+/// Both are aligned by what they execute and by the calls that it stands in; addresses and numbers of objects do not count. Printed are
+/// the first different value, if both traces have values, the first place where the runs part, with the operands of both, and what only
+/// one of them executed. The status is 0 if there is no difference, 1 if there is one, and 125 if a trace is missing or damaged.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace diff wrong.bct right.bct
+  bctrace diff -n check wrong.bct right.bct")]
+pub struct DiffArgs {
+    /// First trace, A
+    #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
+    pub a: PathBuf,
+    /// Second trace, B
+    #[arg(value_name = "B", value_hint = ValueHint::FilePath)]
+    pub b: PathBuf,
+    /// Form of the answer
+    #[arg(short, long, value_name = "FORM", value_enum, default_value = "text")]
+    pub format: AnswerFormat,
+    /// Look for the place where both go on alike in at most N stretches of code
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = value::of(value::small), allow_negative_numbers = true)]
+    pub window: u32,
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+    #[command(flatten)]
+    pub filter: ViewFilterArgs,
 }
 
 /// Print or write the code objects that ran, and those that the program made

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
+use crate::bytecode::opcode;
 use crate::select::{FileGlob, Name, NamePattern, Trigger};
 
 /// What a suffix multiplies a count by.
@@ -80,6 +81,13 @@ pub fn up_to(most: u32) -> impl Fn(&str) -> Result<u32, String> + Clone + Send +
         let small = u32::try_from(count).ok().filter(|count| *count <= most);
         small.ok_or_else(|| format!("it is too large; write a number from 0 to {most}"))
     }
+}
+
+/// Reads the name or the number of an opcode.
+pub fn opcode(typed: &str) -> Result<u8, String> {
+    let name = typed.to_uppercase();
+    let named = (0..=u8::MAX).find(|&number| opcode::name(number) == Some(&*name));
+    named.or_else(|| typed.parse().ok()).ok_or_else(|| "there is no such opcode; write a name, as in COMPARE_OP".into())
 }
 
 /// Reads a size in bytes: 500M, 10k, 1.5GiB.

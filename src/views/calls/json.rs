@@ -2,13 +2,12 @@
 
 use crate::bytecode::opcode::{self, op};
 use crate::bytecode::operand::Operand;
+use crate::format::json;
 use crate::format::lines::Lines;
 use crate::format::values::{push_name, push_value};
-use crate::format::{Output, json};
 use crate::read::steps::Entry;
 use crate::trace::SinkError;
 use crate::trace::value::Value;
-use crate::views::query::Query;
 
 use super::tree::{Call, Kind, Outcome, Renderer};
 
@@ -17,12 +16,12 @@ pub(super) struct Json {
 }
 
 impl Json {
-    pub(super) fn new(query: &Query, output: Output) -> Result<Json, SinkError> {
-        let mut lines = Lines::new(output, None);
-        query.push_head(lines.open(), "calls");
-        lines.open().extend_from_slice(b"}\n");
-        lines.ended()?;
-        Ok(Json { lines })
+    pub(super) fn new(lines: Lines) -> Json {
+        Json { lines }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), SinkError> {
+        self.lines.finish().map(|_| ())
     }
 }
 
@@ -45,8 +44,16 @@ impl Renderer for Json {
         self.lines.ended()
     }
 
-    fn finish(&mut self) -> Result<(), SinkError> {
-        self.lines.finish().map(|_| ())
+    fn folded(&mut self, like: &Call, times: u64) -> Result<(), SinkError> {
+        let out = self.lines.open();
+        out.extend_from_slice(b"{\"type\":\"folded\"");
+        json::push_optional_member(out, "parent", like.parent);
+        json::push_member(out, "number", like.number);
+        json::push_member(out, "times", times);
+        json::push_member(out, "thread", like.thread);
+        push_kind(out, &like.kind);
+        out.extend_from_slice(b"}\n");
+        self.lines.ended()
     }
 }
 

@@ -1,13 +1,16 @@
 //! Calls as an indented tree.  A line is a call; what it calls stands below it, indented, and its result after it, or below if it has
 //! called others.
 
+use indicatif::HumanCount;
+
 use crate::bytecode::opcode::op;
 use crate::bytecode::operand::Operand;
 use crate::format::lines::Lines;
+use crate::format::push_indent;
 use crate::format::values::{push_arguments, push_name, push_operands, push_raised, push_value};
-use crate::format::{Output, push_indent};
 use crate::read::steps::Entry;
 use crate::trace::SinkError;
+use crate::views::query::{LeftOut, Query};
 
 use super::tree::{Call, Kind, Outcome, Renderer};
 
@@ -19,8 +22,14 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn new(output: Output) -> Text {
-        Text { lines: Lines::new(output, None), thread: 0, open: None }
+    pub(super) fn new(lines: Lines) -> Text {
+        Text { lines, thread: 0, open: None }
+    }
+
+    pub(super) fn finish(&mut self, query: &Query, left_out: &LeftOut) -> Result<(), SinkError> {
+        self.end_line()?;
+        query.write_left_out(&mut self.lines, left_out)?;
+        self.lines.finish().map(|_| ())
     }
 
     fn end_line(&mut self) -> Result<(), SinkError> {
@@ -64,9 +73,14 @@ impl Renderer for Text {
         self.lines.ended()
     }
 
-    fn finish(&mut self) -> Result<(), SinkError> {
+    fn folded(&mut self, like: &Call, times: u64) -> Result<(), SinkError> {
         self.end_line()?;
-        self.lines.finish().map(|_| ())
+        let line = self.lines.open();
+        push_indent(line, like.indent);
+        line.extend_from_slice(format!("... {} more of ", HumanCount(times)).as_bytes());
+        push_call(line, &like.kind);
+        line.push(b'\n');
+        self.lines.ended()
     }
 }
 

@@ -1,16 +1,20 @@
 //! Makes calls of steps: which instruction called what, which frame belongs to which call, and what came of each.
 
-use std::collections::HashMap;
 use std::mem;
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
+
 use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
-use crate::read::steps::{Entered, Entry, Exit, Item, Step};
-use crate::select::Selection;
-use crate::trace::value::Value;
-use crate::trace::{Code, Raised, SinkError};
-use crate::views::query::{Choice, View};
+use crate::read::steps::{Entered, Entry, Exit};
+use crate::read::visit::Place as Executed;
+use crate::trace::value::{UnitValues, Value};
+use crate::trace::{Code, Frame, Raised, SinkError};
+use crate::views::query::View;
+
+use super::CallsPlan;
+use super::folded::Folded;
 
 /// Frames on stacks that are remembered.  No program has as many, but a forged trace can enter frames for ever.
 const MOST_FRAMES: usize = 1 << 18;
@@ -28,6 +32,8 @@ pub(super) struct Call {
     /// The instruction that made it, or the frame's first one.
     pub(super) number: u64,
     pub(super) kind: Kind,
+    /// It is counted and not printed, like all that it calls.
+    pub(super) is_folded: bool,
 }
 
 /// What begins a call.
@@ -58,17 +64,21 @@ pub(super) trait Renderer {
     /// Ends a call; `number` is the last instruction executed.
     fn end(&mut self, call: &Call, outcome: &Outcome, number: u64) -> Result<(), SinkError>;
 
-    fn finish(&mut self) -> Result<(), SinkError>;
+    /// Says how many calls of one kind were made in a call, or in none, besides those that were printed.
+    fn folded(&mut self, like: &Call, times: u64) -> Result<(), SinkError>;
 }
 
 /// The view.
 pub(super) struct Tree<R> {
-    choice: Choice,
-    renderer: R,
-    frames: HashMap<u64, Active>,
+    plan: CallsPlan,
+    pub(super) renderer: R,
+    frames: FxHashMap<u64, Active>,
+    folded: Folded,
     last_id: u64,
     /// The last instruction executed.
     number: u64,
+    /// The frame that runs, if it has begun and is not calling; else 0.
+    plain: u64,
 }
 
 /// Where calls are made: how deep, and in which call.
@@ -76,6 +86,7 @@ pub(super) struct Tree<R> {
 struct Place {
     indent: u32,
     parent: Option<u64>,
+    is_folded: bool,
 }
 
 /// A frame on a stack.
@@ -110,29 +121,58 @@ struct Open {
 }
 
 impl<R: Renderer> Tree<R> {
-    pub(super) fn new(selection: &Selection, renderer: R) -> Tree<R> {
-        Tree { choice: Choice::new(selection), renderer, frames: HashMap::new(), last_id: 0, number: 0 }
+    pub(super) fn new(plan: CallsPlan, renderer: R) -> Tree<R> {
+        let folded = Folded::new(plan.all);
+        Tree { plan, renderer, frames: FxHashMap::default(), folded, last_id: 0, number: 0, plain: 0 }
     }
 
     fn begin(&mut self, place: Place, thread: u32, number: u64, kind: Kind) -> Result<Call, SinkError> {
         self.last_id += 1;
-        let call = Call { id: self.last_id, parent: place.parent, indent: place.indent, thread, number, kind };
-        self.renderer.begin(&call)?;
+        let indent = if self.plan.is_flat() { 0 } else { place.indent };
+        let mut call =
+            Call { id: self.last_id, parent: place.parent, indent, thread, number, kind, is_folded: place.is_folded };
+        if !call.is_folded {
+            call.is_folded = self.folded.folds(&call);
+        }
+        if !call.is_folded {
+            self.renderer.begin(&call)?;
+        }
         Ok(call)
     }
 
     fn end(&mut self, call: Option<Call>, outcome: &Outcome) -> Result<(), SinkError> {
-        match call {
-            Some(call) => self.renderer.end(&call, outcome, self.number),
-            None => Ok(()),
+        let Some(call) = call.filter(|call| !call.is_folded) else { return Ok(()) };
+        self.write_folded(Some(call.id))?;
+        self.renderer.end(&call, outcome, self.number)
+    }
+
+    /// Says what was folded in a call that ends.
+    fn write_folded(&mut self, parent: Option<u64>) -> Result<(), SinkError> {
+        for (like, times) in self.folded.of(parent) {
+            self.renderer.folded(&like, times)?;
         }
+        Ok(())
+    }
+
+    /// Says what was folded in calls that have not ended.
+    pub(super) fn finish(&mut self) -> Result<(), SinkError> {
+        for (like, times) in self.folded.rest() {
+            self.renderer.folded(&like, times)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a call of this is asked for.
+    fn is_asked(&self, callee: Option<&Value>, name: &[u8]) -> bool {
+        let is_c = || callee.is_some_and(super::folded::is_c);
+        (!self.plan.c_only || is_c()) && self.plan.of.as_ref().is_none_or(|of| of.matches(name))
     }
 
     /// Where a frame's calls are as long as it has no line of its own: in what its caller is calling.
     fn place_under(&self, caller: u64) -> Place {
         let Some(caller) = self.frames.get(&caller) else { return Place::default() };
         match caller.open.as_ref().and_then(|open| open.call.as_ref()) {
-            Some(call) => Place { indent: call.indent + 1, parent: Some(call.id) },
+            Some(call) => Place { indent: call.indent + 1, parent: Some(call.id), is_folded: call.is_folded },
             None => caller.place,
         }
     }
@@ -157,70 +197,91 @@ impl<R: Renderer> Tree<R> {
         self.frames.insert(entered.frame, active);
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), SinkError> {
+    fn step(&mut self, step: &Executed, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError> {
         self.number = step.number;
-        let mut active = self.frames.remove(&step.frame).unwrap_or_else(|| Active::found(step));
-        let result = self.step_in(&mut active, step);
-        self.frames.insert(step.frame, active);
+        let opcode = step.unit.last.opcode;
+        let is_call = is_call(opcode) || matches!(opcode, op::EXEC_STMT | op::IMPORT_NAME);
+        if self.plain == step.frame.id && !is_call && !matches!(opcode, op::RETURN_VALUE | op::YIELD_VALUE) {
+            return Ok(());
+        }
+        let mut active = self.frames.remove(&step.frame.id).unwrap_or_else(|| Active::found(step));
+        let result = self.step_in(&mut active, step, is_wanted, values, is_call);
+        self.plain = if active.open.is_none() { step.frame.id } else { 0 };
+        self.frames.insert(step.frame.id, active);
         result
     }
 
-    fn step_in(&mut self, active: &mut Active, step: &Step) -> Result<(), SinkError> {
-        let wanted = self.choice.wants(step);
+    fn step_in(
+        &mut self,
+        active: &mut Active,
+        step: &Executed,
+        is_wanted: bool,
+        values: &UnitValues,
+        is_call: bool,
+    ) -> Result<(), SinkError> {
         if !mem::replace(&mut active.has_begun, true) {
-            self.first_step(active, step, wanted)?;
+            self.first_step(active, step, is_wanted, values)?;
         }
         if let Some(open) = active.open.take() {
-            let outcome = step.values.late.first().cloned().map_or(open.outcome, Outcome::Returned);
+            let outcome = values.late.first().cloned().map_or(open.outcome, Outcome::Returned);
             self.end(open.call, &outcome)?;
         }
-        match step.instruction.opcode {
-            op::RETURN_VALUE | op::YIELD_VALUE => active.result = step.values.operands.first().cloned(),
-            opcode if is_call(opcode) || matches!(opcode, op::EXEC_STMT | op::IMPORT_NAME) => {
-                self.call(active, step, wanted)?;
-            }
+        match step.unit.last.opcode {
+            op::RETURN_VALUE | op::YIELD_VALUE => active.result = values.operands.first().cloned(),
+            _ if is_call => self.call(active, step, is_wanted, values)?,
             _ => {}
-        }
-        if let Some(raised) = &step.exception {
-            active.raised = Some(raised.clone());
         }
         Ok(())
     }
 
     /// Decides at a frame's first step whose call it is, and begins its own line if it has one.
-    fn first_step(&mut self, active: &mut Active, step: &Step, wanted: bool) -> Result<(), SinkError> {
+    fn first_step(
+        &mut self,
+        active: &mut Active,
+        step: &Executed,
+        is_wanted: bool,
+        values: &UnitValues,
+    ) -> Result<(), SinkError> {
         let is_shown = |caller: &Active| caller.open.as_ref().is_some_and(|open| open.call.is_some());
-        active.is_callee = step.values.is_callee;
-        if active.is_callee && self.frames.get(&active.caller).is_some_and(is_shown) || !wanted {
+        active.is_callee = values.is_callee;
+        let is_shown = active.is_callee && self.frames.get(&active.caller).is_some_and(is_shown);
+        if is_shown || !is_wanted || !self.is_asked(None, &active.code.object.name) {
             return Ok(());
         }
         let (code, entry) = (Rc::clone(&active.code), active.entry);
-        let kind = Kind::Frame { code, arguments: step.values.arguments.clone(), entry };
+        let kind = Kind::Frame { code, arguments: values.arguments.clone(), entry };
         let own = self.begin(active.place, step.thread, step.number, kind)?;
-        active.place = Place { indent: own.indent + 1, parent: Some(own.id) };
+        active.place = Place { indent: own.indent + 1, parent: Some(own.id), is_folded: own.is_folded };
         active.own = Some(own);
         Ok(())
     }
 
-    fn call(&mut self, active: &mut Active, step: &Step, wanted: bool) -> Result<(), SinkError> {
-        let has_operands = !step.values.operands.is_empty() || step.instruction.opcode == op::IMPORT_NAME;
+    fn call(
+        &mut self,
+        active: &mut Active,
+        step: &Executed,
+        is_wanted: bool,
+        values: &UnitValues,
+    ) -> Result<(), SinkError> {
+        let instruction = step.unit.last;
+        let has_operands = !values.operands.is_empty() || instruction.opcode == op::IMPORT_NAME;
+        let callee = values.operands.first().filter(|_| is_call(instruction.opcode));
         let mut call = None;
-        if wanted && has_operands {
-            let (code, operands) = (Rc::clone(&step.code), step.values.operands.clone());
-            let kind = Kind::Instruction { code, instruction: step.instruction, operands };
+        if is_wanted && has_operands && self.is_asked(callee, callee.map_or(b"", super::folded::last_name)) {
+            let (code, operands) = (Rc::clone(&step.frame.code), values.operands.clone());
+            let kind = Kind::Instruction { code, instruction, operands };
             call = Some(self.begin(active.place, step.thread, step.number, kind)?);
         }
-        match (step.values.results.first(), &step.exception) {
-            (Some(result), _) => self.end(call, &Outcome::Returned(result.clone())),
-            (None, Some(raised)) => self.end(call, &Outcome::Raised(raised.clone())),
-            (None, None) => {
+        match values.results.first() {
+            Some(result) => self.end(call, &Outcome::Returned(result.clone())),
+            None => {
                 active.open = Some(Open { call, outcome: Outcome::Unknown });
                 Ok(())
             }
         }
     }
 
-    fn raised(&mut self, frame: u64, raised: &Raised) -> Result<(), SinkError> {
+    fn raise(&mut self, frame: u64, raised: &Raised) -> Result<(), SinkError> {
         let Some(active) = self.frames.get_mut(&frame) else { return Ok(()) };
         active.raised = Some(raised.clone());
         match active.open.take() {
@@ -229,7 +290,7 @@ impl<R: Renderer> Tree<R> {
         }
     }
 
-    fn leave(&mut self, frame: u64, exit: Exit) -> Result<(), SinkError> {
+    fn leave(&mut self, frame: u64, exit: Exit, is_wanted: bool) -> Result<(), SinkError> {
         let Some(mut active) = self.frames.remove(&frame) else { return Ok(()) };
         if let Some(open) = active.open.take() {
             self.end(open.call, &open.outcome)?;
@@ -239,7 +300,7 @@ impl<R: Renderer> Tree<R> {
             Exit::Yield => active.result.take().map_or(Outcome::Unknown, Outcome::Yielded),
             Exit::Unwind => active.raised.take().map_or(Outcome::Unknown, Outcome::Raised),
         };
-        if !active.has_begun && self.choice.wants_code(&active.code) {
+        if !active.has_begun && is_wanted && self.is_asked(None, &active.code.object.name) {
             // An exception was thrown into it before its first instruction.
             let kind = Kind::Frame { code: Rc::clone(&active.code), arguments: Vec::new(), entry: active.entry };
             active.own = Some(self.begin(active.place, active.thread, self.number, kind)?);
@@ -256,11 +317,11 @@ impl<R: Renderer> Tree<R> {
 
 impl Active {
     /// A frame that began before what was read.
-    fn found(step: &Step) -> Active {
+    fn found(step: &Executed) -> Active {
         Active {
             caller: 0,
             entry: Entry::Announced,
-            code: Rc::clone(&step.code),
+            code: Rc::clone(&step.frame.code),
             thread: step.thread,
             place: Place::default(),
             has_begun: false,
@@ -282,20 +343,23 @@ impl<R: Renderer> View for Tree<R> {
         self.last_id == 0
     }
 
-    fn take(&mut self, item: &Item) -> Result<(), SinkError> {
-        match item {
-            Item::Step(step) => self.step(step),
-            Item::Entered(entered) => {
-                self.enter(entered);
-                Ok(())
-            }
-            Item::Left { frame, exit, .. } => self.leave(*frame, *exit),
-            Item::Raised { frame, raised, .. } => self.raised(*frame, raised),
-            Item::Start(_) | Item::Skipped { .. } | Item::End(_) | Item::Flaw(_) => Ok(()),
-        }
+    fn unit(&mut self, place: &Executed, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError> {
+        self.step(place, is_wanted, values)
     }
 
-    fn finish(&mut self) -> Result<(), SinkError> {
-        self.renderer.finish()
+    fn entered(&mut self, entered: &Entered, _is_library: bool) -> Result<(), SinkError> {
+        self.plain = 0;
+        self.enter(entered);
+        Ok(())
+    }
+
+    fn left(&mut self, frame: &Frame, exit: Exit, _number: u64, is_wanted: bool) -> Result<(), SinkError> {
+        self.plain = 0;
+        self.leave(frame.id, exit, is_wanted)
+    }
+
+    fn raised(&mut self, frame: &Frame, raised: &Raised, _number: u64) -> Result<(), SinkError> {
+        self.plain = 0;
+        self.raise(frame.id, raised)
     }
 }

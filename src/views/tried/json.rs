@@ -4,11 +4,11 @@ use super::Tried;
 use crate::format::lines::Lines;
 use crate::format::{json, push_attempt_members};
 use crate::trace::SinkError;
-use crate::views::query::Query;
+use crate::views::query::{LeftOut, Query};
 
 pub(super) fn write(query: &Query, tried: &Tried, lines: &mut Lines) -> Result<(), SinkError> {
     let out = lines.open();
-    query.push_head(out, "tried");
+    query.push_head(out, "tried", &LeftOut::default());
     match tried.sandbox {
         Some(sandbox) => json::push_text_member(out, "sandbox", sandbox.name().as_bytes()),
         None => json::push_optional_member(out, "sandbox", None::<u64>),

@@ -42,7 +42,14 @@ impl Trace {
     }
 
     fn answer(&self, selection: Selection, json: bool) -> (Answer, String) {
-        let query = Query { trace: self.folder.path().join("t.bct"), selection, json, progress: false };
+        let query = Query {
+            trace: self.folder.path().join("t.bct"),
+            selection,
+            stdlib: true,
+            memory: 0,
+            json,
+            progress: false,
+        };
         let answer = run(&query, self.output("out"), &mut |_| {}).expect("readable");
         (answer, String::from_utf8(fs::read(self.folder.path().join("out")).expect("written")).expect("UTF-8"))
     }

@@ -5,7 +5,7 @@ use crate::live::Program;
 
 /// The calls of the program itself.
 fn calls(source: &str) -> String {
-    without_numbers(&recorded(source).view("calls", &["--no-stdlib"], "t.bct"))
+    without_numbers(&recorded(source).view("calls", &["--all"], "t.bct"))
 }
 
 /// Asserts that these lines come one after another.
@@ -114,7 +114,7 @@ fn a_filtered_recording_has_the_results_of_what_it_leaves_out() {
     let program = Program::new(LIBRARY);
     for options in [&["--values", "--no-stdlib"][..], &["--values", "-n", "<module>", "-n", "f", "-n", "g"]] {
         assert_eq!(program.trace(options, "t.bct", &[]).status, 0);
-        let text = program.view("calls", &["--no-stdlib"], "t.bct");
+        let text = program.view("calls", &["--all"], "t.bct");
         RESULTS.iter().for_each(|result| assert_has(&text, result));
     }
 }
@@ -122,11 +122,11 @@ fn a_filtered_recording_has_the_results_of_what_it_leaves_out() {
 #[test]
 fn a_window_of_a_trace_has_the_calls_that_begin_in_it() {
     let program = recorded("def f(n): return n * 2\ndef g(n): return f(n) + f(n + 1)\ng(1)\ng(5)\n");
-    let json = objects(&program.view("calls", &["--no-stdlib", "--format", "json"], "t.bct"), "calls");
+    let json = objects(&program.view("calls", &["--all", "--format", "json"], "t.bct"), "calls");
     let second =
         json.iter().find(|call| call["arguments"] == serde_json::json!(["5"]) && call["callee"] == "g").unwrap();
     let (from, to) = (second["number"].to_string(), second["last"].to_string());
-    let text = program.view("calls", &["--no-stdlib", "--from", &from, "--to", &to], "t.bct");
+    let text = program.view("calls", &["--all", "--from", &from, "--to", &to], "t.bct");
     assert_has(&text, "<module> (already running)\n  g(5)\n    f(5) -> 10\n    f(6) -> 12\n");
     assert!(!text.contains("g(1)"), "{text}");
 }
@@ -290,7 +290,7 @@ t = threading.Thread(target=r, args=(100000,)); t.start(); t.join()
 ",
     );
     assert_eq!(program.trace(&["--values", "--no-stdlib", "--max-memory", "4G"], "t.bct", &[]).status, 0);
-    let text = program.view("calls", &["--no-stdlib"], "t.bct");
+    let text = program.view("calls", &["--all"], "t.bct");
     assert!(text.lines().count() > 100_000 && text.len() < 30_000_000, "{} bytes", text.len());
     assert!(text.lines().all(|line| line.len() < 300));
 }
@@ -302,7 +302,7 @@ fn calls_as_json_say_where_they_were_made_and_in_which_call() {
     );
     let ran = program.trace(&["--values"], "t.bct", &[]);
     assert_eq!(ran.status, 1, "the last line raises");
-    let calls = objects(&program.view("calls", &["--no-stdlib", "--format", "json"], "t.bct"), "calls");
+    let calls = objects(&program.view("calls", &["--all", "--format", "json"], "t.bct"), "calls");
     let of = |callee: &str| {
         calls.iter().find(|call| call["callee"] == callee).unwrap_or_else(|| panic!("no {callee}: {calls:?}"))
     };

@@ -260,6 +260,11 @@ impl Valued {
         };
         let last = if only_loads(opcode) { self.run.last } else { None };
         let operands = room.entries(gil, top, effect.operands as usize);
+        if opcode == op::COMPARE_OP {
+            // What was shown as a result can be cut shorter.
+            self.run.last = None;
+            self.walk.set_caps(self.caps.of_comparison());
+        }
         let mut called = 0;
         match operands.split_first() {
             Some((&callable, arguments)) if is_call(opcode) => {
@@ -267,6 +272,9 @@ impl Valued {
                 arguments.iter().for_each(|&entry| self.show_argument(gil, entry, Role::Operand));
             }
             _ => operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand)),
+        }
+        if opcode == op::COMPARE_OP {
+            self.walk.set_caps(self.caps);
         }
         // What it has shown may look different when the unit is done.
         self.run.last = last;

@@ -30,6 +30,18 @@ pub struct Caps {
     pub length: u32,
 }
 
+/// Items and bytes of what is compared that are shown at least: often it is the answer.
+const COMPARED_WIDTH: u32 = 1000;
+const COMPARED_LENGTH: u32 = 4 << 10;
+
+impl Caps {
+    /// How much of the operands of a comparison is shown.
+    pub fn of_comparison(self) -> Caps {
+        let (width, length) = (self.width.max(COMPARED_WIDTH), self.length.max(COMPARED_LENGTH));
+        Caps { width, length, ..self }
+    }
+}
+
 /// Objects that one value shows at most, whatever its caps are.
 const MOST_OBJECTS: u32 = 1 << 10;
 /// Words of the values of one unit at most; what comes then is shown without its content.
@@ -81,6 +93,12 @@ impl At {
 impl Walk {
     pub fn new(caps: Caps) -> Walk {
         Walk { caps, numbers: Numbers::default(), names: GivenNames::default(), objects: 0, words: 0, places: 0 }
+    }
+
+    /// Changes how much of the next values is shown.
+    #[inline]
+    pub fn set_caps(&mut self, caps: Caps) {
+        self.caps = caps;
     }
 
     /// Begins with the values of another unit.

@@ -1,0 +1,96 @@
+//! Which calls are counted instead of printed: those that one instruction makes again and again in one call.
+
+use rustc_hash::FxHashMap;
+
+use super::tree::{Call, Kind};
+use crate::trace::value::{Value, What};
+
+/// Calls by one instruction in one call that are printed.
+const PRINTED: u64 = 3;
+/// Instructions that are counted; a forged trace can have any number.
+const COUNTED: usize = 1 << 18;
+
+/// Counts calls that have not ended.
+pub(super) struct Folded {
+    is_off: bool,
+    /// By the call that makes them.
+    by_parent: FxHashMap<Option<u64>, Vec<Site>>,
+    count: usize,
+}
+
+/// What makes calls: an instruction, or C code that calls one function.
+struct Site {
+    code: u32,
+    offset: i32,
+    times: u64,
+    /// The first one that was not printed.
+    like: Option<Call>,
+}
+
+impl Folded {
+    pub(super) fn new(is_off: bool) -> Folded {
+        Folded { is_off, by_parent: FxHashMap::default(), count: 0 }
+    }
+
+    /// Counts a call that begins; true if it is not to be printed.
+    pub(super) fn folds(&mut self, call: &Call) -> bool {
+        if self.is_off {
+            return false;
+        }
+        let (code, offset) = match &call.kind {
+            Kind::Instruction { code, instruction, .. } => (code.id, instruction.offset),
+            Kind::Frame { code, .. } => (code.id, -1),
+        };
+        let sites = self.by_parent.entry(call.parent).or_default();
+        let place = sites.iter().rposition(|site| (site.code, site.offset) == (code, offset));
+        let site = match place {
+            Some(place) => &mut sites[place],
+            None if self.count >= COUNTED => return false,
+            None => {
+                self.count += 1;
+                sites.push(Site { code, offset, times: 0, like: None });
+                let last = sites.len() - 1;
+                &mut sites[last]
+            }
+        };
+        site.times += 1;
+        if site.times > PRINTED && site.like.is_none() {
+            site.like = Some(call.clone());
+        }
+        site.times > PRINTED
+    }
+
+    /// Takes what was folded in a call that ends: a call like those, and how many there were.
+    pub(super) fn of(&mut self, parent: Option<u64>) -> Vec<(Call, u64)> {
+        let sites = if self.is_off { None } else { self.by_parent.remove(&parent) };
+        let sites = sites.unwrap_or_default();
+        self.count = self.count.saturating_sub(sites.len());
+        sites.into_iter().filter_map(|site| Some((site.like?, site.times - PRINTED))).collect()
+    }
+
+    /// The same of all calls that have not ended, the last ones first.
+    pub(super) fn rest(&mut self) -> Vec<(Call, u64)> {
+        let mut parents: Vec<Option<u64>> = self.by_parent.keys().copied().collect();
+        parents.sort_unstable_by_key(|parent| std::cmp::Reverse(*parent));
+        parents.into_iter().flat_map(|parent| self.of(parent)).collect()
+    }
+}
+
+/// Whether what is called is C code.
+pub(super) fn is_c(callee: &Value) -> bool {
+    let Value::Object { what, name, .. } = callee else { return false };
+    match what {
+        What::Builtin | What::Descriptor | What::Wrapper | What::Foreign | What::Partial => true,
+        // A type that Python code has made has no module in its name.
+        What::Type => name.contains(&b'.'),
+        _ => false,
+    }
+}
+
+/// The name of what is called, without its module or class.
+pub(super) fn last_name(callee: &Value) -> &[u8] {
+    match callee {
+        Value::Object { name, .. } => name.rsplit(|&byte| byte == b'.').next().unwrap_or(name),
+        _ => b"",
+    }
+}

@@ -1,0 +1,163 @@
+//! A comparison in a loop, piece by piece: the pieces of one pass, which read as the whole.
+
+use std::rc::Rc;
+
+use super::Comparison;
+use crate::bytecode::opcode::is_call;
+use crate::format::values::push_value;
+use crate::trace::value::{Container, ContainerKind, Text, Value};
+use crate::views::room::{Room, weight};
+
+/// Pieces of one pass that are kept.
+const MOST: usize = 4096;
+/// Bytes of a string that is a piece, at most.
+const PIECE: usize = 4;
+
+/// One pass through a loop that compares.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pass {
+    frame: u64,
+    /// Comparisons since the frame began.
+    in_frame: usize,
+    /// Both operands of each comparison.
+    pub(super) sides: [Vec<Value>; 2],
+    /// What they are pieces of.
+    pub(super) from: [Option<Rc<Value>>; 2],
+    weight: u64,
+    /// Pieces that were not kept.
+    pub(super) cut: u64,
+}
+
+/// The passes of one place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Passes {
+    current: Pass,
+    /// The one with the most pieces of those before the current one.
+    longest: Option<Pass>,
+}
+
+impl Passes {
+    /// Takes a comparison of two pieces.
+    pub(super) fn take(&mut self, comparison: &Comparison, room: &mut Room) {
+        let [left, right] = match operands(comparison) {
+            Some(pair) if pair.iter().any(|operand| is_piece(operand)) => pair,
+            _ => return,
+        };
+        let marks = &comparison.marks;
+        let from = |place: usize| (marks.len() + place).checked_sub(2).and_then(|place| marks[place].from.clone());
+        let from = [from(0), from(1)];
+        let is_other_frame = self.current.frame != comparison.frame;
+        if is_other_frame && self.current.in_frame > 1 || self.current.has_other_source(&from) {
+            self.end(room);
+        }
+        if is_other_frame {
+            (self.current.frame, self.current.in_frame) = (comparison.frame, 0);
+        }
+        self.current.in_frame += 1;
+        let bytes = weight(left) + weight(right);
+        if self.current.sides[0].len() >= MOST || !room.has(bytes) {
+            self.current.cut += 1;
+            return;
+        }
+        self.current.weight += bytes;
+        self.current.from = from;
+        self.current.sides[0].push(left.clone());
+        self.current.sides[1].push(right.clone());
+    }
+
+    fn end(&mut self, room: &mut Room) {
+        let pass = std::mem::take(&mut self.current);
+        let longest = self.longest.as_ref().map_or(0, Pass::count);
+        let loser = if pass.count() > longest { self.longest.replace(pass) } else { Some(pass) };
+        room.give_back(loser.map_or(0, |pass| pass.weight));
+    }
+
+    /// The last pass, and the longest one if that is another.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &Pass> {
+        let longest = self.longest.as_ref().filter(|longest| longest.count() > self.current.count());
+        [Some(&self.current), longest].into_iter().flatten().filter(|pass| pass.count() > 0)
+    }
+}
+
+impl Pass {
+    pub(super) fn count(&self) -> usize {
+        self.sides[0].len()
+    }
+
+    fn has_other_source(&self, from: &[Option<Rc<Value>>; 2]) -> bool {
+        self.count() > 0
+            && self.from.iter().zip(from).any(|(known, from)| match (known, from) {
+                (Some(known), Some(from)) => !Rc::ptr_eq(known, from) && known != from,
+                _ => false,
+            })
+    }
+
+    /// Appends both sides as wholes with a sign between them.
+    pub(super) fn push(&self, out: &mut Vec<u8>, sign: &str) {
+        self.push_side(out, 0);
+        out.extend_from_slice(format!(" {sign} ").as_bytes());
+        self.push_side(out, 1);
+    }
+
+    pub(super) fn push_side(&self, out: &mut Vec<u8>, side: usize) {
+        let pieces = &self.sides[side];
+        match pieces.split_first() {
+            Some((first, rest)) if !rest.is_empty() && rest.iter().all(|piece| piece == first) => {
+                push_value(out, first);
+            }
+            _ => push_value(out, &joined(pieces)),
+        }
+        if let Some(text) = as_text(pieces) {
+            out.extend_from_slice(b" (");
+            push_value(out, &Value::Str(Text { bytes: text, cut: None }));
+            out.push(b')');
+        }
+    }
+}
+
+/// Both operands of a comparison.
+fn operands(comparison: &Comparison) -> Option<[&Value; 2]> {
+    match &comparison.operands[..] {
+        [Value::Object { receiver: Some(receiver), .. }, one] if is_call(comparison.instruction.opcode) => {
+            Some([receiver, one])
+        }
+        [.., left, right] => Some([left, right]),
+        _ => None,
+    }
+}
+
+fn is_piece(value: &Value) -> bool {
+    match value {
+        Value::Str(text) | Value::Unicode(text) => text.bytes.len() <= PIECE && text.cut.is_none(),
+        Value::Int(_) => true,
+        _ => false,
+    }
+}
+
+/// Pieces as the whole: a string of strings, else a list.
+fn joined(pieces: &[Value]) -> Value {
+    let texts = |is_unicode: bool| {
+        let texts = pieces.iter().map(|piece| match (piece, is_unicode) {
+            (Value::Str(text), false) | (Value::Unicode(text), true) => Some(&text.bytes[..]),
+            _ => None,
+        });
+        texts.collect::<Option<Vec<&[u8]>>>().map(|texts| Text { bytes: texts.concat(), cut: None })
+    };
+    match (texts(false), texts(true)) {
+        (Some(text), _) => Value::Str(text),
+        (_, Some(text)) => Value::Unicode(text),
+        _ => {
+            let items = pieces.to_vec();
+            Value::Container(Container { kind: ContainerKind::List, number: 0, items, cut: None })
+        }
+    }
+}
+
+/// Numbers that are the characters of a printable text.
+fn as_text(pieces: &[Value]) -> Option<Vec<u8>> {
+    let byte = |piece: &Value| match piece {
+        Value::Int(number @ 0x20..=0x7e) => Some(*number as u8),
+        _ => None,
+    };
+    (pieces.len() > 1).then(|| pieces.iter().map(byte).collect::<Option<Vec<u8>>>()).flatten()
+}

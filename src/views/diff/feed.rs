@@ -1,0 +1,288 @@
+//! One thread of a trace as a sequence of stretches of code, read as far as they are asked for.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+
+use crate::bytecode::decode::Unit;
+use crate::read::reader::{Next, Want};
+use crate::read::steps::{Entered, Exit};
+use crate::read::visit::{Place, Visit, Visitor};
+use crate::read::{Block, Flaw, Reader, TraceError};
+use crate::trace::value::UnitValues;
+use crate::trace::{Code, Event, Frame, Run, SinkError, State, StreamError};
+use crate::views::query::{Choice, Query, has_values};
+use crate::views::same::{hash_of, hash_value};
+
+/// Words of events that are decoded at a time.
+const BATCH: usize = 1 << 12;
+/// Frames and code objects that are remembered; a forged trace can have any number.
+const REMEMBERED: usize = 1 << 18;
+
+/// A stretch of code that was executed: a unit if the trace has values, else a run.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    /// What it is: its code, its place in that, and the calls that it stands in.
+    pub(super) key: u64,
+    /// What its values are; 0 without any.
+    pub(super) values: u64,
+    /// The number of its first instruction.
+    pub(super) number: u64,
+    pub(super) code: Rc<Code>,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// The unit and its values, if it has any.
+    pub(super) shown: Option<Box<(Unit, UnitValues)>>,
+}
+
+/// What of a code object was executed.
+#[derive(Debug)]
+pub(super) struct Cover {
+    pub(super) code: Rc<Code>,
+    /// By offset, the instructions that were executed.
+    pub(super) offsets: BTreeSet<u32>,
+    pub(super) instructions: u64,
+    /// Stretches that were counted.
+    known: FxHashSet<(u32, u32)>,
+}
+
+/// A trace that is read as far as it is asked for.
+pub(super) struct Feed {
+    reader: Reader,
+    block: Option<(u64, Box<Block>)>,
+    visit: Visit<Collect>,
+    is_over: bool,
+    pub(super) flaws: Vec<Flaw>,
+}
+
+impl Feed {
+    pub(super) fn open(query: &Query, thread: u32) -> Result<Feed, TraceError> {
+        let reader = Reader::open(&query.trace)?;
+        let visit = Visit::new(Collect::new(query, thread), None);
+        Ok(Feed { reader, block: None, visit, is_over: false, flaws: Vec::new() })
+    }
+
+    /// Reads until there are as many tokens, or no more.
+    pub(super) fn fill(&mut self, count: usize) -> Result<&VecDeque<Token>, TraceError> {
+        while self.visit.visitor.tokens.len() < count && !self.is_over {
+            self.read()?;
+        }
+        Ok(&self.visit.visitor.tokens)
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Token> {
+        self.visit.visitor.tokens.pop_front()
+    }
+
+    /// Reads the rest, of which only what was executed is kept.
+    pub(super) fn drain(&mut self) -> Result<(), TraceError> {
+        while !self.is_over {
+            self.visit.visitor.tokens.clear();
+            self.read()?;
+        }
+        self.visit.visitor.tokens.clear();
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), TraceError> {
+        if let Some((offset, block)) = &mut self.block {
+            match block.advance(BATCH, 0, &mut self.visit) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(StreamError::Output(error)) => return Err(error.into()),
+                Err(error) => self.flaws.push(Flaw::no_trace(*offset, &error)),
+            }
+            self.block = None;
+        }
+        let flaws = &mut self.flaws;
+        let next = self.reader.next_block(&|_| Want::Read, &mut |flaw| {
+            flaws.push(flaw);
+            Ok(())
+        })?;
+        match next {
+            Next::Block { offset, block, .. } => self.block = Some((offset, block)),
+            Next::Finished | Next::Stopped => self.end(),
+            Next::Waiting { offset, cut } => {
+                self.flaws.push(Flaw::unfinished(self.reader.reached(), cut.then_some(offset)));
+                self.end();
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.is_over = true;
+        self.visit.visitor.flush();
+    }
+
+    pub(super) fn collected(&self) -> &Collect {
+        &self.visit.visitor
+    }
+
+    pub(super) fn take_cover(&mut self) -> BTreeMap<u64, Cover> {
+        std::mem::take(&mut self.visit.visitor.cover)
+    }
+
+    /// How many threads there are.
+    pub(super) fn threads(&self) -> u32 {
+        self.visit.visitor.threads
+    }
+
+    pub(super) fn has_values(&self) -> bool {
+        self.visit.visitor.has_values
+    }
+}
+
+/// Makes tokens of a trace.
+pub(super) struct Collect {
+    choice: Choice,
+    thread: u32,
+    threads: u32,
+    has_values: bool,
+    tokens: VecDeque<Token>,
+    /// The stretch that the next run may lengthen, and its frame.
+    pending: Option<(u64, Token)>,
+    /// By frame: the hash of the code objects on its stack.
+    paths: FxHashMap<u64, u64>,
+    hashes: FxHashMap<u32, u64>,
+    cover: BTreeMap<u64, Cover>,
+    is_wanted: bool,
+}
+
+impl Collect {
+    fn new(query: &Query, thread: u32) -> Collect {
+        Collect {
+            choice: Choice::new(query),
+            thread,
+            threads: 1,
+            has_values: false,
+            tokens: VecDeque::new(),
+            pending: None,
+            paths: FxHashMap::default(),
+            hashes: FxHashMap::default(),
+            cover: BTreeMap::new(),
+            is_wanted: false,
+        }
+    }
+
+    pub(super) fn excluded(&self) -> u64 {
+        self.choice.excluded
+    }
+
+    fn hash(&mut self, code: &Code) -> u64 {
+        if self.hashes.len() >= REMEMBERED {
+            self.hashes.clear();
+        }
+        *self.hashes.entry(code.id).or_insert_with(|| hash_of(&code.object))
+    }
+
+    fn flush(&mut self) {
+        if let Some((_, mut token)) = self.pending.take() {
+            token.key = hash(&(token.key, token.start, token.end));
+            self.tokens.push_back(token);
+        }
+    }
+
+    /// Notes that a stretch was executed.
+    fn covered(&mut self, code: &Rc<Code>, start: u32, end: u32, count: u64) {
+        let hash = self.hash(code);
+        if self.cover.len() >= REMEMBERED && !self.cover.contains_key(&hash) {
+            return;
+        }
+        let cover = self.cover.entry(hash).or_insert_with(|| Cover {
+            code: Rc::clone(code),
+            offsets: BTreeSet::new(),
+            instructions: 0,
+            known: FxHashSet::default(),
+        });
+        cover.instructions += count;
+        if cover.known.insert((start, end)) {
+            let units = crate::bytecode::decode::units(&code.object.bytes, start).take_while(|unit| unit.end <= end);
+            cover.offsets.extend(units.map(|unit| unit.start));
+        }
+    }
+}
+
+impl Visitor for Collect {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        if let Event::Start(start) = event {
+            self.has_values = has_values(start);
+        }
+        self.choice.event(event, at);
+        Ok(())
+    }
+
+    fn run(&mut self, run: &Run, at: &State, _is_whole: bool) -> Result<bool, SinkError> {
+        self.threads = self.threads.max(at.thread.saturating_add(1));
+        let Some(frame) = at.frame().filter(|_| at.thread == self.thread) else { return Ok(false) };
+        self.is_wanted = self.choice.wants_run(run, frame, at);
+        if !self.is_wanted {
+            return Ok(false);
+        }
+        let code = Rc::clone(&frame.code);
+        self.covered(&code, run.start, run.end(), run.count);
+        if self.has_values {
+            return Ok(true);
+        }
+        if let Some((_, token)) =
+            self.pending.as_mut().filter(|(pending, token)| *pending == frame.id && token.end == run.start)
+        {
+            token.end = run.end();
+            return Ok(false);
+        }
+        self.flush();
+        let path = self.paths.get(&frame.id).copied().unwrap_or_default();
+        let key = hash(&(path, self.hash(&code)));
+        let (number, start, end) = (at.instructions + 1, run.start, run.end());
+        self.pending = Some((frame.id, Token { key, values: 0, number, code, start, end, shown: None }));
+        Ok(false)
+    }
+
+    fn unit(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
+        let (frame, unit) = (place.frame, place.unit);
+        let path = self.paths.get(&frame.id).copied().unwrap_or_default();
+        let key = hash(&(hash(&(path, self.hash(&frame.code))), unit.start, unit.end));
+        let has_any = !values.is_empty();
+        let mut hasher = FxHasher::default();
+        if has_any {
+            let lists = [&values.arguments, &values.late, &values.operands, &values.results];
+            lists.into_iter().flatten().for_each(|value| hash_value(value, &mut hasher));
+        }
+        let shown = has_any.then(|| Box::new((*unit, values.clone())));
+        let number = place.number + 1 - u64::from(unit.instructions);
+        let (code, start, end) = (Rc::clone(&frame.code), unit.start, unit.end);
+        self.tokens.push_back(Token { key, values: hasher.finish(), number, code, start, end, shown });
+        Ok(())
+    }
+
+    fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
+        if entered.thread == self.thread {
+            self.flush();
+        }
+        if self.paths.len() >= REMEMBERED {
+            self.paths.clear();
+        }
+        let path = self.paths.get(&entered.caller).copied().unwrap_or_default();
+        let path = hash(&(path, self.hash(&entered.code)));
+        self.paths.insert(entered.frame, path);
+        Ok(())
+    }
+
+    fn left(&mut self, frame: &Frame, exit: Exit, _number: u64) -> Result<(), SinkError> {
+        if self.pending.as_ref().is_some_and(|(pending, _)| *pending == frame.id) {
+            self.flush();
+        }
+        if exit != Exit::Yield {
+            self.paths.remove(&frame.id);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    what.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,94 @@
+//! A value that is looked for, as it was typed.
+
+use num_bigint::{BigInt, Sign};
+
+use crate::bytecode::escape;
+use crate::select::NamePattern;
+use crate::trace::value::{Text, Value};
+
+/// What is looked for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// Bytes of a string, which need not be all of it.
+    Bytes(Vec<u8>),
+    /// A number, or a string that is that.
+    Number(BigInt, Vec<u8>),
+    /// What is found in a string.
+    Pattern(NamePattern),
+}
+
+impl Wanted {
+    /// Reads a number, a text in quotes, or a text as it is; escapes are as bctrace prints them.
+    pub fn of(typed: &[u8]) -> Wanted {
+        if let Ok(text) = str::from_utf8(typed)
+            && let Some(number) = number(text)
+        {
+            return Wanted::Number(number, typed.to_vec());
+        }
+        let typed = typed.strip_prefix(b"u").filter(|rest| rest.starts_with(b"'")).unwrap_or(typed);
+        let inner = [b"'", b"\""].iter().find_map(|quote| typed.strip_prefix(*quote)?.strip_suffix(*quote));
+        let typed = inner.unwrap_or(typed);
+        Wanted::Bytes(escape::read(typed).unwrap_or_else(|| typed.to_vec()))
+    }
+
+    /// Finds it in a value, its items included; returns the part that has it.
+    pub(super) fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        match value {
+            Value::Str(text) | Value::Unicode(text) => self.is_in(text).then_some(value),
+            Value::Int(number) => self.is_number(&BigInt::from(*number)).then_some(value),
+            Value::Bool(_) => None,
+            Value::Long { negative, magnitude } => {
+                let sign = if *negative { Sign::Minus } else { Sign::Plus };
+                self.is_number(&BigInt::from_bytes_le(sign, magnitude)).then_some(value)
+            }
+            Value::Container(container) => container.items.iter().find_map(|item| self.find(item)),
+            Value::Object { receiver: Some(receiver), .. } => self.find(receiver),
+            _ => None,
+        }
+    }
+
+    fn is_in(&self, text: &Text) -> bool {
+        match self {
+            Wanted::Bytes(bytes) => memchr::memmem::find(&text.bytes, bytes).is_some(),
+            Wanted::Number(_, typed) => text.bytes == *typed,
+            Wanted::Pattern(pattern) => pattern.matches(&text.bytes),
+        }
+    }
+
+    fn is_number(&self, number: &BigInt) -> bool {
+        matches!(self, Wanted::Number(wanted, _) if wanted == number)
+    }
+}
+
+/// Reads a whole number: 42, -1, 0x1f, 42L.
+fn number(text: &str) -> Option<BigInt> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text),
+    };
+    let digits = digits.strip_suffix('L').unwrap_or(digits);
+    let (digits, radix) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None => (digits, 10),
+    };
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    BigInt::parse_bytes(format!("{sign}{digits}").as_bytes(), radix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_a_number_or_a_text() {
+        let text = |bytes: &[u8]| Value::Str(Text { bytes: bytes.to_vec(), cut: None });
+        let finds = |typed: &str, value: &Value| Wanted::of(typed.as_bytes()).find(value).is_some();
+        assert!(finds("0x10", &Value::Int(16)) && finds("16", &Value::Int(16)) && finds("16", &text(b"16")));
+        assert!(!finds("16", &Value::Int(17)) && !finds("16", &text(b"160")));
+        assert!(finds("-1L", &Value::Long { negative: true, magnitude: vec![1] }));
+        assert!(finds("cret", &text(b"s3cret")) && finds("'16'", &text(b"x16x")));
+        assert!(finds(r"a\x00", &text(b"ba\0")) && !finds(r"a\x01", &text(b"ba\0")));
+    }
+}

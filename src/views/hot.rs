@@ -1,0 +1,236 @@
+//! `bctrace hot`: which code executed how many instructions: code objects, with all that they called, and their lines and offsets.
+
+mod print;
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::query::{Query, View, ended};
+use super::room::Room;
+use super::{Answer, query::LeftOut};
+use crate::bytecode::decode::units;
+use crate::format::Output;
+use crate::format::lines::Lines;
+use crate::read::steps::{Entered, Exit};
+use crate::read::visit::Place;
+use crate::read::{Flaw, TraceError};
+use crate::trace::value::UnitValues;
+use crate::trace::{Code, Frame, Run, SinkError, State};
+
+/// About the bytes that a code object takes, without its offsets.
+const OBJECT: u64 = 300;
+/// Bytes of a kind of run.
+const RUN: u64 = 48;
+/// Frames on stacks that are remembered; a forged trace can enter frames for ever.
+const MOST_FRAMES: usize = 1 << 18;
+
+/// Writes the counts into `output`, `most` of each kind; each flaw of the trace goes to `report`.
+pub fn run(query: &Query, most: usize, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
+    let mut view = Hot { room: Room::new(query.memory), ..Hot::default() };
+    let (answer, left_out) = query.ask(&mut view, report)?;
+    let left_out = LeftOut { dropped: view.room.dropped, ..left_out };
+    let mut lines = Lines::new(output, None);
+    ended(answer, print::write(&view.counted(), query, most, &left_out, &mut lines))
+}
+
+#[derive(Default)]
+struct Hot {
+    room: Room,
+    objects: FxHashMap<Key, usize>,
+    by_code: FxHashMap<u32, usize>,
+    counts: Vec<Count>,
+    /// Frames that run or called the one that runs, or are suspended.
+    frames: FxHashMap<u64, Active>,
+    /// The object of the frame that runs, and the frame.
+    current: (u64, Option<usize>),
+    total: u64,
+}
+
+/// Code objects that are the same wherever they were made.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    name: Vec<u8>,
+    filename: Vec<u8>,
+    first_line: i32,
+    bytes: u32,
+}
+
+/// What a code object executed.
+struct Count {
+    code: Rc<Code>,
+    frames: u64,
+    own: u64,
+    /// With all that was called; recursions are counted once.
+    total: u64,
+    /// Its frames that are on the stack.
+    open: u32,
+    /// How often each stretch of code was executed, by its beginning and end.
+    runs: FxHashMap<(u32, u32), u64>,
+}
+
+/// A frame on a stack.
+struct Active {
+    object: Option<usize>,
+    /// Instructions of the whole trace when it came on top, if it is the outermost of its object.
+    since: Option<u64>,
+}
+
+/// What was counted of one code object.
+struct Counted {
+    code: Rc<Code>,
+    frames: u64,
+    own: u64,
+    total: u64,
+    /// Executions by offset, in order.
+    offsets: Vec<(i32, u64)>,
+}
+
+impl Hot {
+    /// Finds or makes the count of a code object.
+    fn object(&mut self, code: &Rc<Code>) -> Option<usize> {
+        if let Some(place) = self.by_code.get(&code.id) {
+            return Some(*place);
+        }
+        let object = &code.object;
+        let key = Key {
+            name: object.name.clone(),
+            filename: object.filename.clone(),
+            first_line: object.first_line,
+            bytes: crc32fast::hash(&object.bytes),
+        };
+        let place = match self.objects.get(&key) {
+            Some(place) => *place,
+            None if !self.room.take(OBJECT + object.bytes.len() as u64) => return None,
+            None => {
+                let count =
+                    Count { code: Rc::clone(code), frames: 0, own: 0, total: 0, open: 0, runs: FxHashMap::default() };
+                self.counts.push(count);
+                self.objects.insert(key, self.counts.len() - 1);
+                self.counts.len() - 1
+            }
+        };
+        if self.room.has(16) {
+            self.by_code.insert(code.id, place);
+        }
+        Some(place)
+    }
+
+    /// Counts a stretch of code that a frame has executed.
+    #[inline]
+    fn executed(&mut self, frame: &Frame, start: u32, end: u32, count: u64) {
+        let object = match self.current {
+            (id, object) if id == frame.id && object.is_some() => object,
+            _ => {
+                let object = self.object(&frame.code);
+                self.current = (frame.id, object);
+                object
+            }
+        };
+        if let Some(object) = object {
+            let counts = &mut self.counts[object];
+            counts.own += count;
+            match counts.runs.get_mut(&(start, end)) {
+                Some(times) => *times += 1,
+                None if self.room.take(RUN) => {
+                    counts.runs.insert((start, end), 1);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Ends the time that a frame is on the stack.
+    fn leave(&mut self, frame: u64, number: u64) {
+        let Some(active) = self.frames.remove(&frame) else { return };
+        if let (Some(object), Some(since)) = (active.object, active.since) {
+            self.counts[object].open = 0;
+            self.counts[object].total += number.saturating_sub(since);
+        }
+        self.current = (0, None);
+    }
+
+    fn counted(mut self) -> (Vec<Counted>, u64) {
+        let frames: Vec<u64> = self.frames.keys().copied().collect();
+        frames.into_iter().for_each(|frame| self.leave(frame, self.total));
+        let mut counted: Vec<Counted> = self.counts.into_iter().filter(|count| count.own > 0).map(Count::end).collect();
+        counted.sort_by(|left, right| (right.own, right.total).cmp(&(left.own, left.total)));
+        let own = counted.iter().map(|counted| counted.own).sum();
+        (counted, own)
+    }
+}
+
+impl Count {
+    /// Counts the offsets out of the stretches.
+    fn end(self) -> Counted {
+        let mut offsets: FxHashMap<i32, u64> = FxHashMap::default();
+        let bytes = &self.code.object.bytes;
+        for ((start, end), times) in self.runs {
+            for unit in units(bytes, start).take_while(|unit| unit.end <= end) {
+                for instruction in unit.instructions(bytes) {
+                    *offsets.entry(instruction.offset).or_default() += times;
+                }
+            }
+        }
+        let mut offsets: Vec<(i32, u64)> = offsets.into_iter().collect();
+        offsets.sort_unstable();
+        let total = self.total.max(self.own);
+        Counted { code: self.code, frames: self.frames, own: self.own, total, offsets }
+    }
+}
+
+impl View for Hot {
+    fn what(&self) -> &'static str {
+        "instructions"
+    }
+
+    fn is_empty(&self) -> bool {
+        self.counts.iter().all(|count| count.own == 0)
+    }
+
+    fn needs_values(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State, is_wanted: bool) -> Result<bool, SinkError> {
+        self.total = at.instructions + run.count;
+        if let Some(frame) = at.frame().filter(|_| is_wanted) {
+            self.executed(frame, run.start, run.end(), run.count);
+        }
+        Ok(false)
+    }
+
+    fn unit(&mut self, place: &Place, is_wanted: bool, _values: &UnitValues) -> Result<(), SinkError> {
+        self.total = place.number;
+        if is_wanted {
+            let unit = place.unit;
+            self.executed(place.frame, unit.start, unit.end, unit.instructions.into());
+        }
+        Ok(())
+    }
+
+    fn entered(&mut self, entered: &Entered, _is_library: bool) -> Result<(), SinkError> {
+        let object = self.object(&entered.code);
+        let mut since = None;
+        if let Some(object) = object {
+            let count = &mut self.counts[object];
+            count.frames += 1;
+            if count.open == 0 {
+                (count.open, since) = (1, Some(entered.number));
+            }
+        }
+        if self.frames.len() >= MOST_FRAMES {
+            self.frames.clear();
+            self.counts.iter_mut().for_each(|count| count.open = 0);
+        }
+        self.frames.insert(entered.frame, Active { object, since });
+        self.current = (entered.frame, object);
+        Ok(())
+    }
+
+    fn left(&mut self, frame: &Frame, _exit: Exit, number: u64, _is_wanted: bool) -> Result<(), SinkError> {
+        self.leave(frame.id, number);
+        Ok(())
+    }
+}

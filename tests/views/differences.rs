@@ -1,0 +1,66 @@
+//! Two runs are aligned by what they execute; what differs is shown with the operands of both.
+
+use super::{record, view};
+use crate::live::Program;
+
+const SOURCE: &str = "\
+def check(word):
+    if word == 'open' + ' sesame':
+        return greet(word)
+    return None
+def greet(word):
+    return word.upper()
+for word in (raw_input(), raw_input()):
+    check(word)
+print 'end'
+";
+
+#[test]
+fn equal_runs_are_equal_and_different_ones_show_where_they_part() {
+    let program = Program::new(SOURCE);
+    record(&program, "a.bct", &[], "x\nnot\n");
+    record(&program, "again.bct", &[], "x\nnot\n");
+    record(&program, "b.bct", &[], "x\nopen sesame\n");
+    let (status, text) = view(&program, &["diff", "a.bct", "again.bct"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("both executed the same"), "{text}");
+    let (status, text) = view(&program, &["diff", "a.bct", "b.bct"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("first different value:") && text.contains("first divergence:"), "{text}");
+    assert!(text.contains("COMPARE_OP  'not' == 'open sesame' -> False"), "{text}");
+    assert!(text.contains("COMPARE_OP  'open sesame' == 'open sesame' -> True"), "{text}");
+    assert!(text.contains("they go on alike after"), "{text}");
+    let only = text.split("only B executed:").nth(1).unwrap();
+    assert!(only.contains("greet, all of it") && only.contains("check, line 3"), "{text}");
+    assert!(text.split("only A executed:").nth(1).unwrap().contains("check, line 4"), "{text}");
+}
+
+#[test]
+fn runs_are_aligned_without_values_and_behind_a_longer_loop() {
+    let program = Program::new(
+        "\
+import sys
+def work(n):
+    t = 0
+    for i in range(n):
+        t += i
+    return t
+work(int(sys.argv[1]))
+def rest(n):
+    return n + 1
+for i in range(20):
+    rest(i)
+",
+    );
+    for (trace, count) in [("a.bct", "100"), ("b.bct", "140")] {
+        assert_eq!(program.trace(&[], trace, &[count]).status, 0);
+    }
+    let (status, text) = view(&program, &["diff", "a.bct", "b.bct"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("they go on alike after 0 stretches of A and 40 of B"), "{text}");
+    assert!(!text.contains("divergences in all"), "{text}");
+    let (status, text) = view(&program, &["diff", "--window", "10", "a.bct", "b.bct"]);
+    assert_eq!(status, 1);
+    assert!(text.contains("not aligned again from instruction"), "{text}");
+    assert_eq!(view(&program, &["diff", "a.bct", "missing.bct"]).0, 125);
+}

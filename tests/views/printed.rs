@@ -1,0 +1,152 @@
+//! The output of every view for small programs, against what is committed in tests/views/expected; `BCTRACE_BLESS=1` writes it again.
+
+use std::fs;
+
+use super::{folder, record, view};
+use crate::live::Program;
+
+/// Programs with what is given to them.
+const PROGRAMS: [(&str, &str, &str); 3] = [
+    (
+        "check",
+        "guess\n",
+        "\
+import base64, json
+def fact(n):
+    return 1 if n < 2 else n * fact(n - 1)
+def check(word):
+    wanted = base64.b64decode('b3BlbiBzZXNhbWU=')
+    for i in range(len(word)):
+        if word[i] != wanted[i]:
+            return False
+    return word == wanted
+print fact(6), json.dumps([1, 'http://c2.example.net/' + 'gate']), check(raw_input())
+",
+    ),
+    (
+        "loops",
+        "",
+        "\
+def inner(n):
+    total = 0
+    for i in xrange(4):
+        total += i * n
+    return total
+def words():
+    for w in ('one', 'two', 'three'):
+        yield w.upper()
+for n in xrange(50):
+    inner(n)
+try:
+    list(words())[7]
+except IndexError:
+    print 'no'
+",
+    ),
+    (
+        "hostile",
+        "",
+        "\
+names = {}
+exec compile('x = 1\\n\\nx == 2\\n', 'a\\x1b[2J\\nb.py', 'exec') in names
+s = '\\x1b]0;title\\x07' + chr(10) + '<b>'
+s == s[::-1]
+s.join(['\\xff' * 5, '\\xe2\\x80\\xae' * 2])
+",
+    ),
+];
+
+/// The views, and a name for the output of each.
+const VIEWS: [(&str, &[&str]); 14] = [
+    ("calls", &["calls", "t.bct"]),
+    ("calls-c", &["calls", "--c-only", "t.bct"]),
+    ("calls-json", &["calls", "-f", "json", "t.bct"]),
+    ("compares", &["compares", "t.bct"]),
+    ("compares-order", &["compares", "--in-order", "t.bct"]),
+    ("compares-json", &["compares", "-f", "json", "t.bct"]),
+    ("strings", &["strings", "t.bct"]),
+    ("strings-json", &["strings", "--min", "1", "-f", "json", "t.bct"]),
+    ("hot", &["hot", "--count", "5", "t.bct"]),
+    ("hot-json", &["hot", "--count", "2", "-f", "json", "t.bct"]),
+    ("find", &["find", "t.bct", "--regex", "[A-Z]"]),
+    ("find-json", &["find", "-f", "json", "t.bct", "2"]),
+    ("fold", &["show", "-r", "--fold", "t.bct"]),
+    ("fold-json", &["show", "--fold", "-f", "jsonl", "t.bct"]),
+];
+
+#[test]
+fn every_view_prints_what_is_expected() {
+    let mut wrong = Vec::new();
+    for (name, input, source) in PROGRAMS {
+        let program = Program::new(source);
+        record(&program, "t.bct", &[], input);
+        for (of, words) in VIEWS {
+            let (status, got) = view(&program, words);
+            assert!(status < 2, "{name} {words:?}: {status}");
+            assert!(
+                got.chars().all(|one| !one.is_control() || one == '\n'),
+                "{name} {words:?} prints control characters"
+            );
+            let path = folder().join(format!("expected/{name}.{of}.txt"));
+            if std::env::var_os("BCTRACE_BLESS").is_some() {
+                fs::write(&path, &got).unwrap();
+            }
+            let want = fs::read_to_string(&path).unwrap_or_default();
+            let beside = path.with_extension("txt.actual");
+            if got == want {
+                let _ = fs::remove_file(&beside);
+                continue;
+            }
+            fs::write(&beside, &got).unwrap();
+            let line = got.lines().zip(want.lines()).take_while(|(got, want)| got == want).count();
+            wrong.push(format!("{} differs in line {}", beside.display(), line + 1));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_line_of_json_is_an_object_and_the_first_one_is_the_views() {
+    let (name, input, source) = PROGRAMS[0];
+    let program = Program::new(source);
+    record(&program, "t.bct", &[], input);
+    for (of, words) in VIEWS.iter().filter(|(of, _)| of.ends_with("json")) {
+        let (_, text) = view(&program, words);
+        let objects: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let head = &objects[0];
+        assert_eq!(head["type"], "view", "{name} {of}");
+        assert_eq!((&head["version"], &head["dropped"]), (&1.into(), &0.into()), "{name} {of}");
+        assert!(head["stdlib_left_out"].as_u64().unwrap() > 1000, "{name} {of}");
+        assert!(objects.len() > 1 && objects[1..].iter().all(|object| object["type"].is_string()), "{name} {of}");
+    }
+}
+
+#[test]
+fn find_ends_with_0_if_the_value_is_there_and_with_1_if_not() {
+    let program = Program::new("def f(a):\n    return a * 2\nf(21)\nf('ab')\n");
+    record(&program, "t.bct", &[], "");
+    assert_eq!(view(&program, &["find", "t.bct", "42"]).0, 0);
+    assert_eq!(view(&program, &["find", "t.bct", "0x2b"]), (1, String::new()));
+    assert_eq!(view(&program, &["find", "t.bct", "bab"]).0, 0);
+    assert_eq!(view(&program, &["find", "-n", "f", "--opcode", "BINARY_MULTIPLY", "t.bct", "42"]).0, 0);
+    assert_eq!(view(&program, &["find", "-n", "f", "--opcode", "COMPARE_OP", "t.bct", "42"]).0, 1);
+    assert_eq!(view(&program, &["find", "missing.bct", "42"]).0, 125);
+}
+
+#[test]
+fn hot_counts_what_info_counts() {
+    let program = Program::new("def f(n):\n    return n if n < 1 else f(n - 1)\nfor i in range(30):\n    f(i)\n");
+    record(&program, "t.bct", &[], "");
+    let (_, info) = view(&program, &["info", "-f", "json", "t.bct"]);
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    let (_, hot) = view(&program, &["hot", "-f", "json", "--stdlib", "t.bct"]);
+    let objects: Vec<serde_json::Value> = hot.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let own: u64 = objects.iter().filter_map(|object| object["own"].as_u64()).sum();
+    assert_eq!(Some(own), info["recorded"].as_u64(), "{info}");
+    let f = objects.iter().find(|object| object["type"] == "code" && object["name"] == "f").unwrap();
+    assert_eq!((&f["own"], &f["frames"]), (&f["total"], &465.into()), "{f}");
+    let (_, part) = view(&program, &["hot", "-f", "json", "--from", "20", "--to", "29", "t.bct"]);
+    let part: u64 =
+        part.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["own"].as_u64()).sum();
+    assert_eq!(part, 10);
+}
