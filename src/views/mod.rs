@@ -7,6 +7,7 @@ pub mod info;
 pub mod layers;
 mod observed;
 pub mod query;
+pub mod report;
 pub mod show;
 #[cfg(test)]
 mod tests;

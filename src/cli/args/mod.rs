@@ -17,7 +17,7 @@ use clap_complete::Shell;
 
 pub use reading::{
     AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, PlaceArgs, QuestionArgs,
-    ShowArgs, TriedArgs, ViewArgs, WindowArgs,
+    ReportArgs, ShowArgs, TriedArgs, ViewArgs, WindowArgs,
 };
 pub use recording::{PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
@@ -63,6 +63,7 @@ pub enum Command {
     Layers(LayersArgs),
     Tried(TriedArgs),
     Info(InfoArgs),
+    Report(ReportArgs),
     Dis(DisArgs),
     Python(Box<PythonArgs>),
     Completions(CompletionsArgs),
