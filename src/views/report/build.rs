@@ -99,7 +99,7 @@ fn push_codes(
             version_of: entry.version_of.and_then(|first| places.get(&first).copied()),
             own: entry.instructions,
             total: totals[id as usize].max(entry.instructions),
-            entered: entered(gathered, id),
+            entered: entry.entered,
             first: entry.first,
             about: about(object),
             lines,
@@ -114,10 +114,6 @@ fn push_codes(
              bctrace dis prints them."
         ));
     }
-}
-
-fn entered(gathered: &Gathered, id: EntryId) -> u64 {
-    gathered.flame.nodes.iter().filter(|node| node.entry == Some(id)).map(|node| node.entered).sum()
 }
 
 /// A file's name; the library's without its folder.

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) version_of: Option<EntryId>,
     /// Instructions executed in its own frames.
     pub(super) instructions: u64,
+    /// Frames that were entered, and generators that went on.
+    pub(super) entered: u64,
     /// The number of its first instruction.
     pub(super) first: u64,
     /// How often each run of it was executed, by offset of its first byte and of the one after its last.
@@ -72,6 +74,7 @@ impl Entries {
                     is_stdlib: code.is_stdlib,
                     version_of: version_of.filter(|&first| first != EntryId::MAX),
                     instructions: 0,
+                    entered: 0,
                     first: 0,
                     runs: HashMap::new(),
                     jumps: HashMap::new(),

@@ -56,6 +56,12 @@ impl Gathered {
         Some(id)
     }
 
+    fn entered(&mut self, code: &Code) {
+        if let Some(id) = self.entries.of(code) {
+            self.entries.list[id as usize].entered += 1;
+        }
+    }
+
     fn raised(&mut self, raised: &Raised, at: &State) {
         let Some(frame) = at.frame() else { return };
         let Some(entry) = self.entries.of(&frame.code) else { return };
@@ -139,6 +145,8 @@ impl Sink for Gathered {
             }
         }
         match then {
+            Then::Call { code } => at.code(code).iter().for_each(|code| self.entered(code)),
+            Then::Resume { slot } => at.suspended(slot).iter().for_each(|frame| self.entered(&frame.code)),
             Then::Return | Then::Unwind => at.frame().iter().for_each(|frame| self.flame.left(frame.id)),
             Then::SlotGone { slot } => at.suspended(slot).iter().for_each(|frame| self.flame.left(frame.id)),
             Then::CodeGone { code } => self.entries.forget(code),

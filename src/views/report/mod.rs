@@ -7,6 +7,7 @@ mod entries;
 mod flame;
 mod gather;
 mod page;
+mod printable;
 mod timeline;
 
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter};
@@ -146,7 +147,7 @@ fn first_lines(input: PipeReader) -> io::Result<(Vec<serde_json::Value>, bool)> 
         if lines.len() == VIEW_LINES || bytes > VIEW_BYTES {
             return Ok((lines, true));
         }
-        lines.push(serde_json::from_str(&line)?);
+        lines.push(printable::value(serde_json::from_str(&line)?));
     }
     Ok((lines, false))
 }

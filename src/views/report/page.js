@@ -101,7 +101,7 @@
   function overview() {
     const own = D.codes.filter((code) => !code.library);
     const refused = items(D.tried).filter((line) => !line.allowed);
-    const card = (value, text, href) => el(href ? "a" : "div", { class: "card", href }, el("b", {}, value), el("span", {}, text));
+    const card = (value, text, href) => el(href && value !== "0" ? "a" : "div", { class: "card", href: value === "0" ? null : href }, el("b", {}, value), el("span", {}, text));
     const cards = [
       card(number(D.instructions), "instructions recorded", "#when"),
       card(share(own.reduce((sum, code) => sum + code.own, 0), D.instructions), "in the program's own code", "#code"),
@@ -110,10 +110,9 @@
       card(number(D.exceptions.length), "different exceptions", "#exceptions"),
       card(number(items(D.tried).length), "attempts outside itself, " + number(refused.length) + " refused", "#tried"),
     ];
-    const out = [heading("What is this?"),
+    const out = [heading("What did it do?"), el("div", { class: "cards" }, cards), heading("What is this?"),
       el("table", { class: "facts" }, el("tbody", {}, D.facts.map(([what, text]) =>
-        el("tr", {}, el("th", { scope: "row" }, what), el("td", { class: "mono" }, text))))),
-      heading("What did it do?"), el("div", { class: "cards" }, cards)];
+        el("tr", {}, el("th", { scope: "row" }, what), el("td", { class: "mono" }, text)))))];
     out.push(heading("Oddities"));
     out.push(D.oddities.length ? el("ul", {}, D.oddities.map((odd) => el("li", {}, odd.text, " ",
       odd.code === null ? "" : link(odd.code, odd.offset)))) : none("Nothing that a compiler's output does not do."));
@@ -344,7 +343,7 @@
     const { lanes, width } = arrows(code.lines, places);
     const body = el("tbody");
     const render = (line) => {
-      const heat = line.c ? 0.08 + 0.42 * Math.log(1 + line.c) / Math.log(1 + most) : 0;
+      const heat = line.c ? 0.1 + (most > 1 ? 0.45 * Math.log(line.c) / Math.log(most) : 0) : 0;
       const count = el("td", { class: "n" }, line.c ? number(line.c) : "");
       if (heat) count.style.background = "rgba(var(--heat), " + heat.toFixed(2) + ")";
       const sides = line.j === undefined ? "" : "  jumps " + number(line.j) + ", goes on " + number(line.c - line.j);
