@@ -13,8 +13,8 @@
     ["tried", "Tried", () => items(D.tried).length],
     ["layers", "Layers", () => items(D.layers).length],
   ];
-  const COLORS = ["#4c8dd6", "#e2923c", "#54a868", "#c75b5b", "#9a7fd1", "#a98562", "#d982b5", "#7d8894", "#b9b13f", "#3fb0bd",
-    "#6f7fe0", "#d66f8e"];
+  const COLORS = ["#4c8dd6", "#e2923c", "#54a868", "#d96c6c", "#a68cdb", "#b8936e", "#d982b5", "#8c97a3", "#b9b13f", "#3fb0bd",
+    "#8593ea", "#d66f8e"];
   const OTHER = "#9aa3ad";
 
   /// Makes an element; strings among the children become text.
@@ -250,7 +250,7 @@
     const totals = f.own.slice();
     for (let node = totals.length - 1; node > 0; node--) totals[f.parents[node]] += totals[node];
     children.forEach((list) => list.sort((a, b) => totals[b] - totals[a]));
-    const box = el("div", { class: "flame picture", role: "tree", "aria-label": "Instructions by call path" });
+    const box = el("div", { class: "flame picture", role: "group", "aria-label": "Instructions by call path; arrow keys move" });
     const about = el("p", { class: "note", "aria-live": "polite" });
     const nameOf = (node) => node === 0 ? "all" : D.codes[f.codes[node]] ? title(D.codes[f.codes[node]]) : "other code";
     const say = (node) => {
@@ -265,9 +265,9 @@
       const chain = [];
       for (let node = root; node !== 0; node = f.parents[node]) chain.unshift(f.parents[node]);
       const place = (node, x, w, level, faded) => {
-        const button = el("button", { type: "button", role: "treeitem", tabindex: node === (focused === undefined ? root : focused) ? 0 : -1,
+        const button = el("button", { type: "button", tabindex: node === (focused === undefined ? root : focused) ? 0 : -1,
           class: faded ? "faded" : null, "aria-label": nameOf(node) + ", " + number(totals[node]) + " instructions",
-          "aria-level": level + 1, on: {
+          on: {
             click: () => { root = node; draw(node); say(node); },
             mouseenter: () => say(node), focus: () => say(node), keydown: (event) => move(event, node),
           } }, w > 30 ? nameOf(node) : "");
@@ -536,13 +536,17 @@
   document.getElementById("program").textContent = D.program || D.trace;
   document.getElementById("end").textContent = D.end;
   document.getElementById("search").addEventListener("submit", (event) => event.preventDefault());
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
+  });
   let waiting = 0;
   field.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(() => { location.hash = field.value ? "search=" + encodeURIComponent(field.value) : "overview"; }, 150);
   });
   document.addEventListener("keydown", (event) => {
-    if (event.target.closest("input, canvas, [role=tree]") || event.ctrlKey || event.altKey || event.metaKey) {
+    if (event.target.closest("input, canvas, .flame") || event.ctrlKey || event.altKey || event.metaKey) {
       if (event.key === "Escape") main.focus();
       return;
     }
