@@ -23,6 +23,7 @@ mod printing;
 mod recorded;
 mod recording;
 mod repeatable;
+mod report;
 mod robust;
 mod running;
 mod sandbox;

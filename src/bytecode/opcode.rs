@@ -41,6 +41,13 @@ pub fn is_call(opcode: u8) -> bool {
     matches!(opcode, CALL_FUNCTION | CALL_FUNCTION_VAR | CALL_FUNCTION_KW | CALL_FUNCTION_VAR_KW)
 }
 
+/// Returns whether an opcode jumps or goes on with the next instruction, by what lies on the value stack.
+#[inline]
+pub fn is_conditional(opcode: u8) -> bool {
+    use op::{FOR_ITER, JUMP_IF_FALSE_OR_POP, JUMP_IF_TRUE_OR_POP, POP_JUMP_IF_FALSE, POP_JUMP_IF_TRUE};
+    matches!(opcode, FOR_ITER | JUMP_IF_FALSE_OR_POP | JUMP_IF_TRUE_OR_POP | POP_JUMP_IF_FALSE | POP_JUMP_IF_TRUE)
+}
+
 /// Returns the name of an opcode, or None where 2.7 defines none.
 #[inline]
 pub const fn name(opcode: u8) -> Option<&'static str> {

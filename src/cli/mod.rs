@@ -23,6 +23,7 @@ mod pager;
 mod program;
 mod python;
 mod record;
+mod report;
 mod sandbox;
 mod screen;
 mod show;
@@ -107,6 +108,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Layers(args) => views::layers(args),
         Command::Tried(args) => views::tried(args),
         Command::Info(args) => info::run(args),
+        Command::Report(args) => report::run(&args),
         Command::Python(args) => python::run(args.arguments),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

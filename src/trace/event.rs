@@ -263,7 +263,7 @@ impl Outside {
 }
 
 /// An exception in the current frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Raised {
     /// It was raised by a Python frame called from here, or passed through here before.
     pub propagated: bool,

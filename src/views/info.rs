@@ -124,6 +124,16 @@ impl Sink for Gather<'_> {
 }
 
 impl Info {
+    /// What is said of the whole trace: pairs of a word and a printable text.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        text::facts(self)
+    }
+
+    /// Says how the trace ended.
+    pub fn how_it_ended(&self) -> String {
+        text::end(self)
+    }
+
     /// Executed instructions that were left out, or that are damaged.
     pub fn left_out(&self) -> u64 {
         self.executed.saturating_sub(self.totals.instructions)

@@ -15,6 +15,7 @@ pub mod layers;
 mod library;
 mod observed;
 pub mod query;
+pub mod report;
 mod room;
 mod same;
 pub mod show;

@@ -19,8 +19,8 @@ use clap_complete::Shell;
 pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
     AnswerFormat, AsmArgs, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, EdgesArgs, FilterArgs, FindArgs,
-    HotArgs, InfoArgs, LayersArgs, ListingFormat, OpmapArgs, PlaceArgs, QuestionArgs, ShowArgs, StringsArgs, TriedArgs,
-    ViewArgs, ViewFilterArgs, WindowArgs,
+    HotArgs, InfoArgs, LayersArgs, ListingFormat, OpmapArgs, PlaceArgs, QuestionArgs, ReportArgs, ShowArgs,
+    StringsArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
 };
 pub use recording::{CallArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
@@ -72,6 +72,7 @@ pub enum Command {
     Tried(TriedArgs),
     Edges(EdgesArgs),
     Info(InfoArgs),
+    Report(ReportArgs),
     Dis(DisArgs),
     Opmap(OpmapArgs),
     List(ListArgs),

@@ -355,6 +355,26 @@ pub struct TriedArgs {
     pub window: WindowArgs,
 }
 
+/// Make a page of HTML about a recorded .bct
+///
+/// The page needs nothing else and loads nothing. It shows what the program did, when, how and with what, as far as that fits; it
+/// says what it leaves out.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace report trace.bct -o report.html")]
+pub struct ReportArgs {
+    /// Trace to report on, compressed or not
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// Page to write
+    #[arg(short = 'o', long = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Replace a file that is no report
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// Report what a recorded .bct holds and how it ended
 ///
 /// That is: which program ran with which options, how it ended, and how many instructions each thread and code object

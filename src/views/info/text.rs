@@ -1,67 +1,72 @@
 //! What is in a trace, for reading.
 
-use std::fmt::Display;
-
 use super::Info;
 use crate::bytecode::escape::Printable;
 use crate::format::Named;
 use crate::trace::event::Sandbox;
 use crate::trace::totals::CodeTotal;
-use crate::trace::{End, EndReason};
+use crate::trace::{End, EndReason, Start};
 
 pub(super) fn render(info: &Info) -> Vec<u8> {
     let mut out = Vec::new();
-    line(&mut out, "trace", made_of(info));
-    if let Some(start) = &info.start {
-        let words =
-            |list: &[Vec<u8>]| list.iter().map(|word| Printable::text(word).to_string()).collect::<Vec<_>>().join(" ");
-        line(&mut out, "program", words(&start.argv));
-        if let Some(hash) = &start.sha256 {
-            line(&mut out, "sha256", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        }
-        if !start.options.is_empty() {
-            line(&mut out, "options", words(&start.options));
-        }
-        if !start.environment.is_empty() {
-            line(&mut out, "environment", words(&start.environment));
-        }
-        line(&mut out, "sandbox", sandboxed(start.sandbox));
-        line(
-            &mut out,
-            "recorded by",
-            format!("bctrace {}, Python {}", Printable::text(&start.version), Printable::text(&start.vm)),
-        );
+    for (what, text) in facts(info) {
+        out.extend_from_slice(format!("{what:<13} {text}\n").as_bytes());
     }
-    match &info.end {
-        Some(end) => line(&mut out, "end", ended(end)),
-        None => line(&mut out, "end", "none: the recorder was killed, or is still writing it"),
-    }
-    for flaw in &info.flaws {
-        line(&mut out, "damage", flaw);
-    }
-    let left_out = match info.left_out() - info.left_out_at_shutdown() {
-        0 => String::new(),
-        count => format!(", {} more were executed and are not in the trace", grouped(count)),
-    };
-    line(&mut out, "instructions", format!("{}{left_out}", grouped(info.totals.instructions)));
-    match info.left_out_at_shutdown() {
-        0 => {}
-        1 => line(&mut out, "shutdown", "1 instruction of the interpreter's own shutdown was left out"),
-        count => line(
-            &mut out,
-            "shutdown",
-            format!("{} instructions of the interpreter's own shutdown were left out", grouped(count)),
-        ),
-    }
-    line(&mut out, "frames", grouped(info.totals.frames));
-    line(&mut out, "exceptions", grouped(info.totals.exceptions));
     push_threads(&mut out, info);
     push_codes(&mut out, info);
     out
 }
 
-fn line(out: &mut Vec<u8>, what: &str, text: impl Display) {
-    out.extend_from_slice(format!("{what:<13} {text}\n").as_bytes());
+/// What is said of the whole trace: pairs of a word and a printable text.
+pub(super) fn facts(info: &Info) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("trace", made_of(info))];
+    if let Some(start) = &info.start {
+        push_start(&mut facts, start);
+    }
+    facts.push(("end", end(info)));
+    facts.extend(info.flaws.iter().map(|flaw| ("damage", flaw.to_string())));
+    let left_out = match info.left_out() - info.left_out_at_shutdown() {
+        0 => String::new(),
+        count => format!(", {} more were executed and are not in the trace", grouped(count)),
+    };
+    facts.push(("instructions", format!("{}{left_out}", grouped(info.totals.instructions))));
+    match info.left_out_at_shutdown() {
+        0 => {}
+        1 => facts.push(("shutdown", "1 instruction of the interpreter's own shutdown was left out".to_owned())),
+        count => facts.push((
+            "shutdown",
+            format!("{} instructions of the interpreter's own shutdown were left out", grouped(count)),
+        )),
+    }
+    facts.push(("frames", grouped(info.totals.frames)));
+    facts.push(("exceptions", grouped(info.totals.exceptions)));
+    facts
+}
+
+fn push_start(facts: &mut Vec<(&'static str, String)>, start: &Start) {
+    let words =
+        |list: &[Vec<u8>]| list.iter().map(|word| Printable::text(word).to_string()).collect::<Vec<_>>().join(" ");
+    facts.push(("program", words(&start.argv)));
+    if let Some(hash) = &start.sha256 {
+        facts.push(("sha256", hash.iter().map(|byte| format!("{byte:02x}")).collect()));
+    }
+    if !start.options.is_empty() {
+        facts.push(("options", words(&start.options)));
+    }
+    if !start.environment.is_empty() {
+        facts.push(("environment", words(&start.environment)));
+    }
+    facts.push(("sandbox", sandboxed(start.sandbox).to_owned()));
+    let (version, vm) = (Printable::text(&start.version), Printable::text(&start.vm));
+    facts.push(("recorded by", format!("bctrace {version}, Python {vm}")));
+}
+
+/// Says how a trace ended.
+pub(super) fn end(info: &Info) -> String {
+    match &info.end {
+        Some(end) => ended(end),
+        None => "none: the recorder was killed, or is still writing it".to_owned(),
+    }
 }
 
 fn made_of(info: &Info) -> String {
@@ -79,7 +84,6 @@ fn sandboxed(sandbox: Sandbox) -> &'static str {
     }
 }
 
-/// Says how a trace ended.
 fn ended(end: &End) -> String {
     let mut text = match &end.reason {
         EndReason::Exited(status) => format!("exited with status {status}"),

@@ -1,0 +1,157 @@
+//! `bctrace report`: one page of HTML about a trace, which needs nothing else and loads nothing.  It holds summaries, not the trace, so
+//! its size does not follow the trace's; what it leaves out, it says.
+
+mod build;
+mod data;
+mod entries;
+mod flame;
+mod gather;
+mod page;
+mod printable;
+mod timeline;
+
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::thread;
+
+use super::info::{self, Info, InfoPlan};
+use super::layers::{self, LayersPlan};
+use super::observed::Observed;
+use super::query::Query;
+use super::{calls, compares, tried};
+use crate::format::{Named, Output};
+use crate::read::{Flaw, Reader, TraceError};
+use crate::select::{Filter, Selection};
+use crate::trace::SinkError;
+use data::Data;
+use gather::Gathered;
+pub use page::MARK;
+
+/// Bytes of JSON lines of each of the other views, and lines of them.
+const VIEW_BYTES: usize = 768 << 10;
+const VIEW_LINES: usize = 4000;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct ReportPlan {
+    /// The .bct.
+    pub trace: PathBuf,
+    /// Shows how far a long command is, on a terminal.
+    pub progress: bool,
+}
+
+/// A report.
+#[derive(Debug)]
+pub struct Report {
+    pub html: String,
+    /// Something in the trace was missing or damaged; each case was reported, and the page says so.
+    pub is_flawed: bool,
+}
+
+/// Reads a trace, as often as it takes, and makes the page.  What is missing or damaged goes to `report`.
+pub fn run(plan: &ReportPlan, report: &mut dyn FnMut(Flaw)) -> Result<Report, TraceError> {
+    let info = info::collect(&InfoPlan { trace: plan.trace.clone(), json: false })?;
+    let mut flaws = Vec::new();
+    let gathered = gather(plan, &mut flaws)?;
+    let mut data = Data { trace: Named::input(&plan.trace).to_string(), ..Data::default() };
+    data.facts = info.facts();
+    data.program = program(&info);
+    data.end = info.how_it_ended();
+    data.instructions = info.totals.instructions;
+    data.cut.extend(flaws.iter().map(|flaw| format!("The trace is damaged: {flaw}.")));
+    build::fill(&mut data, &gathered);
+    drop(gathered);
+    push_views(plan, &info, &mut data)?;
+    let is_flawed = !flaws.is_empty();
+    flaws.into_iter().for_each(report);
+    Ok(Report { html: page::render(&data).map_err(|error| SinkError::Io(io::Error::other(error)))?, is_flawed })
+}
+
+fn gather(plan: &ReportPlan, flaws: &mut Vec<Flaw>) -> Result<Gathered, TraceError> {
+    let mut reader = Reader::open(&plan.trace)?;
+    let index = reader.index().cloned();
+    let mut gathered = Gathered::default();
+    let mut observed = Observed::new(&mut gathered, &Selection::default(), None, plan.progress, index.as_ref());
+    reader.read_all(&mut observed, &mut |flaw| {
+        flaws.push(flaw);
+        Ok(())
+    })?;
+    Ok(gathered)
+}
+
+fn program(info: &Info) -> String {
+    let words = info.start.iter().flat_map(|start| &start.argv).map(|word| build::cut_text(word));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Adds what other views say of the trace, as they print it for programs.
+fn push_views(plan: &ReportPlan, info: &Info, data: &mut Data) -> Result<(), TraceError> {
+    let filter = Filter { no_stdlib: true, ..Filter::default() };
+    let query = |filter: Filter| Query {
+        trace: plan.trace.clone(),
+        selection: Selection { filter, ..Selection::default() },
+        json: true,
+        progress: plan.progress,
+    };
+    // Each flaw was reported by the first reading.
+    let mut known = |_| {};
+    let everything = query(Filter::default());
+    data.tried =
+        lines("attempts", &mut data.cut, |pipe| tried::run(&everything, output(pipe)?, &mut known).map(|_| ()))?;
+    data.layers = lines("layers", &mut data.cut, |mut pipe| {
+        let plan = LayersPlan { filter: filter.clone(), folder: None, json: true, progress: plan.progress };
+        layers::run(Reader::open(&everything.trace)?, plan, &mut pipe, &mut known).map(|_| ())
+    })?;
+    if info.start.as_ref().is_some_and(|start| start.options.iter().any(|option| option == b"--values")) {
+        let own = query(filter);
+        data.calls = lines("calls", &mut data.cut, |pipe| calls::run(&own, output(pipe)?, &mut known).map(|_| ()))?;
+        data.compares = lines("comparisons", &mut data.cut, |pipe| {
+            compares::run(&own, false, output(pipe)?, &mut known).map(|_| ())
+        })?;
+    } else {
+        data.cut.push(
+            "The trace has no values: recorded with --values, it shows calls, comparisons and strings.".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Runs a view and returns the JSON lines that it prints, up to some size: a view stops when its reader leaves.
+fn lines(
+    what: &str,
+    cut: &mut Vec<String>,
+    view: impl FnOnce(PipeWriter) -> Result<(), TraceError>,
+) -> Result<Vec<serde_json::Value>, TraceError> {
+    let (output, input) = io::pipe().map(|(input, output)| (output, input)).map_err(SinkError::from)?;
+    let (viewed, read) = thread::scope(|scope| {
+        let reading = scope.spawn(|| first_lines(input));
+        let viewed = view(output);
+        (viewed, reading.join())
+    });
+    viewed?;
+    let (lines, is_cut) = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(SinkError::from)?;
+    if is_cut {
+        cut.push(format!("Not all {what} are on this page; the command above them prints all."));
+    }
+    Ok(lines)
+}
+
+/// The first JSON lines of a view, and whether there are more.
+fn first_lines(input: PipeReader) -> io::Result<(Vec<serde_json::Value>, bool)> {
+    let mut lines = Vec::new();
+    let mut bytes = 0;
+    for line in BufReader::new(input).lines() {
+        let line = line?;
+        bytes += line.len();
+        if lines.len() == VIEW_LINES || bytes > VIEW_BYTES {
+            return Ok((lines, true));
+        }
+        lines.push(printable::value(serde_json::from_str(&line)?));
+    }
+    Ok((lines, false))
+}
+
+fn output(pipe: PipeWriter) -> Result<Output, TraceError> {
+    Ok(Output::of_pipe(OwnedFd::from(pipe).into()).map_err(SinkError::from)?)
+}
