@@ -2,7 +2,7 @@
 //! trace is complete.  The *supervisor* is the parent of the program.  The *program's* process runs the hook, which fills a ring.  The
 //! *recorder* drains the ring into a sink.  The *standby* is a copy of the recorder that continues if that is killed.
 
-mod attempts;
+pub mod attempts;
 mod front;
 mod news;
 mod plan;
