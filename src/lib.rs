@@ -31,7 +31,7 @@ pub mod parts {
     pub use crate::sandbox::{Tried, address, arguments};
     pub use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Selection, Unmet};
     pub use crate::trace::attempt::{Answer, Deed};
-    pub use crate::trace::event::CODE_RECORD;
+    pub use crate::trace::codec::CODE_RECORD;
     pub use crate::trace::payload::PayloadWriter;
     pub use crate::trace::value::{UnitValues, Value};
     pub use crate::trace::word;
