@@ -5,7 +5,7 @@ use super::cpython::CPython;
 use super::libraries::Library;
 use super::modules;
 use super::own::Own;
-use super::settings::{COMPILER_VARIABLES, Settings, VARIABLES};
+use super::settings::{COMPILER_VARIABLES, SANITIZERS, Settings, VARIABLES};
 
 /// What the VM takes from the system, all of it in the C library or beside it.
 pub const SYSTEM_LIBRARIES: [&str; 4] = ["pthread", "dl", "util", "m"];
@@ -51,6 +51,9 @@ pub fn link(settings: &Settings, python: &CPython, own: &Own, libraries: &[Libra
     // At a fixed address, as a plain python2.7 is: nothing is relocated at each start, and the addresses of built-in types, which
     // their hashes are made of, are the same in every run.
     println!("cargo:rustc-link-arg-bins=-no-pie");
+    if settings.sanitize {
+        println!("cargo:rustc-link-arg-bins={SANITIZERS}");
+    }
 }
 
 /// Tells rustc what the source's `env!` and `include_bytes!` find.

@@ -11,7 +11,7 @@ use super::libraries::Library;
 use super::modules;
 use super::problem::Problem;
 use super::recipe::{Recipe, own_files, paths_with_extension};
-use super::settings::Settings;
+use super::settings::{SANITIZERS, Settings};
 use super::stdlib;
 
 /// The text of the steps that decide what comes out, beside those of the recipe.
@@ -76,6 +76,9 @@ pub fn fingerprint(settings: &Settings, recipe: &Recipe, libraries: &[Library]) 
         all.part(library.name);
         all.part(library.headers_hash()?);
     }
+    if settings.sanitize {
+        all.part(SANITIZERS);
+    }
     STEPS.iter().for_each(|text| all.part(text));
     Ok(all.digits())
 }
@@ -95,6 +98,9 @@ fn compile(
     let mut build = flagged_cc(settings, recipe);
     build.warnings(true).extra_warnings(true).flags(["-Wno-unused-parameter", "-Wno-missing-field-initializers"]);
     build.flag_if_supported(without_prefix(&settings.crate_dir));
+    if settings.sanitize {
+        build.flag(SANITIZERS);
+    }
     build.include(python.headers()).include(settings.patch_dir());
     build.includes(libraries.iter().map(|library| &library.headers));
     build.out_dir(into).file(tables).files(paths_with_extension(&settings.patch_dir(), "c")?);

@@ -8,9 +8,13 @@ use super::problem::Problem;
 use super::progress::Progress;
 
 /// Our variables; cargo runs build.rs again when one of them changes.
-pub const VARIABLES: [&str; 4] = ["BCTRACE_CPYTHON_TARBALL", "BCTRACE_CACHE_DIR", "BCTRACE_OFFLINE", "XDG_CACHE_HOME"];
+pub const VARIABLES: [&str; 5] =
+    ["BCTRACE_CPYTHON_TARBALL", "BCTRACE_CACHE_DIR", "BCTRACE_OFFLINE", "BCTRACE_SANITIZE", "XDG_CACHE_HOME"];
 /// The `cc` crate's variables, which it also reads with the target in the name.
 pub const COMPILER_VARIABLES: [&str; 3] = ["CC", "CFLAGS", "AR"];
+
+/// The compiler's flag for AddressSanitizer and UndefinedBehaviorSanitizer, for the linker too.
+pub const SANITIZERS: &str = "-fsanitize=address,undefined";
 
 /// Holds every outside influence on the build; the C compiler's own variables (`CC`, `CFLAGS`, `AR`) are read by the `cc` crate.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Refuses every step that would use the network.
     pub offline: bool,
+    /// Our own C files are compiled with [`SANITIZERS`].
+    pub sanitize: bool,
     /// The crates' C libraries, as their builds told cargo.
     pub libraries: Vec<Library>,
     /// What `make` has to know to take no more processors than cargo allows.
@@ -58,6 +64,7 @@ impl Settings {
             tarball: var("BCTRACE_CPYTHON_TARBALL").map(PathBuf::from),
             cache_dir: cache_dir(&var, &out_dir),
             offline: var("BCTRACE_OFFLINE").is_some_and(|value| value != "0"),
+            sanitize: var("BCTRACE_SANITIZE").is_some_and(|value| value != "0"),
             libraries: libraries::of_crates(&var),
             make_flags: var("CARGO_MAKEFLAGS"),
             compiler: None,

@@ -16,7 +16,7 @@ use super::cpython::CPython;
 use super::libraries::Library;
 use super::own::Own;
 use super::problem::Problem;
-use super::settings::Settings;
+use super::settings::{SANITIZERS, Settings};
 
 /// The name of the packed library's file.
 pub const LIBRARY: &str = "library.bin";
@@ -86,6 +86,9 @@ fn link_bootstrap(
     // A group, since the first two archives refer to each other.
     command.arg("-Wl,--start-group").args(archives);
     command.args(libraries.iter().flat_map(|library| &library.archives));
+    if settings.sanitize {
+        command.arg(SANITIZERS);
+    }
     command.arg("-Wl,--end-group").args(SYSTEM_LIBRARIES.map(|library| format!("-l{library}")));
     run(&mut command, None)
         .map_err(|error| Problem::new(cannot, error.to_string(), "see the linker's own messages"))?;
@@ -107,6 +110,8 @@ fn compile_library(
     let mut command = Command::new(interpreter);
     // Nothing of the builder's environment gets into the library; PYTHONPATH leads the VM to its sources. No site, no .pyc.
     command.env_clear().env("PYTHONPATH", python.library()).args(["-S", "-B"]);
+    // What an interpreter has at its end is no leak.
+    command.env("ASAN_OPTIONS", "detect_leaks=0");
     command.arg(settings.patch_dir().join("compile_library.py"));
     command.arg(python.library()).arg(python.makefile()).arg(python.headers().join("pyconfig.h")).arg(&out);
     run(&mut command, None).map_err(|error| {

@@ -2,8 +2,9 @@
  * 15-turns.patch include this header after a file's others; it puts a function of ours in the place of each function of the C library
  * that is asked.  With `bctrace_fixed` 0, which is how it is unless an option was given, all go where they went before.
  *
- * fixed_clock.c has the clocks and timers, fixed_wait.c what waits, fixed_turns.c the threads, fixed_process.c process numbers, random
- * bytes and folders, fixed_memory.c addresses. */
+ * fixed_clock.c has the clocks and timers, fixed_wait.c what waits, fixed_turns.c the turns of threads, fixed_locks.c their locks,
+ * fixed_sleep.c their sleep, fixed_threads.c their beginning and end, fixed_process.c process numbers, random bytes and folders, and
+ * fixed_memory.c addresses. */
 #ifndef BCTRACE_FIXED_H
 #define BCTRACE_FIXED_H
 
@@ -76,7 +77,7 @@ struct dirent *bctrace_readdir(void *folder);
 /* The name to look up for a symbol of a library: another one for what makes UUIDs of the machine's clock and address. */
 const char *bctrace_symbol(const char *name);
 
-/* -- Threads: fixed_turns.c -------------------------------------------------------------------------------------------------- */
+/* -- Threads: fixed_turns.c, fixed_locks.c, fixed_threads.c ----------------------------------------------------------------------- */
 
 /* What the eval loop does with its lock: acquires it; releases it around a call of C; releases it for good; lets others have it. */
 void bctrace_take_turn(void);

@@ -34,7 +34,7 @@ int64_t bctrace_of_timeval(const struct timeval *value);
 /* wait4, with turns for other threads until a child has ended. */
 pid_t bctrace_await_child(pid_t pid, int *status, int options, struct rusage *used);
 
-/* -- fixed_turns.c ----------------------------------------------------------------------------------------------------------------- */
+/* -- fixed_sleep.c ----------------------------------------------------------------------------------------------------------------- */
 
 /* Sleeps by the program's clock; returns -1, with errno, if a signal came. */
 int bctrace_sleep(int64_t nanoseconds);
@@ -53,6 +53,9 @@ int bctrace_raise(int signal);
 void bctrace_progressed(void);
 /* How many signals were raised so, if this is the first thread, whose waiting they end. */
 uint64_t bctrace_raised(void);
+
+/* -- fixed_threads.c ----------------------------------------------------------------------------------------------------------------- */
+
 void bctrace_turns_begin(void);
 /* In a process that was forked: this thread is its only one. */
 void bctrace_turns_forked(void);

@@ -19,6 +19,7 @@ mod vm;
 /// finds what is not used.
 #[doc(hidden)]
 pub mod parts {
+    pub use crate::bytecode::escape::Printable;
     pub use crate::bytecode::file;
     pub mod marshal {
         pub use crate::bytecode::marshal::{read, read_with_interned, whole};
@@ -31,8 +32,11 @@ pub mod parts {
     pub use crate::read::reader::{Progress, Reader, Want};
     pub use crate::read::rebuild;
     pub use crate::read::steps;
-    pub use crate::select::{Filter, Selection};
-    pub use crate::trace::event::CODE_RECORD;
+    pub use crate::record::attempts;
+    pub use crate::sandbox::{Tried, address, arguments};
+    pub use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Selection, Unmet};
+    pub use crate::trace::attempt::{Answer, Deed};
+    pub use crate::trace::codec::CODE_RECORD;
     pub use crate::trace::payload::PayloadWriter;
     pub use crate::trace::value::{UnitValues, Value};
     pub use crate::trace::word;

@@ -33,6 +33,7 @@ fn settings_in(scratch: &Path) -> Settings {
         tarball: None,
         cache_dir: scratch.join("cache"),
         offline: true,
+        sanitize: false,
         libraries: Vec::new(),
         make_flags: None,
         compiler: None,

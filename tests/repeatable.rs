@@ -378,6 +378,31 @@ except OSError as error: print error.errno
 }
 
 #[test]
+fn what_forked_processes_try_does_not_depend_on_when_they_do() {
+    // Each goes on at the same time as the program, which meanwhile executes as much as it likes.
+    let program = Program::new(
+        "import os
+children = []
+for number in range(3):
+    pid = os.fork()
+    if not pid:
+        for _ in range(number + 1):
+            for name in '/etc/shadow', '/root/%d' % number:
+                try: open(name)
+                except IOError: pass
+        os._exit(0)
+    for _ in xrange(number * 20000): pass
+    os.waitpid(pid, 0)
+",
+    );
+    for _ in 0..4 {
+        repeated(&program, &[]);
+    }
+    let tried = program.view("tried", &[], "1.bct");
+    assert!(tried.contains("open /root/2 for reading -> refused: ENOENT, 3 times"), "{tried}");
+}
+
+#[test]
 fn input_that_comes_late_and_children_are_waited_for() {
     let program = Program::free(
         "import subprocess, sys, threading, time

@@ -1,6 +1,8 @@
 //! What a program tried, on its way from the broker to the trace: the message to the recorder, the place at which it was tried, and the
 //! count of attempts that are equal.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::shared::slot::OpenRun;
@@ -152,25 +154,41 @@ fn is_librarys_own<'a>(innermost_first: impl Iterator<Item = &'a CodeObject>) ->
 pub struct Attempts {
     seen: FxHashMap<Attempt, (u32, u64)>,
     others: u64,
+    /// In an order that does not depend on when they came, each with its number of times.
+    held: BTreeMap<Attempt, u64>,
 }
 
 impl Attempts {
-    /// Notes an attempt, whose record would have this number; returns whether it needs one.
-    pub fn is_new(&mut self, attempt: &Attempt, number: u32) -> bool {
+    /// Notes an attempt that was made so many times, whose record would have this number; returns whether it needs one.
+    pub fn is_new(&mut self, attempt: &Attempt, made: u64, number: u32) -> bool {
         let mut key = attempt.clone();
         if let Some(site) = &mut key.site {
             site.instruction = 0;
         }
         if let Some((_, times)) = self.seen.get_mut(&key) {
-            *times += 1;
+            *times += made;
             return false;
         }
         if self.seen.len() == MOST {
-            self.others += 1;
+            self.others += made;
             return false;
         }
-        self.seen.insert(key, (number, 0));
+        self.seen.insert(key, (number, made - 1));
         true
+    }
+
+    /// Keeps an attempt until [`Attempts::release`].
+    pub fn hold(&mut self, attempt: Attempt) {
+        if self.held.len() < MOST || self.held.contains_key(&attempt) {
+            *self.held.entry(attempt).or_default() += 1;
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// Returns the attempts that were kept, each with the number of times that it was made, in an order that does not depend on when.
+    pub fn release(&mut self) -> BTreeMap<Attempt, u64> {
+        std::mem::take(&mut self.held)
     }
 
     /// Says which attempts were repeated, in the order of their records.

@@ -2,7 +2,7 @@
 //! trace is complete.  The *supervisor* is the parent of the program.  The *program's* process runs the hook, which fills a ring.  The
 //! *recorder* drains the ring into a sink.  The *standby* is a copy of the recorder that continues if that is killed.
 
-mod attempts;
+pub mod attempts;
 mod front;
 mod news;
 mod plan;
@@ -23,6 +23,7 @@ use crate::process::signals::{self, Signals};
 use crate::process::socket::{Connection, Listener};
 use crate::process::{self, descriptors, executable, privacy, traced};
 use crate::trace::Sink;
+use crate::vm::program::Fixed;
 use front::{First, Following, Front};
 use recorder::Opening;
 use shared::{Board, ClaimTable, Mail};
@@ -46,7 +47,11 @@ pub fn record(mut plan: Plan, sink: Box<dyn Sink>, report: impl FnOnce(io::Resul
     let mail = plan.sandbox.as_ref().map(|_| Mail::create()).transpose()?;
     let (table, mut claims) = follow.as_ref().map(|_| ClaimTable::create()).transpose()?.unzip();
     let listener = follow.as_ref().map(|_| Listener::open()).transpose()?;
-    let opening = Opening { start: plan.start(), matches: plan.tracing.matches() };
+    let opening = Opening {
+        start: plan.start(),
+        matches: plan.tracing.matches(),
+        is_repeatable: plan.tracing.fixed == Some(Fixed::All),
+    };
     let interrupts_end = plan.interrupts_end();
     let encoded = shared::sealed(&plan.tracing.encode())?;
     let inherited = signals::block()?;

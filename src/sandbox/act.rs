@@ -8,6 +8,7 @@ use std::path::Path;
 use libc::{c_int, pid_t};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_NOW, openat2};
 
+use super::arguments::{self, TimesForm};
 use super::notify::Call;
 use super::policy::Policy;
 use super::resolve::{self, Meaning};
@@ -39,17 +40,7 @@ pub enum What {
 #[derive(Clone, Copy, Debug)]
 pub struct TimesAt {
     argument: usize,
-    form: Form,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Form {
-    /// struct utimbuf: seconds.
-    Seconds,
-    /// struct timeval.
-    Microseconds,
-    /// struct timespec.
-    Nanoseconds,
+    form: TimesForm,
 }
 
 impl Change {
@@ -67,8 +58,8 @@ impl Change {
             libc::SYS_fchmodat2 => at(mode(2), no_follow(3)),
             libc::SYS_fchown => itself(What::Owner),
             libc::SYS_fchownat => at(What::Owner, no_follow(4)),
-            libc::SYS_utimensat if call.arguments[1] == 0 => times(itself(What::Times), 2, Form::Nanoseconds),
-            libc::SYS_utimensat => times(at(What::Times, no_follow(3)), 2, Form::Nanoseconds),
+            libc::SYS_utimensat if call.arguments[1] == 0 => times(itself(What::Times), 2, TimesForm::Nanoseconds),
+            libc::SYS_utimensat => times(at(What::Times, no_follow(3)), 2, TimesForm::Nanoseconds),
             #[cfg(target_arch = "x86_64")]
             libc::SYS_chmod => here(mode(1), true),
             #[cfg(target_arch = "x86_64")]
@@ -76,11 +67,11 @@ impl Change {
             #[cfg(target_arch = "x86_64")]
             libc::SYS_lchown => here(What::Owner, false),
             #[cfg(target_arch = "x86_64")]
-            libc::SYS_utime => times(here(What::Times, true), 1, Form::Seconds),
+            libc::SYS_utime => times(here(What::Times, true), 1, TimesForm::Seconds),
             #[cfg(target_arch = "x86_64")]
-            libc::SYS_utimes => times(here(What::Times, true), 1, Form::Microseconds),
+            libc::SYS_utimes => times(here(What::Times, true), 1, TimesForm::Microseconds),
             #[cfg(target_arch = "x86_64")]
-            libc::SYS_futimesat => times(at(What::Times, true), 2, Form::Microseconds),
+            libc::SYS_futimesat => times(at(What::Times, true), 2, TimesForm::Microseconds),
             _ => return None,
         })
     }
@@ -103,17 +94,7 @@ impl Times {
         if address == 0 {
             return Some(Times::default());
         }
-        let words = if matches!(at.form, Form::Seconds) { 2 } else { 4 };
-        let bytes = call.read(address, 8 * words);
-        let word = |place: usize| Some(i64::from_ne_bytes(*bytes.get(8 * place..)?.first_chunk()?));
-        Some(Times(match at.form {
-            Form::Seconds => [(word(0)?, 0), (word(1)?, 0)],
-            Form::Microseconds => {
-                let nanoseconds = |word: i64| word.checked_mul(1000);
-                [(word(0)?, nanoseconds(word(1)?)?), (word(2)?, nanoseconds(word(3)?)?)]
-            }
-            Form::Nanoseconds => [(word(0)?, word(1)?), (word(2)?, word(3)?)],
-        }))
+        arguments::times(call, address, at.form).map(Times)
     }
 }
 

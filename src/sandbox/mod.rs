@@ -6,7 +6,8 @@
 #![allow(unsafe_code)]
 
 mod act;
-mod address;
+pub mod address;
+pub mod arguments;
 mod broker;
 mod calls;
 mod enter;

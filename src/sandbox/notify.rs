@@ -8,10 +8,7 @@ use std::path::PathBuf;
 use libc::{c_int, c_long, pid_t};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
-/// The longest path that the kernel takes, PATH_MAX.
-const LONGEST_PATH: usize = 4096;
-/// Memory is read page by page, since the next one may not be there.
-const PAGE: usize = 4096;
+use super::arguments::{self, Memory};
 
 /// Where calls are listened to.
 #[derive(Debug)]
@@ -129,15 +126,6 @@ impl Call {
         self.arguments[argument] as c_int
     }
 
-    /// Reads the caller's memory, as far as it is there.  A thread of the program may change it at any time: what is read is for reports,
-    /// and for decisions that something else makes again.
-    pub fn read(&self, address: u64, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        let read = self.read_into(address, &mut bytes);
-        bytes.truncate(read);
-        bytes
-    }
-
     fn read_into(&self, address: u64, bytes: &mut [u8]) -> usize {
         let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
         let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
@@ -153,48 +141,24 @@ impl Call {
         Ok(pidfd_getfd(process, number, PidfdGetfdFlags::empty())?)
     }
 
-    /// Reads a string of C; None if it has no end in `most` bytes or in the memory that is there.
-    pub fn string(&self, address: u64, most: usize) -> Option<Vec<u8>> {
-        let mut text = Vec::new();
-        while text.len() < most {
-            let at = address.wrapping_add(text.len() as u64);
-            let length = (PAGE - at as usize % PAGE).min(most - text.len());
-            let piece = self.read(at, length);
-            if let Some(end) = piece.iter().position(|&byte| byte == 0) {
-                text.extend_from_slice(&piece[..end]);
-                return Some(text);
-            }
-            if piece.len() < length {
-                return None;
-            }
-            text.extend(piece);
-        }
-        None
-    }
-
     /// Reads the path that an argument points to.
     pub fn path(&self, argument: usize) -> Option<PathBuf> {
-        use std::os::unix::ffi::OsStringExt;
-        let path = self.string(self.arguments[argument], LONGEST_PATH)?;
-        Some(std::ffi::OsString::from_vec(path).into())
+        arguments::path(self, self.arguments[argument])
     }
 
     /// Reads the words of a list of strings that an argument points to, up to `most`, each cut at `longest` bytes.
     pub fn words(&self, argument: usize, most: usize, longest: usize) -> Vec<Vec<u8>> {
-        let list = self.arguments[argument];
-        let mut words = Vec::new();
-        for place in 0..most as u64 {
-            let Some(pointer) =
-                self.read(list.wrapping_add(8 * place), 8).first_chunk().map(|at| u64::from_ne_bytes(*at))
-            else {
-                break;
-            };
-            if pointer == 0 {
-                break;
-            }
-            let word = self.string(pointer, longest).unwrap_or_else(|| self.read(pointer, longest));
-            words.push(word);
-        }
-        words
+        arguments::words(self, self.arguments[argument], most, longest)
+    }
+}
+
+/// Of the caller.  A thread of the program may change it at any time: what is read is for reports, and for decisions that something else
+/// makes again.
+impl Memory for Call {
+    fn read(&self, address: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        let read = self.read_into(address, &mut bytes);
+        bytes.truncate(read);
+        bytes
     }
 }

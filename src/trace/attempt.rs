@@ -6,7 +6,7 @@ use super::payload::{PayloadReader, PayloadWriter};
 pub const MOST_TARGETS: usize = 8;
 
 /// One attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Attempt {
     pub deed: Deed,
     /// What it was aimed at: a path, two of them for a rename or a link, the words of a command line, an address, a host name, a
@@ -23,7 +23,7 @@ pub struct Attempt {
 }
 
 /// The instruction at which an attempt was made.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Site {
     /// The number of the instruction.
     pub instruction: u64,
@@ -108,7 +108,7 @@ impl Deed {
 }
 
 /// What the program was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Answer {
     /// It was allowed; whether it succeeded is the system's affair.
     Allowed,
@@ -117,7 +117,7 @@ pub enum Answer {
 }
 
 /// On whose behalf something was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum By {
     Program = 1,

@@ -1,7 +1,8 @@
 //! Turns words back into events, keeps the state, and hands both to a sink.  Reads the ring of a running program and the blocks of
 //! a file alike; believes nothing that it has not checked.
 
-use super::event::{Event, Run, Then, record};
+use super::codec::record;
+use super::event::{Event, Run, Then};
 use super::sink::Sink;
 use super::state::{Contradiction, State, StreamError};
 use super::value::MOST_WORDS;

@@ -4,6 +4,7 @@
 pub mod attempt;
 pub mod by_id;
 mod code;
+pub mod codec;
 pub mod content;
 pub mod decoder;
 #[cfg(test)]

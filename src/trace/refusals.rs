@@ -1,8 +1,9 @@
 //! Shows, refusal by refusal, that a reader believes nothing: each contradiction that a stream can hold is made from one that is sound.
 
 use super::code::Code;
+use super::codec::record as record_types;
 use super::decoder::Decoder;
-use super::event::{Announce, Event, Name, Outside, Skipped, record as record_types};
+use super::event::{Announce, Event, Name, Outside, Skipped};
 use super::origin::WholeCode;
 use super::repeat::{self, RepeatReader};
 use super::value::{self, MOST_WORDS, NAMES, Role, Tag};

@@ -410,3 +410,36 @@ if sys.argv[1:]: subprocess.check_call(['/bin/cat', '/proc/self/status'])
         }
     }
 }
+
+#[test]
+fn a_forked_process_reads_of_itself_what_shows_no_memory() {
+    let source = "import os, sys
+def readable(path):
+    try: return bool(os.listdir(path) if path.endswith('/fd') else open(path).read(9))
+    except EnvironmentError as error: return error.errno
+def ask():
+    print [readable('/proc/self/' + name) for name in ('status', 'maps', 'cmdline', 'fd')]
+    print open('/proc/self/stat').read().split()[0] == str(os.getpid()), sorted(os.listdir('/proc/self/fd'))[:3]
+    print open('/proc/%d/comm' % os.getpid()).read() == open('/proc/self/comm').read()
+    sys.stdout.flush()
+first = os.getpid()
+if os.fork() == 0:
+    ask()
+    if os.fork() == 0:
+        ask()
+        print [readable('/proc/%s' % name) for name in ('self/mem', 'self/pagemap', 'self/environ', '%d/status' % os.getppid())]
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+    os._exit(0)
+os.wait()
+ask()
+";
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", source);
+        let printed = world.trace(&[], &[]).succeeded();
+        let own = "[True, True, True, True]\nTrue ['0', '1', '2']\nTrue\n";
+        assert_eq!(printed, [own, own, "[13, 13, 13, 13]\n", own].concat());
+    }
+}

@@ -83,7 +83,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("reads", &["open /etc/shadow for reading -> refused: EACCES", "; --allow-read=/etc/shadow allows it"]),
     ("writes", &["open /etc/new for writing -> refused: EACCES", "; --allow-write=/etc/new allows it"]),
     ("removes", &["remove /etc/passwd -> refused: EACCES", "; --allow-write=/etc allows it"]),
-    ("kills", &["send SIGKILL to ", "its parent", " -> refused: EPERM"]),
+    ("kills", &["send SIGKILL to its parent -> refused: EPERM"]),
     ("debugs", &["ptrace -> refused: EPERM"]),
     ("natively", &["open /etc/passwd for writing -> refused: EACCES"]),
     ("starts", &["start a process -> allowed"]),

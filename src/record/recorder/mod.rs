@@ -49,6 +49,8 @@ pub struct Opening {
     pub start: Start,
     /// What is looked for in the code objects that run.
     pub matches: Matches,
+    /// Another recording of the same program shall be equal.
+    pub is_repeatable: bool,
 }
 
 /// Records the program's first process; returns the exit status that `report` makes of it.

@@ -44,6 +44,8 @@ pub struct Recording<'a> {
     start: Start,
     /// What is looked for in the code objects that run.
     matches: Matches,
+    /// What depends on chance may not show.
+    is_repeatable: bool,
     /// Words from the ring that were not read yet.
     packed: Vec<u64>,
     repeats: RepeatReader,
@@ -96,7 +98,7 @@ fn tampered(why: &str) -> Failure {
 
 impl<'a> Recording<'a> {
     pub fn new(
-        Opening { start, matches }: Opening,
+        Opening { start, matches, is_repeatable }: Opening,
         ring: RingReader,
         shows_progress: bool,
         watch: Watch<'a>,
@@ -107,6 +109,7 @@ impl<'a> Recording<'a> {
             ring,
             start,
             matches,
+            is_repeatable,
             packed: Vec::new(),
             repeats: RepeatReader::default(),
             decoder: Decoder::default(),
@@ -303,19 +306,32 @@ impl<'a> Recording<'a> {
         if attempt.deed == Deed::Fork && attempt.thread.is_some() {
             self.last_fork = Some(attempt.clone());
         }
-        if self.attempts.is_new(&attempt, sink.tally.attempts.count) {
-            self.decoder.event(&Event::Attempt(attempt), sink)?;
-            // It is in no word of the ring, so a standby must have it; soon, for a fork at each would slow the program down, and in its
-            // sandbox it kills no recorder.
-            if self.last_checkpoint.elapsed() > ATTEMPTS_AT_RISK {
-                self.checkpoint(sink)?;
-            }
+        if self.is_repeatable && attempt.thread.is_none() {
+            // The program runs meanwhile, so it has come here by chance.
+            self.attempts.hold(attempt);
+        } else {
+            self.write_attempt(attempt, 1, sink)?;
+        }
+        // It is in no word of the ring, so a standby must have it; soon, for a fork at each would slow the program down, and in its sandbox
+        // it kills no recorder.
+        if self.last_checkpoint.elapsed() > ATTEMPTS_AT_RISK {
+            self.checkpoint(sink)?;
         }
         Ok(())
     }
 
-    /// Says how often attempts were repeated.
+    fn write_attempt(&mut self, attempt: Attempt, times: u64, sink: &mut Account) -> Result<(), Failure> {
+        if self.attempts.is_new(&attempt, times, sink.tally.attempts.count) {
+            self.decoder.event(&Event::Attempt(attempt), sink)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the attempts that were held, and says how often attempts were repeated.
     fn count_attempts(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        for (attempt, times) in self.attempts.release() {
+            self.write_attempt(attempt, times, sink)?;
+        }
         for repeated in self.attempts.repeated() {
             self.decoder.event(&Event::Repeated(repeated), sink)?;
         }

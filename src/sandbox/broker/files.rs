@@ -2,10 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use libc::{c_int, c_long};
+use rustix::fs::{Mode, OFlags};
 
 use super::network::HOSTS;
 use super::{At, Broker, Decision};
@@ -15,6 +18,10 @@ use crate::sandbox::notify::Reply;
 use crate::sandbox::resolve::Meaning;
 use crate::sandbox::system;
 use crate::trace::attempt::Deed;
+
+/// What a process can read of itself in /proc.
+const OWN: [&str; 12] =
+    ["cgroup", "cmdline", "comm", "fd", "io", "limits", "maps", "mountinfo", "mounts", "stat", "statm", "status"];
 
 impl Broker {
     pub(super) fn open(&self, at: At, folder: c_int, name: usize, flags: c_int) -> Decision {
@@ -27,6 +34,9 @@ impl Broker {
             Meaning::Path(path) => path,
             Meaning::Nameless | Meaning::Unknown => return Decision::quiet(unknown),
         };
+        if !writes && let Some(reply) = self.give_own(at, &path) {
+            return Decision::quiet(reply);
+        }
         let (deed, option) = if writes { (Deed::Write, "--allow-write") } else { (Deed::Read, "--allow-read") };
         let is_there = fs::symlink_metadata(&path).is_ok();
         let allowed = if writes { self.may_write(&path) } else { self.may_read(at, &path) };
@@ -55,6 +65,26 @@ impl Broker {
     fn may_read(&self, at: At, path: &Path) -> bool {
         let own = PathBuf::from(format!("/proc/{}", self.first));
         self.policy.may_read(path) || (at.process == self.first && path.starts_with(own))
+    }
+
+    /// Opens what a forked process may know of itself: Landlock knows the first process's folder in /proc alone.  Nothing that shows or
+    /// changes memory, or more to this process than to the program.
+    fn give_own(&self, at: At, path: &Path) -> Option<Reply> {
+        let own = path.strip_prefix(format!("/proc/{}", at.process)).ok()?;
+        if at.process == self.first || self.landlock == 0 || !OWN.iter().any(|name| own == Path::new(name)) {
+            return None;
+        }
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from);
+        // The number may be another process's by now, unless the caller still waits.
+        let opened = opened.and_then(|file| match self.listener.is_waiting(at.call) {
+            true => self.listener.give_descriptor(at.call, file.as_fd()),
+            false => Err(io::Error::from_raw_os_error(libc::EINTR)),
+        });
+        Some(match opened {
+            Ok(descriptor) => Reply::Done(descriptor),
+            Err(error) => Reply::Refuse(error.raw_os_error().unwrap_or(libc::EACCES)),
+        })
     }
 
     /// The answer to what would change something that cannot be named: Landlock decides, where there is one.

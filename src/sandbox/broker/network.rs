@@ -13,6 +13,7 @@ use super::{At, Broker, Decision};
 use crate::process::socket::Connection;
 use crate::process::traced;
 use crate::sandbox::address;
+use crate::sandbox::arguments::Memory;
 use crate::sandbox::notify::{Call, Reply};
 use crate::sandbox::policy::Network;
 use crate::trace::attempt::Deed;

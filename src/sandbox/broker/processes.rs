@@ -25,9 +25,9 @@ impl Broker {
         let arguments = argv.split_off(argv.len().min(1));
         let with = |program: Vec<u8>| [vec![program], arguments.clone()].concat();
         let path = match self.meaning(at, folder, &given, true) {
-            Meaning::Path(path) => path,
-            // A file without a name, in memory.
-            Meaning::Nameless | Meaning::Unknown => {
+            Meaning::Path(path) if self.policy.may_run || !has_lost_its_name(&path) => path,
+            // A file without a name, in memory or on the disk.
+            Meaning::Path(_) | Meaning::Nameless | Meaning::Unknown => {
                 return Decision::refused(libc::EACCES, Deed::Exec, with(given.into_os_string().into_vec()), []);
             }
         };
@@ -118,6 +118,11 @@ impl Broker {
         };
         Decision::reported(reply, Deed::Kill, targets, Vec::new())
     }
+}
+
+/// Whether a path is what the kernel calls a file that has no name any more, or never had one (proc(5), /proc/PID/fd).
+fn has_lost_its_name(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(b" (deleted)") && fs::symlink_metadata(path).is_err()
 }
 
 /// What a call that reaches into other processes does.

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::{Frame, MAX_COUNT, MAX_FRAMES, State, Thread};
-use crate::trace::event::record;
+use crate::trace::codec::record;
 use crate::trace::payload::{PayloadReader, PayloadWriter};
 use crate::trace::word;
 

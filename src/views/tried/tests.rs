@@ -109,9 +109,14 @@ fn each_deed_is_a_phrase_with_its_targets_and_without() {
         (Deed::Bind, &["0.0.0.0:80"], "bind to 0.0.0.0:80", "bind to an address"),
         (Deed::Listen, &["0.0.0.0:80"], "listen on 0.0.0.0:80", "listen"),
         (Deed::Send, &["203.0.113.7:53"], "send to 203.0.113.7:53", "send to an address"),
-        (Deed::Socket, &["AF_PACKET"], "make socket AF_PACKET", "make a socket"),
+        (
+            Deed::Socket,
+            &["family 17, kind 3, protocol 0"],
+            "make socket family 17, kind 3, protocol 0",
+            "make a socket",
+        ),
         (Deed::Lookup, &["evil.example"], "look up evil.example", "look up a host"),
-        (Deed::Kill, &["SIGTERM", "its parent"], "send SIGTERM to 'its parent'", "send a signal"),
+        (Deed::Kill, &["SIGTERM", "its parent"], "send SIGTERM to its parent", "send a signal"),
         (Deed::Debug, &["ptrace"], "call ptrace", "reach into a process"),
         (Deed::Fork, &["x"], "start process x", "start a process"),
     ];

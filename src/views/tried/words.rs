@@ -15,11 +15,23 @@ impl Display for Doing<'_> {
         match targets {
             [] => f.write_str(anything)?,
             [first, rest @ ..] => {
-                write!(f, "{verb} {}", Quoted(first))?;
-                rest.iter().try_for_each(|target| write!(f, "{between}{}", Quoted(target)))?;
+                write!(f, "{verb} ")?;
+                target(deed, first, f)?;
+                for other in rest {
+                    f.write_str(between)?;
+                    target(deed, other, f)?;
+                }
             }
         }
         f.write_str(end)
+    }
+}
+
+/// Prints a target.  Those of some deeds are words of the sandbox's own, such as "its parent".
+fn target(deed: Deed, target: &[u8], f: &mut Formatter) -> fmt::Result {
+    match deed {
+        Deed::Kill | Deed::Socket | Deed::Debug => Printable::text(target).fmt(f),
+        _ => Quoted(target).fmt(f),
     }
 }
 

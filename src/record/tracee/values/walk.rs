@@ -3,7 +3,7 @@
 
 use super::names::GivenNames;
 use super::numbers::Numbers;
-use crate::trace::event::NAME_RECORD;
+use crate::trace::codec::NAME_RECORD;
 use crate::trace::payload::PayloadWriter;
 use crate::trace::value::{self, Role, Tag, What};
 use crate::trace::word;
