@@ -261,18 +261,25 @@ fn known_modules_give_the_exact_map() {
 }
 
 #[test]
-fn a_map_is_inferred_from_a_module_alone() {
+fn a_map_is_inferred_from_a_program_alone() {
     let program = Remapped::new(PROGRAM, "classes", 30, "");
-    let wrong = inferred(&program, "p.pyc", "p.json");
-    assert!(wrong <= 8, "{wrong} of the opcodes of a small program are wrong");
+    library(&program, "classes", 32, &["tarfile"]);
+    // All opcodes of the small program are rare; the module is large.
+    for (name, least) in [("p", 0.75), ("tarfile", 0.97)] {
+        let share = inferred(&program, name);
+        assert!(share >= least, "{share} of the instructions of {name} are listed as they are");
+    }
 }
 
-/// Infers a map; returns how many of its entries are wrong.
-fn inferred(program: &Remapped, pyc: &str, json: &str) -> usize {
-    let ran = run(bctrace(["opmap"]).arg(program.path(pyc)));
+/// Infers a map; returns the share of instructions that are then listed as those of the plain program.
+fn inferred(program: &Remapped, name: &str) -> f64 {
+    let (pyc, map) = (program.path(&format!("{name}.pyc")), program.path("inferred.json"));
+    let ran = run(bctrace(["opmap"]).arg(&pyc).arg("-o").arg(&map));
     assert!(ran.stderr().contains("OPCODE"), "{}", ran.stderr());
-    let (found, truth) = (pairs(&ran.succeeded()), pairs(&program.text(json)));
-    found.iter().filter(|(number, name)| truth.get(number) != Some(name)).count()
+    let found = run(bctrace(["dis", "-r", "--opmap"]).arg(&map).arg(&pyc)).succeeded();
+    let truth = run(bctrace(["dis", "-r"]).arg(program.path(&format!("{name}.plain.pyc")))).succeeded();
+    let same = found.lines().zip(truth.lines()).filter(|(found, truth)| found == truth).count();
+    same as f64 / truth.lines().count() as f64
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub fn infer(model: &Model, modules: &[&MarshalledCode], known: &OpMap) -> Vec<G
     let confidence = problem.confidence(&found);
     let all = problem.numbers.iter().zip(&found).zip(&problem.counts).zip(confidence);
     all.map(|(((&number, &opcode), &count), (confidence, other))| Guess { number, opcode, confidence, other, count })
+        // There are more numbers than opcodes: one was left over.
+        .filter(|guess| guess.opcode != opcode::op::STOP_CODE)
         .collect()
 }
 
