@@ -18,6 +18,7 @@ mod library;
 mod live;
 mod manifest;
 mod modules;
+mod opmap;
 mod plain;
 mod printing;
 mod recorded;

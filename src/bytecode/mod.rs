@@ -13,7 +13,6 @@ pub mod layout;
 pub mod listing;
 pub mod literal;
 pub mod literal_eval;
-pub mod literal_eval;
 pub mod magic;
 pub mod marshal;
 pub mod number;

@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ["overview", "when", "code", "calls", "compares", "exceptions", "tried", "layers", "search=e"]
+PARTS = ["overview", "when", "code", "calls", "compares", "strings", "exceptions", "tried", "layers", "search=e"]
 FIXTURES = ["beacon", "crackme", "exceptions", "generator_heavy", "hostile_names", "overlapping", "self_modifying", "threads"]
 MARKUP = """</script><script>document.title='PWNED'</script><img src=x onerror="document.title='PWNED'">"""
 INJECTING = f"""

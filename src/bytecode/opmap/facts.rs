@@ -145,6 +145,19 @@ impl Facts {
             self.steps.iter().filter(|step| step.operand.is_some_and(|operand| usize::from(operand) > most)).count();
         4 * lines.count() as u32 + 4 * u32::from(end != self.length) + high as u32
     }
+
+    /// What speaks against these numbers having operands: [`Facts::disorder`], and a third byte that is zero where there is no operand or
+    /// is not where there is one, for operands are small.
+    pub fn misfit(&self, bytes: &[u8]) -> u32 {
+        let one = |step: &Step| match (step.operand, bytes.get(step.offset as usize + 2)) {
+            // A call counts its arguments by name there.
+            (Some(operand), _) if operand >> 8 > 8 => 3,
+            (Some(operand), _) if operand > 255 => 1,
+            (None, Some(0)) => 1,
+            _ => 0,
+        };
+        self.disorder() + self.steps.iter().map(one).sum::<u32>()
+    }
 }
 
 fn line_starts(code: &MarshalledCode) -> Vec<bool> {

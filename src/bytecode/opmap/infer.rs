@@ -10,6 +10,8 @@ use crate::bytecode::opcode;
 
 /// Instructions that are looked at; more say nothing new.
 const MOST_INSTRUCTIONS: usize = 60_000;
+/// Bytes of code that are looked at to find which numbers have operands.
+const MOST_BYTES: usize = 20_000;
 
 /// What a number seems to stand for.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,8 @@ pub fn infer(model: &Model, modules: &[&MarshalledCode], known: &OpMap) -> Vec<G
     let confidence = problem.confidence(&found);
     let all = problem.numbers.iter().zip(&found).zip(&problem.counts).zip(confidence);
     all.map(|(((&number, &opcode), &count), (confidence, other))| Guess { number, opcode, confidence, other, count })
+        // There are more numbers than opcodes: one was left over.
+        .filter(|guess| guess.opcode != opcode::op::STOP_CODE)
         .collect()
 }
 
@@ -58,24 +62,42 @@ pub fn map(guesses: &[Guess]) -> OpMap {
 
 /// Finds which numbers have operands: those from 90 on, unless lines then begin inside instructions.
 fn sizes(codes: &[&MarshalledCode]) -> WithOperand {
-    let sample: Vec<&MarshalledCode> = codes.iter().take(400).copied().collect();
-    let wrong = |sizes: &WithOperand| sample.iter().map(|code| Facts::of(code, sizes).disorder()).sum::<u32>();
+    let mut left = MOST_BYTES;
+    let sample = codes.iter().copied().take_while(|code| {
+        let is_wanted = left > 0;
+        left = left.saturating_sub(code.bytes.len());
+        is_wanted
+    });
+    let sample: Vec<&MarshalledCode> = sample.collect();
     let plain = plain_sizes();
     let length: usize = sample.iter().map(|code| code.bytes.len()).sum();
-    if (wrong(&plain) as usize) < length / 200 {
+    let disorder: u32 = sample.iter().map(|code| Facts::of(code, &plain).disorder()).sum();
+    if (disorder as usize) < length / 200 {
         return plain;
     }
-    let mut sizes = likely_sizes(&sample);
-    let mut least = wrong(&sizes);
+    let beginnings = [
+        likely_sizes(&sample, |_| true),
+        likely_sizes(&sample, |_| false),
+        likely_sizes(&sample, |number| number >= 90),
+    ];
+    let found = beginnings.map(|sizes| climb(&sample, sizes));
+    found.into_iter().min_by_key(|(misfit, _)| *misfit).map_or(plain, |(_, sizes)| sizes)
+}
+
+/// Changes one number after the other as long as fewer things speak against it.
+fn climb(sample: &[&MarshalledCode], mut sizes: WithOperand) -> (u32, WithOperand) {
+    let misfit =
+        |sizes: &WithOperand| sample.iter().map(|code| Facts::of(code, sizes).misfit(&code.bytes)).sum::<u32>();
     let mut counts = [0u32; 256];
     sample.iter().flat_map(|code| code.bytes.iter()).for_each(|&byte| counts[usize::from(byte)] += 1);
     let mut order: Vec<usize> = (0..256).filter(|&number| counts[number] > 0).collect();
     order.sort_by_key(|&number| std::cmp::Reverse(counts[number]));
-    for _ in 0..8 {
+    let mut least = misfit(&sizes);
+    for _ in 0..6 {
         let before = least;
         for &number in &order {
             sizes[number] = !sizes[number];
-            let now = wrong(&sizes);
+            let now = misfit(&sizes);
             if now < least {
                 least = now;
             } else {
@@ -86,27 +108,42 @@ fn sizes(codes: &[&MarshalledCode]) -> WithOperand {
             break;
         }
     }
+    (least, sizes)
+}
+
+/// A number seems to have an operand if the third byte, the high one, is usually zero; again and again, since what is an instruction hangs on
+/// it.  Of a number that no line begins with, `first` says what it has at first.
+fn likely_sizes(codes: &[&MarshalledCode], first: impl Fn(usize) -> bool) -> WithOperand {
+    let decide = |zeros: &[[u32; 2]; 256], before: &dyn Fn(usize) -> bool| -> WithOperand {
+        std::array::from_fn(|number| {
+            let [others, zeros] = zeros[number];
+            if others + zeros == 0 { before(number) } else { 2 * zeros > 3 * others }
+        })
+    };
+    let mut zeros = [[0u32; 2]; 256];
+    for code in codes {
+        let mut at = 0;
+        let starts = code.lnotab.chunks_exact(2).map(|pair| {
+            at += usize::from(pair[0]);
+            at
+        });
+        [0].into_iter().chain(starts).for_each(|at| note(&code.bytes, at, &mut zeros));
+    }
+    let mut sizes = decide(&zeros, &first);
+    for _ in 0..8 {
+        let mut zeros = [[0u32; 2]; 256];
+        for code in codes {
+            let steps = Facts::of(code, &sizes).steps;
+            steps.iter().for_each(|step| note(&code.bytes, step.offset as usize, &mut zeros));
+        }
+        sizes = decide(&zeros, &|number| sizes[number]);
+    }
     sizes
 }
 
-/// A number seems to have an operand if a zero, the high byte, usually follows the byte after it where a line begins.
-fn likely_sizes(codes: &[&MarshalledCode]) -> WithOperand {
-    let mut zeros = [[0u32; 2]; 256];
-    for code in codes {
-        let mut at = 0usize;
-        let mut look = |at: usize| {
-            if let Some(&[number, _, high]) = code.bytes.get(at..at + 3) {
-                zeros[usize::from(number)][usize::from(high == 0)] += 1;
-            }
-        };
-        look(0);
-        for pair in code.lnotab.chunks_exact(2) {
-            at += usize::from(pair[0]);
-            look(at);
-        }
+/// Counts whether the third byte of what may be an instruction is zero.
+fn note(bytes: &[u8], at: usize, zeros: &mut [[u32; 2]; 256]) {
+    if let Some(&[number, _, high]) = bytes.get(at..at + 3) {
+        zeros[usize::from(number)][usize::from(high == 0)] += 1;
     }
-    std::array::from_fn(|number| {
-        let [others, zeros] = zeros[number];
-        if others + zeros == 0 { number >= 90 } else { zeros > 2 * others }
-    })
 }

@@ -1,5 +1,7 @@
 //! Owns the search for the likeliest map: from several beginnings, uphill by one number at a time, then by what the value stack says.
 
+use std::collections::BTreeSet;
+
 use super::OpMap;
 use super::facts::{FEATURES, Facts, USES};
 use super::model::{EDGE, Model, STATES};
@@ -24,6 +26,8 @@ pub struct Problem<'a> {
     facts: &'a [Facts],
     /// What is known already.
     fixed: &'a OpMap,
+    /// Several numbers may stand for one opcode, as some of those that are known do.
+    is_shared: bool,
     /// The numbers that occur, and how often.
     pub numbers: Vec<u8>,
     pub counts: Vec<u32>,
@@ -53,6 +57,7 @@ impl<'a> Problem<'a> {
             model,
             facts,
             fixed,
+            is_shared: fixed.pairs().count() > fixed.pairs().map(|(_, opcode)| opcode).collect::<BTreeSet<_>>().len(),
             counts: numbers.iter().map(|&number| counts[usize::from(number)]).collect(),
             with_operand: numbers.iter().map(|&number| has_operand[usize::from(number)]).collect(),
             next: vec![0.0; width * width],
@@ -98,8 +103,8 @@ impl<'a> Problem<'a> {
     fn domain(&self, number: usize) -> impl Iterator<Item = u8> + '_ {
         let fixed = self.fixed.get(self.numbers[number]);
         let known = self.model.known.iter().copied().filter(move |&opcode| {
-            opcode::has_argument(opcode) == self.with_operand[number]
-                && self.fixed.pairs().all(|(_, taken)| taken != opcode)
+            let is_free = self.is_shared || self.fixed.pairs().all(|(_, taken)| taken != opcode);
+            is_free && opcode::has_argument(opcode) == self.with_operand[number]
         });
         fixed.into_iter().chain(known.filter(move |_| fixed.is_none()))
     }
@@ -132,7 +137,7 @@ impl<'a> Problem<'a> {
     /// What changes if a number gets another opcode; the number that has it now, if one has, gets the old one.
     fn gain(&self, of: &mut [u8], number: usize, opcode: u8) -> (f32, Option<usize>) {
         let old = of[number];
-        let other = of.iter().position(|&taken| taken == opcode);
+        let other = if self.is_shared { None } else { of.iter().position(|&taken| taken == opcode) };
         let both =
             |of: &[u8]| self.part(of, number, None) + other.map_or(0.0, |other| self.part(of, other, Some(number)));
         let before = both(of);
@@ -191,7 +196,7 @@ impl<'a> Problem<'a> {
         for number in order {
             let count = self.counts[number] as f32;
             let mut best = (f32::NEG_INFINITY, 0);
-            for opcode in self.domain(number).filter(|&opcode| !taken[usize::from(opcode)]) {
+            for opcode in self.domain(number).filter(|&opcode| self.is_shared || !taken[usize::from(opcode)]) {
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;

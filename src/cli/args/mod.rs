@@ -45,7 +45,7 @@ const EXIT_STATUS: &str = "\
 Exit status:
   The program's own, or 128+N if signal N killed it. bctrace's own:
   2    wrong usage
-  123  a limit or --stop-at ended the program
+  123  a limit, --stop-at or an opcode that --opmap does not name ended the program
   124  --timeout ended the program
   125  bctrace itself failed: bad input, or a trace that cannot be written
   141  the reader of the recorded trace closed the pipe";

@@ -28,6 +28,9 @@ pub(super) struct Data {
     pub(super) layers: Vec<serde_json::Value>,
     pub(super) calls: Vec<serde_json::Value>,
     pub(super) compares: Vec<serde_json::Value>,
+    pub(super) strings: Vec<serde_json::Value>,
+    /// The trace has values; else there are no calls, comparisons and strings.
+    pub(super) has_values: bool,
     /// What is not on the page, in whole sentences.
     pub(super) cut: Vec<String>,
 }

@@ -31,6 +31,10 @@ pub use page::MARK;
 /// Bytes of JSON lines of each of the other views, and lines of them.
 const VIEW_BYTES: usize = 768 << 10;
 const VIEW_LINES: usize = 4000;
+/// Bytes of memory that an answer of another view may take.
+const MEMORY: u64 = 256 << 20;
+/// Characters that a string on the page has at least, as `bctrace strings` has it.
+const SHORTEST: usize = 4;
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -91,6 +95,8 @@ fn push_views(plan: &ReportPlan, info: &Info, data: &mut Data) -> Result<(), Tra
     let query = |filter: Filter| Query {
         trace: plan.trace.clone(),
         selection: Selection { filter, ..Selection::default() },
+        stdlib: false,
+        memory: MEMORY,
         json: true,
         progress: plan.progress,
     };
@@ -100,20 +106,28 @@ fn push_views(plan: &ReportPlan, info: &Info, data: &mut Data) -> Result<(), Tra
     data.tried =
         lines("attempts", &mut data.cut, |pipe| tried::run(&everything, output(pipe)?, &mut known).map(|_| ()))?;
     data.layers = lines("layers", &mut data.cut, |mut pipe| {
-        let plan = LayersPlan { filter: filter.clone(), folder: None, json: true, progress: plan.progress };
+        let plan =
+            LayersPlan { filter: filter.clone(), folder: None, as_module: false, json: true, progress: plan.progress };
         layers::run(Reader::open(&everything.trace)?, plan, &mut pipe, &mut known).map(|_| ())
     })?;
-    if info.start.as_ref().is_some_and(|start| start.options.iter().any(|option| option == b"--values")) {
-        let own = query(filter);
-        data.calls = lines("calls", &mut data.cut, |pipe| calls::run(&own, output(pipe)?, &mut known).map(|_| ()))?;
-        data.compares = lines("comparisons", &mut data.cut, |pipe| {
-            compares::run(&own, false, output(pipe)?, &mut known).map(|_| ())
-        })?;
-    } else {
+    data.has_values = info.start.as_ref().is_some_and(|start| start.options.iter().any(|option| option == b"--values"));
+    if !data.has_values {
         data.cut.push(
             "The trace has no values: recorded with --values, it shows calls, comparisons and strings.".to_owned(),
         );
+        return Ok(());
     }
+    let own = query(filter);
+    data.calls = lines("calls", &mut data.cut, |pipe| {
+        calls::run(&own, CallsPlan::default(), output(pipe)?, &mut known).map(|_| ())
+    })?;
+    data.compares = lines("comparisons", &mut data.cut, |pipe| {
+        compares::run(&own, ComparesPlan::default(), output(pipe)?, &mut known).map(|_| ())
+    })?;
+    data.strings = lines("strings", &mut data.cut, |pipe| {
+        let plan = StringsPlan { min: SHORTEST, text: None };
+        strings::run(&own, plan, output(pipe)?, &mut known).map(|_| ())
+    })?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@
     ["code", "Code", () => D.codes.length],
     ["calls", "Calls", () => rows(D.calls, "call").length],
     ["compares", "Comparisons", () => items(D.compares).length],
+    ["strings", "Strings", () => items(D.strings).length],
     ["exceptions", "Exceptions", () => D.exceptions.length],
     ["tried", "Tried", () => items(D.tried).length],
     ["layers", "Layers", () => items(D.layers).length],
@@ -119,6 +120,13 @@
     const tried = items(D.tried);
     out.push(heading("What it tried"), tried.length ? triedTable(tried.slice(0, 8)) : none(triedNothing()));
     if (tried.length > 8) out.push(el("p", {}, el("a", { href: "#tried" }, "All " + number(tried.length) + " attempts")));
+    const telling = items(D.strings).filter((line) => line.kind).slice(0, 8);
+    if (telling.length) out.push(heading("Strings worth reading"), table([["kind", false], ["string", false], ["place", false]], telling.map((line) =>
+      row(el("span", { class: "dim" }, line.kind), el("span", { class: "mono" }, line.string), linkOf(line))), "Strings"));
+    const rejecting = items(D.compares).filter((line) => /rejected/.test(line.rank || "")).slice(0, 8);
+    if (rejecting.length) out.push(heading("Comparisons that rejected something"), table([["comparison", false], ["result", false], ["place", false]],
+      rejecting.map((line) => row(el("span", { class: "mono" }, line.text || ""), el("span", { class: "mono" }, line.result || line.exception || ""),
+        linkOf(line))), "Comparisons"));
     out.push(heading("Where the instructions went"), codeTable(D.codes.slice(0, 12)));
     if (D.exceptions.length) out.push(heading("Exceptions"), exceptionTable(D.exceptions.slice(0, 6)));
     if (D.cut.length) out.push(heading("Not on this page"), el("ul", {}, D.cut.map((text) => el("li", {}, text))));
@@ -403,18 +411,27 @@
   // With what?
   function callsPart() {
     const all = rows(D.calls, "call");
-    if (!all.length) return [heading("Calls"), none("The page has no calls."), note("Record with --values to see calls with arguments and results."),
-      command("bctrace calls")];
+    if (!all.length) return [heading("Calls"), ...absent("calls")];
     const depth = new Map();
+    const folded = new Map();
+    rows(D.calls, "folded").forEach((line) => {
+      const key = line.parent + "@" + line.offset;
+      folded.set(key, (folded.get(key) || 0) + line.times);
+    });
+    const shownOf = new Map();
     all.sort((a, b) => a.number - b.number || a.call - b.call);
     const list = el("ul", { class: "tree mono" });
     const render = (line) => {
       const level = depth.has(line.parent) ? depth.get(line.parent) + 1 : 0;
       depth.set(line.call, level);
+      const key = line.parent + "@" + line.offset;
+      shownOf.set(key, (shownOf.get(key) || 0) + 1);
+      // The third call of an instruction is the last one that is there if more were folded.
+      const more = shownOf.get(key) === 3 && folded.get(key) ? el("span", { class: "dim" }, "  and " + number(folded.get(key)) + " more") : "";
       const result = line.exception ? el("span", { class: "bad" }, " raises " + line.exception + (line.message ? ": " + line.message : ""))
         : line.result !== undefined ? " → " + line.result : line.yields !== undefined ? " yields " + line.yields : "";
       const item = el("li", { id: "call-" + line.call }, (line.receiver ? line.receiver + "." : "") + line.callee + "(" + (line.arguments || []).join(", ") + ")",
-        result, "  ", line.name ? el("span", { class: "dim" }, "in ", linkOf(line)) : "");
+        result, more, "  ", line.name ? el("span", { class: "dim" }, "in ", linkOf(line)) : "");
       item.style.paddingLeft = Math.min(level, 30) * 14 + "px";
       return item;
     };
@@ -423,16 +440,27 @@
   }
   function comparesPart() {
     const all = items(D.compares);
-    if (!all.length) return [heading("Comparisons"), none("The page has no comparisons."), note("Record with --values to see what was compared."),
-      command("bctrace compares")];
+    if (!all.length) return [heading("Comparisons"), ...absent("comparisons")];
     const body = el("tbody");
     const shown = chunked(all, 500, (line) => row(num(line.number), num(line.times || 1), el("span", { class: "mono" }, line.text || ""),
       line.exception ? el("span", { class: "bad" }, line.exception) : el("span", { class: "mono" }, line.result === undefined ? "" : line.result), linkOf(line)), body);
     const names = [["instruction", true], ["times", true], ["comparison", false], ["result", false], ["place", false]];
     const box = table(names, [], "Comparisons");
     box.querySelector("tbody").replaceWith(body);
-    return [heading("Comparisons"), command("bctrace compares"), box, shown.place];
+    return [heading("Comparisons"), note("What rejected the program's input comes first."), command("bctrace compares"), box, shown.place];
   }
+  function stringsPart() {
+    const all = items(D.strings);
+    if (!all.length) return [heading("Strings"), ...absent("strings")];
+    const body = el("tbody");
+    const shown = chunked(all, 500, (line) => row(num(line.number), num(line.times), el("span", { class: "dim" }, line.kind || ""),
+      el("span", { class: "mono" }, line.string + (line.length ? "… (" + number(line.length) + ")" : "")), linkOf(line)), body);
+    const box = table([["instruction", true], ["times", true], ["kind", false], ["string", false], ["place", false]], [], "Strings");
+    box.querySelector("tbody").replaceWith(body);
+    return [heading("Strings"), note("What the program produced: its constants are left out."), command("bctrace strings"), box, shown.place];
+  }
+  const absent = (what) => [none(D.has_values ? "The program's own code has no " + what + "." : "The trace has no values, so it has no " + what + "."),
+    D.has_values ? "" : note("Record it with --values.")];
   function exceptionTable(list) {
     return table([["first at", true], ["times", true], ["exception", false], ["place", false], ["", false]], list.map((raised) =>
       row(num(raised.first), num(raised.times), el("span", { class: "mono" }, raised.text), link(raised.code, raised.offset < 0 ? null : raised.offset),
@@ -484,6 +512,8 @@
     items(D.tried).forEach((line) => { if (has(line.deed, line.targets.join(" "), line.name))
       push("tried", [el("span", { class: "mono" }, [line.deed, ...line.targets].join(" ") + "  "), linkOf(line)]); });
     D.exceptions.forEach((raised) => { if (has(raised.text)) push("exception", [el("span", { class: "mono" }, raised.text + "  "), link(raised.code, raised.offset)]); });
+    items(D.strings).forEach((line) => { if (has(line.string, line.kind))
+      push("string", [el("span", { class: "mono" }, line.string + "  "), linkOf(line)]); });
     items(D.compares).forEach((line) => { if (has(line.text, line.result))
       push("comparison", [el("span", { class: "mono" }, (line.text || "") + "  "), linkOf(line)]); });
     rows(D.calls, "call").forEach((line) => { if (has(line.callee, (line.arguments || []).join(", "), line.result, line.message))
@@ -517,7 +547,7 @@
       if (document.activeElement !== field) field.value = query;
       nodes = query ? searchPart(query) : overview();
     } else {
-      const shown = { overview, when, code: () => codePart(-1), unused: () => codePart(-1), calls: callsPart, compares: comparesPart,
+      const shown = { overview, when, code: () => codePart(-1), unused: () => codePart(-1), calls: callsPart, compares: comparesPart, strings: stringsPart,
         exceptions: exceptionsPart, tried: triedPart, layers: layersPart }[hash];
       if (!shown) part = "overview";
       nodes = (shown || overview)();

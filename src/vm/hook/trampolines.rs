@@ -287,7 +287,7 @@ extern "C" fn blob<H: Hook>(
 }
 
 /// Has [`Hook::blob`] called for contents of at least this many bytes or code points, of what bytecode calls.
-pub fn follow_calls(least: usize, _interpreter: &super::program::Interpreter) {
+pub fn follow_calls(least: usize, _interpreter: &Interpreter) {
     // SAFETY: the interpreter runs on this thread, which has the GIL.
     unsafe { ffi::vm_follow_calls(least) }
 }
