@@ -16,7 +16,7 @@ import tree
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'frozen')
 # A folder's name in the cache, and what is installed there, in this order.
 FREEZERS = (
-    ('freezer-pyinstaller', ('altgraph==0.17.4', 'PyInstaller==3.6', 'PyCrypto==2.6.1')),
+    ('freezer-pyinstaller', ('dis3==0.1.3', 'altgraph==0.17.4', 'PyInstaller==3.6', 'PyCrypto==2.6.1')),
     ('freezer-cx', ('cx_Freeze==5.1.1',)),
     ('freezer-bb', ('altgraph==0.9', 'bbfreeze-loader==1.1.0', 'bbfreeze==1.1.3')),
 )
