@@ -14,7 +14,7 @@ use super::args::{FileArgs, IntakeArgs};
 use super::exit::{self, Ended};
 use super::message;
 use crate::bytecode::escape::Printable;
-use crate::bytecode::file::{self, Asked, Code, Contents, Entry, Kind};
+use crate::bytecode::file::{self, Asked, Code, Contents, Entry, FileError, Kind};
 use crate::bytecode::pyc::{self, Pyc};
 use crate::format::{self, Beginning, Format, Named};
 use crate::process::{How, aside, executable, signals};
@@ -86,7 +86,7 @@ pub fn read(path: &Path, reading: Reading) -> anyhow::Result<Program> {
         Ok(contents) => (contents, None),
         Err(error) => match beside::archive(&file, &error, &asked).with_context(cannot)? {
             Some((contents, library)) => (contents, Some(library)),
-            None => return Err(error).with_context(cannot),
+            None => return Err(explained(error, &file)).with_context(cannot),
         },
     };
     let library = library.or(beside::add_library(&mut contents, &file).with_context(cannot)?);
@@ -146,6 +146,14 @@ impl Program {
         let clauses: Vec<&str> = contents.guesses.iter().chain(&library).map(String::as_str).collect();
         let guesses = if clauses.is_empty() { String::new() } else { format!(": {}", clauses.join("; ")) };
         format!("{} with {}{guesses}", contents.kind.phrase(), counts.join(", "))
+    }
+}
+
+/// A file that was taken for a folder has no error of its own.
+fn explained(error: FileError, file: &Path) -> anyhow::Error {
+    match error {
+        FileError::NoArchive => anyhow!("{} is a file, not a folder, and no archive", Printable::path(file)),
+        error => error.into(),
     }
 }
 

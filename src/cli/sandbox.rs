@@ -111,7 +111,7 @@ impl Drop for OwnScratch {
 
 /// Has the program start in the scratch folder, where a copy of its file will be; its modules stay where they are.
 pub fn move_in(job: &mut Job) -> anyhow::Result<()> {
-    let (Subject::Marshalled { path, .. }, Some(input)) = (&mut job.subject, job.input) else {
+    let (Subject::Marshalled { path, scripts, .. }, Some(input)) = (&mut job.subject, job.input) else {
         return Err(args::usage(job.command, "--chdir-scratch needs a FILE to copy"));
     };
     let Some(name) = input.file_name() else {
@@ -120,7 +120,9 @@ pub fn move_in(job: &mut Job) -> anyhow::Result<()> {
     let folder = std::path::absolute(input)?.parent().map(Path::to_owned).unwrap_or_default();
     path.insert(0, CString::new(folder.into_os_string().into_vec())?);
     if let Some(first) = job.argv.first_mut() {
-        *first = CString::new(name.as_bytes())?;
+        let copy = CString::new(name.as_bytes())?;
+        scripts.iter_mut().filter(|script| script.path == *first).for_each(|script| script.path = copy.clone());
+        *first = copy;
     }
     Ok(())
 }

@@ -157,7 +157,10 @@ fn a_command_without_its_file_says_which_file_it_needs() {
 fn an_error_about_an_option_of_another_command_names_that_command() {
     let scratch = Scratch::new();
     let cases: [(&[&str], &str); 10] = [
-        (&["--color", "always"], "--color is an option of show, calls, compares, layers, tried, edges, info and dis"),
+        (
+            &["--color", "always"],
+            "--color is an option of show, calls, compares, strings, hot, find, diff, layers, tried, edges, info, dis and list",
+        ),
         (&["--color=always", "ok.pyc", "t.txt"], "--color is an option of show,"),
         (&["layers", "--from", "3", "t.bct"], "--from is an option of show, calls, compares and tried"),
         (&["tried", "--max-depth", "3", "t.bct"], "--max-depth is an option of show, calls and compares"),

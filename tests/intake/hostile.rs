@@ -3,7 +3,7 @@
 use bctrace::parts::file::{self, Asked};
 use proptest::prelude::*;
 
-use super::archives::{pe, push_row, pyinstaller, pythonscript, pyz, row, with_table, zip, zlib};
+use super::archives::{container, pe, push_row, pyinstaller, pythonscript, pyz, row, with_table, zip, zlib};
 use super::{HEADER, Scratch, marshalled};
 
 fn archives() -> Vec<Vec<u8>> {
@@ -62,7 +62,7 @@ fn a_table_that_lies_about_sizes_ends_with_one_line() {
     let packed = zlib(&vec![0; 1 << 20]);
     for (size, part) in [
         (10, "more than the 10 bytes"),
-        ((1 << 20) + 1, "the table says 1048577"),
+        ((1 << 20) + 1, "but the table says 1048577"),
         (u32::MAX as usize, "would unpack to more than"),
     ] {
         let mut table = Vec::new();
@@ -96,6 +96,47 @@ fn a_bomb_without_a_size_ends_at_the_limit() {
     let scratch = Scratch::with("bomb", &bomb);
     let ran = scratch.run(&["list", "bomb"]);
     assert_eq!((ran.status, ran.stderr().lines().count()), (125, 1), "{}", ran.stderr());
+}
+
+#[test]
+fn code_objects_that_share_a_long_string_end_at_the_limit() {
+    // Each refers to the string of a megabyte that the first has as a constant.
+    let code = |constants: &[u8]| {
+        let parts = [
+            &b"c"[..],
+            &[0; 16],
+            b"s\0\0\0\0",
+            constants,
+            &b"(\0\0\0\0".repeat(4),
+            &b"s\0\0\0\0".repeat(2),
+            &[0; 4],
+            b"s\0\0\0\0",
+        ];
+        parts.concat()
+    };
+    let text = [&b"(\x01\0\0\0t\0\0\x10\0"[..], &vec![b'x'; 1 << 20]].concat();
+    let (first, next) = (code(&text), code(b"(\x01\0\0\0R\0\0\0\0"));
+    let mut codes = vec![first.as_slice()];
+    codes.extend(std::iter::repeat_n(next.as_slice(), 20_000));
+    Scratch::with("list", &container(b'[', &codes)).refuses(&["list", "list"], &["would unpack to more than"]);
+}
+
+#[test]
+fn many_cookies_take_no_longer_than_one() {
+    let cookie = pyinstaller(&[], 24, 27);
+    let mut table = Vec::new();
+    (0..150_000).for_each(|_| push_row(&mut table, &row(b'x', "", Vec::new()), 0, 0, 0));
+    let mut bytes = table.clone();
+    bytes.push(0);
+    let first = bytes.len();
+    for number in 0..2000 {
+        let end = first + (number + 1) * 24;
+        bytes.extend_from_slice(&cookie[..8]);
+        for field in [end as u32, 0, first as u32, 27] {
+            bytes.extend_from_slice(&field.to_be_bytes());
+        }
+    }
+    Scratch::with("app", &bytes).refuses(&["list", "app"], &["table of contents is no row"]);
 }
 
 #[test]

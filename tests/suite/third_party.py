@@ -1,5 +1,6 @@
 """Runs small real jobs with packages of other people, in jobs/, and compares what they print with what they print under a plain
-Python 2.7: untraced, and recorded in the two ways there are; then a program that a protector has rewritten (protected.py).
+Python 2.7: untraced, and recorded in the two ways there are; then a program that a protector has rewritten (protected.py), and one
+that freezers have put into one file (frozen.py).
 tests/third-party starts it.
 
     third_party.py [--bless PYTHON]
@@ -19,6 +20,7 @@ import tarfile
 import tempfile
 import zipfile
 
+import frozen
 import protected
 import run
 import tree
@@ -141,6 +143,16 @@ def check_protected(bctrace, protectors):
     return complaints
 
 
+def check_frozen(bctrace):
+    folder = tempfile.mkdtemp(prefix='bctrace-job-')
+    try:
+        return list(frozen.check(bctrace, folder))
+    except frozen.Failed as failure:
+        return [str(failure)]
+    finally:
+        shutil.rmtree(folder)
+
+
 def main():
     parser = argparse.ArgumentParser(prog='tests/third-party', description='Runs programs that use well-known packages.')
     parser.add_argument('--bless', metavar='PYTHON', help='write the expected outputs, by this plain Python 2.7')
@@ -168,6 +180,8 @@ def main():
         complaints += check_protected(os.path.realpath(sys.executable), protectors)
     else:
         print 'not run: programs that %s protects' % ' and '.join(protected.VERSIONS)
+    if not options.bless:
+        complaints += check_frozen(os.path.realpath(sys.executable))
     if complaints:
         sys.exit('\n'.join(complaints))
     print 'all well'

@@ -2,6 +2,7 @@
 //! of code objects.
 
 use super::judge;
+use super::limit::Limit;
 use super::{Asked, Code, Contents, Entry, FileError, Kind, Program};
 use crate::bytecode::magic::{self, MAGIC};
 use crate::bytecode::marshal;
@@ -16,7 +17,7 @@ pub fn magic_of(header: &[u8]) -> Option<u16> {
 }
 
 /// Reads a code object, or a list or tuple of them; None if there is none at any of the places.
-pub fn read(bytes: &[u8], asked: &Asked) -> Result<Option<Contents>, FileError> {
+pub fn read(bytes: &[u8], asked: &Asked, limit: &mut Limit) -> Result<Option<Contents>, FileError> {
     for header in HEADERS {
         let Some(data) = bytes.get(header..).filter(|data| matches!(data.first(), Some(b'c' | b'(' | b'['))) else {
             continue;
@@ -28,7 +29,7 @@ pub fn read(bytes: &[u8], asked: &Asked) -> Result<Option<Contents>, FileError> 
                 check(&code, magic, header, asked)?;
                 vec![Code { bytes: bytes.to_vec(), marshal: header..header + length, magic }]
             }
-            object => match codes_in(&object, magic) {
+            object => match codes_in(&object, magic, limit)? {
                 Some(codes) => codes,
                 None => continue,
             },
@@ -92,18 +93,20 @@ fn contents(codes: Vec<Code>, magic: Option<u16>, header: usize) -> Contents {
 }
 
 /// The code objects of a container, in containers in it too; None if there are none.
-pub fn codes_in(object: &Object, magic: Option<u16>) -> Option<Vec<Code>> {
-    let mut open = vec![object.items()?.iter()];
+pub fn codes_in(object: &Object, magic: Option<u16>, limit: &mut Limit) -> Result<Option<Vec<Code>>, FileError> {
+    let mut open: Vec<_> = object.items().map(|items| items.iter()).into_iter().collect();
     let mut codes = Vec::new();
     while let Some(items) = open.last_mut() {
         match items.next() {
             None => drop(open.pop()),
             Some(Object::Code(code)) => {
                 let bytes = marshal::of_code(code);
+                // Each has strings of its own that all share in the file.
+                limit.take(bytes.len()).map_err(|_| FileError::TooLarge)?;
                 codes.push(Code { marshal: 0..bytes.len(), bytes, magic });
             }
             Some(item) => open.extend(item.items().map(|items| items.iter())),
         }
     }
-    (!codes.is_empty()).then_some(codes)
+    Ok((!codes.is_empty()).then_some(codes))
 }

@@ -43,52 +43,63 @@ impl Limit {
         Ok(())
     }
 
+    /// Counts bytes that were made.
+    pub fn take(&mut self, bytes: usize) -> Result<(), LimitError> {
+        self.bytes = self.bytes.checked_sub(bytes as u64).ok_or(LimitError::TooLarge)?;
+        Ok(())
+    }
+
     /// Copies bytes that are stored as they are.
     pub fn copy(&mut self, bytes: &[u8]) -> Result<Vec<u8>, LimitError> {
-        self.bytes = self.bytes.checked_sub(bytes.len() as u64).ok_or(LimitError::TooLarge)?;
+        self.take(bytes.len())?;
         Ok(bytes.to_vec())
     }
 
     /// Unpacks a zlib stream, or a raw deflate stream, that begins these bytes; what follows it is ignored.  `size` is the length that
     /// it must unpack to, if that is known.
     pub fn inflate(&mut self, packed: &[u8], has_header: bool, size: Option<u64>) -> Result<Vec<u8>, LimitError> {
-        let most = size.map_or(self.bytes, |size| size.min(self.bytes));
         if size.is_some_and(|size| size > self.bytes) {
             return Err(LimitError::TooLarge);
         }
-        let damaged = |why: &str| LimitError::Damaged(why.to_owned());
-        let mut stream = Decompress::new(has_header);
         let mut out = Vec::new();
-        loop {
-            let (taken, made) = (stream.total_in() as usize, out.len());
-            // Room for one byte more shows that there is one.
-            let room = (most + 1).saturating_sub(made as u64).min(STEP as u64) as usize;
-            out.resize(made + room, 0);
-            let status = stream.decompress(&packed[taken..], &mut out[made..], FlushDecompress::None);
-            let ended = match status {
-                Ok(Status::StreamEnd) => true,
-                Ok(_) => false,
-                Err(_) => return Err(damaged("its compressed data is no zlib data")),
-            };
-            out.truncate(stream.total_out() as usize);
-            if out.len() as u64 > most {
-                return Err(match size {
-                    Some(size) => damaged(&format!("it unpacks to more than the {size} bytes that the table says")),
-                    None => LimitError::TooLarge,
-                });
-            }
-            if ended {
-                break;
-            }
-            if stream.total_in() as usize == taken && out.len() == made {
-                return Err(damaged("its compressed data ends too early"));
-            }
+        let unpacked = inflate(&mut out, packed, has_header, size, size.unwrap_or(self.bytes));
+        // What was unpacked in vain counts too, or a file could have it done over and over.
+        self.bytes = self.bytes.saturating_sub(out.len() as u64);
+        unpacked.map(|()| out)
+    }
+}
+
+/// Unpacks into `out`, `most` bytes and one more at most.
+fn inflate(out: &mut Vec<u8>, packed: &[u8], has_header: bool, size: Option<u64>, most: u64) -> Result<(), LimitError> {
+    let damaged = |why: &str| LimitError::Damaged(why.to_owned());
+    let mut stream = Decompress::new(has_header);
+    loop {
+        let (taken, made) = (stream.total_in() as usize, out.len());
+        // Room for one byte more shows that there is one.
+        let room = (most + 1).saturating_sub(made as u64).min(STEP as u64) as usize;
+        out.resize(made + room, 0);
+        let status = stream.decompress(&packed[taken..], &mut out[made..], FlushDecompress::None);
+        out.truncate(stream.total_out() as usize);
+        let ended = match status {
+            Ok(status) => status == Status::StreamEnd,
+            Err(_) => return Err(damaged("its compressed data is no zlib data")),
+        };
+        if out.len() as u64 > most {
+            return Err(match size {
+                Some(size) => damaged(&format!("it unpacks to more than the {size} bytes that the table says")),
+                None => LimitError::TooLarge,
+            });
         }
-        if let Some(size) = size.filter(|size| *size != out.len() as u64) {
-            return Err(damaged(&format!("it unpacks to {} bytes, where the table says {size}", out.len())));
+        if ended {
+            break;
         }
-        self.bytes -= out.len() as u64;
-        Ok(out)
+        if stream.total_in() as usize == taken && out.len() == made {
+            return Err(damaged("its compressed data ends too early"));
+        }
+    }
+    match size.filter(|size| *size != out.len() as u64) {
+        Some(size) => Err(damaged(&format!("it unpacks to {} bytes, but the table says {size}", out.len()))),
+        None => Ok(()),
     }
 }
 
@@ -120,7 +131,7 @@ mod tests {
     #[test]
     fn a_size_that_is_wrong_is_found() {
         let bytes = packed(&[0; 1000]);
-        for (size, part) in [(999, "more than the 999 bytes"), (1001, "1000 bytes, where the table says 1001")] {
+        for (size, part) in [(999, "more than the 999 bytes"), (1001, "1000 bytes, but the table says 1001")] {
             match Limit::default().inflate(&bytes, true, Some(size)) {
                 Err(LimitError::Damaged(why)) => assert!(why.contains(part), "{why}"),
                 other => panic!("{other:?}"),
@@ -133,6 +144,18 @@ mod tests {
     fn a_bomb_ends_at_the_limit() {
         let bomb = packed(&vec![0; 10 << 20]);
         assert_eq!(Limit::of(1 << 20).inflate(&bomb, true, None), Err(LimitError::TooLarge));
+    }
+
+    #[test]
+    fn what_is_unpacked_in_vain_counts() {
+        let mut bytes = packed(&vec![0; 1 << 20]);
+        let end = bytes.len();
+        bytes[end - 4..].fill(9);
+        let mut limit = Limit::of(5 << 20);
+        for _ in 0..4 {
+            assert!(matches!(limit.inflate(&bytes, true, None), Err(LimitError::Damaged(_))));
+        }
+        assert!(limit.bytes < 2 << 20, "{} bytes are left", limit.bytes);
     }
 
     #[test]

@@ -246,7 +246,7 @@ fn read_at(bytes: Vec<u8>, asked: &Asked, limit: &mut Limit, depth: u32) -> Resu
     if asked.member.is_some() {
         return Err(FileError::NoArchive);
     }
-    if let Some(contents) = candidate::read(&bytes, asked)? {
+    if let Some(contents) = candidate::read(&bytes, asked, limit)? {
         return Ok(contents);
     }
     if depth < DEPTH

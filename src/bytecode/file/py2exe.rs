@@ -18,7 +18,7 @@ pub fn read(bytes: &[u8], asked: &Asked, limit: &mut Limit) -> Result<Option<Con
         false => executable::resource(bytes, RESOURCE),
     };
     let Some(resource) = resource else { return Ok(None) };
-    let mut contents = scripts(resource)?;
+    let mut contents = scripts(resource, limit)?;
     if bytes.starts_with(b"MZ")
         && let Some(modules) = zip::read(bytes, &Asked { member: None, ..asked.clone() }, limit)?
     {
@@ -31,7 +31,7 @@ pub fn read(bytes: &[u8], asked: &Asked, limit: &mut Limit) -> Result<Option<Con
     Ok(Some(contents))
 }
 
-fn scripts(resource: &[u8]) -> Result<Contents, FileError> {
+fn scripts(resource: &[u8], limit: &mut Limit) -> Result<Contents, FileError> {
     let damaged = |why: &str| FileError::Damaged { what: WHAT, why: why.to_owned() };
     let rest = resource.get(HEADER..).ok_or_else(|| damaged("it ends in its header"))?;
     if !resource.starts_with(BEGINNING) {
@@ -42,7 +42,7 @@ fn scripts(resource: &[u8]) -> Result<Contents, FileError> {
     let data = &rest[end + 1..];
     let data = data.get(..length as usize).ok_or_else(|| damaged("it ends before its scripts do"))?;
     let (object, _) = marshal::read(data).map_err(|error| damaged(&error.to_string()))?;
-    let codes = candidate::codes_in(&object, None).ok_or_else(|| damaged("it holds no code objects"))?;
+    let codes = candidate::codes_in(&object, None, limit)?.ok_or_else(|| damaged("it holds no code objects"))?;
     let mut contents = Contents::new(Kind::Py2exe);
     if codes.len() > 1 {
         contents.guesses.push("its scripts run in turn".into());

@@ -3,7 +3,7 @@
 
 use memchr::memmem;
 
-use super::limit::Limit;
+use super::limit::{Limit, MOST_MEMBERS};
 use super::{Asked, Contents, Entry, FileError, Kind, Member, Module, Program};
 use super::{candidate, pyz};
 
@@ -14,7 +14,7 @@ const COOKIES: [usize; 2] = [88, 24];
 /// Bytes of a table's row before the name.
 const ROW: usize = 18;
 /// Places of the magic that are looked at.
-const MOST_PLACES: usize = 1000;
+const MOST_PLACES: usize = 100;
 
 /// Where an archive lies.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ pub fn read(bytes: &[u8], asked: &Asked, limit: &mut Limit) -> Result<Option<Con
         };
         let bytes = unpacked.map_err(|error| FileError::of_member(WHAT, row.name, error))?;
         match row.kind {
-            b's' => contents.entries.extend(entry(row.name, bytes)),
+            b's' => contents.entries.push(entry(row.name, bytes)?),
             b'm' | b'M' => match candidate::in_container(bytes) {
                 Ok(code) => {
                     key = key.or_else(|| pyz::key(row.name, &code));
@@ -88,12 +88,16 @@ fn printable(name: &[u8]) -> String {
 }
 
 /// A script is marshalled code, in versions before 2.0 source.
-fn entry(name: &[u8], bytes: Vec<u8>) -> Option<Entry> {
+fn entry(name: &[u8], bytes: Vec<u8>) -> Result<Entry, FileError> {
     let program = match candidate::in_container(bytes) {
         Ok(code) => Program::Code(code),
+        Err(bytes) if bytes.contains(&0) => {
+            let why = "it is no code object of 2.7".to_owned();
+            return Err(FileError::DamagedMember { what: WHAT, member: name.to_vec(), why });
+        }
         Err(source) => Program::Source(source),
     };
-    Some(Entry { name: name.to_vec(), program })
+    Ok(Entry { name: name.to_vec(), program })
 }
 
 fn choose(contents: &mut Contents, asked: &Asked) -> Result<(), FileError> {
@@ -177,7 +181,8 @@ impl<'a> Archive<'a> {
     fn rows(&self) -> Result<Vec<Row<'a>>, String> {
         let mut rest = self.table;
         let mut rows = Vec::new();
-        while !rest.is_empty() {
+        // Those that are too many are not counted to their end.
+        while !rest.is_empty() && rows.len() <= MOST_MEMBERS {
             let number = rows.len() + 1;
             let row = self.row(rest).ok_or_else(|| format!("row {number} of its table of contents is no row"))?;
             let (length, row) = row;
