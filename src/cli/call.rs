@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use anyhow::Context;
 
 use super::args::{self, CallArgs};
-use super::record::{self, Job};
 use super::program;
+use super::record::{self, Job};
 use crate::bytecode::literal;
 use crate::bytecode::marshal::whole;
 use crate::bytecode::object::MarshalledCode;
@@ -47,9 +47,11 @@ fn arguments(args: &CallArgs) -> anyhow::Result<Vec<u8>> {
     let mut values = Vec::new();
     for (index, argument) in args.arguments.iter().enumerate() {
         let value = argument.to_str().ok_or_else(|| "it is no UTF-8".to_owned()).and_then(literal::read);
-        values.push(value.map_err(|error| {
-            args::usage(COMMAND, format!("argument {} is no Python literal: {error}", index + 1))
-        })?);
+        values.push(
+            value.map_err(|error| {
+                args::usage(COMMAND, format!("argument {} is no Python literal: {error}", index + 1))
+            })?,
+        );
     }
     let holder = MarshalledCode { constants: values.into(), ..MarshalledCode::empty() };
     whole::code(&holder).context("the arguments are too long")

@@ -39,7 +39,8 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
     let prints = folder.is_none();
     let progress = message::shows_progress(prints);
     let screen = Screen::open(&screen, prints);
-    let plan = LayersPlan { filter: selection.filter.clone(), folder, as_module: args.as_module, json: !is_text, progress };
+    let plan =
+        LayersPlan { filter: selection.filter.clone(), folder, as_module: args.as_module, json: !is_text, progress };
     let mut out = screen.writer(is_text.then_some(Paint::Layers));
     let answer = layers::run(reader, plan, &mut out, &mut warning(&trace));
     drop(out);

@@ -278,7 +278,13 @@ impl Inventor {
     fn made(&mut self, detail: u32) {
         let how = How::from_number((detail % 8) as u8).expect("eight ways");
         let place = detail.is_multiple_of(3).then_some((detail % 5, detail as i32 - 7));
-        self.add(Event::Made(Made { number: detail, how, place, path: NAMES[detail as usize % 5].to_vec(), text: None }));
+        self.add(Event::Made(Made {
+            number: detail,
+            how,
+            place,
+            path: NAMES[detail as usize % 5].to_vec(),
+            text: None,
+        }));
         let (code, made) = (self.any_code(detail), detail.is_multiple_of(2).then_some(detail));
         let marshal = BYTES[detail as usize % 5].into();
         self.add(Event::WholeCode(WholeCode { code, made, missing: detail % 3, marshal }));

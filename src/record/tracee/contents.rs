@@ -44,6 +44,9 @@ const RUNS_OTHERS: [&[u8]; 12] = [
     b"logging/config.py",
 ];
 
+/// The code object that runs and the offset of its instruction, if they are known.
+type Place = Option<(u32, i32)>;
+
 /// What the stream has.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
@@ -52,7 +55,7 @@ pub(super) struct Contents {
     codes: FxHashMap<[u8; 32], u32>,
     next_code: u32,
     /// What was used where: content, role, place.
-    uses: FxHashSet<(u32, Role, Option<(u32, i32)>)>,
+    uses: FxHashSet<(u32, Role, Place)>,
     /// Bytes of blobs that are in the stream.
     blobs: u64,
     /// Blobs that no record counts yet, and their bytes.
@@ -123,7 +126,9 @@ impl Tracee {
         match bytes {
             Bytes::Plain(bytes) => self.blob_content(&called, role, place, blobs, bytes),
             Bytes::Unicode(points) => {
-                if let Some(points) = points.get(0..points.count().min(LONGEST / 4)).filter(|_| has_room(points.count() * 4)) {
+                if let Some(points) =
+                    points.get(0..points.count().min(LONGEST / 4)).filter(|_| has_room(points.count() * 4))
+                {
                     let text: Vec<u8> = utf8(points);
                     self.blob_bytes(&called, role, place, blobs, &text, text.len() as u64);
                 }
@@ -132,22 +137,14 @@ impl Tracee {
         self.go_on_after_interrupt(next);
     }
 
-    fn blob_content(&mut self, called: &Called, role: Role, place: Option<(u32, i32)>, blobs: Blobs, bytes: Span<u8>) {
+    fn blob_content(&mut self, called: &Called, role: Role, place: Place, blobs: Blobs, bytes: Span<u8>) {
         let shown = bytes.count().min(LONGEST);
         if let Some(shown) = bytes.get(0..shown).filter(|_| has_room(shown)) {
             self.blob_bytes(called, role, place, blobs, shown, bytes.count() as u64);
         }
     }
 
-    fn blob_bytes(
-        &mut self,
-        called: &Called,
-        role: Role,
-        place: Option<(u32, i32)>,
-        blobs: Blobs,
-        bytes: &[u8],
-        length: u64,
-    ) {
+    fn blob_bytes(&mut self, called: &Called, role: Role, place: Place, blobs: Blobs, bytes: &[u8], length: u64) {
         let hash: [u8; 32] = Sha256::digest(bytes).into();
         let content = match self.contents.known.get(&hash) {
             Some(&known) => known,
@@ -226,7 +223,9 @@ fn has_room(bytes: usize) -> bool {
 
 /// Whether what this file compiles is its own text and no other's.
 fn has_own_texts(filename: &[u8]) -> bool {
-    filename.strip_prefix(STDLIB_PREFIX).is_some_and(|name| !RUNS_OTHERS.contains(&name) && !name.starts_with(b"hotshot/"))
+    filename
+        .strip_prefix(STDLIB_PREFIX)
+        .is_some_and(|name| !RUNS_OTHERS.contains(&name) && !name.starts_with(b"hotshot/"))
 }
 
 /// Whether a function's contents are kept: it decompresses, decodes, unmarshals, writes, or is native code from outside.

@@ -53,7 +53,8 @@ fn weight(code: &MarshalledCode) -> usize {
         } else if let Some(code) = open.pop() {
             let names = [&code.names, &code.varnames, &code.freevars, &code.cellvars];
             let names: usize = names.iter().flat_map(|names| names.iter()).map(|name| name.len() + 5).sum();
-            sum = sum.saturating_add(code.bytes.len() + code.lnotab.len() + code.name.len() + code.filename.len() + names);
+            sum = sum
+                .saturating_add(code.bytes.len() + code.lnotab.len() + code.name.len() + code.filename.len() + names);
             objects.extend(code.constants.iter());
         } else {
             break;

@@ -31,7 +31,11 @@ pub(super) fn write(layers: &Layers, out: &mut dyn Write) -> io::Result<()> {
     }
     for text in &layers.texts {
         let how = text.how.name();
-        writeln!(out, "text of {} bytes that no code comes of: {how} at instruction {}", text.length, text.instruction)?;
+        writeln!(
+            out,
+            "text of {} bytes that no code comes of: {how} at instruction {}",
+            text.length, text.instruction
+        )?;
     }
     for blob in &layers.blobs.blobs {
         write_blob(blob, out)?;
