@@ -16,8 +16,8 @@ fn options(command: &[&str]) -> BTreeSet<String> {
     option.captures_iter(help).map(|found| found[1].to_string()).collect()
 }
 
-const COMMANDS: [&str; 10] =
-    ["show", "calls", "compares", "layers", "tried", "info", "dis", "python", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["show", "call", "calls", "compares", "layers", "tried", "info", "dis", "python", "completions", "man"];
 
 #[test]
 fn completions_of_each_shell_hold_every_option_and_command() {
