@@ -32,7 +32,15 @@ impl Manifest {
         Manifest::read(program, "layers")
     }
 
+    /// The layers that ran.
     fn read(program: &Program, folder: &str) -> Manifest {
+        let mut manifest = Manifest::whole(program, folder);
+        manifest.layers.retain(|layer| layer["ran"] == true);
+        manifest
+    }
+
+    /// All layers, those included that never ran.
+    fn whole(program: &Program, folder: &str) -> Manifest {
         let manifest: Value = serde_json::from_str(&program.read(&format!("{folder}/manifest.json"))).unwrap();
         Manifest { layers: manifest["layers"].as_array().unwrap().clone() }
     }

@@ -148,9 +148,9 @@ impl<'a> Reader<'a> {
         let is_long = word.ends_with('l');
         let digits = word.strip_suffix('l').unwrap_or(&word);
         let whole = match digits.get(..2) {
-            Some("0x") => BigInt::parse_bytes(digits[2..].as_bytes(), 16),
-            Some("0b") => BigInt::parse_bytes(digits[2..].as_bytes(), 2),
-            Some("0o") => BigInt::parse_bytes(digits[2..].as_bytes(), 8),
+            Some("0x") => BigInt::parse_bytes(&digits.as_bytes()[2..], 16),
+            Some("0b") => BigInt::parse_bytes(&digits.as_bytes()[2..], 2),
+            Some("0o") => BigInt::parse_bytes(&digits.as_bytes()[2..], 8),
             _ if digits.starts_with('0') && digits.len() > 1 && digits.bytes().all(|digit| digit.is_ascii_digit()) => {
                 BigInt::parse_bytes(digits.as_bytes(), 8)
             }

@@ -37,6 +37,7 @@ fn changing(lines: &str) -> (Program, Manifest) {
 fn code_strings(program: &Program) -> Vec<String> {
     let script = "import json, marshal
 for layer in json.load(open('layers/manifest.json'))['layers']:
+    if not layer['ran']: continue
     if layer['name'] == 'f':
         print repr(marshal.loads(open('layers/' + str(layer['file']), 'rb').read()[8:]).co_code)";
     python(program, script).lines().map(str::to_string).collect()

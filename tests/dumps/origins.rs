@@ -102,7 +102,10 @@ fn a_function_that_is_dug_out_comes_from_what_made_it() {
          exec module.co_consts[0]\n",
     );
     let f = Manifest::of(&program).only("f").clone();
-    assert_eq!((&f["origin"], &f["parent"]), (&"marshal.loads".into(), &1.into()));
+    assert_eq!(f["origin"], "constant");
+    let all = Manifest::whole(&program, "layers");
+    let module = all.number(&f["parent"]);
+    assert_eq!((&module["origin"], &module["ran"]), (&"marshal.loads".into(), &false.into()));
 }
 
 #[test]

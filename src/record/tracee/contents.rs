@@ -44,6 +44,9 @@ const RUNS_OTHERS: [&[u8]; 12] = [
     b"logging/config.py",
 ];
 
+/// The code object that runs and the offset of its instruction, if they are known.
+type Place = Option<(u32, i32)>;
+
 /// What the stream has.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
@@ -52,7 +55,7 @@ pub(super) struct Contents {
     codes: FxHashMap<[u8; 32], u32>,
     next_code: u32,
     /// What was used where: content, role, place.
-    uses: FxHashSet<(u32, Role, Option<(u32, i32)>)>,
+    uses: FxHashSet<(u32, Role, Place)>,
     /// Bytes of blobs that are in the stream.
     blobs: u64,
     /// Blobs that no record counts yet, and their bytes.
@@ -134,22 +137,14 @@ impl Tracee {
         self.go_on_after_interrupt(next);
     }
 
-    fn blob_content(&mut self, called: &Called, role: Role, place: Option<(u32, i32)>, blobs: Blobs, bytes: Span<u8>) {
+    fn blob_content(&mut self, called: &Called, role: Role, place: Place, blobs: Blobs, bytes: Span<u8>) {
         let shown = bytes.count().min(LONGEST);
         if let Some(shown) = bytes.get(0..shown).filter(|_| has_room(shown)) {
             self.blob_bytes(called, role, place, blobs, shown, bytes.count() as u64);
         }
     }
 
-    fn blob_bytes(
-        &mut self,
-        called: &Called,
-        role: Role,
-        place: Option<(u32, i32)>,
-        blobs: Blobs,
-        bytes: &[u8],
-        length: u64,
-    ) {
+    fn blob_bytes(&mut self, called: &Called, role: Role, place: Place, blobs: Blobs, bytes: &[u8], length: u64) {
         let hash: [u8; 32] = Sha256::digest(bytes).into();
         let content = match self.contents.known.get(&hash) {
             Some(&known) => known,

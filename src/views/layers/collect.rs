@@ -1,21 +1,22 @@
 //! Hears the events of a trace and makes its layers of them.  Code objects that one place makes again and again, all the same, are one
 //! layer, so that a loop around `exec` takes no memory.
 
+mod files;
+
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
 use super::contents::Contents;
-use super::folder::{self, Folder};
-use super::{Layer, Layers, Origin, Text, code, manifest};
+use super::folder::Folder;
+use super::{Layer, Layers, Origin, code, manifest};
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::readable::{self, Changes};
 use crate::bytecode::{CodeObject, Object};
 use crate::select::Filter;
 use crate::trace::by_id::ById;
-use crate::trace::content::{NewCode, Use};
+use crate::trace::content::NewCode;
 use crate::trace::origin::{How, Made, WholeCode};
 use crate::trace::{Code, Event, Run, Sink, SinkError, State, Then};
 
@@ -325,67 +326,6 @@ impl Collector {
     /// What identifies a code object: whatever of its strings is interned, if it is one that the program has made.
     fn identity(&self, marshal: &[u8], plain: Option<&MarshalledCode>) -> [u8; 32] {
         plain.and_then(code::identity).unwrap_or_else(|| Sha256::digest(marshal).into())
-    }
-
-    /// Writes the text that a layer was compiled of; returns the name of the file.
-    fn write_text(&mut self, place: usize, layer: &Layer, text: u32) -> io::Result<Option<String>> {
-        if let Some(file) = self.contents.text_file(text) {
-            return Ok(Some(file.clone()));
-        }
-        let (Some(folder), Some(bytes)) = (&mut self.folder, self.contents.get(text)) else { return Ok(None) };
-        let file = folder::file_name(place, layer.best_name(), "py");
-        let result = folder.write_file(&file, &bytes);
-        if let Err(error) = &result {
-            self.layers.error = Some(error.to_string());
-        }
-        result?;
-        self.contents.text_written(text, file.clone());
-        Ok(Some(file))
-    }
-
-    /// Writes the texts that no code object is known to come of.
-    fn write_other_texts(&mut self) -> io::Result<()> {
-        for (number, making) in std::mem::take(&mut self.pending) {
-            let maker = making.place.and_then(|(layer, _)| self.layers.layers.get(layer));
-            let Some(bytes) = self.contents.get(number).filter(|_| maker.is_none_or(|maker| maker.wanted)) else {
-                continue;
-            };
-            let file = format!("text-{:04}.py", self.layers.texts.len() + 1);
-            let text = Text {
-                sha256: Sha256::digest(&bytes).into(),
-                length: bytes.len() as u64,
-                how: making.how,
-                instruction: making.instruction,
-                place: making.place,
-                file,
-            };
-            if let Some(folder) = &mut self.folder {
-                folder.write_file(&text.file, &bytes)?;
-            }
-            self.layers.texts.push(text);
-        }
-        Ok(())
-    }
-
-    /// Adds a string that a C function had, and writes it if it is new.
-    fn add_use(&mut self, used: &Use, at: &State) -> io::Result<()> {
-        let place = used.place.and_then(|(code, offset)| Some((*self.ids.get(code)?, offset)));
-        let new = self.contents.used(&mut self.layers.blobs, used, at.instructions, place);
-        if let (Some((file, bytes)), Some(folder)) = (new, &mut self.folder) {
-            folder.write_file(&file, &bytes)?;
-        }
-        Ok(())
-    }
-
-    /// Writes the file of a layer; the manifest says if that is not possible.
-    fn write(&mut self, place: usize, layer: &Layer, file: &[u8]) -> io::Result<()> {
-        let Some(folder) = &mut self.folder else { return Ok(()) };
-        let room = folder.keep_room(manifest::layer_size(place, layer));
-        let result = room.and_then(|()| folder.write_file(&folder::file_name(place, layer.best_name(), "pyc"), file));
-        if let Err(error) = &result {
-            self.layers.error = Some(error.to_string());
-        }
-        result
     }
 
     fn origin(&self, whole: &WholeCode, code: &Code, making: Option<Making>) -> (Place, Origin) {
