@@ -15,11 +15,14 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::thread;
 
+use super::calls::{self, CallsPlan};
+use super::compares::{self, ComparesPlan};
 use super::info::{self, Info, InfoPlan};
 use super::layers::{self, LayersPlan};
 use super::observed::Observed;
 use super::query::Query;
-use super::{calls, compares, tried};
+use super::strings::{self, StringsPlan};
+use super::tried;
 use crate::format::{Named, Output};
 use crate::read::{Flaw, Reader, TraceError};
 use crate::select::{Filter, Selection};
