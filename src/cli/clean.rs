@@ -36,6 +36,9 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     }
     for file in &files {
         write(&folder, file)?;
+        for one in &file.rebuilt.report {
+            println!("{}{} {} {} {:?}", "  ".repeat(one.depth), crate::bytecode::escape::Printable::name(&one.name), one.instructions_before, one.instructions_after, one.result);
+        }
     }
     Ok(0)
 }
