@@ -63,7 +63,8 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     let mut assumed = Vec::new();
     for variable in candidates(code, &graph, program, is_root) {
         let tracked: Vec<usize> = input.tracked.iter().copied().chain([variable]).collect();
-        let trial = Input { tracked: tracked.clone(), most: STATES_TRACKED, ..input };
+        let most = STATES_TRACKED.min(5_000 + 20 * graph.nodes.len());
+        let trial = Input { tracked: tracked.clone(), most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
         let (tried_flow, tried_removed) = simplified(code, &tried);
         if tried_flow.len() * 4 <= flow.len() * 5 && branches(&tried_flow) < branches(&flow) {

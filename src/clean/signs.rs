@@ -20,6 +20,7 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if reached.iter().any(|&node| !starts.contains(&(graph.nodes[node].key.offset as u32))) {
         return Some("jumps into instructions");
     }
+    if std::env::var_os("BCTRACE_WHY").is_some() { for (at, c) in &graph.decided { eprintln!("{} {at} {}", String::from_utf8_lossy(&code.name), c.why); } }
     if graph.decided.values().any(|change| !change.why.starts_with("its condition")) {
         return Some("conditions with sides that no compiler makes");
     }

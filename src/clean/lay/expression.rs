@@ -23,6 +23,8 @@ impl Layer<'_> {
                 }
                 self.put(labels[&block]);
                 self.instructions(block);
+            } else {
+                self.put(labels[&block]);
             }
             let basic = &self.flow.blocks[block];
             let (end, from_at) = (&basic.end, basic.at);

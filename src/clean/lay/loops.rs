@@ -117,8 +117,8 @@ impl Layer<'_> {
         let reach: Vec<Vec<bool>> = exits.iter().map(|&exit| self.reach(exit, stop)).collect();
         if let Some(done) = done {
             let from_done = self.reach(done, stop);
-            let meets = |&block: &BlockId| from_done[block] && can_follow(block) && reach.iter().any(|reach| reach[block]);
-            return self.order.blocks.iter().copied().find(meets).or(Some(done));
+            let meets = |block: BlockId| from_done[block] && can_follow(block) && reach.iter().any(|reach| reach[block]);
+            return self.first(stop, meets).or(Some(done));
         }
         let count = |block: BlockId| reach.iter().filter(|reach| reach[block]).count();
         let candidates = self.order.blocks.iter().copied().filter(|&block| can_follow(block) && count(block) > 0 && !inside[block]);

@@ -146,9 +146,9 @@ impl Layer<'_> {
         seen
     }
 
-    /// The first block in order that all of these sets have.
-    fn first_common(&self, sets: &[&[bool]]) -> Option<BlockId> {
-        let common = self.order.blocks.iter().filter(|&&block| sets.iter().all(|set| set[block]));
-        common.copied().next()
+    /// The first block in order of which `is_common` is true; those that control is not followed beyond come last.
+    fn first(&self, stop: Option<BlockId>, is_common: impl Fn(BlockId) -> bool) -> Option<BlockId> {
+        let common = || self.order.blocks.iter().copied().filter(|&block| is_common(block));
+        common().find(|&block| !self.is_boundary(block, stop)).or_else(|| stop.filter(|&stop| is_common(stop))).or_else(|| common().next())
     }
 }

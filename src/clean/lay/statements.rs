@@ -250,7 +250,7 @@ impl Layer<'_> {
         };
         let reach = |from| self.reach(from, stop);
         let (from_next, from_other) = (reach(next), reach(other));
-        let join = self.first_common(&[&from_next, &from_other]);
+        let join = self.first(stop, |block| from_next[block] && from_other[block]);
         let is_way_out = |block: BlockId| self.leaving(block, base).is_some();
         let (body, orelse, join) = match join {
             _ if is_way_out(next) && next != other => (next, None, Some(other)),

@@ -178,12 +178,11 @@ impl Layer<'_> {
         match after_body {
             Some(after) => {
                 let from_body = self.reach(after, stop);
-                let meets = |&block: &BlockId| from_body[block] && reaches.iter().any(|reach| reach[block]);
-                self.order.blocks.iter().copied().find(meets)
+                self.first(stop, |block| from_body[block] && reaches.iter().any(|reach| reach[block]))
             }
             None => {
                 let count = |block: BlockId| reaches.iter().filter(|reach| reach[block]).count();
-                self.order.blocks.iter().copied().find(|&block| count(block) > 1)
+                self.first(stop, |block| count(block) > 1)
             }
         }
     }

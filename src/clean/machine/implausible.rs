@@ -34,6 +34,10 @@ pub fn why(code: &MarshalledCode, offset: i32, depth: usize, stops: &dyn Fn(u32)
             op::JUMP_FORWARD => offset = unit.last.end().wrapping_add(operand),
             op::JUMP_ABSOLUTE | op::CONTINUE_LOOP => offset = operand,
             op::RETURN_VALUE | op::RAISE_VARARGS | op::BREAK_LOOP => return None,
+            op::DUP_TOP | op::DUP_TOPX => {
+                depth += if opcode == op::DUP_TOP { 1 } else { i64::from(operand) };
+                offset = unit.end as i32;
+            }
             op::NOP => return Some("it leads to a NOP"),
             // What they leave depends on more than the depth.
             op::END_FINALLY | op::WITH_CLEANUP | op::FOR_ITER | op::SETUP_WITH => return None,

@@ -390,7 +390,11 @@ impl Explorer<'_> {
         };
         let has_run = |at: u32| input.executed.is_some_and(|executed| executed.offsets.contains_key(&at));
         let depth = step.stack.len() - 1;
-        let strange = |to: i32| implausible::why(input.code, to, depth, &has_run);
+        let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
+        let strange = |to: i32| {
+            let depth = depth + usize::from(keeps && to == target);
+            implausible::why(input.code, to, depth, &has_run)
+        };
         let describe = |to: i32, why: &str| format!("the side to {to} never ran, and {why}");
         match (ran(target), ran(next)) {
             (true, true) => None,
