@@ -68,7 +68,10 @@ pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) ->
             *mentions.entry(name.to_vec()).or_default() += 1;
         }
     }
-    let program = Program { options, stored: &stored, mentions: &mentions };
+    let by_name: [&[u8]; 9] =
+        [b"globals", b"locals", b"vars", b"dir", b"eval", b"execfile", b"__dict__", b"__main__", b"modules"];
+    let is_looked_up = by_name.iter().any(|name| mentions.contains_key(*name));
+    let program = Program { options, stored: &stored, mentions: &mentions, is_looked_up };
     let mut report = Vec::new();
     let code = rebuild_tree(code, evidence, &program, 0, &mut report);
     Rebuilt { code, report }
@@ -82,7 +85,7 @@ fn rebuild_tree(
     report: &mut Vec<CodeReport>,
 ) -> MarshalledCode {
     let executed = evidence.of(&code.bytes);
-    let done = rebuild::rebuild(code, executed, program, depth == 0);
+    let done = rebuild::rebuild(code, executed, program);
     let mut made = done.code.unwrap_or_else(|| code.clone());
     report.push(CodeReport {
         name: code.name.to_vec(),

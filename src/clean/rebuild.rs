@@ -18,8 +18,11 @@ use crate::bytecode::opcode::op;
 
 /// States of a code object at most.
 const STATES: usize = 60_000;
+/// States for each byte of code at most, besides a few thousand.
+const STATES_PER_BYTE: usize = 2;
 /// The same while states are told apart by variables.
-const STATES_TRACKED: usize = 250_000;
+const STATES_PER_BYTE_TRACKED: usize = 12;
+const FEW: usize = 3_000;
 /// Blocks beyond which no statements are looked for.
 const BLOCKS: usize = 6_000;
 /// Variables that are tried.
@@ -32,6 +35,8 @@ pub struct Program<'a> {
     pub stored: &'a BTreeSet<Vec<u8>>,
     /// Names, and how many code objects mention them.
     pub mentions: &'a BTreeMap<Vec<u8>, usize>,
+    /// Some code may look up globals by their names.
+    pub is_looked_up: bool,
 }
 
 /// What became of a code object.
@@ -43,7 +48,7 @@ pub struct Result {
 }
 
 /// Rebuilds one code object, those among its constants left aside.
-pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Program<'_>, is_root: bool) -> Result {
+pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Program<'_>) -> Result {
     let kept = |why: String| Result { code: None, outcome: Outcome::Kept(why), changes: Vec::new(), assumed: Vec::new() };
     if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
         return kept("it has another number of locals than names for them".into());
@@ -52,30 +57,36 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     let untaken = program.options.untaken;
     let mut input =
         Input { code, executed, untaken, is_builtin: &is_builtin, tracked: Vec::new(), most: STATES };
-    let graph = match machine::explore(&input) {
-        Ok(graph) => graph,
-        Err(error) => return kept(error.to_string()),
-    };
-    let mut sign = signs::of(code, &graph);
-    if std::env::var_os("BCTRACE_FORCE").is_some() { sign = sign.or(Some("forced")); }
-    let (mut flow, mut removed) = simplified(code, &graph);
-    let mut graph = graph;
+    input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
+    let most = STATES.min(FEW + STATES_PER_BYTE_TRACKED * code.bytes.len());
+    let explored = machine::explore(&input);
+    let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
+    let found = candidates(code, program);
+    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], program));
+    let mut graph = explored;
     let mut assumed = Vec::new();
-    for variable in candidates(code, &graph, program, is_root) {
+    for variable in found {
         let tracked: Vec<usize> = input.tracked.iter().copied().chain([variable]).collect();
-        let most = STATES_TRACKED.min(5_000 + 20 * graph.nodes.len());
         let trial = Input { tracked: tracked.clone(), most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
-        let (tried_flow, tried_removed) = simplified(code, &tried);
-        if tried_flow.len() * 4 <= flow.len() * 5 && branches(&tried_flow) < branches(&flow) {
-            (graph, flow, removed) = (tried, tried_flow, tried_removed);
+        let (flow, removed) = simplified(code, &tried, &tracked, program);
+        let is_better = best.as_ref().is_none_or(|(known, _)| {
+            flow.len() * 4 <= known.len() * 5 && branches(&flow) < branches(known)
+        });
+        if is_better {
+            (graph, best) = (Ok(tried), Some((flow, removed)));
             input.tracked = tracked;
             sign = sign.or(Some("a variable that says where to go on"));
             if let Some(name) = variable.checked_sub(code.varnames.len()).and_then(|place| code.names.get(place)) {
-                assumed.push(format!("nothing but this code changes the variable {}", String::from_utf8_lossy(name)));
+                assumed.push(format!("nothing but this code uses the variable {}", String::from_utf8_lossy(name)));
             }
         }
     }
+    let (graph, (mut flow, removed)) = match (graph, best) {
+        (Ok(graph), Some(best)) => (graph, best),
+        (Err(error), _) => return kept(error.to_string()),
+        (Ok(_), None) => return kept("nothing is known of it".into()),
+    };
     let Some(sign) = sign else {
         return Result { code: None, outcome: Outcome::Unchanged, changes: Vec::new(), assumed };
     };
@@ -134,7 +145,7 @@ fn stack_size(graph: &Graph) -> i32 {
 }
 
 /// Makes the flow of a graph, without what does nothing.
-fn simplified(code: &MarshalledCode, graph: &Graph) -> (Flow, Removed) {
+fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: &Program<'_>) -> (Flow, Removed) {
     let mut flow = Flow::of(graph);
     let mut unbound = BTreeSet::new();
     let mut unknown = BTreeSet::new();
@@ -169,7 +180,12 @@ fn simplified(code: &MarshalledCode, graph: &Graph) -> (Flow, Removed) {
         let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
         (arguments..code.nlocals).filter(|place| !variable.contains(place)).collect()
     };
+    let plain_names: BTreeSet<i32> = match program.is_looked_up {
+        true => BTreeSet::new(),
+        false => tracked.iter().filter_map(|place| place.checked_sub(code.varnames.len())).map(|place| place as i32).collect(),
+    };
     let allowed = Allowed {
+        plain_names: &plain_names,
         is_bound: &|at| !unbound.contains(&at),
         plain_locals: &plain_locals,
         is_constant: &|at| !unknown.contains(&at),
@@ -185,42 +201,27 @@ fn looks_up_locals(code: &MarshalledCode) -> bool {
     code.names.iter().any(|name| by_name.contains(&&**name)) || code.bytes.contains(&op::EXEC_STMT)
 }
 
-/// Variables that may say where flattened code goes on: they are compared with constants several times.
-fn candidates(code: &MarshalledCode, graph: &Graph, program: &Program<'_>, is_root: bool) -> Vec<usize> {
-    let mut before: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let reachable = graph.reachable();
-    for &node in &reachable {
-        graph.nodes[node].exit.successors(&mut |next| before.entry(next).or_default().push(node));
-    }
-    let only = |node: usize| before.get(&node).filter(|list| list.len() == 1).map(|list| list[0]);
-    let mut tests: BTreeMap<usize, BTreeSet<i32>> = BTreeMap::new();
-    for &node in &reachable {
-        if !matches!(graph.nodes[node].exit, Exit::Branch { .. }) {
-            continue;
-        }
-        let mut at = node;
-        for _ in 0..24 {
-            let Some(previous) = only(at) else { break };
-            at = previous;
-            let place = match graph.nodes[at].acts.last() {
-                Some(machine::Act::Run(op::LOAD_FAST, Some(place))) => usize::try_from(*place).ok(),
-                Some(machine::Act::Run(op::LOAD_NAME, Some(place))) if is_root => {
-                    let place = usize::try_from(*place).ok();
-                    let name = place.and_then(|place| code.names.get(place));
-                    let is_own = name.is_some_and(|name| program.mentions.get(&**name) == Some(&1));
-                    place.filter(|_| is_own).map(|place| place + code.varnames.len())
-                }
-                Some(machine::Act::Run(op::STORE_FAST | op::STORE_NAME | op::POP_TOP, _)) => break,
-                _ if !matches!(graph.nodes[at].exit, Exit::Go(_)) => break,
-                _ => None,
-            };
-            if let Some(place) = place {
-                tests.entry(place).or_default().insert(graph.nodes[node].key.offset);
-                break;
+/// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
+/// at every offset, for the model may be lost without the variable.
+fn candidates(code: &MarshalledCode, program: &Program<'_>) -> Vec<usize> {
+    const OPTIMIZED: i32 = 1;
+    let mut tests: BTreeMap<usize, usize> = BTreeMap::new();
+    for bytes in code.bytes.windows(9) {
+        let place = usize::from(u16::from_le_bytes([bytes[1], bytes[2]]));
+        let is_test = bytes[3] == op::LOAD_CONST && bytes[6] == op::COMPARE_OP;
+        let variable = match bytes[0] {
+            op::LOAD_FAST if is_test && place < code.varnames.len() => Some(place),
+            op::LOAD_NAME | op::LOAD_GLOBAL if is_test && code.flags & OPTIMIZED == 0 => {
+                let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
+                is_own.then_some(place + code.varnames.len())
             }
+            _ => None,
+        };
+        if let Some(variable) = variable {
+            *tests.entry(variable).or_default() += 1;
         }
     }
-    let mut found: Vec<(usize, usize)> = tests.into_iter().map(|(place, tests)| (tests.len(), place)).filter(|&(count, _)| count >= 2).collect();
+    let mut found: Vec<(usize, usize)> = tests.into_iter().map(|(place, count)| (count, place)).filter(|&(count, _)| count >= 2).collect();
     found.sort_unstable_by(|one, other| other.cmp(one));
     found.into_iter().take(VARIABLES).map(|(_, place)| place).collect()
 }

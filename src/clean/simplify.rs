@@ -15,6 +15,8 @@ pub struct Allowed<'a> {
     pub is_bound: &'a dyn Fn(u32) -> bool,
     /// Locals of which every value is a plain constant and which nothing can look up by name.
     pub plain_locals: &'a BTreeSet<i32>,
+    /// Names of which the same is true.
+    pub plain_names: &'a BTreeSet<i32>,
     /// Loads there that gave a constant.
     pub is_constant: &'a dyn Fn(u32) -> bool,
 }
@@ -199,7 +201,7 @@ fn split_operator(list: &mut Vec<Instruction>, at: usize, allowed: &Allowed<'_>,
 
 /// Replaces stores to locals that no path reads by pops.
 fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Removed) -> bool {
-    if allowed.plain_locals.is_empty() {
+    if allowed.plain_locals.is_empty() && allowed.plain_names.is_empty() {
         return false;
     }
     // Reads of all blocks together: a local that is plain and read nowhere is dead everywhere; else, liveness decides.
@@ -210,6 +212,11 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
             match (one.opcode, &one.operand) {
                 (op::LOAD_FAST | op::DELETE_FAST, Operand::Number(place)) => drop(live.insert(*place)),
                 (op::STORE_FAST, Operand::Number(place)) => drop(live.remove(place)),
+                // Names are numbered down from -1.
+                (op::LOAD_NAME | op::LOAD_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL, Operand::Number(place)) => {
+                    drop(live.insert(-1 - place));
+                }
+                (op::STORE_NAME | op::STORE_GLOBAL, Operand::Number(place)) => drop(live.remove(&(-1 - place))),
                 _ => {}
             }
         }
@@ -222,8 +229,12 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
             if !flow.blocks[block].around.is_empty() {
                 // An exception can leave the block anywhere.
                 for one in &flow.blocks[block].instructions {
-                    if let (op::LOAD_FAST | op::STORE_FAST, Operand::Number(place)) = (one.opcode, &one.operand) {
-                        after.insert(*place);
+                    match (one.opcode, &one.operand) {
+                        (op::LOAD_FAST | op::STORE_FAST, Operand::Number(place)) => drop(after.insert(*place)),
+                        (op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_NAME | op::STORE_GLOBAL, Operand::Number(place)) => {
+                            drop(after.insert(-1 - place));
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -236,17 +247,31 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
             break;
         }
     }
+    let mut in_handlers = BTreeSet::new();
+    for &block in &order {
+        if let End::Setup { handler: Some(handler), .. } = flow.blocks[block].end {
+            in_handlers.extend(&live[handler]);
+        }
+    }
     let mut changed = false;
     for &block in &order {
-        if !flow.blocks[block].around.is_empty() {
-            continue;
-        }
         let mut after = live_after(flow, block, &live);
+        // An exception can leave the block anywhere, for any handler.
+        let caught = if flow.blocks[block].around.is_empty() { BTreeSet::new() } else { in_handlers.clone() };
         for one in flow.blocks[block].instructions.iter_mut().rev() {
-            if let (op::STORE_FAST, Operand::Number(place)) = (one.opcode, &one.operand)
-                && allowed.plain_locals.contains(place)
-                && !after.contains(place)
-            {
+            let is_dead = match (one.opcode, &one.operand) {
+                (op::STORE_FAST, Operand::Number(place)) => allowed.plain_locals.contains(place) && !after.contains(place),
+                (op::STORE_NAME | op::STORE_GLOBAL, Operand::Number(place)) => {
+                    allowed.plain_names.contains(place) && !after.contains(&(-1 - place))
+                }
+                _ => false,
+            };
+            let key = match one.operand {
+                Operand::Number(place) if one.opcode != op::STORE_FAST => -1 - place,
+                Operand::Number(place) => place,
+                _ => 0,
+            };
+            if is_dead && !caught.contains(&key) {
                 removed.entry(one.at).or_insert("no path reads what it stores");
                 (one.opcode, one.operand) = (op::POP_TOP, Operand::None);
                 changed = true;

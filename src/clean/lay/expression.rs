@@ -14,7 +14,10 @@ impl Layer<'_> {
         let labels: HashMap<BlockId, Label> = order.iter().chain(&to).map(|&block| (block, block)).collect();
         let labels: HashMap<BlockId, Label> = labels.into_keys().map(|block| (block, self.label())).collect();
         let place: HashMap<BlockId, usize> = order.iter().enumerate().map(|(at, &block)| (block, at)).collect();
+        // Where loops end that go on with an outer one: a jump comes after the loop's last block.
+        let mut ends: Vec<(usize, Label, Label)> = Vec::new();
         for (at, &block) in order.iter().enumerate() {
+            self.end_loops(&mut ends, at)?;
             let following = order.get(at + 1).copied().or(to);
             // What was laid out before the expression is the first block's beginning.
             if block != from || to.is_none() {
@@ -47,10 +50,15 @@ impl Layer<'_> {
                     }
                 }
                 End::Iterate { done, next } => {
+                    let mut target = label(done)?;
                     if backwards(done) {
-                        return Err(Unstructured("a loop in an expression ends before it"));
+                        let inside = self.order.loops[block].as_ref().ok_or(Unstructured("a loop in an expression is none"))?;
+                        let last = order.iter().rposition(|&block| inside[block]).unwrap_or(at);
+                        let forward = self.label();
+                        ends.push((last + 1, forward, target));
+                        target = forward;
                     }
-                    self.jump(op::FOR_ITER, label(done)?, from_at);
+                    self.jump(op::FOR_ITER, target, from_at);
                     if Some(*next) != following {
                         self.jump(op::JUMP_ABSOLUTE, label(next)?, from_at);
                     }
@@ -61,8 +69,22 @@ impl Layer<'_> {
                 _ => return Err(Unstructured("there is a block within an expression")),
             }
         }
+        self.end_loops(&mut ends, order.len())?;
         if let Some(to) = to {
             self.put(labels[&to]);
+        }
+        Ok(())
+    }
+
+    /// Lays out the jumps of loops that end before the block at this place.
+    fn end_loops(&mut self, ends: &mut Vec<(usize, Label, Label)>, at: usize) -> Laid<()> {
+        while let Some(place) = ends.iter().rposition(|&(place, ..)| place <= at) {
+            let (_, forward, target) = ends.remove(place);
+            if !matches!(self.out.items.last(), Some(Item::Jump { opcode: op::JUMP_ABSOLUTE | op::JUMP_FORWARD, .. })) {
+                return Err(Unstructured("a loop in an expression goes on after it"));
+            }
+            self.put(forward);
+            self.jump(op::JUMP_ABSOLUTE, target, 0);
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use crate::clean::flow::{BlockId, End, Operand};
 impl Layer<'_> {
     /// Lays out the loop with this header; returns where it goes on.
     pub fn looped(&mut self, header: BlockId, stop: Option<BlockId>, base: usize) -> Laid<Option<BlockId>> {
-        let inside = self.order.loops[header].clone().ok_or(Unstructured("a loop has no blocks"))?;
+        let alone = || (0..self.flow.blocks.len()).map(|block| block == header).collect();
+        let inside: Vec<bool> = self.order.loops[header].clone().unwrap_or_else(alone);
         match self.flow.blocks[header].end {
             End::Iterate { done, next } if self.flow.blocks[header].instructions.is_empty() => {
                 if self.depth(header) == base + 1 {

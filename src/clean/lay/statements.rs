@@ -48,7 +48,11 @@ impl Layer<'_> {
                     self.leave(way);
                     break;
                 }
-                if self.order.loops[block].is_some() && !matches!(self.flow.blocks[block].end, End::Leave(_)) {
+                let basic = &self.flow.blocks[block];
+                // A loop that never comes to a second turn has no way back.
+                let is_for = matches!(basic.end, End::Iterate { .. }) && basic.instructions.is_empty();
+                let is_loop = self.order.loops[block].is_some() || is_for && basic.depth == base + 1;
+                if is_loop && !matches!(basic.end, End::Leave(_)) {
                     next = self.looped(block, stop, base)?;
                     continue;
                 }
