@@ -3,6 +3,7 @@
 //! docs/architecture.md follows one command through these modules.
 
 mod bytecode;
+mod clean;
 pub mod cli;
 mod format;
 mod process;

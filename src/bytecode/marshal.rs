@@ -4,6 +4,7 @@
 
 mod code_fields;
 mod error;
+pub mod whole;
 pub mod write;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes a plan, a plan is carried out, and an error is printed once, here.
 
 mod args;
+mod clean;
 mod commands;
 mod dis;
 mod exit;
@@ -88,6 +89,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Layers(args) => views::layers(args),
         Command::Tried(args) => views::tried(args),
         Command::Info(args) => info::run(args),
+        Command::Clean(args) => clean::run(&args),
         Command::Python(args) => python::run(args.arguments),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

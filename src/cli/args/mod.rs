@@ -1,5 +1,6 @@
 //! What can be typed, as clap sees it.  These types end at the door: each command turns them into a plain plan.
 
+mod cleaning;
 mod reading;
 mod recording;
 mod sandbox;
@@ -15,6 +16,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use cleaning::{CleanArgs, UntakenName};
 pub use reading::{
     AnswerFormat, CallsArgs, ComparesArgs, DisArgs, FilterArgs, InfoArgs, LayersArgs, PlaceArgs, QuestionArgs,
     ShowArgs, TriedArgs, ViewArgs, WindowArgs,
@@ -64,6 +66,7 @@ pub enum Command {
     Tried(TriedArgs),
     Info(InfoArgs),
     Dis(DisArgs),
+    Clean(CleanArgs),
     Python(Box<PythonArgs>),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -1,0 +1,82 @@
+//! `bctrace clean`: readable code out of an obfuscated program.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+
+use super::args::{CleanArgs, UntakenName};
+use super::{message, program};
+use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::{marshal, pyc};
+use crate::clean::{self, Evidence, Options, Rebuilt, Untaken};
+use crate::format::{Named, OutputFolder};
+use crate::read::Reader;
+
+/// A clean file.
+pub struct Clean {
+    /// Its name in the folder.
+    pub name: String,
+    /// What it was made of.
+    pub original: MarshalledCode,
+    pub rebuilt: Rebuilt,
+}
+
+/// Runs the command.
+pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
+    let program = program::read(&args.program)?;
+    let evidence = evidence(args)?;
+    let options = Options { untaken: args.untaken.into(), rename: args.rename, ..Options::default() };
+    let folder = OutputFolder::new(&args.folder)?;
+    let mut files = vec![clean(stem(&args.program), program.pyc.code, &evidence, &options)];
+    for (number, layer) in evidence.layers.iter().enumerate() {
+        let name = format!("layer-{:04}", number + 1);
+        files.push(clean(name, layer.code.clone(), &evidence, &options));
+    }
+    for file in &files {
+        write(&folder, file)?;
+    }
+    Ok(0)
+}
+
+/// Reads the traces.
+fn evidence(args: &CleanArgs) -> anyhow::Result<Evidence> {
+    let mut evidence = Evidence::default();
+    for path in &args.traces {
+        let mut warn = |flaw| message::warn(format_args!("{}: {flaw}", Named::input(path)));
+        evidence.add(Reader::open(path)?, &mut warn)?;
+    }
+    Ok(evidence)
+}
+
+fn clean(stem: String, original: MarshalledCode, evidence: &Evidence, options: &Options) -> Clean {
+    let rebuilt = clean::rebuild(&original, evidence, options);
+    Clean { name: format!("{stem}.pyc"), original, rebuilt }
+}
+
+/// The name of the main program's file, as far as every file system takes it.
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(OsStr::new("main")).to_string_lossy();
+    let safe = |one: char| if one.is_ascii_alphanumeric() || "_-.".contains(one) { one } else { '_' };
+    let stem: String = stem.chars().take(64).map(safe).collect();
+    if stem.trim_matches('.').is_empty() || path == Path::new("-") { "main".into() } else { stem }
+}
+
+fn write(folder: &OutputFolder, file: &Clean) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write {}", Named::output(&folder.path_of(&file.name)));
+    let code = marshal::whole::code(&file.rebuilt.code);
+    let code = code.ok_or_else(|| anyhow!("a constant is of a type that marshal does not have")).with_context(cannot)?;
+    let mut out = folder.create(OsStr::new(&file.name)).with_context(cannot)?;
+    out.write_all(&pyc::of_marshal(&code)).with_context(cannot)
+}
+
+impl From<UntakenName> for Untaken {
+    fn from(name: UntakenName) -> Untaken {
+        match name {
+            UntakenName::Plausible => Untaken::Plausible,
+            UntakenName::Keep => Untaken::Keep,
+            UntakenName::Cut => Untaken::Cut,
+        }
+    }
+}
