@@ -1,5 +1,9 @@
 //! `bctrace clean`: readable code out of an obfuscated program.
 
+mod proof;
+mod recorded;
+mod repeat;
+
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +11,10 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 
 use super::args::{CleanArgs, UntakenName};
+use super::program::Program;
 use super::{message, program};
+use proof::{Candidate, Proof};
+use recorded::Recorded;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{marshal, pyc};
 use crate::clean::{self, Evidence, Options, Rebuilt, Untaken};
@@ -29,7 +36,7 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let evidence = evidence(args)?;
     let options = Options { untaken: args.untaken.into(), rename: args.rename, ..Options::default() };
     let folder = OutputFolder::new(&args.folder)?;
-    let mut files = vec![clean(stem(&args.program), program.pyc.code, &evidence, &options)];
+    let mut files = vec![clean(stem(&args.program), program.pyc.code.clone(), &evidence, &options)];
     for (number, layer) in evidence.layers.iter().enumerate() {
         let name = format!("layer-{:04}", number + 1);
         files.push(clean(name, layer.code.clone(), &evidence, &options));
@@ -37,7 +44,27 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     for file in &files {
         write(&folder, file)?;
     }
-    Ok(0)
+    let proof = prove(args, &program, &folder, &files)?;
+    print!("{}", proof.text());
+    Ok(if proof.is_complete() { 0 } else { 1 })
+}
+
+/// Compares the files with the original on the recorded inputs.
+fn prove(args: &CleanArgs, program: &Program, folder: &OutputFolder, files: &[Clean]) -> anyhow::Result<Proof> {
+    let recorded: Vec<Recorded> =
+        args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
+    let candidates: Vec<Candidate> = files
+        .iter()
+        .enumerate()
+        .map(|(number, file)| Candidate {
+            name: &file.name,
+            path: folder.path_of(&file.name),
+            original: &file.original,
+            clean: &file.rebuilt.code,
+            is_main: number == 0,
+        })
+        .collect();
+    proof::prove(&args.program, &program.bytes, &recorded, &candidates)
 }
 
 /// Reads the traces.
