@@ -53,7 +53,8 @@ impl Behaviour {
     /// Reads a recording with values.  What code of the standard library did is not in it.  In texts `scratch`, the path of the
     /// program's scratch folder, counts as the same as that of any other run.
     pub fn read(steps: Steps, scratch: &[u8]) -> Result<Behaviour, TraceError> {
-        let mut collector = Collector { behaviour: Behaviour::default(), codes: HashMap::new(), frames: HashMap::new(), scratch };
+        let mut collector =
+            Collector { behaviour: Behaviour::default(), codes: HashMap::new(), frames: HashMap::new(), scratch };
         for item in steps {
             collector.take(item?);
         }
@@ -121,7 +122,8 @@ impl Collector<'_> {
         if is_call(opcode) {
             self.call(step);
         } else if opcode == op::IMPORT_NAME {
-            let name = step.instruction.operand.and_then(|name| step.code.object.names.get(usize::try_from(name).ok()?));
+            let name =
+                step.instruction.operand.and_then(|name| step.code.object.names.get(usize::try_from(name).ok()?));
             let mut text = b"import ".to_vec();
             text.extend_from_slice(name.map_or(b"", Vec::as_slice));
             let code = self.string(&step.code);

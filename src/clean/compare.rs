@@ -82,7 +82,11 @@ fn matched<'a>(before: &[&MarshalledCode], after: &[&'a MarshalledCode]) -> Vec<
 /// Returns whether two code objects do the same by being the same, those among their constants aside.
 fn is_same(one: &MarshalledCode, other: &MarshalledCode) -> bool {
     let constants = |code: &MarshalledCode| {
-        code.constants.iter().filter(|constant| !matches!(constant, Object::Code(_))).map(|c| format!("{c:?}")).collect::<Vec<_>>()
+        code.constants
+            .iter()
+            .filter(|constant| !matches!(constant, Object::Code(_)))
+            .map(|c| format!("{c:?}"))
+            .collect::<Vec<_>>()
     };
     one.bytes == other.bytes
         && one.names == other.names
@@ -170,7 +174,9 @@ pub fn branches(bytes: &[u8], executed: Option<&Executed>) -> (u32, u32) {
     for unit in units(bytes, 0) {
         let Some(operand) = unit.last.operand.map(i32::cast_unsigned) else { continue };
         let target = match unit.last.opcode {
-            op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP => operand,
+            op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP => {
+                operand
+            }
             op::FOR_ITER => unit.end.wrapping_add(operand),
             _ => continue,
         };

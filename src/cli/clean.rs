@@ -1,8 +1,10 @@
 //! `bctrace clean`: readable code out of an obfuscated program.
 
+mod decompile;
 mod proof;
 mod recorded;
 mod repeat;
+mod stubs;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -13,13 +15,14 @@ use anyhow::{Context, anyhow};
 use super::args::{CleanArgs, UntakenName};
 use super::program::Program;
 use super::{message, program};
-use proof::{Candidate, Proof};
-use recorded::Recorded;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{marshal, pyc};
 use crate::clean::{self, Evidence, Options, Rebuilt, Untaken};
 use crate::format::{Named, OutputFolder};
 use crate::read::Reader;
+use decompile::Decompiler;
+use proof::{Candidate, Proof};
+use recorded::Recorded;
 
 /// A clean file.
 pub struct Clean {
@@ -46,7 +49,21 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     }
     let proof = prove(args, &program, &folder, &files)?;
     print!("{}", proof.text());
+    if let Some(command) = &args.decompile {
+        decompile(command, &folder, &files)?;
+    }
     Ok(if proof.is_complete() { 0 } else { 1 })
+}
+
+/// Runs a decompiler on the files.
+fn decompile(command: &OsStr, folder: &OutputFolder, files: &[Clean]) -> anyhow::Result<()> {
+    let decompiler = Decompiler::new(command)?;
+    for file in files {
+        if !decompiler.run(folder, &file.name, &file.rebuilt.code)? {
+            break;
+        }
+    }
+    decompiler.finish().context("cannot remove the decompiler's files")
 }
 
 /// Compares the files with the original on the recorded inputs.
@@ -93,7 +110,8 @@ fn stem(path: &Path) -> String {
 fn write(folder: &OutputFolder, file: &Clean) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", Named::output(&folder.path_of(&file.name)));
     let code = marshal::whole::code(&file.rebuilt.code);
-    let code = code.ok_or_else(|| anyhow!("a constant is of a type that marshal does not have")).with_context(cannot)?;
+    let code =
+        code.ok_or_else(|| anyhow!("a constant is of a type that marshal does not have")).with_context(cannot)?;
     let mut out = folder.create(OsStr::new(&file.name)).with_context(cannot)?;
     out.write_all(&pyc::of_marshal(&code)).with_context(cannot)
 }

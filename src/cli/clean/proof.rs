@@ -8,9 +8,9 @@ use anyhow::Context;
 use super::recorded::Recorded;
 use super::repeat::{Place, Ran};
 use crate::bytecode::escape::Printable;
+use crate::bytecode::object::MarshalledCode;
 use crate::clean::Evidence;
 use crate::clean::compare::{self, Compared, Difference, Pair};
-use crate::bytecode::object::MarshalledCode;
 use crate::format::{Named, json};
 
 /// A clean file that is to be proven.
@@ -162,7 +162,8 @@ impl<'a> Trial<'a> {
             self.unequal = if is_cut { None } else { difference(original, clean) };
         }
         if is_cut {
-            self.doubt.get_or_insert_with(|| "it was stopped before its end, so only its beginning was compared".into());
+            self.doubt
+                .get_or_insert_with(|| "it was stopped before its end, so only its beginning was compared".into());
         }
         for (found, behaviour) in [("original", &original.behaviour), ("clean file", &clean.behaviour)] {
             if behaviour.left_out > 0 || behaviour.without_values > 0 || !behaviour.flaws.is_empty() {
@@ -183,7 +184,8 @@ impl<'a> Trial<'a> {
 
     fn finish(self, obstacle: Option<&str>) -> FileProof {
         let whole = self.verdict(obstacle);
-        let codes = self.pairs.iter().zip(&self.codes).map(|(pair, compared)| self.code(pair, compared, &whole)).collect();
+        let codes =
+            self.pairs.iter().zip(&self.codes).map(|(pair, compared)| self.code(pair, compared, &whole)).collect();
         FileProof { name: self.candidate.name.to_owned(), verdict: whole, codes }
     }
 
@@ -240,7 +242,11 @@ fn difference(original: &Ran, clean: &Ran) -> Option<String> {
         return Some(format!("it ends with status {}, and the original with {}", clean.status, original.status));
     }
     if original.exception != clean.exception {
-        return Some(format!("it ends with {}, and the original with {}", shown(&clean.exception), shown(&original.exception)));
+        return Some(format!(
+            "it ends with {}, and the original with {}",
+            shown(&clean.exception),
+            shown(&original.exception)
+        ));
     }
     if original.output != clean.output {
         let same = original.output.iter().zip(&clean.output).take_while(|(one, other)| one == other).count();
@@ -276,7 +282,12 @@ impl Proof {
         for file in &self.files {
             out += &format!("{}: {}\n", file.name, described(&file.verdict));
             for code in &file.codes {
-                out += &format!("  {} (line {}): {}", Printable::text(&code.name), code.first_line, described(&code.verdict));
+                out += &format!(
+                    "  {} (line {}): {}",
+                    Printable::text(&code.name),
+                    code.first_line,
+                    described(&code.verdict)
+                );
                 if matches!(code.verdict, Verdict::Equal) {
                     out += &format!(", {} acts compared", code.compared);
                 }

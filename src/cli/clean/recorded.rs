@@ -43,9 +43,11 @@ impl Recorded {
             is_damaged = true;
             Ok(())
         })?;
-        let start = noted.start.take().ok_or_else(|| anyhow!("it does not say of which program it is")).with_context(cannot)?;
+        let start =
+            noted.start.take().ok_or_else(|| anyhow!("it does not say of which program it is")).with_context(cannot)?;
         if start.sha256.is_some_and(|recorded| recorded != sha256) {
-            return Err(anyhow!("it was recorded of another file: the SHA-256 in it is not that of FILE")).with_context(cannot);
+            return Err(anyhow!("it was recorded of another file: the SHA-256 in it is not that of FILE"))
+                .with_context(cannot);
         }
         let obstacle = noted.obstacle(&start, is_damaged);
         let arguments = start.argv.iter().skip(1).map(|word| OsString::from_vec(word.clone())).collect();
@@ -58,11 +60,6 @@ impl Recorded {
             obstacle,
             notes: notes(&start),
         })
-    }
-
-    /// The variable `name` of the recorded environment and what comes after its `=`.
-    pub fn variables(&self) -> impl Iterator<Item = &OsStr> {
-        self.environment.iter().map(OsString::as_os_str)
     }
 }
 
@@ -78,7 +75,8 @@ fn environment(start: &Start) -> Vec<OsString> {
 
 /// What the recording had, and its repetition does not.
 fn notes(start: &Start) -> Vec<String> {
-    const OPENS: [&[u8]; 6] = [b"--allow-", b"--no-sandbox", b"--path=", b"--chdir-scratch", b"--follow-forks", b"--skip-sleeps"];
+    const OPENS: [&[u8]; 6] =
+        [b"--allow-", b"--no-sandbox", b"--path=", b"--chdir-scratch", b"--follow-forks", b"--skip-sleeps"];
     let differs = |option: &&Vec<u8>| OPENS.iter().any(|opens| option.starts_with(opens));
     let mut notes: Vec<String> = start
         .options
@@ -87,7 +85,9 @@ fn notes(start: &Start) -> Vec<String> {
         .map(|option| format!("it was recorded with {}, and runs again without", option.escape_ascii()))
         .collect();
     if !start.options.iter().any(|option| option == b"--deterministic") {
-        notes.push("it was recorded without --deterministic, so what depends on time or chance is not what it was".into());
+        notes.push(
+            "it was recorded without --deterministic, so what depends on time or chance is not what it was".into(),
+        );
     }
     notes
 }

@@ -59,10 +59,20 @@ impl Place {
         let [trace, input, output, errors] = &paths;
         fs::write(input, &recorded.input)?;
         let mut command = Command::new("/proc/self/exe");
-        command.args(["--deterministic", "--values", "--value-length=10000", "--no-stdlib", "--quiet", "--format=bct", "--force"]);
+        command.args([
+            "--deterministic",
+            "--values",
+            "--value-length=10000",
+            "--no-stdlib",
+            "--quiet",
+            "--format=bct",
+            "--force",
+        ]);
         command.arg(format!("--timeout={TIMEOUT}"));
         command.arg("--in-place-of").arg(original);
-        recorded.variables().for_each(|variable| drop(command.arg("--env").arg(variable)));
+        for variable in &recorded.environment {
+            command.arg("--env").arg(variable);
+        }
         command.arg(file).arg(trace).arg("--").args(&recorded.arguments);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PYTHON")) {
             command.env_remove(name);
