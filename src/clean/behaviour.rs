@@ -36,6 +36,13 @@ pub struct Behaviour {
     pub flaws: Vec<Flaw>,
 }
 
+impl Behaviour {
+    /// Whether code that is not the standard library's ran in more than one thread.
+    pub fn has_threads(&self) -> bool {
+        self.acts.iter().any(|act| act.thread != 0)
+    }
+}
+
 /// Something that code did.
 #[derive(Clone, Debug)]
 pub struct Act {
@@ -143,14 +150,13 @@ impl Collector<'_> {
         if let Value::Object { what: What::Function | What::Method | What::Generator, .. } = callee {
             return;
         }
-        let mut name = Vec::new();
-        push(&mut name, callee, self.scratch);
         let mut rest = Vec::new();
+        push(&mut rest, callee, self.scratch);
         // CALL_FUNCTION and its like look at the low 16 bits alone (ceval.c, call_function).
         rest.extend_from_slice(&(step.instruction.operand.unwrap_or(0) & 0xffff).to_le_bytes());
         arguments.iter().for_each(|argument| push(&mut rest, argument, self.scratch));
         let code = self.string(&step.code);
-        self.act(code, step.instruction.offset.cast_unsigned(), step.thread, &name, rest);
+        self.act(code, step.instruction.offset.cast_unsigned(), step.thread, &short(callee), rest);
     }
 
     fn act(&mut self, code: Arc<[u8]>, offset: u32, thread: u32, name: &[u8], rest: Vec<u8>) {
@@ -167,6 +173,27 @@ impl Collector<'_> {
         let name = name[..name.len().min(MOST_NAME)].into();
         self.behaviour.acts.push(Act { code, offset, thread, name, digest });
     }
+}
+
+/// What is called, without what it is called on.
+fn short(callee: &Value) -> Vec<u8> {
+    let kind: &[u8] = match callee {
+        Value::Object { name, receiver, .. } => {
+            let on = receiver.as_deref().map(|receiver| [short(receiver), b".".to_vec()].concat());
+            return [on.unwrap_or_default(), name.to_vec()].concat();
+        }
+        Value::Str(_) => b"str",
+        Value::Unicode(_) => b"unicode",
+        Value::Container(container) => match container.kind {
+            ContainerKind::Tuple => b"tuple",
+            ContainerKind::List => b"list",
+            ContainerKind::Dict => b"dict",
+            ContainerKind::Set => b"set",
+            ContainerKind::FrozenSet => b"frozenset",
+        },
+        _ => b"value",
+    };
+    kind.to_vec()
 }
 
 /// An exception as it is compared.  Of those that name a local only the type counts, since locals get other names.

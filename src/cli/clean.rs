@@ -7,13 +7,14 @@ mod repeat;
 mod stubs;
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
 use super::args::{CleanArgs, UntakenName};
 use super::program::Program;
+use super::screen::CANNOT_WRITE;
 use super::{message, program};
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{marshal, pyc};
@@ -23,6 +24,9 @@ use crate::read::Reader;
 use decompile::Decompiler;
 use proof::{Candidate, Proof};
 use recorded::Recorded;
+
+/// The file in the folder that says what was proven.
+const PROOF: &str = "proof.json";
 
 /// A clean file.
 pub struct Clean {
@@ -48,7 +52,9 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
         write(&folder, file)?;
     }
     let proof = prove(args, &program, &folder, &files)?;
-    print!("{}", proof.text());
+    let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
+    folder.create(OsStr::new(PROOF)).and_then(|mut file| file.write_all(&proof.json())).with_context(cannot)?;
+    io::stdout().write_all(proof.text().as_bytes()).context(CANNOT_WRITE)?;
     if let Some(command) = &args.decompile {
         decompile(command, &folder, &files)?;
     }

@@ -139,13 +139,23 @@ struct Trial<'a> {
     runs: u32,
     unequal: Option<String>,
     doubt: Option<String>,
+    has_threads: bool,
 }
 
 impl<'a> Trial<'a> {
     fn new(candidate: &'a Candidate) -> Trial<'a> {
         let pairs = compare::pairs(candidate.original, candidate.clean);
         let codes = vec![Compared::default(); pairs.len()];
-        Trial { candidate, pairs, codes, evidence: Evidence::default(), runs: 0, unequal: None, doubt: None }
+        Trial {
+            candidate,
+            pairs,
+            codes,
+            evidence: Evidence::default(),
+            runs: 0,
+            unequal: None,
+            doubt: None,
+            has_threads: false,
+        }
     }
 
     /// Whether a run can say anything of it.
@@ -156,6 +166,7 @@ impl<'a> Trial<'a> {
     /// Compares a run of the original with one of the clean file.
     fn add(&mut self, original: &Ran, clean: &Ran) -> anyhow::Result<()> {
         self.runs += 1;
+        self.has_threads |= original.behaviour.has_threads();
         clean.add_to(&mut self.evidence)?;
         let is_cut = original.is_cut || clean.is_cut;
         if self.unequal.is_none() {
@@ -203,6 +214,11 @@ impl<'a> Trial<'a> {
             None if self.runs == 0 => {
                 Verdict::NotCompared(obstacle.map_or("there is no trace to repeat".into(), str::to_owned))
             }
+            None if differs && self.has_threads => Verdict::NotCompared(
+                "its output and end are equal, but its threads took other turns: they go by executed instructions, of which clean \
+                 code has fewer"
+                    .into(),
+            ),
             None if differs => Verdict::Unequal("its code objects made other calls".into()),
             None => match self.doubt.as_deref().or(obstacle) {
                 Some(doubt) => Verdict::NotCompared(doubt.to_owned()),
@@ -300,10 +316,11 @@ impl Proof {
         out
     }
 
-    /// Appends `,"proof":{…}`.
-    pub fn push_json(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b",\"proof\":{\"complete\":");
-        out.extend_from_slice(if self.is_complete() { b"true" } else { b"false" });
+    /// All of it as one JSON object.
+    pub fn json(&self) -> Vec<u8> {
+        let mut all = b"{\"proof\":1".to_vec();
+        let out = &mut all;
+        json::push_member(out, "complete", self.is_complete());
         out.extend_from_slice(b",\"runs\":[");
         push_all(out, &self.runs, |out, run| {
             push_first(out, "trace", run.trace.as_os_str().as_encoded_bytes());
@@ -329,7 +346,8 @@ impl Proof {
             });
             out.push(b']');
         });
-        out.extend_from_slice(b"]}");
+        out.extend_from_slice(b"]}\n");
+        all
     }
 }
 
