@@ -167,6 +167,33 @@ class Evaluation:
             self.decompiled(files[-1], folder.parent / "source", expected, runs)
 
 
+    def panics(self):
+        """Cleans random obfuscations of all programs, without a trace; returns the exit status."""
+        sources = sorted(PROGRAMS.glob("*.py"))
+        folder = self.out / "panics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+
+        def attempt(seed):
+            source = sources[seed % len(sources)]
+            obfuscated, cleaned = folder / f"{seed}.pyc", folder / f"{seed}"
+            command = [*self.plain, str(OBFUSCATE), str(source), str(obfuscated), "--seed", str(seed), "--with", "random"]
+            status, _, errors = execute(command)
+            if status == 0:
+                status, _, errors = execute([self.bctrace, "clean", str(obfuscated), "-o", str(cleaned)])
+            if status in (0, 1) and b"panicked" not in errors:
+                shutil.rmtree(cleaned, ignore_errors=True)
+                obfuscated.unlink()
+                return None
+            return f"{obfuscated}: status {status}: {last_line(errors)}"
+
+        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+            wrong = [text for text in pool.map(attempt, range(self.options.panics)) if text]
+        print(f"{self.options.panics} random obfuscations, {len(wrong)} failures")
+        print("\n".join(wrong[:20]))
+        return 1 if wrong else 0
+
+
 def main_files(folder):
     """The clean modules, the innermost layer last."""
     manifest = folder / "manifest.json"
@@ -195,10 +222,19 @@ def main():
     parser.add_argument("--programs", default="", help="names, separated by commas (default: all)")
     parser.add_argument("--sets", default=",".join(SETS), help=f"of {', '.join(SETS)}")
     parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--library", type=int, metavar="N", help="instead obfuscate functions of the standard library, N or more")
+    parser.add_argument("--tarball", help="with --library: CPython's sources")
+    parser.add_argument("--panics", type=int, metavar="N", help="instead clean N random obfuscations and look for panics")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--out", required=True, help="a folder for everything that is made")
     options = parser.parse_args()
+    if options.library:
+        import library
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            sys.exit(0 if library.show(library.measure(options, options.library, pool), options.library) else 1)
     evaluation = Evaluation(options)
+    if options.panics:
+        sys.exit(evaluation.panics())
     wanted = set(filter(None, options.programs.split(",")))
     sources = sorted(path for path in PROGRAMS.glob("*.py") if not wanted or path.stem in wanted)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
