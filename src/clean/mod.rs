@@ -4,12 +4,26 @@
 pub mod behaviour;
 pub mod compare;
 pub mod evidence;
+mod flow;
+mod lay;
+mod machine;
+mod order;
+mod rebuild;
 pub mod report;
+mod same;
+mod signs;
+mod simplify;
+mod value;
 
 pub use evidence::Evidence;
-pub use report::CodeReport;
+pub use report::{Change, CodeReport};
 
-use crate::bytecode::object::MarshalledCode;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::bytecode::code::nested;
+use crate::bytecode::object::{MarshalledCode, Object};
+use crate::bytecode::opcode::op;
+use rebuild::Program;
 
 /// What is done with the side of a condition that never ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +54,55 @@ pub struct Rebuilt {
     pub report: Vec<CodeReport>,
 }
 
+/// Code objects nested in each other that are looked into.
+const DEPTH: usize = 64;
+
 /// Cleans a code object and those among its constants.
 pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
-    let _ = (evidence, options);
-    Rebuilt { code: code.clone(), report: Vec::new() }
+    let (mut stored, mut mentions) = (BTreeSet::new(), BTreeMap::new());
+    for (code, _) in nested(code) {
+        let is_store = |byte: u8| matches!(byte, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL);
+        for place in code.bytes.windows(3).filter(|bytes| is_store(bytes[0])) {
+            let name = code.names.get(usize::from(u16::from_le_bytes([place[1], place[2]])));
+            stored.extend(name.map(|name| name.to_vec()));
+        }
+        for name in &code.names {
+            *mentions.entry(name.to_vec()).or_default() += 1;
+        }
+    }
+    let program = Program { options, stored: &stored, mentions: &mentions };
+    let mut report = Vec::new();
+    let code = rebuild_tree(code, evidence, &program, 0, &mut report);
+    Rebuilt { code, report }
+}
+
+fn rebuild_tree(
+    code: &MarshalledCode,
+    evidence: &Evidence,
+    program: &Program<'_>,
+    depth: usize,
+    report: &mut Vec<CodeReport>,
+) -> MarshalledCode {
+    let executed = evidence.of(&code.bytes);
+    let done = rebuild::rebuild(code, executed, program, depth == 0);
+    let mut made = done.code.unwrap_or_else(|| code.clone());
+    report.push(CodeReport {
+        name: code.name.to_vec(),
+        depth,
+        instructions_before: rebuild::count(&code.bytes),
+        instructions_after: rebuild::count(&made.bytes),
+        ran: executed.is_some(),
+        result: done.outcome,
+        changes: done.changes,
+        assumed: done.assumed,
+    });
+    if depth < DEPTH {
+        let inner = |object: &Object, report: &mut Vec<CodeReport>| match object {
+            Object::Code(code) => Object::Code(Box::new(rebuild_tree(code, evidence, program, depth + 1, report))),
+            other => other.clone(),
+        };
+        let constants: Vec<Object> = made.constants.iter().map(|object| inner(object, report)).collect();
+        made.constants = constants.into();
+    }
+    made
 }

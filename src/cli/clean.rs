@@ -50,6 +50,9 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     }
     for file in &files {
         write(&folder, file)?;
+        for one in &file.rebuilt.report {
+            println!("{}{} {} {} {:?}", "  ".repeat(one.depth), crate::bytecode::escape::Printable::name(&one.name), one.instructions_before, one.instructions_after, one.result);
+        }
     }
     let proof = prove(args, &program, &folder, &files)?;
     let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
