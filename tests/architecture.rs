@@ -12,7 +12,10 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("main", &["cli"]),
     (
         "cli",
-        &["progress", "views", "clean", "read", "format", "record", "select", "sandbox", "vm", "process", "trace", "bytecode"],
+        &[
+            "progress", "views", "clean", "read", "format", "record", "select", "sandbox", "vm", "process", "trace",
+            "bytecode",
+        ],
     ),
     ("views", &["progress", "read", "format", "select", "trace", "bytecode"]),
     ("read", &["format", "trace", "bytecode"]),

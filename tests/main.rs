@@ -2,6 +2,7 @@
 
 mod architecture;
 mod build_steps;
+mod clean;
 mod cli;
 mod deaths;
 mod dis;

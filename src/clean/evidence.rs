@@ -102,7 +102,8 @@ impl Collector<'_> {
     fn keep(&mut self, whole: &crate::trace::origin::WholeCode, at: &State) {
         let Some(described) = at.code(whole.code) else { return };
         let is_version = described.first_id != described.id;
-        if described.is_stdlib || (described.parent.is_some() && !is_version) || described.first_id == 0 && !is_version {
+        if described.is_stdlib || (described.parent.is_some() && !is_version) || described.first_id == 0 && !is_version
+        {
             return;
         }
         let how = whole.made.and_then(|number| self.makings.get(&number)).copied();

@@ -1,6 +1,8 @@
 //! Readable code out of obfuscated code: what a code object can do is worked out by an exact model of the VM's stacks, and laid out as
 //! CPython's own compiler would.  Takes and returns plain data; knows no file and no VM.
 
+pub mod behaviour;
+pub mod compare;
 pub mod evidence;
 mod flow;
 mod lay;

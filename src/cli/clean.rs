@@ -1,18 +1,32 @@
 //! `bctrace clean`: readable code out of an obfuscated program.
 
+mod decompile;
+mod proof;
+mod recorded;
+mod repeat;
+mod stubs;
+
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
 use super::args::{CleanArgs, UntakenName};
+use super::program::Program;
+use super::screen::CANNOT_WRITE;
 use super::{message, program};
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{marshal, pyc};
 use crate::clean::{self, Evidence, Options, Rebuilt, Untaken};
 use crate::format::{Named, OutputFolder};
 use crate::read::Reader;
+use decompile::Decompiler;
+use proof::{Candidate, Proof};
+use recorded::Recorded;
+
+/// The file in the folder that says what was proven.
+const PROOF: &str = "proof.json";
 
 /// A clean file.
 pub struct Clean {
@@ -29,7 +43,7 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let evidence = evidence(args)?;
     let options = Options { untaken: args.untaken.into(), rename: args.rename, ..Options::default() };
     let folder = OutputFolder::new(&args.folder)?;
-    let mut files = vec![clean(stem(&args.program), program.pyc.code, &evidence, &options)];
+    let mut files = vec![clean(stem(&args.program), program.pyc.code.clone(), &evidence, &options)];
     for (number, layer) in evidence.layers.iter().enumerate() {
         let name = format!("layer-{:04}", number + 1);
         files.push(clean(name, layer.code.clone(), &evidence, &options));
@@ -40,7 +54,43 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
             println!("{}{} {} {} {:?}", "  ".repeat(one.depth), crate::bytecode::escape::Printable::name(&one.name), one.instructions_before, one.instructions_after, one.result);
         }
     }
-    Ok(0)
+    let proof = prove(args, &program, &folder, &files)?;
+    let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
+    folder.create(OsStr::new(PROOF)).and_then(|mut file| file.write_all(&proof.json())).with_context(cannot)?;
+    io::stdout().write_all(proof.text().as_bytes()).context(CANNOT_WRITE)?;
+    if let Some(command) = &args.decompile {
+        decompile(command, &folder, &files)?;
+    }
+    Ok(if proof.is_complete() { 0 } else { 1 })
+}
+
+/// Runs a decompiler on the files.
+fn decompile(command: &OsStr, folder: &OutputFolder, files: &[Clean]) -> anyhow::Result<()> {
+    let decompiler = Decompiler::new(command)?;
+    for file in files {
+        if !decompiler.run(folder, &file.name, &file.rebuilt.code)? {
+            break;
+        }
+    }
+    decompiler.finish().context("cannot remove the decompiler's files")
+}
+
+/// Compares the files with the original on the recorded inputs.
+fn prove(args: &CleanArgs, program: &Program, folder: &OutputFolder, files: &[Clean]) -> anyhow::Result<Proof> {
+    let recorded: Vec<Recorded> =
+        args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
+    let candidates: Vec<Candidate> = files
+        .iter()
+        .enumerate()
+        .map(|(number, file)| Candidate {
+            name: &file.name,
+            path: folder.path_of(&file.name),
+            original: &file.original,
+            clean: &file.rebuilt.code,
+            is_main: number == 0,
+        })
+        .collect();
+    proof::prove(&args.program, &program.bytes, &recorded, &candidates)
 }
 
 /// Reads the traces.
@@ -69,7 +119,8 @@ fn stem(path: &Path) -> String {
 fn write(folder: &OutputFolder, file: &Clean) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", Named::output(&folder.path_of(&file.name)));
     let code = marshal::whole::code(&file.rebuilt.code);
-    let code = code.ok_or_else(|| anyhow!("a constant is of a type that marshal does not have")).with_context(cannot)?;
+    let code =
+        code.ok_or_else(|| anyhow!("a constant is of a type that marshal does not have")).with_context(cannot)?;
     let mut out = folder.create(OsStr::new(&file.name)).with_context(cannot)?;
     out.write_all(&pyc::of_marshal(&code)).with_context(cannot)
 }

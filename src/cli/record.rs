@@ -46,7 +46,7 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
         command: args::MAIN,
         argv: argv(args)?,
         subject: Subject::Marshalled { bytes: program.marshalled().to_vec(), path, sha256: program.sha256 },
-        input: Some(&args.program),
+        input: Some(place(args)),
         path: &args.path,
         trace: &args.trace,
     };
@@ -225,8 +225,13 @@ fn caps(args: &ValueArgs) -> Option<Caps> {
     args.values.then_some(caps)
 }
 
+/// Where the program takes itself to be.
+fn place(args: &RecordArgs) -> &Path {
+    args.in_place_of.as_deref().unwrap_or(&args.program)
+}
+
 fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
-    c_strings([args.program.clone().into_os_string()].into_iter().chain(args.arguments.iter().cloned()))
+    c_strings([place(args).to_owned().into_os_string()].into_iter().chain(args.arguments.iter().cloned()))
 }
 
 /// Words as C takes them.

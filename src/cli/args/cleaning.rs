@@ -1,5 +1,6 @@
 //! The options of `bctrace clean`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -16,7 +17,8 @@ use super::AnswerFormat;
 Examples:
   bctrace clean suspicious.pyc -o clean
   bctrace suspicious.pyc trace.bct && bctrace clean suspicious.pyc trace.bct -o clean
-  bctrace clean suspicious.pyc one.bct two.bct -o clean --explain")]
+  bctrace clean suspicious.pyc one.bct two.bct -o clean --explain
+  bctrace clean suspicious.pyc trace.bct -o clean --decompile uncompyle6")]
 pub struct CleanArgs {
     /// Program to clean: a .pyc, or source; `-` is a .pyc on standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -35,6 +37,12 @@ pub struct CleanArgs {
     /// The program then no longer runs if it looks one of them up by its name.
     #[arg(long)]
     pub rename: bool,
+    /// Run this decompiler on each clean file and write the source next to it
+    ///
+    /// The file's name takes the place of `{}` in the command, or comes last. If the decompiler fails on a file, it gets the file without
+    /// the functions that it fails on. It is a program of yours: it does not run in the sandbox.
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
+    pub decompile: Option<OsString>,
     /// Print each code object before and after, side by side
     #[arg(long)]
     pub explain: bool,
