@@ -247,7 +247,7 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
             break;
         }
     }
-    let mut in_handlers = BTreeSet::new();
+    let mut in_handlers: BTreeSet<i32> = BTreeSet::new();
     for &block in &order {
         if let End::Setup { handler: Some(handler), .. } = flow.blocks[block].end {
             in_handlers.extend(&live[handler]);
