@@ -154,19 +154,16 @@ class Evaluation:
         (folder.parent / "clean.txt").write_bytes(output + errors)
         if status not in (0, 1):
             raise Failed("clean", f"status {status}: {last_line(errors)}")
-        files = main_files(folder)
-        if not files:
-            raise Failed("clean", "no file was written")
-        found = self.behaviour(files[-1], runs)
+        file, proof = program_of(folder, obfuscated.name, json.loads((folder / "proof.json").read_text()))
+        found = self.behaviour(file, runs)
         if found != expected:
-            reported = "" if status == 1 else " (and it was reported as proven)"
+            reported = " (and it was reported as equal)" if proof["verdict"] in ("equal", "unchanged") else ""
             raise Failed("clean file differs", difference(expected, found) + reported)
-        proof = json.loads((folder / "proof.json").read_text())["files"][0]
         # Threads take turns by executed instructions, so the calls of a program with threads come in another order.
         if proof["verdict"] not in ("equal", "unchanged") and source.stem != "threads_queue":
             raise Failed("not proven", proof["reason"] or proof["verdict"])
         if self.options.uncompyle6:
-            self.decompiled(files[-1], folder.parent / "source", expected, runs)
+            self.decompiled(file, folder.parent / "source", expected, runs)
 
 
     def panics(self):
@@ -196,14 +193,13 @@ class Evaluation:
         return 1 if wrong else 0
 
 
-def main_files(folder):
-    """The clean modules, the innermost layer last."""
-    manifest = folder / "manifest.json"
-    if manifest.exists():
-        files = json.loads(manifest.read_text()).get("files")
-        if files:
-            return [folder / entry["file"] for entry in files if entry.get("file")]
-    return sorted(folder.rglob("*.pyc"))
+def program_of(folder, name, proof):
+    """The clean file of the program: that of this name, or if the program was in layers the one with the most code objects."""
+    layers = [entry for entry in proof["files"] if len(entry["codes"]) > len(proof["files"][0]["codes"])]
+    if not layers:
+        return folder / name, proof["files"][0]
+    entry = max(layers, key=lambda entry: len(entry["codes"]))
+    return folder / entry["file"], entry
 
 
 def difference(expected, found):
