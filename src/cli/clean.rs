@@ -40,6 +40,8 @@ pub struct Clean {
 /// Runs the command.
 pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let program = program::read(&args.program)?;
+    let recorded: Vec<Recorded> =
+        args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
     let evidence = evidence(args)?;
     let options = Options { untaken: args.untaken.into(), rename: args.rename, ..Options::default() };
     let folder = OutputFolder::new(&args.folder)?;
@@ -54,7 +56,7 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
             println!("{}{} {} {} {:?}", "  ".repeat(one.depth), crate::bytecode::escape::Printable::name(&one.name), one.instructions_before, one.instructions_after, one.result);
         }
     }
-    let proof = prove(args, &program, &folder, &files)?;
+    let proof = prove(args, &program, &recorded, &folder, &files)?;
     let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
     folder.create(OsStr::new(PROOF)).and_then(|mut file| file.write_all(&proof.json())).with_context(cannot)?;
     io::stdout().write_all(proof.text().as_bytes()).context(CANNOT_WRITE)?;
@@ -76,9 +78,13 @@ fn decompile(command: &OsStr, folder: &OutputFolder, files: &[Clean]) -> anyhow:
 }
 
 /// Compares the files with the original on the recorded inputs.
-fn prove(args: &CleanArgs, program: &Program, folder: &OutputFolder, files: &[Clean]) -> anyhow::Result<Proof> {
-    let recorded: Vec<Recorded> =
-        args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
+fn prove(
+    args: &CleanArgs,
+    program: &Program,
+    recorded: &[Recorded],
+    folder: &OutputFolder,
+    files: &[Clean],
+) -> anyhow::Result<Proof> {
     let candidates: Vec<Candidate> = files
         .iter()
         .enumerate()
@@ -90,7 +96,7 @@ fn prove(args: &CleanArgs, program: &Program, folder: &OutputFolder, files: &[Cl
             is_main: number == 0,
         })
         .collect();
-    proof::prove(&args.program, &program.bytes, &recorded, &candidates)
+    proof::prove(&args.program, &program.bytes, recorded, &candidates)
 }
 
 /// Reads the traces.
