@@ -117,3 +117,6 @@ fn rebuild_tree(
     }
     made
 }
+
+#[cfg(test)]
+mod tests;

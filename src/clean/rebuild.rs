@@ -212,7 +212,7 @@ fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: 
             unknown.insert(at);
         }
     }
-    let plain_locals = if looks_up_locals(code) {
+    let plain_locals = if looks_up_locals(code, graph) {
         BTreeSet::new()
     } else {
         let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
@@ -238,10 +238,12 @@ fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: 
 }
 
 /// Whether code can find locals by their names.
-fn looks_up_locals(code: &MarshalledCode) -> bool {
+fn looks_up_locals(code: &MarshalledCode, graph: &Graph) -> bool {
     let by_name: [&[u8]; 8] =
         [b"locals", b"vars", b"dir", b"eval", b"execfile", b"input", b"_getframe", b"currentframe"];
-    code.names.iter().any(|name| by_name.contains(&&**name)) || code.bytes.contains(&op::EXEC_STMT)
+    let is_exec = |act: &machine::Act| matches!(act, machine::Act::Run(op::EXEC_STMT | op::IMPORT_STAR, _));
+    code.names.iter().any(|name| by_name.contains(&&**name))
+        || graph.reachable().into_iter().any(|node| graph.nodes[node].acts.iter().any(is_exec))
 }
 
 /// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for

@@ -54,6 +54,9 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let mut files = vec![clean(stem(&args.program), program.pyc.code.clone(), None, &evidence, &options)];
     for (number, layer) in evidence.layers.iter().enumerate() {
         let name = format!("layer-{:04}", number + 1);
+        if layer.missing > 0 {
+            message::warn(format_args!("{name}.pyc lacks {} constants that the trace does not have", layer.missing));
+        }
         files.push(clean(name, layer.code.clone(), Some(layer.how.name()), &evidence, &options));
     }
     for (number, (_, code)) in evidence.versions.iter().enumerate() {
