@@ -20,6 +20,9 @@ mod vm;
 /// finds what is not used.
 #[doc(hidden)]
 pub mod parts {
+    pub mod clean {
+        pub use crate::clean::{Evidence, Options, rebuild};
+    }
     pub use crate::bytecode::opcode::EXTENDED_ARG;
     pub use crate::bytecode::{CodeObject, Instruction, Pyc};
     pub use crate::format::bct::layout;
