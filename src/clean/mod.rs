@@ -16,7 +16,7 @@ mod simplify;
 mod value;
 
 pub use evidence::Evidence;
-pub use report::{Change, CodeReport};
+pub use report::{Change, CodeReport, Outcome};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,10 +73,17 @@ pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) ->
     let by_name: [&[u8]; 9] =
         [b"globals", b"locals", b"vars", b"dir", b"eval", b"execfile", b"__dict__", b"__main__", b"modules"];
     let is_looked_up = by_name.iter().any(|name| mentions.contains_key(*name));
-    let program = Program { options, stored: &stored, mentions: &mentions, is_looked_up };
+    let mut program = Program { options, stored: &stored, mentions: &mentions, is_looked_up, is_suspicious: false };
     let mut report = Vec::new();
-    let code = rebuild_tree(code, evidence, &program, 0, &mut report);
-    Rebuilt { code, report }
+    let made = rebuild_tree(code, evidence, &program, 0, &mut report);
+    if report.iter().all(|one| one.result == Outcome::Unchanged) {
+        return Rebuilt { code: made, report };
+    }
+    // Where some code was made by something else than a compiler, the rest may only look as if it was not.
+    program.is_suspicious = true;
+    report.clear();
+    let made = rebuild_tree(code, evidence, &program, 0, &mut report);
+    Rebuilt { code: made, report }
 }
 
 fn rebuild_tree(

@@ -37,6 +37,8 @@ pub struct Program<'a> {
     pub mentions: &'a BTreeMap<Vec<u8>, usize>,
     /// Some code may look up globals by their names.
     pub is_looked_up: bool,
+    /// Some code of the program was not made by a compiler.
+    pub is_suspicious: bool,
 }
 
 /// What became of a code object.
@@ -87,9 +89,12 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         (Err(error), _) => return kept(error.to_string()),
         (Ok(_), None) => return kept("nothing is known of it".into()),
     };
-    let Some(sign) = sign else {
-        return Result { code: None, outcome: Outcome::Unchanged, changes: Vec::new(), assumed };
-    };
+    let unchanged = Result { code: None, outcome: Outcome::Unchanged, changes: Vec::new(), assumed: Vec::new() };
+    let is_plain = sign.is_none();
+    if is_plain && !program.is_suspicious {
+        return unchanged;
+    }
+    let sign = sign.unwrap_or("other code of the program has one");
     flow.prepare();
     let mut changes: Vec<Change> = graph.decided.values().cloned().collect();
     changes.extend(graph.thrown.iter().map(|&at| Change { offsets: at..at + 1, why: "it always fails, which was a jump".into() }));
@@ -110,7 +115,9 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
     });
     let why = match structured {
-        Ok(code) => return Result { code: Some(code), outcome: Outcome::Rebuilt(sign), changes, assumed },
+        Ok(made) if is_plain && made.bytes == code.bytes => return unchanged,
+        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed },
+        Err(_) if is_plain => return unchanged,
         Err(why) => why,
     };
     let plain = lay::plain(&flow).map_err(|error| error.0).and_then(|listing| {

@@ -20,7 +20,6 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if reached.iter().any(|&node| !starts.contains(&(graph.nodes[node].key.offset as u32))) {
         return Some("jumps into instructions");
     }
-    if std::env::var_os("BCTRACE_WHY").is_some() { for (at, c) in &graph.decided { eprintln!("{} {at} {}", String::from_utf8_lossy(&code.name), c.why); } }
     if graph.decided.values().any(|change| !change.why.starts_with("its condition")) {
         return Some("conditions with sides that no compiler makes");
     }
@@ -56,6 +55,14 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
                 }
             }
             op::ROT_TWO if next == Some(op::ROT_TWO) => return Some("rotations that cancel out"),
+            op::JUMP_FORWARD | op::JUMP_ABSOLUTE if at == 0 => return Some("a jump at the beginning"),
+            op::JUMP_ABSOLUTE if operand == unit.end as i32 => return Some("a jump to the next instruction"),
+            op::JUMP_ABSOLUTE
+                if operand > unit.end as i32
+                    && matches!(opcode(at - 1), Some(op::LOAD_CONST | op::LOAD_FAST | op::LOAD_NAME | op::LOAD_GLOBAL | op::LOAD_ATTR)) =>
+            {
+                return Some("a jump within an expression");
+            }
             op::JUMP_ABSOLUTE if operand < unit.end as i32 => {
                 let place = chain.binary_search_by_key(&(operand as u32), |unit| unit.start);
                 let is_top = place.is_ok_and(|place| {
@@ -74,12 +81,17 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
 /// Code that no instruction leads to, after a jump forward.
 fn of_dead_code(chain: &[Unit]) -> Option<&'static str> {
     let mut targets: BTreeSet<i64> = BTreeSet::new();
+    let mut conditional: BTreeSet<i64> = BTreeSet::new();
     for unit in chain {
         let operand = i64::from(unit.last.operand.unwrap_or(0));
         match opcode::operand_kind(unit.last.opcode) {
             opcode::OperandKind::JumpRelative => drop(targets.insert(i64::from(unit.end) + operand)),
             opcode::OperandKind::JumpAbsolute => drop(targets.insert(operand)),
-            _ => {}
+            _ => continue,
+        }
+        if !matches!(unit.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE) {
+            let relative = opcode::operand_kind(unit.last.opcode) == opcode::OperandKind::JumpRelative;
+            conditional.insert(operand + if relative { i64::from(unit.end) } else { 0 });
         }
     }
     for pair in chain.windows(2) {
@@ -89,6 +101,11 @@ fn of_dead_code(chain: &[Unit]) -> Option<&'static str> {
             op::JUMP_ABSOLUTE => i64::from(jump.operand.unwrap_or(0)),
             _ => continue,
         };
+        let next = i64::from(after.start);
+        let is_jump = matches!(after.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE);
+        if target != next && targets.contains(&next) && !conditional.contains(&next) && !is_jump {
+            return Some("blocks that are out of order");
+        }
         let is_dead = !targets.contains(&i64::from(after.start));
         let is_usual = matches!(
             after.last.opcode,

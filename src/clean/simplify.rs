@@ -128,12 +128,12 @@ fn popped(list: &[Instruction], at: usize, allowed: &Allowed<'_>) -> Option<(Vec
         let one = &list[place];
         let (pops, pushes) = match one.opcode {
             // A copy of the value was used up in between: without the copy, the value itself is.
-            op::DUP_TOP if above == 1 => return Some((vec![place, at], "a copy was made and popped")),
-            op::DUP_TOP if above >= 2 || above == 0 => (1, 2),
+            op::DUP_TOP if above == 1 && place + 2 == at && matches!(list[place + 1].opcode, op::STORE_FAST | op::STORE_NAME | op::STORE_GLOBAL | op::STORE_DEREF) => return Some((vec![place, at], "a copy was made and popped")),
+            op::DUP_TOP if above != 1 => (1, 2),
             op::ROT_TWO if above >= 2 => (2, 2),
             op::ROT_THREE if above >= 3 => (3, 3),
             op::ROT_FOUR if above >= 4 => (4, 4),
-            op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR | op::DUP_TOPX | op::LIST_APPEND | op::SET_ADD | op::MAP_ADD => return None,
+            op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR | op::DUP_TOP | op::DUP_TOPX | op::LIST_APPEND | op::SET_ADD | op::MAP_ADD => return None,
             _ => {
                 let number = if let Operand::Number(number) = one.operand { number } else { 0 };
                 let (pops, pushes) = effect::of(one.opcode, number)?;
@@ -163,7 +163,8 @@ fn rotated(list: &[Instruction], at: usize) -> Option<(Vec<usize>, &'static str)
 
 /// Two loads and a rotation are the loads the other way round.
 fn swap_loads(list: &mut Vec<Instruction>, at: usize, allowed: &Allowed<'_>) -> bool {
-    if at < 2 || list[at].opcode != op::ROT_TWO {
+    // The compiler itself loads and rotates, for an assignment of two values; it pops nothing then.
+    if at < 2 || list[at].opcode != op::ROT_TWO || list.get(at + 1).map(|one| one.opcode) != Some(op::POP_TOP) {
         return false;
     }
     let is_load = |one: &Instruction| one.opcode != op::DUP_TOP && only_pushes(one, allowed);
@@ -247,7 +248,7 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
             break;
         }
     }
-    let mut in_handlers = BTreeSet::new();
+    let mut in_handlers: BTreeSet<i32> = BTreeSet::new();
     for &block in &order {
         if let End::Setup { handler: Some(handler), .. } = flow.blocks[block].end {
             in_handlers.extend(&live[handler]);

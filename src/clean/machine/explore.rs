@@ -309,7 +309,9 @@ impl Graph {
                     };
                     let target = self.nodes[gone].key.offset;
                     let ran = input.executed.is_some_and(|executed| executed.edges.contains_key(&(offset, target as u32)));
-                    if ran || input.untaken == crate::clean::Untaken::Keep {
+                    // Where the model only does not know, the VM may know.
+                    let is_unknown = ["finally block", "with block", "deeper"].iter().any(|what| why.contains(what));
+                    if ran || is_unknown || input.untaken == crate::clean::Untaken::Keep {
                         return fail(why);
                     }
                     let pops = matches!(opcode, op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE) || kept == next;

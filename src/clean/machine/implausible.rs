@@ -8,11 +8,32 @@ use crate::bytecode::opcode::{self, OperandKind, op};
 /// Instructions that are looked at.
 const FAR: usize = 40;
 
-/// Says what is wrong with the code at `offset`, with `depth` entries on the stack; None if it looks like a compiler's as far as it is
-/// followed.  `stops` returns whether the code there is known to run.
+/// Says what is wrong with the code at `offset`, with `depth` entries on the stack; None if some way looks like a compiler's as far as it
+/// is followed.  `stops` returns whether the code there is known to run.
 pub fn why(code: &MarshalledCode, offset: i32, depth: usize, stops: &dyn Fn(u32) -> bool) -> Option<&'static str> {
-    let (mut offset, mut depth) = (offset, depth as i64);
-    for _ in 0..FAR {
+    let mut steps = FAR;
+    let mut ways = vec![(offset, depth as i64)];
+    let mut found = None;
+    while let Some((offset, depth)) = ways.pop() {
+        match walk(code, offset, depth, stops, &mut steps, &mut ways) {
+            Some(why) => found = found.or(Some(why)),
+            None => return None,
+        }
+    }
+    found
+}
+
+/// Follows one way until something is wrong with it; the other sides of conditions go to `ways`.
+fn walk(
+    code: &MarshalledCode,
+    mut offset: i32,
+    mut depth: i64,
+    stops: &dyn Fn(u32) -> bool,
+    steps: &mut usize,
+    ways: &mut Vec<(i32, i64)>,
+) -> Option<&'static str> {
+    while *steps > 0 {
+        *steps -= 1;
         let Some(at) = u32::try_from(offset).ok().filter(|&at| (at as usize) < code.bytes.len()) else {
             return Some("it leads outside the code");
         };
@@ -30,17 +51,20 @@ pub fn why(code: &MarshalledCode, offset: i32, depth: usize, stops: &dyn Fn(u32)
         if is_out_of_range(code, opcode, operand) {
             return Some("it leads to an index out of range");
         }
+        offset = unit.end as i32;
         match opcode {
             op::JUMP_FORWARD => offset = unit.last.end().wrapping_add(operand),
             op::JUMP_ABSOLUTE | op::CONTINUE_LOOP => offset = operand,
-            op::RETURN_VALUE | op::RAISE_VARARGS | op::BREAK_LOOP => return None,
-            op::DUP_TOP | op::DUP_TOPX => {
-                depth += if opcode == op::DUP_TOP { 1 } else { i64::from(operand) };
-                offset = unit.end as i32;
-            }
-            op::NOP => return Some("it leads to a NOP"),
+            op::RETURN_VALUE | op::RAISE_VARARGS | op::BREAK_LOOP => return (depth < 1 && opcode == op::RETURN_VALUE).then_some("it pops more than there is"),
+            op::DUP_TOP => depth += 1,
+            op::DUP_TOPX => depth += i64::from(operand),
             // What they leave depends on more than the depth.
             op::END_FINALLY | op::WITH_CLEANUP | op::FOR_ITER | op::SETUP_WITH => return None,
+            op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP => {
+                let keeps = matches!(opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
+                depth -= 1;
+                ways.push((operand, depth + i64::from(keeps)));
+            }
             _ => {
                 if let Some((pops, pushes)) = effect::of(opcode, operand) {
                     depth -= i64::from(pops);
@@ -48,14 +72,11 @@ pub fn why(code: &MarshalledCode, offset: i32, depth: usize, stops: &dyn Fn(u32)
                         return Some("it pops more than there is");
                     }
                     depth += i64::from(pushes);
-                } else if opcode == op::POP_JUMP_IF_FALSE || opcode == op::POP_JUMP_IF_TRUE {
-                    depth -= 1;
-                    if depth < 0 {
-                        return Some("it pops more than there is");
-                    }
                 }
-                offset = unit.end as i32;
             }
+        }
+        if depth < 0 {
+            return Some("it pops more than there is");
         }
     }
     None

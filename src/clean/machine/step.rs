@@ -97,7 +97,8 @@ impl Explorer<'_> {
         };
         let after = std::mem::replace(&mut step.stack, before);
         match fails {
-            Fails::Always(class) => return self.always_raise(step, class),
+            Fails::Always(class) if self.is_jump(step) => return self.always_raise(step, class),
+            Fails::Always(_) => self.may_raise(step)?,
             Fails::Maybe => {
                 self.may_raise(step)?;
                 if self.falls_into_junk(step) {
@@ -110,6 +111,16 @@ impl Explorer<'_> {
         step.stack = after;
         step.acts.push(Act::Run(step.opcode, step.operand));
         Ok(Ok(Exit::Go(self.go(step, step.end)?)))
+    }
+
+    /// Whether a failure is a jump, or the end: nothing goes on after it but what no compiler makes.
+    fn is_jump(&self, step: &Step) -> bool {
+        let block = step.blocks.iter().rev().find(|block| block.kind != Kind::Loop);
+        if block.is_some_and(|block| !self.is_real(block)) || step.opcode == op::RAISE_VARARGS || effect::is_undefined(step.opcode) {
+            return true;
+        }
+        let depth = step.stack.len().saturating_sub(1);
+        implausible::why(self.input.code, step.end, depth, &|_| false).is_some()
     }
 
     /// Whether an instruction that ran never went on to the next one, where no compiler's code is.
