@@ -31,12 +31,26 @@ pub type BlockId = usize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     Jump(BlockId),
-    Branch { opcode: u8, taken: BlockId, next: BlockId },
-    Iterate { done: BlockId, next: BlockId },
-    Setup { opcode: u8, handler: Option<BlockId>, next: BlockId },
+    Branch {
+        opcode: u8,
+        taken: BlockId,
+        next: BlockId,
+    },
+    Iterate {
+        done: BlockId,
+        next: BlockId,
+    },
+    Setup {
+        opcode: u8,
+        handler: Option<BlockId>,
+        next: BlockId,
+    },
     /// A block that catches something is left; its instructions are none.
     Leave(BlockId),
-    EndFinally { next: Option<BlockId>, others: Vec<BlockId> },
+    EndFinally {
+        next: Option<BlockId>,
+        others: Vec<BlockId>,
+    },
     /// A return, a raise, what always fails.
     Final(u8, Option<i32>),
     /// A break or continue through a finally block.
@@ -125,7 +139,11 @@ impl Flow {
         let node = &graph.nodes[node];
         let at = node.key.offset as u32;
         let mut depth = node.key.stack.len();
-        let around = node.key.blocks.iter().filter(|block| graph.real.contains(&block.setup) || block.kind == super::machine::Kind::With);
+        let around = node
+            .key
+            .blocks
+            .iter()
+            .filter(|block| graph.real.contains(&block.setup) || block.kind == super::machine::Kind::With);
         let mut around: Vec<u32> = around.map(|block| block.setup).collect();
         let mut instructions = Vec::new();
         for act in &node.acts {
@@ -141,10 +159,23 @@ impl Flow {
                 Act::Drop => instructions.push(Instruction { opcode: DROP, operand: Operand::None, at }),
                 Act::Leave => {
                     let place = self.blocks.len();
-                    let after = instructions.iter().fold(depth as i64, |depth, one| depth + growth(one)).max(0) as usize;
-                    let before = Basic { instructions: std::mem::take(&mut instructions), end: End::Jump(place + 1), at: at | PENDING, depth, around: around.clone() };
+                    let after =
+                        instructions.iter().fold(depth as i64, |depth, one| depth + growth(one)).max(0) as usize;
+                    let before = Basic {
+                        instructions: std::mem::take(&mut instructions),
+                        end: End::Jump(place + 1),
+                        at: at | PENDING,
+                        depth,
+                        around: around.clone(),
+                    };
                     self.blocks.push(before);
-                    self.blocks.push(Basic { instructions: Vec::new(), end: End::Leave(place + 2), at: at | PENDING, depth: after, around: around.clone() });
+                    self.blocks.push(Basic {
+                        instructions: Vec::new(),
+                        end: End::Leave(place + 2),
+                        at: at | PENDING,
+                        depth: after,
+                        around: around.clone(),
+                    });
                     around.pop();
                     depth = after;
                 }
@@ -251,7 +282,9 @@ fn classes(graph: &Graph, nodes: &[NodeId]) -> Vec<usize> {
                     Exit::Iterate { .. } => (2, 0),
                     Exit::Setup { opcode, .. } => (3, usize::from(*opcode)),
                     Exit::EndFinally { .. } => (4, 0),
-                    Exit::End(opcode, operand) => (5, usize::from(*opcode) | (operand.unwrap_or(0) as u32 as usize) << 8),
+                    Exit::End(opcode, operand) => {
+                        (5, usize::from(*opcode) | (operand.unwrap_or(0) as u32 as usize) << 8)
+                    }
                     Exit::Through(opcode) => (6, usize::from(*opcode)),
                     Exit::Lost(_) => (7, 0),
                 };

@@ -40,10 +40,6 @@ pub enum Untaken {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     pub untaken: Untaken,
-    /// Rename globals and attributes too.
-    pub rename: bool,
-    /// Replace expressions that always produced one value.
-    pub fold_constants: bool,
 }
 
 /// A cleaned tree of code objects.
@@ -61,7 +57,8 @@ const DEPTH: usize = 64;
 pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
     let (mut stored, mut mentions) = (BTreeSet::new(), BTreeMap::new());
     for (code, _) in nested(code) {
-        let is_store = |byte: u8| matches!(byte, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL);
+        let is_store =
+            |byte: u8| matches!(byte, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL);
         for place in code.bytes.windows(3).filter(|bytes| is_store(bytes[0])) {
             let name = code.names.get(usize::from(u16::from_le_bytes([place[1], place[2]])));
             stored.extend(name.map(|name| name.to_vec()));
@@ -73,7 +70,11 @@ pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) ->
     let by_name: [&[u8]; 9] =
         [b"globals", b"locals", b"vars", b"dir", b"eval", b"execfile", b"__dict__", b"__main__", b"modules"];
     let is_looked_up = by_name.iter().any(|name| mentions.contains_key(*name));
-    let mut program = Program { options, stored: &stored, mentions: &mentions, is_looked_up, is_suspicious: false };
+    let asks: [&[u8]; 7] =
+        [b"exc_info", b"exc_type", b"exc_value", b"print_exc", b"format_exc", b"traceback", b"exc_clear"];
+    let keeps_exceptions = asks.iter().any(|name| mentions.contains_key(*name));
+    let mut program =
+        Program { options, stored: &stored, mentions: &mentions, is_looked_up, keeps_exceptions, is_suspicious: false };
     let mut report = Vec::new();
     let made = rebuild_tree(code, evidence, &program, 0, &mut report);
     if report.iter().all(|one| one.result == Outcome::Unchanged) {

@@ -32,7 +32,15 @@ impl Order {
         }
         let dominator = dominators(&blocks, &place, &predecessors);
         let postdominator = postdominators(flow, &blocks);
-        let mut order = Order { blocks, place, dominator, postdominator, loops: vec![None; count], is_irreducible: false, assertion: None };
+        let mut order = Order {
+            blocks,
+            place,
+            dominator,
+            postdominator,
+            loops: vec![None; count],
+            is_irreducible: false,
+            assertion: None,
+        };
         order.find_loops(flow, &predecessors);
         order
     }

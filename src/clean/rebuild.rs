@@ -37,6 +37,8 @@ pub struct Program<'a> {
     pub mentions: &'a BTreeMap<Vec<u8>, usize>,
     /// Some code may look up globals by their names.
     pub is_looked_up: bool,
+    /// Some code asks for the exception that was handled last.
+    pub keeps_exceptions: bool,
     /// Some code of the program was not made by a compiler.
     pub is_suspicious: bool,
 }
@@ -51,19 +53,29 @@ pub struct Result {
 
 /// Rebuilds one code object, those among its constants left aside.
 pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Program<'_>) -> Result {
-    let kept = |why: String| Result { code: None, outcome: Outcome::Kept(why), changes: Vec::new(), assumed: Vec::new() };
+    let kept =
+        |why: String| Result { code: None, outcome: Outcome::Kept(why), changes: Vec::new(), assumed: Vec::new() };
     if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
         return kept("it has another number of locals than names for them".into());
     }
     let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let untaken = program.options.untaken;
-    let mut input =
-        Input { code, executed, untaken, is_builtin: &is_builtin, tracked: Vec::new(), most: STATES };
+    let mut input = Input {
+        code,
+        executed,
+        untaken,
+        is_builtin: &is_builtin,
+        tracked: Vec::new(),
+        most: STATES,
+        keeps_exceptions: program.keeps_exceptions,
+    };
     input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
     let most = STATES.min(FEW + STATES_PER_BYTE_TRACKED * code.bytes.len());
     let explored = machine::explore(&input);
     let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
-    let found = candidates(code, program);
+    // A few tests say little about code that looks like a compiler's.
+    let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
+    let found = candidates(code, program, least);
     let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], program));
     let mut graph = explored;
     let mut assumed = Vec::new();
@@ -72,9 +84,9 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         let trial = Input { tracked: tracked.clone(), most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
         let (flow, removed) = simplified(code, &tried, &tracked, program);
-        let is_better = best.as_ref().is_none_or(|(known, _)| {
-            flow.len() * 4 <= known.len() * 5 && branches(&flow) < branches(known)
-        });
+        let is_better = best
+            .as_ref()
+            .is_none_or(|(known, _)| flow.len() * 4 <= known.len() * 5 && branches(&flow) < branches(known));
         if is_better {
             (graph, best) = (Ok(tried), Some((flow, removed)));
             input.tracked = tracked;
@@ -97,7 +109,9 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     let sign = sign.unwrap_or("other code of the program has one");
     flow.prepare();
     let mut changes: Vec<Change> = graph.decided.values().cloned().collect();
-    changes.extend(graph.thrown.iter().map(|&at| Change { offsets: at..at + 1, why: "it always fails, which was a jump".into() }));
+    changes.extend(
+        graph.thrown.iter().map(|&at| Change { offsets: at..at + 1, why: "it always fails, which was a jump".into() }),
+    );
     changes.extend(removed.iter().map(|(&at, &why)| Change { offsets: at..at + 1, why: why.into() }));
     changes.extend(never_reached(code, &graph));
     changes.sort_by_key(|change| change.offsets.start);
@@ -131,9 +145,22 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
 }
 
 /// Assembles what was laid out, and compares what it does with the flow that it was laid out from.
-fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, is_builtin: &dyn Fn(&[u8]) -> bool) -> Option<MarshalledCode> {
+fn checked(
+    laid: &Code,
+    code: &MarshalledCode,
+    flow: &Flow,
+    is_builtin: &dyn Fn(&[u8]) -> bool,
+) -> Option<MarshalledCode> {
     let mut made = laid.assemble(code)?;
-    let input = Input { code: &made, executed: None, untaken: Untaken::Keep, is_builtin, tracked: Vec::new(), most: STATES };
+    let input = Input {
+        code: &made,
+        executed: None,
+        untaken: Untaken::Keep,
+        is_builtin,
+        tracked: Vec::new(),
+        most: STATES,
+        keeps_exceptions: false,
+    };
     let graph = machine::explore(&input).ok()?;
     let mut again = Flow::of(&graph);
     simplify::join_chains(&mut again);
@@ -169,7 +196,9 @@ fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: 
                         unbound.insert(at);
                     }
                 }
-                machine::Act::Run(op::STORE_FAST, Some(place)) if !matches!(one.key.stack.last(), Some(Value::Constant(_))) => {
+                machine::Act::Run(op::STORE_FAST, Some(place))
+                    if !matches!(one.key.stack.last(), Some(Value::Constant(_))) =>
+                {
                     variable.insert(place);
                 }
                 _ => {}
@@ -183,13 +212,19 @@ fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: 
             unknown.insert(at);
         }
     }
-    let plain_locals = if looks_up_locals(code) { BTreeSet::new() } else {
+    let plain_locals = if looks_up_locals(code) {
+        BTreeSet::new()
+    } else {
         let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
         (arguments..code.nlocals).filter(|place| !variable.contains(place)).collect()
     };
     let plain_names: BTreeSet<i32> = match program.is_looked_up {
         true => BTreeSet::new(),
-        false => tracked.iter().filter_map(|place| place.checked_sub(code.varnames.len())).map(|place| place as i32).collect(),
+        false => tracked
+            .iter()
+            .filter_map(|place| place.checked_sub(code.varnames.len()))
+            .map(|place| place as i32)
+            .collect(),
     };
     let allowed = Allowed {
         plain_names: &plain_names,
@@ -204,13 +239,14 @@ fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: 
 
 /// Whether code can find locals by their names.
 fn looks_up_locals(code: &MarshalledCode) -> bool {
-    let by_name: [&[u8]; 8] = [b"locals", b"vars", b"dir", b"eval", b"execfile", b"input", b"_getframe", b"currentframe"];
+    let by_name: [&[u8]; 8] =
+        [b"locals", b"vars", b"dir", b"eval", b"execfile", b"input", b"_getframe", b"currentframe"];
     code.names.iter().any(|name| by_name.contains(&&**name)) || code.bytes.contains(&op::EXEC_STMT)
 }
 
 /// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
 /// at every offset, for the model may be lost without the variable.
-fn candidates(code: &MarshalledCode, program: &Program<'_>) -> Vec<usize> {
+fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec<usize> {
     const OPTIMIZED: i32 = 1;
     let mut tests: BTreeMap<usize, usize> = BTreeMap::new();
     for bytes in code.bytes.windows(9) {
@@ -228,7 +264,8 @@ fn candidates(code: &MarshalledCode, program: &Program<'_>) -> Vec<usize> {
             *tests.entry(variable).or_default() += 1;
         }
     }
-    let mut found: Vec<(usize, usize)> = tests.into_iter().map(|(place, count)| (count, place)).filter(|&(count, _)| count >= 2).collect();
+    let mut found: Vec<(usize, usize)> =
+        tests.into_iter().map(|(place, count)| (count, place)).filter(|&(count, _)| count >= least).collect();
     found.sort_unstable_by(|one, other| other.cmp(one));
     found.into_iter().take(VARIABLES).map(|(_, place)| place).collect()
 }

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 
 use super::flow::{BlockId, DROP, End, Flow, Instruction, Operand};
+use super::value::Literal;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::op;
-use super::value::Literal;
 
 /// A place in a flow: a block, and how many of its instructions are behind.
 type Place = (BlockId, usize);
@@ -91,7 +91,12 @@ fn settle<'a>(flow: &'a Flow, place: &mut Place) -> Option<Settled<'a>> {
     }
 }
 
-fn is_same_instruction(left: &Instruction, of_left: &MarshalledCode, right: &Instruction, of_right: &MarshalledCode) -> bool {
+fn is_same_instruction(
+    left: &Instruction,
+    of_left: &MarshalledCode,
+    right: &Instruction,
+    of_right: &MarshalledCode,
+) -> bool {
     if left.opcode != right.opcode {
         return false;
     }
@@ -133,11 +138,20 @@ fn ends(left: &End, right: &End) -> Option<Vec<(BlockId, BlockId)>> {
             (None, None) => Some(vec![(*left_next, *right_next)]),
             _ => None,
         },
-        (End::EndFinally { next: left, others: left_others }, End::EndFinally { next: right, others: right_others }) => {
+        (
+            End::EndFinally { next: left, others: left_others },
+            End::EndFinally { next: right, others: right_others },
+        ) => {
             if left.is_some() != right.is_some() || left_others.len() != right_others.len() || left_others.len() > 1 {
                 return None;
             }
-            Some(left.iter().copied().zip(right.iter().copied()).chain(left_others.iter().copied().zip(right_others.iter().copied())).collect())
+            Some(
+                left.iter()
+                    .copied()
+                    .zip(right.iter().copied())
+                    .chain(left_others.iter().copied().zip(right_others.iter().copied()))
+                    .collect(),
+            )
         }
         (End::Final(left, left_operand), End::Final(right, right_operand)) => {
             (left == right && left_operand == right_operand).then(Vec::new)

@@ -23,7 +23,10 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if graph.decided.values().any(|change| !change.why.starts_with("its condition")) {
         return Some("conditions with sides that no compiler makes");
     }
-    if !graph.thrown.is_empty() {
+    let is_undefined = |at: &u32| {
+        code.bytes.get(*at as usize).is_some_and(|&byte| opcode::name(byte).is_none() || byte == op::STOP_CODE)
+    };
+    if graph.thrown.iter().any(is_undefined) {
         return Some("failures used as jumps");
     }
     let pushes_number = |act: &Act| matches!(act, Act::Push(super::value::Literal::Int(_)));
@@ -59,14 +62,18 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
             op::JUMP_ABSOLUTE if operand == unit.end as i32 => return Some("a jump to the next instruction"),
             op::JUMP_ABSOLUTE
                 if operand > unit.end as i32
-                    && matches!(opcode(at - 1), Some(op::LOAD_CONST | op::LOAD_FAST | op::LOAD_NAME | op::LOAD_GLOBAL | op::LOAD_ATTR)) =>
+                    && matches!(
+                        opcode(at - 1),
+                        Some(op::LOAD_CONST | op::LOAD_FAST | op::LOAD_NAME | op::LOAD_GLOBAL | op::LOAD_ATTR)
+                    ) =>
             {
                 return Some("a jump within an expression");
             }
             op::JUMP_ABSOLUTE if operand < unit.end as i32 => {
                 let place = chain.binary_search_by_key(&(operand as u32), |unit| unit.start);
                 let is_top = place.is_ok_and(|place| {
-                    chain[place].last.opcode == op::FOR_ITER || place > 0 && chain[place - 1].last.opcode == op::SETUP_LOOP
+                    chain[place].last.opcode == op::FOR_ITER
+                        || place > 0 && chain[place - 1].last.opcode == op::SETUP_LOOP
                 });
                 if !is_top {
                     return Some("jumps backwards that belong to no loop");

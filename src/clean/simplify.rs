@@ -128,12 +128,28 @@ fn popped(list: &[Instruction], at: usize, allowed: &Allowed<'_>) -> Option<(Vec
         let one = &list[place];
         let (pops, pushes) = match one.opcode {
             // A copy of the value was used up in between: without the copy, the value itself is.
-            op::DUP_TOP if above == 1 && place + 2 == at && matches!(list[place + 1].opcode, op::STORE_FAST | op::STORE_NAME | op::STORE_GLOBAL | op::STORE_DEREF) => return Some((vec![place, at], "a copy was made and popped")),
+            op::DUP_TOP
+                if above == 1
+                    && place + 2 == at
+                    && matches!(
+                        list[place + 1].opcode,
+                        op::STORE_FAST | op::STORE_NAME | op::STORE_GLOBAL | op::STORE_DEREF
+                    ) =>
+            {
+                return Some((vec![place, at], "a copy was made and popped"));
+            }
             op::DUP_TOP if above != 1 => (1, 2),
             op::ROT_TWO if above >= 2 => (2, 2),
             op::ROT_THREE if above >= 3 => (3, 3),
             op::ROT_FOUR if above >= 4 => (4, 4),
-            op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR | op::DUP_TOP | op::DUP_TOPX | op::LIST_APPEND | op::SET_ADD | op::MAP_ADD => return None,
+            op::ROT_TWO
+            | op::ROT_THREE
+            | op::ROT_FOUR
+            | op::DUP_TOP
+            | op::DUP_TOPX
+            | op::LIST_APPEND
+            | op::SET_ADD
+            | op::MAP_ADD => return None,
             _ => {
                 let number = if let Operand::Number(number) = one.operand { number } else { 0 };
                 let (pops, pushes) = effect::of(one.opcode, number)?;
@@ -189,14 +205,19 @@ fn split_operator(list: &mut Vec<Instruction>, at: usize, allowed: &Allowed<'_>,
         | op::INPLACE_ADD..=op::INPLACE_MODULO
         | op::BINARY_LSHIFT..=op::INPLACE_POWER
         | op::INPLACE_LSHIFT..=op::INPLACE_OR
-        | op::COMPARE_OP => (allowed.is_constant)(before.at) || before.opcode == op::COMPARE_OP && matches!(number, 8 | 9),
+        | op::COMPARE_OP => {
+            (allowed.is_constant)(before.at) || before.opcode == op::COMPARE_OP && matches!(number, 8 | 9)
+        }
         op::BUILD_TUPLE | op::BUILD_LIST => (0..=16).contains(&number),
         _ => false,
     };
     let Some((pops, 1)) = effect::of(before.opcode, number).filter(|_| is_pure) else { return false };
     let at_pop = list[at].at;
     removed.entry(before.at).or_insert("its result was popped");
-    list.splice(at - 1..=at, (0..pops).map(|_| Instruction { opcode: op::POP_TOP, operand: Operand::None, at: at_pop }));
+    list.splice(
+        at - 1..=at,
+        (0..pops).map(|_| Instruction { opcode: op::POP_TOP, operand: Operand::None, at: at_pop }),
+    );
     true
 }
 
@@ -211,13 +232,19 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
     let through = |list: &[Instruction], live: &mut BTreeSet<i32>| {
         for one in list.iter().rev() {
             match (one.opcode, &one.operand) {
-                (op::LOAD_FAST | op::DELETE_FAST, Operand::Number(place)) => drop(live.insert(*place)),
-                (op::STORE_FAST, Operand::Number(place)) => drop(live.remove(place)),
+                (op::LOAD_FAST | op::DELETE_FAST, Operand::Number(place)) => {
+                    live.insert(*place);
+                }
+                (op::STORE_FAST, Operand::Number(place)) => {
+                    live.remove(place);
+                }
                 // Names are numbered down from -1.
                 (op::LOAD_NAME | op::LOAD_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL, Operand::Number(place)) => {
-                    drop(live.insert(-1 - place));
+                    live.insert(-1 - place);
                 }
-                (op::STORE_NAME | op::STORE_GLOBAL, Operand::Number(place)) => drop(live.remove(&(-1 - place))),
+                (op::STORE_NAME | op::STORE_GLOBAL, Operand::Number(place)) => {
+                    live.remove(&(-1 - place));
+                }
                 _ => {}
             }
         }
@@ -231,9 +258,14 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
                 // An exception can leave the block anywhere.
                 for one in &flow.blocks[block].instructions {
                     match (one.opcode, &one.operand) {
-                        (op::LOAD_FAST | op::STORE_FAST, Operand::Number(place)) => drop(after.insert(*place)),
-                        (op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_NAME | op::STORE_GLOBAL, Operand::Number(place)) => {
-                            drop(after.insert(-1 - place));
+                        (op::LOAD_FAST | op::STORE_FAST, Operand::Number(place)) => {
+                            after.insert(*place);
+                        }
+                        (
+                            op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_NAME | op::STORE_GLOBAL,
+                            Operand::Number(place),
+                        ) => {
+                            after.insert(-1 - place);
                         }
                         _ => {}
                     }
@@ -261,7 +293,9 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
         let caught = if flow.blocks[block].around.is_empty() { BTreeSet::new() } else { in_handlers.clone() };
         for one in flow.blocks[block].instructions.iter_mut().rev() {
             let is_dead = match (one.opcode, &one.operand) {
-                (op::STORE_FAST, Operand::Number(place)) => allowed.plain_locals.contains(place) && !after.contains(place),
+                (op::STORE_FAST, Operand::Number(place)) => {
+                    allowed.plain_locals.contains(place) && !after.contains(place)
+                }
                 (op::STORE_NAME | op::STORE_GLOBAL, Operand::Number(place)) => {
                     allowed.plain_names.contains(place) && !after.contains(&(-1 - place))
                 }

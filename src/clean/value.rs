@@ -27,7 +27,11 @@ pub enum Value {
     Unknown,
     Constant(Literal),
     /// One of the three entries that an exception pushes, 0 for the topmost, for the block that was set up there.
-    Exception { part: u8, setup: u32, class: Option<&'static str> },
+    Exception {
+        part: u8,
+        setup: u32,
+        class: Option<&'static str>,
+    },
     /// A class of exceptions among the builtins.
     Class(&'static str),
     /// What a finally or with block that can be entered in several ways finds on the stack, by the number of its entry; one to three
@@ -113,7 +117,9 @@ impl Literal {
 /// Applies a unary operator (Objects/intobject.c, for ints).
 pub fn unary(opcode: u8, value: &Literal) -> Outcome {
     let number = match (opcode, value.number()) {
-        (op::UNARY_NOT, _) => return value.truth().map_or(Outcome::Unknown, |truth| Outcome::Is(Literal::Bool(!truth))),
+        (op::UNARY_NOT, _) => {
+            return value.truth().map_or(Outcome::Unknown, |truth| Outcome::Is(Literal::Bool(!truth)));
+        }
         (op::UNARY_POSITIVE, number) => number,
         (op::UNARY_NEGATIVE, Some(number)) => number.checked_neg(),
         (op::UNARY_INVERT, Some(number)) => Some(!number),
@@ -125,7 +131,8 @@ pub fn unary(opcode: u8, value: &Literal) -> Outcome {
 /// Applies a binary or in-place operator.  Results that do not fit a C long are unknown.
 pub fn binary(opcode: u8, left: &Literal, right: &Literal) -> Outcome {
     if let (Some(left_number), Some(right_number)) = (left.number(), right.number()) {
-        let (left, right, both_bool) = (left_number, right_number, matches!((left, right), (Literal::Bool(_), Literal::Bool(_))));
+        let (left, right, both_bool) =
+            (left_number, right_number, matches!((left, right), (Literal::Bool(_), Literal::Bool(_))));
         // Of two bools, the operators on bits make a bool.
         if both_bool && matches!(opcode, op::BINARY_AND..=op::BINARY_OR | op::INPLACE_AND..=op::INPLACE_OR) {
             return Outcome::Unknown;
@@ -134,7 +141,9 @@ pub fn binary(opcode: u8, left: &Literal, right: &Literal) -> Outcome {
     }
     let is_true_of_none = matches!(left, Literal::None) || matches!(right, Literal::None);
     match (opcode, left, right) {
-        (op::BINARY_ADD | op::INPLACE_ADD, Literal::Str(left), Literal::Str(right)) if left.len() + right.len() < 4096 => {
+        (op::BINARY_ADD | op::INPLACE_ADD, Literal::Str(left), Literal::Str(right))
+            if left.len() + right.len() < 4096 =>
+        {
             Outcome::Is(Literal::Str([&**left, &**right].concat().into()))
         }
         (op::BINARY_SUBSCR, Literal::Str(bytes), index) => match index.number() {
@@ -181,8 +190,14 @@ fn of_numbers(opcode: u8, left: i64, right: i64) -> Outcome {
         op::BINARY_AND | op::INPLACE_AND => Some(left & right),
         op::BINARY_OR | op::INPLACE_OR => Some(left | right),
         op::BINARY_XOR | op::INPLACE_XOR => Some(left ^ right),
-        op::BINARY_DIVIDE | op::INPLACE_DIVIDE | op::BINARY_FLOOR_DIVIDE | op::INPLACE_FLOOR_DIVIDE
-        | op::BINARY_MODULO | op::INPLACE_MODULO | op::BINARY_TRUE_DIVIDE | op::INPLACE_TRUE_DIVIDE
+        op::BINARY_DIVIDE
+        | op::INPLACE_DIVIDE
+        | op::BINARY_FLOOR_DIVIDE
+        | op::INPLACE_FLOOR_DIVIDE
+        | op::BINARY_MODULO
+        | op::INPLACE_MODULO
+        | op::BINARY_TRUE_DIVIDE
+        | op::INPLACE_TRUE_DIVIDE
             if right == 0 =>
         {
             return Outcome::Raises("ZeroDivisionError");

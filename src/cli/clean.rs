@@ -4,6 +4,7 @@ mod decompile;
 mod proof;
 mod recorded;
 mod repeat;
+mod report;
 mod stubs;
 
 use std::ffi::OsStr;
@@ -12,7 +13,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
-use super::args::{CleanArgs, UntakenName};
+use super::args::{AnswerFormat, CleanArgs, UntakenName};
 use super::program::Program;
 use super::screen::CANNOT_WRITE;
 use super::{message, program};
@@ -28,6 +29,9 @@ use recorded::Recorded;
 /// The file in the folder that says what was proven.
 const PROOF: &str = "proof.json";
 
+/// The file in the folder that lists the others.
+const MANIFEST: &str = "manifest.json";
+
 /// A clean file.
 pub struct Clean {
     /// Its name in the folder.
@@ -35,6 +39,8 @@ pub struct Clean {
     /// What it was made of.
     pub original: MarshalledCode,
     pub rebuilt: Rebuilt,
+    /// How the program made it; None for the program's own file.
+    pub made: Option<&'static str>,
 }
 
 /// Runs the command.
@@ -43,23 +49,35 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let recorded: Vec<Recorded> =
         args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
     let evidence = evidence(args)?;
-    let options = Options { untaken: args.untaken.into(), rename: args.rename, ..Options::default() };
+    let options = Options { untaken: args.untaken.into() };
     let folder = OutputFolder::new(&args.folder)?;
-    let mut files = vec![clean(stem(&args.program), program.pyc.code.clone(), &evidence, &options)];
+    let mut files = vec![clean(stem(&args.program), program.pyc.code.clone(), None, &evidence, &options)];
     for (number, layer) in evidence.layers.iter().enumerate() {
         let name = format!("layer-{:04}", number + 1);
-        files.push(clean(name, layer.code.clone(), &evidence, &options));
+        files.push(clean(name, layer.code.clone(), Some(layer.how.name()), &evidence, &options));
+    }
+    for (number, (_, code)) in evidence.versions.iter().enumerate() {
+        let name = format!("version-{:04}", number + 1);
+        files.push(clean(name, code.clone(), Some("bytes that replaced others"), &evidence, &options));
     }
     for file in &files {
         write(&folder, file)?;
-        for one in &file.rebuilt.report {
-            println!("{}{} {} {} {:?}", "  ".repeat(one.depth), crate::bytecode::escape::Printable::name(&one.name), one.instructions_before, one.instructions_after, one.result);
-        }
     }
+    if evidence.left_out > 0 {
+        message::warn(format_args!("{} layers are not cleaned: they are more than 256 MB together", evidence.left_out));
+    }
+    let cannot = || format!("cannot write {}", Named::output(&folder.path_of(MANIFEST)));
+    let manifest = report::manifest(&files);
+    folder.create(OsStr::new(MANIFEST)).and_then(|mut file| file.write_all(&manifest)).with_context(cannot)?;
+    let is_text = args.format == AnswerFormat::Text;
+    let printed = if is_text { report::text(&files, args.explain) } else { report::lines(&files) };
+    io::stdout().write_all(&printed).context(CANNOT_WRITE)?;
     let proof = prove(args, &program, &recorded, &folder, &files)?;
     let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
     folder.create(OsStr::new(PROOF)).and_then(|mut file| file.write_all(&proof.json())).with_context(cannot)?;
-    io::stdout().write_all(proof.text().as_bytes()).context(CANNOT_WRITE)?;
+    if is_text {
+        io::stdout().write_all(proof.text().as_bytes()).context(CANNOT_WRITE)?;
+    }
     if let Some(command) = &args.decompile {
         decompile(command, &folder, &files)?;
     }
@@ -109,9 +127,15 @@ fn evidence(args: &CleanArgs) -> anyhow::Result<Evidence> {
     Ok(evidence)
 }
 
-fn clean(stem: String, original: MarshalledCode, evidence: &Evidence, options: &Options) -> Clean {
+fn clean(
+    stem: String,
+    original: MarshalledCode,
+    made: Option<&'static str>,
+    evidence: &Evidence,
+    options: &Options,
+) -> Clean {
     let rebuilt = clean::rebuild(&original, evidence, options);
-    Clean { name: format!("{stem}.pyc"), original, rebuilt }
+    Clean { name: format!("{stem}.pyc"), original, rebuilt, made }
 }
 
 /// The name of the main program's file, as far as every file system takes it.

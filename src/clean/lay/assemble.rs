@@ -42,7 +42,13 @@ impl Code {
                 }
                 // The place of a jump is its label's number until all labels are known.
                 Item::Jump { opcode, to, at } => {
-                    code.ops.push(Op { opcode: *opcode, operand: Operand::None, to: Some(*to), at: *at, is_gone: false });
+                    code.ops.push(Op {
+                        opcode: *opcode,
+                        operand: Operand::None,
+                        to: Some(*to),
+                        at: *at,
+                        is_gone: false,
+                    });
                 }
             }
         }
@@ -75,7 +81,8 @@ impl Code {
                 Operand::Literal(literal) => constant(literal, &mut constants)?,
             });
         }
-        let mut sizes: Vec<usize> = self.ops.iter().map(|one| if opcode::has_argument(one.opcode) { 3 } else { 1 }).collect();
+        let mut sizes: Vec<usize> =
+            self.ops.iter().map(|one| if opcode::has_argument(one.opcode) { 3 } else { 1 }).collect();
         let mut offsets = vec![0; self.ops.len() + 1];
         loop {
             for (number, size) in sizes.iter().enumerate() {
@@ -118,10 +125,13 @@ impl Code {
     /// The line table: the original's lines, if they still ascend; else each statement is a line.
     fn lines(&self, original: &MarshalledCode, offsets: &[usize]) -> Arc<[u8]> {
         let starts: Vec<usize> = self.statements.iter().copied().filter(|&at| at < self.ops.len()).collect();
-        let described = crate::bytecode::CodeObject { first_line: 0, lnotab: original.lnotab.to_vec(), ..Default::default() };
+        let described =
+            crate::bytecode::CodeObject { first_line: 0, lnotab: original.lnotab.to_vec(), ..Default::default() };
         let known = starts.iter().map(|&at| described.line(self.ops[at].at));
         let known: Vec<i32> = known.collect();
-        let ascends = !original.lnotab.is_empty() && known.windows(2).all(|pair| pair[0] <= pair[1]) && known.iter().all(|&line| line >= 0);
+        let ascends = !original.lnotab.is_empty()
+            && known.windows(2).all(|pair| pair[0] <= pair[1])
+            && known.iter().all(|&line| line >= 0);
         let mut table = Vec::new();
         let (mut line, mut offset) = (0, 0);
         for (number, &at) in starts.iter().enumerate() {

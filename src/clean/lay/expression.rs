@@ -31,7 +31,8 @@ impl Layer<'_> {
             }
             let basic = &self.flow.blocks[block];
             let (end, from_at) = (&basic.end, basic.at);
-            let label = |block: &BlockId| labels.get(block).copied().ok_or(Unstructured("an expression is left in the middle"));
+            let label =
+                |block: &BlockId| labels.get(block).copied().ok_or(Unstructured("an expression is left in the middle"));
             let backwards = |target: &BlockId| place.get(target).is_some_and(|&place| place <= at);
             match end {
                 End::Jump(next) if Some(*next) == following => {}
@@ -52,7 +53,8 @@ impl Layer<'_> {
                 End::Iterate { done, next } => {
                     let mut target = label(done)?;
                     if backwards(done) {
-                        let inside = self.order.loops[block].as_ref().ok_or(Unstructured("a loop in an expression is none"))?;
+                        let inside =
+                            self.order.loops[block].as_ref().ok_or(Unstructured("a loop in an expression is none"))?;
                         let last = order.iter().rposition(|&block| inside[block]).unwrap_or(at);
                         let forward = self.label();
                         ends.push((last + 1, forward, target));

@@ -64,7 +64,13 @@ impl Layer<'_> {
         Ok(after)
     }
 
-    fn while_loop(&mut self, header: BlockId, inside: &[bool], stop: Option<BlockId>, base: usize) -> Laid<Option<BlockId>> {
+    fn while_loop(
+        &mut self,
+        header: BlockId,
+        inside: &[bool],
+        stop: Option<BlockId>,
+        base: usize,
+    ) -> Laid<Option<BlockId>> {
         let (top, anchor, end) = (self.label(), self.label(), self.label());
         self.begin_statement();
         self.jump(op::SETUP_LOOP, end, self.flow.blocks[header].at);
@@ -101,7 +107,13 @@ impl Layer<'_> {
     }
 
     /// The block at which a loop's `break` goes on.  `done` is where it goes when its condition is false.
-    fn after_loop(&self, header: BlockId, done: Option<BlockId>, inside: &[bool], stop: Option<BlockId>) -> Option<BlockId> {
+    fn after_loop(
+        &self,
+        header: BlockId,
+        done: Option<BlockId>,
+        inside: &[bool],
+        stop: Option<BlockId>,
+    ) -> Option<BlockId> {
         let mut exits: Vec<BlockId> = Vec::new();
         for &block in &self.order.blocks {
             if inside[block] {
@@ -111,21 +123,27 @@ impl Layer<'_> {
         exits.sort_unstable_by_key(|&block| self.order.place[block]);
         exits.dedup();
         exits.retain(|&block| Some(block) != done);
-        let level = self.flow.blocks[header].depth - usize::from(matches!(self.flow.blocks[header].end, End::Iterate { .. }));
+        let level =
+            self.flow.blocks[header].depth - usize::from(matches!(self.flow.blocks[header].end, End::Iterate { .. }));
         let around = &self.flow.blocks[header].around;
         // Only what lies on the loop's own level can follow it.
-        let can_follow = |block: BlockId| self.flow.blocks[block].depth == level && self.flow.blocks[block].around == *around;
+        let can_follow =
+            |block: BlockId| self.flow.blocks[block].depth == level && self.flow.blocks[block].around == *around;
         let reach: Vec<Vec<bool>> = exits.iter().map(|&exit| self.reach(exit, stop)).collect();
         if let Some(done) = done {
             let from_done = self.reach(done, stop);
-            let meets = |block: BlockId| from_done[block] && can_follow(block) && reach.iter().any(|reach| reach[block]);
+            let meets =
+                |block: BlockId| from_done[block] && can_follow(block) && reach.iter().any(|reach| reach[block]);
             return self.first(stop, meets).or(Some(done));
         }
         let count = |block: BlockId| reach.iter().filter(|reach| reach[block]).count();
-        let candidates = self.order.blocks.iter().copied().filter(|&block| can_follow(block) && count(block) > 0 && !inside[block]);
+        let candidates =
+            self.order.blocks.iter().copied().filter(|&block| can_follow(block) && count(block) > 0 && !inside[block]);
         let most = candidates.clone().map(count).max()?;
         match most {
-            1 => exits.iter().rev().copied().find(|&exit| can_follow(exit)).or_else(|| candidates.clone().next_back().filter(|_| exits.len() == 1).and_then(|_| candidates.clone().next())),
+            1 => exits.iter().rev().copied().find(|&exit| can_follow(exit)).or_else(|| {
+                candidates.clone().next_back().filter(|_| exits.len() == 1).and_then(|_| candidates.clone().next())
+            }),
             _ => candidates.clone().find(|&block| count(block) == most),
         }
     }

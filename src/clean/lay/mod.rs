@@ -21,8 +21,16 @@ pub type Label = usize;
 pub enum Item {
     Label(Label),
     /// An instruction that is no jump; offsets are those in the original code.
-    Run { opcode: u8, operand: Operand, at: u32 },
-    Jump { opcode: u8, to: Label, at: u32 },
+    Run {
+        opcode: u8,
+        operand: Operand,
+        at: u32,
+    },
+    Jump {
+        opcode: u8,
+        to: Label,
+        at: u32,
+    },
 }
 
 /// The items of a code object, and where statements begin.
@@ -42,7 +50,12 @@ type Laid<T> = Result<T, Unstructured>;
 /// What surrounds the statement that is being laid out, innermost last.
 #[derive(Clone, Copy, Debug)]
 enum Around {
-    Loop { header: BlockId, exit: Option<BlockId>, top: Label, depth: usize },
+    Loop {
+        header: BlockId,
+        exit: Option<BlockId>,
+        top: Label,
+        depth: usize,
+    },
     /// The body of a try, or of a finally block's own part; `break` and `continue` go through it.
     Try,
 }
@@ -149,6 +162,9 @@ impl Layer<'_> {
     /// The first block in order of which `is_common` is true; those that control is not followed beyond come last.
     fn first(&self, stop: Option<BlockId>, is_common: impl Fn(BlockId) -> bool) -> Option<BlockId> {
         let common = || self.order.blocks.iter().copied().filter(|&block| is_common(block));
-        common().find(|&block| !self.is_boundary(block, stop)).or_else(|| stop.filter(|&stop| is_common(stop))).or_else(|| common().next())
+        common()
+            .find(|&block| !self.is_boundary(block, stop))
+            .or_else(|| stop.filter(|&stop| is_common(stop)))
+            .or_else(|| common().next())
     }
 }

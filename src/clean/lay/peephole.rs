@@ -10,7 +10,8 @@ const LONGEST: usize = 32_700;
 
 /// Optimizes jumps; the last instruction must be a return.
 pub fn optimize(code: &mut Code) {
-    let size: usize = code.ops.iter().map(|one| if crate::bytecode::opcode::has_argument(one.opcode) { 3 } else { 1 }).sum();
+    let size: usize =
+        code.ops.iter().map(|one| if crate::bytecode::opcode::has_argument(one.opcode) { 3 } else { 1 }).sum();
     if size > LONGEST || code.ops.last().map(|one| one.opcode) != Some(op::RETURN_VALUE) {
         return;
     }
@@ -55,7 +56,10 @@ fn thread_condition(code: &mut Code, at: usize) {
         let Some(to) = one.to else { return };
         let target = code.ops[to].clone();
         let is_condition = |opcode: u8| {
-            matches!(opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP | op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE)
+            matches!(
+                opcode,
+                op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP | op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE
+            )
         };
         if !is_condition(target.opcode) {
             return;

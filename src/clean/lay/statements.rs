@@ -75,7 +75,8 @@ impl Layer<'_> {
                 return Some(Leaving::Continue);
             }
             let basic = &self.flow.blocks[block];
-            let pops = basic.instructions.iter().all(|one| matches!(one.opcode, op::POP_TOP | crate::clean::flow::DROP));
+            let pops =
+                basic.instructions.iter().all(|one| matches!(one.opcode, op::POP_TOP | crate::clean::flow::DROP));
             if !pops || (!basic.instructions.is_empty() && self.depth(from) != base) {
                 return None;
             }
@@ -161,14 +162,20 @@ impl Layer<'_> {
     }
 
     /// Finds the parts of a condition that begins with a block, and its two ways out: where it falls through, and the other.
-    fn parts(&self, block: BlockId, base: usize, inside: &dyn Fn(BlockId) -> bool) -> Option<(Vec<Part>, BlockId, BlockId)> {
+    fn parts(
+        &self,
+        block: BlockId,
+        base: usize,
+        inside: &dyn Fn(BlockId) -> bool,
+    ) -> Option<(Vec<Part>, BlockId, BlockId)> {
         let first = Part { first: block, last: self.decider(block, base, true)? };
         let mut parts = vec![first];
         let mut best = None;
         loop {
             let lasts: Vec<(BlockId, BlockId)> = parts.iter().filter_map(|part| self.ways(part.last)).collect();
             let is_part = |block: BlockId| parts.iter().any(|part| part.first == block);
-            let mut exits: Vec<BlockId> = lasts.iter().flat_map(|&(next, taken)| [next, taken]).filter(|&block| !is_part(block)).collect();
+            let mut exits: Vec<BlockId> =
+                lasts.iter().flat_map(|&(next, taken)| [next, taken]).filter(|&block| !is_part(block)).collect();
             exits.sort_unstable();
             exits.dedup();
             if exits.len() == 2 && self.falls_through(&parts) {
@@ -191,7 +198,9 @@ impl Layer<'_> {
             };
             exits.retain(|block| fits(block));
             exits.sort_unstable_by_key(|&block| self.order.place[block]);
-            let found = exits.into_iter().find_map(|block| Some(Part { first: block, last: self.decider(block, base, false)? }));
+            let found = exits
+                .into_iter()
+                .find_map(|block| Some(Part { first: block, last: self.decider(block, base, false)? }));
             match found {
                 Some(part) => parts.push(part),
                 None => return best,
@@ -289,7 +298,9 @@ impl Layer<'_> {
         let on_true = matches!(last, Some(End::Branch { opcode: op::POP_JUMP_IF_TRUE, .. }));
         let raises = matches!(basic.end, End::Final(op::RAISE_VARARGS, Some(1)));
         let class = basic.instructions.first().map(|one| (one.opcode, &one.operand));
-        on_true && raises && matches!(class, Some((op::LOAD_GLOBAL, Operand::Number(name))) if self.order.assertion == Some(*name))
+        on_true
+            && raises
+            && matches!(class, Some((op::LOAD_GLOBAL, Operand::Number(name))) if self.order.assertion == Some(*name))
     }
 
     /// A branch of which no condition can be made: both sides as they are.
@@ -334,7 +345,9 @@ impl Layer<'_> {
             let strange = Unstructured("a condition leads to a third place");
             if next == following {
                 self.jump(opcode, target(taken).ok_or(strange)?, basic.at);
-            } else if taken == following && let Some(inverted) = inverted(opcode) {
+            } else if taken == following
+                && let Some(inverted) = inverted(opcode)
+            {
                 self.jump(inverted, target(next).ok_or(strange)?, basic.at);
             } else {
                 return Err(strange);
@@ -384,7 +397,7 @@ impl Layer<'_> {
         otherwise: Label,
     ) -> Laid<Option<(BlockId, BlockId)>> {
         let basic = &self.flow.blocks[block];
-        if basic.instructions.iter().any(ends_statement) || !matches!(basic.end, End::Branch { .. } ) {
+        if basic.instructions.iter().any(ends_statement) || !matches!(basic.end, End::Branch { .. }) {
             return Ok(None);
         }
         let first = match self.decider(block, base, true) {

@@ -34,13 +34,16 @@ impl Layer<'_> {
         }
         found.sort_unstable_by_key(|&(block, _)| self.order.place[block]);
         let Some((header, exit, ..)) = self.innermost() else { return found };
-        let is_away = |after: BlockId| self.goes_only_to(after, header) || exit.is_some_and(|exit| self.goes_only_to(after, exit));
+        let is_away = |after: BlockId| {
+            self.goes_only_to(after, header) || exit.is_some_and(|exit| self.goes_only_to(after, exit))
+        };
         let plain: Vec<(BlockId, BlockId)> = found.iter().copied().filter(|&(_, after)| !is_away(after)).collect();
         if !plain.is_empty() {
             return plain;
         }
         let _ = stop;
-        let to_header = found.iter().copied().filter(|&(_, after)| self.goes_only_to(after, header)).collect::<Vec<_>>();
+        let to_header =
+            found.iter().copied().filter(|&(_, after)| self.goes_only_to(after, header)).collect::<Vec<_>>();
         if to_header.is_empty() { found } else { to_header }
     }
 
@@ -141,7 +144,10 @@ impl Layer<'_> {
         let mut block = handler;
         for _ in 0..self.flow.blocks.len() {
             let basic = &self.flow.blocks[block];
-            let matches_class = basic.instructions.last().is_some_and(|one| (one.opcode, &one.operand) == (op::COMPARE_OP, &Operand::Number(10)));
+            let matches_class = basic
+                .instructions
+                .last()
+                .is_some_and(|one| (one.opcode, &one.operand) == (op::COMPARE_OP, &Operand::Number(10)));
             match basic.end {
                 End::Branch { opcode: op::POP_JUMP_IF_FALSE, taken, next } if matches_class => {
                     clauses.push(Clause::Typed { block, body: next });
@@ -169,7 +175,12 @@ impl Layer<'_> {
     }
 
     /// Where a try statement ends: where its clauses and what follows its body meet.
-    fn join_of_clauses(&self, after_body: Option<BlockId>, clauses: &[Clause], stop: Option<BlockId>) -> Option<BlockId> {
+    fn join_of_clauses(
+        &self,
+        after_body: Option<BlockId>,
+        clauses: &[Clause],
+        stop: Option<BlockId>,
+    ) -> Option<BlockId> {
         let bodies = clauses.iter().filter_map(|clause| match *clause {
             Clause::Typed { body, .. } | Clause::Bare(body) => Some(body),
             Clause::Reraise(_) => None,
@@ -292,7 +303,10 @@ impl Layer<'_> {
 #[derive(Clone, Copy, Debug)]
 enum Clause {
     /// `except CLASS:`; the block compares.
-    Typed { block: BlockId, body: BlockId },
+    Typed {
+        block: BlockId,
+        body: BlockId,
+    },
     Bare(BlockId),
     /// What no clause catches goes on.
     Reraise(BlockId),

@@ -6,7 +6,9 @@ use crate::bytecode::opcode::{self, op};
 pub fn of(opcode: u8, operand: i32) -> Option<(u32, u32)> {
     let count = u32::try_from(operand).ok().filter(|&count| count <= 1 << 16);
     Some(match opcode {
-        op::UNARY_POSITIVE..=op::UNARY_CONVERT | op::UNARY_INVERT | op::GET_ITER | op::LOAD_ATTR | op::YIELD_VALUE => (1, 1),
+        op::UNARY_POSITIVE..=op::UNARY_CONVERT | op::UNARY_INVERT | op::GET_ITER | op::LOAD_ATTR | op::YIELD_VALUE => {
+            (1, 1)
+        }
         op::BINARY_POWER..=op::INPLACE_TRUE_DIVIDE
         | op::INPLACE_ADD..=op::INPLACE_MODULO
         | op::BINARY_LSHIFT..=op::INPLACE_POWER

@@ -16,9 +16,17 @@ const SPLIT_TRACKED: u32 = 4096;
 /// Works out all states that a code object can get into.
 pub fn explore(input: &Input<'_>) -> Result<Graph, Unmodelled> {
     let mut real = BTreeSet::new();
+    let mut keeps_exceptions = input.keeps_exceptions;
     loop {
         let mut explorer = Explorer::new(input, real);
+        explorer.keeps_exceptions = keeps_exceptions;
         explorer.search()?;
+        // A bare raise raises what was handled last.
+        if explorer.raises_again && !explorer.thrown.is_empty() && !keeps_exceptions {
+            keeps_exceptions = true;
+            real = explorer.real;
+            continue;
+        }
         if explorer.found_real.is_empty() {
             return explorer.finish();
         }
@@ -54,6 +62,9 @@ pub(super) struct Explorer<'a> {
     instance_index: HashMap<(Block, Rc<[Block]>), u32>,
     pub decided: BTreeMap<u32, Change>,
     pub thrown: BTreeSet<u32>,
+    pub keeps_exceptions: bool,
+    /// There is a raise without operands.
+    pub raises_again: bool,
 }
 
 impl<'a> Explorer<'a> {
@@ -72,6 +83,8 @@ impl<'a> Explorer<'a> {
             instance_index: HashMap::new(),
             decided: BTreeMap::new(),
             thrown: BTreeSet::new(),
+            keeps_exceptions: false,
+            raises_again: false,
         }
     }
 
@@ -107,14 +120,18 @@ impl<'a> Explorer<'a> {
         if let Some(node) = self.enter_normally(offset, &blocks, &stack, variables)? {
             return Ok(node);
         }
-        let tracked: Vec<Option<Literal>> = self.input.tracked.iter().map(|&place| constant(&variables[place])).collect();
+        let tracked: Vec<Option<Literal>> =
+            self.input.tracked.iter().map(|&place| constant(&variables[place])).collect();
         let mut key = Key { offset, blocks: blocks.clone(), stack: stack.as_slice().into(), tracked };
         if !self.index.contains_key(&key) {
             let most = if self.input.tracked.is_empty() { SPLIT } else { SPLIT_TRACKED };
             let split = self.splits.entry((offset, blocks)).or_default();
             *split += 1;
             if *split > most {
-                stack.iter_mut().filter(|value| matches!(value, Value::Constant(_))).for_each(|value| *value = Value::Unknown);
+                stack
+                    .iter_mut()
+                    .filter(|value| matches!(value, Value::Constant(_)))
+                    .for_each(|value| *value = Value::Unknown);
                 key.stack = stack.into();
                 key.tracked.iter_mut().for_each(|value| *value = None);
             }
@@ -267,10 +284,14 @@ impl<'a> Explorer<'a> {
 impl Graph {
     /// Removes the sides of conditions that lead to where the model is lost, as far as they never ran.
     fn cut_lost(&mut self, input: &Input<'_>) -> Result<(), Unmodelled> {
-        let mut lost: Vec<Option<&'static str>> = self.nodes.iter().map(|node| match node.exit {
-            Exit::Lost(why) => Some(why),
-            _ => None,
-        }).collect();
+        let mut lost: Vec<Option<&'static str>> = self
+            .nodes
+            .iter()
+            .map(|node| match node.exit {
+                Exit::Lost(why) => Some(why),
+                _ => None,
+            })
+            .collect();
         if lost.iter().all(Option::is_none) {
             return Ok(());
         }
@@ -308,7 +329,8 @@ impl Graph {
                         _ => continue,
                     };
                     let target = self.nodes[gone].key.offset;
-                    let ran = input.executed.is_some_and(|executed| executed.edges.contains_key(&(offset, target as u32)));
+                    let ran =
+                        input.executed.is_some_and(|executed| executed.edges.contains_key(&(offset, target as u32)));
                     // Where the model only does not know, the VM may know.
                     let is_unknown = ["finally block", "with block", "deeper"].iter().any(|what| why.contains(what));
                     if ran || is_unknown || input.untaken == crate::clean::Untaken::Keep {

@@ -55,7 +55,9 @@ fn walk(
         match opcode {
             op::JUMP_FORWARD => offset = unit.last.end().wrapping_add(operand),
             op::JUMP_ABSOLUTE | op::CONTINUE_LOOP => offset = operand,
-            op::RETURN_VALUE | op::RAISE_VARARGS | op::BREAK_LOOP => return (depth < 1 && opcode == op::RETURN_VALUE).then_some("it pops more than there is"),
+            op::RETURN_VALUE | op::RAISE_VARARGS | op::BREAK_LOOP => {
+                return (depth < 1 && opcode == op::RETURN_VALUE).then_some("it pops more than there is");
+            }
             op::DUP_TOP => depth += 1,
             op::DUP_TOPX => depth += i64::from(operand),
             // What they leave depends on more than the depth.

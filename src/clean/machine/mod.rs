@@ -79,13 +79,28 @@ pub enum Act {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
     Go(NodeId),
-    Branch { opcode: u8, taken: NodeId, next: NodeId },
+    Branch {
+        opcode: u8,
+        taken: NodeId,
+        next: NodeId,
+    },
     /// FOR_ITER.
-    Iterate { done: NodeId, next: NodeId },
+    Iterate {
+        done: NodeId,
+        next: NodeId,
+    },
     /// A block that catches something begins; the handler is None if nothing is known to reach it.
-    Setup { opcode: u8, setup: u32, handler: Option<NodeId>, next: NodeId },
+    Setup {
+        opcode: u8,
+        setup: u32,
+        handler: Option<NodeId>,
+        next: NodeId,
+    },
     /// END_FINALLY of what can be entered in several ways: where it goes on if nothing is to be done, and where a break or continue goes.
-    EndFinally { next: Option<NodeId>, others: Vec<NodeId> },
+    EndFinally {
+        next: Option<NodeId>,
+        others: Vec<NodeId>,
+    },
     /// A return, a raise, an instruction that always fails; with the operand.
     End(u8, Option<i32>),
     /// BREAK_LOOP or CONTINUE_LOOP through a finally or with block; where it gets to in the end is known at END_FINALLY.
@@ -134,6 +149,8 @@ pub struct Input<'a> {
     pub tracked: Vec<Variable>,
     /// States at most.
     pub most: usize,
+    /// A failure is never a jump: the program asks for the exception that was handled last.
+    pub keeps_exceptions: bool,
 }
 
 /// All that a code object can do.

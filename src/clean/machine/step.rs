@@ -116,7 +116,10 @@ impl Explorer<'_> {
     /// Whether a failure is a jump, or the end: nothing goes on after it but what no compiler makes.
     fn is_jump(&self, step: &Step) -> bool {
         let block = step.blocks.iter().rev().find(|block| block.kind != Kind::Loop);
-        if block.is_some_and(|block| !self.is_real(block)) || step.opcode == op::RAISE_VARARGS || effect::is_undefined(step.opcode) {
+        if block.is_some_and(|block| !self.is_real(block))
+            || step.opcode == op::RAISE_VARARGS
+            || effect::is_undefined(step.opcode)
+        {
             return true;
         }
         let depth = step.stack.len().saturating_sub(1);
@@ -171,10 +174,16 @@ impl Explorer<'_> {
                 return Ok(Fails::Never);
             }
             op::LOAD_FAST | op::STORE_FAST | op::DELETE_FAST => return self.local(step, place),
-            op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL => {
+            op::LOAD_NAME
+            | op::LOAD_GLOBAL
+            | op::STORE_NAME
+            | op::STORE_GLOBAL
+            | op::DELETE_NAME
+            | op::DELETE_GLOBAL => {
                 return self.name(step, place);
             }
             op::RAISE_VARARGS => {
+                self.raises_again |= operand == 0;
                 let from = depth.checked_sub(place.min(1 << 16)).ok_or(UNDERFLOW)?;
                 let operands: Vec<Value> = stack.drain(from..).collect();
                 self.use_exceptions(op::RAISE_VARARGS, &operands, &None);
@@ -199,7 +208,8 @@ impl Explorer<'_> {
         if matches!(step.opcode, op::LIST_APPEND | op::SET_ADD | op::MAP_ADD) && place >= depth {
             return Err(UNDERFLOW);
         }
-        let (pops, pushes) = effect::of(step.opcode, operand).ok_or("an instruction has an operand beyond all bounds")?;
+        let (pops, pushes) =
+            effect::of(step.opcode, operand).ok_or("an instruction has an operand beyond all bounds")?;
         let from = depth.checked_sub(pops as usize).ok_or(UNDERFLOW)?;
         if from + pushes as usize > 1 << 16 {
             return Err("the stack is deeper than any that a compiler makes");
@@ -229,9 +239,13 @@ impl Explorer<'_> {
                 caught.map_or(Outcome::Unknown, |caught| Outcome::Is(Literal::Bool(caught)))
             }
             (op::COMPARE_OP, [Value::Constant(left), Value::Constant(right)]) => value::compare(operand, left, right),
-            (_, [Value::Constant(only)]) if (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode) => value::unary(opcode, only),
+            (_, [Value::Constant(only)]) if (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode) => {
+                value::unary(opcode, only)
+            }
             (op::COMPARE_OP, _) => Outcome::Unknown,
-            (_, [Value::Constant(left), Value::Constant(right)]) if is_operator(opcode) => value::binary(opcode, left, right),
+            (_, [Value::Constant(left), Value::Constant(right)]) if is_operator(opcode) => {
+                value::binary(opcode, left, right)
+            }
             _ => Outcome::Unknown,
         };
         match outcome {
@@ -261,7 +275,7 @@ impl Explorer<'_> {
             return Err("an index is out of range");
         }
         let known = step.variables[place].clone();
-        let mut set = |step: &mut Step, variable| {
+        let set = |step: &mut Step, variable| {
             let mut variables = (*step.variables).clone();
             variables[place] = variable;
             step.variables = Rc::new(variables);
@@ -305,7 +319,7 @@ impl Explorer<'_> {
         let name = code.names.get(place).ok_or("an index is out of range")?;
         let variable = code.varnames.len() + place;
         let is_tracked = self.input.tracked.contains(&variable);
-        let mut set = |step: &mut Step, known| {
+        let set = |step: &mut Step, known| {
             let mut variables = (*step.variables).clone();
             variables[variable] = known;
             step.variables = Rc::new(variables);
@@ -496,7 +510,7 @@ impl Explorer<'_> {
     fn always_raise(&mut self, step: &mut Step, class: Option<&'static str>) -> Stepped {
         let place = step.blocks.iter().rposition(|block| block.kind != Kind::Loop);
         // An exception that a program raises itself is more than a jump: its handler can ask for it.
-        if step.opcode == op::RAISE_VARARGS
+        if (step.opcode == op::RAISE_VARARGS || self.keeps_exceptions)
             && let Some(place) = place
         {
             self.make_real(step.blocks[place].setup);

@@ -132,7 +132,8 @@ impl Explorer<'_> {
         match top {
             Value::Reason(number) => self.end_of_real(step, number),
             Value::Exception { part: 0, setup, .. } => {
-                let is_whole = matches!(step.stack[..], [.., Value::Exception { part: 2, .. }, Value::Exception { part: 1, .. }]);
+                let is_whole =
+                    matches!(step.stack[..], [.., Value::Exception { part: 2, .. }, Value::Exception { part: 1, .. }]);
                 if !is_whole {
                     return Ok(Err("a finally block ends with what is no exception"));
                 }
@@ -228,7 +229,13 @@ impl Explorer<'_> {
 
 impl Step {
     fn copy(&self) -> Step {
-        Step { blocks: self.blocks.clone(), stack: self.stack.clone(), variables: self.variables.clone(), acts: Vec::new(), ..*self }
+        Step {
+            blocks: self.blocks.clone(),
+            stack: self.stack.clone(),
+            variables: self.variables.clone(),
+            acts: Vec::new(),
+            ..*self
+        }
     }
 
     fn push(&mut self, literal: Literal) {

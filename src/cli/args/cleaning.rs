@@ -32,11 +32,6 @@ pub struct CleanArgs {
     /// What to do with the side of a condition that never ran
     #[arg(long, value_name = "WHAT", value_enum, default_value = "plausible")]
     pub untaken: UntakenName,
-    /// Rename globals and attributes with meaningless names too
-    ///
-    /// The program then no longer runs if it looks one of them up by its name.
-    #[arg(long)]
-    pub rename: bool,
     /// Run this decompiler on each clean file and write the source next to it
     ///
     /// The file's name takes the place of `{}` in the command, or comes last. If the decompiler fails on a file, it gets the file without
