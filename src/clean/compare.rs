@@ -188,3 +188,65 @@ pub fn branches(bytes: &[u8], executed: Option<&Executed>) -> (u32, u32) {
     }
     (never, all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(before: &[u8], after: &[u8]) -> Pair {
+        let (name, first_line, is_unchanged) = (b"f".as_slice().into(), 1, false);
+        Pair { name, first_line, before: before.into(), after: Some(after.into()), is_unchanged }
+    }
+
+    /// A run in which code objects did these things, one after the other.
+    fn run(acts: &[(&[u8], u8)]) -> Behaviour {
+        let act = |&(code, what): &(&[u8], u8)| Act {
+            code: code.into(),
+            offset: what.into(),
+            thread: 0,
+            name: Box::new([what]),
+            digest: [what; 16],
+        };
+        let ran = acts.iter().map(|(code, _)| Arc::from(*code)).collect();
+        Behaviour { acts: acts.iter().map(act).collect(), ran, ..Behaviour::default() }
+    }
+
+    #[test]
+    fn a_difference_belongs_to_the_code_object_that_made_it() {
+        let pairs = [pair(b"one", b"1"), pair(b"two", b"2"), pair(b"three", b"3")];
+        let original = run(&[(b"one", 5), (b"two", 6), (b"one", 7)]);
+        let clean = run(&[(b"1", 5), (b"2", 8), (b"1", 7)]);
+        let found = compare(&original, &clean, &pairs);
+        assert_eq!((found[0].acts, &found[0].difference, found[0].ran), (2, &None, true));
+        let difference = found[1].difference.as_ref().expect("a difference");
+        assert_eq!(difference.original, Some((6, Box::from([6]))));
+        assert_eq!(difference.clean, Some((8, Box::from([8]))));
+        assert_eq!(found[2], Compared::default());
+    }
+
+    #[test]
+    fn an_act_more_or_less_is_a_difference() {
+        let pairs = [pair(b"one", b"1")];
+        let (once, twice) = (run(&[(b"one", 5)]), run(&[(b"1", 5), (b"1", 5)]));
+        assert!(compare(&once, &twice, &pairs)[0].difference.is_some());
+        let (twice, once) = (run(&[(b"one", 5), (b"one", 5)]), run(&[(b"1", 5)]));
+        assert!(compare(&twice, &once, &pairs)[0].difference.is_some());
+    }
+
+    #[test]
+    fn code_objects_with_equal_bytes_are_compared_together() {
+        let pairs = [pair(b"one", b"same"), pair(b"two", b"same")];
+        let found = compare(&run(&[(b"two", 1), (b"one", 2)]), &run(&[(b"same", 1), (b"same", 2)]), &pairs);
+        assert!(found.iter().all(|compared| compared.difference.is_none() && compared.acts == 2), "{found:?}");
+        let found = compare(&run(&[(b"two", 1), (b"one", 2)]), &run(&[(b"same", 2), (b"same", 1)]), &pairs);
+        assert!(found.iter().all(|compared| compared.difference.is_some()), "{found:?}");
+    }
+
+    #[test]
+    fn each_side_of_a_conditional_jump_is_counted() {
+        let bytes = [op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 7, 0, op::NOP, op::RETURN_VALUE];
+        let executed = Executed { edges: [((3, 6), 4)].into(), ..Executed::default() };
+        assert_eq!(branches(&bytes, Some(&executed)), (1, 2));
+        assert_eq!(branches(&bytes, None), (2, 2));
+    }
+}

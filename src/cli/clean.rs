@@ -78,9 +78,8 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let proof = prove(args, &program, &recorded, &folder, &files)?;
     let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
     folder.create(OsStr::new(PROOF)).and_then(|mut file| file.write_all(&proof.json())).with_context(cannot)?;
-    if is_text {
-        io::stdout().write_all(proof.text().as_bytes()).context(CANNOT_WRITE)?;
-    }
+    let printed = if is_text { proof.text().into_bytes() } else { proof.json() };
+    io::stdout().write_all(&printed).context(CANNOT_WRITE)?;
     if let Some(command) = &args.decompile {
         decompile(command, &folder, &files)?;
     }

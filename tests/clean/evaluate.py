@@ -73,6 +73,8 @@ class Evaluation:
         self.bctrace = str(pathlib.Path(options.bctrace).resolve())
         self.plain = [options.python27] if options.python27 else [self.bctrace, "python"]
         self.out = pathlib.Path(options.out).resolve()
+        # Code objects of each set of techniques, and those of them that were changed.
+        self.codes = collections.defaultdict(collections.Counter)
 
     def behaviour(self, file, runs):
         """What each run prints, its status, and the exception that ended it."""
@@ -146,15 +148,17 @@ class Evaluation:
             if (status, output) != expected[index][:2]:
                 raise Failed("record", f"status {status}: {last_line(errors)}")
             traces.append(trace)
-        self.cleaned(source, obfuscated, traces, folder / "clean", expected, runs)
+        self.cleaned(name, source, obfuscated, traces, folder / "clean", expected, runs)
 
-    def cleaned(self, source, obfuscated, traces, folder, expected, runs):
+    def cleaned(self, name, source, obfuscated, traces, folder, expected, runs):
         command = [self.bctrace, "clean", str(obfuscated), *map(str, traces), "-o", str(folder)]
         status, output, errors = execute(command)
         (folder.parent / "clean.txt").write_bytes(output + errors)
         if status not in (0, 1):
             raise Failed("clean", f"status {status}: {last_line(errors)}")
         file, proof = program_of(folder, obfuscated.name, json.loads((folder / "proof.json").read_text()))
+        self.codes[name]["all"] += len(proof["codes"])
+        self.codes[name]["changed"] += sum(code["verdict"] != "unchanged" for code in proof["codes"])
         found = self.behaviour(file, runs)
         if found != expected:
             reported = " (and it was reported as equal)" if proof["verdict"] in ("equal", "unchanged") else ""
@@ -269,10 +273,12 @@ def show(options, evaluation, results, prepared):
         if prepared[source][2]:
             counts["readable"] += 1
             counts["source equal"] += behind == len(STEPS)
-    print(f"{'techniques':12} {'cases':>6} {'runs equal':>11} {'proven':>11} {'source equal, of those readable before':>12}")
+    print(f"{'techniques':12} {'cases':>6} {'runs equal':>11} {'proven':>11} {'rebuilt':>11} {'source equal, of those readable before'}")
     for name, counts in rates.items():
         readable = f"{counts['source equal']}/{counts['readable']}" if options.uncompyle6 else "-"
-        print(f"{name:12} {counts['cases']:6} {counts['runs equal']:11} {counts['proven']:11} {readable:>12}")
+        codes = evaluation.codes[name]
+        rebuilt = f"{codes['changed']}/{codes['all']}"
+        print(f"{name:12} {counts['cases']:6} {counts['runs equal']:11} {counts['proven']:11} {rebuilt:>11} {readable}")
     unreadable = [source.stem for source, (_, _, readable) in prepared.items() if readable is False]
     if unreadable:
         print("not readable in their original form:", ", ".join(unreadable))

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -12,6 +13,9 @@ use crate::bytecode::object::MarshalledCode;
 use crate::clean::Evidence;
 use crate::clean::compare::{self, Compared, Difference, Pair};
 use crate::format::{Named, json};
+
+/// After this time no further run is begun.
+const MOST_TIME: Duration = Duration::from_secs(900);
 
 /// A clean file that is to be proven.
 pub struct Candidate<'a> {
@@ -111,7 +115,7 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
     let place = Place::new()?;
     let original = place.path("original.pyc");
     fs::write(&original, bytes).context("cannot write a copy of the program")?;
-    let mut runs = Vec::new();
+    let (mut runs, begun) = (Vec::new(), Instant::now());
     for run in recorded {
         let mut proof = RunProof { trace: run.trace.clone(), obstacle: run.obstacle.clone(), notes: run.notes.clone() };
         if proof.obstacle.is_none() {
@@ -120,6 +124,10 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
                 proof.notes.push("the original ended differently when it ran again".into());
             }
             for trial in trials.iter_mut().filter(|trial| trial.is_open()) {
+                if begun.elapsed() > MOST_TIME {
+                    trial.doubt = Some("the runs before it took too long".into());
+                    continue;
+                }
                 trial.add(&done, &place.run(&trial.candidate.path, program, run)?)?;
             }
         }
@@ -212,7 +220,8 @@ impl<'a> Trial<'a> {
             }
             Some(reason) => Verdict::Unequal(reason.clone()),
             None if self.runs == 0 => {
-                Verdict::NotCompared(obstacle.map_or("there is no trace to repeat".into(), str::to_owned))
+                let why = obstacle.or(self.doubt.as_deref());
+                Verdict::NotCompared(why.unwrap_or("there is no trace to repeat").to_owned())
             }
             None if differs && self.has_threads => Verdict::NotCompared(
                 "its output and end are equal, but its threads took other turns: they go by executed instructions, of which clean \

@@ -1,5 +1,6 @@
 //! Runs a program again with recorded input, in the sandbox and repeatably, in a process of its own, and reads what it did.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
@@ -58,6 +59,9 @@ impl Place {
         let paths = ["run.bct", "input", "output", "errors"].map(|name| self.path(name));
         let [trace, input, output, errors] = &paths;
         fs::write(input, &recorded.input)?;
+        if trace.exists() {
+            fs::remove_file(trace)?;
+        }
         let mut command = Command::new("/proc/self/exe");
         command.args([
             "--deterministic",
@@ -69,11 +73,9 @@ impl Place {
             "--force",
         ]);
         command.arg(format!("--timeout={TIMEOUT}"));
-        command.arg("--in-place-of").arg(original);
-        for variable in &recorded.environment {
-            command.arg("--env").arg(variable);
-        }
-        command.arg(file).arg(trace).arg("--").args(&recorded.arguments);
+        command.arg(option("--in-place-of", original.as_os_str()));
+        command.args(recorded.environment.iter().map(|variable| option("--env", variable)));
+        command.arg(std::path::absolute(file)?).arg(trace).arg("--").args(&recorded.arguments);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PYTHON")) {
             command.env_remove(name);
         }
@@ -100,17 +102,26 @@ impl Ran {
     }
 }
 
+/// An option and its value as one word, whatever the value begins with.
+fn option(name: &str, value: &OsStr) -> OsString {
+    let mut word = OsString::from(name);
+    word.push("=");
+    word.push(value);
+    word
+}
+
 fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST_OUTPUT).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The last line of a traceback.
+/// The last line of a traceback; bctrace's own messages can come after it.
 fn exception(errors: &[u8]) -> &[u8] {
     let has_traceback = memchr::memmem::find(errors, b"Traceback (most recent call last)").is_some();
-    let last = errors.trim_ascii_end().rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
-    if has_traceback { last } else { b"" }
+    let mut lines =
+        errors.trim_ascii_end().rsplit(|&byte| byte == b'\n').filter(|line| !line.starts_with(b"bctrace: "));
+    if has_traceback { lines.next().unwrap_or_default() } else { b"" }
 }
 
 /// The scratch folder of a recorded run, which is its HOME.
