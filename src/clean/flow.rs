@@ -47,7 +47,7 @@ pub enum End {
     },
     /// A block that catches something is left; its instructions are none.
     Leave(BlockId),
-    EndFinally {
+    Finally {
         next: Option<BlockId>,
         others: Vec<BlockId>,
     },
@@ -98,7 +98,7 @@ impl End {
                 visit(next);
                 handler.iter_mut().for_each(visit);
             }
-            End::EndFinally { next, others } => next.iter_mut().chain(others).for_each(visit),
+            End::Finally { next, others } => next.iter_mut().chain(others).for_each(visit),
             End::Final(..) | End::Through(_) => {}
         }
     }
@@ -186,7 +186,7 @@ impl Flow {
             Exit::Branch { opcode, taken, next } => End::Branch { opcode: *opcode, taken: *taken, next: *next },
             Exit::Iterate { done, next } => End::Iterate { done: *done, next: *next },
             Exit::Setup { opcode, handler, next, .. } => End::Setup { opcode: *opcode, handler: *handler, next: *next },
-            Exit::EndFinally { next, others } => End::EndFinally { next: *next, others: others.clone() },
+            Exit::EndFinally { next, others } => End::Finally { next: *next, others: others.clone() },
             Exit::End(opcode, operand) => End::Final(*opcode, *operand),
             Exit::Through(opcode) => End::Through(*opcode),
             Exit::Lost(_) => End::Final(op::STOP_CODE, None),

@@ -138,10 +138,7 @@ fn ends(left: &End, right: &End) -> Option<Vec<(BlockId, BlockId)>> {
             (None, None) => Some(vec![(*left_next, *right_next)]),
             _ => None,
         },
-        (
-            End::EndFinally { next: left, others: left_others },
-            End::EndFinally { next: right, others: right_others },
-        ) => {
+        (End::Finally { next: left, others: left_others }, End::Finally { next: right, others: right_others }) => {
             if left.is_some() != right.is_some() || left_others.len() != right_others.len() || left_others.len() > 1 {
                 return None;
             }

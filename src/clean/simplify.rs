@@ -66,7 +66,7 @@ pub fn join_chains(flow: &mut Flow) -> bool {
             && counts[next] == 1
             && next != block
             && next != flow.entry
-            && !matches!(flow.blocks[next].end, End::Leave(_) | End::EndFinally { .. } | End::Iterate { .. })
+            && !matches!(flow.blocks[next].end, End::Leave(_) | End::Finally { .. } | End::Iterate { .. })
             && flow.blocks[next].around == flow.blocks[block].around
         {
             let after = std::mem::take(&mut flow.blocks[next].instructions);
@@ -157,7 +157,7 @@ fn popped(list: &[Instruction], at: usize, allowed: &Allowed<'_>) -> Option<(Vec
             }
         };
         if pushes > above {
-            let alone = pushes == 1 && above == 0 || one.opcode == op::DUP_TOP && above == 0;
+            let alone = above == 0 && (pushes == 1 || one.opcode == op::DUP_TOP);
             return (alone && only_pushes(one, allowed)).then(|| (vec![place, at], "it was pushed and popped"));
         }
         above = above - pushes + pops;

@@ -45,7 +45,7 @@ pub fn plain(flow: &Flow) -> Laid<Listing> {
                 let handler = handler.ok_or(Unstructured("no handler is known"))?;
                 jumps.extend([(*opcode, forward(handler)), (op::JUMP_ABSOLUTE, *next)]);
             }
-            End::EndFinally { next, others } => {
+            End::Finally { next, others } => {
                 if !others.is_empty() {
                     return Err(Unstructured("a loop is left through a finally block"));
                 }

@@ -139,7 +139,7 @@ impl Layer<'_> {
             }
             End::Setup { .. } => self.tried(block, stop, base),
             End::Leave(_) => Err(Unstructured("a try is left in the middle")),
-            End::EndFinally { .. } => Err(Unstructured("a finally block ends where none is")),
+            End::Finally { .. } => Err(Unstructured("a finally block ends where none is")),
         }
     }
 
@@ -259,7 +259,7 @@ impl Layer<'_> {
     /// Lays out an `if` whose condition begins with a block that is laid out up to its branch.
     fn condition(&mut self, block: BlockId, stop: Option<BlockId>, base: usize) -> Laid<Option<BlockId>> {
         let Some((parts, next, other)) = self.parts(block, base, &|block| !self.is_boundary(block, stop)) else {
-            return self.simple_condition(block, stop, base);
+            return Err(Unstructured("a condition has more than two ways out"));
         };
         let reach = |from| self.reach(from, stop);
         let (from_next, from_other) = (reach(next), reach(other));
@@ -301,11 +301,6 @@ impl Layer<'_> {
         on_true
             && raises
             && matches!(class, Some((op::LOAD_GLOBAL, Operand::Number(name))) if self.order.assertion == Some(*name))
-    }
-
-    /// A branch of which no condition can be made: both sides as they are.
-    fn simple_condition(&mut self, _block: BlockId, _stop: Option<BlockId>, _base: usize) -> Laid<Option<BlockId>> {
-        Err(Unstructured("a condition has more than two ways out"))
     }
 
     /// Lays out the parts of a condition: it falls through to `body`, and jumps away to `otherwise`.
@@ -400,11 +395,6 @@ impl Layer<'_> {
         if basic.instructions.iter().any(ends_statement) || !matches!(basic.end, End::Branch { .. }) {
             return Ok(None);
         }
-        let first = match self.decider(block, base, true) {
-            Some(first) => first,
-            None => return Ok(None),
-        };
-        let _ = first;
         let Some((parts, next, other)) = self.parts(block, base, &|block| inside[block]) else { return Ok(None) };
         let (body, done) = match (inside[next], inside[other]) {
             (true, false) => (next, other),

@@ -14,12 +14,12 @@ impl Layer<'_> {
         let handler = handler.ok_or(Unstructured("no handler is known"))?;
         match opcode {
             op::SETUP_EXCEPT => self.try_except(block, handler, next, stop, base),
-            _ => self.try_finally(block, opcode, handler, next, stop, base),
+            _ => self.try_finally(block, opcode, handler, next, base),
         }
     }
 
     /// The blocks in which a try's body ends, by where they go on; not those that only leave the innermost loop or go on with it.
-    fn ends_of_body(&self, block: BlockId, next: BlockId, stop: Option<BlockId>) -> Vec<(BlockId, BlockId)> {
+    fn ends_of_body(&self, block: BlockId, next: BlockId) -> Vec<(BlockId, BlockId)> {
         let around = self.flow.blocks[block].around.len();
         let mut seen = vec![false; self.flow.blocks.len()];
         let (mut todo, mut found) = (vec![next], Vec::new());
@@ -41,7 +41,6 @@ impl Layer<'_> {
         if !plain.is_empty() {
             return plain;
         }
-        let _ = stop;
         let to_header =
             found.iter().copied().filter(|&(_, after)| self.goes_only_to(after, header)).collect::<Vec<_>>();
         if to_header.is_empty() { found } else { to_header }
@@ -71,7 +70,7 @@ impl Layer<'_> {
         stop: Option<BlockId>,
         base: usize,
     ) -> Laid<Option<BlockId>> {
-        let ends = self.ends_of_body(block, next, stop);
+        let ends = self.ends_of_body(block, next);
         let after_body = match ends[..] {
             [] => None,
             [(_, after), ..] if ends.iter().all(|&(_, other)| other == after) => Some(after),
@@ -204,7 +203,6 @@ impl Layer<'_> {
         opcode: u8,
         handler: BlockId,
         next: BlockId,
-        _stop: Option<BlockId>,
         base: usize,
     ) -> Laid<Option<BlockId>> {
         let ends = self.ends_of_body_to(block, next, handler);
@@ -281,7 +279,7 @@ impl Layer<'_> {
             }
             let basic = &self.flow.blocks[block];
             match &basic.end {
-                End::EndFinally { next, .. } if basic.depth == depth || basic.depth + 1 == depth => {
+                End::Finally { next, .. } if basic.depth == depth || basic.depth + 1 == depth => {
                     if basic.around == *around {
                         found.push((block, *next));
                         continue;
