@@ -9,6 +9,7 @@ mod stubs;
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
@@ -142,9 +143,9 @@ fn clean(
 
 /// The name of the main program's file, as far as every file system takes it.
 fn stem(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or(OsStr::new("main")).to_string_lossy();
-    let safe = |one: char| if one.is_ascii_alphanumeric() || "_-.".contains(one) { one } else { '_' };
-    let stem: String = stem.chars().take(64).map(safe).collect();
+    let stem = path.file_stem().unwrap_or(OsStr::new("main")).as_bytes();
+    let safe = |&one: &u8| if one.is_ascii_alphanumeric() || b"_-.".contains(&one) { char::from(one) } else { '_' };
+    let stem: String = stem.iter().take(64).map(safe).collect();
     if stem.trim_matches('.').is_empty() || path == Path::new("-") { "main".into() } else { stem }
 }
 
