@@ -129,7 +129,7 @@ class Evaluation:
         runs = inputs(source)
         obfuscated = folder / (source.stem + ".pyc")
         if SETS[name]:
-            command = [*self.plain, str(OBFUSCATE), str(compiled), str(obfuscated), "--seed", str(seed), "--with", SETS[name]]
+            command = [*self.plain, "-B", str(OBFUSCATE), str(compiled), str(obfuscated), "--seed", str(seed), "--with", SETS[name]]
             status, _, errors = execute(command)
             if status != 0:
                 raise Failed("obfuscate", last_line(errors))
@@ -180,7 +180,7 @@ class Evaluation:
         def attempt(seed):
             source = sources[seed % len(sources)]
             obfuscated, cleaned = folder / f"{seed}.pyc", folder / f"{seed}"
-            command = [*self.plain, str(OBFUSCATE), str(source), str(obfuscated), "--seed", str(seed), "--with", "random"]
+            command = [*self.plain, "-B", str(OBFUSCATE), str(source), str(obfuscated), "--seed", str(seed), "--with", "random"]
             status, _, errors = execute(command)
             if status == 0:
                 status, _, errors = execute([self.bctrace, "clean", str(obfuscated), "-o", str(cleaned)])
