@@ -3,6 +3,7 @@
 //! docs/architecture.md follows one command through these modules.
 
 mod bytecode;
+mod clean;
 pub mod cli;
 mod format;
 mod process;
@@ -19,12 +20,14 @@ mod vm;
 /// finds what is not used.
 #[doc(hidden)]
 pub mod parts {
-    pub use crate::bytecode::escape::Printable;
-    pub use crate::bytecode::file;
+    pub mod clean {
+        pub use crate::clean::{Evidence, Options, rebuild};
+    }
     pub mod marshal {
         pub use crate::bytecode::marshal::{read, read_with_interned, whole};
     }
-
+    pub use crate::bytecode::escape::Printable;
+    pub use crate::bytecode::file;
     pub use crate::bytecode::opcode::EXTENDED_ARG;
     pub use crate::bytecode::{CodeObject, Instruction, Pyc, assemble, code, decode, object, opcode};
     pub use crate::format::bct::layout;

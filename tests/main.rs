@@ -3,6 +3,7 @@
 mod architecture;
 mod assembled;
 mod build_steps;
+mod clean;
 mod cli;
 mod deaths;
 mod dis;

@@ -3,6 +3,7 @@
 mod args;
 mod asm;
 mod call;
+mod clean;
 mod commands;
 mod dis;
 mod edges;
@@ -109,6 +110,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Tried(args) => views::tried(args),
         Command::Info(args) => info::run(args),
         Command::Report(args) => report::run(&args),
+        Command::Clean(args) => clean::run(&args),
         Command::Python(args) => python::run(args.arguments),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

@@ -51,12 +51,12 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<u8> {
         true => commands::unknown(args.program.as_os_str(), Some(args.trace.as_os_str())).unwrap_or(error),
         false => error,
     })?;
-    let input = program.file.clone();
+    let input = args.in_place_of.clone().unwrap_or_else(|| program.file.clone());
     let hint = if args.recording.opmap.is_none() { hint::of(&program.contents) } else { None };
     let job = Job {
         command: args::MAIN,
         argv: argv(args)?,
-        subject: subject(&program, &args.program, &args.path, &args.recording)?,
+        subject: subject(&program, place(args), &args.path, &args.recording)?,
         call: None,
         input: Some(&input),
         program: Some(program),
@@ -270,8 +270,13 @@ fn caps(args: &ValueArgs) -> Option<Caps> {
     args.values.then_some(caps)
 }
 
+/// Where the program takes itself to be.
+fn place(args: &RecordArgs) -> &Path {
+    args.in_place_of.as_deref().unwrap_or(&args.program)
+}
+
 fn argv(args: &RecordArgs) -> anyhow::Result<Vec<CString>> {
-    c_strings([args.program.clone().into_os_string()].into_iter().chain(args.arguments.iter().cloned()))
+    c_strings([place(args).to_owned().into_os_string()].into_iter().chain(args.arguments.iter().cloned()))
 }
 
 /// Words as C takes them.

@@ -1,5 +1,6 @@
 //! What can be typed, as clap sees it.  These types end at the door: each command turns them into a plain plan.
 
+mod cleaning;
 mod file;
 mod reading;
 mod recording;
@@ -16,6 +17,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use cleaning::{CleanArgs, UntakenName};
 pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
     AnswerFormat, AsmArgs, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, EdgesArgs, FilterArgs, FindArgs,
@@ -74,6 +76,7 @@ pub enum Command {
     Info(InfoArgs),
     Report(ReportArgs),
     Dis(DisArgs),
+    Clean(CleanArgs),
     Opmap(OpmapArgs),
     List(ListArgs),
     Unpack(UnpackArgs),

@@ -44,6 +44,9 @@ pub struct RecordArgs {
     /// Look for modules here too, after the program's own folder; may be repeated
     #[arg(long, value_name = "DIR_OR_ZIP", value_hint = ValueHint::AnyPath)]
     pub path: Vec<PathBuf>,
+    /// Run FILE as if it were at this place
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub in_place_of: Option<PathBuf>,
     #[command(flatten)]
     pub intake: IntakeArgs,
     #[command(flatten)]

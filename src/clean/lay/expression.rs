@@ -1,0 +1,119 @@
+//! Flow within an expression: `and`, `or`, conditional expressions, chained comparisons, list comprehensions.  Blocks follow each other
+//! in reverse postorder, as the compiler emits them.
+
+use std::collections::HashMap;
+
+use super::{Item, Label, Laid, Layer, Unstructured};
+use crate::bytecode::opcode::op;
+use crate::clean::flow::{BlockId, End, Operand};
+
+impl Layer<'_> {
+    /// Lays out the blocks from one up to another, which is not laid out; without one, all.
+    pub fn expression(&mut self, from: BlockId, to: Option<BlockId>) -> Laid<()> {
+        let order = self.flow.order_from(from, &|block| Some(block) == to);
+        let labels: HashMap<BlockId, Label> = order.iter().chain(&to).map(|&block| (block, block)).collect();
+        let labels: HashMap<BlockId, Label> = labels.into_keys().map(|block| (block, self.label())).collect();
+        let place: HashMap<BlockId, usize> = order.iter().enumerate().map(|(at, &block)| (block, at)).collect();
+        // Where loops end that go on with an outer one: a jump comes after the loop's last block.
+        let mut ends: Vec<(usize, Label, Label)> = Vec::new();
+        for (at, &block) in order.iter().enumerate() {
+            self.end_loops(&mut ends, at)?;
+            let following = order.get(at + 1).copied().or(to);
+            // What was laid out before the expression is the first block's beginning.
+            if block != from || to.is_none() {
+                if std::mem::replace(&mut self.placed[block], true) {
+                    return Err(Unstructured("an expression shares code with something else"));
+                }
+                self.put(labels[&block]);
+                self.instructions(block);
+            } else {
+                self.put(labels[&block]);
+            }
+            let basic = &self.flow.blocks[block];
+            let (end, from_at) = (&basic.end, basic.at);
+            let label =
+                |block: &BlockId| labels.get(block).copied().ok_or(Unstructured("an expression is left in the middle"));
+            let backwards = |target: &BlockId| place.get(target).is_some_and(|&place| place <= at);
+            match end {
+                End::Jump(next) if Some(*next) == following => {}
+                End::Jump(next) => {
+                    let opcode = if backwards(next) { op::JUMP_ABSOLUTE } else { op::JUMP_FORWARD };
+                    self.jump(opcode, label(next)?, from_at);
+                }
+                End::Branch { opcode, taken, next } => {
+                    if Some(*next) == following {
+                        self.jump(*opcode, label(taken)?, from_at);
+                    } else if Some(*taken) == following && inverted(*opcode).is_some() {
+                        self.jump(inverted(*opcode).unwrap_or(*opcode), label(next)?, from_at);
+                    } else {
+                        self.jump(*opcode, label(taken)?, from_at);
+                        self.jump(op::JUMP_ABSOLUTE, label(next)?, from_at);
+                    }
+                }
+                End::Iterate { done, next } => {
+                    let mut target = label(done)?;
+                    if backwards(done) {
+                        let inside =
+                            self.order.loops[block].as_ref().ok_or(Unstructured("a loop in an expression is none"))?;
+                        let last = order.iter().rposition(|&block| inside[block]).unwrap_or(at);
+                        let forward = self.label();
+                        ends.push((last + 1, forward, target));
+                        target = forward;
+                    }
+                    self.jump(op::FOR_ITER, target, from_at);
+                    if Some(*next) != following {
+                        self.jump(op::JUMP_ABSOLUTE, label(next)?, from_at);
+                    }
+                }
+                End::Final(opcode, operand) => {
+                    self.run(*opcode, operand.map_or(Operand::None, Operand::Number), from_at);
+                }
+                _ => return Err(Unstructured("there is a block within an expression")),
+            }
+        }
+        self.end_loops(&mut ends, order.len())?;
+        if let Some(to) = to {
+            self.put(labels[&to]);
+        }
+        Ok(())
+    }
+
+    /// Lays out the jumps of loops that end before the block at this place.
+    fn end_loops(&mut self, ends: &mut Vec<(usize, Label, Label)>, at: usize) -> Laid<()> {
+        while let Some(place) = ends.iter().rposition(|&(place, ..)| place <= at) {
+            let (_, forward, target) = ends.remove(place);
+            if !matches!(self.out.items.last(), Some(Item::Jump { opcode: op::JUMP_ABSOLUTE | op::JUMP_FORWARD, .. })) {
+                return Err(Unstructured("a loop in an expression goes on after it"));
+            }
+            self.put(forward);
+            self.jump(op::JUMP_ABSOLUTE, target, 0);
+        }
+        Ok(())
+    }
+
+    /// Lays out the instructions of a block.
+    pub fn instructions(&mut self, block: BlockId) {
+        for one in &self.flow.blocks[block].instructions {
+            self.out.items.push(Item::Run { opcode: one.opcode, operand: one.operand.clone(), at: one.at });
+        }
+    }
+
+    /// The block at which an expression that a branch belongs to ends; None if the branch is a statement's.
+    pub fn expression_end(&self, block: BlockId, base: usize) -> Option<Option<BlockId>> {
+        let End::Branch { opcode, next, .. } = self.flow.blocks[block].end else { return None };
+        let after = self.order.after(block);
+        let keeps = matches!(opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
+        let is_inside = self.depth(next) > base;
+        let is_value = after.is_some_and(|after| self.depth(after) > base);
+        (keeps || is_inside || is_value).then_some(after)
+    }
+}
+
+/// The branch on the opposite condition.
+pub fn inverted(opcode: u8) -> Option<u8> {
+    match opcode {
+        op::POP_JUMP_IF_FALSE => Some(op::POP_JUMP_IF_TRUE),
+        op::POP_JUMP_IF_TRUE => Some(op::POP_JUMP_IF_FALSE),
+        _ => None,
+    }
+}

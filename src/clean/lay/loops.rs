@@ -1,0 +1,150 @@
+//! `for` and `while`: compiler_for and compiler_while in Python/compile.c.
+
+use super::{Around, Item, Laid, Layer, Unstructured};
+use crate::bytecode::opcode::op;
+use crate::clean::flow::{BlockId, End, Operand};
+
+impl Layer<'_> {
+    /// Lays out the loop with this header; returns where it goes on.
+    pub fn looped(&mut self, header: BlockId, stop: Option<BlockId>, base: usize) -> Laid<Option<BlockId>> {
+        let alone = || (0..self.flow.blocks.len()).map(|block| block == header).collect();
+        let inside: Vec<bool> = self.order.loops[header].clone().unwrap_or_else(alone);
+        match self.flow.blocks[header].end {
+            End::Iterate { done, next } if self.flow.blocks[header].instructions.is_empty() => {
+                if self.depth(header) == base + 1 {
+                    self.for_loop(header, done, next, &inside, stop, base)
+                } else {
+                    // A list comprehension.
+                    self.place_header(header)?;
+                    self.expression(header, Some(done))?;
+                    Ok(Some(done))
+                }
+            }
+            _ if self.depth(header) != base => Err(Unstructured("a loop begins within an expression")),
+            _ => self.while_loop(header, &inside, stop, base),
+        }
+    }
+
+    fn place_header(&mut self, header: BlockId) -> Laid<()> {
+        match std::mem::replace(&mut self.placed[header], true) {
+            true => Err(Unstructured("loops share code")),
+            false => Ok(()),
+        }
+    }
+
+    fn for_loop(
+        &mut self,
+        header: BlockId,
+        done: BlockId,
+        next: BlockId,
+        inside: &[bool],
+        stop: Option<BlockId>,
+        base: usize,
+    ) -> Laid<Option<BlockId>> {
+        self.place_header(header)?;
+        let after = self.after_loop(header, Some(done), inside, stop);
+        let (top, cleanup, end) = (self.label(), self.label(), self.label());
+        // SETUP_LOOP comes before the expression that is iterated over.
+        let begin = self.statement;
+        self.out.items.insert(begin, Item::Jump { opcode: op::SETUP_LOOP, to: end, at: self.flow.blocks[header].at });
+        self.put(top);
+        self.jump(op::FOR_ITER, cleanup, self.flow.blocks[header].at);
+        self.around.push(Around::Loop { header, exit: after, top, depth: base + 1 });
+        self.statements(next, Some(header), base + 1, None)?;
+        self.jump(op::JUMP_ABSOLUTE, top, 0);
+        self.around.pop();
+        self.put(cleanup);
+        self.run(op::POP_BLOCK, Operand::None, 0);
+        if Some(done) != after {
+            self.begin_statement();
+            self.statements(done, after, base, None)?;
+        }
+        self.put(end);
+        self.begin_statement();
+        Ok(after)
+    }
+
+    fn while_loop(
+        &mut self,
+        header: BlockId,
+        inside: &[bool],
+        stop: Option<BlockId>,
+        base: usize,
+    ) -> Laid<Option<BlockId>> {
+        let (top, anchor, end) = (self.label(), self.label(), self.label());
+        self.begin_statement();
+        self.jump(op::SETUP_LOOP, end, self.flow.blocks[header].at);
+        self.put(top);
+        match self.loop_condition(header, inside, base, anchor)? {
+            Some((body, done)) => {
+                let after = self.after_loop(header, Some(done), inside, stop);
+                self.around.push(Around::Loop { header, exit: after, top, depth: base });
+                self.statements(body, Some(header), base, None)?;
+                self.jump(op::JUMP_ABSOLUTE, top, 0);
+                self.around.pop();
+                self.put(anchor);
+                self.run(op::POP_BLOCK, Operand::None, 0);
+                if Some(done) != after {
+                    self.begin_statement();
+                    self.statements(done, after, base, None)?;
+                }
+                self.put(end);
+                self.begin_statement();
+                Ok(after)
+            }
+            None => {
+                let after = self.after_loop(header, None, inside, stop);
+                self.around.push(Around::Loop { header, exit: after, top, depth: base });
+                self.statements(header, Some(header), base, Some(header))?;
+                self.jump(op::JUMP_ABSOLUTE, top, 0);
+                self.around.pop();
+                self.run(op::POP_BLOCK, Operand::None, 0);
+                self.put(end);
+                self.begin_statement();
+                Ok(after)
+            }
+        }
+    }
+
+    /// The block at which a loop's `break` goes on.  `done` is where it goes when its condition is false.
+    fn after_loop(
+        &self,
+        header: BlockId,
+        done: Option<BlockId>,
+        inside: &[bool],
+        stop: Option<BlockId>,
+    ) -> Option<BlockId> {
+        let mut exits: Vec<BlockId> = Vec::new();
+        for &block in &self.order.blocks {
+            if inside[block] {
+                exits.extend(self.flow.blocks[block].end.successors().into_iter().filter(|&next| !inside[next]));
+            }
+        }
+        exits.sort_unstable_by_key(|&block| self.order.place[block]);
+        exits.dedup();
+        exits.retain(|&block| Some(block) != done);
+        let level =
+            self.flow.blocks[header].depth - usize::from(matches!(self.flow.blocks[header].end, End::Iterate { .. }));
+        let around = &self.flow.blocks[header].around;
+        // Only what lies on the loop's own level can follow it.
+        let can_follow =
+            |block: BlockId| self.flow.blocks[block].depth == level && self.flow.blocks[block].around == *around;
+        let reach: Vec<Vec<bool>> = exits.iter().map(|&exit| self.reach(exit, stop)).collect();
+        if let Some(done) = done {
+            let from_done = self.reach(done, stop);
+            let meets =
+                |block: BlockId| from_done[block] && can_follow(block) && reach.iter().any(|reach| reach[block]);
+            return self.first(stop, meets).or(Some(done));
+        }
+        let count = |block: BlockId| reach.iter().filter(|reach| reach[block]).count();
+        let candidates =
+            self.order.blocks.iter().copied().filter(|&block| can_follow(block) && count(block) > 0 && !inside[block]);
+        let most = candidates.clone().map(count).max()?;
+        match most {
+            1 => exits.iter().rev().copied().find(|&exit| can_follow(exit)).or_else(|| {
+                candidates.clone().next_back().filter(|_| exits.len() == 1).and_then(|_| candidates.clone().next())
+            }),
+            _ => candidates.clone().find(|&block| count(block) == most),
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! The search for all states, until nothing new is found: blocks are taken to catch nothing until something in them can fail.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
+
+use super::{Block, Exit, Graph, Input, Key, Kind, Node, NodeId, Reasons, Unmodelled, Variants};
+use crate::bytecode::opcode::op;
+use crate::clean::Change;
+use crate::clean::value::{Literal, Value};
+
+/// States of one place that are told apart by constants on the stack.
+const SPLIT: u32 = 24;
+/// The same, while variables are tracked.
+const SPLIT_TRACKED: u32 = 4096;
+
+/// Works out all states that a code object can get into.
+pub fn explore(input: &Input<'_>) -> Result<Graph, Unmodelled> {
+    let mut real = BTreeSet::new();
+    let mut keeps_exceptions = input.keeps_exceptions;
+    loop {
+        let mut explorer = Explorer::new(input, real);
+        explorer.keeps_exceptions = keeps_exceptions;
+        explorer.search()?;
+        // A bare raise raises what was handled last.
+        if explorer.raises_again && !explorer.thrown.is_empty() && !keeps_exceptions {
+            keeps_exceptions = true;
+            real = explorer.real;
+            continue;
+        }
+        if explorer.found_real.is_empty() {
+            return explorer.finish();
+        }
+        real = explorer.real;
+        real.append(&mut explorer.found_real);
+    }
+}
+
+/// A block that catches something, in one context.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub block: Block,
+    pub below: Rc<[Block]>,
+    /// What the handler finds on the stack, and of the variables; None until something gets there.
+    pub arrival: Option<(Vec<Value>, Rc<Vec<Variants>>)>,
+    pub handler: Option<NodeId>,
+    pub reasons: Reasons,
+    /// Nodes that depend on it.
+    pub dependents: BTreeSet<NodeId>,
+}
+
+pub(super) struct Explorer<'a> {
+    pub input: &'a Input<'a>,
+    pub nodes: Vec<Node>,
+    index: HashMap<Key, NodeId>,
+    pub variables: Vec<Rc<Vec<Variants>>>,
+    queue: VecDeque<NodeId>,
+    queued: Vec<bool>,
+    splits: HashMap<(i32, Rc<[Block]>), u32>,
+    pub real: BTreeSet<u32>,
+    pub found_real: BTreeSet<u32>,
+    pub instances: Vec<Instance>,
+    instance_index: HashMap<(Block, Rc<[Block]>), u32>,
+    pub decided: BTreeMap<u32, Change>,
+    pub thrown: BTreeSet<u32>,
+    pub keeps_exceptions: bool,
+    /// There is a raise without operands.
+    pub raises_again: bool,
+}
+
+impl<'a> Explorer<'a> {
+    fn new(input: &'a Input<'a>, real: BTreeSet<u32>) -> Explorer<'a> {
+        Explorer {
+            input,
+            nodes: Vec::new(),
+            index: HashMap::new(),
+            variables: Vec::new(),
+            queue: VecDeque::new(),
+            queued: Vec::new(),
+            splits: HashMap::new(),
+            real,
+            found_real: BTreeSet::new(),
+            instances: Vec::new(),
+            instance_index: HashMap::new(),
+            decided: BTreeMap::new(),
+            thrown: BTreeSet::new(),
+            keeps_exceptions: false,
+            raises_again: false,
+        }
+    }
+
+    fn search(&mut self) -> Result<(), Unmodelled> {
+        let code = self.input.code;
+        let locals = code.varnames.len();
+        let mut arguments = code.argcount.max(0) as usize;
+        arguments += usize::from(code.flags & 4 != 0) + usize::from(code.flags & 8 != 0);
+        let mut variables = vec![Variants::Unbound; locals];
+        // An argument that is a cell is moved there, and its local is NULL then (PyEval_EvalCodeEx); to take it for unknown is safe.
+        variables.iter_mut().take(arguments).enumerate().for_each(|(place, variable)| {
+            let is_cell = code.cellvars.contains(&code.varnames[place]);
+            *variable = if is_cell { Variants::Any } else { Variants::Bound };
+        });
+        variables.resize(locals + code.names.len(), Variants::Any);
+        self.reach(0, &[], Vec::new(), &Rc::new(variables))?;
+        while let Some(node) = self.queue.pop_front() {
+            self.queued[node] = false;
+            self.step(node)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the node of a state, and has it looked at if something about it is new.
+    pub fn reach(
+        &mut self,
+        offset: i32,
+        blocks: &[Block],
+        mut stack: Vec<Value>,
+        variables: &Rc<Vec<Variants>>,
+    ) -> Result<NodeId, Unmodelled> {
+        let blocks: Rc<[Block]> = blocks.into();
+        if let Some(node) = self.enter_normally(offset, &blocks, &stack, variables)? {
+            return Ok(node);
+        }
+        let tracked: Vec<Option<Literal>> =
+            self.input.tracked.iter().map(|&place| constant(&variables[place])).collect();
+        let mut key = Key { offset, blocks: blocks.clone(), stack: stack.as_slice().into(), tracked };
+        if !self.index.contains_key(&key) {
+            let most = if self.input.tracked.is_empty() { SPLIT } else { SPLIT_TRACKED };
+            let split = self.splits.entry((offset, blocks)).or_default();
+            *split += 1;
+            if *split > most {
+                stack
+                    .iter_mut()
+                    .filter(|value| matches!(value, Value::Constant(_)))
+                    .for_each(|value| *value = Value::Unknown);
+                key.stack = stack.into();
+                key.tracked.iter_mut().for_each(|value| *value = None);
+            }
+        }
+        let node = match self.index.get(&key) {
+            Some(&node) => node,
+            None => {
+                if self.nodes.len() >= self.input.most {
+                    return Err(Unmodelled { offset, why: "there are too many states" });
+                }
+                let node = self.nodes.len();
+                self.index.insert(key.clone(), node);
+                self.nodes.push(Node { key, end: 0, acts: Vec::new(), exit: Exit::Lost("it was not looked at") });
+                self.variables.push(variables.clone());
+                self.queued.push(true);
+                self.queue.push_back(node);
+                return Ok(node);
+            }
+        };
+        if let Some(joined) = join(&self.variables[node], variables) {
+            self.variables[node] = Rc::new(joined);
+            self.enqueue(node);
+        }
+        Ok(node)
+    }
+
+    pub fn enqueue(&mut self, node: NodeId) {
+        if !std::mem::replace(&mut self.queued[node], true) {
+            self.queue.push_back(node);
+        }
+    }
+
+    /// Whether a block catches something.
+    pub fn is_real(&self, block: &Block) -> bool {
+        block.kind == Kind::With || self.real.contains(&block.setup)
+    }
+
+    /// Notes that a block catches something after all; all that was found with it as one that does not is wrong.
+    pub fn make_real(&mut self, setup: u32) {
+        if !self.real.contains(&setup) {
+            self.found_real.insert(setup);
+        }
+    }
+
+    /// The number of a block that catches something, in its context.
+    pub fn instance(&mut self, block: Block, below: &[Block]) -> u32 {
+        let below: Rc<[Block]> = below.into();
+        let (instances, index) = (&mut self.instances, &mut self.instance_index);
+        *index.entry((block, below.clone())).or_insert_with(|| {
+            let (arrival, handler) = (None, None);
+            let (reasons, dependents) = (Reasons::default(), BTreeSet::new());
+            instances.push(Instance { block, below, arrival, handler, reasons, dependents });
+            instances.len() as u32 - 1
+        })
+    }
+
+    /// Enters the handler of a block in one of its ways.
+    pub fn enter(
+        &mut self,
+        number: u32,
+        stack: &[Value],
+        variables: &Rc<Vec<Variants>>,
+        way: impl FnOnce(&mut Reasons),
+    ) -> Result<NodeId, Unmodelled> {
+        let instance = &mut self.instances[number as usize];
+        let before = instance.reasons.clone();
+        way(&mut instance.reasons);
+        let mut changed = before != instance.reasons;
+        let level = (instance.block.level as usize).min(stack.len());
+        let mut arriving: Vec<Value> = stack[..level].iter().map(general).collect();
+        match instance.block.kind {
+            Kind::Except => {
+                let setup = instance.block.setup;
+                arriving.extend([2, 1, 0].map(|part| Value::Exception { part, setup, class: None }));
+            }
+            _ => arriving.push(Value::Reason(number)),
+        }
+        match &mut instance.arrival {
+            None => {
+                instance.arrival = Some((arriving, variables.clone()));
+                changed = true;
+            }
+            Some((stack, known)) => {
+                if stack.len() != arriving.len() {
+                    let why = "a handler is entered with stacks of different depth";
+                    return Err(Unmodelled { offset: instance.block.handler, why });
+                }
+                for (value, arriving) in stack.iter_mut().zip(&arriving) {
+                    if value != arriving && *value != Value::Unknown {
+                        *value = Value::Unknown;
+                        changed = true;
+                    }
+                }
+                if let Some(joined) = join(known, variables) {
+                    *known = Rc::new(joined);
+                    changed = true;
+                }
+            }
+        }
+        if let Some(handler) = instance.handler.filter(|_| !changed) {
+            return Ok(handler);
+        }
+        let (handler, below) = (instance.block.handler, instance.below.clone());
+        let Some((stack, known)) = instance.arrival.clone() else {
+            return Err(Unmodelled { offset: handler, why: "a handler is entered from nowhere" });
+        };
+        let node = self.reach(handler, &below, stack, &known)?;
+        let instance = &mut self.instances[number as usize];
+        instance.handler = Some(node);
+        let dependents: Vec<NodeId> = instance.dependents.iter().copied().collect();
+        dependents.into_iter().for_each(|node| self.enqueue(node));
+        Ok(node)
+    }
+
+    /// Enters a finally or with block from above: with None on the stack, or the number of another way.
+    fn enter_normally(
+        &mut self,
+        offset: i32,
+        blocks: &Rc<[Block]>,
+        stack: &[Value],
+        variables: &Rc<Vec<Variants>>,
+    ) -> Result<Option<NodeId>, Unmodelled> {
+        let Some((Value::Constant(Literal::None), below)) = stack.split_last() else { return Ok(None) };
+        let fits = |instance: &Instance| {
+            let Block { kind, handler, level, .. } = instance.block;
+            matches!(kind, Kind::Finally | Kind::With)
+                && handler == offset
+                && level as usize == below.len()
+                && instance.below == *blocks
+        };
+        let Some(number) = self.instances.iter().position(fits) else { return Ok(None) };
+        self.enter(number as u32, below, variables, |reasons| reasons.normal = true).map(Some)
+    }
+
+    fn finish(self) -> Result<Graph, Unmodelled> {
+        let variables = self.variables.into_iter().enumerate().collect();
+        let mut graph = Graph {
+            nodes: self.nodes,
+            entry: 0,
+            decided: self.decided,
+            real: self.real,
+            thrown: self.thrown,
+            variables,
+        };
+        graph.cut_lost(self.input)?;
+        Ok(graph)
+    }
+}
+
+impl Graph {
+    /// Removes the sides of conditions that lead to where the model is lost, as far as they never ran.
+    fn cut_lost(&mut self, input: &Input<'_>) -> Result<(), Unmodelled> {
+        let mut lost: Vec<Option<&'static str>> = self
+            .nodes
+            .iter()
+            .map(|node| match node.exit {
+                Exit::Lost(why) => Some(why),
+                _ => None,
+            })
+            .collect();
+        if lost.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        loop {
+            let mut changed = false;
+            for node in 0..self.nodes.len() {
+                let of = |next: NodeId| lost[next];
+                let why = match self.nodes[node].exit {
+                    Exit::Go(next) | Exit::Setup { next, .. } => of(next),
+                    Exit::Branch { taken, next, .. } => of(taken).and(of(next)),
+                    Exit::Iterate { done, next } => of(done).and(of(next)),
+                    _ => None,
+                };
+                if why.is_some() && lost[node].is_none() {
+                    lost[node] = why;
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        for node in self.reachable() {
+            let Node { key, end, exit, .. } = self.nodes[node].clone();
+            let fail = |why| Err(Unmodelled { offset: key.offset, why });
+            let offset = key.offset as u32;
+            match exit {
+                Exit::Lost(why) if node == self.entry => return fail(why),
+                Exit::Branch { opcode, taken, next } => {
+                    let (kept, gone, why) = match (lost[taken], lost[next]) {
+                        (None, None) => continue,
+                        (Some(why), None) => (next, taken, why),
+                        (None, Some(why)) => (taken, next, why),
+                        (Some(why), Some(_)) if node == self.entry => return fail(why),
+                        _ => continue,
+                    };
+                    let target = self.nodes[gone].key.offset;
+                    let ran =
+                        input.executed.is_some_and(|executed| executed.edges.contains_key(&(offset, target as u32)));
+                    // Where the model only does not know, the VM may know.
+                    let is_unknown = ["finally block", "with block", "deeper"].iter().any(|what| why.contains(what));
+                    if ran || is_unknown || input.untaken == crate::clean::Untaken::Keep {
+                        return fail(why);
+                    }
+                    let pops = matches!(opcode, op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE) || kept == next;
+                    let node = &mut self.nodes[node];
+                    node.acts.extend(pops.then_some(super::Act::Run(op::POP_TOP, None)));
+                    node.exit = Exit::Go(kept);
+                    let why = format!("the side to {target} was removed: it leads to where {why}");
+                    self.decided.insert(offset, Change { offsets: offset..end, why });
+                }
+                Exit::Iterate { done, next } if lost[done].is_some() != lost[next].is_some() => {
+                    return fail("one side of a loop is unknown");
+                }
+                _ => {}
+            }
+        }
+        match self.reachable().into_iter().find_map(|node| lost[node].map(|why| (node, why))) {
+            Some((node, why)) => Err(Unmodelled { offset: self.nodes[node].key.offset, why }),
+            None => Ok(()),
+        }
+    }
+
+    /// The nodes that can be reached, in no particular order.
+    pub fn reachable(&self) -> Vec<NodeId> {
+        let (mut seen, mut todo) = (vec![false; self.nodes.len()], vec![self.entry]);
+        let mut found = Vec::new();
+        while let Some(node) = todo.pop() {
+            if std::mem::replace(&mut seen[node], true) {
+                continue;
+            }
+            found.push(node);
+            self.nodes[node].exit.successors(&mut |next| todo.push(next));
+        }
+        found
+    }
+}
+
+impl Exit {
+    /// Calls `visit` with each node that can come next.
+    pub fn successors(&self, visit: &mut dyn FnMut(NodeId)) {
+        match self {
+            Exit::Go(next) => visit(*next),
+            Exit::Branch { taken, next, .. } => {
+                visit(*taken);
+                visit(*next);
+            }
+            Exit::Iterate { done, next } => {
+                visit(*done);
+                visit(*next);
+            }
+            Exit::Setup { handler, next, .. } => {
+                visit(*next);
+                handler.iter().for_each(|handler| visit(*handler));
+            }
+            Exit::EndFinally { next, others } => next.iter().chain(others).for_each(|next| visit(*next)),
+            Exit::End(..) | Exit::Through(_) | Exit::Lost(_) => {}
+        }
+    }
+}
+
+fn constant(variable: &Variants) -> Option<Literal> {
+    match variable {
+        Variants::Constant(literal) => Some(literal.clone()),
+        _ => None,
+    }
+}
+
+fn general(value: &Value) -> Value {
+    if matches!(value, Value::Constant(_) | Value::Class(_)) { Value::Unknown } else { value.clone() }
+}
+
+/// Joins what is known on two ways; None if the first says it already.
+fn join(known: &Rc<Vec<Variants>>, arriving: &Rc<Vec<Variants>>) -> Option<Vec<Variants>> {
+    if Rc::ptr_eq(known, arriving) || known == arriving {
+        return None;
+    }
+    let join = |(known, arriving): (&Variants, &Variants)| match (known, arriving) {
+        (known, arriving) if known == arriving => known.clone(),
+        (Variants::Bound | Variants::Constant(_), Variants::Bound | Variants::Constant(_)) => Variants::Bound,
+        _ => Variants::Any,
+    };
+    let joined: Vec<Variants> = known.iter().zip(arriving.iter()).map(join).collect();
+    (joined != **known).then_some(joined)
+}

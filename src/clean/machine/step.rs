@@ -1,0 +1,552 @@
+//! One instruction in one state: what it does to the stacks, and where control can go.
+
+use std::rc::Rc;
+
+use super::explore::Explorer;
+use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect, implausible};
+use crate::bytecode::Unit;
+use crate::bytecode::opcode::{self, op};
+use crate::clean::value::{self, Literal, Outcome, Value};
+use crate::clean::{Change, Untaken};
+
+/// What an instruction works on.
+pub(super) struct Step {
+    pub node: NodeId,
+    pub at: u32,
+    pub opcode: u8,
+    pub operand: Option<i32>,
+    pub end: i32,
+    pub blocks: Vec<Block>,
+    pub stack: Vec<Value>,
+    pub variables: Rc<Vec<Variants>>,
+    pub acts: Vec<Act>,
+}
+
+/// How an instruction can fail.
+enum Fails {
+    Never,
+    Maybe,
+    Always(Option<&'static str>),
+}
+
+/// What a step comes to: an exit, or that the model is lost.
+pub(super) type Stepped = Result<Result<Exit, &'static str>, Unmodelled>;
+
+impl Explorer<'_> {
+    /// Works out what a node does.
+    pub fn step(&mut self, node: NodeId) -> Result<(), Unmodelled> {
+        let key = self.nodes[node].key.clone();
+        let bytes = &self.input.code.bytes;
+        let unit = u32::try_from(key.offset).ok().and_then(|at| Unit::decode(bytes, at));
+        let Some(unit) = unit else {
+            self.nodes[node].exit = Exit::Lost("control leaves the code");
+            return Ok(());
+        };
+        let mut step = Step {
+            node,
+            at: unit.start,
+            opcode: unit.last.opcode,
+            operand: unit.last.operand,
+            end: unit.end as i32,
+            blocks: key.blocks.to_vec(),
+            stack: key.stack.to_vec(),
+            variables: self.variables[node].clone(),
+            acts: Vec::new(),
+        };
+        let exit = match self.run(&mut step)? {
+            Ok(exit) => exit,
+            Err(why) => Exit::Lost(why),
+        };
+        let node = &mut self.nodes[node];
+        (node.end, node.acts, node.exit) = (unit.end, step.acts, exit);
+        Ok(())
+    }
+
+    /// Goes on at an offset with the stacks as they are.
+    pub fn go(&mut self, step: &Step, offset: i32) -> Result<NodeId, Unmodelled> {
+        self.reach(offset, &step.blocks, step.stack.clone(), &step.variables)
+    }
+
+    fn run(&mut self, step: &mut Step) -> Stepped {
+        let operand = step.operand.unwrap_or(0);
+        match step.opcode {
+            op::NOP => Ok(Ok(Exit::Go(self.go(step, step.end)?))),
+            op::JUMP_FORWARD => Ok(Ok(Exit::Go(self.go(step, step.end.wrapping_add(operand))?))),
+            op::JUMP_ABSOLUTE => Ok(Ok(Exit::Go(self.go(step, operand)?))),
+            op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP => {
+                self.branch(step, operand)
+            }
+            op::FOR_ITER => self.iterate(step, operand),
+            op::SETUP_LOOP | op::SETUP_EXCEPT | op::SETUP_FINALLY | op::SETUP_WITH => self.set_up(step, operand),
+            op::POP_BLOCK => self.pop_block(step),
+            op::BREAK_LOOP => self.break_loop(step),
+            op::CONTINUE_LOOP => self.continue_loop(step, operand),
+            op::RETURN_VALUE => self.return_value(step),
+            op::END_FINALLY => self.end_finally(step),
+            op::WITH_CLEANUP => self.with_cleanup(step),
+            _ => self.plain(step, operand),
+        }
+    }
+
+    /// An instruction after which the next one comes.
+    fn plain(&mut self, step: &mut Step, operand: i32) -> Stepped {
+        let before = step.stack.clone();
+        let fails = match self.apply(step, operand) {
+            Ok(fails) => fails,
+            Err(why) => return Ok(Err(why)),
+        };
+        let after = std::mem::replace(&mut step.stack, before);
+        match fails {
+            Fails::Always(class) if self.is_jump(step) => return self.always_raise(step, class),
+            Fails::Always(_) => self.may_raise(step)?,
+            Fails::Maybe => {
+                self.may_raise(step)?;
+                if self.falls_into_junk(step) {
+                    step.acts.clear();
+                    return Ok(Ok(Exit::End(step.opcode, step.operand)));
+                }
+            }
+            Fails::Never => {}
+        }
+        step.stack = after;
+        step.acts.push(Act::Run(step.opcode, step.operand));
+        Ok(Ok(Exit::Go(self.go(step, step.end)?)))
+    }
+
+    /// Whether a failure is a jump, or the end: nothing goes on after it but what no compiler makes.
+    fn is_jump(&self, step: &Step) -> bool {
+        let block = step.blocks.iter().rev().find(|block| block.kind != Kind::Loop);
+        if block.is_some_and(|block| !self.is_real(block))
+            || step.opcode == op::RAISE_VARARGS
+            || effect::is_undefined(step.opcode)
+        {
+            return true;
+        }
+        let depth = step.stack.len().saturating_sub(1);
+        implausible::why(self.input.code, step.end, depth, &|_| false).is_some()
+    }
+
+    /// Whether an instruction that ran never went on to the next one, where no compiler's code is.
+    fn falls_into_junk(&self, step: &Step) -> bool {
+        let Some(executed) = self.input.executed else { return false };
+        let stops = |at: u32| executed.offsets.contains_key(&at);
+        executed.offsets.contains_key(&step.at)
+            && !executed.edges.contains_key(&(step.at, step.end as u32))
+            && self.input.untaken != Untaken::Keep
+            && implausible::why(self.input.code, step.end, step.stack.len(), &stops).is_some()
+    }
+
+    /// Changes stack and variables as the instruction does.
+    fn apply(&mut self, step: &mut Step, operand: i32) -> Result<Fails, &'static str> {
+        const UNDERFLOW: &str = "more is popped than there is";
+        let place = usize::try_from(operand).unwrap_or(usize::MAX);
+        let code = self.input.code;
+        let stack = &mut step.stack;
+        let depth = stack.len();
+        let rotate = |stack: &mut Vec<Value>, count: usize| {
+            let from = stack.len().checked_sub(count).ok_or(UNDERFLOW)?;
+            stack[from..].rotate_right(1);
+            Ok(Fails::Never)
+        };
+        match step.opcode {
+            op::POP_TOP => {
+                return match stack.pop() {
+                    None => Err(UNDERFLOW),
+                    Some(Value::Reason(_)) => Err("what a finally block was entered with is popped"),
+                    Some(_) => Ok(Fails::Never),
+                };
+            }
+            op::ROT_TWO => return rotate(stack, 2),
+            op::ROT_THREE => return rotate(stack, 3),
+            op::ROT_FOUR => return rotate(stack, 4),
+            op::DUP_TOP | op::DUP_TOPX => {
+                let count = if step.opcode == op::DUP_TOP { 1 } else { place };
+                if step.opcode == op::DUP_TOPX && !(2..=3).contains(&count) {
+                    return Err("DUP_TOPX has another operand than 2 or 3");
+                }
+                let from = depth.checked_sub(count).ok_or(UNDERFLOW)?;
+                stack.extend_from_within(from..);
+                return Ok(Fails::Never);
+            }
+            op::LOAD_CONST => {
+                let constant = code.constants.get(place).ok_or("an index is out of range")?;
+                stack.push(Value::Constant(Literal::of(constant, place as u32)));
+                return Ok(Fails::Never);
+            }
+            op::LOAD_FAST | op::STORE_FAST | op::DELETE_FAST => return self.local(step, place),
+            op::LOAD_NAME
+            | op::LOAD_GLOBAL
+            | op::STORE_NAME
+            | op::STORE_GLOBAL
+            | op::DELETE_NAME
+            | op::DELETE_GLOBAL => {
+                return self.name(step, place);
+            }
+            op::RAISE_VARARGS => {
+                self.raises_again |= operand == 0;
+                let from = depth.checked_sub(place.min(1 << 16)).ok_or(UNDERFLOW)?;
+                let operands: Vec<Value> = stack.drain(from..).collect();
+                self.use_exceptions(op::RAISE_VARARGS, &operands, &None);
+                return Ok(match operands.first() {
+                    Some(Value::Class(class)) if place <= 2 => Fails::Always(Some(class)),
+                    _ => Fails::Always(None),
+                });
+            }
+            _ if effect::is_undefined(step.opcode) => return Ok(Fails::Always(Some("SystemError"))),
+            _ => {}
+        }
+        let kind = opcode::operand_kind(step.opcode);
+        let known = match kind {
+            opcode::OperandKind::Name => code.names.len(),
+            opcode::OperandKind::Free => code.cellvars.len() + code.freevars.len(),
+            opcode::OperandKind::Compare => 11,
+            _ => usize::MAX,
+        };
+        if place >= known {
+            return Err("an index is out of range");
+        }
+        if matches!(step.opcode, op::LIST_APPEND | op::SET_ADD | op::MAP_ADD) && place >= depth {
+            return Err(UNDERFLOW);
+        }
+        let (pops, pushes) =
+            effect::of(step.opcode, operand).ok_or("an instruction has an operand beyond all bounds")?;
+        let from = depth.checked_sub(pops as usize).ok_or(UNDERFLOW)?;
+        if from + pushes as usize > 1 << 16 {
+            return Err("the stack is deeper than any that a compiler makes");
+        }
+        let operands: Vec<Value> = stack.drain(from..).collect();
+        let (result, fails) = self.result(step.opcode, operand, &operands);
+        self.use_exceptions(step.opcode, &operands, &result);
+        if operands.iter().any(|value| matches!(value, Value::Reason(_))) {
+            return Err("what a finally block was entered with is used");
+        }
+        if matches!(step.opcode, op::EXEC_STMT | op::IMPORT_STAR) {
+            step.variables = Rc::new(vec![Variants::Any; step.variables.len()]);
+        }
+        step.stack.extend((0..pushes).map(|_| Value::Unknown));
+        if let (1, Some(result)) = (pushes, result) {
+            step.stack.pop();
+            step.stack.push(result);
+        }
+        Ok(fails)
+    }
+
+    /// What an instruction makes of its operands, as far as they are known.
+    fn result(&self, opcode: u8, operand: i32, operands: &[Value]) -> (Option<Value>, Fails) {
+        let outcome = match (opcode, operands) {
+            (op::COMPARE_OP, [Value::Exception { class: Some(class), .. }, Value::Class(by)]) if operand == 10 => {
+                let caught = value::is_caught(class, by);
+                caught.map_or(Outcome::Unknown, |caught| Outcome::Is(Literal::Bool(caught)))
+            }
+            (op::COMPARE_OP, [Value::Constant(left), Value::Constant(right)]) => value::compare(operand, left, right),
+            (_, [Value::Constant(only)]) if (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode) => {
+                value::unary(opcode, only)
+            }
+            (op::COMPARE_OP, _) => Outcome::Unknown,
+            (_, [Value::Constant(left), Value::Constant(right)]) if is_operator(opcode) => {
+                value::binary(opcode, left, right)
+            }
+            _ => Outcome::Unknown,
+        };
+        match outcome {
+            Outcome::Is(literal) => (Some(Value::Constant(literal)), Fails::Never),
+            Outcome::Raises(class) => (None, Fails::Always(Some(class))),
+            Outcome::Unknown if effect::is_safe(opcode) => (None, Fails::Never),
+            // Identity asks no object.
+            Outcome::Unknown if opcode == op::COMPARE_OP && matches!(operand, 8 | 9) => (None, Fails::Never),
+            Outcome::Unknown => (None, Fails::Maybe),
+        }
+    }
+
+    /// A block whose exception is looked at catches something.
+    fn use_exceptions(&mut self, opcode: u8, operands: &[Value], result: &Option<Value>) {
+        if opcode == op::COMPARE_OP && result.is_some() {
+            return;
+        }
+        for value in operands {
+            if let Value::Exception { setup, .. } = value {
+                self.make_real(*setup);
+            }
+        }
+    }
+
+    fn local(&mut self, step: &mut Step, place: usize) -> Result<Fails, &'static str> {
+        if place >= self.input.code.varnames.len() {
+            return Err("an index is out of range");
+        }
+        let known = step.variables[place].clone();
+        let set = |step: &mut Step, variable| {
+            let mut variables = (*step.variables).clone();
+            variables[place] = variable;
+            step.variables = Rc::new(variables);
+        };
+        Ok(match step.opcode {
+            op::LOAD_FAST => {
+                step.stack.push(match &known {
+                    Variants::Constant(literal) => Value::Constant(literal.clone()),
+                    _ => Value::Unknown,
+                });
+                match known {
+                    Variants::Unbound => Fails::Always(Some("UnboundLocalError")),
+                    Variants::Any => Fails::Maybe,
+                    _ => Fails::Never,
+                }
+            }
+            op::STORE_FAST => {
+                let value = step.stack.pop().ok_or("more is popped than there is")?;
+                self.use_exceptions(op::STORE_FAST, std::slice::from_ref(&value), &None);
+                let variable = match value {
+                    Value::Constant(literal) => Variants::Constant(literal),
+                    Value::Reason(_) => return Err("what a finally block was entered with is used"),
+                    _ => Variants::Bound,
+                };
+                set(step, variable);
+                Fails::Never
+            }
+            _ => {
+                set(step, Variants::Unbound);
+                match known {
+                    Variants::Unbound => Fails::Always(Some("UnboundLocalError")),
+                    Variants::Any => Fails::Maybe,
+                    _ => Fails::Never,
+                }
+            }
+        })
+    }
+
+    fn name(&mut self, step: &mut Step, place: usize) -> Result<Fails, &'static str> {
+        let code = self.input.code;
+        let name = code.names.get(place).ok_or("an index is out of range")?;
+        let variable = code.varnames.len() + place;
+        let is_tracked = self.input.tracked.contains(&variable);
+        let set = |step: &mut Step, known| {
+            let mut variables = (*step.variables).clone();
+            variables[variable] = known;
+            step.variables = Rc::new(variables);
+        };
+        Ok(match step.opcode {
+            op::LOAD_NAME | op::LOAD_GLOBAL => {
+                if is_tracked && let Variants::Constant(literal) = &step.variables[variable] {
+                    step.stack.push(Value::Constant(literal.clone()));
+                    return Ok(Fails::Never);
+                }
+                let class = std::str::from_utf8(name).ok().and_then(value::class_of).map(|class| class.0);
+                match class.filter(|_| (self.input.is_builtin)(name)) {
+                    Some(class) => {
+                        step.stack.push(Value::Class(class));
+                        Fails::Never
+                    }
+                    None => {
+                        step.stack.push(Value::Unknown);
+                        Fails::Maybe
+                    }
+                }
+            }
+            op::STORE_NAME | op::STORE_GLOBAL => {
+                let value = step.stack.pop().ok_or("more is popped than there is")?;
+                self.use_exceptions(step.opcode, std::slice::from_ref(&value), &None);
+                let known = match value {
+                    Value::Constant(literal) if is_tracked => Variants::Constant(literal),
+                    Value::Reason(_) => return Err("what a finally block was entered with is used"),
+                    _ => Variants::Any,
+                };
+                set(step, known);
+                Fails::Maybe
+            }
+            _ => {
+                set(step, Variants::Any);
+                Fails::Maybe
+            }
+        })
+    }
+
+    fn branch(&mut self, step: &mut Step, target: i32) -> Stepped {
+        let Some(condition) = step.stack.last().cloned() else { return Ok(Err("more is popped than there is")) };
+        if matches!(condition, Value::Reason(_)) {
+            return Ok(Err("what a finally block was entered with is used"));
+        }
+        let on_true = matches!(step.opcode, op::POP_JUMP_IF_TRUE | op::JUMP_IF_TRUE_OR_POP);
+        let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
+        let truth = match &condition {
+            Value::Constant(literal) => literal.truth(),
+            Value::Class(_) => Some(true),
+            _ => None,
+        };
+        let decided = match truth {
+            Some(truth) => Some((truth == on_true, format!("its condition is always {truth}"))),
+            None => self.untaken(step, target),
+        };
+        if let Some((is_taken, why)) = decided {
+            if !(keeps && is_taken) {
+                step.stack.pop();
+                step.acts.push(Act::Run(op::POP_TOP, None));
+            }
+            if is_taken || target != step.end {
+                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
+            }
+            return Ok(Ok(Exit::Go(self.go(step, if is_taken { target } else { step.end })?)));
+        }
+        if let Value::Exception { setup, .. } = condition {
+            self.make_real(setup);
+        }
+        if !matches!(condition, Value::Constant(_)) {
+            self.may_raise(step)?;
+        }
+        let mut popped = step.stack.clone();
+        popped.pop();
+        let whole = std::mem::replace(&mut step.stack, popped);
+        let next = self.go(step, step.end)?;
+        if keeps {
+            step.stack = whole;
+        }
+        let taken = self.go(step, target)?;
+        Ok(Ok(Exit::Branch { opcode: step.opcode, taken, next }))
+    }
+
+    /// Decides a condition by what ran: whether it is always taken, and why.
+    fn untaken(&self, step: &Step, target: i32) -> Option<(bool, String)> {
+        let (input, next) = (self.input, step.end);
+        if input.untaken == Untaken::Keep || target == next {
+            return None;
+        }
+        let ran = |to: i32| {
+            let edges = input.executed.map(|executed| &executed.edges);
+            edges.and_then(|edges| edges.get(&(step.at, to as u32))).is_some()
+        };
+        let has_run = |at: u32| input.executed.is_some_and(|executed| executed.offsets.contains_key(&at));
+        let depth = step.stack.len() - 1;
+        let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
+        let strange = |to: i32| {
+            let depth = depth + usize::from(keeps && to == target);
+            implausible::why(input.code, to, depth, &has_run)
+        };
+        let describe = |to: i32, why: &str| format!("the side to {to} never ran, and {why}");
+        match (ran(target), ran(next)) {
+            (true, true) => None,
+            (true, false) if input.untaken == Untaken::Cut => Some((true, format!("the side to {next} never ran"))),
+            (false, true) if input.untaken == Untaken::Cut => Some((false, format!("the side to {target} never ran"))),
+            (true, false) => strange(next).map(|why| (true, describe(next, why))),
+            (false, true) => strange(target).map(|why| (false, describe(target, why))),
+            (false, false) => match (strange(target), strange(next)) {
+                (Some(why), None) => Some((false, describe(target, why))),
+                (None, Some(why)) => Some((true, describe(next, why))),
+                _ => None,
+            },
+        }
+    }
+
+    fn iterate(&mut self, step: &mut Step, operand: i32) -> Stepped {
+        match step.stack.last() {
+            None => return Ok(Err("more is popped than there is")),
+            Some(Value::Reason(_)) => return Ok(Err("what a finally block was entered with is used")),
+            Some(_) => {}
+        }
+        self.may_raise(step)?;
+        let mut fewer = step.stack.clone();
+        fewer.pop();
+        step.stack.push(Value::Unknown);
+        let next = self.go(step, step.end)?;
+        step.stack = fewer;
+        let done = self.go(step, step.end.wrapping_add(operand))?;
+        Ok(Ok(Exit::Iterate { done, next }))
+    }
+
+    fn set_up(&mut self, step: &mut Step, operand: i32) -> Stepped {
+        const MOST: usize = 20;
+        let handler = step.end.wrapping_add(operand);
+        let kind = match step.opcode {
+            op::SETUP_LOOP => Kind::Loop,
+            op::SETUP_EXCEPT => Kind::Except,
+            op::SETUP_FINALLY => Kind::Finally,
+            _ => Kind::With,
+        };
+        if step.blocks.len() >= MOST {
+            return Ok(Err("there are more than 20 blocks"));
+        }
+        if kind == Kind::With {
+            self.may_raise(step)?;
+            if step.stack.pop().is_none() {
+                return Ok(Err("more is popped than there is"));
+            }
+            step.stack.push(Value::Unknown);
+        }
+        let block = Block { kind, handler, level: step.stack.len() as u32, setup: step.at };
+        let below = step.blocks.clone();
+        step.blocks.push(block);
+        if kind == Kind::With {
+            step.stack.push(Value::Unknown);
+        }
+        let is_real = kind != Kind::Loop && self.is_real(&block);
+        let mut found = None;
+        if is_real {
+            let number = self.instance(block, &below);
+            let instance = &mut self.instances[number as usize];
+            instance.dependents.insert(step.node);
+            found = instance.handler;
+        }
+        let next = self.go(step, step.end)?;
+        if !is_real {
+            return Ok(Ok(Exit::Go(next)));
+        }
+        let number = self.instance(block, &below);
+        let handler = self.instances[number as usize].handler.or(found);
+        Ok(Ok(Exit::Setup { opcode: step.opcode, setup: step.at, handler, next }))
+    }
+
+    /// Lets an instruction fail that need not: the handler is entered, or nothing catches it.
+    pub fn may_raise(&mut self, step: &Step) -> Result<(), Unmodelled> {
+        let Some(place) = step.blocks.iter().rposition(|block| block.kind != Kind::Loop) else { return Ok(()) };
+        let block = step.blocks[place];
+        if !self.is_real(&block) {
+            self.make_real(block.setup);
+            return Ok(());
+        }
+        let number = self.instance(block, &step.blocks[..place]);
+        self.enter(number, &step.stack, &step.variables, |reasons| reasons.raised = true)?;
+        Ok(())
+    }
+
+    /// Lets an instruction fail that always does: a jump to the handler, if nothing else in the block can fail.
+    fn always_raise(&mut self, step: &mut Step, class: Option<&'static str>) -> Stepped {
+        let place = step.blocks.iter().rposition(|block| block.kind != Kind::Loop);
+        // An exception that a program raises itself is more than a jump: its handler can ask for it.
+        if (step.opcode == op::RAISE_VARARGS || self.keeps_exceptions)
+            && let Some(place) = place
+        {
+            self.make_real(step.blocks[place].setup);
+        }
+        let Some(place) = place.filter(|&place| !self.is_real(&step.blocks[place])) else {
+            self.may_raise(step)?;
+            return Ok(Ok(Exit::End(step.opcode, step.operand)));
+        };
+        let block = step.blocks[place];
+        step.blocks.truncate(place);
+        self.thrown.insert(step.at);
+        step.pop_to(block.level);
+        for part in [2, 1, 0] {
+            step.acts.push(Act::Push(Literal::None));
+            step.stack.push(Value::Exception { part, setup: block.setup, class });
+        }
+        Ok(Ok(Exit::Go(self.go(step, block.handler)?)))
+    }
+}
+
+impl Step {
+    /// Pops what is above a block's level.
+    pub fn pop_to(&mut self, level: u32) {
+        while self.stack.len() > level as usize {
+            let is_reason = matches!(self.stack.pop(), Some(Value::Reason(_)));
+            self.acts.push(if is_reason { Act::Drop } else { Act::Run(op::POP_TOP, None) });
+        }
+    }
+}
+
+fn is_operator(opcode: u8) -> bool {
+    matches!(
+        opcode,
+        op::BINARY_POWER..=op::INPLACE_TRUE_DIVIDE
+            | op::INPLACE_ADD..=op::INPLACE_MODULO
+            | op::BINARY_LSHIFT..=op::INPLACE_POWER
+            | op::INPLACE_LSHIFT..=op::INPLACE_OR
+    )
+}

@@ -1,0 +1,122 @@
+//! Readable code out of obfuscated code: what a code object can do is worked out by an exact model of the VM's stacks, and laid out as
+//! CPython's own compiler would.  Takes and returns plain data; knows no file and no VM.
+
+pub mod behaviour;
+pub mod compare;
+pub mod evidence;
+mod flow;
+mod lay;
+mod machine;
+mod order;
+mod rebuild;
+pub mod report;
+mod same;
+mod signs;
+mod simplify;
+mod value;
+
+pub use evidence::Evidence;
+pub use report::{Change, CodeReport, Outcome};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::bytecode::code::nested;
+use crate::bytecode::object::{MarshalledCode, Object};
+use crate::bytecode::opcode::op;
+use rebuild::Program;
+
+/// What is done with the side of a condition that never ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Untaken {
+    /// It is kept unless it leads to something that no compiler produces.
+    #[default]
+    Plausible,
+    Keep,
+    /// Only what ran is kept.
+    Cut,
+}
+
+/// How code is cleaned.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    pub untaken: Untaken,
+}
+
+/// A cleaned tree of code objects.
+#[derive(Clone, Debug)]
+pub struct Rebuilt {
+    pub code: MarshalledCode,
+    /// One for each code object, an outer one before those among its constants.
+    pub report: Vec<CodeReport>,
+}
+
+/// Code objects nested in each other that are looked into.
+const DEPTH: usize = 64;
+
+/// Cleans a code object and those among its constants.
+pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
+    let (mut stored, mut mentions) = (BTreeSet::new(), BTreeMap::new());
+    for (code, _) in nested(code) {
+        let is_store =
+            |byte: u8| matches!(byte, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL);
+        for place in code.bytes.windows(3).filter(|bytes| is_store(bytes[0])) {
+            let name = code.names.get(usize::from(u16::from_le_bytes([place[1], place[2]])));
+            stored.extend(name.map(|name| name.to_vec()));
+        }
+        for name in &code.names {
+            *mentions.entry(name.to_vec()).or_default() += 1;
+        }
+    }
+    let by_name: [&[u8]; 9] =
+        [b"globals", b"locals", b"vars", b"dir", b"eval", b"execfile", b"__dict__", b"__main__", b"modules"];
+    let is_looked_up = by_name.iter().any(|name| mentions.contains_key(*name));
+    let asks: [&[u8]; 7] =
+        [b"exc_info", b"exc_type", b"exc_value", b"print_exc", b"format_exc", b"traceback", b"exc_clear"];
+    let keeps_exceptions = asks.iter().any(|name| mentions.contains_key(*name));
+    let mut program =
+        Program { options, stored: &stored, mentions: &mentions, is_looked_up, keeps_exceptions, is_suspicious: false };
+    let mut report = Vec::new();
+    let made = rebuild_tree(code, evidence, &program, 0, &mut report);
+    if report.iter().all(|one| one.result == Outcome::Unchanged) {
+        return Rebuilt { code: made, report };
+    }
+    // Where some code was made by something else than a compiler, the rest may only look as if it was not.
+    program.is_suspicious = true;
+    report.clear();
+    let made = rebuild_tree(code, evidence, &program, 0, &mut report);
+    Rebuilt { code: made, report }
+}
+
+fn rebuild_tree(
+    code: &MarshalledCode,
+    evidence: &Evidence,
+    program: &Program<'_>,
+    depth: usize,
+    report: &mut Vec<CodeReport>,
+) -> MarshalledCode {
+    let executed = evidence.of(&code.bytes);
+    let done = rebuild::rebuild(code, executed, program);
+    let mut made = done.code.unwrap_or_else(|| code.clone());
+    report.push(CodeReport {
+        name: code.name.to_vec(),
+        depth,
+        instructions_before: rebuild::count(&code.bytes),
+        instructions_after: rebuild::count(&made.bytes),
+        ran: executed.is_some(),
+        result: done.outcome,
+        changes: done.changes,
+        assumed: done.assumed,
+    });
+    if depth < DEPTH {
+        let inner = |object: &Object, report: &mut Vec<CodeReport>| match object {
+            Object::Code(code) => Object::Code(Box::new(rebuild_tree(code, evidence, program, depth + 1, report))),
+            other => other.clone(),
+        };
+        let constants: Vec<Object> = made.constants.iter().map(|object| inner(object, report)).collect();
+        made.constants = constants.into();
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! One code object from bytes to bytes: what it can do, what of that matters, how it is laid out, and whether that does the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evidence::Executed;
+use super::flow::Flow;
+use super::lay::{self, assemble::Code, peephole};
+use super::machine::{self, Exit, Graph, Input, Variants};
+use super::order::Order;
+use super::report::{Change, Outcome};
+use super::same::is_same;
+use super::simplify::{self, Allowed, Removed};
+use super::value::Value;
+use super::{Options, Untaken, signs};
+use crate::bytecode::decode::units;
+use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::opcode::op;
+
+/// States of a code object at most.
+const STATES: usize = 60_000;
+/// States for each byte of code at most, besides a few thousand.
+const STATES_PER_BYTE: usize = 2;
+/// The same while states are told apart by variables.
+const STATES_PER_BYTE_TRACKED: usize = 12;
+const FEW: usize = 3_000;
+/// Blocks beyond which no statements are looked for.
+const BLOCKS: usize = 6_000;
+/// Variables that are tried.
+const VARIABLES: usize = 8;
+
+/// What of the whole program matters for one code object.
+pub struct Program<'a> {
+    pub options: &'a Options,
+    /// Names that some code object may store to.
+    pub stored: &'a BTreeSet<Vec<u8>>,
+    /// Names, and how many code objects mention them.
+    pub mentions: &'a BTreeMap<Vec<u8>, usize>,
+    /// Some code may look up globals by their names.
+    pub is_looked_up: bool,
+    /// Some code asks for the exception that was handled last.
+    pub keeps_exceptions: bool,
+    /// Some code of the program was not made by a compiler.
+    pub is_suspicious: bool,
+}
+
+/// What became of a code object.
+pub struct Result {
+    pub code: Option<MarshalledCode>,
+    pub outcome: Outcome,
+    pub changes: Vec<Change>,
+    pub assumed: Vec<String>,
+}
+
+/// Rebuilds one code object, those among its constants left aside.
+pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Program<'_>) -> Result {
+    let kept =
+        |why: String| Result { code: None, outcome: Outcome::Kept(why), changes: Vec::new(), assumed: Vec::new() };
+    if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
+        return kept("it has another number of locals than names for them".into());
+    }
+    let is_builtin = |name: &[u8]| !program.stored.contains(name);
+    let untaken = program.options.untaken;
+    let mut input = Input {
+        code,
+        executed,
+        untaken,
+        is_builtin: &is_builtin,
+        tracked: Vec::new(),
+        most: STATES,
+        keeps_exceptions: program.keeps_exceptions,
+    };
+    input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
+    let most = STATES.min(FEW + STATES_PER_BYTE_TRACKED * code.bytes.len());
+    let explored = machine::explore(&input);
+    let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
+    // A few tests say little about code that looks like a compiler's.
+    let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
+    let found = candidates(code, program, least);
+    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], program));
+    let mut graph = explored;
+    let mut assumed = Vec::new();
+    for variable in found {
+        let tracked: Vec<usize> = input.tracked.iter().copied().chain([variable]).collect();
+        let trial = Input { tracked: tracked.clone(), most, ..input };
+        let Ok(tried) = machine::explore(&trial) else { continue };
+        let (flow, removed) = simplified(code, &tried, &tracked, program);
+        let is_better = best
+            .as_ref()
+            .is_none_or(|(known, _)| flow.len() * 4 <= known.len() * 5 && branches(&flow) < branches(known));
+        if is_better {
+            (graph, best) = (Ok(tried), Some((flow, removed)));
+            input.tracked = tracked;
+            sign = sign.or(Some("a variable that says where to go on"));
+            if let Some(name) = variable.checked_sub(code.varnames.len()).and_then(|place| code.names.get(place)) {
+                assumed.push(format!("nothing but this code uses the variable {}", String::from_utf8_lossy(name)));
+            }
+        }
+    }
+    let (graph, (mut flow, removed)) = match (graph, best) {
+        (Ok(graph), Some(best)) => (graph, best),
+        (Err(error), _) => return kept(error.to_string()),
+        (Ok(_), None) => return kept("nothing is known of it".into()),
+    };
+    let unchanged = Result { code: None, outcome: Outcome::Unchanged, changes: Vec::new(), assumed: Vec::new() };
+    let is_plain = sign.is_none();
+    if is_plain && !program.is_suspicious {
+        return unchanged;
+    }
+    let sign = sign.unwrap_or("other code of the program has one");
+    flow.prepare();
+    let mut changes: Vec<Change> = graph.decided.values().cloned().collect();
+    changes.extend(
+        graph.thrown.iter().map(|&at| Change { offsets: at..at + 1, why: "it always fails, which was a jump".into() }),
+    );
+    changes.extend(removed.iter().map(|(&at, &why)| Change { offsets: at..at + 1, why: why.into() }));
+    changes.extend(never_reached(code, &graph));
+    changes.sort_by_key(|change| change.offsets.start);
+    let mut order = Order::of(&flow);
+    let assertion = code.names.iter().position(|name| &**name == b"AssertionError");
+    order.assertion = assertion.and_then(|place| i32::try_from(place).ok());
+    let is_comprehension = code.varnames.first().is_some_and(|name| name.starts_with(b"."));
+    let structured = match flow.blocks.len() <= BLOCKS {
+        true => lay::structured(&flow, &order, is_comprehension).map_err(|error| error.0),
+        false => Err("there are too many blocks"),
+    };
+    let structured = structured.and_then(|listing| {
+        let mut laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
+        peephole::optimize(&mut laid);
+        checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
+    });
+    let why = match structured {
+        Ok(made) if is_plain && made.bytes == code.bytes => return unchanged,
+        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed },
+        Err(_) if is_plain => return unchanged,
+        Err(why) => why,
+    };
+    let plain = lay::plain(&flow).map_err(|error| error.0).and_then(|listing| {
+        let laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
+        checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
+    });
+    match plain {
+        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed },
+        Err(other) => kept(format!("{why}; {other}")),
+    }
+}
+
+/// Assembles what was laid out, and compares what it does with the flow that it was laid out from.
+fn checked(
+    laid: &Code,
+    code: &MarshalledCode,
+    flow: &Flow,
+    is_builtin: &dyn Fn(&[u8]) -> bool,
+) -> Option<MarshalledCode> {
+    let mut made = laid.assemble(code)?;
+    let input = Input {
+        code: &made,
+        executed: None,
+        untaken: Untaken::Keep,
+        is_builtin,
+        tracked: Vec::new(),
+        most: STATES,
+        keeps_exceptions: false,
+    };
+    let graph = machine::explore(&input).ok()?;
+    let mut again = Flow::of(&graph);
+    simplify::join_chains(&mut again);
+    if !is_same((flow, code), (&again, &made)) {
+        return None;
+    }
+    made.stacksize = stack_size(&graph);
+    Some(made)
+}
+
+/// Entries that the value stack has at most.
+fn stack_size(graph: &Graph) -> i32 {
+    let of = |stack: &[Value]| stack.len() + 2 * stack.iter().filter(|value| matches!(value, Value::Reason(_))).count();
+    let most = graph.reachable().into_iter().map(|node| of(&graph.nodes[node].key.stack)).max();
+    i32::try_from(most.unwrap_or(0)).unwrap_or(i32::MAX).max(1)
+}
+
+/// Makes the flow of a graph, without what does nothing.
+fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: &Program<'_>) -> (Flow, Removed) {
+    let mut flow = Flow::of(graph);
+    let mut unbound = BTreeSet::new();
+    let mut unknown = BTreeSet::new();
+    let mut variable = BTreeSet::new();
+    for node in graph.reachable() {
+        let one = &graph.nodes[node];
+        let at = one.key.offset as u32;
+        let Some(known) = graph.variables.get(&node) else { continue };
+        for act in &one.acts {
+            match *act {
+                machine::Act::Run(op::LOAD_FAST, Some(place)) => {
+                    let place = usize::try_from(place).ok().and_then(|place| known.get(place));
+                    if !matches!(place, Some(Variants::Bound | Variants::Constant(_))) {
+                        unbound.insert(at);
+                    }
+                }
+                machine::Act::Run(op::STORE_FAST, Some(place))
+                    if !matches!(one.key.stack.last(), Some(Value::Constant(_))) =>
+                {
+                    variable.insert(place);
+                }
+                _ => {}
+            }
+        }
+        let is_known = match one.exit {
+            Exit::Go(next) => matches!(graph.nodes[next].key.stack.last(), Some(Value::Constant(_) | Value::Class(_))),
+            _ => false,
+        };
+        if !is_known {
+            unknown.insert(at);
+        }
+    }
+    let plain_locals = if looks_up_locals(code, graph) {
+        BTreeSet::new()
+    } else {
+        let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
+        (arguments..code.nlocals).filter(|place| !variable.contains(place)).collect()
+    };
+    let plain_names: BTreeSet<i32> = match program.is_looked_up {
+        true => BTreeSet::new(),
+        false => tracked
+            .iter()
+            .filter_map(|place| place.checked_sub(code.varnames.len()))
+            .map(|place| place as i32)
+            .collect(),
+    };
+    let allowed = Allowed {
+        plain_names: &plain_names,
+        is_bound: &|at| !unbound.contains(&at),
+        plain_locals: &plain_locals,
+        is_constant: &|at| !unknown.contains(&at),
+    };
+    let mut removed = Removed::new();
+    simplify::simplify(&mut flow, &allowed, &mut removed);
+    (flow, removed)
+}
+
+/// Whether code can find locals by their names.
+fn looks_up_locals(code: &MarshalledCode, graph: &Graph) -> bool {
+    let by_name: [&[u8]; 8] =
+        [b"locals", b"vars", b"dir", b"eval", b"execfile", b"input", b"_getframe", b"currentframe"];
+    let is_exec = |act: &machine::Act| matches!(act, machine::Act::Run(op::EXEC_STMT | op::IMPORT_STAR, _));
+    code.names.iter().any(|name| by_name.contains(&&**name))
+        || graph.reachable().into_iter().any(|node| graph.nodes[node].acts.iter().any(is_exec))
+}
+
+/// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
+/// at every offset, for the model may be lost without the variable.
+fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec<usize> {
+    const OPTIMIZED: i32 = 1;
+    let mut tests: BTreeMap<usize, usize> = BTreeMap::new();
+    for bytes in code.bytes.windows(9) {
+        let place = usize::from(u16::from_le_bytes([bytes[1], bytes[2]]));
+        let is_test = bytes[3] == op::LOAD_CONST && bytes[6] == op::COMPARE_OP;
+        let variable = match bytes[0] {
+            op::LOAD_FAST if is_test && place < code.varnames.len() => Some(place),
+            op::LOAD_NAME | op::LOAD_GLOBAL if is_test && code.flags & OPTIMIZED == 0 => {
+                let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
+                is_own.then_some(place + code.varnames.len())
+            }
+            _ => None,
+        };
+        if let Some(variable) = variable {
+            *tests.entry(variable).or_default() += 1;
+        }
+    }
+    let mut found: Vec<(usize, usize)> =
+        tests.into_iter().map(|(place, count)| (count, place)).filter(|&(count, _)| count >= least).collect();
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    found.into_iter().take(VARIABLES).map(|(_, place)| place).collect()
+}
+
+fn branches(flow: &Flow) -> usize {
+    let is_branch = |block: &usize| matches!(flow.blocks[*block].end, super::flow::End::Branch { .. });
+    flow.reverse_postorder().iter().filter(|block| is_branch(block)).count()
+}
+
+/// Stretches of the code that no state is in.
+fn never_reached(code: &MarshalledCode, graph: &Graph) -> Vec<Change> {
+    let mut used = vec![false; code.bytes.len()];
+    for node in graph.reachable() {
+        let node = &graph.nodes[node];
+        let (start, end) = (node.key.offset.max(0) as usize, node.end as usize);
+        if let Some(part) = used.get_mut(start..end) {
+            part.fill(true);
+        }
+    }
+    let mut changes = Vec::new();
+    let mut start = None;
+    for at in 0..=used.len() {
+        match (start, used.get(at)) {
+            (None, Some(false)) => start = Some(at as u32),
+            (Some(from), Some(true) | None) => {
+                changes.push(Change { offsets: from..at as u32, why: "nothing leads to it".into() });
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    changes
+}
+
+/// Counts the instructions of a code string from its beginning.
+pub fn count(bytes: &[u8]) -> usize {
+    units(bytes, 0).map(|unit| unit.instructions as usize).sum()
+}

@@ -1,0 +1,42 @@
+//! What was done to each code object, and why.
+
+use std::ops::Range;
+
+/// What became of one code object.
+#[derive(Clone, Debug)]
+pub struct CodeReport {
+    /// Its name as the code object has it.
+    pub name: Vec<u8>,
+    /// Code objects around it.
+    pub depth: usize,
+    pub instructions_before: usize,
+    pub instructions_after: usize,
+    /// Whether any of it ran in the traces.
+    pub ran: bool,
+    pub result: Outcome,
+    /// What was removed or decided, by offset.
+    pub changes: Vec<Change>,
+    /// What is taken for granted.
+    pub assumed: Vec<String>,
+}
+
+/// How a code object was laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing about it is unusual; it is the same byte for byte.
+    Unchanged,
+    /// As the compiler lays out statements; the sign for which it was.
+    Rebuilt(&'static str),
+    /// Block by block; why it is no sequence of statements.
+    Plain(&'static str, &'static str),
+    /// It is kept as it was; why.
+    Kept(String),
+}
+
+/// Something that was removed or decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Offsets in the original code.
+    pub offsets: Range<u32>,
+    pub why: String,
+}

@@ -1,0 +1,126 @@
+//! Whether code shows any sign of having been made by something else than a compiler.  Code without one is kept byte for byte.
+
+use std::collections::BTreeSet;
+
+use super::machine::{Act, Graph};
+use crate::bytecode::Unit;
+use crate::bytecode::decode::units;
+use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::opcode::{self, op};
+
+/// Returns the first sign that is found.
+pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
+    let mut walk = units(&code.bytes, 0);
+    let chain: Vec<Unit> = walk.by_ref().collect();
+    if walk.offset() as usize != code.bytes.len() {
+        return Some("bytes after the last instruction");
+    }
+    let starts: BTreeSet<u32> = chain.iter().map(|unit| unit.start).collect();
+    let reached = graph.reachable();
+    if reached.iter().any(|&node| !starts.contains(&(graph.nodes[node].key.offset as u32))) {
+        return Some("jumps into instructions");
+    }
+    if graph.decided.values().any(|change| !change.why.starts_with("its condition")) {
+        return Some("conditions with sides that no compiler makes");
+    }
+    let is_undefined = |at: &u32| {
+        code.bytes.get(*at as usize).is_some_and(|&byte| opcode::name(byte).is_none() || byte == op::STOP_CODE)
+    };
+    if graph.thrown.iter().any(is_undefined) {
+        return Some("failures used as jumps");
+    }
+    let pushes_number = |act: &Act| matches!(act, Act::Push(super::value::Literal::Int(_)));
+    if reached.iter().any(|&node| graph.nodes[node].acts.iter().any(pushes_number)) {
+        return Some("finally blocks used as jumps");
+    }
+    of_chain(&chain).or_else(|| of_dead_code(&chain))
+}
+
+/// Signs in the sequence of instructions.
+fn of_chain(chain: &[Unit]) -> Option<&'static str> {
+    let opcode = |at: usize| chain.get(at).map(|unit| unit.last.opcode);
+    for (at, unit) in chain.iter().enumerate() {
+        let (code, operand) = (unit.last.opcode, unit.last.operand.unwrap_or(0));
+        if opcode::name(code).is_none() || code == op::STOP_CODE {
+            return Some("an undefined opcode");
+        }
+        if unit.instructions > 2 || unit.instructions == 2 && (0..=0xffff).contains(&operand) {
+            return Some("an EXTENDED_ARG that nothing needs");
+        }
+        let next = opcode(at + 1);
+        match code {
+            op::NOP => return Some("a NOP"),
+            op::LOAD_CONST if next == Some(op::POP_TOP) => return Some("a constant that is popped"),
+            op::LOAD_CONST if next == Some(op::LOAD_CONST) => {
+                let is_branch = matches!(opcode(at + 3), Some(op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE));
+                if opcode(at + 2) == Some(op::COMPARE_OP) && is_branch {
+                    return Some("a comparison of constants");
+                }
+            }
+            op::ROT_TWO if next == Some(op::ROT_TWO) => return Some("rotations that cancel out"),
+            op::JUMP_FORWARD | op::JUMP_ABSOLUTE if at == 0 => return Some("a jump at the beginning"),
+            op::JUMP_ABSOLUTE if operand == unit.end as i32 => return Some("a jump to the next instruction"),
+            op::JUMP_ABSOLUTE
+                if operand > unit.end as i32
+                    && matches!(
+                        opcode(at - 1),
+                        Some(op::LOAD_CONST | op::LOAD_FAST | op::LOAD_NAME | op::LOAD_GLOBAL | op::LOAD_ATTR)
+                    ) =>
+            {
+                return Some("a jump within an expression");
+            }
+            op::JUMP_ABSOLUTE if operand < unit.end as i32 => {
+                let place = chain.binary_search_by_key(&(operand as u32), |unit| unit.start);
+                let is_top = place.is_ok_and(|place| {
+                    chain[place].last.opcode == op::FOR_ITER
+                        || place > 0 && chain[place - 1].last.opcode == op::SETUP_LOOP
+                });
+                if !is_top {
+                    return Some("jumps backwards that belong to no loop");
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Code that no instruction leads to, after a jump forward.
+fn of_dead_code(chain: &[Unit]) -> Option<&'static str> {
+    let mut targets: BTreeSet<i64> = BTreeSet::new();
+    let mut conditional: BTreeSet<i64> = BTreeSet::new();
+    for unit in chain {
+        let operand = i64::from(unit.last.operand.unwrap_or(0));
+        match opcode::operand_kind(unit.last.opcode) {
+            opcode::OperandKind::JumpRelative => drop(targets.insert(i64::from(unit.end) + operand)),
+            opcode::OperandKind::JumpAbsolute => drop(targets.insert(operand)),
+            _ => continue,
+        }
+        if !matches!(unit.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE) {
+            let relative = opcode::operand_kind(unit.last.opcode) == opcode::OperandKind::JumpRelative;
+            conditional.insert(operand + if relative { i64::from(unit.end) } else { 0 });
+        }
+    }
+    for pair in chain.windows(2) {
+        let (jump, after) = (&pair[0].last, &pair[1]);
+        let target = match jump.opcode {
+            op::JUMP_FORWARD => i64::from(pair[0].end) + i64::from(jump.operand.unwrap_or(0)),
+            op::JUMP_ABSOLUTE => i64::from(jump.operand.unwrap_or(0)),
+            _ => continue,
+        };
+        let next = i64::from(after.start);
+        let is_jump = matches!(after.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE);
+        if target != next && targets.contains(&next) && !conditional.contains(&next) && !is_jump {
+            return Some("blocks that are out of order");
+        }
+        let is_dead = !targets.contains(&i64::from(after.start));
+        let is_usual = matches!(
+            after.last.opcode,
+            op::JUMP_FORWARD | op::JUMP_ABSOLUTE | op::POP_BLOCK | op::END_FINALLY | op::LOAD_CONST | op::RETURN_VALUE
+        );
+        if target > i64::from(after.start) && is_dead && !is_usual {
+            return Some("code that nothing leads to");
+        }
+    }
+    None
+}

@@ -1,0 +1,343 @@
+//! What is known of a value on the stack or in a local variable, and what operators make of constants.
+
+use std::sync::Arc;
+
+use crate::bytecode::object::Object;
+use crate::bytecode::opcode::op;
+
+/// A constant that can be compared and kept as part of a state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Literal {
+    None,
+    Ellipsis,
+    Bool(bool),
+    Int(i64),
+    Str(Arc<[u8]>),
+    Unicode(Arc<[u32]>),
+    /// A float by its bits.
+    Float(u64),
+    Tuple(Vec<Literal>),
+    /// Any other constant, by its index in the code object.
+    Other(u32),
+}
+
+/// What one entry of the value stack is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    Unknown,
+    Constant(Literal),
+    /// One of the three entries that an exception pushes, 0 for the topmost, for the block that was set up there.
+    Exception {
+        part: u8,
+        setup: u32,
+        class: Option<&'static str>,
+    },
+    /// A class of exceptions among the builtins.
+    Class(&'static str),
+    /// What a finally or with block that can be entered in several ways finds on the stack, by the number of its entry; one to three
+    /// entries of the VM's.
+    Reason(u32),
+}
+
+/// What an operator makes of constants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Is(Literal),
+    Raises(&'static str),
+    Unknown,
+}
+
+impl Literal {
+    /// Makes a literal of the constant at `index`.
+    pub fn of(object: &Object, index: u32) -> Literal {
+        Literal::plain(object, 0).unwrap_or(Literal::Other(index))
+    }
+
+    fn plain(object: &Object, depth: u32) -> Option<Literal> {
+        Some(match object {
+            Object::None => Literal::None,
+            Object::Ellipsis => Literal::Ellipsis,
+            Object::Bool(value) => Literal::Bool(*value),
+            Object::Int(value) => Literal::Int(*value),
+            Object::Str(bytes) => Literal::Str(bytes.clone()),
+            Object::Unicode(points) => Literal::Unicode(points.clone()),
+            Object::Float(value) => Literal::Float(value.to_bits()),
+            Object::Tuple(items) if depth < 8 && items.len() <= 64 => {
+                Literal::Tuple(items.iter().map(|item| Literal::plain(item, depth + 1)).collect::<Option<_>>()?)
+            }
+            _ => return None,
+        })
+    }
+
+    /// Makes the constant of it; None for one that is known by its index alone.
+    pub fn object(&self) -> Option<Object> {
+        Some(match self {
+            Literal::None => Object::None,
+            Literal::Ellipsis => Object::Ellipsis,
+            Literal::Bool(value) => Object::Bool(*value),
+            Literal::Int(value) => Object::Int(*value),
+            Literal::Str(bytes) => Object::Str(bytes.clone()),
+            Literal::Unicode(points) => Object::Unicode(points.clone()),
+            Literal::Float(bits) => Object::Float(f64::from_bits(*bits)),
+            Literal::Tuple(items) => {
+                Object::Tuple(items.iter().map(Literal::object).collect::<Option<Vec<Object>>>()?.into())
+            }
+            Literal::Other(_) => return None,
+        })
+    }
+
+    /// Returns whether it is true; None if that is not known.
+    pub fn truth(&self) -> Option<bool> {
+        Some(match self {
+            Literal::None => false,
+            Literal::Ellipsis => true,
+            Literal::Bool(value) => *value,
+            Literal::Int(value) => *value != 0,
+            Literal::Str(bytes) => !bytes.is_empty(),
+            Literal::Unicode(points) => !points.is_empty(),
+            Literal::Float(bits) => f64::from_bits(*bits) != 0.0,
+            Literal::Tuple(items) => !items.is_empty(),
+            Literal::Other(_) => return None,
+        })
+    }
+
+    fn number(&self) -> Option<i64> {
+        match self {
+            Literal::Bool(value) => Some(i64::from(*value)),
+            Literal::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        matches!(self, Literal::Bool(_) | Literal::Int(_) | Literal::Float(_))
+    }
+}
+
+/// Applies a unary operator (Objects/intobject.c, for ints).
+pub fn unary(opcode: u8, value: &Literal) -> Outcome {
+    let number = match (opcode, value.number()) {
+        (op::UNARY_NOT, _) => {
+            return value.truth().map_or(Outcome::Unknown, |truth| Outcome::Is(Literal::Bool(!truth)));
+        }
+        (op::UNARY_POSITIVE, number) => number,
+        (op::UNARY_NEGATIVE, Some(number)) => number.checked_neg(),
+        (op::UNARY_INVERT, Some(number)) => Some(!number),
+        _ => None,
+    };
+    number.map_or(Outcome::Unknown, |number| Outcome::Is(Literal::Int(number)))
+}
+
+/// Applies a binary or in-place operator.  Results that do not fit a C long are unknown.
+pub fn binary(opcode: u8, left: &Literal, right: &Literal) -> Outcome {
+    if let (Some(left_number), Some(right_number)) = (left.number(), right.number()) {
+        let (left, right, both_bool) =
+            (left_number, right_number, matches!((left, right), (Literal::Bool(_), Literal::Bool(_))));
+        // Of two bools, the operators on bits make a bool.
+        if both_bool && matches!(opcode, op::BINARY_AND..=op::BINARY_OR | op::INPLACE_AND..=op::INPLACE_OR) {
+            return Outcome::Unknown;
+        }
+        return of_numbers(opcode, left, right);
+    }
+    let is_true_of_none = matches!(left, Literal::None) || matches!(right, Literal::None);
+    match (opcode, left, right) {
+        (op::BINARY_ADD | op::INPLACE_ADD, Literal::Str(left), Literal::Str(right))
+            if left.len() + right.len() < 4096 =>
+        {
+            Outcome::Is(Literal::Str([&**left, &**right].concat().into()))
+        }
+        (op::BINARY_SUBSCR, Literal::Str(bytes), index) => match index.number() {
+            Some(index) => {
+                let place = if index < 0 { index + bytes.len() as i64 } else { index };
+                match usize::try_from(place).ok().and_then(|place| bytes.get(place)) {
+                    Some(byte) => Outcome::Is(Literal::Str([*byte].as_slice().into())),
+                    None => Outcome::Raises("IndexError"),
+                }
+            }
+            None => Outcome::Unknown,
+        },
+        (op::BINARY_SUBSCR, Literal::Tuple(items), index) => match index.number() {
+            Some(index) => {
+                let place = if index < 0 { index + items.len() as i64 } else { index };
+                match usize::try_from(place).ok().and_then(|place| items.get(place)) {
+                    Some(item) => Outcome::Is(item.clone()),
+                    None => Outcome::Raises("IndexError"),
+                }
+            }
+            None => Outcome::Unknown,
+        },
+        (op::BINARY_MODULO | op::INPLACE_MODULO, Literal::Str(_) | Literal::Unicode(_), _) => Outcome::Unknown,
+        (op::BINARY_SUBSCR, Literal::None, _) => Outcome::Raises("TypeError"),
+        _ if opcode != op::BINARY_SUBSCR && is_true_of_none && is_simple(left) && is_simple(right) => {
+            Outcome::Raises("TypeError")
+        }
+        (op::BINARY_ADD | op::BINARY_SUBTRACT, Literal::Str(_), Literal::Int(_))
+        | (op::BINARY_ADD | op::BINARY_SUBTRACT, Literal::Int(_), Literal::Str(_)) => Outcome::Raises("TypeError"),
+        _ => Outcome::Unknown,
+    }
+}
+
+fn is_simple(value: &Literal) -> bool {
+    matches!(value, Literal::None | Literal::Str(_)) || value.is_number()
+}
+
+fn of_numbers(opcode: u8, left: i64, right: i64) -> Outcome {
+    let shift = || u32::try_from(right).ok().filter(|&bits| bits < 63);
+    let result = match opcode {
+        op::BINARY_ADD | op::INPLACE_ADD => left.checked_add(right),
+        op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT => left.checked_sub(right),
+        op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY => left.checked_mul(right),
+        op::BINARY_AND | op::INPLACE_AND => Some(left & right),
+        op::BINARY_OR | op::INPLACE_OR => Some(left | right),
+        op::BINARY_XOR | op::INPLACE_XOR => Some(left ^ right),
+        op::BINARY_DIVIDE
+        | op::INPLACE_DIVIDE
+        | op::BINARY_FLOOR_DIVIDE
+        | op::INPLACE_FLOOR_DIVIDE
+        | op::BINARY_MODULO
+        | op::INPLACE_MODULO
+        | op::BINARY_TRUE_DIVIDE
+        | op::INPLACE_TRUE_DIVIDE
+            if right == 0 =>
+        {
+            return Outcome::Raises("ZeroDivisionError");
+        }
+        op::BINARY_DIVIDE | op::INPLACE_DIVIDE | op::BINARY_FLOOR_DIVIDE | op::INPLACE_FLOOR_DIVIDE => {
+            left.checked_div_euclid(right).map(|_| floor_divide(left, right))
+        }
+        op::BINARY_MODULO | op::INPLACE_MODULO => {
+            left.checked_div_euclid(right).map(|_| left.wrapping_sub(floor_divide(left, right).wrapping_mul(right)))
+        }
+        op::BINARY_LSHIFT | op::INPLACE_LSHIFT => {
+            shift().and_then(|bits| left.checked_shl(bits).filter(|result| result >> bits == left))
+        }
+        op::BINARY_RSHIFT | op::INPLACE_RSHIFT => shift().map(|bits| left >> bits),
+        op::BINARY_POWER | op::INPLACE_POWER => u32::try_from(right).ok().and_then(|right| left.checked_pow(right)),
+        op::BINARY_SUBSCR => return Outcome::Raises("TypeError"),
+        _ => None,
+    };
+    result.map_or(Outcome::Unknown, |number| Outcome::Is(Literal::Int(number)))
+}
+
+fn floor_divide(left: i64, right: i64) -> i64 {
+    let quotient = left.wrapping_div(right);
+    if left.wrapping_rem(right) != 0 && (left < 0) != (right < 0) { quotient - 1 } else { quotient }
+}
+
+/// Applies COMPARE_OP; its operand chooses the comparison.
+pub fn compare(operand: i32, left: &Literal, right: &Literal) -> Outcome {
+    use std::cmp::Ordering;
+    let known = |truth: bool| Outcome::Is(Literal::Bool(truth));
+    let singleton = |value: &Literal| matches!(value, Literal::None | Literal::Bool(_) | Literal::Ellipsis);
+    let order = match (left, right) {
+        (Literal::Str(left), Literal::Str(right)) => Some(left.cmp(right)),
+        (Literal::None, Literal::None) => Some(Ordering::Equal),
+        (Literal::Float(left), Literal::Float(right)) => f64::from_bits(*left).partial_cmp(&f64::from_bits(*right)),
+        _ => left.number().zip(right.number()).map(|(left, right)| left.cmp(&right)),
+    };
+    match (operand, order) {
+        (0, Some(order)) => known(order.is_lt()),
+        (1, Some(order)) => known(order.is_le()),
+        (2, Some(order)) => known(order.is_eq()),
+        (3, Some(order)) => known(order.is_ne()),
+        (4, Some(order)) => known(order.is_gt()),
+        (5, Some(order)) => known(order.is_ge()),
+        // Values of different simple types are not equal, a str and a unicode aside.
+        (2 | 3, None) if is_simple(left) && is_simple(right) && !(left.is_number() && right.is_number()) => {
+            known(operand == 3)
+        }
+        (6 | 7, _) => match right {
+            Literal::Tuple(items) if is_simple(left) => {
+                let found: Option<bool> = items.iter().try_fold(false, |found, item| match compare(2, left, item) {
+                    Outcome::Is(Literal::Bool(equal)) => Some(found | equal),
+                    _ => None,
+                });
+                found.map_or(Outcome::Unknown, |found| known(found == (operand == 6)))
+            }
+            _ => Outcome::Unknown,
+        },
+        (8 | 9, _) if singleton(left) || singleton(right) => known((left == right) == (operand == 8)),
+        _ => Outcome::Unknown,
+    }
+}
+
+/// Returns whether a builtin exception is caught by a handler of another one, or of itself.
+pub fn is_caught(class: &str, by: &str) -> Option<bool> {
+    let mut at = class_of(class)?;
+    class_of(by)?;
+    loop {
+        if at.0 == by {
+            return Some(true);
+        }
+        match class_of(at.1) {
+            Some(base) => at = base,
+            None => return Some(false),
+        }
+    }
+}
+
+/// Returns a builtin exception's own name, which lives on, and its base (Objects/exceptions.c).
+pub fn class_of(name: &str) -> Option<(&'static str, &'static str)> {
+    CLASSES.iter().find(|class| class.0 == name).copied()
+}
+
+const CLASSES: &[(&str, &str)] = &[
+    ("BaseException", ""),
+    ("Exception", "BaseException"),
+    ("GeneratorExit", "BaseException"),
+    ("KeyboardInterrupt", "BaseException"),
+    ("SystemExit", "BaseException"),
+    ("StandardError", "Exception"),
+    ("StopIteration", "Exception"),
+    ("Warning", "Exception"),
+    ("ArithmeticError", "StandardError"),
+    ("AssertionError", "StandardError"),
+    ("AttributeError", "StandardError"),
+    ("EnvironmentError", "StandardError"),
+    ("EOFError", "StandardError"),
+    ("ImportError", "StandardError"),
+    ("LookupError", "StandardError"),
+    ("MemoryError", "StandardError"),
+    ("NameError", "StandardError"),
+    ("RuntimeError", "StandardError"),
+    ("SyntaxError", "StandardError"),
+    ("SystemError", "StandardError"),
+    ("TypeError", "StandardError"),
+    ("ValueError", "StandardError"),
+    ("FloatingPointError", "ArithmeticError"),
+    ("OverflowError", "ArithmeticError"),
+    ("ZeroDivisionError", "ArithmeticError"),
+    ("IOError", "EnvironmentError"),
+    ("OSError", "EnvironmentError"),
+    ("IndexError", "LookupError"),
+    ("KeyError", "LookupError"),
+    ("UnboundLocalError", "NameError"),
+    ("NotImplementedError", "RuntimeError"),
+    ("IndentationError", "SyntaxError"),
+    ("UnicodeError", "ValueError"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ints_divide_and_take_remainders_as_python_does() {
+        let int = |number| Literal::Int(number);
+        for (left, right, quotient, rest) in [(7, 2, 3, 1), (-7, 2, -4, 1), (7, -2, -4, -1), (-7, -2, 3, -1)] {
+            assert_eq!(binary(op::BINARY_DIVIDE, &int(left), &int(right)), Outcome::Is(int(quotient)));
+            assert_eq!(binary(op::BINARY_MODULO, &int(left), &int(right)), Outcome::Is(int(rest)));
+        }
+        assert_eq!(binary(op::BINARY_DIVIDE, &int(i64::MIN), &int(-1)), Outcome::Unknown);
+        assert_eq!(binary(op::BINARY_DIVIDE, &int(1), &int(0)), Outcome::Raises("ZeroDivisionError"));
+        assert_eq!(binary(op::BINARY_LSHIFT, &int(1), &int(62)), Outcome::Is(int(1 << 62)));
+        assert_eq!(binary(op::BINARY_LSHIFT, &int(3), &int(62)), Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_handler_catches_the_classes_below_its_own() {
+        assert_eq!(is_caught("ZeroDivisionError", "Exception"), Some(true));
+        assert_eq!(is_caught("SystemExit", "Exception"), Some(false));
+        assert_eq!(is_caught("ZeroDivisionError", "mine"), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! `bctrace clean` on programs of tests/clean/programs that tests/clean/obfuscate has obfuscated: what is clean runs like the original,
+//! and what bctrace says of it is true.  tests/cleaning measures more of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::running::{self, Ran, bctrace, run, run_with};
+
+/// Each technique alone, and some together; tests/clean/obfuscate says what they are.
+const TECHNIQUES: [&str; 18] = [
+    "shuffle",
+    "junk",
+    "overlap",
+    "constant",
+    "valid",
+    "trampolines",
+    "exceptions",
+    "unwind",
+    "calls",
+    "flatten",
+    "strings",
+    "names",
+    "extended",
+    "tables",
+    "layers",
+    "shuffle,junk,overlap,constant,trampolines,exceptions",
+    "shuffle,junk,unwind,flatten,valid,calls",
+    "all",
+];
+
+/// A program of tests/clean/programs.
+struct Program {
+    source: PathBuf,
+    arguments: Vec<String>,
+    input: Vec<u8>,
+}
+
+impl Program {
+    /// All of them, with the first run that each asks for in a line `# run: ARGUMENTS | INPUT`.
+    fn all() -> Vec<Program> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clean/programs");
+        let mut sources: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        sources.retain(|path| path.extension().is_some_and(|suffix| suffix == "py"));
+        sources.sort();
+        sources.into_iter().map(Program::new).collect()
+    }
+
+    fn new(source: PathBuf) -> Program {
+        let text = fs::read_to_string(&source).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("# run:")).unwrap_or_default();
+        let (arguments, input) = line.split_once('|').unwrap_or((line, ""));
+        let arguments = arguments.split_whitespace().map(str::to_owned).collect();
+        Program { source, arguments, input: input.trim().replace("\\n", "\n").into_bytes() }
+    }
+
+    fn named(name: &str) -> Program {
+        Program::all().into_iter().find(|program| program.name() == name).unwrap()
+    }
+
+    fn name(&self) -> &str {
+        self.source.file_stem().unwrap().to_str().unwrap()
+    }
+
+    /// Writes it obfuscated into a folder of its own.
+    fn obfuscated(&self, techniques: &str, seed: usize) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let pyc = folder.path().join(self.name()).with_extension("pyc");
+        let obfuscator = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clean/obfuscate");
+        let mut command = bctrace(["python", "-B"]);
+        command.arg(obfuscator).arg(&self.source).arg(&pyc).args(["--with", techniques, "--seed", &seed.to_string()]);
+        run(&mut command).succeeded();
+        (folder, pyc)
+    }
+
+    fn run(&self, file: &Path) -> Ran {
+        run_with(bctrace(["python"]).arg(file).args(&self.arguments), &self.input)
+    }
+
+    fn record(&self, file: &Path, trace: &Path) -> Ran {
+        let mut command = bctrace(["-q", "--deterministic", "--values"]);
+        command.arg(file).arg(trace).arg("--").args(&self.arguments);
+        run_with(&mut command, &self.input)
+    }
+}
+
+/// Cleans a file with a trace into the folder `clean` beside it.
+fn clean(file: &Path, options: &[&str], trace: &Path) -> (Ran, PathBuf) {
+    let folder = file.with_file_name("clean");
+    let ran = run(bctrace(["clean"]).args(options).arg(file).arg(trace).arg("-o").arg(&folder));
+    (ran, folder)
+}
+
+fn proof(folder: &Path) -> Value {
+    serde_json::from_slice(&running::read(&folder.join("proof.json"))).unwrap()
+}
+
+/// Two programs for each of the techniques, all programs in turn.
+fn cases() -> Vec<(Program, &'static str, usize)> {
+    let techniques = TECHNIQUES.iter().enumerate().flat_map(|(seed, techniques)| [(*techniques, seed); 2]);
+    let programs = Program::all().into_iter().chain(Program::all());
+    programs.zip(techniques).map(|(program, (techniques, seed))| (program, techniques, seed)).collect()
+}
+
+#[test]
+fn obfuscated_programs_behave_like_the_originals() {
+    for (program, techniques, seed) in cases() {
+        let (_folder, pyc) = program.obfuscated(techniques, seed);
+        let (expected, found) = (program.run(&program.source), program.run(&pyc));
+        let name = program.name();
+        assert_eq!((found.status, found.stdout()), (expected.status, expected.stdout()), "{name} with {techniques}");
+    }
+}
+
+#[test]
+fn clean_files_run_like_the_originals_and_are_proven() {
+    for (program, techniques, seed) in cases() {
+        let (_folder, pyc) = program.obfuscated(techniques, seed);
+        let expected = program.run(&program.source);
+        let trace = pyc.with_file_name("t.bct");
+        program.record(&pyc, &trace);
+        let (ran, folder) = clean(&pyc, &[], &trace);
+        let case = format!("{} with {techniques}, seed {seed}: {}{}", program.name(), ran.stdout(), ran.stderr());
+        assert!(ran.status <= 1, "{case}");
+        let proof = proof(&folder);
+        let main = &proof["files"][0];
+        // Threads take turns by executed instructions, so calls can come in another order.
+        let is_proven = ["equal", "unchanged"].iter().any(|verdict| main["verdict"] == *verdict);
+        assert!(is_proven || program.name() == "threads_queue", "{case}");
+        let found = program.run(&folder.join(pyc.file_name().unwrap()));
+        assert_eq!((found.status, found.stdout()), (expected.status, expected.stdout()), "{case}");
+    }
+}
+
+#[test]
+fn a_trace_of_another_file_is_refused() {
+    let program = Program::named("loops");
+    let (_folder, pyc) = program.obfuscated("shuffle", 1);
+    let (_other, other) = program.obfuscated("shuffle", 2);
+    let trace = pyc.with_file_name("t.bct");
+    program.record(&other, &trace);
+    let (ran, _) = clean(&pyc, &[], &trace);
+    assert_eq!(ran.status, 125);
+    assert!(ran.stderr().contains("it was recorded of another file"), "{}", ran.stderr());
+}
+
+#[test]
+fn a_file_is_not_proven_by_a_run_whose_input_is_not_all_recorded() {
+    let program = Program { input: vec![b'x'; (1 << 20) + 100], ..Program::named("arguments") };
+    let (_folder, pyc) = program.obfuscated("shuffle,junk", 1);
+    let trace = pyc.with_file_name("t.bct");
+    program.record(&pyc, &trace);
+    let (ran, folder) = clean(&pyc, &[], &trace);
+    assert_eq!(ran.status, 1, "{}", ran.stderr());
+    assert!(ran.stdout().contains("100 bytes of standard input are not in the trace"), "{}", ran.stdout());
+    assert_eq!(proof(&folder)["files"][0]["verdict"], "not compared");
+}
+
+#[test]
+fn functions_that_never_ran_are_not_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("some.py");
+    fs::write(&source, "def used(n):\n    return n + 1 if n else 0\n\n\ndef unused(n):\n    return n - 1 if n else 0\n\n\nprint used(1)\n")
+        .unwrap();
+    let program = Program::new(source);
+    let (_folder, pyc) = program.obfuscated("shuffle,junk,unwind", 1);
+    let trace = pyc.with_file_name("t.bct");
+    program.record(&pyc, &trace);
+    let (ran, folder) = clean(&pyc, &[], &trace);
+    assert_eq!(ran.status, 1, "{}{}", ran.stdout(), ran.stderr());
+    let proof = proof(&folder);
+    let verdicts: Vec<_> = proof["files"][0]["codes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|code| (code["name"].as_str().unwrap(), code["verdict"].as_str().unwrap()))
+        .collect();
+    assert_eq!(verdicts, [("<module>", "equal"), ("used", "equal"), ("unused", "never ran")]);
+}
+
+/// A decompiler that prints the names of code objects, and fails on each that is called `bad` and is more than a stub.
+const DECOMPILER: &str = "import marshal, sys
+def walk(code):
+    if code.co_name == 'bad' and len(code.co_code) > 4: sys.exit(3)
+    print code.co_name, [text for text in code.co_consts if isinstance(text, str)]
+    for inner in code.co_consts:
+        if hasattr(inner, 'co_code'): walk(inner)
+walk(marshal.loads(open(sys.argv[1], 'rb').read()[8:]))
+print 'return'
+";
+
+#[test]
+fn a_decompiler_that_fails_on_one_function_gets_the_others() {
+    let source = "class Good(object):\n    def fine(self):\n        return 'fine'\n    def bad(self):\n        return 1 + self.x\n";
+    let (folder, pyc) = running::compiled(source, "it's; $(a) {}.pyc");
+    let script = folder.path().join("decompiler.py");
+    fs::write(&script, DECOMPILER).unwrap();
+    let command = format!("'{}' python '{}' {{}}", running::binary().display(), script.display());
+    let clean = folder.path().join("clean one");
+    let ran = run(bctrace(["clean"]).arg(&pyc).arg("-o").arg(&clean).args(["--decompile", &command]));
+    assert!(ran.stderr().contains("the decompiler fails on bad (status 3); the rest is there"), "{}", ran.stderr());
+    let written = fs::read_dir(&clean).unwrap().map(|entry| entry.unwrap().path());
+    let source = written.into_iter().find(|path| path.extension().is_some_and(|suffix| suffix == "py")).unwrap();
+    let text = fs::read_to_string(source).unwrap();
+    assert!(text.contains("fine ['fine']") && text.contains("bctrace: bad is not decompiled"), "{text}");
+    assert!(!text.contains("return\n"), "{text}");
+}
+
+#[test]
+fn a_decompiler_that_is_not_there_leaves_the_clean_files() {
+    let (folder, pyc) = running::compiled("print 1\n", "a.pyc");
+    let clean = folder.path().join("clean");
+    let ran = run(bctrace(["clean"]).arg(&pyc).arg("-o").arg(&clean).args(["--decompile", "/nowhere/decompiler"]));
+    assert!(ran.stderr().contains("cannot run /nowhere/decompiler"), "{}", ran.stderr());
+    assert!(clean.join("a.pyc").exists() && !clean.join("a.py").exists());
+}
