@@ -42,7 +42,7 @@ pub struct Clean {
     /// What it was made of.
     pub original: MarshalledCode,
     pub rebuilt: Rebuilt,
-    /// How the program made it; None for the program's own file.
+    /// How the program made it; None for what its file holds.
     pub made: Option<&'static str>,
 }
 
@@ -58,7 +58,7 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let folder = OutputFolder::new(&args.folder)?;
     let mut files = vec![clean(stem(&args.program), main, None, &evidence, &options)];
     for (name, code) in modules {
-        files.push(clean(stem(Path::new(OsStr::from_bytes(&name))), code, Some("module"), &evidence, &options));
+        files.push(clean(stem(Path::new(OsStr::from_bytes(&name))), code, None, &evidence, &options));
     }
     tell_apart(&mut files);
     for (number, layer) in evidence.layers.iter().enumerate() {
