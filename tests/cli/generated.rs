@@ -16,7 +16,7 @@ fn options(command: &[&str]) -> BTreeSet<String> {
     option.captures_iter(help).map(|found| found[1].to_string()).collect()
 }
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "show",
     "call",
     "calls",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 21] = [
     "diff",
     "layers",
     "tried",
+    "clean",
     "edges",
     "info",
     "dis",

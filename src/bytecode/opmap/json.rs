@@ -201,7 +201,7 @@ mod tests {
             (r#"{"NOP": 18446744073709551615}"#, "is no opcode number"),
             (r#"{"NOP": 1.5}"#, "must be an object"),
             (r#"{"1": "LOAD_METHOD"}"#, "\"LOAD_METHOD\" is no opcode of Python 2.7"),
-            ("{\"1\": \"a\u{1b}[31mb\"}", r"a\u{1b}[31mb"),
+            (r#"{"1": "a\u001b[31mb"}"#, r"a\u{1b}[31mb"),
             (r#"{"1": "NOP", "1": "POP_TOP"}"#, "1 stands for both NOP and POP_TOP"),
             (r#"{"1": null}"#, "must be an object"),
             (r#"{"remapped_opcodes": 1}"#, "must be an object"),

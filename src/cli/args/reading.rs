@@ -362,7 +362,8 @@ pub struct TriedArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bctrace report trace.bct -o report.html")]
+  bctrace report trace.bct -o report.html
+  bctrace report suspicious.bct.zst -o suspicious.html --force")]
 pub struct ReportArgs {
     /// Trace to report on, compressed or not
     #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
