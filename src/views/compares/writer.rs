@@ -47,7 +47,16 @@ struct Count {
 
 impl Writer {
     pub(super) fn new(is_json: bool, all: bool, lines: Lines) -> Writer {
-        Writer { lines, is_json, all, last: None, is_empty: true, places: HashMap::new(), by_code: FxHashMap::default(), counts: Vec::new() }
+        Writer {
+            lines,
+            is_json,
+            all,
+            last: None,
+            is_empty: true,
+            places: HashMap::new(),
+            by_code: FxHashMap::default(),
+            counts: Vec::new(),
+        }
     }
 
     /// Writes a comparison, or counts it to the one before if both read the same.
