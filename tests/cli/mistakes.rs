@@ -155,10 +155,19 @@ fn a_command_without_its_file_says_which_file_it_needs() {
 fn an_error_about_an_option_of_another_command_names_that_command() {
     let scratch = Scratch::new();
     let cases: [(&[&str], &str); 10] = [
-        (&["--color", "always"], "--color is an option of show, calls, compares, layers, tried, info and dis"),
+        (
+            &["--color", "always"],
+            "--color is an option of show, calls, compares, strings, hot, find, diff, layers, tried, info and dis",
+        ),
         (&["--color=always", "ok.pyc", "t.txt"], "--color is an option of show,"),
-        (&["layers", "--from", "3", "t.bct"], "--from is an option of show, calls, compares and tried"),
-        (&["tried", "--max-depth", "3", "t.bct"], "--max-depth is an option of show, calls and compares"),
+        (
+            &["layers", "--from", "3", "t.bct"],
+            "--from is an option of show, calls, compares, strings, hot, find and tried",
+        ),
+        (
+            &["tried", "--max-depth", "3", "t.bct"],
+            "--max-depth is an option of show, calls, compares, strings, hot and find",
+        ),
         (&["dis", "--values", "ok.pyc"], "--values is an option of a recording"),
         (&["show", "--calls", "t.bct"], "calls is a command: bctrace calls trace.bct"),
         (&["show", "--compares", "t.bct"], "compares is a command: bctrace compares trace.bct"),
