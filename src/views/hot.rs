@@ -154,7 +154,7 @@ impl Hot {
         let frames: Vec<u64> = self.frames.keys().copied().collect();
         frames.into_iter().for_each(|frame| self.leave(frame, self.total));
         let mut counted: Vec<Counted> = self.counts.into_iter().filter(|count| count.own > 0).map(Count::end).collect();
-        counted.sort_by(|left, right| (right.own, right.total).cmp(&(left.own, left.total)));
+        counted.sort_by_key(|counted| std::cmp::Reverse((counted.own, counted.total)));
         let own = counted.iter().map(|counted| counted.own).sum();
         (counted, own)
     }

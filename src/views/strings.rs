@@ -100,7 +100,7 @@ impl Strings {
         let bytes: usize = code.object.constants.len() * 16;
         if self.room.has(bytes as u64 + 16) {
             self.known.insert(code.id);
-            self.constants.extend(code.object.constants.iter().map(|constant| hash(constant)));
+            self.constants.extend(code.object.constants.iter().map(hash));
         }
     }
 

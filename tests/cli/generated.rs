@@ -125,9 +125,9 @@ fn bash_completes_each_word_by_where_it_stands() {
         assert_eq!(offered(&scratch, &[before, &[""]].concat()), files, "{before:?}");
     }
     assert_eq!(offered(&scratch, &["dis", "ok"]), ["ok.pyc"]);
-    assert_eq!(offered(&scratch, &["man", "s"]), ["show"]);
+    assert_eq!(offered(&scratch, &["man", "s"]), ["show", "strings"]);
     assert_eq!(offered(&scratch, &["completions", ""]), ["bash", "elvish", "fish", "powershell", "zsh"]);
-    assert_eq!(offered(&scratch, &["show", "--fo"]), ["--follow", "--format"]);
+    assert_eq!(offered(&scratch, &["show", "--fo"]), ["--fold", "--follow", "--format"]);
     assert_eq!(offered(&scratch, &["--fo"]), ["--follow-forks", "--force", "--format"]);
     for words in [&["show", "--format", "js"][..], &["show", "--format", "=", "js"], &["-f", "js"]] {
         assert_eq!(offered(&scratch, words), ["jsonl"], "{words:?}");

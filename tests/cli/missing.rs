@@ -116,7 +116,7 @@ fn readers_name_each_part_of_a_selection_that_nothing_matches() {
 #[test]
 fn a_listing_names_each_value_that_no_code_object_matches() {
     let scratch = Scratch::with(SOURCE);
-    let ran = scratch.run(["dis", "-n", "check", "-n", "chek", "ok.pyc"]);
+    let ran = scratch.run(["dis", "--format", "lines", "-n", "check", "-n", "chek", "ok.pyc"]);
     assert!(ran.stdout().starts_with("# check, file"));
     assert_said(&ran, &["-n chek matches no code object of the program; the closest name"]);
     let ran = scratch.run(["dis", "-n", "check", "--match", "work", "ok.pyc"]);

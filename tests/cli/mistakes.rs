@@ -162,8 +162,14 @@ fn an_error_about_an_option_of_another_command_names_that_command() {
             "--color is an option of show, calls, compares, strings, hot, find, diff, layers, tried, edges, info, dis and list",
         ),
         (&["--color=always", "ok.pyc", "t.txt"], "--color is an option of show,"),
-        (&["layers", "--from", "3", "t.bct"], "--from is an option of show, calls, compares and tried"),
-        (&["tried", "--max-depth", "3", "t.bct"], "--max-depth is an option of show, calls and compares"),
+        (
+            &["layers", "--from", "3", "t.bct"],
+            "--from is an option of show, calls, compares, strings, hot, find and tried",
+        ),
+        (
+            &["tried", "--max-depth", "3", "t.bct"],
+            "--max-depth is an option of show, calls, compares, strings, hot and find",
+        ),
         (&["dis", "--values", "ok.pyc"], "--values is an option of a recording"),
         (&["show", "--calls", "t.bct"], "calls is a command: bctrace calls trace.bct"),
         (&["show", "--compares", "t.bct"], "compares is a command: bctrace compares trace.bct"),

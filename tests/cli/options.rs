@@ -124,7 +124,32 @@ fn shape_of(commit: &str) -> String {
 }
 
 /// Every command; the main one's name is no word.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 23] = [
+    &[],
+    &["show"],
+    &["call"],
+    &["calls"],
+    &["compares"],
+    &["strings"],
+    &["hot"],
+    &["find"],
+    &["diff"],
+    &["layers"],
+    &["tried"],
+    &["edges"],
+    &["info"],
+    &["report"],
+    &["dis"],
+    &["clean"],
+    &["opmap"],
+    &["list"],
+    &["unpack"],
+    &["asm"],
+    &["python"],
+    &["completions"],
+    &["man"],
+];
+13] = [
     &[],
     &["show"],
     &["calls"],

@@ -100,7 +100,7 @@ fn code_of_2_6_is_refused_unless_it_is_forced() {
     let scratch = Scratch::with("old.pyc", &[&b"\xd1\xf2\r\n\0\0\0\0"[..], &old].concat());
     scratch.refuses(&["old.pyc", "t.bct"], &["magic 62161 is Python 2.6", "does not define", "--force"]);
     scratch.refuses(&["dis", "old.pyc"], &["--force"]);
-    assert!(scratch.run(&["dis", "--force", "old.pyc"]).succeeded().contains("INVALID"));
+    assert!(scratch.run(&["dis", "--format", "lines", "--force", "old.pyc"]).succeeded().contains("INVALID"));
     let forced = scratch.run(&["-q", "--force", "old.pyc", "t.bct"]);
     assert!(forced.status == 1 && forced.stderr().contains("unknown opcode"), "{}", forced.stderr());
     // Its own magic says that it is 2.7's.
@@ -182,7 +182,7 @@ fn a_member_of_a_zip_can_be_named() {
     scratch.refuses(&["lib.zip/none.pyc", "t.bct"], &["there is no none.pyc in it"]);
     scratch.refuses(&["lib.zip/data.txt", "t.bct"], &["data.txt in it is no program"]);
     scratch.refuses(&["lib.zip", "t.bct"], &["nothing says what runs", "lib.zip/NAME.pyc"]);
-    assert!(scratch.run(&["dis", "lib.zip"]).succeeded().contains("file \"helper.py\""));
+    assert!(scratch.run(&["dis", "--format", "lines", "lib.zip"]).succeeded().contains("file \"helper.py\""));
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn equal_runs_are_equal_and_different_ones_show_where_they_part() {
     assert!(text.contains("they go on alike after"), "{text}");
     let only = text.split("only B executed:").nth(1).unwrap();
     assert!(only.contains("greet, all of it") && only.contains("check, line 3"), "{text}");
-    assert!(text.split("only A executed:").nth(1).unwrap().contains("check, line 4"), "{text}");
+    assert!(!text.contains("only A executed:"), "{text}");
 }
 
 #[test]

@@ -486,6 +486,7 @@ pub struct OpmapArgs {
 #[command(after_help = "\
 Examples:
   bctrace asm listing.txt program.pyc
+  bctrace asm --force listing.txt program.pyc
   bctrace dis program.pyc | bctrace asm - copy.pyc")]
 pub struct AsmArgs {
     /// Listing to read; `-` is standard input
