@@ -121,7 +121,9 @@ fn a_remapped_program_runs_and_is_traced_as_the_plain_one() {
 #[test]
 fn dis_lists_a_remapped_program_as_the_plain_one() {
     let program = Remapped::new(PROGRAM, "all", 6, "");
-    let list = |pyc: &str, more: &[&str]| run(bctrace(["dis", "--format", "lines", "-r"]).args(more).arg(program.path(pyc))).succeeded();
+    let list = |pyc: &str, more: &[&str]| {
+        run(bctrace(["dis", "--format", "lines", "-r"]).args(more).arg(program.path(pyc))).succeeded()
+    };
     let map = program.path("p.json");
     assert_eq!(list("p.pyc", &["--opmap", map.to_str().unwrap()]), list("p.plain.pyc", &[]));
 }

@@ -149,21 +149,6 @@ const COMMANDS: [&[&str]; 23] = [
     &["completions"],
     &["man"],
 ];
-13] = [
-    &[],
-    &["show"],
-    &["calls"],
-    &["compares"],
-    &["layers"],
-    &["tried"],
-    &["edges"],
-    &["info"],
-    &["dis"],
-    &["asm"],
-    &["python"],
-    &["completions"],
-    &["man"],
-];
 
 #[test]
 fn help_shows_each_option_with_examples() {

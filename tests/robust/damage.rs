@@ -138,8 +138,7 @@ fn a_pyc_with_flipped_bits_never_harms_the_recorder() {
         let message = ran.stderr();
         // What kind of file the bits make of it, and what its code looks like, is a remark.
         let is_remark = |line: &str| line.contains(" with 1 script") || line.contains("does not look like code");
-        let own: Vec<&str> =
-            message.lines().filter(|line| line.starts_with("bctrace: ") && !is_remark(line)).collect();
+        let own: Vec<&str> = message.lines().filter(|line| line.starts_with("bctrace: ") && !is_remark(line)).collect();
         assert!(!message.contains("panicked") && own.len() <= 1, "{places:?}: {message}");
         let expected = match ran.status {
             0..=2 => own.is_empty(),
