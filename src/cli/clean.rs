@@ -95,8 +95,11 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     Ok(if proof.is_complete() { 0 } else { 1 })
 }
 
-/// A file's last script, which is the program, and all others of its code objects with their names.
-fn codes(program: &Program, path: &Path) -> anyhow::Result<(MarshalledCode, Vec<(Vec<u8>, MarshalledCode)>)> {
+/// A code object of a file, with its name.
+type Module = (Vec<u8>, MarshalledCode);
+
+/// A file's last script, which is the program, and all others of its code objects.
+fn codes(program: &Program, path: &Path) -> anyhow::Result<(MarshalledCode, Vec<Module>)> {
     let main = program.contents.scripts().last().and_then(Code::read);
     let main = main.with_context(|| format!("cannot clean {}: nothing in it says what runs", Named::input(path)))?;
     let scripts = program.contents.scripts().count();

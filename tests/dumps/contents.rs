@@ -122,7 +122,7 @@ fn a_file_that_is_unpacked_comes_out_whole() {
     let manifest = whole(&program, "layers");
     let blobs = manifest["blobs"].as_array().unwrap();
     let elf = |blob: &&Value| {
-        running::read(&program.path(&format!("layers/{}", blob["file"].as_str().unwrap()))).starts_with(b"\x7fELF")
+        running::read(&program.path(format!("layers/{}", blob["file"].as_str().unwrap()))).starts_with(b"\x7fELF")
     };
     let found: Vec<_> = blobs.iter().filter(elf).collect();
     assert_eq!((found.len(), &found[0]["bytes"]), (1, &12292.into()), "{blobs:#?}");
