@@ -84,7 +84,7 @@ pub struct Unmapped {
     /// The texts of the topmost entries of the value stack, the top last, and how many there are below them.
     pub stack: Vec<Vec<u8>>,
     pub below: u32,
-    /// The names of the opcodes that it may stand for, the likeliest first.
+    /// The names of the opcodes that it may stand for, in the order of their numbers.
     pub candidates: Vec<Vec<u8>>,
 }
 
