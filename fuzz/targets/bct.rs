@@ -43,7 +43,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = diff::run(&plan, nowhere(), &mut |_, _| {});
     let _ = tried::run(&query, nowhere(), &mut |_| {});
     if let Ok(reader) = Reader::open(&trace) {
-        let plan = LayersPlan { filter: Filter::default(), folder: None, json, progress };
+        let plan = LayersPlan { filter: Filter::default(), folder: None, as_module: json, json, progress };
         let _ = layers::run(reader, plan, &mut std::io::sink(), &mut |_| {});
     }
     let _ = info::run(&InfoPlan { trace, json }, &mut std::io::sink());
