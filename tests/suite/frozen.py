@@ -97,8 +97,11 @@ class Freezer(object):
         os.rename(making, self.folder)
 
 
-def make_stub(folder):
+def make_stub(folder, python):
     """PyInstaller wants the shared library of Python, which a static one does not have; nothing loads this one."""
+    linked = subprocess.Popen(['ldd', python], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).communicate()[0]
+    if 'libpython' in linked:
+        return
     stub = os.path.join(folder, 'stub')
     os.mkdir(stub)
     source = os.path.join(stub, 'stub.c')
@@ -113,7 +116,7 @@ def freeze(freezers, folder):
     for name in os.listdir(PROGRAM):
         source = os.path.join(PROGRAM, name)
         (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, os.path.join(folder, name))
-    make_stub(folder)
+    make_stub(folder, freezers[0].python)
     pyinstaller, cx, bb = freezers
     for name, options in (('one', ['--onefile']), ('dir', ['--onedir']), ('keyed', ['--onefile', '--key', 'sesame'])):
         words = ['-m', 'PyInstaller', '--log-level', 'ERROR', '--name', name, '--runtime-hook', 'hook.py', 'main.py']

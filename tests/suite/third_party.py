@@ -1,9 +1,9 @@
 """Runs small real jobs with packages of other people, in jobs/, and compares what they print with what they print under a plain
 Python 2.7: untraced, and recorded in the two ways there are; then a program that a protector has rewritten (protected.py), and one
-that freezers have put into one file (frozen.py).
+that freezers have put into one file, if --frozen is given (frozen.py).
 tests/third-party starts it.
 
-    third_party.py [--bless PYTHON]
+    third_party.py [--frozen] [--bless PYTHON]
 
 The packages in jobs/packages.txt are fetched by the machine's pip and kept in the cache directory.  Where there is none, nothing
 is run, which is an error where CI is set.  --bless writes the expected outputs by a plain Python 2.7.
@@ -156,6 +156,7 @@ def check_frozen(bctrace):
 def main():
     parser = argparse.ArgumentParser(prog='tests/third-party', description='Runs programs that use well-known packages.')
     parser.add_argument('--bless', metavar='PYTHON', help='write the expected outputs, by this plain Python 2.7')
+    parser.add_argument('--frozen', action='store_true', help='freeze a program with the real freezers too')
     options = parser.parse_args()
     try:
         path = library()
@@ -180,7 +181,7 @@ def main():
         complaints += check_protected(os.path.realpath(sys.executable), protectors)
     else:
         print 'not run: programs that %s protects' % ' and '.join(protected.VERSIONS)
-    if not options.bless:
+    if options.frozen:
         complaints += check_frozen(os.path.realpath(sys.executable))
     if complaints:
         sys.exit('\n'.join(complaints))
