@@ -6,6 +6,7 @@ use std::sync::Arc;
 use num_bigint::Sign;
 use rustc_hash::FxHashMap;
 
+use super::whole::split_digits;
 use super::write::{Begun, Sequence, Writer};
 use crate::bytecode::object::{MarshalledCode, Object};
 
@@ -80,19 +81,7 @@ impl Pieces {
             Object::Bool(value) => self.writer.bool(*value),
             Object::Int(value) => self.writer.int(*value),
             Object::Long(value) => {
-                let mut digits = Vec::new();
-                let (mut pending, mut bits) = (0u64, 0);
-                for digit in value.magnitude().iter_u32_digits() {
-                    pending |= u64::from(digit) << bits;
-                    bits += 32;
-                    while bits >= 30 {
-                        digits.push((pending & 0x3fff_ffff) as u32);
-                        pending >>= 30;
-                        bits -= 30;
-                    }
-                }
-                digits.push(pending as u32);
-                self.writer.long(value.sign() == Sign::Minus, &digits);
+                self.writer.long(value.sign() == Sign::Minus, &split_digits(value.magnitude()));
             }
             Object::Float(value) => self.writer.float(*value),
             Object::Complex(value) => self.writer.complex(value.0, value.1),

@@ -131,7 +131,7 @@ impl<'a> Whole<'a, '_> {
 }
 
 /// Splits a number into digits in base 2^30, the least significant first.
-fn split_digits(value: &num_bigint::BigUint) -> Vec<u32> {
+pub(super) fn split_digits(value: &num_bigint::BigUint) -> Vec<u32> {
     let (mut digits, mut pending, mut bits) = (Vec::new(), 0u64, 0);
     for word in value.iter_u32_digits() {
         pending |= u64::from(word) << bits;
