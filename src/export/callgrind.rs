@@ -25,12 +25,15 @@ pub struct Callgrind {
     /// Of each name, the instructions of its lines.
     lines: FxHashMap<u32, BTreeMap<u32, u64>>,
     /// Of each name, by line and callee: calls, and the instructions in them.
-    calls: FxHashMap<u32, BTreeMap<(u32, u32), (u64, u64)>>,
+    calls: FxHashMap<u32, CallsOfName>,
     threads: FxHashMap<u32, Thread>,
     line_tables: FxHashMap<u32, Lines>,
     command: String,
     total: u64,
 }
+
+/// By line and callee.
+type CallsOfName = BTreeMap<(u32, u32), (u64, u64)>;
 
 /// A thread's open calls, and the instructions that it has executed.
 #[derive(Default)]
@@ -51,7 +54,6 @@ struct Open {
 }
 
 impl Callgrind {
-    #[expect(clippy::new_ret_no_self, reason = "the exports are named by their forms")]
     pub fn new(target: Target) -> Stacks<Callgrind> {
         Stacks::new(Callgrind {
             target,
@@ -162,9 +164,7 @@ impl Calls for Callgrind {
         if let (Some(open), Some((_, end)), 0) = (thread.open.last_mut(), ran.place, thread.deeper) {
             (open.code, open.end) = (code.id, end);
         }
-        if !self.line_tables.contains_key(&code.id) {
-            self.line_tables.insert(code.id, Lines::of(&code.object));
-        }
+        self.line_tables.entry(code.id).or_insert_with(|| Lines::of(&code.object));
         if self.counts.is_full() {
             let all = self.counts.take_all();
             all.iter().for_each(|runs| self.sum(runs));

@@ -32,7 +32,6 @@ pub struct Lcov {
 }
 
 impl Lcov {
-    #[expect(clippy::new_ret_no_self, reason = "the exports are named by their forms")]
     pub fn new(target: Target, listing: Listing) -> Stacks<Lcov> {
         let lines = listing.codes.iter().flat_map(|code| code.rows.values().map(|line| (*line, 0))).collect();
         let entered = vec![0; listing.codes.len()];
@@ -139,8 +138,7 @@ impl Calls for Lcov {
         all.iter().for_each(|runs| self.sum(runs));
         self.write()?;
         let elsewhere = self.elsewhere;
-        let left_out =
-            (elsewhere > 0).then(|| format!("{elsewhere} instructions are of code that the listing does not have"));
+        let left_out = (elsewhere > 0).then(|| format!("instructions that are not in the listing: {elsewhere}"));
         Ok((self.target, left_out))
     }
 }

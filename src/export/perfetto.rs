@@ -36,7 +36,7 @@ pub struct Perfetto {
     /// Names of calls that were told.
     told: Vec<bool>,
     threads: BTreeSet<u32>,
-    /// Names of code objects by their numbers, as strings of the viewer.
+    /// The packet that is being written.
     packet: Message,
     command: String,
     /// The number of the last instruction of each thread.
@@ -44,7 +44,6 @@ pub struct Perfetto {
 }
 
 impl Perfetto {
-    #[expect(clippy::new_ret_no_self, reason = "the exports are named by their forms")]
     pub fn new(target: Target) -> Stacks<Perfetto> {
         Stacks::new(Perfetto {
             target,

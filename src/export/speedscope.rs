@@ -116,7 +116,6 @@ pub struct Evented {
 }
 
 impl Evented {
-    #[expect(clippy::new_ret_no_self, reason = "the exports are named by their forms")]
     pub fn new(target: Target) -> Stacks<Evented> {
         Stacks::new(Evented {
             target,

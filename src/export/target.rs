@@ -38,7 +38,7 @@ impl Target {
 
     /// Opens a file in `folder` that will be moved to `path`, whose folder may not be there yet.
     pub fn create_in(folder: &Path, path: PathBuf) -> io::Result<Target> {
-        let file = tempfile::Builder::new().prefix(".bctrace-").suffix(".tmp").tempfile_in(folder)?;
+        let file = tempfile::Builder::new().prefix(".bctrace-").suffix(".tmp").tempfile_in(folder).map_err(cause)?;
         Ok(Target::of(Open::New(file, path)))
     }
 
@@ -89,6 +89,12 @@ impl Write for Open {
             Open::Stdout(stdout) => stdout.flush(),
         }
     }
+}
+
+/// The system's error, without the temporary name that tempfile adds to it.
+fn cause(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.source()).and_then(|error| error.downcast_ref::<io::Error>());
+    inner.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// The mode of the file: as it was, or as a new file has it.
