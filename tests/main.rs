@@ -9,6 +9,7 @@ mod deaths;
 mod dis;
 mod docs;
 mod dumps;
+mod exports;
 mod extension;
 mod forks;
 mod goldens;

@@ -8,6 +8,7 @@ mod commands;
 mod dis;
 mod edges;
 mod exit;
+mod export;
 mod filter;
 mod follow;
 mod frozen;
@@ -110,6 +111,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Tried(args) => views::tried(args),
         Command::Info(args) => info::run(args),
         Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Python(args) => python::run(args.arguments),
         Command::Completions(args) => generate::completions(&args),

@@ -124,7 +124,7 @@ fn shape_of(commit: &str) -> String {
 }
 
 /// Every command; the main one's name is no word.
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["show"],
     &["call"],
@@ -139,6 +139,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["edges"],
     &["info"],
     &["report"],
+    &["export"],
     &["dis"],
     &["clean"],
     &["opmap"],

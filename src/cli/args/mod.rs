@@ -1,6 +1,7 @@
 //! What can be typed, as clap sees it.  These types end at the door: each command turns them into a plain plan.
 
 mod cleaning;
+mod exporting;
 mod file;
 mod reading;
 mod recording;
@@ -18,6 +19,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use cleaning::{CleanArgs, UntakenName};
+pub use exporting::{ExportArgs, ExportForm, TableName};
 pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
     AnswerFormat, AsmArgs, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, EdgesArgs, FilterArgs, FindArgs,
@@ -33,6 +35,8 @@ const MOST_COLUMNS: usize = 100;
 
 /// The name of the main command, which records.
 pub const MAIN: &str = "bctrace";
+/// The name of the command that exports.
+pub const EXPORT: &str = "export";
 
 const ABOUT: &str = "Trace every bytecode instruction that a Python 2.7 program executes";
 const LONG_ABOUT: &str = "\
@@ -75,6 +79,7 @@ pub enum Command {
     Edges(EdgesArgs),
     Info(InfoArgs),
     Report(ReportArgs),
+    Export(ExportArgs),
     Dis(DisArgs),
     Clean(CleanArgs),
     Opmap(OpmapArgs),
