@@ -29,6 +29,9 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if graph.thrown.iter().any(is_undefined) {
         return Some("failures used as jumps");
     }
+    if !graph.transparent.is_empty() {
+        return Some("handlers that do nothing");
+    }
     let pushes_number = |act: &Act| matches!(act, Act::Push(super::value::Literal::Int(_)));
     if reached.iter().any(|&node| graph.nodes[node].acts.iter().any(pushes_number)) {
         return Some("finally blocks used as jumps");

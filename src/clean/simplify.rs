@@ -209,6 +209,8 @@ fn split_operator(list: &mut Vec<Instruction>, at: usize, allowed: &Allowed<'_>,
             (allowed.is_constant)(before.at) || before.opcode == op::COMPARE_OP && matches!(number, 8 | 9)
         }
         op::BUILD_TUPLE | op::BUILD_LIST => (0..=16).contains(&number),
+        op::CALL_FUNCTION => (allowed.is_constant)(before.at),
+        op::MAKE_FUNCTION => true,
         _ => false,
     };
     let Some((pops, 1)) = effect::of(before.opcode, number).filter(|_| is_pure) else { return false };

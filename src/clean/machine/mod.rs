@@ -4,8 +4,10 @@
 
 pub mod effect;
 mod explore;
+mod fold;
 mod implausible;
 mod step;
+mod untaken;
 mod unwind;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -164,6 +166,8 @@ pub struct Graph {
     pub real: BTreeSet<u32>,
     /// Offsets of instructions whose failure was a jump.
     pub thrown: BTreeSet<u32>,
+    /// SETUP instructions of blocks whose handlers only end: an exception or return goes on as if there were none.
+    pub transparent: BTreeSet<u32>,
     /// What is known of each variable before each state.
     pub variables: HashMap<NodeId, Rc<Vec<Variants>>>,
 }

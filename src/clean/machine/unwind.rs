@@ -72,6 +72,12 @@ impl Explorer<'_> {
                         step.acts.push(Act::Leave);
                     }
                 }
+                (Kind::Finally, _) if !self.catches(&block) => {
+                    step.blocks.pop();
+                    if why != Why::Return {
+                        step.pop_to(block.level);
+                    }
+                }
                 (Kind::Finally | Kind::With, _) if is_real => {
                     step.blocks.pop();
                     let number = self.instance(block, &step.blocks);
