@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
-use super::{Act, Block, Exit, Graph, Input, Key, Kind, Node, NodeId, Reasons, Unmodelled, Variants, effect};
+use super::fold::settled;
+use super::{
+    Act, Block, Exit, Graph, Input, Key, Kind, Node, NodeId, Reasons, Unmodelled, Variants, effect, implausible,
+};
 use crate::bytecode::opcode::op;
 use crate::clean::Change;
 use crate::clean::value::{Literal, Value};
@@ -52,6 +55,8 @@ pub(super) struct Instance {
     /// What the handler finds on the stack, and of the variables; None until something gets there.
     pub arrival: Option<(Vec<Value>, Rc<Vec<Variants>>)>,
     pub handler: Option<NodeId>,
+    /// Where the handler begins once jumps and junk are passed.
+    settled: i32,
     pub reasons: Reasons,
     /// Nodes that depend on it.
     pub dependents: BTreeSet<NodeId>,
@@ -73,6 +78,8 @@ pub(super) struct Explorer<'a> {
     pub thrown: BTreeSet<u32>,
     pub transparent: BTreeSet<u32>,
     pub keeps_exceptions: bool,
+    /// Useless EXTENDED_ARGs are all over the code.
+    pub has_prefixes: bool,
     /// There is a raise without operands.
     pub raises_again: bool,
 }
@@ -95,6 +102,7 @@ impl<'a> Explorer<'a> {
             thrown: BTreeSet::new(),
             transparent: BTreeSet::new(),
             keeps_exceptions: false,
+            has_prefixes: implausible::has_prefixes(input.code),
             raises_again: false,
         }
     }
@@ -234,11 +242,13 @@ impl<'a> Explorer<'a> {
     /// The number of a block that catches something, in its context.
     pub fn instance(&mut self, block: Block, below: &[Block]) -> u32 {
         let below: Rc<[Block]> = below.into();
+        let code = self.input.code;
         let (instances, index) = (&mut self.instances, &mut self.instance_index);
         *index.entry((block, below.clone())).or_insert_with(|| {
             let (arrival, handler) = (None, None);
             let (reasons, dependents) = (Reasons::default(), BTreeSet::new());
-            instances.push(Instance { block, below, arrival, handler, reasons, dependents });
+            let settled = settled(code, block.handler);
+            instances.push(Instance { block, below, arrival, handler, settled, reasons, dependents });
             instances.len() as u32 - 1
         })
     }
@@ -310,10 +320,11 @@ impl<'a> Explorer<'a> {
         variables: &Rc<Vec<Variants>>,
     ) -> Result<Option<NodeId>, Unmodelled> {
         let Some((Value::Constant(Literal::None), below)) = stack.split_last() else { return Ok(None) };
+        let settled = settled(self.input.code, offset);
         let fits = |instance: &Instance| {
-            let Block { kind, handler, level, .. } = instance.block;
+            let Block { kind, level, .. } = instance.block;
             matches!(kind, Kind::Finally | Kind::With)
-                && handler == offset
+                && instance.settled == settled
                 && level as usize == below.len()
                 && instance.below == *blocks
         };
@@ -443,7 +454,9 @@ impl Exit {
                 visit(*next);
                 handler.iter().for_each(|handler| visit(*handler));
             }
-            Exit::EndFinally { next, others } => next.iter().chain(others).for_each(|next| visit(*next)),
+            Exit::EndFinally { next, others } => {
+                next.iter().chain(others.iter().map(|(_, next)| next)).for_each(|next| visit(*next));
+            }
             Exit::End(..) | Exit::Through(_) | Exit::Lost(_) => {}
         }
     }

@@ -142,6 +142,51 @@ fn returned(code: &MarshalledCode, arguments: &[Literal]) -> Option<Literal> {
     None
 }
 
+/// Follows jumps, and junk that leaves nothing on the stack, from an offset on; returns the offset of the first other instruction.
+pub(super) fn settled(code: &MarshalledCode, from: i32) -> i32 {
+    const JUNK: usize = 64;
+    let (mut settled, mut offset) = (from, from);
+    let mut stack: Vec<Value> = Vec::new();
+    for _ in 0..JUNK {
+        let Some(next) = past_junk(code, offset, &mut stack) else { break };
+        offset = next;
+        if stack.is_empty() {
+            settled = offset;
+        }
+    }
+    settled
+}
+
+/// The offset after one instruction of junk, whose values are on the stack; None if it is none.
+fn past_junk(code: &MarshalledCode, offset: i32, stack: &mut Vec<Value>) -> Option<i32> {
+    let unit = Unit::decode(&code.bytes, u32::try_from(offset).ok()?)?;
+    let (opcode, operand) = (unit.last.opcode, unit.last.operand.unwrap_or(0));
+    let next = i32::try_from(unit.end).ok()?;
+    match opcode {
+        op::NOP => {}
+        op::JUMP_FORWARD => return next.checked_add(operand),
+        op::JUMP_ABSOLUTE => return Some(operand),
+        op::LOAD_CONST => {
+            let constant = code.constants.get(usize::try_from(operand).ok()?)?;
+            stack.push(Value::Constant(Literal::of(constant, operand as u32)));
+        }
+        op::POP_TOP => drop(stack.pop()?),
+        op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE => {
+            if stack.pop()?.truth()? == (opcode == op::POP_JUMP_IF_TRUE) {
+                return Some(operand);
+            }
+        }
+        _ => {
+            let (pops, 1) = effect::of(opcode, operand).filter(|_| is_pure(opcode))? else { return None };
+            let from = stack.len().checked_sub(pops as usize)?;
+            let operands: Vec<Value> = stack.drain(from..).collect();
+            let Outcome::Is(literal) = outcome(opcode, operand, &operands) else { return None };
+            stack.push(Value::Constant(literal));
+        }
+    }
+    Some(next)
+}
+
 /// Whether an instruction's result depends on its operands alone if they are constants.
 fn is_pure(opcode: u8) -> bool {
     is_operator(opcode)

@@ -98,10 +98,10 @@ pub enum Exit {
         handler: Option<NodeId>,
         next: NodeId,
     },
-    /// END_FINALLY of what can be entered in several ways: where it goes on if nothing is to be done, and where a break or continue goes.
+    /// END_FINALLY of what can be entered in several ways: where it goes on if nothing is to be done, and where a break or continue goes, by opcode.
     EndFinally {
         next: Option<NodeId>,
-        others: Vec<NodeId>,
+        others: Vec<(u8, NodeId)>,
     },
     /// A return, a raise, an instruction that always fails; with the operand.
     End(u8, Option<i32>),

@@ -46,7 +46,7 @@ impl Explorer<'_> {
             node,
             at: unit.start,
             opcode: unit.last.opcode,
-            operand: unit.last.operand,
+            operand: effect::meant(unit.last.opcode, unit.last.operand),
             end: unit.end as i32,
             blocks: key.blocks.to_vec(),
             stack: key.stack.to_vec(),

@@ -8,6 +8,10 @@ use crate::clean::Untaken;
 use crate::clean::value::Value;
 
 impl Explorer<'_> {
+    fn place(&self) -> implausible::Place<'_> {
+        implausible::Place { code: self.input.code, has_prefixes: self.has_prefixes }
+    }
+
     /// Whether a failure is a jump, or the end: nothing goes on after it but what no compiler makes.
     pub(super) fn is_jump(&self, step: &Step) -> bool {
         let block = step.blocks.iter().rev().find(|block| self.catches(block));
@@ -18,7 +22,7 @@ impl Explorer<'_> {
             return true;
         }
         let depth = step.stack.len().saturating_sub(1);
-        implausible::why(self.input.code, step.end, depth, &|_| false).is_some()
+        implausible::why(self.place(), step.end, depth, &|_| false).is_some()
     }
 
     /// Whether an instruction that ran never went on to the next one, where no compiler's code is.
@@ -28,7 +32,7 @@ impl Explorer<'_> {
         executed.offsets.contains_key(&step.at)
             && !executed.edges.contains_key(&(step.at, step.end as u32))
             && self.input.untaken != Untaken::Keep
-            && implausible::why(self.input.code, step.end, step.stack.len(), &stops).is_some()
+            && implausible::why(self.place(), step.end, step.stack.len(), &stops).is_some()
     }
 
     /// Decides a condition by what ran: whether it is always taken, and why.
@@ -46,7 +50,7 @@ impl Explorer<'_> {
         let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
         let strange = |to: i32| {
             let depth = depth + usize::from(keeps && to == target);
-            implausible::why(input.code, to, depth, &has_run)
+            implausible::why(self.place(), to, depth, &has_run)
         };
         let describe = |to: i32, why: &str| format!("the side to {to} never ran, and {why}");
         match (ran(target), ran(next)) {
