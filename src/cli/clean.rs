@@ -54,7 +54,7 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let recorded: Vec<Recorded> =
         args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
     let evidence = evidence(args)?;
-    let options = Options { untaken: args.untaken.into() };
+    let options = Options { untaken: args.untaken.into(), rename: args.rename };
     let folder = OutputFolder::new(&args.folder)?;
     let mut files = vec![clean(stem(&args.program), main, None, &evidence, &options)];
     for (name, code) in modules {
