@@ -31,6 +31,7 @@ mod running;
 mod sandbox;
 mod successor;
 mod terminal;
+mod triage;
 mod undefined;
 mod values;
 mod views;

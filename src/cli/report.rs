@@ -62,8 +62,8 @@ fn check(args: &ReportArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the page: a file gets its name when it is whole, so that an older one stays until then.
-fn write(path: &Path, page: &[u8]) -> anyhow::Result<()> {
+/// Writes a page, or another file: a file gets its name when it is whole, so that an older one stays until then.
+pub fn write(path: &Path, page: &[u8]) -> anyhow::Result<()> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         File::options().write(true).open(path)?.write_all(page)?;
         return Ok(());
