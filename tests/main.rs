@@ -32,6 +32,7 @@ mod running;
 mod sandbox;
 mod successor;
 mod terminal;
+mod triage;
 mod undefined;
 mod values;
 mod views;

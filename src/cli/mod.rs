@@ -30,6 +30,7 @@ mod sandbox;
 mod screen;
 mod show;
 mod summary;
+mod triage;
 mod unpack;
 pub mod version;
 mod views;
@@ -93,6 +94,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         return record::run(&RecordArgs::from_arg_matches(&matches)?);
     }
     match Command::from_arg_matches(&matches)? {
+        Command::Triage(args) => triage::run(&args),
         Command::Dis(args) => dis::run(&args),
         Command::Opmap(args) => opmap::run(&args),
         Command::List(args) => list::run(&args),

@@ -62,8 +62,8 @@ fn check(args: &ReportArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the page: a file gets its name when it is whole, so that an older one stays until then.
-fn write(path: &Path, page: &[u8]) -> io::Result<()> {
+/// Writes a page, or another file: a file gets its name when it is whole, so that an older one stays until then.
+pub fn write(path: &Path, page: &[u8]) -> io::Result<()> {
     let mut target = Target::create(path)?;
     target.write_all(page)?;
     target.commit()

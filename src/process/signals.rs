@@ -46,6 +46,12 @@ impl Inherited {
         reset(&self.actions)?;
         set_mask(libc::SIG_SETMASK, &self.mask).map(drop)
     }
+
+    /// Leaves the signals that were blocked to their usual effect again; one that waits has it now.
+    pub fn unblock(&self) {
+        // A mask that was in force can be set again.
+        let _ = set_mask(libc::SIG_SETMASK, &self.mask);
+    }
 }
 
 /// Gives this process the signal handling that an exec leaves, for running the interpreter in place of this program.

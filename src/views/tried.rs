@@ -10,6 +10,7 @@ mod words;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::rc::Rc;
 
 use super::Answer;
@@ -54,6 +55,17 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
     }
     let is_missed = tried.is_empty() && tried.is_watched() && !query.selection.is_everything() && misses.is_empty();
     Ok(Answer { is_flawed: tried.is_flawed, misses, nothing: is_missed.then_some("attempts"), stdlib_left_out: 0 })
+}
+
+/// Reads the distinct attempts of a whole trace: the first of each, and how often it was made.
+pub fn collect(trace: &Path) -> Result<Vec<(Attempt, u64)>, TraceError> {
+    let (selection, is_flawed) = (Selection::default(), Cell::new(false));
+    let mut collector = Collector::new(&selection, &is_flawed);
+    Reader::open(trace)?.read_all(&mut collector, &mut |_| {
+        is_flawed.set(true);
+        Ok(())
+    })?;
+    Ok(collector.finish().attempts.iter().map(|distinct| (distinct.first(), distinct.times)).collect())
 }
 
 fn write(query: &Query, tried: &Tried, output: Output) -> Result<(), SinkError> {

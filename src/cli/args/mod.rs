@@ -6,6 +6,7 @@ mod file;
 mod reading;
 mod recording;
 mod sandbox;
+mod triaging;
 mod value;
 
 use std::fmt::Display;
@@ -28,6 +29,7 @@ pub use reading::{
 };
 pub use recording::{CallArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
+pub use triaging::TriageArgs;
 
 /// Columns of help that does not go to a terminal, and the most that it has on one.
 const COLUMNS: usize = 80;
@@ -66,6 +68,7 @@ Environment:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Triage(TriageArgs),
     Show(Box<ShowArgs>),
     Call(Box<CallArgs>),
     Calls(CallsArgs),
