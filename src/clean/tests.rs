@@ -77,9 +77,9 @@ fn arithmetic_on_constants_decides_a_condition() {
 #[test]
 fn a_function_that_returns_a_constant_is_no_condition() {
     let inner = code(vec![op::LOAD_CONST, 0, 0, op::RETURN_VALUE], vec![Object::Int(5)]);
-    let call = [op::LOAD_CONST, 1, 0, op::MAKE_FUNCTION, 0, 0, op::CALL_FUNCTION, 0, 0, op::POP_JUMP_IF_TRUE, 16, 0];
+    let call = [op::LOAD_CONST, 1, 0, op::MAKE_FUNCTION, 0, 0, op::CALL_FUNCTION, 0, 0, op::POP_JUMP_IF_TRUE, 17, 0];
     let dead = [op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE];
-    let bytes = [&call[..], &dead, &RETURN_FIRST].concat();
+    let bytes = [&[op::NOP][..], &call, &dead, &RETURN_FIRST].concat();
     let made = clean(bytes, vec![Object::None, Object::Code(Box::new(inner))]);
     assert_eq!(made, RETURN_FIRST);
 }
@@ -93,7 +93,8 @@ fn a_value_below_a_returned_one_is_not_pushed() {
 #[test]
 fn bits_of_an_operand_that_a_call_does_not_look_at_mean_nothing() {
     let bytes =
-        [&[op::LOAD_GLOBAL, 1, 0, 145, 9, 0x80, op::CALL_FUNCTION, 0, 0, op::POP_TOP][..], &RETURN_FIRST].concat();
+        [&[op::NOP, op::LOAD_GLOBAL, 1, 0, 145, 9, 0x80, op::CALL_FUNCTION, 0, 0, op::POP_TOP][..], &RETURN_FIRST]
+            .concat();
     let wanted = [&[op::LOAD_GLOBAL, 1, 0, op::CALL_FUNCTION, 0, 0, op::POP_TOP][..], &RETURN_FIRST].concat();
     assert_eq!(clean(bytes, vec![Object::None]), wanted);
 }

@@ -175,7 +175,7 @@ impl Triage<'_> {
     fn attempts(&mut self, traces: &[PathBuf]) -> Vec<(String, Vec<(Attempt, u64)>)> {
         let mut all = Vec::new();
         for trace in traces {
-            let name = trace.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = Printable::path(Path::new(trace.file_name().unwrap_or_default())).to_string();
             let Ok(attempts) = tried::collect(trace) else { continue };
             for (attempt, times) in &attempts {
                 match attempt.answer {

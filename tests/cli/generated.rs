@@ -16,7 +16,7 @@ fn options(command: &[&str]) -> BTreeSet<String> {
     option.captures_iter(help).map(|found| found[1].to_string()).collect()
 }
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "show",
     "call",
     "calls",
@@ -40,6 +40,7 @@ const COMMANDS: [&str; 23] = [
     "man",
     "report",
     "export",
+    "triage",
 ];
 
 #[test]

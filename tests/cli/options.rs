@@ -124,7 +124,7 @@ fn shape_of(commit: &str) -> String {
 }
 
 /// Every command; the main one's name is no word.
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &[],
     &["show"],
     &["call"],
@@ -140,6 +140,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["info"],
     &["report"],
     &["export"],
+    &["triage"],
     &["dis"],
     &["clean"],
     &["opmap"],

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::bytecode::escape::Printable;
 use crate::cli::{message, report, views};
 use crate::format::{self, Compression, Named, Output, Replace};
 use crate::read::Reader;
@@ -45,7 +46,7 @@ impl Answers<'_> {
 
     pub fn process(&self) -> anyhow::Result<Process> {
         let info = info::collect(&InfoPlan { trace: self.trace.to_owned(), json: false })?;
-        let name = |path: PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = |path: PathBuf| Printable::path(Path::new(path.file_name().unwrap_or_default())).to_string();
         Ok(Process {
             trace: name(self.trace.to_owned()),
             report: Some(name(self.named("report", ".html"))),
