@@ -107,7 +107,7 @@ impl Triage<'_> {
             Err(_) => Some(program::read(path, reading).or_else(|_| program::read(path, Reading::forced()))),
         };
         let Some(program) = again.as_ref().map_or(program.as_ref().ok(), |again| again.as_ref().ok()) else {
-            return;
+            return self.summary.notes.push("list, dis and unpack were left out: the file cannot be read".into());
         };
         let [contents, listing, unpacked] = ["contents.txt", "dis.txt", "unpacked"].map(|name| self.path(name));
         self.step("list", "contents.txt", "what the file contains, as `bctrace list` prints it", |_| {
