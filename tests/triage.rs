@@ -109,3 +109,17 @@ fn a_signal_ends_the_program_and_leaves_a_readable_trace() {
     assert_eq!(summary(&program)["complete"], false);
     live::run(program.command(["info", "out/trace.bct"])).succeeded();
 }
+
+#[test]
+fn an_interrupt_ends_the_program_and_not_the_triage() {
+    let program = Program::new("import sys\nprint 'begun'\nsys.stdout.flush()\nwhile 1:\n    pass\n");
+    let live = Live::start(program.command(["triage", "-o", "out", "p.pyc"]));
+    let output = program.path("out/output.txt");
+    live::until("the program has begun", || fs::read_to_string(&output).ok().filter(|text| text.contains("begun")));
+    live.signal("INT");
+    let ran = live.end();
+    assert!(program.read("out/output.txt").contains("KeyboardInterrupt"), "{}", ran.stdout());
+    let summary = summary(&program);
+    assert_eq!(summary["complete"], true);
+    assert!(program.read("out/summary.md").contains("it was interrupted"));
+}

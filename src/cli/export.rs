@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::args::{EXPORT, ExportArgs, ExportForm, TableName, usage};
+use super::args::{EXPORT, ExportArgs, ExportForm, usage};
 use super::{exit, message, screen, views};
 use crate::bytecode::escape::Printable;
 use crate::export::{self, Form, Plan, Which};
@@ -53,7 +53,7 @@ fn plan(args: &ExportArgs) -> anyhow::Result<Plan> {
     if let Some(wrong) = wrong {
         return Err(usage(EXPORT, wrong.to_owned()));
     }
-    let mut tables: Vec<Which> = args.tables.iter().map(|table| which(*table)).collect();
+    let mut tables: Vec<Which> = args.tables.clone();
     if tables.is_empty() {
         tables.extend(Which::ALL);
     }
@@ -62,20 +62,6 @@ fn plan(args: &ExportArgs) -> anyhow::Result<Plan> {
     let progress = message::shows_progress(args.output == Path::new("-"));
     let (trace, output, listing) = (args.trace.clone(), args.output.clone(), args.listing.clone());
     Ok(Plan { trace, form, output, tables, evented: args.evented, listing, progress })
-}
-
-fn which(table: TableName) -> Which {
-    match table {
-        TableName::Runs => Which::Runs,
-        TableName::Sequences => Which::Sequences,
-        TableName::Frames => Which::Frames,
-        TableName::Code => Which::Code,
-        TableName::Values => Which::Values,
-        TableName::Calls => Which::Calls,
-        TableName::Exceptions => Which::Exceptions,
-        TableName::Attempts => Which::Attempts,
-        TableName::Traces => Which::Traces,
-    }
 }
 
 /// Refuses to replace the trace or the listing, and without --force any file that is not empty.

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum, ValueHint};
+
+use crate::export::Which;
 
 /// Write a recorded .bct as tables or for another tool
 ///
@@ -28,8 +31,8 @@ pub struct ExportArgs {
     /// Write this table only; can be repeated [default: all]
     ///
     /// The folder of a single table of CSV is none: OUT is its file.
-    #[arg(long = "table", value_name = "TABLE", value_enum)]
-    pub tables: Vec<TableName>,
+    #[arg(long = "table", value_name = "TABLE", value_parser = tables())]
+    pub tables: Vec<Which>,
     /// Give speedscope each call at its time instead of sums
     #[arg(long)]
     pub evented: bool,
@@ -59,16 +62,8 @@ pub enum ExportForm {
     Lcov,
 }
 
-/// A table, as docs/tables.md has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TableName {
-    Runs,
-    Sequences,
-    Frames,
-    Code,
-    Values,
-    Calls,
-    Exceptions,
-    Attempts,
-    Traces,
+/// Reads the name of a table.
+fn tables() -> impl TypedValueParser<Value = Which> {
+    let names = Which::ALL.map(|which| which.table().name);
+    PossibleValuesParser::new(names).try_map(|name| Which::named(&name).ok_or("there is no such table"))
 }

@@ -20,7 +20,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use cleaning::{CleanArgs, UntakenName};
-pub use exporting::{ExportArgs, ExportForm, TableName};
+pub use exporting::{ExportArgs, ExportForm};
 pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
     AnswerFormat, AsmArgs, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, EdgesArgs, FilterArgs, FindArgs,

@@ -115,6 +115,7 @@ impl Wait {
         // What outlives the recording becomes a child of this process, which ends it.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let inherited = signals::block()?;
+        inherited.restore_in(&mut command);
         let started = Signals::open().and_then(|signals| Ok((signals, command.spawn()?)));
         match started {
             Ok((signals, child)) => Ok(Wait { child, reader: Some(reader), signals, inherited, folder, signal: None }),

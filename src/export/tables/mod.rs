@@ -22,8 +22,8 @@ use sha2::{Digest, Sha256};
 use super::feed::feed;
 use super::{ExportError, Plan};
 use crate::format::decompressed;
-use crate::read::{Flaw, Reader, TraceError, Want};
-use crate::trace::{Event, Run, Sink, SinkError, State};
+use crate::read::{Flaw, Reader, TraceError};
+use crate::trace::SinkError;
 use collect::Collector;
 
 pub use schema::Which;
@@ -45,17 +45,8 @@ pub fn csv(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportError
     write(plan, &mut reader, hash, writer, report)
 }
 
-/// Writes tables as Parquet, into a data set of many traces.
 #[cfg(feature = "parquet")]
-pub fn parquet(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportError> {
-    let hash = hash_of(&plan.trace)?;
-    let sample = sample_of(&plan.trace)?;
-    let mut reader = Reader::open(&plan.trace)?;
-    let failed = |error: SinkError| ExportError::write(&plan.output, error);
-    fs::create_dir_all(&plan.output).map_err(|error| failed(error.into()))?;
-    let writer = parquet::Parquet::open(&plan.output, &plan.tables, &sample, &hash).map_err(failed)?;
-    write(plan, &mut reader, hash, writer, report)
-}
+pub use self::parquet::parquet;
 
 #[cfg(not(feature = "parquet"))]
 pub fn parquet(_plan: &Plan, _report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportError> {
@@ -105,43 +96,6 @@ fn hash_of(trace: &Path) -> Result<String, ExportError> {
         hash.update(&buffer[..count]);
     }
     Ok(code::hex(&hash.finalize()))
-}
-
-/// The sample that a trace is of, as its folder is named: the SHA-256 of the program's file, or `none`.
-#[cfg(feature = "parquet")]
-fn sample_of(trace: &Path) -> Result<String, ExportError> {
-    let mut start = FirstEvent(None);
-    let mut reader = Reader::open(trace)?;
-    let blocks = std::cell::Cell::new(0);
-    let want = |_: &_| if blocks.replace(1) == 0 { Want::Read } else { Want::Stop };
-    reader.read_wanted(&want, &mut start, &mut |_| Ok(()))?;
-    Ok(start.0.map_or("none".to_owned(), |hash| code::hex(&hash)))
-}
-
-/// Takes the hash of the program's file.
-#[cfg(feature = "parquet")]
-struct FirstEvent(Option<[u8; 32]>);
-
-#[cfg(feature = "parquet")]
-impl Sink for FirstEvent {
-    fn event(&mut self, event: &Event, _at: &State) -> Result<(), SinkError> {
-        if let Event::Start(start) = event {
-            self.0 = start.sha256;
-        }
-        Ok(())
-    }
-
-    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn written(&self) -> u64 {
-        0
-    }
 }
 
 /// The files that a command would replace.

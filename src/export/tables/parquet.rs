@@ -1,5 +1,7 @@
 //! Tables as Parquet: each in a folder of its own, partitioned by sample, one file for each trace.
 
+use std::cell::Cell;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,9 +16,38 @@ use parquet::schema::types::{ColumnPath, Type};
 use super::batch::{Batch, Cells, Data};
 use super::schema::{Column, Kind, Order, Table, VERSION, Which};
 use super::writer::Writer;
+use super::{code, hash_of, write};
 use crate::export::feed::failed;
 use crate::export::target::Target;
-use crate::trace::SinkError;
+use crate::export::{ExportError, Plan};
+use crate::read::{Flaw, Reader, Want};
+use crate::trace::{Event, Events, SinkError};
+
+/// Writes tables as Parquet, into a data set of many traces.
+pub fn parquet(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportError> {
+    let hash = hash_of(&plan.trace)?;
+    let sample = sample_of(&plan.trace)?;
+    let mut reader = Reader::open(&plan.trace)?;
+    let failed = |error: SinkError| ExportError::write(&plan.output, error);
+    fs::create_dir_all(&plan.output).map_err(|error| failed(error.into()))?;
+    let writer = Parquet::open(&plan.output, &plan.tables, &sample, &hash).map_err(failed)?;
+    write(plan, &mut reader, hash, writer, report)
+}
+
+/// The sample that a trace is of, as its folder is named: the SHA-256 of the program's file, or `none`.
+fn sample_of(trace: &Path) -> Result<String, ExportError> {
+    let mut sample = None;
+    let mut reader = Reader::open(trace)?;
+    let blocks = Cell::new(0);
+    let want = |_: &_| if blocks.replace(1) == 0 { Want::Read } else { Want::Stop };
+    let mut start = Events(|event: &Event| {
+        if let Event::Start(start) = event {
+            sample = start.sha256;
+        }
+    });
+    reader.read_wanted(&want, &mut start, &mut |_| Ok(()))?;
+    Ok(sample.map_or("none".to_owned(), |hash| code::hex(&hash)))
+}
 
 /// The files of the tables that are wanted; they get their names in the order of the tables.
 pub struct Parquet {

@@ -1,6 +1,7 @@
 //! The tables that an export has, as data: their names, and the name and type of each column.  docs/tables.md says what they mean.
 
-/// The version of all tables.  A column that is added raises the second number, any other change the first.
+/// The version of all tables, which only Parquet files hold.  A column that is added raises the second number, any other change the first.
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub const VERSION: &str = "1.0";
 
 /// What a column holds.
@@ -25,8 +26,9 @@ pub enum Order {
     Varied,
 }
 
-/// A column.
+/// A column.  Only Parquet has use for all of it.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub struct Column {
     pub name: &'static str,
     pub kind: Kind,
@@ -267,6 +269,11 @@ impl Which {
         Which::Attempts,
         Which::Traces,
     ];
+
+    /// The table of this name.
+    pub fn named(name: &str) -> Option<Which> {
+        Which::ALL.into_iter().find(|which| which.table().name == name)
+    }
 
     pub fn table(self) -> &'static Table {
         &TABLES[self as usize]
