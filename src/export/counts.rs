@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::bytecode::decode::Unit;
 use crate::trace::Code;
 
-/// Runs that are told apart before they are summed up.
+/// Distinct runs that are kept before they are summed up.
 const MOST_RUNS: usize = 1 << 18;
 
 /// The runs of code objects that were not summed up.

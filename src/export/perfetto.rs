@@ -22,7 +22,7 @@ const SEQUENCE: u64 = 1;
 const PROCESS: u64 = 1;
 /// The track of a thread has its number and this.
 const FIRST_TRACK: u64 = 2;
-/// Names and places that are told once and referred to; more are written where they stand.
+/// Names and places that are interned: written once and referred to. More are written in each event.
 const MOST_INTERNED: usize = 1 << 16;
 
 const BEGIN: u64 = 1;
@@ -33,8 +33,8 @@ const INSTANT: u64 = 3;
 pub struct Perfetto {
     target: Target,
     names: Names,
-    /// Names of calls that were told.
-    told: Vec<bool>,
+    /// Names of calls that were interned.
+    interned: Vec<bool>,
     threads: BTreeSet<u32>,
     /// The packet that is being written.
     packet: Message,
@@ -48,7 +48,7 @@ impl Perfetto {
         Stacks::new(Perfetto {
             target,
             names: Names::default(),
-            told: Vec::new(),
+            interned: Vec::new(),
             threads: BTreeSet::new(),
             packet: Message::default(),
             command: "python2.7".to_owned(),
@@ -140,8 +140,8 @@ impl Calls for Perfetto {
     fn open(&mut self, thread: u32, code: &Rc<Code>, number: u64) -> Result<(), SinkError> {
         self.describe(thread)?;
         let name = self.names.number(code) as usize;
-        if self.told.len() <= name {
-            self.told.resize(name + 1, false);
+        if self.interned.len() <= name {
+            self.interned.resize(name + 1, false);
         }
         let mut packet = packet(number);
         let mut event = event(thread, BEGIN);
@@ -151,13 +151,13 @@ impl Calls for Perfetto {
         } else {
             let number = name as u64 + 1;
             event.number(10, number).number(34, number);
-            if !self.told[name] {
-                self.told[name] = true;
-                let (mut named, mut place, mut told) = (Message::default(), Message::default(), Message::default());
+            if !self.interned[name] {
+                self.interned[name] = true;
+                let (mut named, mut place, mut interned) = (Message::default(), Message::default(), Message::default());
                 named.number(1, number).text(2, &called.name);
                 place.number(1, number).text(2, &called.file).text(3, &called.name).number(4, called.line.into());
-                told.message(2, &named).message(4, &place);
-                packet.message(12, &told);
+                interned.message(2, &named).message(4, &place);
+                packet.message(12, &interned);
             }
             // The packet needs what was interned.
             packet.number(13, 2);

@@ -9,7 +9,7 @@ use super::stacks::{Calls, Ran};
 use super::target::Target;
 use crate::trace::{Code, SinkError};
 
-/// Call paths that are told apart, and calls in one.  What is beyond is counted to its caller.
+/// Distinct call paths that are kept, and calls in one.  What is beyond is counted to its caller.
 const MOST_NODES: usize = 1 << 17;
 const MOST_DEPTH: usize = 1 << 10;
 
@@ -127,7 +127,7 @@ impl Calls for Summed {
         (self.write)(&self.tree, &mut self.target)?;
         let folded = self.tree.folded;
         let left_out = (folded > 0).then(|| {
-            format!("{folded} instructions are counted to a caller: there are more call paths, or deeper ones, than are told apart")
+            format!("{folded} instructions are counted to a caller: there are more call paths, or deeper ones, than are kept")
         });
         Ok((self.target, left_out))
     }

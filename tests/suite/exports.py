@@ -159,7 +159,7 @@ def check_corpus():
     assert len(rows) == count, len(rows)
     failed = [row for row in rows if row["state"] == "failed"]
     assert all("syntax" in pathlib.Path(row["path"]).read_text() for row in failed), failed
-    traces = duckdb.sql(f"SELECT count(*), count(DISTINCT run) FROM read_parquet('{out}/traces/*/*.parquet')").fetchone()
+    traces = duckdb.sql(f"SELECT count(*), count(DISTINCT run) FROM read_parquet('{out}/traces/*/*.parquet')").fetchall()[0]
     assert traces[0] == traces[1] >= count - len(failed), traces
     for row in rows[:5]:
         if row["state"] == "traced" and "print" in pathlib.Path(row["path"]).read_text():
@@ -167,7 +167,7 @@ def check_corpus():
             bctrace("-q", "--values", "--follow-forks", "--timeout", "5", "--max-size", "1GiB", row["path"], trace)
             recorded = json.loads(bctrace("info", "--format", "json", trace).stdout)["recorded"]
             query = f"SELECT sum(recorded) FROM read_parquet('{out}/traces/sample={row['sample']}/*.parquet')"
-            assert duckdb.sql(query).fetchone()[0] >= recorded
+            assert duckdb.sql(query).fetchall()[0][0] >= recorded
             trace.unlink()
     print(f"corpus: {len(rows)} rows, {len(failed)} failed, {traces[0]} traces")
 

@@ -1,4 +1,4 @@
-//! The processes that have outlived a recording.  Whoever their parents were, they have become children of this process.
+//! The processes that are left after a recording.  Each has become a child of this process, whatever its parent was.
 
 use std::fs;
 use std::time::{Duration, Instant};
