@@ -47,6 +47,9 @@ enum {
 /* Whose contents a C function had: the object's that it is a method of, an argument's, or its result's. */
 enum { BCTRACE_RECEIVER = 0, BCTRACE_ARGUMENT = 1, BCTRACE_RESULT = 2 };
 
+/* Set in the `f_number` of a frame that is kept while it is suspended; the other bits are then the number of its slot. */
+#define BCTRACE_KEPT 0x80000000
+
 #define BCTRACE_PAGE 4096
 
 /* Opaque to the Rust side. */

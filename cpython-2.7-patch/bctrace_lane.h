@@ -62,10 +62,10 @@ struct bctrace_known {
     const struct bctrace_version *version;
 };
 
-/* A suspended frame, at the place of its slot, which is the frame's f_number too. */
+/* A suspended frame, at the place of its slot, whose number is in the frame's f_number too (BCTRACE_KEPT). */
 struct bctrace_kept {
     const struct _frame *frame; /* NULL: the slot is free */
-    uint64_t id;
+    uint64_t id;                /* the frame's number in the stream; of a free slot, the next free one */
 };
 
 struct bctrace_lane {
@@ -76,8 +76,10 @@ struct bctrace_lane {
     uint64_t position; /* words of the stream so far */
     uint64_t distance; /* how far back the next word is expected */
     uint64_t pause;    /* the position at which to call `pause` */
-    const struct bctrace_kept *kept;
+    struct bctrace_kept *kept;
     uint64_t kept_count; /* of slots that a word has room for */
+    uint64_t kept_used;  /* slots that are not free, of all */
+    uint64_t free;       /* the slot that was freed last, or BCTRACE_NO_SLOT */
     struct bctrace_known known[BCTRACE_KNOWN];
     uint64_t history[BCTRACE_HISTORY]; /* the last words, each at its position modulo the size */
 };

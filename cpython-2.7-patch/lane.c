@@ -126,7 +126,7 @@ bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned ch
                 return put(BCTRACE_WORD_CALL, caller_first, end, version->id, first, first);
             }
         } else {
-            uint32_t slot = frame->f_number;
+            uint32_t slot = frame->f_number ^ BCTRACE_KEPT;
             const struct bctrace_kept *kept = bctrace_lane.kept + slot;
             if (LIKELY(slot < bctrace_lane.kept_count && kept->frame == frame && is_as_described(version, first, instr))) {
                 push(frame, first, version, kept->id, slot, end);
@@ -137,6 +137,39 @@ bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned ch
     return bctrace_general.enter(frame, code, first, instr);
 }
 
+/* Gives the slot of a frame that is left for good to the frame that needs one next.  Returns 0 where that is a matter of the hook. */
+INLINE int
+release(struct _frame *frame, uint32_t slot)
+{
+    struct bctrace_lane *lane = &bctrace_lane;
+    struct bctrace_kept *kept = lane->kept + slot;
+    if (slot >= lane->kept_count || kept->frame != frame)
+        return 0;
+    kept->frame = NULL;
+    kept->id = lane->free;
+    lane->free = slot;
+    lane->kept_used--;
+    frame->f_number = 0; /* frame_dealloc has nothing to report */
+    return 1;
+}
+
+/* Keeps a frame that is suspended for the first time.  Returns its slot, or BCTRACE_NO_SLOT where that is a matter of the hook. */
+INLINE uint32_t
+keep(struct _frame *frame, uint64_t id)
+{
+    struct bctrace_lane *lane = &bctrace_lane;
+    uint64_t slot = lane->free;
+    struct bctrace_kept *kept = lane->kept + slot;
+    if (slot >= lane->kept_count)
+        return BCTRACE_NO_SLOT;
+    lane->free = kept->id;
+    lane->kept_used++;
+    kept->frame = frame;
+    kept->id = id;
+    frame->f_number = BCTRACE_KEPT | (uint32_t)slot;
+    return (uint32_t)slot;
+}
+
 int
 bctrace_lane_leave(struct _frame *frame, int how)
 {
@@ -144,13 +177,19 @@ bctrace_lane_leave(struct _frame *frame, int how)
     if (LIKELY(bctrace_lane.open && top->frame == frame && top[-1].state == BCTRACE_PLAIN && top[-1].next != NULL &&
                is_as_described(top[-1].version, top[-1].first, top[-1].next))) {
         const struct bctrace_active *caller = top - 1;
-        if (LIKELY(how == BCTRACE_RETURN && top->slot == BCTRACE_NO_SLOT)) {
-            bctrace_lane.top = top - 1;
-            return put(BCTRACE_WORD_RETURN, top->first, fetched(), 0, caller->first, caller->next);
-        }
-        if (how == BCTRACE_YIELD && top->slot < bctrace_lane.kept_count) {
-            bctrace_lane.top = top - 1;
-            return put(BCTRACE_WORD_YIELD, top->first, fetched(), top->slot, caller->first, caller->next);
+        uint32_t slot = top->slot;
+        if (how == BCTRACE_RETURN) {
+            if (LIKELY(slot == BCTRACE_NO_SLOT) || release(frame, slot)) {
+                bctrace_lane.top = top - 1;
+                return put(BCTRACE_WORD_RETURN, top->first, fetched(), 0, caller->first, caller->next);
+            }
+        } else if (how == BCTRACE_YIELD) {
+            if (slot == BCTRACE_NO_SLOT)
+                slot = keep(frame, top->id);
+            if (slot < bctrace_lane.kept_count) {
+                bctrace_lane.top = top - 1;
+                return put(BCTRACE_WORD_YIELD, top->first, fetched(), slot, caller->first, caller->next);
+            }
         }
     }
     return bctrace_general.leave(frame, how);

@@ -23,6 +23,8 @@ pub struct Recorded {
     codes: HashMap<u32, Rc<Code>>,
     /// Which frame is suspended in which slot.
     slots: HashMap<u32, u64>,
+    /// Slots that were in use, one more than the last one's number.
+    pub slots_used: u32,
     /// Where the last unit of each frame begins: what the VM would call f_lasti.
     last: HashMap<u64, i64>,
 }
@@ -134,6 +136,7 @@ impl Sink for Recorded {
             Then::Unwind => left(Left::Exception),
             Then::Yield { slot } => {
                 self.slots.insert(slot, frame(at).id);
+                self.slots_used = self.slots_used.max(slot + 1);
                 left(Left::Yield)
             }
             Then::Version { code } => Event::Changed { frame: frame(at).id, code: self.code(at.code(code).unwrap()) },

@@ -1,6 +1,10 @@
 //! The lane: `struct bctrace_lane`, where C takes the usual events of a recording by itself (cpython-2.7-patch/bctrace_lane.h).  The
 //! hook keeps its stack of frames and the last words of its stream there, and says what may be taken.
 
+mod kept;
+
+pub use kept::Suspended;
+
 use std::collections::TryReserveError;
 use std::ptr;
 use std::sync::Arc;
@@ -133,7 +137,7 @@ pub struct Lane {
     places: *mut [Active],
     versions: Vec<VersionPlace>,
     free: Vec<usize>,
-    /// Suspended frames, each at the place of its slot.
+    /// Suspended frames, each at the place of its slot; a free place has the number of the next one.
     kept: Vec<ffi::bctrace_kept>,
 }
 
@@ -155,6 +159,8 @@ struct Memory {
     pause: AtomicU64,
     kept: AtomicPtr<ffi::bctrace_kept>,
     kept_count: AtomicU64,
+    kept_used: AtomicU64,
+    free: AtomicU64,
     known: [Known; KNOWN],
     history: [AtomicU64; HISTORY],
 }
@@ -180,6 +186,8 @@ assert_layout!(
     pause,
     kept,
     kept_count,
+    kept_used,
+    free,
     known,
     history
 );
@@ -214,8 +222,7 @@ impl Lane {
         self.set_depth(0);
         (0..KNOWN).for_each(|place| self.set_known(place, 0, 0, None));
         (0..self.versions.len()).for_each(|index| self.free_version(index));
-        self.kept.clear();
-        self.show_kept();
+        self.forget_kept();
     }
 
     // -- The open run ----------------------------------------------------------------------------------------------------------
@@ -334,30 +341,6 @@ impl Lane {
         let pushed = frames.iter().try_for_each(|frame| self.push(*frame));
         debug_assert!(pushed.is_ok());
         before
-    }
-
-    /// Keeps a frame of the stack, which is suspended now, in a slot that a run word has room for.
-    pub fn keep(&mut self, slot: u32, frame: FrameAddress, id: u64) {
-        let place = slot as usize;
-        if self.kept.len() <= place {
-            self.kept.resize_with(place + 1, || ffi::bctrace_kept { frame: ptr::null(), id: 0 });
-        }
-        self.kept[place] = ffi::bctrace_kept { frame: frame.0 as _, id };
-        self.show_kept();
-        // SAFETY: a frame on the stack is alive, and the field is the hook's.
-        unsafe { ffi::vm_set_frame_number(frame.0 as _, slot) }
-    }
-
-    /// Forgets the frame in a slot.
-    pub fn forget_kept(&mut self, slot: u32) {
-        if let Some(kept) = self.kept.get_mut(slot as usize) {
-            kept.frame = ptr::null();
-        }
-    }
-
-    fn show_kept(&mut self) {
-        memory().kept.store(self.kept.as_mut_ptr(), Relaxed);
-        memory().kept_count.store(self.kept.len() as u64, Relaxed);
     }
 
     // -- Code objects ----------------------------------------------------------------------------------------------------------

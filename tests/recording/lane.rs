@@ -76,3 +76,67 @@ fn nearly_all_events_of_generators_are_taken_by_the_lane() {
     let share = share(&bench("generators.py"));
     assert!(share > 0.99, "{share}");
 }
+
+/// Two or three at a time, each with a few values.
+const SHORT_GENERATORS: &str = "
+def numbers(n):
+    i = 0
+    while i < n:
+        yield i
+        i += 1
+def both(n):
+    for i in numbers(n):
+        yield i
+for i in xrange(3000):
+    for number in both(3):
+        pass
+    sum(number for number in (1, 2, 3))
+";
+
+#[test]
+fn nearly_all_events_of_generators_that_end_soon_are_taken_by_the_lane() {
+    let share = share(SHORT_GENERATORS);
+    assert!(share > 0.99, "{share}");
+}
+
+/// Generators that end, that are left by an exception, and that are dropped while suspended.
+const ENDS: &str = "
+def numbers(n):
+    i = 0
+    while i < n:
+        yield i
+        i += 1
+    if n == 2:
+        raise ValueError
+for i in xrange(500):
+    list(numbers(3))
+    dropped = numbers(3)
+    next(dropped)
+    try:
+        for number in numbers(2):
+            pass
+    except ValueError:
+        pass
+";
+
+/// A function whose code yields though it makes no generator: its frames are suspended and never go on.
+const NO_GENERATORS: &str = "
+def f():
+    yield 1
+c = f.func_code
+code = type(c)(0, 0, c.co_stacksize, c.co_flags & ~0x20, c.co_code, c.co_consts, c.co_names, c.co_varnames, 'f', 'f', 1, '')
+g = type(f)(code, {})
+for i in xrange(500):
+    assert g() == 1
+";
+
+#[test]
+fn slots_of_suspended_frames_are_used_again() {
+    for work in [ENDS, NO_GENERATORS] {
+        let program = Program::new(work);
+        let ran = program.trace(&["-q", "--shutdown"], "t.bct", &[]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr());
+        let slots = recorded::read(&program.path("t.bct")).slots_used;
+        assert!((1..=3).contains(&slots), "{slots} slots for one or two suspended frames:{work}");
+    }
+}

@@ -124,6 +124,6 @@ impl Tracee {
 
     /// Says whether a generator that goes on may be one that the stream knows.
     pub(super) fn publish_kept(&self) {
-        Control::get().set_kept(!self.suspended.is_empty() || self.counting.is_copy());
+        Control::get().set_kept(!self.lane.keeps_none() || self.counting.is_copy());
     }
 }

@@ -6,7 +6,7 @@ use super::{Tracee, Unwritten};
 use crate::record::tracee::codes::Codes;
 use crate::record::tracee::contents::Contents;
 use crate::record::tracee::notices::Notices;
-use crate::record::tracee::threads::{SuspendedFrames, Threads};
+use crate::record::tracee::threads::Threads;
 use crate::vm::Gil;
 use crate::vm::hook::{Place, ThreadAddress};
 use crate::vm::shared::CALLED;
@@ -23,7 +23,6 @@ impl Tracee {
         self.lane.clear();
         self.codes = Codes::new(Rc::clone(&self.tracing));
         self.threads = Threads::default();
-        self.suspended = SuspendedFrames::default();
         self.unwritten = Unwritten::default();
         self.counting.begin_anew();
         self.shutdown.begin_anew();

@@ -3,12 +3,11 @@
 use std::rc::Rc;
 
 use super::{Tracee, fetched};
-use crate::record::tracee::threads::Suspended;
 use crate::trace::event::{Event, LowMemory};
-use crate::trace::word::{self, Fields, Kind};
+use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
 use crate::vm::hook::{Flow, FrameAddress, Place};
-use crate::vm::lane::{Active, Is};
+use crate::vm::lane::{Active, Is, Suspended};
 use crate::vm::object::CodeRef;
 use crate::vm::shared::{CALLED, Control, Mode};
 
@@ -145,7 +144,7 @@ impl Tracee {
         if at.instruction() == at.first() {
             return Arrival::New;
         }
-        match self.suspended.get(at.frame()) {
+        match self.lane.suspended(at.frame()) {
             Some(kept) => Arrival::Kept(kept),
             None => self.left_out_number(gil, at).map_or(Arrival::New, Arrival::LeftOut),
         }
@@ -175,24 +174,13 @@ impl Tracee {
 
     #[cold]
     pub(super) fn suspend_anew(&mut self) -> u32 {
-        let Some(top) = self.lane.top_mut() else {
+        let Some(&Active { frame, id, .. }) = self.lane.top() else {
             return 0;
         };
-        let slot = self.suspended.take_slot();
-        top.set_slot(slot);
-        let Active { frame, id, .. } = *top;
-        if slot < word::NARROW {
-            self.lane.keep(slot, frame, id);
-        }
-        if let Some(other) = self.suspended.insert(frame, Suspended { slot, id }) {
-            self.lane.forget_kept(other.slot);
-            self.slot_gone(other);
-            self.suspended.free(other.slot);
+        let slot = self.lane.keep(frame, id);
+        if let Some(top) = self.lane.top_mut() {
+            top.set_slot(slot);
         }
         slot
-    }
-
-    pub(super) fn slot_gone(&mut self, suspended: Suspended) {
-        self.push_run(Kind::SlotGone, Fields { argument: suspended.slot, ..Fields::default() });
     }
 }

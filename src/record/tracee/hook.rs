@@ -57,8 +57,7 @@ impl Hook for Tracee {
         if how != Leave::Yield
             && let Some(slot) = left.and_then(|left| left.slot())
         {
-            self.suspended.remove(frame);
-            self.lane.forget_kept(slot);
+            self.lane.release(slot);
         }
         self.lane.set_start(0);
         self.go_on(gil)
@@ -114,9 +113,9 @@ impl Hook for Tracee {
     }
 
     fn frame_gone(&mut self, frame: FrameAddress) {
-        if let Some(suspended) = self.suspended.remove(frame) {
-            self.lane.forget_kept(suspended.slot);
-            self.slot_gone(suspended);
+        if let Some(suspended) = self.lane.suspended(frame) {
+            self.lane.release(suspended.slot);
+            self.push_run(Kind::SlotGone, Fields { argument: suspended.slot, ..Fields::default() });
             self.stream.commit();
             self.publish_kept();
         }

@@ -35,7 +35,7 @@ use counting::Counting;
 use notices::Notices;
 use shutdown::Shutdown;
 use stream::Stream;
-use threads::{SuspendedFrames, Threads};
+use threads::Threads;
 
 pub use program::{Recorder, run};
 pub use values::Caps;
@@ -48,7 +48,6 @@ pub struct Tracee {
     stream: Stream,
     codes: Codes,
     threads: Threads,
-    suspended: SuspendedFrames,
     tracing: Rc<Tracing>,
     /// Where a process that is forked gets a ring of its own, if it is to be traced.
     claims: Option<ClaimTable>,
@@ -94,7 +93,6 @@ impl Tracee {
             stream: Stream::new(ring, past),
             codes: Codes::new(Rc::clone(&tracing)),
             threads: Threads::default(),
-            suspended: SuspendedFrames::default(),
             started: tracing.start_at.is_none(),
             watching: false,
             mode: Mode::Runs,

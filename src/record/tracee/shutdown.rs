@@ -58,7 +58,7 @@ impl Tracee {
 
     #[cold]
     fn is_own_at_shutdown(&self, gil: Gil, code: CodeRef, at: &Place) -> bool {
-        if !self.shutdown.own.contains(&code.address()) || self.suspended.get(at.frame()).is_some() {
+        if !self.shutdown.own.contains(&code.address()) || self.lane.suspended(at.frame()).is_some() {
             return false;
         }
         match self.lane.top() {

@@ -1,18 +1,9 @@
-//! The hook's account of threads, and of the frames that are suspended between two runs.
+//! The hook's account of threads.
 
 use std::collections::HashMap;
 
-use rustc_hash::FxHashMap;
-
-use crate::vm::hook::{FrameAddress, ThreadAddress};
+use crate::vm::hook::ThreadAddress;
 use crate::vm::lane::{Active, Lane, LaneVersion};
-
-/// A frame that the stream knows, between two runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Suspended {
-    pub slot: u32,
-    pub id: u64,
-}
 
 /// One thread.
 #[derive(Debug, Default)]
@@ -65,48 +56,5 @@ impl Threads {
             return Some(self.current.number);
         }
         self.others.remove(&address).map(|thread| thread.number)
-    }
-}
-
-/// The suspended frames, each in a slot with a small number that is used again.
-#[derive(Debug, Default)]
-pub struct SuspendedFrames {
-    frames: FxHashMap<FrameAddress, Suspended>,
-    free: Vec<u32>,
-    used: u32,
-}
-
-impl SuspendedFrames {
-    pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    pub fn get(&self, frame: FrameAddress) -> Option<Suspended> {
-        self.frames.get(&frame).copied()
-    }
-
-    /// Keeps a frame; one that was kept at the same address is gone, and returned.
-    pub fn insert(&mut self, frame: FrameAddress, suspended: Suspended) -> Option<Suspended> {
-        self.frames.insert(frame, suspended).filter(|other| other.slot != suspended.slot)
-    }
-
-    /// A slot that no frame has.
-    pub fn take_slot(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.used += 1;
-            self.used - 1
-        })
-    }
-
-    /// Forgets a frame and frees its slot.
-    pub fn remove(&mut self, frame: FrameAddress) -> Option<Suspended> {
-        let suspended = self.frames.remove(&frame)?;
-        self.free.push(suspended.slot);
-        Some(suspended)
-    }
-
-    /// Frees the slot of a frame that [`SuspendedFrames::insert`] replaced.
-    pub fn free(&mut self, slot: u32) {
-        self.free.push(slot);
     }
 }

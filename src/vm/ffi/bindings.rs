@@ -6,6 +6,7 @@ pub const BCTRACE_QUOTA: u32 = 16384;
 pub const BCTRACE_CALLED: i64 = -9223372036854775808;
 pub const BCTRACE_CLOSING: u64 = 4611686018427387904;
 pub const BCTRACE_REPEATING: u64 = 2305843009213693952;
+pub const BCTRACE_KEPT: u32 = 2147483648;
 pub const BCTRACE_PAGE: u32 = 4096;
 pub const BCTRACE_NO_SLOT: u32 = 4294967295;
 pub const VM_LONGEST_CODE: u32 = 134217728;
@@ -336,14 +337,16 @@ pub struct bctrace_lane {
     pub position: u64,
     pub distance: u64,
     pub pause: u64,
-    pub kept: *const bctrace_kept,
+    pub kept: *mut bctrace_kept,
     pub kept_count: u64,
+    pub kept_used: u64,
+    pub free: u64,
     pub known: [bctrace_known; 1024usize],
     pub history: [u64; 16384usize],
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 155728usize];
+    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 155744usize];
     ["Alignment of bctrace_lane"][::core::mem::align_of::<bctrace_lane>() - 8usize];
     ["Offset of field: bctrace_lane::open"][::core::mem::offset_of!(bctrace_lane, open) - 0usize];
     ["Offset of field: bctrace_lane::start"][::core::mem::offset_of!(bctrace_lane, start) - 8usize];
@@ -355,8 +358,10 @@ const _: () = {
     ["Offset of field: bctrace_lane::pause"][::core::mem::offset_of!(bctrace_lane, pause) - 56usize];
     ["Offset of field: bctrace_lane::kept"][::core::mem::offset_of!(bctrace_lane, kept) - 64usize];
     ["Offset of field: bctrace_lane::kept_count"][::core::mem::offset_of!(bctrace_lane, kept_count) - 72usize];
-    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 80usize];
-    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 24656usize];
+    ["Offset of field: bctrace_lane::kept_used"][::core::mem::offset_of!(bctrace_lane, kept_used) - 80usize];
+    ["Offset of field: bctrace_lane::free"][::core::mem::offset_of!(bctrace_lane, free) - 88usize];
+    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 96usize];
+    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 24672usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_lane: bctrace_lane;
