@@ -1,6 +1,7 @@
 //! The recorder's process, one for each traced process: drains its ring into the sink until it is dead and its trace complete.
 
 mod account;
+mod pace;
 mod recording;
 mod standby;
 mod watch;

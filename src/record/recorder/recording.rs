@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Opening;
 use super::account::{Account, Tally};
+use super::pace::Pace;
 use super::standby::{Checkpoint, Standby};
 use super::watch::{Seen, Watch};
 use crate::bytecode::{decode, opcode};
@@ -56,6 +57,8 @@ pub struct Recording<'a> {
     has_lost_standby: bool,
     attempts: Attempts,
     last_checkpoint: Instant,
+    /// When the trace is flushed.
+    pace: Pace,
     /// The last start of a process.
     last_fork: Option<Attempt>,
 }
@@ -118,6 +121,7 @@ impl<'a> Recording<'a> {
             has_lost_standby: false,
             attempts: Attempts::default(),
             last_checkpoint: Instant::now(),
+            pace: Pace::new(Instant::now()),
             last_fork: None,
         }
     }
@@ -223,9 +227,19 @@ impl<'a> Recording<'a> {
             }
             self.has_lost_standby = self.standby.is_lost();
             self.catch_up(sink)?;
-            sink.flush().map_err(Failure::Output)?;
+            self.flush(sink)?;
             self.show_progress(sink);
         }
+    }
+
+    /// Flushes the trace, if the last flush was long enough ago.
+    fn flush(&mut self, sink: &mut Account) -> Result<(), Failure> {
+        let begun = Instant::now();
+        if self.pace.is_due(begun) {
+            sink.flush().map_err(Failure::Output)?;
+            self.pace.flushed(begun, Instant::now());
+        }
+        Ok(())
     }
 
     /// Shows how far the recording is, unless the shell has the terminal.
