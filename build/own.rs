@@ -124,7 +124,7 @@ fn linked_modules(
         for (name, value) in module.defines {
             build.define(name, *value);
         }
-        build.warnings(false).include(python.headers()).include(&library.headers);
+        build.warnings(false).include(python.headers()).include(&library.headers).include(settings.patch_dir());
         build.out_dir(into).files(module.sources.iter().map(|source| python.modules().join(source)));
         objects.extend(build.try_compile_intermediates().map_err(|error| failed(&error, into))?);
     }

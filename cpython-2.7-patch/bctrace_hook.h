@@ -70,7 +70,7 @@ struct bctrace_control {
     uint64_t next_frame; /* BCTRACE_COUNTED: the number of the frame that is entered next */
 };
 
-/* The open run, where the recorder can read it after any death.  FxHashSet<usize> are the tracee's: the recorder only subtracts them. */
+/* The open run, where the recorder can read it after any death.  Addresses are the tracee's: the recorder only subtracts them. */
 struct bctrace_slot {
     uintptr_t next;    /* behind the last unit fetched; see BCTRACE_CALLED, BCTRACE_CLOSING, BCTRACE_REPEATING */
     uintptr_t start;   /* first instruction of the open run, 0: none open */
@@ -83,6 +83,7 @@ struct bctrace_slot {
     uint64_t unrecorded; /* instructions that were executed and that no word tells of, and `left` more */
     int64_t left;        /* BCTRACE_COUNTED: counts down with each instruction */
     uint64_t hooked;     /* events that the lane has left to the hook */
+    uint64_t pause;      /* the position at which the lane calls the hook; 0 once the recorder has set `stop` */
 };
 
 /* A C function that bytecode has called. */

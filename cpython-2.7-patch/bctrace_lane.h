@@ -5,8 +5,10 @@
  * on to the hooks in `bctrace_general`.  What it needs is in `bctrace_lane`, which both sides read and write, the GIL held.
  *
  * What the hook must see to:
- * - `open` is 1 only while the frame on top is recorded and its run is open, nothing waits to be told before the next word, and no
- *   filter, trigger, limit or foreign code asks for a look at more than the bytes;
+ * - `open` is not BCTRACE_CLOSED only while the frame on top is recorded and its run is open, nothing waits to be told before the next
+ *   word, and no filter, trigger, limit or foreign code asks for a look at more than the bytes;
+ * - `open` is BCTRACE_TRUSTING only while nothing can have changed the bytes: all code that has run is verified (src/bytecode/verify.rs),
+ *   and `exposed` is 0;
  * - `known` has only code objects that are wanted, under the address of the string that they had when they were seen;
  * - a version stays where it is as long as a frame on any stack has it.
  */
@@ -20,9 +22,15 @@ struct _object;
 
 enum { BCTRACE_KNOWN = 1024, BCTRACE_HISTORY = 16384 };
 
+/* What the lane takes: nothing; events of code whose bytes are those that were described; events without a look at the bytes. */
+#define BCTRACE_CLOSED 0
+#define BCTRACE_COMPARING 1
+#define BCTRACE_TRUSTING 2
+
 /* Where a code object stands in `known`: its address shifted by both, exclusive or, modulo the size.  Code objects are at least 128 bytes
- * apart. */
+ * apart.  A place has 2 to the power BCTRACE_PLACE_SIZE bytes. */
 enum { BCTRACE_PLACE_LOW = 7, BCTRACE_PLACE_HIGH = 17 };
+#define BCTRACE_PLACE_SIZE 5
 
 /* The words that the lane writes (docs/trace-format.md): their kinds, and where their numbers begin. */
 enum { BCTRACE_WORD_JUMP = 1, BCTRACE_WORD_CALL = 2, BCTRACE_WORD_RESUME = 3, BCTRACE_WORD_RETURN = 4, BCTRACE_WORD_YIELD = 5 };
@@ -60,6 +68,7 @@ struct bctrace_known {
     const struct _object *code;
     const unsigned char *first;
     const struct bctrace_version *version;
+    uint64_t call; /* the word of its call, without start and length */
 };
 
 /* A suspended frame, at the place of its slot, whose number is in the frame's f_number too (BCTRACE_KEPT). */
@@ -75,11 +84,11 @@ struct bctrace_lane {
     uint64_t next_frame; /* the number of the frame that is entered next */
     uint64_t position; /* words of the stream so far */
     uint64_t distance; /* how far back the next word is expected */
-    uint64_t pause;    /* the position at which to call `pause` */
     struct bctrace_kept *kept;
     uint64_t kept_count; /* of slots that a word has room for */
     uint64_t kept_used;  /* slots that are not free, of all */
     uint64_t free;       /* the slot that was freed last, or BCTRACE_NO_SLOT */
+    uint64_t exposed;    /* not 0: something may write into this process's memory, see bctrace_exposed.h; a count */
     struct bctrace_known known[BCTRACE_KNOWN];
     uint64_t history[BCTRACE_HISTORY]; /* the last words, each at its position modulo the size */
 };
@@ -93,7 +102,7 @@ struct bctrace_general {
     int (*leave)(struct _frame *frame, int how);
     /* A word that was not expected; then the run at start is opened, in code that begins at first_instr. */
     int (*word)(uint64_t word, const unsigned char *first_instr, const unsigned char *start);
-    /* The position has come to `pause`. */
+    /* The position has come to `pause` of the slot. */
     int (*pause)(void);
 };
 

@@ -1,9 +1,14 @@
 /* The usual events; see bctrace_lane.h.  No function here calls another one but as the last thing it does, so that none needs to
  * save registers. */
 #include "Python.h"
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include "frameobject.h"
+#include "bctrace_exposed.h"
 #include "bctrace_hook.h"
 #include "bctrace_lane.h"
+
+_Static_assert(sizeof(struct bctrace_known) == 1 << BCTRACE_PLACE_SIZE, "places are found by shifting");
 
 struct bctrace_lane bctrace_lane;
 struct bctrace_general bctrace_general;
@@ -50,15 +55,18 @@ is_as_described(const struct bctrace_version *version, const unsigned char *firs
     return length && equal(instr, version->bytes + offset, length);
 }
 
-/* Adds the word of the open run, of code that began at first, and opens the next one. */
+/* A word without its start and length. */
+#define WORD(kind, argument) ((kind) | (uint64_t)(argument) << BCTRACE_WORD_ARGUMENT)
+
+/* Adds the word of the open run, of code that began at first, and opens the next one; `ending` is what ended the run, and `is_jump`
+ * whether the next one is in the same frame. */
 INLINE int
-put(unsigned kind, const unsigned char *first, const unsigned char *end, uint32_t argument, const unsigned char *next_first,
+put(int is_jump, uint64_t ending, const unsigned char *first, const unsigned char *end, const unsigned char *next_first,
     const unsigned char *next)
 {
     struct bctrace_lane *lane = &bctrace_lane;
     uint64_t start = lane->start - (uintptr_t)first, length = (uintptr_t)end - lane->start;
-    uint64_t word = kind | start << BCTRACE_WORD_START | length << BCTRACE_WORD_LENGTH |
-                    (uint64_t)argument << BCTRACE_WORD_ARGUMENT;
+    uint64_t word = ending | start << BCTRACE_WORD_START | length << BCTRACE_WORD_LENGTH;
     uint64_t position = lane->position;
     lane->start = (uintptr_t)next;
     if (LIKELY(lane->history[(position - lane->distance) % BCTRACE_HISTORY] == word)) {
@@ -67,19 +75,21 @@ put(unsigned kind, const unsigned char *first, const unsigned char *end, uint32_
         /* In this order; src/record/shared/slot.rs says why. */
         __atomic_store_n(&bctrace_slot.next, BCTRACE_REPEATING | position, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.position, position, __ATOMIC_RELEASE);
-        if (kind != BCTRACE_WORD_JUMP)
+        if (!is_jump)
             __atomic_store_n(&bctrace_slot.first, (uintptr_t)next_first, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.start, (uintptr_t)next, __ATOMIC_RELEASE);
         __atomic_store_n(&bctrace_slot.next, (uintptr_t)next, __ATOMIC_RELEASE);
-        if (LIKELY(position < lane->pause))
-            return bctrace_slot.stop != 0;
-        return bctrace_general.pause();
+        /* Where the recorder wants the process to end, it has set `pause` to 0. */
+        return LIKELY(position < bctrace_slot.pause) ? 0 : bctrace_general.pause();
     }
     return bctrace_general.word(word, next_first, next);
 }
 
-int
-bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsigned char *instr)
+/* For what the lane does while it compares.  These stand apart, so that they cost the others no register. */
+#define APART static __attribute__((noinline))
+
+APART int
+compare_and_jump(struct _frame *frame, const unsigned char *first, const unsigned char *instr)
 {
     struct bctrace_active *top = bctrace_lane.top;
     if (LIKELY(bctrace_lane.open && top->frame == frame && top->first == first &&
@@ -87,11 +97,24 @@ bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsign
         const unsigned char *end = fetched();
         if (end == instr) {
             bctrace_slot.next = (uintptr_t)instr;
-            return bctrace_slot.stop != 0;
+            return 0;
         }
-        return put(BCTRACE_WORD_JUMP, first, end, 0, first, instr);
+        return put(1, BCTRACE_WORD_JUMP, first, end, first, instr);
     }
     return bctrace_general.jump(frame, first, instr);
+}
+
+int
+bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsigned char *instr)
+{
+    if (LIKELY(bctrace_lane.open == BCTRACE_TRUSTING && bctrace_lane.top->frame == frame)) {
+        const unsigned char *end = fetched();
+        if (LIKELY(end != instr))
+            return put(1, BCTRACE_WORD_JUMP, first, end, first, instr);
+        bctrace_slot.next = (uintptr_t)instr;
+        return 0;
+    }
+    return compare_and_jump(frame, first, instr);
 }
 
 /* Puts a frame on top, and says where the one below goes on. */
@@ -111,30 +134,70 @@ push(struct _frame *frame, const unsigned char *first, const struct bctrace_vers
     top->slot = slot;
 }
 
-int
-bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned char *first, const unsigned char *instr)
+/* Where a code object stands in `known`, if it does. */
+INLINE const struct bctrace_known *
+place_of(const struct _object *code)
 {
-    uintptr_t hash = (uintptr_t)code >> BCTRACE_PLACE_LOW ^ (uintptr_t)code >> BCTRACE_PLACE_HIGH;
-    const struct bctrace_known *known = bctrace_lane.known + hash % BCTRACE_KNOWN;
+    uintptr_t hash = (uintptr_t)code >> (BCTRACE_PLACE_LOW - BCTRACE_PLACE_SIZE) ^
+                     (uintptr_t)code >> (BCTRACE_PLACE_HIGH - BCTRACE_PLACE_SIZE);
+    uintptr_t offset = hash & (BCTRACE_KNOWN - 1) << BCTRACE_PLACE_SIZE;
+    return (const struct bctrace_known *)((const char *)bctrace_lane.known + offset);
+}
+
+/* Takes a frame that begins. */
+INLINE int
+begin(struct _frame *frame, const unsigned char *first, const struct bctrace_known *known)
+{
+    const unsigned char *end = fetched(), *caller_first = bctrace_lane.top->first;
+    push(frame, first, known->version, bctrace_lane.next_frame++, BCTRACE_NO_SLOT, end);
+    return put(0, known->call, caller_first, end, first, first);
+}
+
+/* Whether a frame that goes on is kept in its slot. */
+INLINE int
+is_kept(const struct _frame *frame)
+{
+    uint32_t slot = frame->f_number ^ BCTRACE_KEPT;
+    return slot < bctrace_lane.kept_count && bctrace_lane.kept[slot].frame == frame;
+}
+
+/* Takes a frame that is kept and goes on. */
+INLINE int
+resume(struct _frame *frame, const unsigned char *first, const unsigned char *instr, const struct bctrace_version *version)
+{
+    const unsigned char *end = fetched(), *caller_first = bctrace_lane.top->first;
+    uint32_t slot = frame->f_number ^ BCTRACE_KEPT;
+    push(frame, first, version, bctrace_lane.kept[slot].id, slot, end);
+    return put(0, WORD(BCTRACE_WORD_RESUME, slot), caller_first, end, first, instr);
+}
+
+APART int
+compare_and_enter(struct _frame *frame, struct _object *code, const unsigned char *first, const unsigned char *instr)
+{
+    const struct bctrace_known *known = place_of(code);
     const struct bctrace_version *version = known->version;
-    struct bctrace_active *top = bctrace_lane.top;
-    if (LIKELY(bctrace_lane.open && known->code == code && known->first == first && top != bctrace_lane.end)) {
-        const unsigned char *end = fetched(), *caller_first = top->first;
+    if (LIKELY(bctrace_lane.open && known->code == code && known->first == first && bctrace_lane.top != bctrace_lane.end)) {
         if (LIKELY(instr == first)) {
-            if (LIKELY(version->entry && equal(first, version->bytes, version->entry))) {
-                push(frame, first, version, bctrace_lane.next_frame++, BCTRACE_NO_SLOT, end);
-                return put(BCTRACE_WORD_CALL, caller_first, end, version->id, first, first);
-            }
-        } else {
-            uint32_t slot = frame->f_number ^ BCTRACE_KEPT;
-            const struct bctrace_kept *kept = bctrace_lane.kept + slot;
-            if (LIKELY(slot < bctrace_lane.kept_count && kept->frame == frame && is_as_described(version, first, instr))) {
-                push(frame, first, version, kept->id, slot, end);
-                return put(BCTRACE_WORD_RESUME, caller_first, end, slot, first, instr);
-            }
+            if (LIKELY(version->entry && equal(first, version->bytes, version->entry)))
+                return begin(frame, first, known);
+        } else if (LIKELY(is_kept(frame) && is_as_described(version, first, instr))) {
+            return resume(frame, first, instr, version);
         }
     }
     return bctrace_general.enter(frame, code, first, instr);
+}
+
+int
+bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned char *first, const unsigned char *instr)
+{
+    const struct bctrace_known *known = place_of(code);
+    if (LIKELY(bctrace_lane.open == BCTRACE_TRUSTING && known->code == code && bctrace_lane.top != bctrace_lane.end)) {
+        if (LIKELY(instr == first))
+            return begin(frame, first, known);
+        if (LIKELY(is_kept(frame)))
+            return resume(frame, first, instr, known->version);
+    }
+    return compare_and_enter(frame, code, first, instr);
 }
 
 /* Gives the slot of a frame that is left for good to the frame that needs one next.  Returns 0 where that is a matter of the hook. */
@@ -170,27 +233,73 @@ keep(struct _frame *frame, uint64_t id)
     return (uint32_t)slot;
 }
 
-int
-bctrace_lane_leave(struct _frame *frame, int how)
+/* Takes a frame that is left, if the one below goes on where that is known. */
+INLINE int
+leave(struct _frame *frame, int how)
 {
+    /* No call instruction returns or yields, so `next` has no mark. */
+    const unsigned char *end = (const unsigned char *)bctrace_slot.next;
     struct bctrace_active *top = bctrace_lane.top;
-    if (LIKELY(bctrace_lane.open && top->frame == frame && top[-1].state == BCTRACE_PLAIN && top[-1].next != NULL &&
-               is_as_described(top[-1].version, top[-1].first, top[-1].next))) {
-        const struct bctrace_active *caller = top - 1;
-        uint32_t slot = top->slot;
-        if (how == BCTRACE_RETURN) {
-            if (LIKELY(slot == BCTRACE_NO_SLOT) || release(frame, slot)) {
-                bctrace_lane.top = top - 1;
-                return put(BCTRACE_WORD_RETURN, top->first, fetched(), 0, caller->first, caller->next);
-            }
-        } else if (how == BCTRACE_YIELD) {
-            if (slot == BCTRACE_NO_SLOT)
-                slot = keep(frame, top->id);
-            if (slot < bctrace_lane.kept_count) {
-                bctrace_lane.top = top - 1;
-                return put(BCTRACE_WORD_YIELD, top->first, fetched(), slot, caller->first, caller->next);
-            }
+    const struct bctrace_active *caller = top - 1;
+    uint32_t slot = top->slot;
+    if (how == BCTRACE_RETURN) {
+        if (LIKELY(slot == BCTRACE_NO_SLOT) || release(frame, slot)) {
+            bctrace_lane.top = top - 1;
+            return put(0, BCTRACE_WORD_RETURN, top->first, end, caller->first, caller->next);
+        }
+    } else if (how == BCTRACE_YIELD) {
+        if (slot == BCTRACE_NO_SLOT)
+            slot = keep(frame, top->id);
+        if (slot < bctrace_lane.kept_count) {
+            bctrace_lane.top = top - 1;
+            return put(0, WORD(BCTRACE_WORD_YIELD, slot), top->first, end, caller->first, caller->next);
         }
     }
     return bctrace_general.leave(frame, how);
+}
+
+APART int
+compare_and_leave(struct _frame *frame, int how)
+{
+    const struct bctrace_active *top = bctrace_lane.top;
+    if (LIKELY(bctrace_lane.open && top->frame == frame && top[-1].state == BCTRACE_PLAIN && top[-1].next != NULL &&
+               is_as_described(top[-1].version, top[-1].first, top[-1].next)))
+        return leave(frame, how);
+    return bctrace_general.leave(frame, how);
+}
+
+int
+bctrace_lane_leave(struct _frame *frame, int how)
+{
+    const struct bctrace_active *top = bctrace_lane.top;
+    if (LIKELY(bctrace_lane.open == BCTRACE_TRUSTING && top->frame == frame && top[-1].state == BCTRACE_PLAIN &&
+               top[-1].next != NULL))
+        return leave(frame, how);
+    return compare_and_leave(frame, how);
+}
+
+/* -- What may write into this process's memory ------------------------------------------------------------------------------- */
+
+void
+bctrace_expose(void)
+{
+    uint64_t trusting = BCTRACE_TRUSTING;
+    __atomic_fetch_add(&bctrace_lane.exposed, 1, __ATOMIC_SEQ_CST);
+    __atomic_compare_exchange_n(&bctrace_lane.open, &trusting, BCTRACE_COMPARING, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+void
+bctrace_cover(void)
+{
+    __atomic_fetch_sub(&bctrace_lane.exposed, 1, __ATOMIC_SEQ_CST);
+}
+
+void
+bctrace_cover_unless_proc(int fd)
+{
+    struct statfs file_system;
+    int error = errno;
+    if (fd < 0 || (fstatfs(fd, &file_system) == 0 && file_system.f_type != PROC_SUPER_MAGIC))
+        bctrace_cover();
+    errno = error;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "bctrace_exposed.h"
 #include "library_tree.h"
 
 /* -- Status ---------------------------------------------------------------------------------------------------------------- */
@@ -230,13 +231,37 @@ open_descriptor(const struct bctrace_found *found)
     return fd;
 }
 
+/* As open and fopen; what the program can write to memory by is noted. */
+
+static int
+open_noted(const char *path, int flags, int mode)
+{
+    int fd;
+
+    bctrace_expose();
+    fd = open(path, flags, mode);
+    bctrace_cover_unless_proc(fd);
+    return fd;
+}
+
+static FILE *
+fopen_noted(const char *path, const char *mode)
+{
+    FILE *stream;
+
+    bctrace_expose();
+    stream = fopen(path, mode);
+    bctrace_cover_unless_proc(stream == NULL ? -1 : fileno(stream));
+    return stream;
+}
+
 int
 bctrace_open(const char *path, int flags, int mode)
 {
     struct bctrace_found found;
 
     if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) || bctrace_find(path, &found) <= BCTRACE_FOLDER)
-        return open(path, flags, mode);
+        return open_noted(path, flags, mode);
     return open_descriptor(&found);
 }
 
@@ -269,7 +294,7 @@ bctrace_fopen(const char *path, const char *mode)
     int fd;
 
     if (!is_for_reading(mode) || bctrace_find(path, &found) == BCTRACE_NOTHING)
-        return fopen(path, mode);
+        return fopen_noted(path, mode);
     if (found.kind <= BCTRACE_FOLDER) {
         errno = EISDIR;
         return NULL;

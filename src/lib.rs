@@ -30,7 +30,8 @@ pub mod parts {
     pub use crate::bytecode::escape::Printable;
     pub use crate::bytecode::file;
     pub use crate::bytecode::opcode::EXTENDED_ARG;
-    pub use crate::bytecode::{CodeObject, Instruction, Pyc, assemble, code, decode, object, opcode};
+    pub use crate::bytecode::verify;
+    pub use crate::bytecode::{CodeObject, Instruction, Layout, Pyc, assemble, code, decode, object, opcode};
     pub use crate::format::bct::layout;
     pub use crate::format::{Compression, Format, Options, Output, Replace, check_output};
     pub use crate::read::reader::{Progress, Reader, Want};

@@ -5,6 +5,7 @@ mod contents;
 mod hostile;
 mod origins;
 mod pycs;
+mod written;
 
 use std::fs;
 

@@ -35,4 +35,5 @@ mod terminal;
 mod triage;
 mod undefined;
 mod values;
+mod verified;
 mod views;

@@ -23,7 +23,9 @@ pub mod opmap;
 pub mod order;
 pub mod pyc;
 pub mod readable;
+pub mod stack;
 pub mod text;
+pub mod verify;
 
 pub use code::CodeObject;
 pub use decode::{Instruction, Unit};

@@ -2,8 +2,10 @@
 //! hook keeps its stack of frames and the last words of its stream there, and says what may be taken.
 
 mod kept;
+mod past;
 
 pub use kept::Suspended;
+pub use past::{HISTORY, Past};
 
 use std::collections::TryReserveError;
 use std::ptr;
@@ -13,9 +15,6 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering}
 
 use super::ffi::{self, assert_layout};
 use super::hook::{FrameAddress, Place};
-
-/// Words of the stream that are remembered.
-pub const HISTORY: usize = ffi::BCTRACE_HISTORY as usize;
 
 /// Where the numbers of a word begin that C writes: start, length, argument.
 pub const WORD_FIELDS: [u32; 3] = [ffi::BCTRACE_WORD_START, ffi::BCTRACE_WORD_LENGTH, ffi::BCTRACE_WORD_ARGUMENT];
@@ -123,6 +122,12 @@ impl LaneVersion {
         // SAFETY: only Lane::add_version makes one, of memory that is never freed; or C, of those that it was given.
         unsafe { (*self.0).index as usize }
     }
+
+    /// Its number in the stream.
+    fn id(self) -> u32 {
+        // SAFETY: as in `index`.
+        unsafe { (*self.0).id }
+    }
 }
 
 /// Memory for a version, which is used again and never freed, and what its pointers point to.
@@ -139,10 +144,9 @@ pub struct Lane {
     free: Vec<usize>,
     /// Suspended frames, each at the place of its slot; a free place has the number of the next one.
     kept: Vec<ffi::bctrace_kept>,
+    /// All code that has run is verified.
+    trusts: bool,
 }
-
-/// The lane's memory of words: the last ones of the stream, and the one that is expected.
-pub struct Past(());
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -156,11 +160,11 @@ struct Memory {
     next_frame: AtomicU64,
     position: AtomicU64,
     distance: AtomicU64,
-    pause: AtomicU64,
     kept: AtomicPtr<ffi::bctrace_kept>,
     kept_count: AtomicU64,
     kept_used: AtomicU64,
     free: AtomicU64,
+    exposed: AtomicU64,
     known: [Known; KNOWN],
     history: [AtomicU64; HISTORY],
 }
@@ -171,6 +175,7 @@ struct Known {
     code: AtomicUsize,
     first: AtomicUsize,
     version: AtomicPtr<ffi::bctrace_version>,
+    call: AtomicU64,
 }
 
 assert_layout!(
@@ -183,15 +188,15 @@ assert_layout!(
     next_frame,
     position,
     distance,
-    pause,
     kept,
     kept_count,
     kept_used,
     free,
+    exposed,
     known,
     history
 );
-assert_layout!(Known, ffi::bctrace_known, code, first, version);
+assert_layout!(Known, ffi::bctrace_known, code, first, version, call);
 
 #[inline]
 fn memory() -> &'static Memory {
@@ -207,8 +212,9 @@ impl Lane {
     /// If it was taken before: there is one.
     pub fn take() -> (Lane, Past) {
         assert!(!TAKEN.swap(true, Ordering::SeqCst), "the lane is taken once");
-        let mut lane = Lane { places: no_places(PLACES), versions: Vec::new(), free: Vec::new(), kept: Vec::new() };
-        let mut past = Past(());
+        let places = no_places(PLACES);
+        let mut lane = Lane { places, versions: Vec::new(), free: Vec::new(), kept: Vec::new(), trusts: true };
+        let mut past = Past::new();
         lane.clear();
         past.clear();
         (lane, past)
@@ -230,7 +236,31 @@ impl Lane {
     /// Lets C take what it can, or nothing; see bctrace_lane.h for when.
     #[inline]
     pub fn set_open(&mut self, open: bool) {
-        memory().open.store(open.into(), Relaxed);
+        if !open {
+            return memory().open.store(ffi::BCTRACE_CLOSED.into(), Relaxed);
+        }
+        let is_exposed = || memory().exposed.load(Ordering::SeqCst) != 0;
+        let kind = if self.trusts && !is_exposed() { ffi::BCTRACE_TRUSTING } else { ffi::BCTRACE_COMPARING };
+        memory().open.store(kind.into(), Ordering::SeqCst);
+        // A thread without the GIL can expose memory meanwhile.
+        if kind == ffi::BCTRACE_TRUSTING && is_exposed() {
+            memory().open.store(ffi::BCTRACE_COMPARING.into(), Relaxed);
+        }
+    }
+
+    /// Lets C trust bytes again, if nothing is exposed any more.
+    pub fn trust_again(&mut self) {
+        if self.trusts && memory().open.load(Relaxed) == u64::from(ffi::BCTRACE_COMPARING) {
+            self.set_open(true);
+        }
+    }
+
+    /// Has C compare bytes from now on: code that is not verified is about to run.
+    pub fn distrust(&mut self) {
+        self.trusts = false;
+        if memory().open.load(Relaxed) != u64::from(ffi::BCTRACE_CLOSED) {
+            self.set_open(true);
+        }
     }
 
     /// The open run's first instruction, 0 if none is open; the slot has the same only where the run is recorded.
@@ -394,6 +424,9 @@ impl Lane {
         known.code.store(if version.is_some() { code } else { 0 }, Relaxed);
         known.first.store(first, Relaxed);
         known.version.store(version.map_or(ptr::null(), |version| version.0).cast_mut(), Relaxed);
+        let id = version.map_or(0, LaneVersion::id);
+        let call = u64::from(ffi::BCTRACE_WORD_CALL) | u64::from(id) << ffi::BCTRACE_WORD_ARGUMENT;
+        known.call.store(call, Relaxed);
     }
 }
 
@@ -416,53 +449,3 @@ pub fn place_of(code: usize) -> usize {
 
 /// Places of such a table.
 pub const KNOWN: usize = ffi::BCTRACE_KNOWN as usize;
-
-impl Past {
-    /// Words of the stream so far.
-    #[inline]
-    pub fn position(&self) -> u64 {
-        memory().position.load(Relaxed)
-    }
-
-    /// How far back the next word is expected.
-    #[inline]
-    pub fn distance(&self) -> u64 {
-        memory().distance.load(Relaxed)
-    }
-
-    #[inline]
-    pub fn set_distance(&mut self, distance: u64) {
-        memory().distance.store(distance, Relaxed);
-    }
-
-    /// The word at a position, if it is one of the last `HISTORY`.
-    #[inline]
-    pub fn word(&self, position: u64) -> u64 {
-        memory().history[position as usize % HISTORY].load(Relaxed)
-    }
-
-    /// Adds a word.
-    #[inline]
-    pub fn keep(&mut self, word: u64) {
-        let position = self.position();
-        memory().history[position as usize % HISTORY].store(word, Relaxed);
-        memory().position.store(position + 1, Relaxed);
-    }
-
-    /// The position at which C calls [`super::hook::LaneHook::pause`].
-    #[inline]
-    pub fn pause(&self) -> u64 {
-        memory().pause.load(Relaxed)
-    }
-
-    pub fn set_pause(&mut self, position: u64) {
-        memory().pause.store(position, Relaxed);
-    }
-
-    /// Forgets all words.
-    pub fn clear(&mut self) {
-        memory().history.iter().for_each(|word| word.store(0, Relaxed));
-        memory().position.store(0, Relaxed);
-        self.set_distance(HISTORY as u64);
-    }
-}

@@ -14,6 +14,7 @@ use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opmap::Tables;
 use crate::bytecode::order::Order;
 use crate::bytecode::text::{self, Budget, Text};
+use crate::bytecode::verify::{Constant, Facts};
 use crate::bytecode::{CodeObject, Object};
 
 /// Containers deeper than this show what they hold by its type: the walk runs on the program's stack.
@@ -106,6 +107,26 @@ impl CodeRef {
             names: count(ffi::vm_code_part_VM_CODE_NAMES),
             locals: self.numbers(gil).nlocals as usize,
             cells: count(ffi::vm_code_part_VM_CODE_CELLVARS) + count(ffi::vm_code_part_VM_CODE_FREEVARS),
+        }
+    }
+
+    /// What it is verified by, beside its code string; `described` is its description.
+    pub fn facts(&self, gil: Gil, described: &CodeObject) -> Facts {
+        let constant = |item: ObjectRef| match item.look(gil).seen {
+            Seen::None => Constant::None,
+            Seen::Code => Constant::Code,
+            _ => Constant::Other,
+        };
+        Facts {
+            constants: items(gil, self.part(ffi::vm_code_part_VM_CODE_CONSTS)).map(constant).collect(),
+            names: described.names.len(),
+            locals: described.nlocals,
+            variable_names: described.varnames.len(),
+            cell_variables: described.cellvars.len(),
+            free_variables: described.freevars.len(),
+            argcount: described.argcount,
+            flags: described.flags,
+            stacksize: described.stacksize,
         }
     }
 

@@ -45,6 +45,8 @@ pub struct Slot {
     left: AtomicU64,
     /// Events that the lane has left to the hook.
     hooked: AtomicU64,
+    /// The position at which the lane calls the hook.
+    pause: AtomicU64,
 }
 
 assert_layout!(
@@ -60,7 +62,8 @@ assert_layout!(
     execs,
     unrecorded,
     left,
-    hooked
+    hooked,
+    pause
 );
 
 impl Slot {
@@ -82,6 +85,23 @@ impl Slot {
     #[inline]
     pub fn count_hooked(&self) {
         self.hooked.store(self.hooked.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The position at which the lane calls the hook.
+    #[inline]
+    pub fn pause(&self) -> u64 {
+        self.pause.load(Ordering::Relaxed)
+    }
+
+    /// Sets that position.  The caller looks at `stop` afterwards, since this can undo what [`Slot::ask_to_stop`] has set.
+    pub fn set_pause(&self, position: u64) {
+        self.pause.store(position, Ordering::SeqCst);
+    }
+
+    /// Asks the tracee to end the process at its next event.
+    pub fn ask_to_stop(&self) {
+        self.stop.store(1, Ordering::SeqCst);
+        self.pause.store(0, Ordering::SeqCst);
     }
 
     /// Sets the number of instructions that no word counts.

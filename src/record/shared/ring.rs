@@ -343,7 +343,7 @@ impl Remote {
     }
 
     pub fn ask_to_stop(&self) {
-        self.mapping.slot().stop.store(1, Ordering::SeqCst);
+        self.mapping.slot().ask_to_stop();
     }
 
     /// Whether the tracee says that it is about to replace itself, or has.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::origins::Origins;
 use super::threads::Threads;
-use crate::bytecode::{CodeObject, Layout};
+use crate::bytecode::{CodeObject, Layout, verify};
 use crate::process::memory;
 use crate::record::plan::Tracing;
 use crate::select::Trigger;
@@ -196,7 +196,11 @@ impl Codes {
         let whole = Some(WholeCode { code: id, made, missing: written.missing, marshal: written.marshal.into() });
         let forgotten = known.forget_one(lane, threads);
         let code_record = encode_code(id, first_id, known.parent, &object);
+        let facts = code.facts(gil, &object);
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object, lane));
+        if !verify::is_verified(&version.bytes, &version.layout, &facts) {
+            lane.distrust();
+        }
         known.versions.push(Rc::clone(&version));
         let index = version.lane.index();
         self.versions.resize(self.versions.len().max(index + 1), None);
@@ -211,6 +215,7 @@ impl Codes {
     /// What stands for a code object that could not be described; it is described itself the first time.
     #[cold]
     fn undescribed(&mut self, lane: &mut Lane) -> Found {
+        lane.distrust();
         if let Some(version) = &self.undescribed {
             let version = Rc::clone(version);
             let description = self.held_back.remove(&version.id);

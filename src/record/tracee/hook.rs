@@ -98,6 +98,7 @@ impl Hook for Tracee {
     fn foreign(&mut self, gil: Gil) {
         self.stop_counting(gil, 0);
         self.foreign = true;
+        self.lane.distrust();
         if self.mode == Mode::Runs {
             self.mode = Mode::Checked;
         }
@@ -194,6 +195,7 @@ impl LaneHook for Tracee {
     }
 
     fn pause(&mut self) -> Flow {
+        self.lane.trust_again();
         self.stream.pause()
     }
 }

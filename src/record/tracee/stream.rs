@@ -71,15 +71,15 @@ const _: () = {
 
 impl Stream {
     /// Begins a stream, whose past is empty.
-    pub(super) fn new(ring: RingWriter, mut past: lane::Past) -> Stream {
-        past.set_pause(PAUSE);
+    pub(super) fn new(ring: RingWriter, past: lane::Past) -> Stream {
+        Slot::get().set_pause(PAUSE);
         Stream { ring, repeats: RepeatWriter::new(past), head: 0 }
     }
 
     /// Begins another stream.
     pub(super) fn begin_anew(&mut self, ring: RingWriter) {
         self.repeats.restart();
-        self.repeats.past.set_pause(PAUSE);
+        Slot::get().set_pause(PAUSE);
         (self.ring, self.head) = (ring, 0);
     }
 
@@ -142,7 +142,7 @@ impl Stream {
     #[inline(always)]
     fn open_closed(&mut self, first: usize, start: usize, next: u64) -> Flow {
         slot::open(first, start, next);
-        if self.repeats.position() >= self.repeats.past.pause() {
+        if self.repeats.position() >= Slot::get().pause() {
             return self.pause();
         }
         flow()
@@ -151,7 +151,7 @@ impl Stream {
     /// Makes what was added count while the slot stays as it is: the open run comes after it.
     pub(super) fn commit(&mut self) {
         self.publish();
-        if self.repeats.position() >= self.repeats.past.pause() {
+        if self.repeats.position() >= Slot::get().pause() {
             self.pause();
         }
     }
@@ -171,7 +171,7 @@ impl Stream {
         self.ring.call_recorder();
         let position = self.repeats.position();
         self.ring.wait_for_recorder(position.saturating_sub(LAG));
-        self.repeats.past.set_pause(position + PAUSE);
+        Slot::get().set_pause(position + PAUSE);
         flow()
     }
 }
@@ -192,5 +192,5 @@ impl Words for Stream {
 /// Whether the recorder wants the process to end.
 #[inline(always)]
 pub(super) fn flow() -> Flow {
-    if Slot::get().stop.load(Ordering::Relaxed) == 0 { Flow::Continue } else { Flow::Stop }
+    if Slot::get().stop.load(Ordering::SeqCst) == 0 { Flow::Continue } else { Flow::Stop }
 }

@@ -8,6 +8,10 @@ pub const BCTRACE_CLOSING: u64 = 4611686018427387904;
 pub const BCTRACE_REPEATING: u64 = 2305843009213693952;
 pub const BCTRACE_KEPT: u32 = 2147483648;
 pub const BCTRACE_PAGE: u32 = 4096;
+pub const BCTRACE_CLOSED: u32 = 0;
+pub const BCTRACE_COMPARING: u32 = 1;
+pub const BCTRACE_TRUSTING: u32 = 2;
+pub const BCTRACE_PLACE_SIZE: u32 = 5;
 pub const BCTRACE_NO_SLOT: u32 = 4294967295;
 pub const VM_LONGEST_CODE: u32 = 134217728;
 pub const VM_LONGEST_NAME: u32 = 256;
@@ -89,10 +93,11 @@ pub struct bctrace_slot {
     pub unrecorded: u64,
     pub left: i64,
     pub hooked: u64,
+    pub pause: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 88usize];
+    ["Size of bctrace_slot"][::core::mem::size_of::<bctrace_slot>() - 96usize];
     ["Alignment of bctrace_slot"][::core::mem::align_of::<bctrace_slot>() - 8usize];
     ["Offset of field: bctrace_slot::next"][::core::mem::offset_of!(bctrace_slot, next) - 0usize];
     ["Offset of field: bctrace_slot::start"][::core::mem::offset_of!(bctrace_slot, start) - 8usize];
@@ -105,6 +110,7 @@ const _: () = {
     ["Offset of field: bctrace_slot::unrecorded"][::core::mem::offset_of!(bctrace_slot, unrecorded) - 64usize];
     ["Offset of field: bctrace_slot::left"][::core::mem::offset_of!(bctrace_slot, left) - 72usize];
     ["Offset of field: bctrace_slot::hooked"][::core::mem::offset_of!(bctrace_slot, hooked) - 80usize];
+    ["Offset of field: bctrace_slot::pause"][::core::mem::offset_of!(bctrace_slot, pause) - 88usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -304,14 +310,16 @@ pub struct bctrace_known {
     pub code: *const _object,
     pub first: *const ::core::ffi::c_uchar,
     pub version: *const bctrace_version,
+    pub call: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_known"][::core::mem::size_of::<bctrace_known>() - 24usize];
+    ["Size of bctrace_known"][::core::mem::size_of::<bctrace_known>() - 32usize];
     ["Alignment of bctrace_known"][::core::mem::align_of::<bctrace_known>() - 8usize];
     ["Offset of field: bctrace_known::code"][::core::mem::offset_of!(bctrace_known, code) - 0usize];
     ["Offset of field: bctrace_known::first"][::core::mem::offset_of!(bctrace_known, first) - 8usize];
     ["Offset of field: bctrace_known::version"][::core::mem::offset_of!(bctrace_known, version) - 16usize];
+    ["Offset of field: bctrace_known::call"][::core::mem::offset_of!(bctrace_known, call) - 24usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -336,17 +344,17 @@ pub struct bctrace_lane {
     pub next_frame: u64,
     pub position: u64,
     pub distance: u64,
-    pub pause: u64,
     pub kept: *mut bctrace_kept,
     pub kept_count: u64,
     pub kept_used: u64,
     pub free: u64,
+    pub exposed: u64,
     pub known: [bctrace_known; 1024usize],
     pub history: [u64; 16384usize],
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 155744usize];
+    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 163936usize];
     ["Alignment of bctrace_lane"][::core::mem::align_of::<bctrace_lane>() - 8usize];
     ["Offset of field: bctrace_lane::open"][::core::mem::offset_of!(bctrace_lane, open) - 0usize];
     ["Offset of field: bctrace_lane::start"][::core::mem::offset_of!(bctrace_lane, start) - 8usize];
@@ -355,13 +363,13 @@ const _: () = {
     ["Offset of field: bctrace_lane::next_frame"][::core::mem::offset_of!(bctrace_lane, next_frame) - 32usize];
     ["Offset of field: bctrace_lane::position"][::core::mem::offset_of!(bctrace_lane, position) - 40usize];
     ["Offset of field: bctrace_lane::distance"][::core::mem::offset_of!(bctrace_lane, distance) - 48usize];
-    ["Offset of field: bctrace_lane::pause"][::core::mem::offset_of!(bctrace_lane, pause) - 56usize];
-    ["Offset of field: bctrace_lane::kept"][::core::mem::offset_of!(bctrace_lane, kept) - 64usize];
-    ["Offset of field: bctrace_lane::kept_count"][::core::mem::offset_of!(bctrace_lane, kept_count) - 72usize];
-    ["Offset of field: bctrace_lane::kept_used"][::core::mem::offset_of!(bctrace_lane, kept_used) - 80usize];
-    ["Offset of field: bctrace_lane::free"][::core::mem::offset_of!(bctrace_lane, free) - 88usize];
+    ["Offset of field: bctrace_lane::kept"][::core::mem::offset_of!(bctrace_lane, kept) - 56usize];
+    ["Offset of field: bctrace_lane::kept_count"][::core::mem::offset_of!(bctrace_lane, kept_count) - 64usize];
+    ["Offset of field: bctrace_lane::kept_used"][::core::mem::offset_of!(bctrace_lane, kept_used) - 72usize];
+    ["Offset of field: bctrace_lane::free"][::core::mem::offset_of!(bctrace_lane, free) - 80usize];
+    ["Offset of field: bctrace_lane::exposed"][::core::mem::offset_of!(bctrace_lane, exposed) - 88usize];
     ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 96usize];
-    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 24672usize];
+    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 32864usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_lane: bctrace_lane;
