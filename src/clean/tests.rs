@@ -236,6 +236,23 @@ fn unreachable_instructions_that_the_compiler_leaves_come_back() {
 }
 
 #[test]
+fn a_useless_prefix_is_no_reason_to_cut_a_side_where_others_ran() {
+    let junk = [op::EXTENDED_ARG, 0, 0, op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE];
+    let condition = [op::EXTENDED_ARG, 0, 0, op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 16, 0];
+    let bytes = [&condition[..], &junk, &RETURN_FIRST].concat();
+    let mut evidence = Evidence::default();
+    let executed = evidence.codes.entry(bytes.as_slice().into()).or_default();
+    for offset in [0, 6, 16, 19] {
+        executed.offsets.insert(offset, 1);
+    }
+    executed.edges.extend([((0, 6), 1), ((6, 16), 1), ((16, 19), 1)]);
+    let code = MarshalledCode { argcount: 1, ..code(bytes, vec![Object::None]) };
+    let made = rebuild(&code, &evidence, &Options::default()).code.bytes;
+    let wanted = [op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 10, 0, op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE];
+    assert_eq!(*made, [&wanted[..], &RETURN_FIRST].concat());
+}
+
+#[test]
 fn a_load_that_always_failed_is_the_last_statement_of_its_try() {
     // try: g, and bytes that no compiler makes; except: pass
     let handler = [op::POP_TOP, op::POP_TOP, op::POP_TOP];
@@ -250,6 +267,19 @@ fn a_load_that_always_failed_is_the_last_statement_of_its_try() {
     assert!(matches!(made.report[0].result, Outcome::Rebuilt(_)), "{:?}", made.report[0].result);
     let try_part = [op::SETUP_EXCEPT, 8, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK];
     assert!(made.code.bytes.starts_with(&try_part), "{:?}", made.code.bytes);
+}
+
+#[test]
+fn a_store_in_a_try_is_dead_if_no_handler_reads_it() {
+    // try: x = 1, and what x is loaded for is popped; g; except: pass
+    let junk = [op::LOAD_CONST, 1, 0, op::STORE_FAST, 0, 0];
+    let rest = [op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK, op::JUMP_FORWARD, 7, 0];
+    let handler = [op::POP_TOP, op::POP_TOP, op::POP_TOP, op::JUMP_FORWARD, 1, 0, op::END_FINALLY];
+    let made = |junk: &[u8]| {
+        let size = (junk.len() + rest.len()) as u8;
+        [&[op::SETUP_EXCEPT, size, 0][..], junk, &rest, &handler, &RETURN_FIRST].concat()
+    };
+    assert_eq!(clean([&[op::NOP][..], &made(&junk)].concat(), vec![Object::None, Object::Int(1)]), made(&[]));
 }
 
 #[test]

@@ -21,11 +21,19 @@ pub fn explore(input: &Input<'_>) -> Result<Graph, Unmodelled> {
     let mut real = BTreeSet::new();
     let mut transparent = BTreeSet::new();
     let mut keeps_exceptions = input.keeps_exceptions;
+    let mut begins = BTreeMap::new();
     loop {
         let mut explorer = Explorer::new(input, real);
+        explorer.begins = begins;
         explorer.keeps_exceptions = keeps_exceptions;
         explorer.transparent = transparent;
-        explorer.search()?;
+        let found = explorer.search();
+        begins = explorer.begins_of_handlers();
+        if begins != explorer.begins {
+            (real, transparent) = (explorer.real, explorer.transparent);
+            continue;
+        }
+        found?;
         // A bare raise raises what was handled last.
         if explorer.raises_again && !explorer.thrown.is_empty() && !keeps_exceptions {
             keeps_exceptions = true;
@@ -78,6 +86,8 @@ pub(super) struct Explorer<'a> {
     pub thrown: BTreeSet<u32>,
     pub transparent: BTreeSet<u32>,
     pub keeps_exceptions: bool,
+    /// Where handlers begin after a dispatcher, by the offsets of their SETUPs.
+    begins: BTreeMap<u32, i32>,
     /// Useless EXTENDED_ARGs are all over the code.
     pub has_prefixes: bool,
     /// There is a raise without operands.
@@ -102,7 +112,8 @@ impl<'a> Explorer<'a> {
             thrown: BTreeSet::new(),
             transparent: BTreeSet::new(),
             keeps_exceptions: false,
-            has_prefixes: implausible::has_prefixes(input.code),
+            begins: BTreeMap::new(),
+            has_prefixes: implausible::has_prefixes(input.code, input.executed),
             raises_again: false,
         }
     }
@@ -205,6 +216,57 @@ impl<'a> Explorer<'a> {
         &found - &does_more
     }
 
+    /// Where the handlers of finally and with blocks begin that a dispatcher leads to: what comes before only works on tracked variables.
+    /// What was known before stays known.
+    fn begins_of_handlers(&self) -> BTreeMap<u32, i32> {
+        let mut begins = self.begins.clone();
+        if self.input.tracked.is_empty() {
+            return begins;
+        }
+        for instance in &self.instances {
+            let Block { kind, setup, .. } = instance.block;
+            if let (Kind::Finally | Kind::With, Some(handler)) = (kind, instance.handler) {
+                begins.entry(setup).or_insert_with(|| self.first_offset(handler));
+            }
+        }
+        begins
+    }
+
+    /// The offset of the first instruction from a node on that does more than work on tracked variables.
+    fn first_offset(&self, from: NodeId) -> i32 {
+        let locals = self.input.code.varnames.len();
+        let is_tracked = |place: &Option<i32>, base: usize| {
+            let place = place.and_then(|place| usize::try_from(place).ok());
+            place.is_some_and(|place| self.input.tracked.contains(&(base + place)))
+        };
+        let does_nothing = |act: &Act| match act {
+            Act::Push(_) | Act::Run(op::LOAD_CONST | op::COMPARE_OP | op::BINARY_XOR | op::POP_TOP, _) => true,
+            Act::Run(op::LOAD_FAST | op::STORE_FAST, place) => is_tracked(place, 0),
+            Act::Run(op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_NAME | op::STORE_GLOBAL, place) => {
+                is_tracked(place, locals)
+            }
+            _ => false,
+        };
+        let (mut node, mut first) = (from, self.nodes[from].key.offset);
+        for _ in 0..self.nodes.len() {
+            let Node { key, acts, exit, .. } = &self.nodes[node];
+            if key.stack == self.nodes[from].key.stack {
+                first = key.offset;
+            }
+            match exit {
+                Exit::Go(next)
+                    if acts.iter().all(does_nothing)
+                        && self.nodes[*next].key.stack.len()
+                            >= key.stack.len().min(self.nodes[from].key.stack.len()) =>
+                {
+                    node = *next
+                }
+                _ => break,
+            }
+        }
+        first
+    }
+
     /// Whether a handler comes to its end without doing anything.
     fn only_ends(&self, handler: NodeId) -> bool {
         let mut node = handler;
@@ -243,11 +305,11 @@ impl<'a> Explorer<'a> {
     pub fn instance(&mut self, block: Block, below: &[Block]) -> u32 {
         let below: Rc<[Block]> = below.into();
         let code = self.input.code;
-        let (instances, index) = (&mut self.instances, &mut self.instance_index);
+        let (instances, index, begins) = (&mut self.instances, &mut self.instance_index, &self.begins);
         *index.entry((block, below.clone())).or_insert_with(|| {
             let (arrival, handler) = (None, None);
             let (reasons, dependents) = (Reasons::default(), BTreeSet::new());
-            let settled = settled(code, block.handler);
+            let settled = begins.get(&block.setup).copied().unwrap_or_else(|| settled(code, block.handler));
             instances.push(Instance { block, below, arrival, handler, settled, reasons, dependents });
             instances.len() as u32 - 1
         })
@@ -324,7 +386,7 @@ impl<'a> Explorer<'a> {
         let fits = |instance: &Instance| {
             let Block { kind, level, .. } = instance.block;
             matches!(kind, Kind::Finally | Kind::With)
-                && instance.settled == settled
+                && (instance.settled == settled || instance.settled == offset)
                 && level as usize == below.len()
                 && instance.below == *blocks
         };
