@@ -134,6 +134,22 @@ fn clean_files_run_like_the_originals_and_are_proven() {
     }
 }
 
+/// A loop whose else returns and that is left through a finally block, an expression of chained comparisons that is returned, and a load
+/// that always fails.
+#[test]
+fn code_is_laid_out_as_statements() {
+    for (name, techniques) in [("finally_paths", "unwind"), ("chained", "shuffle"), ("globals_use", "valid")] {
+        let program = Program::named(name);
+        let (_folder, pyc) = program.obfuscated(techniques, 1);
+        let trace = pyc.with_file_name("t.bct");
+        program.record(&pyc, &trace);
+        let (ran, _) = clean(&pyc, &[], &trace);
+        let text = ran.stdout();
+        assert!(text.contains("rebuilt because"), "{name}: {text}");
+        assert!(!text.contains("kept as it is") && !text.contains("block by block"), "{name}: {text}");
+    }
+}
+
 #[test]
 fn a_trace_of_another_file_is_refused() {
     let program = Program::named("loops");

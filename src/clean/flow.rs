@@ -346,10 +346,11 @@ impl Flow {
             let End::Final(op::RETURN_VALUE, _) = basic.end else { continue };
             let depth = basic.instructions.iter().fold(basic.depth as i64, |depth, one| depth + growth(one));
             let Some(depth) = usize::try_from(depth).ok().filter(|&depth| basic.depth >= depth) else { continue };
-            // The block in which the statement begins.
+            // The block in which the statement begins; an expression goes on where a value is popped that decides nothing else.
             let above = std::iter::successors(order.above(block), |&above| order.above(above));
             let mut above = above.take(self.blocks.len());
-            let Some(root) = above.find(|&above| self.blocks[above].depth < depth) else { continue };
+            let is_start = |above: BlockId| self.blocks[above].depth < depth && !self.goes_on_with_value(&order, above);
+            let Some(root) = above.find(|&above| is_start(above)) else { continue };
             if self.blocks[root].around != basic.around {
                 continue;
             }
@@ -362,6 +363,14 @@ impl Flow {
             self.blocks[block].end = End::Jump(place);
         }
         super::simplify::forward(self);
+    }
+
+    /// Whether a block comes after `and`, `or` or a part of a chained comparison, whose value was popped.
+    fn goes_on_with_value(&self, order: &super::order::Order, block: BlockId) -> bool {
+        order.above(block).is_some_and(|above| match self.blocks[above].end {
+            End::Branch { opcode: op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP, next, .. } => next == block,
+            _ => false,
+        })
     }
 
     /// Splits a block where it begins to pop what it has not pushed, up to its end.

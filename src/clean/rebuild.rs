@@ -28,6 +28,9 @@ const BLOCKS: usize = 6_000;
 /// Variables that are tried.
 const VARIABLES: usize = 8;
 
+/// The sign of code from which unreachable instructions were removed.
+const MISSING: &str = "unreachable instructions that the compiler leaves are missing";
+
 /// What of the whole program matters for one code object.
 pub struct Program<'a> {
     pub options: &'a Options,
@@ -84,9 +87,10 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         let trial = Input { tracked: tracked.clone(), most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
         let (flow, removed) = simplified(code, &tried, &tracked, program);
-        let is_better = best
-            .as_ref()
-            .is_none_or(|(known, _)| flow.len() * 4 <= known.len() * 5 && branches(&flow) < branches(known));
+        let is_better = best.as_ref().is_none_or(|(known, _)| {
+            let fewer = branches(&flow) < branches(known);
+            flow.len() * 4 <= known.len() * 5 && fewer || flow.len() < known.len() && branches(&flow) <= branches(known)
+        });
         if is_better {
             (graph, best) = (Ok(tried), Some((flow, removed)));
             input.tracked = tracked;
@@ -103,10 +107,7 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     };
     let unchanged = Result { code: None, outcome: Outcome::Unchanged, changes: Vec::new(), assumed: Vec::new() };
     let is_plain = sign.is_none();
-    if is_plain && !program.is_suspicious {
-        return unchanged;
-    }
-    let sign = sign.unwrap_or("other code of the program has one");
+    let sign = sign.unwrap_or(if program.is_suspicious { "other code of the program has one" } else { MISSING });
     flow.prepare();
     let mut changes: Vec<Change> = graph.decided.values().cloned().collect();
     changes.extend(
@@ -130,6 +131,10 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     });
     let why = match structured {
         Ok(made) if is_plain && made.bytes == code.bytes => return unchanged,
+        // All that is there is in the layout, and more.
+        Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
+            return unchanged;
+        }
         Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed },
         Err(_) if is_plain => return unchanged,
         Err(why) => why,
@@ -169,6 +174,24 @@ fn checked(
     }
     made.stacksize = stack_size(&graph);
     Some(made)
+}
+
+/// Whether code is what the compiler makes of the same statements but for jumps: some that nothing gets to are not there, or go to an
+/// offset instead of forward.
+fn lacks_instructions(bytes: &[u8], made: &[u8]) -> bool {
+    let mut list = units(bytes, 0).map(|unit| unit.last.opcode).peekable();
+    let mut differs = false;
+    for unit in units(made, 0) {
+        let opcode = unit.last.opcode;
+        let is_forward = opcode == op::JUMP_FORWARD && list.peek() == Some(&op::JUMP_ABSOLUTE);
+        if is_forward || list.peek() != Some(&opcode) {
+            differs = true;
+        }
+        if is_forward || list.peek() == Some(&opcode) {
+            list.next();
+        }
+    }
+    differs && list.next().is_none()
 }
 
 /// Entries that the value stack has at most.
@@ -254,7 +277,14 @@ fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec
     for bytes in code.bytes.windows(9) {
         let place = usize::from(u16::from_le_bytes([bytes[1], bytes[2]]));
         let is_test = bytes[3] == op::LOAD_CONST && bytes[6] == op::COMPARE_OP;
+        let is_stored = bytes[0] == op::LOAD_CONST && bytes[3] == op::STORE_GLOBAL;
+        let place = if is_stored { usize::from(u16::from_le_bytes([bytes[4], bytes[5]])) } else { place };
         let variable = match bytes[0] {
+            // Outside of functions the compiler makes this for `global` alone.
+            op::LOAD_CONST if is_stored && code.flags & OPTIMIZED == 0 => {
+                let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
+                (is_own && !program.is_looked_up).then_some(place + code.varnames.len())
+            }
             op::LOAD_FAST if is_test && place < code.varnames.len() => Some(place),
             op::LOAD_NAME | op::LOAD_GLOBAL if is_test && code.flags & OPTIMIZED == 0 => {
                 let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));

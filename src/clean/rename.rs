@@ -48,7 +48,8 @@ pub struct Renamed {
 
 /// Renames in a tree of code objects; `all` says whether globals, attributes, arguments and functions are renamed too.
 pub fn rename(code: &MarshalledCode, all: bool) -> (MarshalledCode, Vec<Renamed>) {
-    let mut names = Names { taken: BTreeSet::new(), global: BTreeMap::new(), renamed: Vec::new(), is_revealing: false };
+    let (taken, global, renamed) = Default::default();
+    let mut names = Names { taken, global, renamed, is_revealing: false, renames_all: all };
     for (code, _) in nested(code) {
         names.taken.extend(all_names(code).cloned());
         names.is_revealing |= code.names.iter().any(|name| REVEALING.contains(&&**name));
@@ -56,6 +57,9 @@ pub fn rename(code: &MarshalledCode, all: bool) -> (MarshalledCode, Vec<Renamed>
             units(&code.bytes, 0).any(|unit| unit.last.opcode == op::EXEC_STMT) && code.flags & FUNCTION == FUNCTION;
     }
     if all {
+        for (code, _) in nested(code) {
+            definitions(code).into_iter().for_each(|one| names.define(&one));
+        }
         for (code, _) in nested(code) {
             all_names(code).chain([&code.name]).for_each(|name| names.choose(name));
         }
@@ -82,6 +86,50 @@ fn all_names(code: &MarshalledCode) -> impl Iterator<Item = &Name> {
     code.varnames.iter().chain(&code.cellvars).chain(&code.freevars).chain(&code.names)
 }
 
+/// A function or class, and what it is stored as.
+struct Definition {
+    /// The index of its code object among the constants.
+    constant: usize,
+    own: Name,
+    stored: Name,
+}
+
+/// The statements `def` and `class` of a code object, decorated or not.
+fn definitions(code: &MarshalledCode) -> Vec<Definition> {
+    let list: Vec<(u8, usize)> = units(&code.bytes, 0)
+        .map(|unit| {
+            (unit.last.opcode, unit.last.operand.and_then(|operand| usize::try_from(operand).ok()).unwrap_or(0))
+        })
+        .collect();
+    let cells = |place: usize| match place.checked_sub(code.cellvars.len()) {
+        None => code.cellvars.get(place),
+        Some(place) => code.freevars.get(place),
+    };
+    let mut found = Vec::new();
+    for (at, pair) in list.windows(2).enumerate() {
+        let &[(op::LOAD_CONST, constant), (op::MAKE_FUNCTION | op::MAKE_CLOSURE, _)] = pair else { continue };
+        let Some(Object::Code(inner)) = code.constants.get(constant) else { continue };
+        let mut rest = &list[at + 2..];
+        if let [(op::CALL_FUNCTION, 0), (op::BUILD_CLASS, _), after @ ..] = rest {
+            rest = after;
+        }
+        // Each decorator is a call.
+        while let [(op::CALL_FUNCTION, 1), after @ ..] = rest {
+            rest = after;
+        }
+        let stored = match rest.first() {
+            Some(&(op::STORE_NAME | op::STORE_GLOBAL, place)) => code.names.get(place),
+            Some(&(op::STORE_FAST, place)) => code.varnames.get(place),
+            Some(&(op::STORE_DEREF, place)) => cells(place),
+            _ => None,
+        };
+        if let Some(stored) = stored.filter(|_| !inner.name.starts_with(b"<")) {
+            found.push(Definition { constant, own: inner.name.clone(), stored: stored.clone() });
+        }
+    }
+    found
+}
+
 struct Names {
     taken: BTreeSet<Name>,
     /// New names of the whole program.
@@ -89,6 +137,8 @@ struct Names {
     renamed: Vec<Renamed>,
     /// Some code can see the names of its variables.
     is_revealing: bool,
+    /// Not only locals get new names.
+    renames_all: bool,
 }
 
 impl Names {
@@ -102,6 +152,16 @@ impl Names {
         let after = self.free("name_");
         self.renamed.push(Renamed { function: None, before: name.clone(), after: after.clone() });
         self.global.insert(name.clone(), after);
+    }
+
+    /// Chooses the name that a function or class has itself for what it is stored as, if that says nothing.
+    fn define(&mut self, one: &Definition) {
+        let is_free = !self.global.contains_key(&one.stored) && !self.taken.contains(&one.own);
+        if is_free && is_meaningless(&one.stored) && !is_meaningless(&one.own) {
+            self.taken.insert(one.own.clone());
+            self.renamed.push(Renamed { function: None, before: one.stored.clone(), after: one.own.clone() });
+            self.global.insert(one.stored.clone(), one.own.clone());
+        }
     }
 
     /// The first name of a kind that nothing has.
@@ -130,10 +190,25 @@ impl Names {
             }
         }
         if depth < super::DEPTH {
-            let constants: Vec<Object> = made.constants.iter().map(|object| self.constant(object, depth)).collect();
+            let mut constants: Vec<Object> = made.constants.iter().map(|object| self.constant(object, depth)).collect();
+            if self.renames_all {
+                self.name_definitions(code, &mut constants);
+            }
             made.constants = constants.into();
         }
         made
+    }
+
+    /// Gives functions and classes the names that they are stored as, where one of the two said nothing: decompilers print a code object's
+    /// own name in `def`.
+    fn name_definitions(&self, before: &MarshalledCode, constants: &mut [Object]) {
+        for one in definitions(before) {
+            let wanted = self.global.get(&one.stored).unwrap_or(&one.stored);
+            let Some(Object::Code(inner)) = constants.get_mut(one.constant) else { continue };
+            if inner.name != *wanted && (is_meaningless(&one.stored) || is_meaningless(&one.own)) {
+                inner.name = wanted.clone();
+            }
+        }
     }
 
     /// A constant with new names: keywords of calls, imported names and attributes that are asked for are str.
@@ -176,6 +251,45 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_and_what_it_is_stored_as_get_one_name() {
+        let empty: Arc<[u8]> = b"".as_slice().into();
+        let code = |name: &[u8], bytes: Vec<u8>, constants: Vec<Object>, names: Vec<&[u8]>| MarshalledCode {
+            argcount: 0,
+            nlocals: 0,
+            stacksize: 1,
+            flags: 64,
+            bytes: bytes.into(),
+            constants: constants.into(),
+            names: names.into_iter().map(Name::from).collect(),
+            varnames: Vec::new(),
+            freevars: Vec::new(),
+            cellvars: Vec::new(),
+            filename: empty.clone(),
+            name: name.into(),
+            first_line: 1,
+            lnotab: empty.clone(),
+        };
+        let inner = |name: &[u8]| {
+            Object::Code(Box::new(code(
+                name,
+                vec![op::LOAD_CONST, 0, 0, op::RETURN_VALUE],
+                vec![Object::None],
+                Vec::new(),
+            )))
+        };
+        let def = |place: u8| [op::LOAD_CONST, place, 0, op::MAKE_FUNCTION, 0, 0, op::STORE_NAME, place, 0];
+        let bytes = [def(0), def(1), def(2)].concat();
+        let constants = vec![inner(b"add"), inner(b"OO00"), inner(b"l1l1I")];
+        let module = code(b"<module>", bytes, constants, vec![b"O0O0O", b"parse", b"O0OO0"]);
+        let (made, _) = rename(&module, true);
+        let own: Vec<_> = nested(&made).skip(1).map(|(code, _)| code.name.clone()).collect();
+        assert_eq!(own, made.names);
+        assert_eq!(*made.names, [Name::from(&b"add"[..]), Name::from(&b"parse"[..]), Name::from(&b"name_1"[..])]);
+        let (kept, _) = rename(&module, false);
+        assert_eq!(nested(&kept).skip(1).map(|(code, _)| code.name.to_vec()).next(), Some(b"add".to_vec()));
+    }
 
     #[test]
     fn names_that_no_reader_can_tell_apart_are_meaningless() {

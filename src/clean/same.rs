@@ -42,12 +42,27 @@ pub fn is_same(one: (&Flow, &MarshalledCode), other: (&Flow, &MarshalledCode)) -
                     todo.extend(pairs.into_iter().map(|(left, right)| ((left, 0), (right, 0))));
                     break;
                 }
+                // What always fails has something after it in the layout, to which control never comes.
+                (Next::Ends(End::Final(opcode, operand)), Next::Runs(right)) if goes_on(*opcode) => {
+                    let operand = operand.map_or(Operand::None, Operand::Number);
+                    let left = Instruction { opcode: *opcode, operand, at: 0 };
+                    if !is_same_instruction(&left, one.1, right, other.1) {
+                        return false;
+                    }
+                    break;
+                }
                 (Next::Spins, Next::Spins) => break,
                 _ => return false,
             }
         }
     }
     true
+}
+
+/// Whether an instruction, unless it fails, is followed by the next one.
+pub fn goes_on(opcode: u8) -> bool {
+    !matches!(opcode, op::RETURN_VALUE | op::RAISE_VARARGS | op::END_FINALLY)
+        && !super::machine::effect::is_undefined(opcode)
 }
 
 enum Next<'a> {

@@ -290,21 +290,8 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
             let mut after = live_after(flow, block, &live);
             through(&flow.blocks[block].instructions, &mut after);
             if !flow.blocks[block].around.is_empty() {
-                // An exception can leave the block anywhere.
-                for one in &flow.blocks[block].instructions {
-                    match (one.opcode, &one.operand) {
-                        (op::LOAD_FAST | op::STORE_FAST, Operand::Number(place)) => {
-                            after.insert(*place);
-                        }
-                        (
-                            op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_NAME | op::STORE_GLOBAL,
-                            Operand::Number(place),
-                        ) => {
-                            after.insert(-1 - place);
-                        }
-                        _ => {}
-                    }
-                }
+                // An exception can leave the block anywhere, for any handler.
+                after.extend(read_by_handlers(flow, &order, &live));
             }
             if after != live[block] {
                 live[block] = after;
@@ -315,12 +302,7 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
             break;
         }
     }
-    let mut in_handlers: BTreeSet<i32> = BTreeSet::new();
-    for &block in &order {
-        if let End::Setup { handler: Some(handler), .. } = flow.blocks[block].end {
-            in_handlers.extend(&live[handler]);
-        }
-    }
+    let in_handlers = read_by_handlers(flow, &order, &live);
     let mut changed = false;
     for &block in &order {
         let mut after = live_after(flow, block, &live);
@@ -350,6 +332,17 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
         }
     }
     changed
+}
+
+/// The variables that are live where some handler begins.
+fn read_by_handlers(flow: &Flow, order: &[BlockId], live: &[BTreeSet<i32>]) -> BTreeSet<i32> {
+    let mut read = BTreeSet::new();
+    for &block in order {
+        if let End::Setup { handler: Some(handler), .. } = flow.blocks[block].end {
+            read.extend(&live[handler]);
+        }
+    }
+    read
 }
 
 fn live_after(flow: &Flow, block: BlockId, live: &[BTreeSet<i32>]) -> BTreeSet<i32> {

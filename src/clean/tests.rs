@@ -179,6 +179,110 @@ fn a_dispatcher_goes_away_with_its_variable() {
 }
 
 #[test]
+fn a_comparison_of_constants_within_a_chained_one_stays() {
+    let first = [op::LOAD_CONST, 1, 0, op::LOAD_CONST, 2, 0, op::DUP_TOP, op::ROT_THREE, op::COMPARE_OP, 0, 0];
+    let rest = |from: u8| {
+        let jump = [op::JUMP_IF_FALSE_OR_POP, from + 21, 0, op::LOAD_GLOBAL, 1, 0, op::COMPARE_OP, 0, 0];
+        [&jump[..], &[op::RETURN_VALUE, op::ROT_TWO, op::POP_TOP, op::RETURN_VALUE]].concat()
+    };
+    let constants = vec![Object::None, Object::Int(1), Object::Int(2)];
+    let bytes = [&[op::NOP][..], &first, &rest(1)].concat();
+    assert_eq!(clean(bytes, constants), [&first[..], &rest(0)].concat());
+}
+
+#[test]
+fn a_return_of_chained_comparisons_is_laid_out_as_one_expression() {
+    // return 0 <= x < y and 0 <= y < x, whose jumps within the expression go to an offset.
+    let load = |one: u8, other: u8| {
+        [
+            op::LOAD_CONST,
+            1,
+            0,
+            op::LOAD_FAST,
+            one,
+            0,
+            op::DUP_TOP,
+            op::ROT_THREE,
+            op::COMPARE_OP,
+            1,
+            0,
+            op::JUMP_IF_FALSE_OR_POP,
+            other,
+            0,
+        ]
+    };
+    let made = |jump: [u8; 3]| {
+        let less = |place: u8| [op::LOAD_FAST, place, 0, op::COMPARE_OP, 0, 0];
+        let first = [&load(0, 23)[..], &less(1), &jump, &[op::ROT_TWO, op::POP_TOP]].concat();
+        let second =
+            [&load(1, 49)[..], &less(0), &[op::RETURN_VALUE, op::ROT_TWO, op::POP_TOP, op::RETURN_VALUE]].concat();
+        [&first[..], &[op::JUMP_IF_FALSE_OR_POP, 51, 0], &second].concat()
+    };
+    let code = code(made([op::JUMP_ABSOLUTE, 25, 0]), vec![Object::None, Object::Int(0)]);
+    let code = MarshalledCode { argcount: 2, ..code };
+    let made_again = rebuild(&code, &Evidence::default(), &Options::default()).code.bytes;
+    assert_eq!(*made_again, made([op::JUMP_FORWARD, 2, 0]));
+}
+
+#[test]
+fn unreachable_instructions_that_the_compiler_leaves_come_back() {
+    let body = [op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK];
+    let handler = [op::POP_TOP, op::POP_TOP, op::POP_TOP, op::LOAD_CONST, 0, 0, op::RETURN_VALUE];
+    let made = |end: &[u8]| {
+        let away = [op::JUMP_FORWARD, 7 + end.len() as u8, 0];
+        [&[op::SETUP_EXCEPT, 8, 0][..], &body, &away, &handler, end, &RETURN_FIRST].concat()
+    };
+    assert_eq!(clean(made(&[]), vec![Object::None]), made(&[op::END_FINALLY]));
+}
+
+#[test]
+fn a_useless_prefix_is_no_reason_to_cut_a_side_where_others_ran() {
+    let junk = [op::EXTENDED_ARG, 0, 0, op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE];
+    let condition = [op::EXTENDED_ARG, 0, 0, op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 16, 0];
+    let bytes = [&condition[..], &junk, &RETURN_FIRST].concat();
+    let mut evidence = Evidence::default();
+    let executed = evidence.codes.entry(bytes.as_slice().into()).or_default();
+    for offset in [0, 6, 16, 19] {
+        executed.offsets.insert(offset, 1);
+    }
+    executed.edges.extend([((0, 6), 1), ((6, 16), 1), ((16, 19), 1)]);
+    let code = MarshalledCode { argcount: 1, ..code(bytes, vec![Object::None]) };
+    let made = rebuild(&code, &evidence, &Options::default()).code.bytes;
+    let wanted = [op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 10, 0, op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE];
+    assert_eq!(*made, [&wanted[..], &RETURN_FIRST].concat());
+}
+
+#[test]
+fn a_load_that_always_failed_is_the_last_statement_of_its_try() {
+    // try: g, and bytes that no compiler makes; except: pass
+    let handler = [op::POP_TOP, op::POP_TOP, op::POP_TOP];
+    let bytes = [&[op::SETUP_EXCEPT, 4, 0, op::LOAD_GLOBAL, 1, 0, 6][..], &handler, &RETURN_FIRST].concat();
+    let mut evidence = Evidence::default();
+    let executed = evidence.codes.entry(bytes.as_slice().into()).or_default();
+    for offset in [0, 3, 7, 8, 9, 10, 13] {
+        executed.offsets.insert(offset, 1);
+    }
+    executed.edges.extend([((0, 3), 1), ((3, 7), 1)]);
+    let made = rebuild(&code(bytes, vec![Object::None]), &evidence, &Options::default());
+    assert!(matches!(made.report[0].result, Outcome::Rebuilt(_)), "{:?}", made.report[0].result);
+    let try_part = [op::SETUP_EXCEPT, 8, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK];
+    assert!(made.code.bytes.starts_with(&try_part), "{:?}", made.code.bytes);
+}
+
+#[test]
+fn a_store_in_a_try_is_dead_if_no_handler_reads_it() {
+    // try: x = 1, and what x is loaded for is popped; g; except: pass
+    let junk = [op::LOAD_CONST, 1, 0, op::STORE_FAST, 0, 0];
+    let rest = [op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK, op::JUMP_FORWARD, 7, 0];
+    let handler = [op::POP_TOP, op::POP_TOP, op::POP_TOP, op::JUMP_FORWARD, 1, 0, op::END_FINALLY];
+    let made = |junk: &[u8]| {
+        let size = (junk.len() + rest.len()) as u8;
+        [&[op::SETUP_EXCEPT, size, 0][..], junk, &rest, &handler, &RETURN_FIRST].concat()
+    };
+    assert_eq!(clean([&[op::NOP][..], &made(&junk)].concat(), vec![Object::None, Object::Int(1)]), made(&[]));
+}
+
+#[test]
 fn what_a_compiler_made_is_kept_byte_for_byte() {
     let file = include_bytes!("../../fixtures/factorial.pyc");
     let pyc = Pyc::read(file).expect("a fixture");

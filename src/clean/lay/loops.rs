@@ -133,6 +133,15 @@ impl Layer<'_> {
         }
     }
 
+    /// Whether a break of the loop goes to a block after a finally or with block.
+    fn is_break_through(&self, inside: &[bool], to: BlockId) -> bool {
+        let goes_there = |block: &BlockId| match &self.flow.blocks[*block].end {
+            End::Finally { others, .. } => others.contains(&(op::BREAK_LOOP, to)),
+            _ => false,
+        };
+        self.order.blocks.iter().any(|block| inside[*block] && goes_there(block))
+    }
+
     /// The block at which a loop's `break` goes on.  `done` is where it goes when its condition is false.
     fn after_loop(
         &self,
@@ -161,7 +170,11 @@ impl Layer<'_> {
             let from_done = self.reach(done, stop);
             let meets =
                 |block: BlockId| from_done[block] && can_follow(block) && reach.iter().any(|reach| reach[block]);
-            return self.first(stop, meets).or(Some(done));
+            // A loop's else that never gets to where a break goes: the iterator is popped there already, or a finally block leads there.
+            let is_for = matches!(self.flow.blocks[header].end, End::Iterate { .. });
+            let is_break = |block: BlockId| can_follow(block) && (is_for || self.is_break_through(inside, block));
+            let broken = || exits.iter().copied().find(|&exit| is_break(exit));
+            return self.first(stop, meets).or_else(broken).or(Some(done));
         }
         let count = |block: BlockId| reach.iter().filter(|reach| reach[block]).count();
         let candidates =

@@ -4,6 +4,7 @@ use super::expression::inverted;
 use super::{Item, Label, Laid, Layer, Unstructured};
 use crate::bytecode::opcode::op;
 use crate::clean::flow::{BlockId, End, Instruction, Operand, growth};
+use crate::clean::same::goes_on;
 
 /// Statements that are nested at most.
 const NESTING: usize = 200;
@@ -117,6 +118,9 @@ impl Layer<'_> {
             End::Jump(next) => Ok(Some(next)),
             End::Final(opcode, operand) => {
                 self.run(opcode, operand.map_or(Operand::None, Operand::Number), at);
+                if goes_on(opcode) {
+                    self.end_failed(block, opcode, operand, base);
+                }
                 Ok(None)
             }
             End::Through(opcode) => {
@@ -145,6 +149,18 @@ impl Layer<'_> {
             End::Leave(_) => Err(Unstructured("a try is left in the middle")),
             End::Finally { .. } => Err(Unstructured("a finally block ends where none is")),
         }
+    }
+
+    /// Ends a statement that always fails, as if it did not: its values are popped.
+    fn end_failed(&mut self, block: BlockId, opcode: u8, operand: Option<i32>, base: usize) {
+        let basic = &self.flow.blocks[block];
+        let last = Instruction { opcode, operand: operand.map_or(Operand::None, Operand::Number), at: basic.at };
+        let all = basic.instructions.iter().chain([&last]);
+        let depth = all.fold(basic.depth as i64, |depth, one| depth + growth(one));
+        for _ in (base as i64)..depth {
+            self.run(op::POP_TOP, Operand::None, basic.at);
+        }
+        self.begin_statement();
     }
 
     /// Whether a copy of a block may stand in a second place.

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::fold::settled;
-use super::{
-    Act, Block, Exit, Graph, Input, Key, Kind, Node, NodeId, Reasons, Unmodelled, Variants, effect, implausible,
-};
+use super::{Act, Block, Exit, Graph, Input, Key, Kind, Node, NodeId, Reasons, Unmodelled, Variants, implausible};
 use crate::bytecode::opcode::op;
 use crate::clean::Change;
 use crate::clean::value::{Literal, Value};
@@ -21,11 +19,19 @@ pub fn explore(input: &Input<'_>) -> Result<Graph, Unmodelled> {
     let mut real = BTreeSet::new();
     let mut transparent = BTreeSet::new();
     let mut keeps_exceptions = input.keeps_exceptions;
+    let mut begins = BTreeMap::new();
     loop {
         let mut explorer = Explorer::new(input, real);
+        explorer.begins = begins;
         explorer.keeps_exceptions = keeps_exceptions;
         explorer.transparent = transparent;
-        explorer.search()?;
+        let found = explorer.search();
+        begins = explorer.begins_of_handlers();
+        if begins != explorer.begins {
+            (real, transparent) = (explorer.real, explorer.transparent);
+            continue;
+        }
+        found?;
         // A bare raise raises what was handled last.
         if explorer.raises_again && !explorer.thrown.is_empty() && !keeps_exceptions {
             keeps_exceptions = true;
@@ -78,6 +84,8 @@ pub(super) struct Explorer<'a> {
     pub thrown: BTreeSet<u32>,
     pub transparent: BTreeSet<u32>,
     pub keeps_exceptions: bool,
+    /// Where handlers begin after a dispatcher, by the offsets of their SETUPs.
+    pub begins: BTreeMap<u32, i32>,
     /// Useless EXTENDED_ARGs are all over the code.
     pub has_prefixes: bool,
     /// There is a raise without operands.
@@ -102,7 +110,8 @@ impl<'a> Explorer<'a> {
             thrown: BTreeSet::new(),
             transparent: BTreeSet::new(),
             keeps_exceptions: false,
-            has_prefixes: implausible::has_prefixes(input.code),
+            begins: BTreeMap::new(),
+            has_prefixes: implausible::has_prefixes(input.code, input.executed),
             raises_again: false,
         }
     }
@@ -193,45 +202,6 @@ impl<'a> Explorer<'a> {
         block.kind != Kind::Loop && !self.transparent.contains(&block.setup)
     }
 
-    /// The SETUP instructions of blocks whose handlers do nothing but end.
-    fn passed_through(&self) -> BTreeSet<u32> {
-        let mut does_more = BTreeSet::new();
-        let mut found = BTreeSet::new();
-        for instance in &self.instances {
-            let is_empty = instance.handler.is_some_and(|handler| self.only_ends(handler));
-            let setups = if is_empty && instance.block.kind != Kind::With { &mut found } else { &mut does_more };
-            setups.insert(instance.block.setup);
-        }
-        &found - &does_more
-    }
-
-    /// Whether a handler comes to its end without doing anything.
-    fn only_ends(&self, handler: NodeId) -> bool {
-        let mut node = handler;
-        for _ in 0..self.nodes.len() {
-            let Node { key, acts, exit, .. } = &self.nodes[node];
-            let next = match exit {
-                Exit::Go(next) => *next,
-                Exit::EndFinally { .. } | Exit::End(op::END_FINALLY, _) => {
-                    return acts.is_empty() && key.stack == self.nodes[handler].key.stack;
-                }
-                _ => return false,
-            };
-            let is_known = matches!(self.nodes[next].key.stack.last(), Some(Value::Constant(_)));
-            let does_nothing = |act: &Act| match act {
-                Act::Push(_) => true,
-                Act::Run(op::STORE_FAST | op::STORE_DEREF | op::LIST_APPEND, _) => false,
-                Act::Run(opcode, _) => effect::is_safe(*opcode) || is_known && *opcode == op::COMPARE_OP,
-                _ => false,
-            };
-            if !acts.iter().all(does_nothing) {
-                return false;
-            }
-            node = next;
-        }
-        false
-    }
-
     /// Notes that a block catches something after all; all that was found with it as one that does not is wrong.
     pub fn make_real(&mut self, setup: u32) {
         if !self.real.contains(&setup) && !self.transparent.contains(&setup) {
@@ -243,11 +213,11 @@ impl<'a> Explorer<'a> {
     pub fn instance(&mut self, block: Block, below: &[Block]) -> u32 {
         let below: Rc<[Block]> = below.into();
         let code = self.input.code;
-        let (instances, index) = (&mut self.instances, &mut self.instance_index);
+        let (instances, index, begins) = (&mut self.instances, &mut self.instance_index, &self.begins);
         *index.entry((block, below.clone())).or_insert_with(|| {
             let (arrival, handler) = (None, None);
             let (reasons, dependents) = (Reasons::default(), BTreeSet::new());
-            let settled = settled(code, block.handler);
+            let settled = begins.get(&block.setup).copied().unwrap_or_else(|| settled(code, block.handler));
             instances.push(Instance { block, below, arrival, handler, settled, reasons, dependents });
             instances.len() as u32 - 1
         })
@@ -324,7 +294,7 @@ impl<'a> Explorer<'a> {
         let fits = |instance: &Instance| {
             let Block { kind, level, .. } = instance.block;
             matches!(kind, Kind::Finally | Kind::With)
-                && instance.settled == settled
+                && (instance.settled == settled || instance.settled == offset)
                 && level as usize == below.len()
                 && instance.below == *blocks
         };

@@ -5,6 +5,7 @@ use crate::bytecode::Unit;
 use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::{self, OperandKind, op};
+use crate::clean::evidence::Executed;
 
 /// Instructions that are looked at.
 const FAR: usize = 40;
@@ -16,8 +17,13 @@ pub struct Place<'a> {
     pub has_prefixes: bool,
 }
 
-/// Returns whether useless EXTENDED_ARGs are all over the code, so that they say nothing about what they stand in.
-pub fn has_prefixes(code: &MarshalledCode) -> bool {
+/// Returns whether useless EXTENDED_ARGs are all over the code or have run, so that they say nothing about what they stand in.
+pub fn has_prefixes(code: &MarshalledCode, executed: Option<&Executed>) -> bool {
+    let unit_at = |offset: &u32| Unit::decode(&code.bytes, *offset);
+    let ran = executed.into_iter().flat_map(|executed| executed.offsets.keys()).filter_map(unit_at);
+    if ran.into_iter().any(|unit| is_useless_prefix(&unit)) {
+        return true;
+    }
     let (mut all, mut useless) = (0usize, 0usize);
     for unit in units(&code.bytes, 0) {
         all += 1;
@@ -68,7 +74,9 @@ fn walk(
         if effect::is_undefined(opcode) {
             return Some("it leads to an undefined opcode");
         }
-        if !has_prefixes && is_useless_prefix(&unit) {
+        // Instructions that share bytes with others that ran need a prefix.
+        let is_shared = || (at + 1..unit.end).any(stops);
+        if !has_prefixes && is_useless_prefix(&unit) && !is_shared() {
             return Some("it leads to a useless EXTENDED_ARG");
         }
         if is_out_of_range(code, opcode, operand) {

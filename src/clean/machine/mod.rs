@@ -5,6 +5,7 @@
 pub mod effect;
 mod explore;
 mod fold;
+mod handlers;
 mod implausible;
 mod step;
 mod untaken;

@@ -321,6 +321,8 @@ impl Explorer<'_> {
         let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
         let truth = condition.truth();
         let decided = match truth {
+            // A comparison of constants within a chained one.
+            Some(_) if keeps && self.drops_operand(target) => None,
             Some(truth) => Some((truth == on_true, format!("its condition is always {truth}"))),
             None => self.untaken(step, target).or_else(|| self.fixed(step, target, &condition)),
         };

@@ -1,8 +1,10 @@
 //! What is decided by what ran, or by what no compiler makes: sides of conditions, and failures after which nothing plausible comes.
 
 use super::explore::Explorer;
+use super::fold::settled;
 use super::step::Step;
 use super::{effect, implausible};
+use crate::bytecode::Unit;
 use crate::bytecode::opcode::op;
 use crate::clean::Untaken;
 use crate::clean::value::Value;
@@ -23,6 +25,17 @@ impl Explorer<'_> {
         }
         let depth = step.stack.len().saturating_sub(1);
         implausible::why(self.place(), step.end, depth, &|_| false).is_some()
+    }
+
+    /// Whether a chained comparison that is false goes on here: what was compared twice is popped below the result.
+    pub(super) fn drops_operand(&self, target: i32) -> bool {
+        let opcode = |offset: i32| {
+            let unit = Unit::decode(&self.input.code.bytes, u32::try_from(offset).ok()?)?;
+            Some((unit.last.opcode, unit.end as i32))
+        };
+        let bytes = settled(self.input.code, target);
+        let Some((op::ROT_TWO, next)) = opcode(bytes) else { return false };
+        opcode(settled(self.input.code, next)).is_some_and(|(opcode, _)| opcode == op::POP_TOP)
     }
 
     /// Whether an instruction that ran never went on to the next one, where no compiler's code is.
