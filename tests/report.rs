@@ -155,7 +155,8 @@ fn a_listing_has_the_first_and_the_last_value_and_how_many_there_were() {
     let source = "def f(a):\n    return a\nfor i in range(10):\n    i * 2\n    f('x')\n";
     let program = Program::new(source);
     let shown = data(&page(&program, &["--values"]));
-    let lines = shown["codes"].as_array().unwrap().iter().find(|code| code["name"] == "<module>").unwrap()["lines"].clone();
+    let lines =
+        shown["codes"].as_array().unwrap().iter().find(|code| code["name"] == "<module>").unwrap()["lines"].clone();
     let of = |name: &str| lines.as_array().unwrap().iter().rfind(|line| line["n"] == name).unwrap()["v"].clone();
     assert_eq!(of("BINARY_MULTIPLY"), serde_json::json!(["0 * 2 -> 0", "9 * 2 -> 18", "10"]));
     assert_eq!(of("CALL_FUNCTION"), serde_json::json!(["f('x') -> 'x'", "", ""]));

@@ -88,10 +88,10 @@ struct Shape {
 }
 
 impl Shape {
-    /// Looks at the words of a lap; None if they are no whole events, or some that may change more than counts.
+    /// Looks at the words of a lap; None if they are no whole events, execute nothing, or may change more than counts.
     fn of(words: &[u64], state: &State) -> Option<Shape> {
         let mut shape = Shape { slots: Vec::new(), has_values: false, has_frames: false, has_exceptions: false };
-        let (mut depth, mut wide) = (0u32, 0);
+        let (mut depth, mut wide, mut executes) = (0u32, 0, false);
         let mut rest = words;
         while let Some((&word, after)) = rest.split_first() {
             rest = after;
@@ -123,9 +123,11 @@ impl Shape {
                 Kind::Thread | Kind::Version | Kind::CodeGone | Kind::Repeat => return None,
             }
             shape.has_frames |= kind != Kind::Jump && kind.is_run();
+            executes |= kind.is_run() && word::fields(word, wide).length > 0;
             wide = 0;
         }
-        (depth == 0 && wide == 0).then_some(shape)
+        // Values without their run are the items of one that comes later.
+        (depth == 0 && wide == 0 && executes).then_some(shape)
     }
 
     fn uses(&mut self, slot: u32, state: &State) {

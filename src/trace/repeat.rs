@@ -12,9 +12,9 @@ use super::laps;
 use super::state::Contradiction;
 use super::word::{self, Kind};
 
-pub use extent::measure;
 #[cfg(test)]
 use extent::Extent;
+pub use extent::measure;
 
 /// How far back a repeat word reaches, in words.  The writer's share of the caches grows with it; programs hardly shrink further.
 pub const HISTORY: usize = 1 << 14;

@@ -113,8 +113,8 @@ class Check:
                 self.expect(blocks, f"{link} has an empty graph")
                 text = self.driver.find_element(By.TAG_NAME, "summary").text
                 self.expect(f" {len(blocks)} block" in text, f"{link} draws {len(blocks)} blocks: {text}")
-                target = blocks[-1].get_attribute("href")
-                self.expect("@" in str(target.get("animVal") if isinstance(target, dict) else target), f"{link}: {target}")
+                target = blocks[-1].get_dom_attribute("href")
+                self.expect(target.startswith(f"{link}@"), f"{link}: a block leads to {target}")
 
     def buttons(self):
         self.go("when")

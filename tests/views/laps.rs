@@ -31,12 +31,21 @@ const VIEWS: [&[&str]; 16] = [
 
 /// Loops of many kinds; each goes round some thousand times with the same values.
 const LOOPS: [(&str, &str); 9] = [
-    ("in a frame", "n = None\nfor i in xrange(9000):\n    pass\nwhile n is None:\n    for i in [1] * 5000:\n        n = i\n"),
+    (
+        "in a frame",
+        "n = None\nfor i in xrange(9000):\n    pass\nwhile n is None:\n    for i in [1] * 5000:\n        n = i\n",
+    ),
     ("of calls", "def f(a):\n    return g(a) == 1\ndef g(a):\n    return a\nfor i in [0] * 3000:\n    f(1)\n"),
     ("of strings", "for i in [7] * 3000:\n    s = 'a%d' % i\n    s.upper() == 'A8'\n    s in ('b', 'a7')\n"),
-    ("of exceptions", "def f():\n    raise KeyError('k')\nfor i in [0] * 3000:\n    try:\n        f()\n    except KeyError:\n        pass\n"),
+    (
+        "of exceptions",
+        "def f():\n    raise KeyError('k')\nfor i in [0] * 3000:\n    try:\n        f()\n    except KeyError:\n        pass\n",
+    ),
     ("of a generator", "def g():\n    while 1:\n        yield 5\nx = g()\nfor i in [0] * 3000:\n    next(x) == 5\n"),
-    ("of generators", "def g():\n    yield 1\n    yield 2\nfor i in [0] * 2000:\n    for k in g():\n        pass\n    next(g())\n"),
+    (
+        "of generators",
+        "def g():\n    yield 1\n    yield 2\nfor i in [0] * 2000:\n    for k in g():\n        pass\n    next(g())\n",
+    ),
     ("in each other", "for i in [0] * 60:\n    for k in [0] * 70:\n        for m in (1, 1, 1):\n            m + k\n"),
     ("of the library", "import string\nfor i in [0] * 3000:\n    string.upper('a')\n"),
     ("below calls", "def f(n):\n    return n and f(n - 1)\nfor i in [0] * 900:\n    f(9)\n"),

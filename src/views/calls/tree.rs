@@ -125,7 +125,16 @@ struct Open {
 impl<R: Renderer> Tree<R> {
     pub(super) fn new(plan: CallsPlan, renderer: R) -> Tree<R> {
         let folded = Folded::new(plan.all);
-        Tree { plan, renderer, frames: FxHashMap::default(), folded, last_id: 0, number: 0, plain: 0, before_laps: (0, 0) }
+        Tree {
+            plan,
+            renderer,
+            frames: FxHashMap::default(),
+            folded,
+            last_id: 0,
+            number: 0,
+            plain: 0,
+            before_laps: (0, 0),
+        }
     }
 
     fn begin(&mut self, place: Place, thread: u32, number: u64, kind: Kind) -> Result<Call, SinkError> {

@@ -214,7 +214,8 @@ impl Body {
 
     /// Where it stands.
     pub(super) fn standing(&self) -> Standing {
-        let (place, _, times) = self.open.as_ref().map_or((0, &[][..], 0), |(place, body, times)| (*place, body, *times));
+        let (place, _, times) =
+            self.open.as_ref().map_or((0, &[][..], 0), |(place, body, times)| (*place, body, *times));
         Standing { place, times, items: self.items.len(), run: self.run, instructions: self.instructions }
     }
 
@@ -269,7 +270,8 @@ pub(super) struct Standing {
 impl Standing {
     /// Whether the open loop has come round once since then, and nothing else has changed.
     pub(super) fn is_next(&self, before: &Standing) -> bool {
-        self.times > 0 && *self == Standing { times: before.times + 1, instructions: self.instructions, ..before.clone() }
+        self.times > 0
+            && *self == Standing { times: before.times + 1, instructions: self.instructions, ..before.clone() }
     }
 }
 

@@ -30,8 +30,8 @@ use crate::select::{Filter, Selection};
 use crate::trace::SinkError;
 use data::Data;
 use gather::Gathered;
-use seen::Seen;
 pub use page::MARK;
+use seen::Seen;
 
 /// Bytes of JSON lines of each of the other views, and lines of them.
 const VIEW_BYTES: usize = 768 << 10;

@@ -171,8 +171,8 @@ impl View for Seen {
         }
         let instruction = &place.unit.last;
         let object = self.object(&place.frame.code);
-        let is_due = values.results.is_empty()
-            && effect::of(instruction.opcode, instruction.operand.unwrap_or(0)).results > 0;
+        let is_due =
+            values.results.is_empty() && effect::of(instruction.opcode, instruction.operand.unwrap_or(0)).results > 0;
         if is_due && !values.operands.is_empty() {
             self.open.insert(place.frame.id, (object, *instruction, values.operands.clone()));
         } else {
