@@ -365,14 +365,14 @@
         el("td", { class: "n dim", title: line.l === undefined ? null : "line " + line.l }, line.l === undefined ? "" : String(line.l)),
         el("td", { class: "n" }, el("a", { href: hashOf(code, line.o) }, String(line.o))), count,
         el("td", { class: "op" + (line.x ? " overlap" : ""), title: line.x ? "overlaps the instruction before it" : null }, line.n),
-        el("td", { class: "arg", title: line.a.length > 60 ? line.a : null }, target || "", el("span", { class: "side" }, sides)), seen(line));
+        el("td", { class: "arg", title: line.a.length + sides.length > 30 ? line.a + sides : null }, target || "", el("span", { class: "side" }, sides)), seen(line));
       return tr;
     };
     const rowsShown = chunked(code.lines, 1500, render, body);
     if (offset !== undefined && places.has(offset)) rowsShown.upTo(places.get(offset));
     const head = el("thead", {}, el("tr", {}, ["", "line", "offset", "executed", "instruction", "operand", ...(D.has_values ? ["values"] : [])].map((name, at) =>
       el("th", { class: at > 0 && at < 4 ? "n" : null, scope: "col" }, name))));
-    const box = el("div", { class: "listing" }, el("table", {}, head, body), picture(lanes, width));
+    const box = el("div", { class: "listing" + (D.has_values ? " valued" : "") }, el("table", {}, head, body), picture(lanes, width));
     out.push(el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Listing" }, box), rowsShown.place);
     if (offset !== undefined) queueMicrotask(() => document.getElementById("at-" + offset)?.scrollIntoView({ block: "center" }));
     return out;
@@ -390,7 +390,7 @@
       heads.set(line.t, { rounds: head.rounds + rounds, last: Math.max(head.last, at) });
     });
     for (const [offset, { rounds, last }] of heads) {
-      loops.set(offset, (loops.get(offset) || "") + "  ↻ loop of " + number(last - places.get(offset) + 1) + " instructions, round " + times(rounds));
+      loops.set(offset, (loops.get(offset) || "") + "  ↻ " + number(last - places.get(offset) + 1) + " instructions, round " + times(rounds));
     }
     return loops;
   }
@@ -402,7 +402,7 @@
     const parts = [el("span", { title: first }, first)];
     if (last) parts.push(el("span", { class: "dim" }, " … "), el("span", { title: last }, last));
     if (distinct) parts.push(el("span", { class: "dim" }, "  (" + distinct + " different)"));
-    return el("td", { class: "arg" }, parts);
+    return el("td", { class: "seen" }, parts);
   }
   const BLOCKS = 250;
   /// The control-flow graph, drawn when it is opened.
