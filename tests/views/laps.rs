@@ -166,7 +166,7 @@ fn fixtures_say_the_same_with_each_lap() {
 fn a_long_loop_takes_no_view_longer_than_a_short_one() {
     // A few thousand times as many words as the file has: each view has a second for what takes it several one by one.
     let program = Program::new("while 1:\n    pass\n");
-    let most = "--max-instructions=50000000";
+    let most = "--max-instructions=30000000";
     running::run(&mut program.tracing(&["-q", "--values", most], "t.bct", &[]));
     for words in VIEWS.iter().filter(|words| words[0] != "show" || words.len() > 1) {
         let script = format!("ulimit -t 1; exec \"$0\" {} t.bct >out", words.join(" "));
