@@ -105,14 +105,15 @@ impl Find {
     ) {
         let Some(value) = values.iter().find_map(|value| self.plan.wanted.find(value)) else { return };
         let key = (code.id, instruction.offset);
-        let number = number.saturating_add(self.taken.to_last());
+        // What a call has returned belongs to its operands, also in the lap before.
+        let (own, number) = (number, number.saturating_add(self.taken.to_last()));
         if let Some(place) = self.places.get(&key) {
             let found = &mut self.found[*place];
-            if found.last.as_ref().unwrap_or(&found.first).number != number {
+            if ![own, number].contains(&found.last.as_ref().unwrap_or(&found.first).number) {
                 found.times += self.taken.times();
             }
             let operands = if role == Role::Operand { values.to_vec() } else { Vec::new() };
-            if found.first.number == number {
+            if found.first.number == own {
                 return;
             }
             found.last = Some(Occurrence { number, thread, operands, role, value: value.clone() });
