@@ -63,7 +63,7 @@ impl Taken {
 
     /// Instructions from something that happens now to the last time that it does.
     #[inline]
-    pub fn to_last(&self) -> u64 {
+    pub fn until_last(&self) -> u64 {
         self.0.map_or(0, |(laps, _)| laps.rest())
     }
 

@@ -106,7 +106,7 @@ impl Find {
         let Some(value) = values.iter().find_map(|value| self.plan.wanted.find(value)) else { return };
         let key = (code.id, instruction.offset);
         // What a call has returned belongs to its operands, also in the lap before.
-        let (own, number) = (number, number.saturating_add(self.taken.to_last()));
+        let (own, number) = (number, number.saturating_add(self.taken.until_last()));
         if let Some(place) = self.places.get(&key) {
             let found = &mut self.found[*place];
             if ![own, number].contains(&found.last.as_ref().unwrap_or(&found.first).number) {

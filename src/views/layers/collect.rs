@@ -384,7 +384,7 @@ impl Collector {
         if layer.instructions == 0 {
             layer.first = at.instructions + 1;
         }
-        layer.last = at.instructions + count + self.taken.to_last();
+        layer.last = at.instructions + count + self.taken.until_last();
         layer.instructions += count * self.taken.times();
     }
 }
