@@ -151,6 +151,21 @@ fn a_branch_has_counts_of_both_sides() {
 }
 
 #[test]
+fn a_listing_has_the_first_and_the_last_value_and_how_many_there_were() {
+    let source = "def f(a):\n    return a\nfor i in range(10):\n    i * 2\n    f('x')\n";
+    let program = Program::new(source);
+    let shown = data(&page(&program, &["--values"]));
+    let lines =
+        shown["codes"].as_array().unwrap().iter().find(|code| code["name"] == "<module>").unwrap()["lines"].clone();
+    let of = |name: &str| lines.as_array().unwrap().iter().rfind(|line| line["n"] == name).unwrap()["v"].clone();
+    assert_eq!(of("BINARY_MULTIPLY"), serde_json::json!(["0 * 2 -> 0", "9 * 2 -> 18", "10"]));
+    assert_eq!(of("CALL_FUNCTION"), serde_json::json!(["f('x') -> 'x'", "", ""]));
+    assert_eq!(of("LOAD_CONST"), Value::Null);
+    let without = data(&page(&program, &["--force"]));
+    assert!(!without.to_string().contains("\"v\":"));
+}
+
+#[test]
 fn a_file_that_is_no_report_is_not_replaced() {
     let program = Program::new("x = 1\n");
     let report = |words: &[&str]| live::run(program.command([&["report", "t.bct", "-o"], words].concat()));

@@ -3,6 +3,7 @@
 mod answers;
 mod differences;
 mod folds;
+mod laps;
 mod printed;
 
 use std::fs;

@@ -74,7 +74,10 @@ impl Block {
             };
         }
         self.decoder.allow_search(self.budget.left());
-        let read = self.repeats.read(&self.words[self.read..], most);
+        if known <= self.position() && self.laps(sink)? {
+            return Ok(true);
+        }
+        let read = self.repeats.read_to_laps(&self.words[self.read..], most);
         self.read += read.map_err(|why| broken(self.state().instructions, why))?;
         let events = self.repeats.words();
         let first = self.repeats.position() - events.len() as u64;
@@ -86,6 +89,15 @@ impl Block {
         self.repeats.take(taken);
         self.spend(taken as u64 + self.decoder.searched())?;
         Ok(true)
+    }
+
+    /// Hands laps that come next to the sink, if it takes them at once; false if there are none.
+    fn laps(&mut self, sink: &mut dyn Sink) -> Result<bool, StreamError> {
+        let Some((lap, count)) = self.repeats.laps() else { return Ok(false) };
+        let (taken, decoded) = self.decoder.laps(lap, count, sink)?;
+        self.repeats.take_laps(taken);
+        self.spend(decoded + self.decoder.searched())?;
+        Ok(taken > 0)
     }
 }
 

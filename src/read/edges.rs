@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Flaw, Reader, TraceError};
 use crate::bytecode::CodeObject;
 use crate::bytecode::decode::{Unit, units};
-use crate::trace::{Code, Event, Run, Sink, SinkError, Start, State, Then};
+use crate::trace::{Code, Event, Laps, Run, Sink, SinkError, Start, State, Taken, Then};
 
 /// Offsets outside a code string that are counted one by one, for each code object; the rest is counted in sum.
 const MOST_OUTSIDE: usize = 4096;
@@ -121,6 +121,7 @@ struct Counter<'a> {
     frames: HashMap<u64, (usize, Last)>,
     current: (u64, Option<(usize, Last)>),
     skipped: u64,
+    taken: Taken,
 }
 
 impl<'a> Counter<'a> {
@@ -136,6 +137,7 @@ impl<'a> Counter<'a> {
             frames: HashMap::new(),
             current: (0, None),
             skipped: 0,
+            taken: Taken::default(),
         }
     }
 
@@ -227,29 +229,29 @@ impl Counts {
         }
     }
 
-    /// Counts a run; returns where it ended.
+    /// Counts a run that was executed so many times; returns where it ended.
     #[inline]
-    fn run(&mut self, code: &Code, run: &Run) -> Option<Last> {
+    fn run(&mut self, code: &Code, run: &Run, times: u64) -> Option<Last> {
         let mut start = run.start;
         if code.layout.index(start).is_none() {
             let mut before = None;
             for unit in units(&code.object.bytes, start).take_while(|unit| unit.end <= run.end()) {
                 if let Some(before) = before {
-                    *self.jumps.entry((Last::Unit(before), unit.start)).or_default() += 1;
+                    *self.jumps.entry((Last::Unit(before), unit.start)).or_default() += times;
                 }
                 start = unit.start;
                 if code.layout.index(start).is_some() {
                     break;
                 }
-                *self.off_chain.entry(start).or_default() += 1;
+                *self.off_chain.entry(start).or_default() += times;
                 before = Some(start);
                 if unit.end == run.end() {
                     return Some(Last::Unit(start));
                 }
             }
         }
-        *self.begins.get_mut(start as usize)? += 1;
-        *self.ends.get_mut(run.end() as usize)? += 1;
+        *self.begins.get_mut(start as usize)? += times;
+        *self.ends.get_mut(run.end() as usize)? += times;
         Some(Last::End(run.end()))
     }
 
@@ -313,7 +315,7 @@ impl Sink for Counter<'_> {
                 if let Some(frame) = at.frame()
                     && let Some((place, last)) = self.last_of(frame.id)
                 {
-                    *self.codes[place].raised.entry(last).or_default() += 1;
+                    *self.codes[place].raised.entry(last).or_default() += self.taken.times();
                 }
             }
             _ => {}
@@ -324,7 +326,7 @@ impl Sink for Counter<'_> {
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         self.forget_if_gap();
-        let then = run.then();
+        let (then, times) = (run.then(), self.taken.times());
         if let Some(frame) = at.frame() {
             if run.length > 0
                 && let Some(place) = self.version(&frame.code)
@@ -334,9 +336,9 @@ impl Sink for Counter<'_> {
                 if let Some((version, last)) = before
                     && version == place
                 {
-                    *counts.jumps.entry((last, run.start)).or_default() += 1;
+                    *counts.jumps.entry((last, run.start)).or_default() += times;
                 }
-                self.current.1 = counts.run(&frame.code, run).map(|last| (place, last));
+                self.current.1 = counts.run(&frame.code, run, times).map(|last| (place, last));
             }
             if matches!(then, Then::Return | Then::Unwind) {
                 self.forget(frame.id);
@@ -347,7 +349,7 @@ impl Sink for Counter<'_> {
                 if let Some(code) = at.code(code)
                     && let Some(place) = self.version(code)
                 {
-                    self.codes[place].executed.entered += 1;
+                    self.codes[place].executed.entered += times;
                 }
             }
             Then::SlotGone { slot } => {
@@ -366,6 +368,14 @@ impl Sink for Counter<'_> {
 
     fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
         Ok(())
+    }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        self.taken.begin(laps, at, true)
+    }
+
+    fn laps_end(&mut self, _at: &State) {
+        self.taken.end();
     }
 
     fn written(&self) -> u64 {

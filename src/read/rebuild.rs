@@ -47,7 +47,7 @@ pub struct Block {
 }
 
 /// One frame.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FrameState<V = Value> {
     pub stack: Vec<Entry<V>>,
     pub blocks: Vec<Block>,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::steps::{Entered, Entry, Exit};
 use crate::bytecode::decode::{Unit, units};
 use crate::trace::value::{Pending, UnitValues};
-use crate::trace::{Code, Event, Frame, Raised, Run, Sink, SinkError, State, Then};
+use crate::trace::{Code, Event, Frame, Laps, Raised, Run, Sink, SinkError, State, Then};
 
 /// Where a unit was executed.
 pub struct Place<'a> {
@@ -48,6 +48,14 @@ pub trait Visitor {
     fn raised(&mut self, _frame: &Frame, _raised: &Raised, _number: u64) -> Result<(), SinkError> {
         Ok(())
     }
+
+    /// As [`Sink::laps`].
+    fn laps(&mut self, _laps: &Laps, _at: &State) -> bool {
+        false
+    }
+
+    /// As [`Sink::laps_end`].
+    fn laps_end(&mut self, _at: &State) {}
 }
 
 impl<V: Visitor + ?Sized> Visitor for &mut V {
@@ -73,6 +81,14 @@ impl<V: Visitor + ?Sized> Visitor for &mut V {
 
     fn raised(&mut self, frame: &Frame, raised: &Raised, number: u64) -> Result<(), SinkError> {
         (**self).raised(frame, raised, number)
+    }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        (**self).laps(laps, at)
+    }
+
+    fn laps_end(&mut self, at: &State) {
+        (**self).laps_end(at);
     }
 }
 
@@ -190,6 +206,16 @@ impl<V: Visitor> Sink for Visit<V> {
     fn values(&mut self, words: &[u64], _at: &State) -> Result<(), SinkError> {
         self.pending.push(words);
         Ok(())
+    }
+
+    /// Those that are not wanted, or only in part, are few.
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        let after = at.instructions.saturating_add(laps.total()).saturating_add(1);
+        self.window.start <= at.instructions && after < self.window.end && self.visitor.laps(laps, at)
+    }
+
+    fn laps_end(&mut self, at: &State) {
+        self.visitor.laps_end(at);
     }
 
     fn written(&self) -> u64 {

@@ -98,6 +98,11 @@ impl Seen {
         }
     }
 
+    /// Returns whether all of these numbers are in the window, or none.
+    pub fn is_even(&self, numbers: &Range<u64>) -> bool {
+        self.part_in_window(numbers).is_none_or(|part| part == *numbers)
+    }
+
     /// What of these numbers is in the window.
     fn part_in_window(&self, numbers: &Range<u64>) -> Option<Range<u64>> {
         let window = self.selection.window.clone().unwrap_or(0..u64::MAX);

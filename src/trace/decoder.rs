@@ -3,6 +3,7 @@
 
 use super::codec::record;
 use super::event::{Event, Run, Then};
+use super::laps::Laps;
 use super::sink::Sink;
 use super::state::{Contradiction, State, StreamError};
 use super::value::MOST_WORDS;
@@ -119,6 +120,11 @@ impl Decoder {
         }
         sink.values(&words[..taken], &self.state)?;
         Ok(taken)
+    }
+
+    /// Moves on by all but the first of laps.
+    pub(super) fn repeat(&mut self, laps: &Laps) -> Result<(), StreamError> {
+        self.state.repeat(laps).map_err(|why| self.contradiction(why))
     }
 
     /// Hands one event that did not come as words to the sink, under the same checks.

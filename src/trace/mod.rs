@@ -12,6 +12,7 @@ mod decoder_tests;
 pub mod event;
 #[cfg(test)]
 pub mod invented;
+pub mod laps;
 pub mod numbered;
 pub mod origin;
 pub mod payload;
@@ -27,5 +28,6 @@ pub mod word;
 pub use code::{Code, encode_code};
 pub use decoder::Decoder;
 pub use event::{End, EndReason, Event, Outside, Raised, Run, Start, Then};
+pub use laps::{Laps, Taken};
 pub use sink::{Events, Sink, SinkError, ignore};
 pub use state::{Frame, State, StreamError};

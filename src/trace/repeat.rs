@@ -6,8 +6,15 @@
 //! repeat word   bits 0..4 REPEAT   4..32 distance   32..64 count: as many words again as stood so far back, overlapping or not
 //! ```
 
+mod extent;
+
+use super::laps;
 use super::state::Contradiction;
 use super::word::{self, Kind};
+
+#[cfg(test)]
+use extent::Extent;
+pub use extent::measure;
 
 /// How far back a repeat word reaches, in words.  The writer's share of the caches grows with it; programs hardly shrink further.
 pub const HISTORY: usize = 1 << 14;
@@ -26,94 +33,6 @@ const COUNT: u32 = 32;
 /// Makes a repeat word.
 fn pack(distance: u64, count: u64) -> u64 {
     Kind::Repeat as u64 | distance << DISTANCE | count << COUNT
-}
-
-/// How many words a shortened stream stands for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
-    pub words: u64,
-    /// Of these, the words of records that stand in the stream as they are.
-    pub records: u64,
-}
-
-/// Measures a whole shortened stream without lengthening it, and refuses what no writer of files makes: records of more bytes than
-/// `max_record`, more than `most_words` words besides records, repetitions of words that never were, and those of runs that all execute nothing, with which a few bytes could keep
-/// a reader busy.
-pub fn measure(packed: &[u64], max_record: usize, most_words: u64) -> Result<Extent, Contradiction> {
-    let (mut position, mut records) = (0, 0);
-    let mut recent = Recent::default();
-    let mut rest = packed;
-    while let Some((&word, after)) = rest.split_first() {
-        rest = after;
-        match Kind::of(word) {
-            Some(Kind::Record) => {
-                let (_, bytes) = word::record_fields(word);
-                if bytes > max_record {
-                    return Err("a record longer than any in a file");
-                }
-                let words = word::payload_words(bytes).min(rest.len());
-                rest = &rest[words..];
-                records += 1 + words as u64;
-                position += 1 + words as u64;
-                (0..1 + words.min(HISTORY)).for_each(|_| recent.push(false));
-            }
-            Some(Kind::Repeat) => {
-                let (distance, count) = (word >> DISTANCE & DISTANCE_MASK, word >> COUNT);
-                check_repetition(distance, count, position)?;
-                if recent.is_idle(distance as usize) {
-                    return Err("a repetition of runs that execute nothing");
-                }
-                position += count;
-                check_extent(position - records, most_words)?;
-                recent.repeat(distance as usize, count);
-            }
-            _ => {
-                position += 1;
-                recent.push(word::is_idle(word));
-            }
-        }
-    }
-    check_extent(position - records, most_words)?;
-    Ok(Extent { words: position, records })
-}
-
-fn check_extent(words: u64, most: u64) -> Result<(), Contradiction> {
-    if words > most { Err("a block of more events than any recorder puts into one") } else { Ok(()) }
-}
-
-/// Which of the last words were of runs that execute nothing.
-struct Recent {
-    idle: Box<[bool]>,
-    /// Words so far.
-    count: usize,
-    /// `count` after the last word that was not idle.
-    busy: usize,
-}
-
-impl Default for Recent {
-    fn default() -> Recent {
-        Recent { idle: vec![true; HISTORY].into(), count: 0, busy: 0 }
-    }
-}
-
-impl Recent {
-    fn push(&mut self, is_idle: bool) {
-        self.idle[self.count % HISTORY] = is_idle;
-        self.count += 1;
-        if !is_idle {
-            self.busy = self.count;
-        }
-    }
-
-    /// Whether all of the last words were idle.
-    fn is_idle(&self, words: usize) -> bool {
-        self.busy + words <= self.count
-    }
-
-    /// Repeats words from so far back.
-    fn repeat(&mut self, distance: usize, count: u64) {
-        (0..count).for_each(|_| self.push(self.idle[(self.count - distance) % HISTORY]));
-    }
 }
 
 /// Refuses a repetition that cannot stand at a position.
@@ -327,6 +246,10 @@ pub struct RepeatReader {
     /// Of the repeat word that is being read: how many words are left, and from how far back.
     rest: u64,
     distance: usize,
+    /// Reading ends after a repeat word that stands for many laps.
+    stops_at_laps: bool,
+    /// What the repeat word stands for was not looked at as laps.
+    is_new: bool,
 }
 
 impl RepeatReader {
@@ -365,6 +288,9 @@ impl RepeatReader {
                 self.payload -= 1;
             } else if Kind::of(word) == Some(Kind::Repeat) {
                 self.begin(word >> DISTANCE & DISTANCE_MASK, word >> COUNT)?;
+                if self.stops_at_laps && self.rest / self.distance as u64 >= laps::FEWEST {
+                    return Ok(read + 1);
+                }
                 self.repeat(full);
                 continue;
             } else if Kind::of(word) == Some(Kind::Record) {
@@ -380,6 +306,35 @@ impl RepeatReader {
             self.words.push(word);
         }
         Ok(packed.len())
+    }
+
+    /// As [`RepeatReader::read`], up to a repeat word that stands for many laps, so that these can be taken at once.
+    pub fn read_to_laps(&mut self, packed: &[u64], most: usize) -> Result<usize, Contradiction> {
+        self.stops_at_laps = true;
+        let read = self.read(packed, most);
+        self.stops_at_laps = false;
+        read
+    }
+
+    /// The words that come next again and again, and how many words that are, if all words before were taken and these come often.  A
+    /// repeat word has laps once.
+    pub fn laps(&mut self) -> Option<(&[u64], u64)> {
+        let times = self.rest.checked_div(self.distance as u64)?;
+        let lap = self.words.len().checked_sub(self.distance)?;
+        let is_new = std::mem::take(&mut self.is_new);
+        (is_new && times >= laps::FEWEST && self.taken == self.words.len()).then(|| (&self.words[lap..], self.rest))
+    }
+
+    /// Takes so many words of laps.
+    pub fn take_laps(&mut self, count: u64) {
+        // Whole laps beyond those that a repeat word can reach leave no trace.
+        let most = (HISTORY + self.distance) as u64;
+        let skipped = count.saturating_sub(most) / self.distance as u64 * self.distance as u64;
+        self.rest -= skipped;
+        self.forgotten += skipped;
+        self.repeat(self.words.len() + (count - skipped) as usize);
+        self.taken = self.words.len();
+        self.take(0);
     }
 
     /// Whether a repeat word has not been read to its end.
@@ -409,7 +364,7 @@ impl RepeatReader {
 
     fn begin_at(&mut self, distance: u64, count: u64) -> Result<(), Contradiction> {
         check_repetition(distance, count, self.position())?;
-        (self.distance, self.rest) = (distance as usize, count);
+        (self.distance, self.rest, self.is_new) = (distance as usize, count, true);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::event::{Event, Run};
+use super::laps::Laps;
 use super::state::State;
 
 /// Why a sink takes nothing more.
@@ -49,6 +50,16 @@ pub trait Sink {
     /// Takes words of the values of the next run that is not empty; they may come in any number of pieces.
     fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError>;
 
+    /// Asks about laps of a loop that come next: a sink for which one of them stands for all returns true.  Then it is handed the first of
+    /// them alone, for all, and [`Sink::laps_end`].  By default it is handed each.  A sink is asked after one of them was handed to it, and
+    /// if it refuses, once more after each of the next few.
+    fn laps(&mut self, _laps: &Laps, _at: &State) -> bool {
+        false
+    }
+
+    /// Ends laps that were taken at once; `at` is the state after the last one.
+    fn laps_end(&mut self, _at: &State) {}
+
     /// Writes what is held back, as far as readers of a growing trace need it.
     fn flush(&mut self) -> Result<(), SinkError> {
         Ok(())
@@ -85,6 +96,10 @@ impl<F: FnMut(&Event)> Sink for Events<F> {
 
     fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
         Ok(())
+    }
+
+    fn laps(&mut self, laps: &Laps, _at: &State) -> bool {
+        !laps.has_exceptions
     }
 
     fn written(&self) -> u64 {

@@ -24,7 +24,7 @@ use crate::read::steps::{Entered, Exit};
 use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
 use crate::trace::value::{UnitValues, Value};
-use crate::trace::{Code, Event, Frame, Raised, SinkError, State};
+use crate::trace::{Code, Event, Frame, Laps, Raised, SinkError, State};
 use blocks::Blocks;
 use comparing::Comparing;
 use writer::Writer;
@@ -138,6 +138,8 @@ struct Compares {
     overdue: FxHashMap<u64, Comparison>,
     /// By frame: the comparison whose result comes with the frame's next step.
     open: FxHashMap<u64, Open>,
+    /// The comparison that was next, and how many waited for their results, when it was asked about laps.
+    before_laps: (u64, usize),
 }
 
 #[derive(Clone, Copy)]
@@ -156,6 +158,7 @@ impl Compares {
             waiting: BTreeMap::new(),
             overdue: FxHashMap::default(),
             open: FxHashMap::default(),
+            before_laps: (0, 0),
         }
     }
 
@@ -163,6 +166,14 @@ impl Compares {
         let instruction = place.unit.last;
         let comparing = comparing::of(&instruction, &values.operands);
         if comparing == Comparing::No {
+            return Ok(());
+        }
+        if let Taker::InOrder(writer) = &mut self.taker
+            && self.waiting.is_empty()
+            && !values.results.is_empty()
+            && writer.leaves_out(place.frame.code.id, instruction.offset)?
+        {
+            self.next += 1;
             return Ok(());
         }
         let outcome = values.results.first().map(|result| Outcome::Value(result.clone()));
@@ -176,15 +187,15 @@ impl Compares {
             marks: self.flow.as_ref().map_or(Vec::new(), |flow| flow.operands().to_vec()),
             outcome,
         };
+        self.next += 1;
         if comparison.outcome.is_some() && self.waiting.is_empty() {
             return self.taker.take(comparison);
         }
         if comparison.outcome.is_none() {
             let is_guess = comparing == Comparing::IfLibrary;
-            self.open.insert(place.frame.id, Open { comparison: self.next, is_guess });
+            self.open.insert(place.frame.id, Open { comparison: self.next - 1, is_guess });
         }
-        self.waiting.insert(self.next, comparison);
-        self.next += 1;
+        self.waiting.insert(self.next - 1, comparison);
         self.write()
     }
 
@@ -293,5 +304,12 @@ impl View for Compares {
             flow.raised(frame);
         }
         self.settle(frame.id, Outcome::Raised(raised.clone()))
+    }
+
+    /// A lap in which nothing is compared, and that leaves values where they were, does nothing.
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        let before = std::mem::replace(&mut self.before_laps, (self.next, self.open.len()));
+        let is_plain = !laps.has_values && !laps.has_frames && !laps.has_exceptions;
+        is_plain && before == self.before_laps && self.flow.as_mut().is_none_or(|flow| flow.is_settled(laps, at))
     }
 }

@@ -19,7 +19,7 @@ use crate::read::steps::Exit;
 use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
 use crate::trace::value::{UnitValues, Value};
-use crate::trace::{Code, Frame, Raised, SinkError};
+use crate::trace::{Code, Frame, Laps, Raised, SinkError, State, Taken};
 
 /// About the bytes that a place takes, besides its values.
 const PLACE: u64 = 300;
@@ -40,7 +40,14 @@ pub fn run(
     report: &mut dyn FnMut(Flaw),
 ) -> Result<(Answer, bool), TraceError> {
     let room = Room::new(query.memory);
-    let mut view = Find { plan, room, places: FxHashMap::default(), open: FxHashMap::default(), found: Vec::new() };
+    let mut view = Find {
+        plan,
+        room,
+        places: FxHashMap::default(),
+        open: FxHashMap::default(),
+        found: Vec::new(),
+        taken: Taken::default(),
+    };
     let (answer, left_out) = query.ask(&mut view, report)?;
     let has_found = !view.is_empty();
     let left_out = LeftOut { dropped: view.room.dropped, ..left_out };
@@ -83,6 +90,7 @@ struct Find {
     /// By frame: the instruction whose result comes with the frame's next unit.
     open: FxHashMap<u64, (u64, Instruction, Rc<Code>)>,
     found: Vec<Found>,
+    taken: Taken,
 }
 
 impl Find {
@@ -97,13 +105,15 @@ impl Find {
     ) {
         let Some(value) = values.iter().find_map(|value| self.plan.wanted.find(value)) else { return };
         let key = (code.id, instruction.offset);
+        // What a call has returned belongs to its operands, also in the lap before.
+        let (own, number) = (number, number.saturating_add(self.taken.until_last()));
         if let Some(place) = self.places.get(&key) {
             let found = &mut self.found[*place];
-            if found.last.as_ref().unwrap_or(&found.first).number != number {
-                found.times += 1;
+            if ![own, number].contains(&found.last.as_ref().unwrap_or(&found.first).number) {
+                found.times += self.taken.times();
             }
             let operands = if role == Role::Operand { values.to_vec() } else { Vec::new() };
-            if found.first.number == number {
+            if found.first.number == own {
                 return;
             }
             found.last = Some(Occurrence { number, thread, operands, role, value: value.clone() });
@@ -159,5 +169,14 @@ impl View for Find {
     fn raised(&mut self, frame: &Frame, _raised: &Raised, _number: u64) -> Result<(), SinkError> {
         self.open.remove(&frame.id);
         Ok(())
+    }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        self.taken.begin(laps, at, self.room.dropped == 0)
+    }
+
+    fn laps_end(&mut self, _at: &State) {
+        self.open.values_mut().for_each(|(number, ..)| *number = self.taken.last(*number));
+        self.taken.end();
     }
 }

@@ -17,7 +17,7 @@ use crate::read::rebuild::{Entry, FrameState, pops};
 use crate::read::steps::{Entered, Exit};
 use crate::read::visit::Place;
 use crate::trace::value::{UnitValues, Value};
-use crate::trace::{Code, Event, Frame};
+use crate::trace::{Code, Event, Frame, Laps, State};
 
 pub(super) use mark::Mark;
 use memory::Memory;
@@ -36,6 +36,8 @@ pub(super) struct Flow {
     memory: Memory,
     /// The marks of what the last unit consumed, in the order of its operands.
     operands: Vec<Mark>,
+    /// After how many instructions it was asked about laps last, and what was known then of the frame that ran.
+    before_laps: Option<(u64, FrameState<Mark>)>,
 }
 
 /// What is known of a frame.
@@ -68,6 +70,16 @@ impl Flow {
     /// What is known of the operands of the unit that was taken last.
     pub(super) fn operands(&self) -> &[Mark] {
         &self.operands
+    }
+
+    /// Returns whether the lap of a frame that has just ended, which held no values, has changed nothing that is known, so that no further
+    /// one will.
+    pub(super) fn is_settled(&mut self, laps: &Laps, at: &State) -> bool {
+        let state = self.track.state.clone();
+        let before = self.before_laps.replace((at.instructions, state));
+        before.is_some_and(|(instructions, state)| {
+            instructions + laps.instructions == at.instructions && state == self.track.state
+        })
     }
 
     pub(super) fn event(&mut self, event: &Event) {

@@ -17,7 +17,7 @@ use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
 use crate::select::Trigger;
 use crate::trace::value::UnitValues;
-use crate::trace::{Code, Frame, Run, SinkError, State};
+use crate::trace::{Code, Frame, Laps, Run, SinkError, State, Taken};
 use tree::{Body, Tree};
 
 /// Frames on stacks that are remembered; a forged trace can enter frames for ever.
@@ -58,6 +58,9 @@ struct Fold {
     by_id: FxHashMap<u32, u32>,
     threads: FxHashMap<u32, Vec<Open>>,
     has_runs: bool,
+    /// Where the loop of the frame that ran stood when it was asked about laps.
+    before_laps: Option<(u64, tree::Standing)>,
+    taken: Taken,
 }
 
 /// A frame on the stack; the first of each thread is none and holds the others.
@@ -79,6 +82,8 @@ impl Fold {
             by_id: FxHashMap::default(),
             threads: FxHashMap::default(),
             has_runs: false,
+            before_laps: None,
+            taken: Taken::default(),
         }
     }
 
@@ -193,5 +198,27 @@ impl View for Fold {
             self.leave(thread, Some(exit));
         }
         Ok(())
+    }
+
+    /// A lap that has brought a loop round once and left all else as it was will do so again.
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        let open = self.stack(at.thread).last().map(|open| (open.frame, open.body.standing()));
+        let before = std::mem::replace(&mut self.before_laps, open.clone());
+        let is_taken = match (before, open) {
+            (Some((frame, before)), Some((now, after))) => frame == now && (after.is_next(&before) || after == before),
+            _ => false,
+        };
+        self.taken.begin(laps, at, is_taken)
+    }
+
+    fn laps_end(&mut self, at: &State) {
+        let more = self.taken.times() - 1;
+        self.taken.end();
+        let before = self.before_laps.take();
+        if let (Some(open), Some((_, before))) = (self.stack(at.thread).last_mut(), before)
+            && open.body.standing() != before
+        {
+            open.body.repeat(more, &before);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::read::steps::{Entered, Exit};
 use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
 use crate::trace::value::UnitValues;
-use crate::trace::{Code, Frame, Run, SinkError, State};
+use crate::trace::{Code, Frame, Laps, Run, SinkError, State, Taken};
 
 /// About the bytes that a code object takes, without its offsets.
 const OBJECT: u64 = 300;
@@ -45,6 +45,7 @@ struct Hot {
     /// The object of the frame that runs, and the frame.
     current: (u64, Option<usize>),
     total: u64,
+    taken: Taken,
 }
 
 /// Code objects that are the same wherever they were made.
@@ -129,11 +130,12 @@ impl Hot {
         };
         if let Some(object) = object {
             let counts = &mut self.counts[object];
-            counts.own += count;
+            let now = self.taken.times();
+            counts.own += count * now;
             match counts.runs.get_mut(&(start, end)) {
-                Some(times) => *times += 1,
+                Some(times) => *times += now,
                 None if self.room.take(RUN) => {
-                    counts.runs.insert((start, end), 1);
+                    counts.runs.insert((start, end), now);
                 }
                 None => {}
             }
@@ -145,7 +147,7 @@ impl Hot {
         let Some(active) = self.frames.remove(&frame) else { return };
         if let (Some(object), Some(since)) = (active.object, active.since) {
             self.counts[object].open = 0;
-            self.counts[object].total += number.saturating_sub(since);
+            self.counts[object].total += number.saturating_sub(since) * self.taken.times();
         }
         self.current = (0, None);
     }
@@ -215,7 +217,7 @@ impl View for Hot {
         let mut since = None;
         if let Some(object) = object {
             let count = &mut self.counts[object];
-            count.frames += 1;
+            count.frames += self.taken.times();
             if count.open == 0 {
                 (count.open, since) = (1, Some(entered.number));
             }
@@ -232,5 +234,14 @@ impl View for Hot {
     fn left(&mut self, frame: &Frame, _exit: Exit, number: u64, _is_wanted: bool) -> Result<(), SinkError> {
         self.leave(frame.id, number);
         Ok(())
+    }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        self.taken.begin(laps, at, self.room.dropped == 0 && self.frames.len() < MOST_FRAMES / 2)
+    }
+
+    fn laps_end(&mut self, at: &State) {
+        self.taken.end();
+        self.total = at.instructions;
     }
 }

@@ -3,7 +3,7 @@
 use crate::format::bct::layout::Index;
 use crate::progress::{Done, Progress};
 use crate::select::{Miss, Seen, Selection};
-use crate::trace::{Event, Run, Sink, SinkError, State};
+use crate::trace::{Event, Laps, Run, Sink, SinkError, State};
 
 /// Passes a trace on.
 pub(super) struct Observed<'a> {
@@ -118,6 +118,16 @@ impl Sink for Observed<'_> {
 
     fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
         self.sink.values(words, at)
+    }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        let first = at.instructions.saturating_add(1);
+        let numbers = first..first.saturating_add(laps.total());
+        self.seen.as_ref().is_none_or(|seen| seen.is_even(&numbers)) && self.sink.laps(laps, at)
+    }
+
+    fn laps_end(&mut self, at: &State) {
+        self.sink.laps_end(at);
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

@@ -19,7 +19,7 @@ use crate::read::visit::{Place, Visit, Visitor};
 use crate::read::{Flaw, TraceError};
 use crate::select::Selection;
 use crate::trace::value::UnitValues;
-use crate::trace::{Code, Event, Frame, Raised, Run, SinkError, Start, State};
+use crate::trace::{Code, Event, Frame, Laps, Raised, Run, SinkError, Start, State, Taken};
 
 /// A question to a view.
 #[derive(Clone, Debug)]
@@ -87,6 +87,13 @@ pub(super) trait View {
     fn raised(&mut self, _frame: &Frame, _raised: &Raised, _number: u64) -> Result<(), SinkError> {
         Ok(())
     }
+
+    /// As [`crate::trace::Sink::laps`]: a view that only counts takes laps of a loop at once.
+    fn laps(&mut self, _laps: &Laps, _at: &State) -> bool {
+        false
+    }
+
+    fn laps_end(&mut self, _at: &State) {}
 }
 
 impl Query {
@@ -236,6 +243,16 @@ impl Visitor for Asked<'_> {
     fn raised(&mut self, frame: &Frame, raised: &Raised, number: u64) -> Result<(), SinkError> {
         self.view.raised(frame, raised, number)
     }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        let is_taken = self.view.laps(laps, at);
+        self.choice.taken.begin(laps, at, is_taken)
+    }
+
+    fn laps_end(&mut self, at: &State) {
+        self.choice.taken.end();
+        self.view.laps_end(at);
+    }
 }
 
 /// Decides which code is wanted; remembers what the filter says of each code object.
@@ -244,6 +261,7 @@ pub(super) struct Choice {
     stdlib: bool,
     library: Library,
     by_code: FxHashMap<u32, Wanted>,
+    taken: Taken,
     /// Instructions of the standard library that were left out.
     pub(super) excluded: u64,
 }
@@ -264,7 +282,7 @@ impl Choice {
         let mut selection = query.selection.clone();
         selection.filter.no_stdlib = false;
         let (library, by_code) = (Library::default(), FxHashMap::default());
-        Choice { selection, stdlib: query.stdlib, library, by_code, excluded: 0 }
+        Choice { selection, stdlib: query.stdlib, library, by_code, taken: Taken::default(), excluded: 0 }
     }
 
     pub(super) fn event(&mut self, event: &Event, at: &State) {
@@ -281,7 +299,7 @@ impl Choice {
             let first = at.instructions.saturating_add(1);
             let window = self.selection.window.clone().unwrap_or(0..u64::MAX);
             let end = first.saturating_add(run.count).min(window.end);
-            self.excluded += end.saturating_sub(first.max(window.start));
+            self.excluded += end.saturating_sub(first.max(window.start)) * self.taken.times();
         }
         wanted == Wanted::Yes
     }
@@ -330,6 +348,10 @@ impl View for Nothing {
 
     fn unit(&mut self, _place: &Place, _is_wanted: bool, _values: &UnitValues) -> Result<(), SinkError> {
         Ok(())
+    }
+
+    fn laps(&mut self, _laps: &Laps, _at: &State) -> bool {
+        true
     }
 }
 

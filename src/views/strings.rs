@@ -21,7 +21,7 @@ use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
 use crate::select::NamePattern;
 use crate::trace::value::{Container, Text, UnitValues, Value};
-use crate::trace::{Code, Frame, Raised, Run, SinkError, State};
+use crate::trace::{Code, Frame, Laps, Raised, Run, SinkError, State, Taken};
 
 /// About the bytes that a string takes, besides its own.
 const STRING: u64 = 160;
@@ -71,6 +71,7 @@ struct Strings {
     known: FxHashSet<u32>,
     /// By frame: the instruction whose result comes with the frame's next unit, and whether it is wanted.
     open: FxHashMap<u64, Open>,
+    taken: Taken,
 }
 
 struct Open {
@@ -89,6 +90,7 @@ impl Strings {
             constants: FxHashSet::default(),
             known: FxHashSet::default(),
             open: FxHashMap::default(),
+            taken: Taken::default(),
         }
     }
 
@@ -130,7 +132,7 @@ impl Strings {
         }
         let key = hash(&(bytes, text.cut, is_unicode));
         if let Some(place) = self.by_text.get(&key) {
-            self.found[*place].times += 1;
+            self.found[*place].times += self.taken.times();
             return;
         }
         let length = |chunk: Utf8Chunk| chunk.valid().chars().count() + chunk.invalid().len();
@@ -209,6 +211,15 @@ impl View for Strings {
     fn raised(&mut self, frame: &Frame, _raised: &Raised, _number: u64) -> Result<(), SinkError> {
         self.open.remove(&frame.id);
         Ok(())
+    }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        self.taken.begin(laps, at, self.room.dropped == 0)
+    }
+
+    fn laps_end(&mut self, _at: &State) {
+        self.open.values_mut().for_each(|open| open.number = self.taken.last(open.number));
+        self.taken.end();
     }
 }
 

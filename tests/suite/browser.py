@@ -100,6 +100,22 @@ class Check:
                     self.expect(not listed or here or not offset, f"{link} marks no line")
             self.what = before
 
+    def graph(self):
+        """The graph of a code object is drawn, and each of its blocks leads to its instruction."""
+        self.go("code")
+        for link in self.driver.execute_script("return [...document.querySelectorAll('.side-list a')].slice(0, 8).map(a => a.hash)"):
+            self.go(link[1:])
+            self.driver.execute_script("document.querySelectorAll('details').forEach(details => { details.open = true; })")
+            self.driver.execute_script("return new Promise(requestAnimationFrame)")
+            self.quiet()
+            if self.driver.find_elements(By.TAG_NAME, "summary"):
+                blocks = self.driver.find_elements(By.CSS_SELECTOR, ".graph svg a")
+                self.expect(blocks, f"{link} has an empty graph")
+                text = self.driver.find_element(By.TAG_NAME, "summary").text
+                self.expect(f" {len(blocks)} block" in text, f"{link} draws {len(blocks)} blocks: {text}")
+                target = blocks[-1].get_dom_attribute("href")
+                self.expect(target.startswith(f"{link}@"), f"{link}: a block leads to {target}")
+
     def buttons(self):
         self.go("when")
         for button in self.driver.find_elements(By.CSS_SELECTOR, ".bars button"):
@@ -155,6 +171,7 @@ def main():
                     check.parts()
                 if name in ("beacon", "threads"):
                     check.buttons()
+                    check.graph()
                     check.keyboard()
                 if name in ("beacon", "exceptions", "overlapping"):
                     check.axe()

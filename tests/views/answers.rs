@@ -9,22 +9,36 @@ const GUESS: &str = "guess!!!";
 const LINES: usize = 20;
 
 /// What must be read: the password, or what the program compares with.
-const ANSWERS: [(&str, &str); 16] = [
+const ANSWERS: [(&str, &str); 30] = [
     ("all_characters", "'bidp.xi{'"),
     ("arguments", "'p3nd-ulum'"),
+    ("attributes", "'thrff!!!' == 'c3aqhyhz' -> False"),
+    ("big_number", "== 364378726925058996337972767L -> False"),
     ("characters", "'p3ndulum'"),
     ("closure", "'p3ndulum'"),
     ("cmp_call", "cmp('!!!sseug', 'muludn3p')"),
+    ("coroutine", "'b' != 'u' -> True"),
     ("crc", "== 714874683 -> False"),
+    ("dispatch", "(0, 'p')"),
     ("equal", "'p3ndulum'"),
     ("exceptions", "{'p3ndulum': 1}['guess!!!'] -> raises KeyError"),
+    ("exits", "['clock', 'p3ndulum', 'weight'].index('guess!!!') -> raises ValueError"),
+    ("extended_arg", "'guess!!!' == 'p3ndulum' -> False"),
     ("file", "'guess!' == 'p3ndulum'"),
+    ("formatted", "160-064-160-147-171-161-173-164' -> False"),
     ("generator", "'g' == 'p' -> False"),
     ("hashed", "'5d41402abc4b2a76b9719d911017c592'"),
     ("layers", "'guess!!!' == 'p3ndulum' -> False"),
     ("machine", "224 != 206 -> True"),
+    ("matrix", "cmp([945, 2460, 2291, 3000], [927, 1839, 2063, 2655]) -> 1"),
+    ("members", "'guess!!!' in frozenset(['p3ndulum', 'clock']) -> False"),
     ("objects", "== 4785074604081 -> False"),
+    ("ordered", "== ['3', 'd', 'l', 'm', 'n', 'p', 'u', 'u'] -> False"),
+    ("packed_layer", "== 3184428456 -> False"),
+    ("pattern", "re.compile('^p3nd-(\\\\d{3})-lum$').match('guess!!!') -> None"),
     ("table", "('^', 0): 'p'"),
+    ("translated", "== [99, 50, 99, 114, 108, 124, 110, 125] -> False"),
+    ("unpacked", "(1936025168, 555819379) == (1684938823, 1836412021) -> False"),
     ("xor", "== [99, 4, 44, 119, 66, 46, 102, 90] -> False"),
 ];
 

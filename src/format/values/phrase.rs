@@ -172,7 +172,9 @@ pub fn push_operands(out: &mut Vec<u8>, code: &CodeObject, instruction: &Instruc
 
 fn push_infix(out: &mut Vec<u8>, left: &Value, sign: &str, right: &Value) {
     push_value(out, left);
-    out.extend_from_slice(format!(" {sign} ").as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(sign.as_bytes());
+    out.push(b' ');
     push_value(out, right);
 }
 

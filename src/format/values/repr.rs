@@ -1,5 +1,7 @@
 //! The text of one value: as `repr()` would write it, and in angle brackets what it does not show.
 
+use std::io::Write;
+
 use num_bigint::BigUint;
 
 use crate::bytecode::escape::Printable;
@@ -42,7 +44,7 @@ pub fn push_value(out: &mut Vec<u8>, value: &Value) {
 }
 
 fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
-    out.extend_from_slice(value.to_string().as_bytes());
+    write!(out, "{value}").expect("a Vec takes every byte");
 }
 
 /// Appends a string in quotes; where it was cut, its length and checksum after it.

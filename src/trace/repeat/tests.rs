@@ -151,3 +151,35 @@ fn a_record_longer_than_the_distance_does_not_repeat() {
     writer.flush(|word| out.push(word));
     assert_eq!(lengthened(&out, 100), Ok(stream.concat()));
 }
+
+#[test]
+fn laps_that_are_taken_at_once_leave_what_reading_them_leaves() {
+    let word = |number: u32| word::pack(Kind::Jump, word::Fields { start: number, length: 1, argument: 0 }).0[0];
+    let mut packed: Vec<u64> = (0..20).map(word).collect();
+    packed.push(pack(7, 60_003));
+    packed.extend((90..93).map(word));
+    packed.push(pack(16_000, 400));
+    for taken in [0, 1, 7, 6_500, 40_000, 60_003] {
+        let mut reader = RepeatReader::default();
+        let (mut read, mut last) = (0, Vec::new());
+        while read < packed.len() || reader.has_rest() {
+            if let Some((lap, count)) = reader.laps() {
+                assert_eq!((lap.len(), count), (7, 60_003));
+                reader.take_laps(taken);
+            }
+            read += reader.read_to_laps(&packed[read..], 1000).expect("no contradiction");
+            last.extend_from_slice(reader.words());
+            reader.take(reader.words().len());
+        }
+        let whole: Vec<u64> = {
+            let mut words: Vec<u64> = packed[..20].to_vec();
+            (0..60_003).for_each(|_| words.push(words[words.len() - 7]));
+            words.extend(&packed[21..24]);
+            (0..400).for_each(|_| words.push(words[words.len() - 16_000]));
+            words
+        };
+        assert_eq!(reader.position(), whole.len() as u64);
+        assert!(last.ends_with(&whole[whole.len() - 403..]), "{taken} words of laps");
+        assert_eq!(last.len() as u64 + taken, whole.len() as u64);
+    }
+}

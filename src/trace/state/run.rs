@@ -3,8 +3,9 @@
 
 use std::rc::Rc;
 
-use super::{Code, Contradiction, Frame, Last, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, StreamError};
+use super::{Code, Contradiction, Frame, Last, MAX_COUNT, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, StreamError};
 use crate::trace::event::{Run, Then};
+use crate::trace::laps::Laps;
 use crate::trace::sink::SinkError;
 
 impl State {
@@ -94,6 +95,17 @@ impl State {
                 self.suspended.remove(slot);
             }
         }
+        Ok(())
+    }
+
+    /// Counts all but the first of laps, which change nothing else.
+    pub(in crate::trace) fn repeat(&mut self, laps: &Laps) -> Result<(), Contradiction> {
+        let more = |count: u64, of_one: u64| {
+            let sum = of_one.checked_mul(laps.times.saturating_sub(1)).and_then(|more| count.checked_add(more));
+            sum.filter(|&sum| sum < MAX_COUNT).ok_or("more instructions than there can be")
+        };
+        self.instructions = more(self.instructions, laps.instructions)?;
+        self.next_frame = more(self.next_frame, laps.frames)?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::bytecode::opcode::{is_call, op};
 use crate::read::steps::{Entered, Entry, Exit};
 use crate::read::visit::Place as Executed;
 use crate::trace::value::{UnitValues, Value};
-use crate::trace::{Code, Frame, Raised, SinkError};
+use crate::trace::{Code, Frame, Laps, Raised, SinkError, State};
 use crate::views::query::View;
 
 use super::CallsPlan;
@@ -79,6 +79,8 @@ pub(super) struct Tree<R> {
     number: u64,
     /// The frame that runs, if it has begun and is not calling; else 0.
     plain: u64,
+    /// The last call, and the frame that ran, when it was asked about laps.
+    before_laps: (u64, u64),
 }
 
 /// Where calls are made: how deep, and in which call.
@@ -123,7 +125,16 @@ struct Open {
 impl<R: Renderer> Tree<R> {
     pub(super) fn new(plan: CallsPlan, renderer: R) -> Tree<R> {
         let folded = Folded::new(plan.all);
-        Tree { plan, renderer, frames: FxHashMap::default(), folded, last_id: 0, number: 0, plain: 0 }
+        Tree {
+            plan,
+            renderer,
+            frames: FxHashMap::default(),
+            folded,
+            last_id: 0,
+            number: 0,
+            plain: 0,
+            before_laps: (0, 0),
+        }
     }
 
     fn begin(&mut self, place: Place, thread: u32, number: u64, kind: Kind) -> Result<Call, SinkError> {
@@ -361,5 +372,15 @@ impl<R: Renderer> View for Tree<R> {
     fn raised(&mut self, frame: &Frame, raised: &Raised, _number: u64) -> Result<(), SinkError> {
         self.plain = 0;
         self.raise(frame.id, raised)
+    }
+
+    /// A lap in which a frame goes on that calls nothing only counts.
+    fn laps(&mut self, laps: &Laps, _at: &State) -> bool {
+        let before = std::mem::replace(&mut self.before_laps, (self.last_id, self.plain));
+        self.plain != 0 && before == self.before_laps && !laps.has_frames && !laps.has_exceptions
+    }
+
+    fn laps_end(&mut self, at: &State) {
+        self.number = at.instructions;
     }
 }

@@ -71,6 +71,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Counts a comparison of a place that has enough lines; false if it is to be written.
+    #[inline]
+    pub(super) fn leaves_out(&mut self, code: u32, offset: i32) -> Result<bool, SinkError> {
+        let number = self.by_code.get(&(code, offset)).copied().filter(|_| !self.all);
+        let Some(number) = number.filter(|number| self.counts[*number].1.lines >= LINES) else { return Ok(false) };
+        self.write_last()?;
+        self.counts[number].1.left_out += 1;
+        Ok(true)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.is_empty
     }

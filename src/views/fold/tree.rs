@@ -212,6 +212,21 @@ impl Body {
         }
     }
 
+    /// Where it stands.
+    pub(super) fn standing(&self) -> Standing {
+        let (place, _, times) =
+            self.open.as_ref().map_or((0, &[][..], 0), |(place, body, times)| (*place, body, *times));
+        Standing { place, times, items: self.items.len(), run: self.run, instructions: self.instructions }
+    }
+
+    /// Brings the open loop round so many times more, each time as it was since `before`.
+    pub(super) fn repeat(&mut self, more: u64, before: &Standing) {
+        if let Some((_, _, times)) = &mut self.open {
+            *times += more;
+            self.instructions += more * (self.instructions - before.instructions);
+        }
+    }
+
     /// Makes the last items the body of a loop that stands at a place.
     fn open_loop(&mut self, tree: &mut Tree, place: usize, length: usize, times: u64) {
         let body = self.items.split_off(self.items.len() - length);
@@ -239,6 +254,24 @@ impl Body {
         }
         tree.room.give_back((self.items.len() * size_of::<Id>()) as u64);
         (self.items, self.instructions)
+    }
+}
+
+/// Where a frame stands: its open loop, how often that came round, and what came since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    place: usize,
+    times: u64,
+    items: usize,
+    run: Option<(u32, u32, u32, u64)>,
+    instructions: u64,
+}
+
+impl Standing {
+    /// Whether the open loop has come round once since then, and nothing else has changed.
+    pub(super) fn is_next(&self, before: &Standing) -> bool {
+        self.times > 0
+            && *self == Standing { times: before.times + 1, instructions: self.instructions, ..before.clone() }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::select::Filter;
 use crate::trace::by_id::ById;
 use crate::trace::content::NewCode;
 use crate::trace::origin::{How, Made, WholeCode};
-use crate::trace::{Code, Event, Run, Sink, SinkError, State, Then};
+use crate::trace::{Code, Event, Laps, Run, Sink, SinkError, State, Taken, Then};
 
 /// Layers, and bytes of their names and paths, beyond which further ones are only counted: a program can make new ones for ever.
 const LAYERS: usize = 1 << 18;
@@ -51,6 +51,7 @@ pub(super) struct Collector {
     texts: usize,
     /// The code object of the last run and its layer, for most runs follow one of the same.
     last: Option<(u32, Option<usize>)>,
+    taken: Taken,
 }
 
 /// What makes two code objects one layer.
@@ -147,6 +148,7 @@ impl Collector {
             as_module,
             texts: 0,
             last: None,
+            taken: Taken::default(),
         }
     }
 
@@ -382,8 +384,8 @@ impl Collector {
         if layer.instructions == 0 {
             layer.first = at.instructions + 1;
         }
-        layer.last = at.instructions + count;
-        layer.instructions += count;
+        layer.last = at.instructions + count + self.taken.until_last();
+        layer.instructions += count * self.taken.times();
     }
 }
 
@@ -437,6 +439,14 @@ impl Sink for Collector {
 
     fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
         Ok(())
+    }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        self.taken.begin(laps, at, true)
+    }
+
+    fn laps_end(&mut self, _at: &State) {
+        self.taken.end();
     }
 
     fn written(&self) -> u64 {

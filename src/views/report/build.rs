@@ -7,6 +7,7 @@ use super::data::{CodeData, Data, ExceptionData, FlameData, LineData, Oddity, Ti
 use super::entries::{Entry, EntryId};
 use super::flame::ROOT;
 use super::gather::Gathered;
+use super::seen::Seen;
 use crate::bytecode::code::STDLIB_PREFIX;
 use crate::bytecode::decode::units;
 use crate::bytecode::escape::Printable;
@@ -23,17 +24,22 @@ const NODES: usize = 6000;
 const SMALLEST: u64 = 20_000;
 /// Code objects in one stretch of the timeline.
 const IN_STRETCH: usize = 6;
+/// Bytes of the values of all listings.
+const SEEN: usize = 768 << 10;
 const EXCEPTIONS: usize = 500;
 const UNUSED: usize = 500;
 const ODDITIES: usize = 200;
 
 /// Fills in all of the data that comes from what was gathered.
-pub(super) fn fill(data: &mut Data, gathered: &Gathered) {
+pub(super) fn fill(data: &mut Data, gathered: &Gathered, seen: Option<&Seen>) {
     let totals = totals(gathered);
     let order = order(gathered, &totals);
     let places: HashMap<EntryId, usize> =
         order.iter().take(CODES).enumerate().map(|(place, &id)| (id, place)).collect();
     push_codes(data, gathered, &totals, &order, &places);
+    if let Some(seen) = seen {
+        push_seen(data, gathered, &order, seen);
+    }
     data.timeline = timeline(gathered, &places);
     data.flame = flame(gathered, &places, &mut data.cut);
     push_exceptions(data, gathered, &places);
@@ -183,7 +189,26 @@ fn line_data(entry: &Entry, instruction: &Instruction, count: u64, line: Option<
         c: count,
         t: target,
         j: is_conditional.then(jumps),
+        v: None,
         x: overlaps,
+    }
+}
+
+/// Adds the values to the listings.
+fn push_seen(data: &mut Data, gathered: &Gathered, order: &[EntryId], seen: &Seen) {
+    let (mut room, mut without) = (SEEN, 0);
+    for (code, &id) in data.codes.iter_mut().zip(order) {
+        let object = &gathered.entries.list[id as usize].object;
+        for line in code.lines.iter_mut().flatten() {
+            let Some(values) = seen.of(object, line.o) else { continue };
+            match room.checked_sub(values.0.len() + values.1.len()) {
+                Some(left) => (room, line.v) = (left, Some(values)),
+                None => without += 1,
+            }
+        }
+    }
+    if without > 0 {
+        data.cut.push(format!("The values of {without} instructions are not in the listings."));
     }
 }
 

@@ -86,6 +86,9 @@ pub(super) struct LineData {
     /// How often a conditional jump was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) j: Option<u64>,
+    /// What it consumed and produced: the first time, the last time if that differs, and how many different values, if there were several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) v: Option<(String, String, String)>,
     /// It overlaps the instruction before it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) x: bool,

@@ -56,16 +56,21 @@ impl Default for Flame {
 }
 
 impl Flame {
-    /// Counts instructions of the frame that runs.
+    /// Counts instructions that the frame that runs has executed so many times.
     #[inline]
-    pub(super) fn add(&mut self, at: &State, frame: &Frame, count: u64, entries: &mut Entries) {
+    pub(super) fn add(&mut self, at: &State, frame: &Frame, count: u64, times: u64, entries: &mut Entries) {
         let (id, caller, node) = self.last;
         let node = match id == frame.id && caller == frame.caller {
             true => node,
-            false => self.find(at, entries),
+            false => self.find(at, times, entries),
         };
         self.last = (frame.id, frame.caller, node);
-        self.nodes[node as usize].own += count;
+        self.nodes[node as usize].own += count * times;
+    }
+
+    /// Returns whether no frame that runs will soon be forgotten.
+    pub(super) fn has_room(&self) -> bool {
+        self.frames.len() < FRAMES / 2
     }
 
     /// A frame was left for good.
@@ -75,7 +80,7 @@ impl Flame {
 
     /// The node of the frame that runs: from the nearest frame below it that has one, upwards.
     #[cold]
-    fn find(&mut self, at: &State, entries: &mut Entries) -> NodeId {
+    fn find(&mut self, at: &State, times: u64, entries: &mut Entries) -> NodeId {
         if self.frames.len() >= FRAMES {
             self.frames.clear();
         }
@@ -86,13 +91,13 @@ impl Flame {
         let below = stack.iter().enumerate().rev().find_map(|(place, frame)| Some((place + 1, known(frame)?)));
         let (first, mut node) = below.unwrap_or((0, ROOT));
         for frame in &stack[first..] {
-            node = self.under(node, frame, entries);
+            node = self.under(node, frame, times, entries);
             self.frames.insert(frame.id, (frame.caller, node));
         }
         node
     }
 
-    fn under(&mut self, parent: NodeId, frame: &Frame, entries: &mut Entries) -> NodeId {
+    fn under(&mut self, parent: NodeId, frame: &Frame, times: u64, entries: &mut Entries) -> NodeId {
         let above = &self.nodes[parent as usize];
         let Some(entry) = entries.of(&frame.code) else { return parent };
         let is_library = |entry: EntryId| entries.list[entry as usize].is_stdlib;
@@ -112,7 +117,7 @@ impl Flame {
                 node
             }
         };
-        self.nodes[node as usize].entered += 1;
+        self.nodes[node as usize].entered += times;
         node
     }
 

@@ -7,7 +7,7 @@ use super::flame::Flame;
 use super::timeline::Timeline;
 use crate::bytecode::code::nested;
 use crate::bytecode::{CodeObject, Object, marshal};
-use crate::trace::{Code, Event, Raised, Run, Sink, SinkError, State, Then};
+use crate::trace::{Code, Event, Laps, Raised, Run, Sink, SinkError, State, Taken, Then};
 
 /// Distinct exceptions, places outside the code and code objects that never ran that are kept at most, of each.
 const MOST: usize = 4096;
@@ -27,6 +27,7 @@ pub(super) struct Gathered {
     pub(super) inner: Vec<Inner>,
     pub(super) inner_left_out: u64,
     known_inner: HashMap<Identity, usize>,
+    taken: Taken,
 }
 
 /// A code object among the constants of one that ran.
@@ -45,20 +46,24 @@ type Identity = (Vec<u8>, Vec<u8>, i32, Vec<u8>);
 impl Gathered {
     fn executed(&mut self, at: &State, count: u64) -> Option<EntryId> {
         let frame = at.frame()?;
-        self.flame.add(at, frame, count, &mut self.entries);
+        let times = self.taken.times();
+        self.flame.add(at, frame, count, times, &mut self.entries);
         let id = self.entries.of(&frame.code)?;
-        self.timeline.add(at.thread, id, at.instructions, count);
+        match self.taken.laps() {
+            Some(laps) => self.timeline.add_laps(at.thread, id, at.instructions, count, laps),
+            None => self.timeline.add(at.thread, id, at.instructions, count),
+        }
         let entry = &mut self.entries.list[id as usize];
         if entry.instructions == 0 {
             entry.first = at.instructions.saturating_add(1);
         }
-        entry.instructions += count;
+        entry.instructions += count * times;
         Some(id)
     }
 
     fn entered(&mut self, code: &Code) {
         if let Some(id) = self.entries.of(code) {
-            self.entries.list[id as usize].entered += 1;
+            self.entries.list[id as usize].entered += self.taken.times();
         }
     }
 
@@ -69,11 +74,11 @@ impl Gathered {
         let offset = last.map_or(-1, |(_, last)| last_instruction(&frame.code, last.start, last.end));
         let key = (entry, offset, raised.clone());
         if self.exceptions.len() >= MOST && !self.exceptions.contains_key(&key) {
-            self.exceptions_left_out += 1;
+            self.exceptions_left_out += self.taken.times();
             return;
         }
         let (times, _) = self.exceptions.entry(key).or_insert((0, at.instructions));
-        *times += 1;
+        *times += self.taken.times();
     }
 
     /// Notes the code objects among the constants of one that is described as a whole.
@@ -138,10 +143,10 @@ impl Sink for Gathered {
         if run.count > 0
             && let Some(id) = self.executed(at, run.count)
         {
-            let entry = &mut self.entries.list[id as usize];
-            *entry.runs.entry((run.start, run.end())).or_default() += 1;
+            let (entry, times) = (&mut self.entries.list[id as usize], self.taken.times());
+            *entry.runs.entry((run.start, run.end())).or_default() += times;
             if then == Then::Jump {
-                *entry.jumps.entry(run.end()).or_default() += 1;
+                *entry.jumps.entry(run.end()).or_default() += times;
             }
         }
         match then {
@@ -157,6 +162,15 @@ impl Sink for Gathered {
 
     fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
         Ok(())
+    }
+
+    fn laps(&mut self, laps: &Laps, at: &State) -> bool {
+        let is_taken = self.flame.has_room() && self.entries.left_out == 0;
+        self.taken.begin(laps, at, is_taken)
+    }
+
+    fn laps_end(&mut self, _at: &State) {
+        self.taken.end();
     }
 
     fn written(&self) -> u64 {

@@ -8,6 +8,7 @@ mod flame;
 mod gather;
 mod page;
 mod printable;
+mod seen;
 mod timeline;
 
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter};
@@ -30,6 +31,7 @@ use crate::trace::SinkError;
 use data::Data;
 use gather::Gathered;
 pub use page::MARK;
+use seen::Seen;
 
 /// Bytes of JSON lines of each of the other views, and lines of them.
 const VIEW_BYTES: usize = 768 << 10;
@@ -67,9 +69,11 @@ pub fn run(plan: &ReportPlan, report: &mut dyn FnMut(Flaw)) -> Result<Report, Tr
     data.end = info.how_it_ended();
     data.instructions = info.totals.instructions;
     data.cut.extend(flaws.iter().map(|flaw| format!("The trace is damaged: {flaw}.")));
-    build::fill(&mut data, &gathered);
+    data.has_values = info.start.as_ref().is_some_and(|start| start.options.iter().any(|option| option == b"--values"));
+    let seen = if data.has_values { Some(seen(plan)?) } else { None };
+    build::fill(&mut data, &gathered, seen.as_ref());
     drop(gathered);
-    push_views(plan, &info, &mut data)?;
+    push_views(plan, &mut data)?;
     let is_flawed = !flaws.is_empty();
     flaws.into_iter().for_each(report);
     Ok(Report { html: page::render(&data).map_err(|error| SinkError::Io(io::Error::other(error)))?, is_flawed })
@@ -92,17 +96,29 @@ fn program(info: &Info) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Adds what other views say of the trace, as they print it for programs.
-fn push_views(plan: &ReportPlan, info: &Info, data: &mut Data) -> Result<(), TraceError> {
-    let filter = Filter { no_stdlib: true, ..Filter::default() };
-    let query = |filter: Filter| Query {
+/// Reads the values of the program's own instructions.
+fn seen(plan: &ReportPlan) -> Result<Seen, TraceError> {
+    let mut seen = Seen::new(MEMORY);
+    // Each flaw was reported by the first reading.
+    query(plan, Filter { no_stdlib: true, ..Filter::default() }).ask(&mut seen, &mut |_| {})?;
+    Ok(seen)
+}
+
+fn query(plan: &ReportPlan, filter: Filter) -> Query {
+    Query {
         trace: plan.trace.clone(),
         selection: Selection { filter, ..Selection::default() },
         stdlib: false,
         memory: MEMORY,
         json: true,
         progress: plan.progress,
-    };
+    }
+}
+
+/// Adds what other views say of the trace, as they print it for programs.
+fn push_views(plan: &ReportPlan, data: &mut Data) -> Result<(), TraceError> {
+    let filter = Filter { no_stdlib: true, ..Filter::default() };
+    let query = |filter: Filter| query(plan, filter);
     // Each flaw was reported by the first reading.
     let mut known = |_| {};
     let everything = query(Filter::default());
@@ -113,7 +129,6 @@ fn push_views(plan: &ReportPlan, info: &Info, data: &mut Data) -> Result<(), Tra
             LayersPlan { filter: filter.clone(), folder: None, as_module: false, json: true, progress: plan.progress };
         layers::run(Reader::open(&everything.trace)?, plan, &mut pipe, &mut known).map(|_| ())
     })?;
-    data.has_values = info.start.as_ref().is_some_and(|start| start.options.iter().any(|option| option == b"--values"));
     if !data.has_values {
         data.cut.push(
             "The trace has no values: recorded with --values, it shows calls, comparisons and strings.".to_owned(),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::data::Data;
 
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(include_str!("graph.js"), include_str!("page.js"));
 const STYLE: &str = include_str!("page.css");
 
 /// How every report begins.

@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::entries::EntryId;
+use crate::trace::Laps;
 
 /// Stretches at most; where there would be more, each two become one.
 const MOST: usize = 1 << 11;
@@ -44,6 +45,32 @@ impl Timeline {
             *self.stretches[stretch].entry(place).or_default() += here;
             at += here;
             left -= here;
+        }
+    }
+
+    /// Adds `count` instructions of each lap: in the first one after the first `before` ones.
+    pub(super) fn add_laps(&mut self, thread: u32, entry: EntryId, before: u64, count: u64, laps: &Laps) {
+        let last = before.saturating_add(laps.rest()).saturating_add(count).saturating_sub(1);
+        while last / self.width >= MOST as u64 {
+            self.halve();
+        }
+        let stretches = (before / self.width) as usize..=(last / self.width) as usize;
+        if *stretches.end() >= self.stretches.len() {
+            self.stretches.resize_with(stretches.end() + 1, FxHashMap::default);
+        }
+        // How many of the instructions come before a number.
+        let before = |number: u64| {
+            let since = number.saturating_sub(before);
+            let whole = (since / laps.instructions.max(1)).min(laps.times);
+            let part = if whole < laps.times { count.min(since - whole * laps.instructions) } else { 0 };
+            whole * count + part
+        };
+        for stretch in stretches {
+            let begin = stretch as u64 * self.width;
+            let here = before(begin.saturating_add(self.width)) - before(begin);
+            if here > 0 {
+                *self.stretches[stretch].entry((thread.min(THREADS), entry)).or_default() += here;
+            }
         }
     }
 
