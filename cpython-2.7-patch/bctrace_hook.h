@@ -132,6 +132,8 @@ struct bctrace_hooks {
     void (*shutdown)(void);
     /* This process has just been forked, by a C function of the VM: the mode is BCTRACE_OFF, the rest is the parent's. */
     void (*forked)(void);
+    /* This was done with a stand-in for something that is missing. */
+    void (*stand_in)(const unsigned char *what, size_t length);
 };
 
 extern struct bctrace_control bctrace_control __attribute__((visibility("hidden")));

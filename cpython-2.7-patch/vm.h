@@ -55,6 +55,10 @@ struct vm_bundle {
 };
 void vm_bundle(const struct vm_bundle *bundle);
 
+/* Has stand-ins for modules of these names, which end in NULL, if nothing else is found for them, or for all modules that are missing.  To
+ * be called once, after vm_initialize; the names must live as long as the process. */
+void vm_stand_in(const char *const *names, int all);
+
 /* The interpreter's own command line.  `begins` is called where its program begins (bctrace_main.h); NULL: nobody asks. */
 int vm_python_main(int argc, char **argv, void (*begins)(void *context), void *context);
 

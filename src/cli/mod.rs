@@ -14,6 +14,7 @@ mod frozen;
 mod generate;
 mod hint;
 mod info;
+mod lead;
 mod list;
 mod matching;
 mod message;

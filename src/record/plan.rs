@@ -20,6 +20,7 @@ use crate::trace::event::{Sandbox, Start};
 use crate::trace::payload::{PayloadReader, PayloadWriter};
 use crate::vm::bundle::Bundle;
 use crate::vm::program::{Fixed, Script};
+use crate::vm::stand_ins::StandIns;
 
 /// A recording.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Plan {
     pub follow: Option<Follow>,
     /// The walls around the program, if there are any.
     pub sandbox: Option<Policy>,
+    /// What stands in for missing modules, if anything does.
+    pub stand_ins: Option<StandIns>,
 }
 
 /// A call of a function of a module.

@@ -6,7 +6,7 @@ use super::attempt::{Attempt, Repeated};
 use super::code::Code;
 use super::content::{Content, NewCode, Use};
 use super::event::{
-    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Sandbox, Skipped, Start, StopReason,
+    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Sandbox, Skipped, StandIn, Start, StopReason,
     Unmapped,
 };
 use super::origin::{Made, WholeCode};
@@ -45,6 +45,7 @@ pub(super) mod record {
     pub const NEW_CODE: u8 = 22;
     pub const USE: u8 = 23;
     pub const UNMAPPED: u8 = 24;
+    pub const STAND_IN: u8 = 25;
 }
 
 impl Event {
@@ -122,6 +123,10 @@ impl Event {
                 payload.bytes(&input.bytes).u64(input.left_out);
                 record::INPUT
             }
+            Event::StandIn(used) => {
+                payload.bytes(&used.what).u64(used.left_out);
+                record::STAND_IN
+            }
             Event::Unmapped(unmapped) => {
                 payload.u8(unmapped.number).list(&unmapped.stack).u32(unmapped.below).list(&unmapped.candidates);
                 record::UNMAPPED
@@ -197,6 +202,7 @@ impl Event {
             record::ATTEMPT => Event::Attempt(Attempt::read(&mut reader)?),
             record::REPEATED => Event::Repeated(Repeated::read(&mut reader)?),
             record::INPUT => Event::Input(Input { bytes: reader.bytes()?, left_out: reader.u64()? }),
+            record::STAND_IN => Event::StandIn(StandIn { what: reader.bytes()?, left_out: reader.u64()? }),
             record::UNMAPPED => Event::Unmapped(Unmapped {
                 number: reader.u8()?,
                 stack: reader.list()?,

@@ -46,6 +46,8 @@ pub enum Event {
     Repeated(Repeated),
     /// The program read from standard input.
     Input(Input),
+    /// The program used a stand-in for something that is missing.
+    StandIn(StandIn),
     /// The instruction that runs has an opcode that the map of opcodes does not name.
     Unmapped(Unmapped),
     /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
@@ -74,6 +76,16 @@ pub enum LowMemory {
 pub struct Input {
     pub bytes: Vec<u8>,
     /// Bytes that were read and are not recorded, because the trace has its share of input.
+    pub left_out: u64,
+}
+
+/// What the program did with a stand-in at one instruction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandIn {
+    /// An attribute as `win32api.GetUserName`, a call as `win32api.GetUserName()`, or another use with words before it; empty if this only
+    /// counts.
+    pub what: Vec<u8>,
+    /// Uses that are not recorded, because the trace has its share of them.
     pub left_out: u64,
 }
 

@@ -8,7 +8,7 @@ use super::attempt::{Answer, Attempt, By, Deed, Repeated, Site};
 use super::code::Code;
 use super::content::{Content, NewCode, Role as ContentRole, Use};
 use super::event::{
-    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, Start,
+    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, StandIn, Start,
     StopReason, Then, Unmapped,
 };
 use super::origin::{How, Made, WholeCode};
@@ -81,6 +81,7 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
         below: 2,
         candidates: vec![b"NOP".to_vec()],
     }));
+    inventor.add(Event::StandIn(StandIn { what: b"a.b()\xff".to_vec(), left_out: 1 }));
     inventor.add(Event::Input(Input { bytes: b"a\n\xff".to_vec(), left_out: 7 }));
     contents().into_iter().for_each(|event| inventor.add(event));
     inventor.add(Event::Finished);

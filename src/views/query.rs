@@ -62,6 +62,12 @@ pub(super) trait View {
         true
     }
 
+    /// Whether a trace without values has something for it all the same.
+    fn does_without_values(&self, _start: &Start) -> bool {
+        false
+    }
+
+    /// Takes an event; of the uses of stand-ins only those by code that is wanted.
     fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
         Ok(())
     }
@@ -200,10 +206,13 @@ impl<'a> Asked<'a> {
 impl Visitor for Asked<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Start(start) if self.view.needs_values() && !has_values(start) => {
+            Event::Start(start)
+                if self.view.needs_values() && !has_values(start) && !self.view.does_without_values(start) =>
+            {
                 self.lacks_values = true;
                 return Err(SinkError::Full);
             }
+            Event::StandIn(_) if !self.choice.wants_moment(at) => return Ok(()),
             _ => self.choice.event(event, at),
         }
         self.view.event(event, at)
@@ -284,6 +293,14 @@ impl Choice {
             self.excluded += end.saturating_sub(first.max(window.start));
         }
         wanted == Wanted::Yes
+    }
+
+    /// Whether what happens at the last instruction is wanted.
+    fn wants_moment(&mut self, at: &State) -> bool {
+        let Some(frame) = at.frame() else { return false };
+        self.selection.wants_number(at.instructions)
+            && self.selection.wants_place(at.thread, frame.depth)
+            && self.wants_code(&frame.code)
     }
 
     fn wants_code(&mut self, code: &Code) -> bool {

@@ -18,6 +18,7 @@ pub mod remap;
 pub mod shared;
 pub mod shutdown;
 pub mod stack;
+pub mod stand_ins;
 pub mod value;
 
 pub use gil::Gil;

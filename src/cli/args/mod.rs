@@ -24,7 +24,7 @@ pub use reading::{
     HotArgs, InfoArgs, LayersArgs, ListingFormat, OpmapArgs, PlaceArgs, QuestionArgs, ReportArgs, ShowArgs,
     StringsArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
 };
-pub use recording::{CallArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
+pub use recording::{CallArgs, LeadArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
 
 /// Columns of help that does not go to a terminal, and the most that it has on one.

@@ -166,6 +166,11 @@ impl Hook for Tracee {
     }
 
     #[cold]
+    fn stand_in(&mut self, gil: Gil, what: &[u8]) {
+        self.record_stand_in(gil, what);
+    }
+
+    #[cold]
     fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
         self.stop_at_unmapped(gil, at, top)
     }

@@ -45,7 +45,11 @@ pub fn run(
         exit(125);
     }
     let opmap = plan.tracing.opmap.clone();
-    let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
+    let stand_ins = plan.stand_ins;
+    let install = |interpreter: &Interpreter| {
+        stand_ins.into_iter().for_each(|stand_ins| stand_ins.install(interpreter));
+        install(plan.tracing, ring, claims, interpreter);
+    };
     let (scripts, path, bundle) = match plan.subject {
         Subject::Marshalled { scripts, path, bundle, .. } => (scripts, path, bundle),
         Subject::CommandLine => exit(program::python(plan.argv, executable, |interpreter| {

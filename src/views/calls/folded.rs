@@ -40,6 +40,7 @@ impl Folded {
         let (code, offset) = match &call.kind {
             Kind::Instruction { code, instruction, .. } => (code.id, instruction.offset),
             Kind::Frame { code, .. } => (code.id, -1),
+            Kind::StandIn(_) => return false,
         };
         let sites = self.by_parent.entry(call.parent).or_default();
         let place = sites.iter().rposition(|site| (site.code, site.offset) == (code, offset));

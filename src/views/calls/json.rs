@@ -82,6 +82,7 @@ fn push_kind(out: &mut Vec<u8>, kind: &Kind) {
             }
             push_texts(out, "arguments", arguments);
         }
+        Kind::StandIn(what) => json::push_text_member(out, "stand_in", what),
         Kind::Frame { code, arguments, entry } => {
             json::push_text_member(out, "callee", &code.object.name);
             json::push_text_member(out, "callee_filename", &code.object.filename);

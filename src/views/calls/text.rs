@@ -3,6 +3,7 @@
 
 use indicatif::HumanCount;
 
+use crate::bytecode::escape::Printable;
 use crate::bytecode::opcode::op;
 use crate::bytecode::operand::Operand;
 use crate::format::lines::Lines;
@@ -95,6 +96,7 @@ fn push_call(line: &mut Vec<u8>, kind: &Kind) {
             }
             push_operands(line, &code.object, instruction, operands);
         }
+        Kind::StandIn(what) => line.extend_from_slice(Printable::text(what).to_string().as_bytes()),
         Kind::Frame { code, arguments, entry } => {
             push_name(line, &code.object.name);
             match entry {

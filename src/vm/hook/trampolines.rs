@@ -43,6 +43,7 @@ fn hooks<H: Hook>() -> ffi::bctrace_hooks {
         refused: Some(refused::<H>),
         shutdown: Some(shutdown::<H>),
         forked: Some(forked::<H>),
+        stand_in: Some(stand_in::<H>),
     }
 }
 
@@ -309,6 +310,13 @@ extern "C" fn lookup<H: Hook>(name: *const c_char) {
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
     // SAFETY: as in `input`.
     unsafe { with(|hook: &mut H, gil| hook.lookup(gil, name)) }
+}
+
+extern "C" fn stand_in<H: Hook>(what: *const u8, length: usize) {
+    // SAFETY: the bytes of a string object that the C function that calls has made.
+    let what = unsafe { std::slice::from_raw_parts(what, length) };
+    // SAFETY: as in `input`.
+    unsafe { with(|hook: &mut H, gil| hook.stand_in(gil, what)) }
 }
 
 extern "C" fn refused<H: Hook>(frame: *mut ffi::_frame, top: *const *mut ffi::_object) -> c_int {

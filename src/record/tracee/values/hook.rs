@@ -418,6 +418,10 @@ impl Hook for Valued {
         self.tracee.input(gil, bytes);
     }
 
+    fn stand_in(&mut self, gil: Gil, what: &[u8]) {
+        self.tracee.stand_in(gil, what);
+    }
+
     fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
         self.tracee.refused(gil, at, top)
     }

@@ -1,0 +1,50 @@
+/* Stand-ins for modules that are missing (vm.h, vm_stand_in).  19-stand-ins.patch has one line for each place that asks. */
+#ifndef BCTRACE_STAND_IN_H
+#define BCTRACE_STAND_IN_H
+
+#include "Python.h"
+
+/* Whether there are any. */
+extern int bctrace_has_stand_ins __attribute__((visibility("hidden")));
+
+/* Whether the library shall know types of ctypes that only Windows has. */
+extern int bctrace_has_windows_types __attribute__((visibility("hidden")));
+
+/* A new reference to what stands in for the module of this name, which nothing could find in `parent` (None: at the top); NULL, with the
+ * error as it was, if nothing does. */
+PyObject *bctrace_stand_in_module(const char *name, PyObject *parent) __attribute__((visibility("hidden")));
+
+/* A module was imported: sets those of its attributes that are missing and have stand-ins. */
+void bctrace_stand_in_attributes(const char *name, PyObject *module) __attribute__((visibility("hidden")));
+
+/* -- Between the files that make stand-ins -------------------------------------------------------------------------------- */
+
+/* Makes the types ready; -1 with an error. */
+int bctrace_ready_stand_ins(void) __attribute__((visibility("hidden")));
+
+/* A new reference to the stand-in of this text, the same one each time. */
+PyObject *bctrace_make_stand_in(const char *text) __attribute__((visibility("hidden")));
+
+/* Whether an object is a stand-in, or an instance of one or of a class that descends from one. */
+int bctrace_is_stand_in(PyObject *object) __attribute__((visibility("hidden")));
+
+/* A new reference to the text of a stand-in. */
+PyObject *bctrace_stand_in_text(PyObject *object) __attribute__((visibility("hidden")));
+
+/* Writes into the trace what was done with a stand-in. */
+void bctrace_report_stand_in(const char *what, PyObject *text, PyObject *arguments, PyObject *keywords)
+    __attribute__((visibility("hidden")));
+
+/* The opcode that the running frame executes, and its operand; -1 if no frame runs. */
+int bctrace_running_opcode(int *operand) __attribute__((visibility("hidden")));
+
+/* Whether the answer at this place is the other one this time: at every fifth question, so that loops end. */
+int bctrace_is_other_answer(void) __attribute__((visibility("hidden")));
+
+/* What the running code binds when it imports all names of a stand-in: a list of those that it uses and does not have. */
+PyObject *bctrace_wanted_names(void) __attribute__((visibility("hidden")));
+
+/* Whether the call that runs applies a decorator to this function or class. */
+int bctrace_is_decorating(PyObject *decorated) __attribute__((visibility("hidden")));
+
+#endif
