@@ -28,6 +28,26 @@ PyObject *bctrace_make_stand_in(const char *text) __attribute__((visibility("hid
 /* Whether an object is a stand-in, or an instance of one or of a class that descends from one. */
 int bctrace_is_stand_in(PyObject *object) __attribute__((visibility("hidden")));
 
+/* Whether it is a class among those. */
+int bctrace_is_stand_in_class(PyObject *object) __attribute__((visibility("hidden")));
+
+/* Whether it is a stand-in or an instance of one, and not of a class of the program's. */
+int bctrace_is_pure_stand_in(PyObject *object) __attribute__((visibility("hidden")));
+
+/* The stand-in that a class is or descends from, borrowed; NULL: only from their base. */
+PyTypeObject *bctrace_stand_in_origin(PyTypeObject *type) __attribute__((visibility("hidden")));
+
+/* What both types of stand_ins.c have in common. */
+PyObject *bctrace_stand_in_repr(PyObject *self) __attribute__((visibility("hidden")));
+PyObject *bctrace_stand_in_str(PyObject *self) __attribute__((visibility("hidden")));
+long bctrace_stand_in_hash(PyObject *self) __attribute__((visibility("hidden")));
+PyObject *bctrace_stand_in_compare(PyObject *self, PyObject *other, int operation) __attribute__((visibility("hidden")));
+PyObject *bctrace_stand_in_iterate(PyObject *self) __attribute__((visibility("hidden")));
+extern PyNumberMethods bctrace_stand_in_numbers __attribute__((visibility("hidden")));
+extern PySequenceMethods bctrace_stand_in_sequence __attribute__((visibility("hidden")));
+extern PyMappingMethods bctrace_stand_in_mapping __attribute__((visibility("hidden")));
+extern PyBufferProcs bctrace_stand_in_buffer __attribute__((visibility("hidden")));
+
 /* A new reference to the text of a stand-in. */
 PyObject *bctrace_stand_in_text(PyObject *object) __attribute__((visibility("hidden")));
 

@@ -6,8 +6,8 @@ use super::attempt::{Attempt, Repeated};
 use super::code::Code;
 use super::content::{Content, NewCode, Use};
 use super::event::{
-    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Sandbox, Skipped, StandIn, Start, StopReason,
-    Unmapped,
+    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Sandbox, Skipped, StandIn, Start,
+    StopReason, Unmapped,
 };
 use super::origin::{Made, WholeCode};
 use super::payload::{PayloadReader, PayloadWriter};

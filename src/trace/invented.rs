@@ -8,8 +8,8 @@ use super::attempt::{Answer, Attempt, By, Deed, Repeated, Site};
 use super::code::Code;
 use super::content::{Content, NewCode, Role as ContentRole, Use};
 use super::event::{
-    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, StandIn, Start,
-    StopReason, Then, Unmapped,
+    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, StandIn,
+    Start, StopReason, Then, Unmapped,
 };
 use super::origin::{How, Made, WholeCode};
 use super::state::State;

@@ -9,8 +9,8 @@ use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
 use crate::read::steps::{Entered, Entry, Exit};
 use crate::read::visit::Place as Executed;
-use crate::trace::value::{UnitValues, Value};
 use crate::trace::event::StandIn;
+use crate::trace::value::{UnitValues, Value};
 use crate::trace::{Code, Event, Frame, Raised, SinkError, Start, State};
 use crate::views::query::View;
 
