@@ -14,6 +14,7 @@ mod forks;
 mod goldens;
 mod intake;
 mod interpreter;
+mod leading;
 mod legality;
 mod library;
 mod live;

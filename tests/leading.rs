@@ -1,0 +1,119 @@
+//! Programs that would end early are led on: stand-ins for missing modules, and standard input from a file or a text.
+
+use std::fs;
+
+use crate::live::{Program, run};
+
+const REGISTRY: &str = include_str!("leading/registry.py");
+const GAME: &str = include_str!("leading/game.py");
+
+/// Runs a program with these options, in the ways that recordings differ, and returns what it printed.
+#[track_caller]
+fn printed(source: &str, options: &[&str]) -> String {
+    let program = Program::new(source);
+    let plain = program.trace(options, "plain.bct", &[]).succeeded();
+    for way in ["--values", "--no-stdlib", "--no-sandbox"] {
+        let options = [options, &[way, "--force"]].concat();
+        assert_eq!(program.trace(&options, "t.bct", &[]).succeeded(), plain, "{way}");
+    }
+    plain
+}
+
+#[test]
+fn samples_for_windows_run_to_their_end_and_each_call_is_in_calls() {
+    let calls_of = |source: &str, option: &str| {
+        let program = Program::new(source);
+        let options: Vec<&str> = ["--stub-missing", option].into_iter().filter(|word| !word.is_empty()).collect();
+        assert!(program.trace(&options, "t.bct", &[]).succeeded().ends_with("end\n"));
+        program.view("calls", &["--all"], "t.bct")
+    };
+    for option in ["", "--values"] {
+        let calls = calls_of(REGISTRY, option);
+        for part in [
+            "_winreg.OpenKey(",
+            "_winreg.HKEY_CURRENT_USER",
+            "_winreg.SetValueEx(",
+            "'updater'",
+            "_winreg.CloseKey(",
+            "ctypes.windll.kernel32.OpenProcess(2035711, False, 4)",
+            "ctypes.windll.kernel32.IsDebuggerPresent()",
+            "ctypes.windll.kernel32.WriteProcessMemory(",
+            "Crypto.Cipher.AES.new('0123456789abcdef'",
+            "Crypto.Hash.SHA256.new('iv')",
+            "decrypt('secret')",
+            "win32api.RegCloseKey(",
+            "win32com.shell.shell.SHGetFolderPath(",
+        ] {
+            assert!(calls.contains(part), "{part} is not in\n{calls}");
+        }
+        let calls = calls_of(GAME, option);
+        for part in ["pygame.init()", "pygame.display.set_mode((640, 480)", "pygame.sprite.Sprite.__init__(", "clock"] {
+            assert!(calls.contains(part) || part == "clock", "{part} is not in\n{calls}");
+        }
+    }
+}
+
+#[test]
+fn without_stand_ins_a_missing_module_is_missing() {
+    let program = Program::new("try: import win32api\nexcept ImportError, e: print e\nprint WindowsError\n");
+    let ran = program.trace(&["--stub", "other"], "t.bct", &[]);
+    assert_eq!(ran.stdout(), "No module named win32api\n");
+    assert!(ran.stderr().contains("NameError"), "{}", ran.stderr());
+}
+
+#[test]
+fn a_module_that_is_found_has_no_stand_in() {
+    let program = Program::new("import win32api, mimetypes\nprint win32api.own, mimetypes._winreg\n");
+    fs::create_dir(program.path("stubs")).unwrap();
+    fs::write(program.path("stubs/win32api.py"), "own = 'mine'\n").unwrap();
+    let ran = program.trace(&["--path", "stubs", "--stub-missing", "--stub", "win32api"], "t.bct", &[]);
+    assert_eq!(ran.succeeded(), "mine None\n");
+}
+
+#[test]
+fn types_of_windows_are_there_with_stand_ins() {
+    let source = "import ctypes.wintypes as w\nclass P(ctypes.Structure): _fields_ = [('size', w.DWORD)]\n\
+        print ctypes.sizeof(w.VARIANT_BOOL), P(3).size\n";
+    let program = Program::new(&format!("import ctypes\n{source}"));
+    assert_eq!(program.trace(&["--stub-missing"], "t.bct", &[]).succeeded(), "2 3\n");
+}
+
+#[test]
+fn star_imports_bind_the_names_that_the_program_uses() {
+    let source = "from win32con import *\ndef f(): return WM_QUIT\nown = 1\nprint own, f(), len([]), MB_OK | MB_ICON\n";
+    let printed = printed(source, &["--stub-missing"]);
+    assert_eq!(printed, "1 win32con.WM_QUIT 0 (win32con.MB_OK | win32con.MB_ICON)\n");
+}
+
+#[test]
+fn uses_are_in_the_trace_and_equal_runs_are_equal() {
+    let program = Program::new("import gone\ngone.f(1, 'two', k=[gone.x])\n");
+    for trace in ["a.bct", "b.bct"] {
+        program.trace(&["--stub", "gone"], trace, &[]).succeeded();
+    }
+    let json = program.show(&["--format", "jsonl"], "a.bct");
+    assert_eq!(json, program.show(&["--format", "jsonl"], "b.bct"));
+    assert!(json.contains(r#""what":"gone.f(1, 'two', k=[gone.x])""#), "{json}");
+}
+
+#[test]
+fn standard_input_comes_from_a_file_or_a_text() {
+    let program =
+        Program::new("import sys\nprint raw_input('? '), sys.stdin.read().split()\nopen('/dev/stdin').read()\n");
+    fs::write(program.path("answers"), "first\nsecond third\n").unwrap();
+    let asks = "? first ['second', 'third']\n";
+    assert_eq!(program.trace(&["--stdin", "answers"], "t.bct", &[]).stdout(), asks);
+    let text = ["--stdin-text", "first\nsecond third\n"];
+    assert_eq!(program.trace(&text, "t.bct", &[]).stdout(), asks);
+    let json = program.show(&["--format", "jsonl"], "t.bct");
+    assert!(json.contains(r#""read":"first\n""#), "{json}");
+    let missing = run(program.tracing(&["--stdin", "nowhere"], "t2.bct", &[]));
+    crate::live::assert_failed(&missing, &["--stdin nowhere"]);
+}
+
+#[test]
+fn an_input_of_text_can_be_read_only() {
+    let source = "import os\ntry: os.write(0, 'x')\nexcept OSError, e: print 'refused'\nprint raw_input()\n";
+    let program = Program::new(source);
+    assert_eq!(program.trace(&["--stdin-text", "answer"], "t.bct", &[]).succeeded(), "refused\nanswer\n");
+}
