@@ -2,6 +2,12 @@
 //!
 //! `cargo bench --bench recording [-- ROUNDS]`.  Ratios, not seconds, are worth quoting: each is the median over rounds, every mode of
 //! a round right after the untraced run of the same round.
+//!
+//! `cargo bench --bench recording -- --instructions [NAME...]` counts machine instructions instead, and with `--check` those of three small
+//! programs, which have bounds (`recording/instructions.rs`).
+
+#[path = "recording/instructions.rs"]
+mod instructions;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -58,8 +64,15 @@ struct Row {
 }
 
 fn main() {
-    let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(ROUNDS);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if words.iter().any(|word| word == "--check") {
+        return instructions::check(folder.path());
+    }
+    if let Some(at) = words.iter().position(|word| word == "--instructions") {
+        return instructions::print(&words[at + 1..], folder.path());
+    }
+    let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     let rows: Vec<Row> =
         programs(folder.path()).iter().map(|program| measure(program, folder.path(), rounds)).collect();
     print_table(&rows);

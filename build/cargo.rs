@@ -5,7 +5,7 @@ use super::cpython::CPython;
 use super::libraries::Library;
 use super::modules;
 use super::own::Own;
-use super::settings::{COMPILER_VARIABLES, SANITIZERS, Settings, VARIABLES};
+use super::settings::{COMPILER_VARIABLES, Settings, VARIABLES};
 
 /// What the VM takes from the system, all of it in the C library or beside it.
 pub const SYSTEM_LIBRARIES: [&str; 4] = ["pthread", "dl", "util", "m"];
@@ -52,9 +52,14 @@ pub fn link(settings: &Settings, python: &CPython, own: &Own, libraries: &[Libra
     // their hashes are made of, are the same in every run.
     println!("cargo:rustc-link-arg-bins=-no-pie");
     if settings.sanitize {
-        println!("cargo:rustc-link-arg-bins={SANITIZERS}");
+        SANITIZER_RUNTIMES.iter().for_each(|argument| println!("cargo:rustc-link-arg-bins={argument}"));
     }
 }
+
+/// GCC's run-time libraries of the sanitizers.  rustc links with `-nodefaultlibs`, so `-fsanitize` would not add them.  They are linked
+/// statically because AddressSanitizer has to come before libc.
+const SANITIZER_RUNTIMES: [&str; 6] =
+    ["-Wl,--whole-archive", "-l:libasan.a", "-Wl,--no-whole-archive", "-l:libubsan.a", "-ldl", "-lm"];
 
 /// Tells rustc what the source's `env!` and `include_bytes!` find.
 pub fn name(settings: &Settings, python: &CPython, own: &Own, libraries: &[Library], head: &HeadLog) {

@@ -14,6 +14,8 @@
 #define PAGE 4096
 /* More than any free block that bctrace leaves in its part of the heap. */
 #define LARGE ((size_t)1 << 20)
+/* More than what bctrace leaves free in all: another malloc than glibc's may never place a block above the last one. */
+#define MOST_FREE ((size_t)64 << 20)
 /* glibc's: the largest threshold for mappings and the default one, the smallest block, how far blocks are apart, and the largest block
  * that is kept by its exact size. */
 #define MOST_THRESHOLD (32 << 20)
@@ -31,13 +33,13 @@ settle_heap(void)
 {
     char *block = malloc(LARGE), *last = block;
     uintptr_t end, begin;
-    size_t size = LARGE / 2;
+    size_t size = LARGE / 2, used_up = 0;
 
     if (block == NULL)
         return;
     while (size >= SMALLEST) {
-        while ((used = block = malloc(size)) != NULL && block < last)
-            ;
+        while (used_up < MOST_FREE && (used = block = malloc(size)) != NULL && block < last)
+            used_up += size;
         size = size / 2 > EXACT ? size / 2 : size > EXACT ? EXACT : size - GRAIN;
     }
     if ((last = malloc(LARGE)) == NULL)

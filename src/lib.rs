@@ -5,6 +5,7 @@
 mod bytecode;
 mod clean;
 pub mod cli;
+mod export;
 mod format;
 mod process;
 mod progress;

@@ -8,18 +8,19 @@ use regex::Regex;
 
 /// Each module of the crate and what it may use: main → cli → {views → read → format → trace → bytecode}, select → trace, and
 /// cli → record → {vm, sandbox, process, select, trace, bytecode}, sandbox → {process, trace}; never back.  vm describes code objects in bytecode's terms and sees no event.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("main", &["cli"]),
     (
         "cli",
         &[
-            "progress", "views", "clean", "read", "format", "record", "select", "sandbox", "vm", "process", "trace",
-            "bytecode",
+            "progress", "views", "clean", "export", "read", "format", "record", "select", "sandbox", "vm", "process",
+            "trace", "bytecode",
         ],
     ),
     ("views", &["progress", "read", "format", "select", "trace", "bytecode"]),
     ("read", &["format", "trace", "bytecode"]),
     ("clean", &["read", "trace", "bytecode"]),
+    ("export", &["progress", "read", "format", "trace", "bytecode"]),
     ("format", &["select", "trace", "bytecode"]),
     ("select", &["trace", "bytecode"]),
     ("record", &["progress", "vm", "sandbox", "process", "select", "trace", "bytecode"]),

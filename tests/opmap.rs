@@ -8,7 +8,8 @@ use crate::running::{Ran, bctrace, run};
 
 /// Compiles FILE.py to FILE.pyc with its opcodes permuted by a seed, writes the map to FILE.json and plain code to FILE.plain.pyc.
 /// Arguments: a mode, the seed, the opcodes that are left out of the map, and the files.  In the mode `classes` numbers from 90 on keep
-/// their operands; in `all` any number can stand for any opcode; `twice` gives each opcode two numbers.
+/// their operands; in `all` any number can stand for any opcode; `twice` gives each opcode two numbers; in `padded` opcodes without an
+/// operand have numbers from 90 on too, and then two more bytes, as an interpreter reads them that goes by the number.
 const REMAP: &str = r#"
 import imp, json, marshal, opcode, random, sys, types
 mode, seed, left_out = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(',')
@@ -20,10 +21,29 @@ if mode == 'classes':
         others = group[:]
         random.shuffle(others)
         numbers.update((o, [other]) for o, other in zip(group, others))
+elif mode == 'padded':
+    others = random.sample(range(90, 256), len(ops))
+    numbers = dict(zip(ops, ([other] for other in others)))
 else:
     twice = 2 if mode == 'twice' else 1
     others = random.sample(range(256), len(ops) * twice)
     numbers = dict((o, others[i * twice:(i + 1) * twice]) for i, o in enumerate(ops))
+def pad(old):
+    at, places, all = 0, {}, []
+    while at < len(old):
+        op = ord(old[at])
+        places[at] = 3 * len(all)
+        all.append((at, op, old[at + 1:at + 3] if op >= 90 else '\x09\x01'))
+        at += 3 if op >= 90 else 1
+    new = ''
+    for at, op, operand in all:
+        value = ord(operand[0]) | ord(operand[1]) << 8
+        if op in opcode.hasjabs:
+            value = places[value]
+        elif op in opcode.hasjrel:
+            value = places[at + 3 + value] - places[at] - 3
+        new += chr(numbers[op][0]) + chr(value & 255) + chr(value >> 8)
+    return new
 def remap(code):
     old, new, at = code.co_code, '', 0
     while at < len(old):
@@ -31,6 +51,8 @@ def remap(code):
         length = 3 if op >= 90 else 1
         new += chr(random.choice(numbers[op])) + old[at + 1:at + length]
         at += length
+    if mode == 'padded':
+        new = pad(old)
     constants = tuple(remap(c) if type(c) is types.CodeType else c for c in code.co_consts)
     return types.CodeType(code.co_argcount, code.co_nlocals, code.co_stacksize, code.co_flags, new, constants, code.co_names,
                           code.co_varnames, code.co_filename, code.co_name, code.co_firstlineno, code.co_lnotab,
@@ -116,6 +138,23 @@ fn a_remapped_program_runs_and_is_traced_as_the_plain_one() {
         assert_eq!((mapped.status, mapped.stdout()), (0, plain.stdout()), "{mode} {seed}: {}", mapped.stderr());
         assert_eq!(program.text("mapped.txt"), program.text("plain.txt"), "{mode} {seed}");
     }
+}
+
+#[test]
+fn opcodes_without_an_operand_may_take_three_bytes() {
+    let program = Remapped::new(PROGRAM, "padded", 9, "");
+    let ran = program.record_mapped("t.txt");
+    let plain = program.record("p.plain.pyc", "plain.txt", &[]);
+    assert_eq!((ran.status, ran.stdout()), (plain.status, plain.stdout()));
+    // Each of them is followed by two NOPs, if control goes on.
+    let opcodes = |name: &str| -> Vec<String> {
+        let text = program.text(name);
+        let opcodes = text.lines().filter_map(|line| line.split_once("> ")?.1.split(' ').nth(1));
+        opcodes.filter(|opcode| *opcode != "NOP").map(str::to_owned).collect()
+    };
+    assert!(!opcodes("plain.txt").is_empty());
+    assert_eq!(opcodes("t.txt"), opcodes("plain.txt"));
+    assert!(program.text("t.txt").contains(" NOP"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod files;
 mod hosts;
 mod kernel;
 mod network;
+mod notifications;
 mod options;
 mod processes;
 mod programs;

@@ -76,11 +76,11 @@ impl CodeObject {
 
     /// Translates the code string by a map of opcodes, as the VM does when it loads it.
     pub fn translate(&mut self, map: &OpMap, tables: &Tables) {
-        if let Choice::Translate(_) = opmap::choose(map, &self.bytes, tables)
+        if let Choice::Translate(sizes) = opmap::choose(map, &self.bytes, tables)
             && !self.is_stdlib()
         {
             self.original = std::mem::take(&mut self.bytes);
-            self.bytes = opmap::translated(map, &self.original);
+            self.bytes = opmap::translated(map, sizes, &self.original);
         }
     }
 

@@ -80,6 +80,11 @@ pub(super) fn push(line: &mut Vec<u8>, bytes: &[u8], part: Part, doubled: bool) 
     }
 }
 
+/// Appends `bytes` so that [`read`] returns them: escaped if they need it, or if they look like something that was escaped.
+pub fn push_exact(out: &mut Vec<u8>, bytes: &[u8]) {
+    push(out, bytes, Part::Operand, bytes.contains(&b'\\') && read(bytes).is_some());
+}
+
 /// Reads what [`push`] has written with escapes; None if it has none, or a backslash that begins none.
 pub fn read(printed: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(printed.len());
@@ -206,6 +211,15 @@ mod tests {
                 let mut line = Vec::new();
                 push(&mut line, &bytes, part, true);
                 proptest::prop_assert_eq!(read(&line).unwrap_or(line), bytes.clone());
+            }
+        }
+
+        #[test]
+        fn exact_text_is_read_as_it_was(bytes: Vec<u8>, text in r"[\\\\nx0-9a-fA-F]{0,12}") {
+            for bytes in [bytes.as_slice(), text.as_bytes()] {
+                let mut line = Vec::new();
+                push_exact(&mut line, bytes);
+                proptest::prop_assert_eq!(read(&line).unwrap_or(line), bytes);
             }
         }
 

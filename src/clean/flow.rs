@@ -47,9 +47,10 @@ pub enum End {
     },
     /// A block that catches something is left; its instructions are none.
     Leave(BlockId),
+    /// The others are where a break or continue goes, by opcode.
     Finally {
         next: Option<BlockId>,
-        others: Vec<BlockId>,
+        others: Vec<(u8, BlockId)>,
     },
     /// A return, a raise, what always fails.
     Final(u8, Option<i32>),
@@ -98,7 +99,9 @@ impl End {
                 visit(next);
                 handler.iter_mut().for_each(visit);
             }
-            End::Finally { next, others } => next.iter_mut().chain(others).for_each(visit),
+            End::Finally { next, others } => {
+                next.iter_mut().chain(others.iter_mut().map(|(_, next)| next)).for_each(visit);
+            }
             End::Final(..) | End::Through(_) => {}
         }
     }
@@ -323,9 +326,42 @@ impl Flow {
         for block in &mut self.blocks {
             block.end.each(&mut |next| *next = other.get(next).copied().unwrap_or(*next));
         }
+        for block in &mut self.blocks {
+            if let End::Finally { others, .. } = &mut block.end {
+                others.dedup();
+            }
+        }
+        self.join_returns();
         for block in 0..self.blocks.len() {
             self.split_pops(block);
         }
+    }
+
+    /// Brings the returns of one expression together: the compiler's optimizer made jumps to a return returns.
+    fn join_returns(&mut self) {
+        let order = super::order::Order::of(self);
+        let mut shared: HashMap<(BlockId, usize), BlockId> = HashMap::new();
+        for &block in &order.blocks {
+            let basic = &self.blocks[block];
+            let End::Final(op::RETURN_VALUE, _) = basic.end else { continue };
+            let depth = basic.instructions.iter().fold(basic.depth as i64, |depth, one| depth + growth(one));
+            let Some(depth) = usize::try_from(depth).ok().filter(|&depth| basic.depth >= depth) else { continue };
+            // The block in which the statement begins.
+            let above = std::iter::successors(order.above(block), |&above| order.above(above));
+            let mut above = above.take(self.blocks.len());
+            let Some(root) = above.find(|&above| self.blocks[above].depth < depth) else { continue };
+            if self.blocks[root].around != basic.around {
+                continue;
+            }
+            let end = End::Final(op::RETURN_VALUE, None);
+            let (at, around) = (basic.at, basic.around.clone());
+            let place = *shared.entry((root, depth)).or_insert_with(|| {
+                self.blocks.push(Basic { instructions: Vec::new(), end, at, depth, around });
+                self.blocks.len() - 1
+            });
+            self.blocks[block].end = End::Jump(place);
+        }
+        super::simplify::forward(self);
     }
 
     /// Splits a block where it begins to pop what it has not pushed, up to its end.

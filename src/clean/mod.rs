@@ -9,6 +9,7 @@ mod lay;
 mod machine;
 mod order;
 mod rebuild;
+pub mod rename;
 pub mod report;
 mod same;
 mod signs;
@@ -40,6 +41,8 @@ pub enum Untaken {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     pub untaken: Untaken,
+    /// Names without meaning are replaced in the whole program, and not only those of locals.
+    pub rename: bool,
 }
 
 /// A cleaned tree of code objects.
@@ -48,13 +51,20 @@ pub struct Rebuilt {
     pub code: MarshalledCode,
     /// One for each code object, an outer one before those among its constants.
     pub report: Vec<CodeReport>,
+    pub renamed: Vec<rename::Renamed>,
 }
 
 /// Code objects nested in each other that are looked into.
 const DEPTH: usize = 64;
 
-/// Cleans a code object and those among its constants.
+/// Cleans a code object and those among its constants, and renames what has names without meaning.
 pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
+    let mut made = restructured(code, evidence, options);
+    (made.code, made.renamed) = rename::rename(&made.code, options.rename);
+    made
+}
+
+fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
     let (mut stored, mut mentions) = (BTreeSet::new(), BTreeMap::new());
     for (code, _) in nested(code) {
         let is_store =
@@ -78,13 +88,13 @@ pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) ->
     let mut report = Vec::new();
     let made = rebuild_tree(code, evidence, &program, 0, &mut report);
     if report.iter().all(|one| one.result == Outcome::Unchanged) {
-        return Rebuilt { code: made, report };
+        return Rebuilt { code: made, report, renamed: Vec::new() };
     }
     // Where some code was made by something else than a compiler, the rest may only look as if it was not.
     program.is_suspicious = true;
     report.clear();
     let made = rebuild_tree(code, evidence, &program, 0, &mut report);
-    Rebuilt { code: made, report }
+    Rebuilt { code: made, report, renamed: Vec::new() }
 }
 
 fn rebuild_tree(

@@ -59,6 +59,11 @@ impl Order {
         }
     }
 
+    /// The block that every way to a block goes through last; None for the first.
+    pub fn above(&self, block: BlockId) -> Option<BlockId> {
+        self.dominator[block].filter(|&above| above != block)
+    }
+
     /// The first block that every way from a block to an end goes through; None if there is none.
     pub fn after(&self, block: BlockId) -> Option<BlockId> {
         self.postdominator[block]

@@ -139,16 +139,23 @@ fn ends(left: &End, right: &End) -> Option<Vec<(BlockId, BlockId)>> {
             _ => None,
         },
         (End::Finally { next: left, others: left_others }, End::Finally { next: right, others: right_others }) => {
-            if left.is_some() != right.is_some() || left_others.len() != right_others.len() || left_others.len() > 1 {
+            if left.is_some() != right.is_some() {
                 return None;
             }
-            Some(
-                left.iter()
-                    .copied()
-                    .zip(right.iter().copied())
-                    .chain(left_others.iter().copied().zip(right_others.iter().copied()))
-                    .collect(),
-            )
+            let mut pairs: Vec<(BlockId, BlockId)> = left.iter().copied().zip(right.iter().copied()).collect();
+            for opcode in [op::BREAK_LOOP, op::CONTINUE_LOOP] {
+                let of = |others: &[(u8, BlockId)]| {
+                    others.iter().filter(|other| other.0 == opcode).map(|other| other.1).collect::<Vec<_>>()
+                };
+                match (&of(left_others)[..], &of(right_others)[..]) {
+                    ([], []) => {}
+                    ([left, others @ ..], [right]) if others.iter().all(|other| other == left) => {
+                        pairs.push((*left, *right));
+                    }
+                    _ => return None,
+                }
+            }
+            Some(pairs)
         }
         (End::Final(left, left_operand), End::Final(right, right_operand)) => {
             (left == right && left_operand == right_operand).then(Vec::new)

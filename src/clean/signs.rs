@@ -29,11 +29,14 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if graph.thrown.iter().any(is_undefined) {
         return Some("failures used as jumps");
     }
+    if !graph.transparent.is_empty() {
+        return Some("handlers that do nothing");
+    }
     let pushes_number = |act: &Act| matches!(act, Act::Push(super::value::Literal::Int(_)));
     if reached.iter().any(|&node| graph.nodes[node].acts.iter().any(pushes_number)) {
         return Some("finally blocks used as jumps");
     }
-    of_chain(&chain).or_else(|| of_dead_code(&chain))
+    of_chain(&chain).or_else(|| of_dead_code(&chain)).or_else(|| of_missing_jumps(code, &chain))
 }
 
 /// Signs in the sequence of instructions.
@@ -83,6 +86,33 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// The compiler ends the body of each `if` with a jump, even after a break, a raise or a continue; only after a return there is none.
+fn of_missing_jumps(code: &MarshalledCode, chain: &[Unit]) -> Option<&'static str> {
+    let is_branch = |opcode: u8| matches!(opcode, op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE);
+    let targets: BTreeSet<u32> = chain
+        .iter()
+        .filter(|unit| is_branch(unit.last.opcode))
+        .filter_map(|unit| u32::try_from(unit.last.operand?).ok())
+        .collect();
+    let has_assertions = code.names.iter().any(|name| &**name == b"AssertionError");
+    chain.windows(3).find_map(|three| {
+        let [before, end, after] = three else { return None };
+        let is_jump = matches!(after.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE);
+        if is_jump || !targets.contains(&after.start) || after.start != end.end {
+            return None;
+        }
+        let is_skipped = is_branch(before.last.opcode) && before.last.operand == i32::try_from(after.start).ok();
+        match end.last.opcode {
+            op::BREAK_LOOP if after.last.opcode != op::POP_BLOCK => Some("a break without the jump after it"),
+            op::RAISE_VARARGS if !has_assertions => Some("a raise without the jump after it"),
+            op::JUMP_ABSOLUTE if is_skipped && end.last.operand < i32::try_from(end.start).ok() => {
+                Some("a continue without the jump after it")
+            }
+            _ => None,
+        }
+    })
 }
 
 /// Code that no instruction leads to, after a jump forward.

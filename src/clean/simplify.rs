@@ -27,6 +27,9 @@ pub fn simplify(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Removed) {
         let mut changed = join_chains(flow);
         for block in 0..flow.blocks.len() {
             changed |= remove_junk(&mut flow.blocks[block].instructions, allowed, removed);
+            if matches!(flow.blocks[block].end, End::Final(op::RETURN_VALUE, _)) {
+                changed |= remove_below_return(&mut flow.blocks[block].instructions, allowed, removed);
+            }
         }
         changed |= remove_dead_stores(flow, allowed, removed);
         if !changed {
@@ -35,8 +38,8 @@ pub fn simplify(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Removed) {
     }
 }
 
-/// Forwards jumps to empty blocks and joins blocks that only follow each other.
-pub fn join_chains(flow: &mut Flow) -> bool {
+/// Forwards jumps to empty blocks.
+pub fn forward(flow: &mut Flow) -> bool {
     let mut changed = false;
     let target = |flow: &Flow, block: BlockId| {
         let mut at = block;
@@ -60,6 +63,12 @@ pub fn join_chains(flow: &mut Flow) -> bool {
         }
     }
     flow.entry = target(flow, flow.entry);
+    changed
+}
+
+/// Forwards jumps to empty blocks and joins blocks that only follow each other.
+pub fn join_chains(flow: &mut Flow) -> bool {
+    let mut changed = forward(flow);
     let counts = flow.predecessors();
     for block in flow.reverse_postorder() {
         while let End::Jump(next) = flow.blocks[block].end
@@ -107,6 +116,30 @@ fn remove_junk(list: &mut Vec<Instruction>, allowed: &Allowed<'_>, removed: &mut
         }
     }
     changed
+}
+
+/// Removes what pushes a value that lies below the returned one: a return drops it.
+fn remove_below_return(list: &mut Vec<Instruction>, allowed: &Allowed<'_>, removed: &mut Removed) -> bool {
+    // Entries that the instructions from a place on need: the returned value at the end.
+    let mut needs = 1i64;
+    for place in (0..list.len()).rev() {
+        let one = &list[place];
+        if needs == 0 {
+            if one.opcode == op::DUP_TOP || !only_pushes(one, allowed) {
+                return false;
+            }
+            let gone = list.remove(place);
+            removed.entry(gone.at).or_insert("it was pushed, and a return dropped it");
+            return true;
+        }
+        let number = if let Operand::Number(number) = one.operand { number } else { 0 };
+        let Some((pops, pushes)) = effect::of(one.opcode, number) else { return false };
+        if i64::from(pushes) > needs {
+            return false;
+        }
+        needs += i64::from(pops) - i64::from(pushes);
+    }
+    false
 }
 
 /// Whether an instruction only pushes one value, and cannot fail.
@@ -209,6 +242,8 @@ fn split_operator(list: &mut Vec<Instruction>, at: usize, allowed: &Allowed<'_>,
             (allowed.is_constant)(before.at) || before.opcode == op::COMPARE_OP && matches!(number, 8 | 9)
         }
         op::BUILD_TUPLE | op::BUILD_LIST => (0..=16).contains(&number),
+        op::CALL_FUNCTION => (allowed.is_constant)(before.at),
+        op::MAKE_FUNCTION => true,
         _ => false,
     };
     let Some((pops, 1)) = effect::of(before.opcode, number).filter(|_| is_pure) else { return false };

@@ -57,6 +57,64 @@ fn a_comparison_of_constants_is_decided() {
 }
 
 #[test]
+fn a_finally_that_does_nothing_goes_away() {
+    let body = [op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE, op::POP_BLOCK, op::LOAD_CONST, 0, 0];
+    let bytes = [&[op::SETUP_FINALLY, 8, 0][..], &body, &[op::END_FINALLY], &RETURN_FIRST].concat();
+    assert_eq!(clean(bytes, vec![Object::None])[..4], [op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE]);
+}
+
+#[test]
+fn arithmetic_on_constants_decides_a_condition() {
+    // 7 * 8 % 2 is 0.
+    let product = [op::LOAD_CONST, 1, 0, op::LOAD_CONST, 2, 0, op::BINARY_MULTIPLY];
+    let rest = [op::LOAD_CONST, 3, 0, op::BINARY_MODULO, op::POP_JUMP_IF_FALSE, 19, 0];
+    let dead = [op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE];
+    let bytes = [&product[..], &rest, &dead[..2], &[0, op::RETURN_VALUE, op::NOP], &RETURN_FIRST].concat();
+    let constants = vec![Object::None, Object::Int(7), Object::Int(8), Object::Int(2)];
+    assert_eq!(clean(bytes, constants), RETURN_FIRST);
+}
+
+#[test]
+fn a_function_that_returns_a_constant_is_no_condition() {
+    let inner = code(vec![op::LOAD_CONST, 0, 0, op::RETURN_VALUE], vec![Object::Int(5)]);
+    let call = [op::LOAD_CONST, 1, 0, op::MAKE_FUNCTION, 0, 0, op::CALL_FUNCTION, 0, 0, op::POP_JUMP_IF_TRUE, 17, 0];
+    let dead = [op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE];
+    let bytes = [&[op::NOP][..], &call, &dead, &RETURN_FIRST].concat();
+    let made = clean(bytes, vec![Object::None, Object::Code(Box::new(inner))]);
+    assert_eq!(made, RETURN_FIRST);
+}
+
+#[test]
+fn a_value_below_a_returned_one_is_not_pushed() {
+    let bytes = [&[op::NOP, op::LOAD_CONST, 1, 0][..], &RETURN_FIRST].concat();
+    assert_eq!(clean(bytes, vec![Object::None, Object::Int(1)]), RETURN_FIRST);
+}
+
+#[test]
+fn bits_of_an_operand_that_a_call_does_not_look_at_mean_nothing() {
+    let bytes =
+        [&[op::NOP, op::LOAD_GLOBAL, 1, 0, 145, 9, 0x80, op::CALL_FUNCTION, 0, 0, op::POP_TOP][..], &RETURN_FIRST]
+            .concat();
+    let wanted = [&[op::LOAD_GLOBAL, 1, 0, op::CALL_FUNCTION, 0, 0, op::POP_TOP][..], &RETURN_FIRST].concat();
+    assert_eq!(clean(bytes, vec![Object::None]), wanted);
+}
+
+#[test]
+fn locals_without_meaning_get_names_and_other_names_only_on_request() {
+    let bytes = [&[op::LOAD_GLOBAL, 1, 0, op::STORE_FAST, 0, 0][..], &RETURN_FIRST].concat();
+    let mut code = code(bytes, vec![Object::None]);
+    code.varnames[0] = b"OO0O0".as_slice().into();
+    code.names[1] = b"\x07\x08".as_slice().into();
+    let made = |rename| {
+        let options = Options { rename, ..Options::default() };
+        let made = rebuild(&code, &Evidence::default(), &options).code;
+        (made.varnames[0].to_vec(), made.names[1].to_vec())
+    };
+    assert_eq!(made(false), (b"local_1".to_vec(), b"\x07\x08".to_vec()));
+    assert_eq!(made(true), (b"name_1".to_vec(), b"name_2".to_vec()));
+}
+
+#[test]
 fn a_number_on_the_stack_at_the_end_of_a_finally_block_breaks_a_loop() {
     // LOAD_CONST 16; END_FINALLY is a BREAK_LOOP.
     let bytes =

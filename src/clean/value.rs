@@ -32,11 +32,29 @@ pub enum Value {
         setup: u32,
         class: Option<&'static str>,
     },
+    /// Not known, but made of constants alone.
+    Fixed,
+    /// A list, dict or set that was just made, and whether something is in it.
+    Container(bool),
+    /// A function that was made of the code object with this index among the constants.
+    Function(u32),
     /// A class of exceptions among the builtins.
     Class(&'static str),
     /// What a finally or with block that can be entered in several ways finds on the stack, by the number of its entry; one to three
     /// entries of the VM's.
     Reason(u32),
+}
+
+impl Value {
+    /// Returns whether it is true; None if that is not known.
+    pub fn truth(&self) -> Option<bool> {
+        match self {
+            Value::Constant(literal) => literal.truth(),
+            Value::Container(full) => Some(*full),
+            Value::Class(_) | Value::Function(_) => Some(true),
+            _ => None,
+        }
+    }
 }
 
 /// What an operator makes of constants.
@@ -109,6 +127,11 @@ impl Literal {
         }
     }
 
+    /// Returns whether it may be iterated over.
+    pub fn can_iterate(&self) -> bool {
+        !matches!(self, Literal::None | Literal::Ellipsis) && !self.is_number()
+    }
+
     fn is_number(&self) -> bool {
         matches!(self, Literal::Bool(_) | Literal::Int(_) | Literal::Float(_))
     }
@@ -135,7 +158,10 @@ pub fn binary(opcode: u8, left: &Literal, right: &Literal) -> Outcome {
             (left_number, right_number, matches!((left, right), (Literal::Bool(_), Literal::Bool(_))));
         // Of two bools, the operators on bits make a bool.
         if both_bool && matches!(opcode, op::BINARY_AND..=op::BINARY_OR | op::INPLACE_AND..=op::INPLACE_OR) {
-            return Outcome::Unknown;
+            return match of_numbers(opcode, left, right) {
+                Outcome::Is(Literal::Int(bit)) => Outcome::Is(Literal::Bool(bit != 0)),
+                other => other,
+            };
         }
         return of_numbers(opcode, left, right);
     }
@@ -145,6 +171,16 @@ pub fn binary(opcode: u8, left: &Literal, right: &Literal) -> Outcome {
             if left.len() + right.len() < 4096 =>
         {
             Outcome::Is(Literal::Str([&**left, &**right].concat().into()))
+        }
+        (op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY, Literal::Str(bytes), count)
+        | (op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY, count, Literal::Str(bytes))
+            if count.number().is_some() =>
+        {
+            let count = usize::try_from(count.number().unwrap_or(0)).unwrap_or(0);
+            match count.checked_mul(bytes.len()) {
+                Some(0..4096) => Outcome::Is(Literal::Str(bytes.repeat(count).into())),
+                _ => Outcome::Unknown,
+            }
         }
         (op::BINARY_SUBSCR, Literal::Str(bytes), index) => match index.number() {
             Some(index) => {

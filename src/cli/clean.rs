@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
@@ -50,13 +50,36 @@ pub struct Clean {
 pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let program = program::read_code(&args.program, Reading::from(&args.file))?;
     program.report_guesses(&args.program);
-    let (main, modules) = codes(&program, &args.program)?;
     let recorded: Vec<Recorded> =
         args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
-    let evidence = evidence(args)?;
-    let options = Options { untaken: args.untaken.into() };
-    let folder = OutputFolder::new(&args.folder)?;
-    let mut files = vec![clean(stem(&args.program), main, None, &evidence, &options)];
+    let options = Options { untaken: args.untaken.into(), rename: args.rename };
+    let (folder, files) = write_files(&args.program, &program, &args.traces, options, &args.folder)?;
+    let is_text = args.format == AnswerFormat::Text;
+    let printed = if is_text { report::text(&files, args.explain) } else { report::lines(&files) };
+    io::stdout().write_all(&printed).context(CANNOT_WRITE)?;
+    let proof = prove(args, &program, &recorded, &folder, &files)?;
+    let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
+    folder.create(OsStr::new(PROOF)).and_then(|mut file| file.write_all(&proof.json())).with_context(cannot)?;
+    let printed = if is_text { proof.text().into_bytes() } else { proof.json() };
+    io::stdout().write_all(&printed).context(CANNOT_WRITE)?;
+    if let Some(command) = &args.decompile {
+        decompile(command, &folder, &files)?;
+    }
+    Ok(if proof.is_complete() { 0 } else { 1 })
+}
+
+/// Writes the clean files and their manifest into a new folder; `path` is the program's, and `traces` are of it.
+pub fn write_files(
+    path: &Path,
+    program: &Program,
+    traces: &[PathBuf],
+    options: Options,
+    folder: &Path,
+) -> anyhow::Result<(OutputFolder, Vec<Clean>)> {
+    let (main, modules) = codes(program, path)?;
+    let evidence = evidence(traces)?;
+    let folder = OutputFolder::new(folder)?;
+    let mut files = vec![clean(stem(path), main, None, &evidence, &options)];
     for (name, code) in modules {
         files.push(clean(stem(Path::new(OsStr::from_bytes(&name))), code, None, &evidence, &options));
     }
@@ -81,18 +104,7 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let cannot = || format!("cannot write {}", Named::output(&folder.path_of(MANIFEST)));
     let manifest = report::manifest(&files);
     folder.create(OsStr::new(MANIFEST)).and_then(|mut file| file.write_all(&manifest)).with_context(cannot)?;
-    let is_text = args.format == AnswerFormat::Text;
-    let printed = if is_text { report::text(&files, args.explain) } else { report::lines(&files) };
-    io::stdout().write_all(&printed).context(CANNOT_WRITE)?;
-    let proof = prove(args, &program, &recorded, &folder, &files)?;
-    let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
-    folder.create(OsStr::new(PROOF)).and_then(|mut file| file.write_all(&proof.json())).with_context(cannot)?;
-    let printed = if is_text { proof.text().into_bytes() } else { proof.json() };
-    io::stdout().write_all(&printed).context(CANNOT_WRITE)?;
-    if let Some(command) = &args.decompile {
-        decompile(command, &folder, &files)?;
-    }
-    Ok(if proof.is_complete() { 0 } else { 1 })
+    Ok((folder, files))
 }
 
 /// A code object of a file, with its name.
@@ -152,9 +164,9 @@ fn prove(
 }
 
 /// Reads the traces.
-fn evidence(args: &CleanArgs) -> anyhow::Result<Evidence> {
+fn evidence(traces: &[PathBuf]) -> anyhow::Result<Evidence> {
     let mut evidence = Evidence::default();
-    for path in &args.traces {
+    for path in traces {
         let mut warn = |flaw| message::warn(format_args!("{}: {flaw}", Named::input(path)));
         evidence.add(Reader::open(path)?, &mut warn)?;
     }

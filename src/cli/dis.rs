@@ -34,7 +34,10 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     let filter = Filter::from(args.filter.clone());
     let screen = Screen::open(&args.screen, true);
     let mut list = List {
-        args,
+        path: &args.program,
+        format: args.format,
+        resolve: args.resolve,
+        cut: io::stdout().is_terminal().then_some(CUT),
         map: map.as_deref(),
         edges: edges.as_ref(),
         matches: Matches::new(filter.clone(), Vec::new()),
@@ -61,6 +64,14 @@ pub fn run(args: &DisArgs) -> anyhow::Result<u8> {
     screen::result(listed.map(|()| status).context(CANNOT_WRITE))
 }
 
+/// Writes the whole listing of a program, which is in the file at `path`, for people.
+pub fn write(path: &Path, program: &Program, out: Box<dyn Write>) -> io::Result<()> {
+    let filter = Filter::default();
+    let matches = Matches::new(filter.clone(), Vec::new());
+    let format = ListingFormat::Text;
+    List { path, format, resolve: true, cut: None, map: None, edges: None, filter, matches, out }.program(program)
+}
+
 /// Reads what ran of the program.
 fn joined(args: &DisArgs, program: &Program, trace: &Path) -> anyhow::Result<Edges> {
     let edges = edges::read(Reader::open(trace)?, &|code| !code.is_stdlib(), &mut views::warning(trace))?;
@@ -70,7 +81,11 @@ fn joined(args: &DisArgs, program: &Program, trace: &Path) -> anyhow::Result<Edg
 
 /// A listing that is written.
 struct List<'a> {
-    args: &'a DisArgs,
+    path: &'a Path,
+    format: ListingFormat,
+    resolve: bool,
+    /// Characters of a constant that text shows.
+    cut: Option<usize>,
     /// What is translated is listed as 2.7 has it.
     map: Option<&'a OpMap>,
     edges: Option<&'a Edges>,
@@ -84,7 +99,7 @@ impl List<'_> {
     fn program(&mut self, program: &Program) -> io::Result<()> {
         let has_several = program.contents.codes().nth(1).is_some();
         for (name, code) in program.contents.codes() {
-            match self.args.format {
+            match self.format {
                 ListingFormat::Lines => self.lines(code)?,
                 ListingFormat::Text | ListingFormat::Json => self.whole(code, has_several.then_some(name))?,
             }
@@ -97,15 +112,15 @@ impl List<'_> {
         // The same bytes as before, read once more for what is interned.
         let Ok((Object::Code(top), interned)) = marshal::read_with_interned(code.marshalled()) else { return Ok(()) };
         let top = self.map.map_or_else(|| (*top).clone(), |map| translate_whole(map, &top));
-        let is_json = self.args.format == ListingFormat::Json;
-        let file = Named::input(&self.args.program);
+        let is_json = self.format == ListingFormat::Json;
+        let file = Named::input(self.path);
         let listed = view::Program {
             file: &name.map_or_else(|| file.to_string(), |name| format!("{file}/{}", Printable::text(name))),
             time: pyc::time_of(&code.bytes[..code.marshal.start]),
             code: &top,
             interned: &interned,
         };
-        let cut = (!is_json && io::stdout().is_terminal()).then_some(CUT);
+        let cut = self.cut.filter(|_| !is_json);
         let plan = DisPlan { json: is_json, cut, edges: self.edges };
         let mut wants = |code: &MarshalledCode| {
             let object = CodeObject::from_marshal(code);
@@ -123,7 +138,7 @@ impl List<'_> {
             self.map.iter().for_each(|map| object.translate(map, &Tables::of(code)));
             self.matches.see(&object);
             if self.filter.wants(&object) {
-                print(&mut self.out, object, self.args.resolve)?;
+                print(&mut self.out, object, self.resolve)?;
             }
         }
         Ok(())

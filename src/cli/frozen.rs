@@ -14,7 +14,7 @@ use crate::vm::bundle::{Bundle, Module};
 use crate::vm::program::Script;
 
 /// The folder of unpacked files, in the scratch folder.
-const UNPACKED: &str = "_MEI";
+pub const UNPACKED: &str = "_MEI";
 /// Suffixes of native modules.
 const NATIVE: [&[u8]; 3] = [b"module.so", b".so", b".pyd"];
 /// Modules for which bundle.c stands in: PyInstaller's importer, in its versions.

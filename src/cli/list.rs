@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -21,7 +22,7 @@ pub fn run(args: &ListArgs) -> anyhow::Result<u8> {
     let program = program::read(&args.program, Reading::from(&args.file))?;
     let rows = rows(&program);
     let listing = match args.format {
-        AnswerFormat::Text => text(args, &program, &rows).into_bytes(),
+        AnswerFormat::Text => text(&args.program, &program, &rows).into_bytes(),
         AnswerFormat::Json => lines(args, &program, &rows),
     };
     let screen = Screen::open(&args.screen, true);
@@ -77,15 +78,16 @@ pub fn digest(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut digits, byte| {
         let _ = write!(digits, "{byte:02x}");
         digits
     })
 }
 
-fn text(args: &ListArgs, program: &Program, rows: &[Row]) -> String {
-    let mut out = format!("# {}: {}\n", Printable::path(&args.program), program.description());
+/// The listing for people.
+pub fn text(path: &Path, program: &Program, rows: &[Row]) -> String {
+    let mut out = format!("# {}: {}\n", Printable::path(path), program.description());
     let _ = writeln!(out, "# {} bytes, SHA-256 {}", program.size, hexadecimal(&program.sha256));
     let width = rows.iter().map(|row| row.bytes.len().to_string().len()).max().unwrap_or(0).max("SIZE".len());
     let _ = writeln!(out, "{:<7}  {:>5}  {:>width$}  {:<DIGITS$}  NAME", "KIND", "MAGIC", "SIZE", "SHA-256");

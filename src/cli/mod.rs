@@ -8,6 +8,7 @@ mod commands;
 mod dis;
 mod edges;
 mod exit;
+mod export;
 mod filter;
 mod follow;
 mod frozen;
@@ -30,6 +31,7 @@ mod sandbox;
 mod screen;
 mod show;
 mod summary;
+mod triage;
 mod unpack;
 pub mod version;
 mod views;
@@ -93,6 +95,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         return record::run(&RecordArgs::from_arg_matches(&matches)?);
     }
     match Command::from_arg_matches(&matches)? {
+        Command::Triage(args) => triage::run(&args),
         Command::Dis(args) => dis::run(&args),
         Command::Opmap(args) => opmap::run(&args),
         Command::List(args) => list::run(&args),
@@ -111,6 +114,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Tried(args) => views::tried(args),
         Command::Info(args) => info::run(args),
         Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Python(args) => python::run(args.arguments),
         Command::Completions(args) => generate::completions(&args),

@@ -1,16 +1,16 @@
 //! `bctrace report`: a page about a trace, written whole or not at all.
 
 use std::fs::{self, File, Metadata};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use tempfile::NamedTempFile;
 
 use super::args::ReportArgs;
 use super::{exit, message, screen, views};
 use crate::bytecode::escape::Printable;
+use crate::export::target::Target;
 use crate::views::report::{self, MARK, ReportPlan};
 
 /// Runs the command.
@@ -62,28 +62,9 @@ fn check(args: &ReportArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the page: a file gets its name when it is whole, so that an older one stays until then.
-fn write(path: &Path, page: &[u8]) -> anyhow::Result<()> {
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        File::options().write(true).open(path)?.write_all(page)?;
-        return Ok(());
-    }
-    // What a link leads to is replaced, not the link.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(page)?;
-    file.as_file().set_permissions(fs::Permissions::from_mode(mode(&path)))?;
-    file.persist(&path)?;
-    Ok(())
-}
-
-/// The mode of the file: as it was, or as a new file has it.
-fn mode(path: &Path) -> u32 {
-    let umask = || {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("Umask:")).unwrap_or("077");
-        u32::from_str_radix(line.trim(), 8).unwrap_or(0o077)
-    };
-    fs::metadata(path).map_or_else(|_| 0o666 & !umask(), |there| there.permissions().mode() & 0o777)
+/// Writes a page, or another file: a file gets its name when it is whole, so that an older one stays until then.
+pub fn write(path: &Path, page: &[u8]) -> io::Result<()> {
+    let mut target = Target::create(path)?;
+    target.write_all(page)?;
+    target.commit()
 }

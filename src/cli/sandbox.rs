@@ -32,13 +32,17 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     let writable = writable(job, args)?;
     let readable = readable(job, args)?;
     let network = network(&options.allow_net)?;
-    let scratch = Scratch::create().context("cannot make a scratch folder for the program")?;
+    let own = match options.scratch {
+        Some(_) => None,
+        None => Some(Scratch::create().context("cannot make a scratch folder for the program")?),
+    };
+    let scratch = own.as_ref().map(Scratch::path).or(options.scratch.as_deref()).unwrap_or(Path::new("/")).to_owned();
     let unpacked = job.program.as_ref().map_or((0, 0), |program| frozen::unpacked_size(&program.contents));
     let policy = Policy {
         readable,
         writable,
-        scratch: scratch.path().to_owned(),
-        folder: options.chdir_scratch.then(|| scratch.path().to_owned()),
+        folder: options.chdir_scratch.then(|| scratch.clone()),
+        scratch,
         network,
         may_run: options.allow_run,
         environment: Vec::new(),
@@ -53,7 +57,7 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     };
     // What fails from here on removes the folder.
     let keeps = options.keep_scratch || options.chdir_scratch;
-    let mut prepared = Prepared { policy, scratch: Some(scratch), keeps };
+    let mut prepared = Prepared { policy, scratch: own, keeps };
     let folder = prepared.policy.scratch.clone();
     prepared.policy.environment = environment(options, &folder)?;
     if let (Some(input), Some(name)) =

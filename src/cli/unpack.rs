@@ -12,7 +12,7 @@ use anyhow::Context;
 use super::args::UnpackArgs;
 use super::list::{self, Row};
 use super::message;
-use super::program::{self, Reading};
+use super::program::{self, Program, Reading};
 use crate::bytecode::escape::Printable;
 use crate::bytecode::{file, pyc};
 use crate::format::{OutputFolder, json};
@@ -22,12 +22,21 @@ const MANIFEST: &str = "manifest.json";
 /// Runs the command.
 pub fn run(args: &UnpackArgs) -> anyhow::Result<u8> {
     let program = program::read(&args.program, Reading::from(&args.file))?;
-    let folder = OutputFolder::new(&args.folder)?;
+    let files = write_all(&args.program, &program, &args.folder)?;
+    program.report_guesses(&args.program);
+    let files = message::counted(files as u64, "file");
+    message::warn(format_args!("wrote {files} and {MANIFEST} into {}", Printable::path(&args.folder)));
+    Ok(0)
+}
+
+/// Writes what the program's file at `path` contains into a new folder; returns the number of files besides the manifest.
+pub fn write_all(path: &Path, program: &Program, folder: &Path) -> anyhow::Result<usize> {
+    let folder = OutputFolder::new(folder)?;
     let mut names = Names::default();
     let mut manifest = b"{\"manifest\":1".to_vec();
-    list::push_head(&mut manifest, args.program.as_os_str().as_encoded_bytes(), &program);
+    list::push_head(&mut manifest, path.as_os_str().as_encoded_bytes(), program);
     manifest.extend_from_slice(b",\"contents\":[");
-    let rows = list::rows(&program);
+    let rows = list::rows(program);
     for (number, row) in rows.iter().enumerate() {
         let path = names.unique(path_of(row));
         let written = match row.code {
@@ -43,10 +52,7 @@ pub fn run(args: &UnpackArgs) -> anyhow::Result<u8> {
     manifest.extend_from_slice(b"\n]}\n");
     let written = write(&folder, Path::new(MANIFEST), &manifest);
     written.with_context(|| format!("cannot write {}", Printable::path(&folder.path_of(MANIFEST))))?;
-    program.report_guesses(&args.program);
-    let files = message::counted(rows.len() as u64, "file");
-    message::warn(format_args!("wrote {files} and {MANIFEST} into {}", Printable::path(&args.folder)));
-    Ok(0)
+    Ok(rows.len())
 }
 
 fn write(folder: &OutputFolder, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -76,14 +82,14 @@ fn script_name(name: &[u8]) -> &[u8] {
 
 /// Names that are taken: of files, and of folders, which a file cannot have.
 #[derive(Default)]
-struct Names {
+pub struct Names {
     files: HashSet<PathBuf>,
     folders: HashSet<PathBuf>,
 }
 
 impl Names {
     /// Returns the path, or one with a number if it is taken or leads through a file.
-    fn unique(&mut self, path: PathBuf) -> PathBuf {
+    pub fn unique(&mut self, path: PathBuf) -> PathBuf {
         let mut number = 1;
         let mut candidate = path.clone();
         while self.is_taken(&candidate) {

@@ -27,7 +27,7 @@ pub use recognized::{Beginning, recognized};
 pub use suffix::{by_suffix, check_suffix, split_compression};
 
 use crate::select::Selection;
-use crate::trace::{Ignore, Sink, SinkError};
+use crate::trace::{Sink, SinkError, ignore};
 
 /// What an output holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Quota {
 
 /// Makes the sink that writes nothing and needs no output.
 pub fn null_sink() -> Box<dyn Sink> {
-    Box::new(Ignore)
+    Box::new(ignore())
 }
 
 /// Makes the sink of a format.

@@ -10,7 +10,7 @@ use super::{Compression, Format};
 const COMPRESSIONS: [(&str, Compression); 2] = [(".zst", Compression::Zstd), (".gz", Compression::Gzip)];
 
 /// Suffixes that mean something else than text, and what to do instead.
-const OTHERS: [(&[&str], &str); 4] = [
+const OTHERS: [(&[&str], &str); 6] = [
     (&["py", "pyc", "pyo", "pyw"], "that is the name of a program; end the name in .bct, or in .txt for text"),
     (
         &[
@@ -20,34 +20,12 @@ const OTHERS: [(&[&str], &str); 4] = [
         "end the name in .zst or .gz to have the trace compressed",
     ),
     (&["json", "jsonlines", "ndjson"], "end the name in .jsonl to have one JSON object in each line"),
+    (&["parquet"], "record a .bct and run `bctrace export trace.bct --format parquet -o FOLDER`"),
+    (&["csv", "perfetto-trace", "pftrace"], "record a .bct, of which `bctrace export` makes them"),
     (
         &[
-            "arrow",
-            "avro",
-            "csv",
-            "db",
-            "duckdb",
-            "feather",
-            "h5",
-            "htm",
-            "html",
-            "md",
-            "orc",
-            "parquet",
-            "pb",
-            "pdf",
-            "perfetto-trace",
-            "pftrace",
-            "png",
-            "sqlite",
-            "sqlite3",
-            "svg",
-            "tsv",
-            "xls",
-            "xlsx",
-            "xml",
-            "yaml",
-            "yml",
+            "arrow", "avro", "db", "duckdb", "feather", "h5", "htm", "html", "md", "orc", "pb", "pdf", "png", "sqlite",
+            "sqlite3", "svg", "tsv", "xls", "xlsx", "xml", "yaml", "yml",
         ],
         "record a .bct, from which other forms can be made later",
     ),
@@ -149,7 +127,8 @@ mod tests {
             ("t.txt.xz", ".zst or .gz"),
             ("t.bct.bz2", ".zst or .gz"),
             ("t.zip", ".zst or .gz"),
-            ("t.parquet", "record a .bct"),
+            ("t.parquet", "record a .bct and run `bctrace export trace.bct --format parquet -o FOLDER`"),
+            ("t.csv", "record a .bct"),
             ("t.pyc", "a program"),
             ("T.PY.gz", "a program"),
             ("t.bct.zst.gz", "two suffixes"),

@@ -4,6 +4,8 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -45,6 +47,18 @@ impl Inherited {
     pub fn restore(&self) -> io::Result<()> {
         reset(&self.actions)?;
         set_mask(libc::SIG_SETMASK, &self.mask).map(drop)
+    }
+
+    /// Has a command start with the signal handling that this process was started with; else it would inherit what is blocked here.
+    pub fn restore_in(self, command: &mut Command) {
+        // SAFETY: what runs between fork and exec calls signal and pthread_sigmask alone, which are async-signal-safe.
+        unsafe { command.pre_exec(move || self.restore()) };
+    }
+
+    /// Leaves the signals that were blocked to their usual effect again; one that waits has it now.
+    pub fn unblock(&self) {
+        // A mask that was in force can be set again.
+        let _ = set_mask(libc::SIG_SETMASK, &self.mask);
     }
 }
 

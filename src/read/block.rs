@@ -8,7 +8,7 @@ use crate::format::bct::bounds;
 use crate::trace::decoder::state_end;
 use crate::trace::repeat::RepeatReader;
 use crate::trace::state::Contradiction;
-use crate::trace::{Decoder, Ignore, Sink, State, StreamError};
+use crate::trace::{Decoder, Sink, State, StreamError, ignore};
 
 /// Why a block is given up that a real trace never has.
 const TOO_MUCH_WORK: Contradiction = "more work than a file of its size can need";
@@ -42,7 +42,7 @@ impl Block {
         }
         let mut decoder = Decoder::of_block(bounds::MAX_WEIGHT);
         decoder.allow_search(budget.left());
-        decoder.decode(&words[..events], &mut Ignore)?;
+        decoder.decode(&words[..events], &mut ignore())?;
         budget.spend(decoder.searched());
         Ok(Block { words, read: events, repeats: RepeatReader::default(), decoder, budget })
     }
@@ -79,7 +79,7 @@ impl Block {
         let events = self.repeats.words();
         let first = self.repeats.position() - events.len() as u64;
         let old = usize::try_from(known.saturating_sub(first)).unwrap_or(usize::MAX).min(events.len());
-        let mut taken = self.decoder.decode(&events[..old], &mut Ignore)?;
+        let mut taken = self.decoder.decode(&events[..old], &mut ignore())?;
         if taken == old {
             taken += self.decoder.decode(&events[old..], sink)?;
         }

@@ -27,5 +27,5 @@ pub mod word;
 pub use code::{Code, encode_code};
 pub use decoder::Decoder;
 pub use event::{End, EndReason, Event, Outside, Raised, Run, Start, Then};
-pub use sink::{Ignore, Sink, SinkError};
+pub use sink::{Events, Sink, SinkError, ignore};
 pub use state::{Frame, State, StreamError};

@@ -8,7 +8,7 @@ use super::origin::WholeCode;
 use super::repeat::{self, RepeatReader};
 use super::value::{self, MOST_WORDS, NAMES, Role, Tag};
 use super::word::{self, Fields, Kind, MAX_RUN_WORDS};
-use super::{Ignore, StreamError};
+use super::{StreamError, ignore};
 use crate::bytecode::CodeObject;
 
 fn code(id: u32) -> Event {
@@ -51,7 +51,7 @@ fn sound() -> Vec<u64> {
 fn refused(words: &[u64], without_frame: bool) -> String {
     let left = if without_frame { run(Kind::Return, 0, 0, 0) } else { Vec::new() };
     let stream = [sound(), left, words.to_vec()].concat();
-    match Decoder::default().decode(&stream, &mut Ignore) {
+    match Decoder::default().decode(&stream, &mut ignore()) {
         Err(StreamError::Contradiction { why, .. }) => why.to_string(),
         Ok(taken) => format!("{taken} of {} words are taken", stream.len()),
         Err(error) => format!("{error:?}"),
@@ -109,7 +109,7 @@ fn every_contradiction_is_refused_by_its_name() {
 
 #[test]
 fn a_block_that_begins_with_no_state_is_refused() {
-    let decode = |words: Vec<u64>| match Decoder::of_block(1 << 20).decode(&words, &mut Ignore) {
+    let decode = |words: Vec<u64>| match Decoder::of_block(1 << 20).decode(&words, &mut ignore()) {
         Err(StreamError::Contradiction { why, .. }) => why,
         other => panic!("{other:?}"),
     };

@@ -70,11 +70,12 @@ pub trait Sink {
     fn written(&self) -> u64;
 }
 
-/// Takes every event and keeps none: for a trace of which only the state is wanted, or nothing.
-pub struct Ignore;
+/// Hands each event to a function, and takes nothing else of a trace.
+pub struct Events<F>(pub F);
 
-impl Sink for Ignore {
-    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
+impl<F: FnMut(&Event)> Sink for Events<F> {
+    fn event(&mut self, event: &Event, _at: &State) -> Result<(), SinkError> {
+        (self.0)(event);
         Ok(())
     }
 
@@ -89,4 +90,9 @@ impl Sink for Ignore {
     fn written(&self) -> u64 {
         0
     }
+}
+
+/// Takes every event and keeps none: for a trace of which only the state is wanted, or nothing.
+pub fn ignore() -> impl Sink {
+    Events(|_: &Event| ())
 }

@@ -10,6 +10,7 @@ mod words;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::rc::Rc;
 
 use super::Answer;
@@ -21,7 +22,7 @@ use crate::read::{Flaw, Reader, TraceError};
 use crate::select::{Filter, Selection};
 use crate::trace::attempt::{Attempt, By, Repeated};
 use crate::trace::event::Sandbox;
-use crate::trace::{Event, Run, Sink, SinkError, State};
+use crate::trace::{Event, Events, SinkError};
 
 pub use words::{Doing, Quoted};
 
@@ -39,7 +40,8 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
     let index = reader.index().cloned();
     let is_flawed = Cell::new(false);
     let mut collector = Collector::new(&query.selection, &is_flawed);
-    let mut observed = Observed::new(&mut collector, &query.selection, None, query.progress, index.as_ref());
+    let mut events = Events(|event: &Event| collector.event(event));
+    let mut observed = Observed::new(&mut events, &query.selection, None, query.progress, index.as_ref());
     // Records of repetitions count from the first record on, so all of the trace is read for any part of it.
     reader.read_all(&mut observed, &mut |flaw| {
         is_flawed.set(true);
@@ -54,6 +56,17 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
     }
     let is_missed = tried.is_empty() && tried.is_watched() && !query.selection.is_everything() && misses.is_empty();
     Ok(Answer { is_flawed: tried.is_flawed, misses, nothing: is_missed.then_some("attempts"), stdlib_left_out: 0 })
+}
+
+/// Reads the distinct attempts of a whole trace: the first of each, and how often it was made.
+pub fn collect(trace: &Path) -> Result<Vec<(Attempt, u64)>, TraceError> {
+    let (selection, is_flawed) = (Selection::default(), Cell::new(false));
+    let mut collector = Collector::new(&selection, &is_flawed);
+    Reader::open(trace)?.read_all(&mut Events(|event: &Event| collector.event(event)), &mut |_| {
+        is_flawed.set(true);
+        Ok(())
+    })?;
+    Ok(collector.finish().attempts.iter().map(|distinct| (distinct.first(), distinct.times)).collect())
 }
 
 fn write(query: &Query, tried: &Tried, output: Output) -> Result<(), SinkError> {
@@ -181,6 +194,15 @@ impl<'a> Collector<'a> {
         Record::Kept(place)
     }
 
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Start(start) => self.sandbox = Some(start.sandbox),
+            Event::Attempt(attempt) => self.attempt(attempt),
+            Event::Repeated(repeated) => self.repeated(*repeated),
+            _ => {}
+        }
+    }
+
     /// Counts repetitions.  Those of an attempt that is not known are left out, whether the selection wants it or not.
     fn repeated(&mut self, repeated: Repeated) {
         let record = repeated.attempt.and_then(|number| self.records.get(number as usize));
@@ -225,28 +247,4 @@ fn size(attempt: &Attempt) -> usize {
         site.name.len() + site.filename.len() + caller
     });
     2 * size_of::<Attempt>() + targets.sum::<usize>() + attempt.option.len() + names
-}
-
-impl Sink for Collector<'_> {
-    fn event(&mut self, event: &Event, _at: &State) -> Result<(), SinkError> {
-        match event {
-            Event::Start(start) => self.sandbox = Some(start.sandbox),
-            Event::Attempt(attempt) => self.attempt(attempt),
-            Event::Repeated(repeated) => self.repeated(*repeated),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn written(&self) -> u64 {
-        0
-    }
 }

@@ -106,8 +106,8 @@ impl Translator {
         if !is_of_original || filename.starts_with(STDLIB_PREFIX) {
             return false;
         }
-        let Choice::Translate(_) = choose(&self.map, code, tables) else { return false };
-        self.last = Some((translated(&self.map, code), Original { code: code.into(), lnotab: lnotab.into() }));
+        let Choice::Translate(sizes) = choose(&self.map, code, tables) else { return false };
+        self.last = Some((translated(&self.map, sizes, code), Original { code: code.into(), lnotab: lnotab.into() }));
         true
     }
 }

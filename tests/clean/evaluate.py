@@ -151,7 +151,7 @@ class Evaluation:
         self.cleaned(name, source, obfuscated, traces, folder / "clean", expected, runs)
 
     def cleaned(self, name, source, obfuscated, traces, folder, expected, runs):
-        command = [self.bctrace, "clean", str(obfuscated), *map(str, traces), "-o", str(folder)]
+        command = [self.bctrace, "clean", str(obfuscated), *map(str, traces), "-o", str(folder), "--rename"]
         status, output, errors = execute(command)
         (folder.parent / "clean.txt").write_bytes(output + errors)
         if status not in (0, 1):

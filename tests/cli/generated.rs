@@ -16,7 +16,7 @@ fn options(command: &[&str]) -> BTreeSet<String> {
     option.captures_iter(help).map(|found| found[1].to_string()).collect()
 }
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 24] = [
     "show",
     "call",
     "calls",
@@ -39,6 +39,8 @@ const COMMANDS: [&str; 22] = [
     "completions",
     "man",
     "report",
+    "export",
+    "triage",
 ];
 
 #[test]

@@ -124,7 +124,7 @@ fn shape_of(commit: &str) -> String {
 }
 
 /// Every command; the main one's name is no word.
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 25] = [
     &[],
     &["show"],
     &["call"],
@@ -139,6 +139,8 @@ const COMMANDS: [&[&str]; 23] = [
     &["edges"],
     &["info"],
     &["report"],
+    &["export"],
+    &["triage"],
     &["dis"],
     &["clean"],
     &["opmap"],

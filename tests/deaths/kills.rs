@@ -1,5 +1,7 @@
 //! SIGKILL from outside at moments that nothing chooses, to the program and to bctrace: what is left is an exact prefix.
 
+use std::io::Read;
+
 use crate::live::{self, Live, Program};
 
 /// Kills in each test.
@@ -115,4 +117,30 @@ while 1:
     let last: Vec<&str> = lines.last().unwrap().split(' ').collect();
     let place = format!("in <module> at {} {}", last[1], last[2]);
     assert_eq!(ran.stdout(), format!("bctrace: killed by SIGKILL {place}\n"));
+}
+
+#[test]
+fn a_killed_front_takes_forked_processes_along() {
+    let program = Program::new(
+        "
+import os, sys
+for turn in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        while 1:
+            pass
+    sys.stdout.write('.'); sys.stdout.flush()
+while 1:
+    pass
+",
+    );
+    for options in [&["-q"][..], &["-q", "--follow-forks"]] {
+        let mut live = Live::start(program.tracing(options, "t.bct", &[]));
+        assert_eq!(live.bytes(3), b"...");
+        // The file is open as the standard output of each, which ends when all are gone.
+        live.kill();
+        let mut rest = Vec::new();
+        live.stdout.as_mut().unwrap().read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, b"", "{options:?}");
+    }
 }

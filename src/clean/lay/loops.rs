@@ -25,6 +25,33 @@ impl Layer<'_> {
         }
     }
 
+    /// Where a break goes through the finally or with block that begins at the end of this one, if that is no loop around here.
+    pub fn left_at_once(&self, block: BlockId) -> Option<BlockId> {
+        let End::Setup { handler: Some(handler), opcode, .. } = self.flow.blocks[block].end else { return None };
+        if opcode == op::SETUP_EXCEPT || self.innermost().is_some() {
+            return None;
+        }
+        let (end, _) = self.end_of_finally(block, handler).ok()??;
+        let End::Finally { others, .. } = &self.flow.blocks[end].end else { return None };
+        others.iter().find(|other| other.0 == op::BREAK_LOOP).map(|other| other.1)
+    }
+
+    /// Lays out a loop that is left in its first turn.
+    pub fn once(&mut self, block: BlockId, exit: BlockId, base: usize) -> Laid<Option<BlockId>> {
+        let (top, end) = (self.label(), self.label());
+        self.begin_statement();
+        self.jump(op::SETUP_LOOP, end, self.flow.blocks[block].at);
+        self.put(top);
+        self.around.push(Around::Loop { header: block, exit: Some(exit), top, depth: base });
+        self.statements(block, Some(exit), base, Some(block))?;
+        self.jump(op::JUMP_ABSOLUTE, top, 0);
+        self.around.pop();
+        self.run(op::POP_BLOCK, Operand::None, 0);
+        self.put(end);
+        self.begin_statement();
+        Ok(Some(exit))
+    }
+
     fn place_header(&mut self, header: BlockId) -> Laid<()> {
         match std::mem::replace(&mut self.placed[header], true) {
             true => Err(Unstructured("loops share code")),

@@ -56,6 +56,10 @@ impl Layer<'_> {
                     next = self.looped(block, stop, base)?;
                     continue;
                 }
+                if let Some(exit) = self.left_at_once(block) {
+                    next = self.once(block, exit, base)?;
+                    continue;
+                }
             }
             next = self.block(block, stop, base)?;
         }

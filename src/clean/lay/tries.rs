@@ -268,7 +268,7 @@ impl Layer<'_> {
     }
 
     /// The block that ends a finally block, and where it goes on; None if it never ends.
-    fn end_of_finally(&self, block: BlockId, handler: BlockId) -> Laid<Option<(BlockId, Option<BlockId>)>> {
+    pub fn end_of_finally(&self, block: BlockId, handler: BlockId) -> Laid<Option<(BlockId, Option<BlockId>)>> {
         let depth = self.depth(handler);
         let around = &self.flow.blocks[block].around;
         let mut seen = vec![false; self.flow.blocks.len()];

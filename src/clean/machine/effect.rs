@@ -44,6 +44,20 @@ pub fn of(opcode: u8, operand: i32) -> Option<(u32, u32)> {
     })
 }
 
+/// Returns what the VM takes for the operand: prefixes can set bits that an instruction does not look at (ceval.c).
+pub fn meant(opcode: u8, operand: Option<i32>) -> Option<i32> {
+    let operand = operand?;
+    match opcode {
+        _ if !opcode::has_argument(opcode) => None,
+        op::CALL_FUNCTION | op::CALL_FUNCTION_VAR | op::CALL_FUNCTION_KW | op::CALL_FUNCTION_VAR_KW => {
+            Some(operand & 0xffff)
+        }
+        op::BUILD_MAP => Some(operand.clamp(0, 0xffff)),
+        op::BUILD_SLICE if operand != 3 => Some(2),
+        _ => Some(operand),
+    }
+}
+
 fn arguments(operand: i32) -> u32 {
     ((operand & 0xff) + 2 * (operand >> 8 & 0xff)) as u32
 }

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
-use super::{Block, Exit, Graph, Input, Key, Kind, Node, NodeId, Reasons, Unmodelled, Variants};
+use super::fold::settled;
+use super::{
+    Act, Block, Exit, Graph, Input, Key, Kind, Node, NodeId, Reasons, Unmodelled, Variants, effect, implausible,
+};
 use crate::bytecode::opcode::op;
 use crate::clean::Change;
 use crate::clean::value::{Literal, Value};
@@ -16,21 +19,30 @@ const SPLIT_TRACKED: u32 = 4096;
 /// Works out all states that a code object can get into.
 pub fn explore(input: &Input<'_>) -> Result<Graph, Unmodelled> {
     let mut real = BTreeSet::new();
+    let mut transparent = BTreeSet::new();
     let mut keeps_exceptions = input.keeps_exceptions;
     loop {
         let mut explorer = Explorer::new(input, real);
         explorer.keeps_exceptions = keeps_exceptions;
+        explorer.transparent = transparent;
         explorer.search()?;
         // A bare raise raises what was handled last.
         if explorer.raises_again && !explorer.thrown.is_empty() && !keeps_exceptions {
             keeps_exceptions = true;
-            real = explorer.real;
+            (real, transparent) = (explorer.real, explorer.transparent);
             continue;
         }
         if explorer.found_real.is_empty() {
-            return explorer.finish();
+            let more = explorer.passed_through();
+            if more.is_empty() {
+                return explorer.finish();
+            }
+            (real, transparent) = (explorer.real, explorer.transparent);
+            real.retain(|setup| !more.contains(setup));
+            transparent.extend(more);
+            continue;
         }
-        real = explorer.real;
+        (real, transparent) = (explorer.real, explorer.transparent);
         real.append(&mut explorer.found_real);
     }
 }
@@ -43,6 +55,8 @@ pub(super) struct Instance {
     /// What the handler finds on the stack, and of the variables; None until something gets there.
     pub arrival: Option<(Vec<Value>, Rc<Vec<Variants>>)>,
     pub handler: Option<NodeId>,
+    /// Where the handler begins once jumps and junk are passed.
+    settled: i32,
     pub reasons: Reasons,
     /// Nodes that depend on it.
     pub dependents: BTreeSet<NodeId>,
@@ -62,7 +76,10 @@ pub(super) struct Explorer<'a> {
     instance_index: HashMap<(Block, Rc<[Block]>), u32>,
     pub decided: BTreeMap<u32, Change>,
     pub thrown: BTreeSet<u32>,
+    pub transparent: BTreeSet<u32>,
     pub keeps_exceptions: bool,
+    /// Useless EXTENDED_ARGs are all over the code.
+    pub has_prefixes: bool,
     /// There is a raise without operands.
     pub raises_again: bool,
 }
@@ -83,7 +100,9 @@ impl<'a> Explorer<'a> {
             instance_index: HashMap::new(),
             decided: BTreeMap::new(),
             thrown: BTreeSet::new(),
+            transparent: BTreeSet::new(),
             keeps_exceptions: false,
+            has_prefixes: implausible::has_prefixes(input.code),
             raises_again: false,
         }
     }
@@ -169,9 +188,53 @@ impl<'a> Explorer<'a> {
         block.kind == Kind::With || self.real.contains(&block.setup)
     }
 
+    /// Whether an exception goes to a block's handler, and not on as if there were no such block.
+    pub fn catches(&self, block: &Block) -> bool {
+        block.kind != Kind::Loop && !self.transparent.contains(&block.setup)
+    }
+
+    /// The SETUP instructions of blocks whose handlers do nothing but end.
+    fn passed_through(&self) -> BTreeSet<u32> {
+        let mut does_more = BTreeSet::new();
+        let mut found = BTreeSet::new();
+        for instance in &self.instances {
+            let is_empty = instance.handler.is_some_and(|handler| self.only_ends(handler));
+            let setups = if is_empty && instance.block.kind != Kind::With { &mut found } else { &mut does_more };
+            setups.insert(instance.block.setup);
+        }
+        &found - &does_more
+    }
+
+    /// Whether a handler comes to its end without doing anything.
+    fn only_ends(&self, handler: NodeId) -> bool {
+        let mut node = handler;
+        for _ in 0..self.nodes.len() {
+            let Node { key, acts, exit, .. } = &self.nodes[node];
+            let next = match exit {
+                Exit::Go(next) => *next,
+                Exit::EndFinally { .. } | Exit::End(op::END_FINALLY, _) => {
+                    return acts.is_empty() && key.stack == self.nodes[handler].key.stack;
+                }
+                _ => return false,
+            };
+            let is_known = matches!(self.nodes[next].key.stack.last(), Some(Value::Constant(_)));
+            let does_nothing = |act: &Act| match act {
+                Act::Push(_) => true,
+                Act::Run(op::STORE_FAST | op::STORE_DEREF | op::LIST_APPEND, _) => false,
+                Act::Run(opcode, _) => effect::is_safe(*opcode) || is_known && *opcode == op::COMPARE_OP,
+                _ => false,
+            };
+            if !acts.iter().all(does_nothing) {
+                return false;
+            }
+            node = next;
+        }
+        false
+    }
+
     /// Notes that a block catches something after all; all that was found with it as one that does not is wrong.
     pub fn make_real(&mut self, setup: u32) {
-        if !self.real.contains(&setup) {
+        if !self.real.contains(&setup) && !self.transparent.contains(&setup) {
             self.found_real.insert(setup);
         }
     }
@@ -179,11 +242,13 @@ impl<'a> Explorer<'a> {
     /// The number of a block that catches something, in its context.
     pub fn instance(&mut self, block: Block, below: &[Block]) -> u32 {
         let below: Rc<[Block]> = below.into();
+        let code = self.input.code;
         let (instances, index) = (&mut self.instances, &mut self.instance_index);
         *index.entry((block, below.clone())).or_insert_with(|| {
             let (arrival, handler) = (None, None);
             let (reasons, dependents) = (Reasons::default(), BTreeSet::new());
-            instances.push(Instance { block, below, arrival, handler, reasons, dependents });
+            let settled = settled(code, block.handler);
+            instances.push(Instance { block, below, arrival, handler, settled, reasons, dependents });
             instances.len() as u32 - 1
         })
     }
@@ -255,10 +320,11 @@ impl<'a> Explorer<'a> {
         variables: &Rc<Vec<Variants>>,
     ) -> Result<Option<NodeId>, Unmodelled> {
         let Some((Value::Constant(Literal::None), below)) = stack.split_last() else { return Ok(None) };
+        let settled = settled(self.input.code, offset);
         let fits = |instance: &Instance| {
-            let Block { kind, handler, level, .. } = instance.block;
+            let Block { kind, level, .. } = instance.block;
             matches!(kind, Kind::Finally | Kind::With)
-                && handler == offset
+                && instance.settled == settled
                 && level as usize == below.len()
                 && instance.below == *blocks
         };
@@ -274,6 +340,7 @@ impl<'a> Explorer<'a> {
             decided: self.decided,
             real: self.real,
             thrown: self.thrown,
+            transparent: self.transparent,
             variables,
         };
         graph.cut_lost(self.input)?;
@@ -338,7 +405,7 @@ impl Graph {
                     }
                     let pops = matches!(opcode, op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE) || kept == next;
                     let node = &mut self.nodes[node];
-                    node.acts.extend(pops.then_some(super::Act::Run(op::POP_TOP, None)));
+                    node.acts.extend(pops.then_some(Act::Run(op::POP_TOP, None)));
                     node.exit = Exit::Go(kept);
                     let why = format!("the side to {target} was removed: it leads to where {why}");
                     self.decided.insert(offset, Change { offsets: offset..end, why });
@@ -387,7 +454,9 @@ impl Exit {
                 visit(*next);
                 handler.iter().for_each(|handler| visit(*handler));
             }
-            Exit::EndFinally { next, others } => next.iter().chain(others).for_each(|next| visit(*next)),
+            Exit::EndFinally { next, others } => {
+                next.iter().chain(others.iter().map(|(_, next)| next)).for_each(|next| visit(*next));
+            }
             Exit::End(..) | Exit::Through(_) | Exit::Lost(_) => {}
         }
     }
@@ -401,7 +470,7 @@ fn constant(variable: &Variants) -> Option<Literal> {
 }
 
 fn general(value: &Value) -> Value {
-    if matches!(value, Value::Constant(_) | Value::Class(_)) { Value::Unknown } else { value.clone() }
+    if matches!(value, Value::Exception { .. } | Value::Reason(_)) { value.clone() } else { Value::Unknown }
 }
 
 /// Joins what is known on two ways; None if the first says it already.

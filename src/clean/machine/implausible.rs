@@ -2,20 +2,43 @@
 
 use super::effect;
 use crate::bytecode::Unit;
+use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::{self, OperandKind, op};
 
 /// Instructions that are looked at.
 const FAR: usize = 40;
 
+/// The code that is looked at, and whether useless EXTENDED_ARGs are all over it.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub code: &'a MarshalledCode,
+    pub has_prefixes: bool,
+}
+
+/// Returns whether useless EXTENDED_ARGs are all over the code, so that they say nothing about what they stand in.
+pub fn has_prefixes(code: &MarshalledCode) -> bool {
+    let (mut all, mut useless) = (0usize, 0usize);
+    for unit in units(&code.bytes, 0) {
+        all += 1;
+        useless += usize::from(is_useless_prefix(&unit));
+    }
+    useless >= 3 && useless * 16 > all
+}
+
+fn is_useless_prefix(unit: &Unit) -> bool {
+    let operand = unit.last.operand.unwrap_or(0);
+    unit.instructions > 1 && ((0..=0xffff).contains(&operand) || !opcode::has_argument(unit.last.opcode))
+}
+
 /// Says what is wrong with the code at `offset`, with `depth` entries on the stack; None if some way looks like a compiler's as far as it
 /// is followed.  `stops` returns whether the code there is known to run.
-pub fn why(code: &MarshalledCode, offset: i32, depth: usize, stops: &dyn Fn(u32) -> bool) -> Option<&'static str> {
+pub fn why(place: Place<'_>, offset: i32, depth: usize, stops: &dyn Fn(u32) -> bool) -> Option<&'static str> {
     let mut steps = FAR;
     let mut ways = vec![(offset, depth as i64)];
     let mut found = None;
     while let Some((offset, depth)) = ways.pop() {
-        match walk(code, offset, depth, stops, &mut steps, &mut ways) {
+        match walk(place, offset, depth, stops, &mut steps, &mut ways) {
             Some(why) => found = found.or(Some(why)),
             None => return None,
         }
@@ -25,7 +48,7 @@ pub fn why(code: &MarshalledCode, offset: i32, depth: usize, stops: &dyn Fn(u32)
 
 /// Follows one way until something is wrong with it; the other sides of conditions go to `ways`.
 fn walk(
-    code: &MarshalledCode,
+    Place { code, has_prefixes }: Place<'_>,
     mut offset: i32,
     mut depth: i64,
     stops: &dyn Fn(u32) -> bool,
@@ -45,7 +68,7 @@ fn walk(
         if effect::is_undefined(opcode) {
             return Some("it leads to an undefined opcode");
         }
-        if unit.instructions > 1 && ((0..=0xffff).contains(&operand) || !opcode::has_argument(opcode)) {
+        if !has_prefixes && is_useless_prefix(&unit) {
             return Some("it leads to a useless EXTENDED_ARG");
         }
         if is_out_of_range(code, opcode, operand) {

@@ -4,8 +4,10 @@
 
 pub mod effect;
 mod explore;
+mod fold;
 mod implausible;
 mod step;
+mod untaken;
 mod unwind;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -96,10 +98,10 @@ pub enum Exit {
         handler: Option<NodeId>,
         next: NodeId,
     },
-    /// END_FINALLY of what can be entered in several ways: where it goes on if nothing is to be done, and where a break or continue goes.
+    /// END_FINALLY of what can be entered in several ways: where it goes on if nothing is to be done, and where a break or continue goes, by opcode.
     EndFinally {
         next: Option<NodeId>,
-        others: Vec<NodeId>,
+        others: Vec<(u8, NodeId)>,
     },
     /// A return, a raise, an instruction that always fails; with the operand.
     End(u8, Option<i32>),
@@ -164,6 +166,8 @@ pub struct Graph {
     pub real: BTreeSet<u32>,
     /// Offsets of instructions whose failure was a jump.
     pub thrown: BTreeSet<u32>,
+    /// SETUP instructions of blocks whose handlers only end: an exception or return goes on as if there were none.
+    pub transparent: BTreeSet<u32>,
     /// What is known of each variable before each state.
     pub variables: HashMap<NodeId, Rc<Vec<Variants>>>,
 }

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use super::explore::Explorer;
-use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect, implausible};
+use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect};
 use crate::bytecode::Unit;
 use crate::bytecode::opcode::{self, op};
-use crate::clean::value::{self, Literal, Outcome, Value};
-use crate::clean::{Change, Untaken};
+use crate::clean::Change;
+use crate::clean::value::{self, Literal, Value};
 
 /// What an instruction works on.
 pub(super) struct Step {
@@ -23,7 +23,7 @@ pub(super) struct Step {
 }
 
 /// How an instruction can fail.
-enum Fails {
+pub(super) enum Fails {
     Never,
     Maybe,
     Always(Option<&'static str>),
@@ -46,7 +46,7 @@ impl Explorer<'_> {
             node,
             at: unit.start,
             opcode: unit.last.opcode,
-            operand: unit.last.operand,
+            operand: effect::meant(unit.last.opcode, unit.last.operand),
             end: unit.end as i32,
             blocks: key.blocks.to_vec(),
             stack: key.stack.to_vec(),
@@ -95,7 +95,8 @@ impl Explorer<'_> {
             Ok(fails) => fails,
             Err(why) => return Ok(Err(why)),
         };
-        let after = std::mem::replace(&mut step.stack, before);
+        let mut after = std::mem::replace(&mut step.stack, before);
+        forget_containers(&mut after, step.stack.len());
         match fails {
             Fails::Always(class) if self.is_jump(step) => return self.always_raise(step, class),
             Fails::Always(_) => self.may_raise(step)?,
@@ -111,29 +112,6 @@ impl Explorer<'_> {
         step.stack = after;
         step.acts.push(Act::Run(step.opcode, step.operand));
         Ok(Ok(Exit::Go(self.go(step, step.end)?)))
-    }
-
-    /// Whether a failure is a jump, or the end: nothing goes on after it but what no compiler makes.
-    fn is_jump(&self, step: &Step) -> bool {
-        let block = step.blocks.iter().rev().find(|block| block.kind != Kind::Loop);
-        if block.is_some_and(|block| !self.is_real(block))
-            || step.opcode == op::RAISE_VARARGS
-            || effect::is_undefined(step.opcode)
-        {
-            return true;
-        }
-        let depth = step.stack.len().saturating_sub(1);
-        implausible::why(self.input.code, step.end, depth, &|_| false).is_some()
-    }
-
-    /// Whether an instruction that ran never went on to the next one, where no compiler's code is.
-    fn falls_into_junk(&self, step: &Step) -> bool {
-        let Some(executed) = self.input.executed else { return false };
-        let stops = |at: u32| executed.offsets.contains_key(&at);
-        executed.offsets.contains_key(&step.at)
-            && !executed.edges.contains_key(&(step.at, step.end as u32))
-            && self.input.untaken != Untaken::Keep
-            && implausible::why(self.input.code, step.end, step.stack.len(), &stops).is_some()
     }
 
     /// Changes stack and variables as the instruction does.
@@ -189,6 +167,7 @@ impl Explorer<'_> {
                 self.use_exceptions(op::RAISE_VARARGS, &operands, &None);
                 return Ok(match operands.first() {
                     Some(Value::Class(class)) if place <= 2 => Fails::Always(Some(class)),
+                    Some(Value::Constant(_)) if place == 1 => Fails::Always(Some("TypeError")),
                     _ => Fails::Always(None),
                 });
             }
@@ -229,33 +208,6 @@ impl Explorer<'_> {
             step.stack.push(result);
         }
         Ok(fails)
-    }
-
-    /// What an instruction makes of its operands, as far as they are known.
-    fn result(&self, opcode: u8, operand: i32, operands: &[Value]) -> (Option<Value>, Fails) {
-        let outcome = match (opcode, operands) {
-            (op::COMPARE_OP, [Value::Exception { class: Some(class), .. }, Value::Class(by)]) if operand == 10 => {
-                let caught = value::is_caught(class, by);
-                caught.map_or(Outcome::Unknown, |caught| Outcome::Is(Literal::Bool(caught)))
-            }
-            (op::COMPARE_OP, [Value::Constant(left), Value::Constant(right)]) => value::compare(operand, left, right),
-            (_, [Value::Constant(only)]) if (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode) => {
-                value::unary(opcode, only)
-            }
-            (op::COMPARE_OP, _) => Outcome::Unknown,
-            (_, [Value::Constant(left), Value::Constant(right)]) if is_operator(opcode) => {
-                value::binary(opcode, left, right)
-            }
-            _ => Outcome::Unknown,
-        };
-        match outcome {
-            Outcome::Is(literal) => (Some(Value::Constant(literal)), Fails::Never),
-            Outcome::Raises(class) => (None, Fails::Always(Some(class))),
-            Outcome::Unknown if effect::is_safe(opcode) => (None, Fails::Never),
-            // Identity asks no object.
-            Outcome::Unknown if opcode == op::COMPARE_OP && matches!(operand, 8 | 9) => (None, Fails::Never),
-            Outcome::Unknown => (None, Fails::Maybe),
-        }
     }
 
     /// A block whose exception is looked at catches something.
@@ -367,14 +319,10 @@ impl Explorer<'_> {
         }
         let on_true = matches!(step.opcode, op::POP_JUMP_IF_TRUE | op::JUMP_IF_TRUE_OR_POP);
         let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
-        let truth = match &condition {
-            Value::Constant(literal) => literal.truth(),
-            Value::Class(_) => Some(true),
-            _ => None,
-        };
+        let truth = condition.truth();
         let decided = match truth {
             Some(truth) => Some((truth == on_true, format!("its condition is always {truth}"))),
-            None => self.untaken(step, target),
+            None => self.untaken(step, target).or_else(|| self.fixed(step, target, &condition)),
         };
         if let Some((is_taken, why)) = decided {
             if !(keeps && is_taken) {
@@ -401,38 +349,6 @@ impl Explorer<'_> {
         }
         let taken = self.go(step, target)?;
         Ok(Ok(Exit::Branch { opcode: step.opcode, taken, next }))
-    }
-
-    /// Decides a condition by what ran: whether it is always taken, and why.
-    fn untaken(&self, step: &Step, target: i32) -> Option<(bool, String)> {
-        let (input, next) = (self.input, step.end);
-        if input.untaken == Untaken::Keep || target == next {
-            return None;
-        }
-        let ran = |to: i32| {
-            let edges = input.executed.map(|executed| &executed.edges);
-            edges.and_then(|edges| edges.get(&(step.at, to as u32))).is_some()
-        };
-        let has_run = |at: u32| input.executed.is_some_and(|executed| executed.offsets.contains_key(&at));
-        let depth = step.stack.len() - 1;
-        let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
-        let strange = |to: i32| {
-            let depth = depth + usize::from(keeps && to == target);
-            implausible::why(input.code, to, depth, &has_run)
-        };
-        let describe = |to: i32, why: &str| format!("the side to {to} never ran, and {why}");
-        match (ran(target), ran(next)) {
-            (true, true) => None,
-            (true, false) if input.untaken == Untaken::Cut => Some((true, format!("the side to {next} never ran"))),
-            (false, true) if input.untaken == Untaken::Cut => Some((false, format!("the side to {target} never ran"))),
-            (true, false) => strange(next).map(|why| (true, describe(next, why))),
-            (false, true) => strange(target).map(|why| (false, describe(target, why))),
-            (false, false) => match (strange(target), strange(next)) {
-                (Some(why), None) => Some((false, describe(target, why))),
-                (None, Some(why)) => Some((true, describe(next, why))),
-                _ => None,
-            },
-        }
     }
 
     fn iterate(&mut self, step: &mut Step, operand: i32) -> Stepped {
@@ -495,7 +411,7 @@ impl Explorer<'_> {
 
     /// Lets an instruction fail that need not: the handler is entered, or nothing catches it.
     pub fn may_raise(&mut self, step: &Step) -> Result<(), Unmodelled> {
-        let Some(place) = step.blocks.iter().rposition(|block| block.kind != Kind::Loop) else { return Ok(()) };
+        let Some(place) = step.blocks.iter().rposition(|block| self.catches(block)) else { return Ok(()) };
         let block = step.blocks[place];
         if !self.is_real(&block) {
             self.make_real(block.setup);
@@ -508,9 +424,10 @@ impl Explorer<'_> {
 
     /// Lets an instruction fail that always does: a jump to the handler, if nothing else in the block can fail.
     fn always_raise(&mut self, step: &mut Step, class: Option<&'static str>) -> Stepped {
-        let place = step.blocks.iter().rposition(|block| block.kind != Kind::Loop);
+        let place = step.blocks.iter().rposition(|block| self.catches(block));
         // An exception that a program raises itself is more than a jump: its handler can ask for it.
-        if (step.opcode == op::RAISE_VARARGS || self.keeps_exceptions)
+        let raises_constant = matches!(step.stack.last(), Some(Value::Constant(_)));
+        if (step.opcode == op::RAISE_VARARGS && !raises_constant || self.keeps_exceptions)
             && let Some(place) = place
         {
             self.make_real(step.blocks[place].setup);
@@ -541,12 +458,13 @@ impl Step {
     }
 }
 
-fn is_operator(opcode: u8) -> bool {
-    matches!(
-        opcode,
-        op::BINARY_POWER..=op::INPLACE_TRUE_DIVIDE
-            | op::INPLACE_ADD..=op::INPLACE_MODULO
-            | op::BINARY_LSHIFT..=op::INPLACE_POWER
-            | op::INPLACE_LSHIFT..=op::INPLACE_OR
-    )
+/// A list, dict or set is known to be empty or not until the instruction after the one that made it: others can change it then.
+fn forget_containers(after: &mut [Value], before: usize) {
+    let old = before.min(after.len());
+    let last = after.len().saturating_sub(1).max(old.saturating_sub(1));
+    for (place, value) in after.iter_mut().enumerate() {
+        if place < last && matches!(value, Value::Container(_)) {
+            *value = Value::Unknown;
+        }
+    }
 }

@@ -72,6 +72,12 @@ impl Explorer<'_> {
                         step.acts.push(Act::Leave);
                     }
                 }
+                (Kind::Finally, _) if !self.catches(&block) => {
+                    step.blocks.pop();
+                    if why != Why::Return {
+                        step.pop_to(block.level);
+                    }
+                }
                 (Kind::Finally | Kind::With, _) if is_real => {
                     step.blocks.pop();
                     let number = self.instance(block, &step.blocks);
@@ -179,8 +185,9 @@ impl Explorer<'_> {
         let mut whys: Vec<Why> = reasons.continued.iter().map(|&target| Why::Continue(target)).collect();
         whys.extend(reasons.broken.then_some(Why::Break));
         for why in whys {
+            let opcode = if why == Why::Break { op::BREAK_LOOP } else { op::CONTINUE_LOOP };
             match self.follow(step, why)? {
-                Ok(next) => others.extend(next),
+                Ok(next) => others.extend(next.map(|next| (opcode, next))),
                 Err(why) => return Ok(Err(why)),
             }
         }
@@ -192,7 +199,6 @@ impl Explorer<'_> {
             }
         }
         let next = if reasons.normal { Some(self.go(step, step.end)?) } else { None };
-        others.sort_unstable();
         others.dedup();
         Ok(Ok(Exit::EndFinally { next, others }))
     }

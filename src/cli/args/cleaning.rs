@@ -34,6 +34,12 @@ pub struct CleanArgs {
     /// What to do with the side of a condition that never ran
     #[arg(long, value_name = "WHAT", value_enum, default_value = "plausible")]
     pub untaken: UntakenName,
+    /// Give readable names to all that have none, and not only to locals
+    ///
+    /// Replaces names that are no identifiers, or that only have letters like O and 0, of globals, attributes, arguments and functions. A
+    /// program that makes such names while it runs does not find them then. manifest.json has the old names.
+    #[arg(long)]
+    pub rename: bool,
     /// Run this decompiler on each clean file and write the source next to it
     ///
     /// The file's name takes the place of `{}` in the command, or comes last. If the decompiler fails on a file, it gets the file without

@@ -1,10 +1,12 @@
 //! What can be typed, as clap sees it.  These types end at the door: each command turns them into a plain plan.
 
 mod cleaning;
+mod exporting;
 mod file;
 mod reading;
 mod recording;
 mod sandbox;
+mod triaging;
 mod value;
 
 use std::fmt::Display;
@@ -18,6 +20,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use cleaning::{CleanArgs, UntakenName};
+pub use exporting::{ExportArgs, ExportForm};
 pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
     AnswerFormat, AsmArgs, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, EdgesArgs, FilterArgs, FindArgs,
@@ -26,6 +29,7 @@ pub use reading::{
 };
 pub use recording::{CallArgs, LeadArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
+pub use triaging::TriageArgs;
 
 /// Columns of help that does not go to a terminal, and the most that it has on one.
 const COLUMNS: usize = 80;
@@ -33,6 +37,8 @@ const MOST_COLUMNS: usize = 100;
 
 /// The name of the main command, which records.
 pub const MAIN: &str = "bctrace";
+/// The name of the command that exports.
+pub const EXPORT: &str = "export";
 
 const ABOUT: &str = "Trace every bytecode instruction that a Python 2.7 program executes";
 const LONG_ABOUT: &str = "\
@@ -62,6 +68,7 @@ Environment:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Triage(TriageArgs),
     Show(Box<ShowArgs>),
     Call(Box<CallArgs>),
     Calls(CallsArgs),
@@ -75,6 +82,7 @@ pub enum Command {
     Edges(EdgesArgs),
     Info(InfoArgs),
     Report(ReportArgs),
+    Export(ExportArgs),
     Dis(DisArgs),
     Clean(CleanArgs),
     Opmap(OpmapArgs),

@@ -48,6 +48,9 @@ pub struct SandboxArgs {
     /// Stop it when that holds more than N files
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = value::of(value::count), allow_negative_numbers = true)]
     pub max_files: u64,
+    /// Use this empty folder as the scratch folder, and leave what is in it
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub scratch: Option<PathBuf>,
     /// Keep the scratch folder, and say where it is
     #[arg(long)]
     pub keep_scratch: bool,

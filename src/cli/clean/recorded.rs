@@ -10,7 +10,7 @@ use crate::format::Named;
 use crate::read::Reader;
 use crate::sandbox;
 use crate::trace::event::{EndReason, Start};
-use crate::trace::{Event, Run, Sink, SinkError, State};
+use crate::trace::{Event, Events};
 
 /// Variables that the sandbox sets for each run.
 const OF_SANDBOX: [&[u8]; 3] = [b"HOME", b"TMPDIR", b"PATH"];
@@ -39,7 +39,7 @@ impl Recorded {
         let mut noted = Noted::default();
         let mut reader = Reader::open(trace)?;
         let mut is_damaged = false;
-        reader.read_all(&mut noted, &mut |_| {
+        reader.read_all(&mut Events(|event: &Event| noted.event(event)), &mut |_| {
             is_damaged = true;
             Ok(())
         })?;
@@ -114,10 +114,8 @@ impl Noted {
         }
         None
     }
-}
 
-impl Sink for Noted {
-    fn event(&mut self, event: &Event, _at: &State) -> Result<(), SinkError> {
+    fn event(&mut self, event: &Event) {
         match event {
             Event::Start(start) => self.start = Some(start.clone()),
             Event::Input(input) => {
@@ -127,18 +125,5 @@ impl Sink for Noted {
             Event::End(end) => self.end = Some(end.reason.clone()),
             _ => {}
         }
-        Ok(())
-    }
-
-    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn written(&self) -> u64 {
-        0
     }
 }

@@ -29,7 +29,17 @@ pub fn manifest(files: &[Clean]) -> Vec<u8> {
         for wanted in ["unchanged", "rebuilt", "plain", "kept"] {
             json::push_member(&mut out, wanted, count(wanted));
         }
-        out.push(b'}');
+        out.extend_from_slice(b",\"renamed\":[");
+        for (number, one) in file.rebuilt.renamed.iter().enumerate() {
+            let of_all = if one.function.is_none() { "true" } else { "false" };
+            out.extend_from_slice(if number == 0 { b"{" } else { b",{" });
+            out.extend_from_slice(format!("\"global\":{of_all}").as_bytes());
+            json::push_text_member(&mut out, "function", one.function.as_deref().unwrap_or_default());
+            json::push_text_member(&mut out, "before", &one.before);
+            json::push_text_member(&mut out, "after", &one.after);
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"]}");
     }
     out.extend_from_slice(b"\n]}\n");
     out

@@ -1,0 +1,88 @@
+//! What is decided by what ran, or by what no compiler makes: sides of conditions, and failures after which nothing plausible comes.
+
+use super::explore::Explorer;
+use super::step::Step;
+use super::{effect, implausible};
+use crate::bytecode::opcode::op;
+use crate::clean::Untaken;
+use crate::clean::value::Value;
+
+impl Explorer<'_> {
+    fn place(&self) -> implausible::Place<'_> {
+        implausible::Place { code: self.input.code, has_prefixes: self.has_prefixes }
+    }
+
+    /// Whether a failure is a jump, or the end: nothing goes on after it but what no compiler makes.
+    pub(super) fn is_jump(&self, step: &Step) -> bool {
+        let block = step.blocks.iter().rev().find(|block| self.catches(block));
+        if block.is_some_and(|block| !self.is_real(block))
+            || step.opcode == op::RAISE_VARARGS
+            || effect::is_undefined(step.opcode)
+        {
+            return true;
+        }
+        let depth = step.stack.len().saturating_sub(1);
+        implausible::why(self.place(), step.end, depth, &|_| false).is_some()
+    }
+
+    /// Whether an instruction that ran never went on to the next one, where no compiler's code is.
+    pub(super) fn falls_into_junk(&self, step: &Step) -> bool {
+        let Some(executed) = self.input.executed else { return false };
+        let stops = |at: u32| executed.offsets.contains_key(&at);
+        executed.offsets.contains_key(&step.at)
+            && !executed.edges.contains_key(&(step.at, step.end as u32))
+            && self.input.untaken != Untaken::Keep
+            && implausible::why(self.place(), step.end, step.stack.len(), &stops).is_some()
+    }
+
+    /// Decides a condition by what ran: whether it is always taken, and why.
+    pub(super) fn untaken(&self, step: &Step, target: i32) -> Option<(bool, String)> {
+        let (input, next) = (self.input, step.end);
+        if input.untaken == Untaken::Keep || target == next {
+            return None;
+        }
+        let ran = |to: i32| {
+            let edges = input.executed.map(|executed| &executed.edges);
+            edges.and_then(|edges| edges.get(&(step.at, to as u32))).is_some()
+        };
+        let has_run = |at: u32| input.executed.is_some_and(|executed| executed.offsets.contains_key(&at));
+        let depth = step.stack.len() - 1;
+        let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
+        let strange = |to: i32| {
+            let depth = depth + usize::from(keeps && to == target);
+            implausible::why(self.place(), to, depth, &has_run)
+        };
+        let describe = |to: i32, why: &str| format!("the side to {to} never ran, and {why}");
+        match (ran(target), ran(next)) {
+            (true, true) => None,
+            (true, false) if input.untaken == Untaken::Cut => Some((true, format!("the side to {next} never ran"))),
+            (false, true) if input.untaken == Untaken::Cut => Some((false, format!("the side to {target} never ran"))),
+            (true, false) => strange(next).map(|why| (true, describe(next, why))),
+            (false, true) => strange(target).map(|why| (false, describe(target, why))),
+            (false, false) => match (strange(target), strange(next)) {
+                (Some(why), None) => Some((false, describe(target, why))),
+                (None, Some(why)) => Some((true, describe(next, why))),
+                _ => None,
+            },
+        }
+    }
+
+    /// Decides a condition that is made of constants alone, and that always went one way in the traces.
+    pub(super) fn fixed(&mut self, step: &Step, target: i32, condition: &Value) -> Option<(bool, String)> {
+        if *condition != Value::Fixed || self.input.untaken == Untaken::Keep || target == step.end {
+            return None;
+        }
+        let edges = &self.input.executed?.edges;
+        let ran = |to: i32| edges.contains_key(&(step.at, to as u32));
+        let is_taken = match (ran(target), ran(step.end)) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => return None,
+        };
+        let gone = if is_taken { step.end } else { target };
+        Some((
+            is_taken,
+            format!("its condition is opaque: it is made of constants alone, and the side to {gone} never ran"),
+        ))
+    }
+}

@@ -1,0 +1,119 @@
+//! What the views say of the traces, each in a file of the folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::bytecode::escape::Printable;
+use crate::cli::{message, report, views};
+use crate::format::{self, Compression, Named, Output, Replace};
+use crate::read::Reader;
+use crate::select::{Filter, Selection};
+use crate::views::compares::{self, ComparesPlan};
+use crate::views::info::{self, InfoPlan};
+use crate::views::layers::{self, Folder, LayersPlan};
+use crate::views::query::Query;
+use crate::views::report::{self as page, ReportPlan};
+use crate::views::strings::{self, StringsPlan};
+use crate::views::tried;
+
+use super::summary::Process;
+
+/// Bytes of memory that an answer may take.
+const MEMORY: u64 = 256 << 20;
+/// Characters of a string at least, as `bctrace strings` has it.
+const SHORTEST: usize = 4;
+
+/// One trace, and the folder for what is said of it.
+pub struct Answers<'a> {
+    pub folder: &'a Path,
+    pub trace: &'a Path,
+    /// 1 for the first process's.
+    pub number: usize,
+}
+
+impl Answers<'_> {
+    /// The name of a file about this trace: that of any but the first has its number.
+    pub fn named(&self, stem: &str, suffix: &str) -> PathBuf {
+        let number = if self.number == 1 { String::new() } else { format!("-{}", self.number) };
+        self.folder.join(format!("{stem}{number}{suffix}"))
+    }
+
+    fn query(&self, json: bool, filter: Filter) -> Query {
+        let selection = Selection { filter, ..Selection::default() };
+        Query { trace: self.trace.to_owned(), selection, stdlib: false, memory: MEMORY, json, progress: progress() }
+    }
+
+    pub fn process(&self) -> anyhow::Result<Process> {
+        let info = info::collect(&InfoPlan { trace: self.trace.to_owned(), json: false })?;
+        let name = |path: PathBuf| Printable::path(Path::new(path.file_name().unwrap_or_default())).to_string();
+        Ok(Process {
+            trace: name(self.trace.to_owned()),
+            report: Some(name(self.named("report", ".html"))),
+            instructions: info.totals.instructions,
+            end: info.how_it_ended(),
+        })
+    }
+
+    pub fn tried(&self) -> anyhow::Result<()> {
+        let query = self.query(true, Filter::default());
+        tried::run(&query, output(&self.named("tried", ".jsonl"))?, &mut views::warning(self.trace))?;
+        Ok(())
+    }
+
+    pub fn strings(&self) -> anyhow::Result<()> {
+        let query = self.query(false, own());
+        let plan = StringsPlan { min: SHORTEST, text: None };
+        strings::run(&query, plan, output(&self.named("strings", ".txt"))?, &mut |_| {})?;
+        Ok(())
+    }
+
+    pub fn compares(&self) -> anyhow::Result<()> {
+        let query = self.query(false, own());
+        let plan = ComparesPlan { in_order: false, all: false };
+        compares::run(&query, plan, output(&self.named("compares", ".txt"))?, &mut |_| {})?;
+        Ok(())
+    }
+
+    /// Writes the layers, and the strings that decoders returned into a folder of their own.
+    pub fn layers(&self) -> anyhow::Result<()> {
+        let (into, blobs) = (self.named("layers", ""), self.named("blobs", ""));
+        let plan = LayersPlan {
+            filter: own(),
+            folder: Some(Folder::open(&into)?),
+            as_module: false,
+            json: false,
+            progress: progress(),
+        };
+        layers::run(Reader::open(self.trace)?, plan, &mut io::sink(), &mut |_| {})?;
+        // A folder in which nothing was written is gone.
+        for entry in fs::read_dir(&into).into_iter().flatten() {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(b"blob-") {
+                fs::create_dir_all(&blobs)?;
+                fs::rename(entry.path(), blobs.join(entry.file_name()))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn report(&self) -> anyhow::Result<()> {
+        let plan = ReportPlan { trace: self.trace.to_owned(), progress: progress() };
+        let page = page::run(&plan, &mut |_| {})?;
+        Ok(report::write(&self.named("report", ".html"), page.html.as_bytes())?)
+    }
+}
+
+/// The program's own code.
+fn own() -> Filter {
+    Filter { no_stdlib: true, ..Filter::default() }
+}
+
+fn progress() -> bool {
+    message::shows_progress(true)
+}
+
+fn output(path: &Path) -> anyhow::Result<Output> {
+    let opened = format::check_output(path, None, Replace::Traces)?.open(Compression::None);
+    opened.map_err(|error| anyhow::anyhow!("cannot write {}: {error}", Named::output(path)))
+}

@@ -1,0 +1,361 @@
+//! Makes the rows of all tables in one pass over a trace.
+
+use super::attempts::Attempts;
+use super::batch::Batch;
+use super::code::Codes;
+use super::frames::{Begin, Call, Frames, Open, type_name};
+use super::schema::Which;
+use super::sequences::Sequences;
+use super::trace::Summary;
+use super::writer::Rows;
+use crate::bytecode::escape;
+use crate::bytecode::opcode::is_call;
+use crate::export::feed::Exporter;
+use crate::format::values::{push_raised, push_value};
+use crate::read::steps::{Entered, Entry, Exit};
+use crate::read::visit::{Place, Visitor};
+use crate::trace::value::{UnitValues, Value};
+use crate::trace::{Event, Frame, Run, SinkError, State, Then};
+
+/// The collector.
+pub struct Collector<R> {
+    /// The trace's hash, in hexadecimal digits.
+    hash: Vec<u8>,
+    batches: Vec<Batch>,
+    wanted: [bool; Which::ALL.len()],
+    rows: R,
+    frames: Frames,
+    sequences: Sequences,
+    codes: Codes,
+    attempts: Attempts,
+    summary: Summary,
+    /// Whether the trace has values, and a table of them is wanted.
+    has_values: bool,
+    wants_values: bool,
+    scratch: Vec<u8>,
+}
+
+impl<R: Rows> Collector<R> {
+    pub fn new(hash: String, tables: &[Which], rows: R) -> Collector<R> {
+        Collector {
+            hash: hash.into_bytes(),
+            batches: Which::ALL.iter().map(|which| Batch::new(which.table())).collect(),
+            wanted: Which::ALL.map(|which| tables.contains(&which)),
+            rows,
+            frames: Frames::default(),
+            sequences: Sequences::default(),
+            codes: Codes::default(),
+            attempts: Attempts::default(),
+            summary: Summary::default(),
+            has_values: false,
+            wants_values: [Which::Values, Which::Calls].iter().any(|which| tables.contains(which)),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Writes what is left after the last event; `flaws` is how many were found, `executed` the number of the last instruction.
+    pub fn finish(&mut self, flaws: u64, executed: u64) -> Result<(), SinkError> {
+        self.summary.executed = executed;
+        for open in self.frames.rest() {
+            self.write_frame(open, None)?;
+        }
+        self.codes.finish(&self.hash, &mut self.batches[Which::Code as usize]);
+        self.attempts.finish(&self.hash, &mut self.batches[Which::Attempts as usize]);
+        self.summary.write(&self.hash, flaws, &mut self.batches[Which::Traces as usize]);
+        for which in Which::ALL {
+            if self.wants(which) && self.batches[which as usize].rows > 0 {
+                self.rows.take(which, self.batches[which as usize].take())?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn into_rows(self) -> R {
+        self.rows
+    }
+
+    #[inline]
+    fn wants(&self, which: Which) -> bool {
+        self.wanted[which as usize]
+    }
+
+    /// Hands the rows of a table on, if they are many.
+    #[inline]
+    fn pass(&mut self, which: Which) -> Result<(), SinkError> {
+        if self.batches[which as usize].is_full() {
+            let batch = self.batches[which as usize].take();
+            if self.wants(which) {
+                self.rows.take(which, batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_frame(&mut self, mut open: Open, exit: Option<&str>) -> Result<(), SinkError> {
+        if let Some(call) = open.call.take() {
+            self.write_call(&call, &open, None)?;
+        }
+        open.write(&self.hash, exit, &mut self.batches[Which::Frames as usize]);
+        self.pass(Which::Frames)
+    }
+
+    fn write_call(&mut self, call: &Call, open: &Open, outcome: Option<(&str, &[u8])>) -> Result<(), SinkError> {
+        call.write(&self.hash, open, outcome, &mut self.batches[Which::Calls as usize]);
+        self.pass(Which::Calls)
+    }
+
+    /// Writes a row of runs.
+    #[inline]
+    fn write_run(&mut self, first: u64, count: u64, frame: &Frame, sequence: u64, at: &State, place: (i64, i64, &str)) {
+        let (start, end, then) = place;
+        let row = self.batches[Which::Runs as usize].row().plain(&self.hash).number(first).number(count);
+        let row = row.number(at.thread.into()).number(frame.id).number(frame.code.id.into()).number(sequence);
+        row.integer(start).integer(end).plain(then.as_bytes());
+    }
+
+    fn outside(&mut self, outside: &crate::trace::Outside, at: &State) -> Result<(), SinkError> {
+        let Some(frame) = at.frame() else { return Ok(()) };
+        let open = self.frames.running(frame, at);
+        open.instructions += outside.count();
+        open.last = at.instructions + outside.count();
+        self.summary.recorded += outside.count();
+        let rows = self.wanted[Which::Sequences as usize].then_some(&mut self.batches[Which::Sequences as usize]);
+        let sequence = self.sequences.of_outside(outside, &frame.code, &self.hash, rows);
+        if self.wants(Which::Runs) {
+            let start = i64::from(outside.offset);
+            let place = (start, start + outside.bytes.len() as i64, "outside");
+            self.write_run(at.instructions + 1, outside.count(), frame, sequence, at, place);
+        }
+        self.pass(Which::Sequences)?;
+        self.pass(Which::Runs)
+    }
+
+    fn exception(&mut self, raised: &crate::trace::Raised, at: &State) -> Result<(), SinkError> {
+        self.summary.exceptions += 1;
+        let Some(frame) = at.frame() else { return Ok(()) };
+        let open = self.frames.running(frame, at);
+        let (call, offset) = (open.call.take(), open.offset());
+        if let Some(call) = call {
+            self.scratch.clear();
+            push_raised(&mut self.scratch, raised);
+            let text = self.scratch.strip_prefix(b"raises ").unwrap_or(&self.scratch);
+            let open = self.frames.running(frame, at);
+            call.write(&self.hash, open, Some(("raised", text)), &mut self.batches[Which::Calls as usize]);
+            self.pass(Which::Calls)?;
+        }
+        let row = self.batches[Which::Exceptions as usize].row().plain(&self.hash).number(at.instructions);
+        let row = row.number(at.thread.into()).number(frame.id).number(frame.code.id.into());
+        let row = row.optional(offset, |row, offset| row.integer(offset)).boolean(raised.propagated);
+        row.text(&raised.type_name).text(&raised.message);
+        self.pass(Which::Exceptions)
+    }
+
+    fn write_values(
+        &mut self,
+        place: &Place,
+        (number, offset): (u64, i64),
+        role: &str,
+        values: &[Value],
+    ) -> Result<(), SinkError> {
+        for (position, value) in values.iter().enumerate() {
+            self.scratch.clear();
+            push_value(&mut self.scratch, value);
+            let row = self.batches[Which::Values as usize].row().plain(&self.hash).number(number);
+            let row = row.number(place.thread.into()).number(place.frame.id).number(place.frame.code.id.into());
+            let row = row.integer(offset).plain(role.as_bytes()).number(position as u64);
+            row.plain(type_name(value).as_bytes()).plain(&self.scratch);
+        }
+        self.pass(Which::Values)
+    }
+
+    /// Ends the frame's call, whose result has come, and begins one if the unit calls.
+    fn calls(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
+        let Some(open) = self.frames.get(place.frame.id) else { return Ok(()) };
+        if let Some(call) = open.call.take() {
+            let result = values.late.first();
+            self.scratch.clear();
+            result.into_iter().for_each(|value| push_value(&mut self.scratch, value));
+            let outcome = result.map(|_| ("returned", self.scratch.as_slice()));
+            call.write(&self.hash, open, outcome, &mut self.batches[Which::Calls as usize]);
+        }
+        if is_call(place.unit.last.opcode) && !values.operands.is_empty() {
+            let (mut callee, mut arguments) = (Vec::new(), Vec::new());
+            push_value(&mut callee, &values.operands[0]);
+            for (position, value) in values.operands[1..].iter().enumerate() {
+                if position > 0 {
+                    arguments.extend_from_slice(b", ");
+                }
+                push_value(&mut arguments, value);
+            }
+            let offset = place.unit.last.offset.into();
+            let call = Call { number: place.number, offset, callee, arguments, frame: None };
+            match values.results.first() {
+                None => open.call = Some(call),
+                Some(result) => {
+                    self.scratch.clear();
+                    push_value(&mut self.scratch, result);
+                    let outcome = Some(("returned", self.scratch.as_slice()));
+                    call.write(&self.hash, open, outcome, &mut self.batches[Which::Calls as usize]);
+                }
+            }
+        }
+        self.pass(Which::Calls)
+    }
+
+    /// A frame was entered: its caller's call, if there is one, or a call by itself in a trace without values.
+    fn entered_by_call(&mut self, entered: &Entered) -> Result<(), SinkError> {
+        if self.has_values {
+            let call = self.frames.get(entered.caller).and_then(|open| open.call.as_mut());
+            if let Some(call) = call.filter(|call| call.number == entered.number && call.frame.is_none()) {
+                call.frame = Some(entered.frame);
+            }
+            return Ok(());
+        }
+        let mut callee = Vec::new();
+        escape::push_exact(&mut callee, &entered.code.object.name);
+        let caller = self.frames.get(entered.caller).filter(|caller| caller.last == entered.number);
+        let caller = caller.map(|caller| (caller.id, caller.code.id, caller.offset()));
+        let row = self.batches[Which::Calls as usize].row().plain(&self.hash).number(entered.number);
+        let row = row.number(entered.thread.into()).optional(caller, |row, (id, ..)| row.number(id));
+        let row = row.optional(caller, |row, (_, code, _)| row.number(code.into()));
+        let row = row.optional(caller.and_then(|(.., offset)| offset), |row, offset| row.integer(offset));
+        let row = row.plain(&callee).optional(None::<()>, |row, ()| row).optional(None::<()>, |row, ()| row);
+        let row = row.optional(None::<()>, |row, ()| row);
+        row.optional(Some(entered.frame), |row, frame| row.number(frame));
+        self.pass(Which::Calls)
+    }
+}
+
+impl<R: Rows> Exporter for Collector<R> {
+    fn before(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        self.codes.event(event, &self.hash, &mut self.batches[Which::Code as usize]);
+        self.pass(Which::Code)?;
+        self.summary.event(event);
+        match event {
+            Event::Start(_) => self.has_values = self.summary.has_values,
+            Event::Outside(outside) => self.outside(outside, at)?,
+            Event::Raised(raised) => self.exception(raised, at)?,
+            Event::Attempt(attempt) => {
+                self.attempts.take(attempt, &self.hash, &mut self.batches[Which::Attempts as usize]);
+                self.pass(Which::Attempts)?;
+            }
+            Event::Repeated(repeated) => {
+                self.attempts.repeat(*repeated, &self.hash, &mut self.batches[Which::Attempts as usize]);
+                self.pass(Which::Attempts)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn after(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
+        match run.then() {
+            Then::Jump | Then::Call { .. } | Then::Return => {}
+            Then::CodeGone { code } => {
+                self.sequences.forget(code);
+                self.codes.forget(code);
+            }
+            Then::SlotGone { slot } => {
+                if let Some(frame) = at.suspended(slot)
+                    && let Some(open) = self.frames.end(frame.id)
+                {
+                    self.write_frame(open, Some("dropped"))?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl<R: Rows> Visitor for Collector<R> {
+    #[inline]
+    fn run(&mut self, run: &Run, at: &State, _is_whole: bool) -> Result<bool, SinkError> {
+        let Some(frame) = at.frame() else { return Ok(false) };
+        self.codes.runs(&frame.code, &self.hash, &mut self.batches[Which::Code as usize]);
+        self.frames.running(frame, at).ran(run, at.instructions + run.count);
+        self.summary.recorded += run.count;
+        let rows = self.wanted[Which::Sequences as usize].then_some(&mut self.batches[Which::Sequences as usize]);
+        let sequence = self.sequences.of_run(run, &frame.code, &self.hash, rows);
+        self.pass(Which::Sequences)?;
+        if self.wants(Which::Runs) {
+            let place = (run.start.into(), run.end().into(), then(run));
+            self.write_run(at.instructions + 1, run.count, frame, sequence, at, place);
+            self.pass(Which::Runs)?;
+        }
+        Ok(self.has_values && self.wants_values)
+    }
+
+    fn unit(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
+        let here = (place.number, i64::from(place.unit.last.offset));
+        if self.wants(Which::Values) && !values.is_empty() {
+            let late = self.frames.get(place.frame.id).map_or(here, |open| open.late);
+            self.write_values(place, late, "result", &values.late)?;
+            self.write_values(place, here, "argument", &values.arguments)?;
+            self.write_values(place, here, "operand", &values.operands)?;
+            self.write_values(place, here, "stack", values.stack.as_deref().unwrap_or_default())?;
+            self.write_values(place, here, "result", &values.results)?;
+        }
+        if self.wants(Which::Calls) {
+            self.calls(place, values)?;
+        }
+        if let Some(open) = self.frames.get(place.frame.id) {
+            open.late = here;
+        }
+        Ok(())
+    }
+
+    fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
+        let begin = match entered.entry {
+            Entry::New => Begin::Entered,
+            Entry::Announced => Begin::Announced,
+            Entry::Resumed => {
+                if let Some(open) = self.frames.get(entered.frame) {
+                    (open.resumed, open.thread) = (open.resumed + 1, entered.thread);
+                    return Ok(());
+                }
+                Begin::Unknown
+            }
+        };
+        if begin == Begin::Entered {
+            self.summary.frames += 1;
+            if self.wants(Which::Calls) {
+                self.entered_by_call(entered)?;
+            }
+        }
+        self.codes.runs(&entered.code, &self.hash, &mut self.batches[Which::Code as usize]);
+        let mut open = Open::new(entered.frame, &entered.code, entered.thread, begin, entered.number + 1);
+        (open.caller, open.depth) = (entered.caller, entered.depth);
+        self.frames.begin(open);
+        Ok(())
+    }
+
+    fn left(&mut self, frame: &Frame, exit: Exit, _number: u64) -> Result<(), SinkError> {
+        let exit = match exit {
+            Exit::Yield => return Ok(()),
+            Exit::Return => "returned",
+            Exit::Unwind => "raised",
+        };
+        match self.frames.end(frame.id) {
+            Some(open) => self.write_frame(open, Some(exit)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The word for what came after a run.
+#[inline]
+fn then(run: &Run) -> &'static str {
+    match run.then() {
+        Then::Jump => "jump",
+        Then::Call { .. } => "call",
+        Then::Resume { .. } => "resume",
+        Then::Return => "return",
+        Then::Yield { .. } => "yield",
+        Then::Unwind => "unwind",
+        Then::Thread { .. } => "thread",
+        Then::Version { .. } => "version",
+        Then::CodeGone { .. } | Then::SlotGone { .. } => "release",
+    }
+}

@@ -1,0 +1,125 @@
+//! `bctrace triage`: the folder has all that there is to know of a file, whatever the file is and does.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::live::{self, Live, Program};
+use crate::running::Ran;
+
+/// Runs the command on a file of the folder; the results are in `out`.
+fn triage(program: &Program, words: &[&str]) -> Ran {
+    live::run(program.command([&["triage", "-o", "out"], words].concat()))
+}
+
+fn summary(program: &Program) -> Value {
+    serde_json::from_str(&program.read("out/summary.json")).unwrap()
+}
+
+#[test]
+fn a_program_that_runs_gets_every_file() {
+    let program = Program::new(
+        "import os, sys\nexec 'x = 1'\nopen('dropped.txt', 'w').write('abc')\nopen('/etc/shadow-')\nprint sys.argv[1]\n",
+    );
+    let ran = triage(&program, &["p.pyc", "--", "guess"]);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout(), ran.stderr());
+    let names = [
+        "trace.bct",
+        "report.html",
+        "layers/manifest.json",
+        "clean/manifest.json",
+        "strings.txt",
+        "compares.txt",
+        "tried.jsonl",
+        "output.txt",
+        "contents.txt",
+        "dis.txt",
+        "unpacked/manifest.json",
+        "summary.md",
+    ];
+    names.iter().for_each(|name| assert!(program.path("out").join(name).is_file(), "{name}"));
+    assert_eq!(program.read("out/files/dropped.txt"), "abc");
+    let summary = summary(&program);
+    assert_eq!(summary["left"][0]["path"], "dropped.txt");
+    assert_eq!(summary["left"][0]["by"][0]["name"], "<module>");
+    assert_eq!(summary["complete"], true);
+    assert!(summary["refused"].to_string().contains("shadow-"), "{summary}");
+    assert!(program.read("out/output.txt").contains("IOError"));
+    assert!(ran.stdout().contains("out/report.html"));
+    assert!(program.read("out/summary.md").starts_with("- MD5: "));
+}
+
+#[test]
+fn a_file_that_is_no_program_has_a_summary_and_status_125() {
+    let program = Program::new("x = 1\n");
+    fs::write(program.path("junk"), b"\x00\x01junk").unwrap();
+    let ran = triage(&program, &["junk"]);
+    assert_eq!(ran.status, 125);
+    let summary = summary(&program);
+    assert_eq!((&summary["size"], &summary["md5"]), (&6.into(), &"93adb94b4fa015d0f555ca1f9f4124d4".into()));
+    assert!(ran.stdout().contains("failed: record: "), "{}", ran.stdout());
+}
+
+#[test]
+fn a_folder_with_something_in_it_is_refused() {
+    let program = Program::new("x = 1\n");
+    fs::create_dir(program.path("out")).unwrap();
+    fs::write(program.path("out/mine"), "").unwrap();
+    live::assert_failed(&triage(&program, &["p.pyc"]), &["out", "not empty"]);
+    assert_eq!(fs::read_dir(program.path("out")).unwrap().count(), 1);
+}
+
+#[test]
+fn what_a_program_prints_and_names_reaches_no_terminal() {
+    let program = Program::new("print '\\x1b[31m'\nopen('a\\x1b]0;b', 'w').close()\nopen('/\\x1b[2J')\n");
+    let ran = triage(&program, &["p.pyc"]);
+    for text in [ran.stdout(), ran.stderr(), program.read("out/output.txt"), program.read("out/summary.md")] {
+        assert!(!text.contains('\x1b'), "{text:?}");
+    }
+}
+
+#[test]
+fn links_and_the_copy_of_the_program_are_not_copied() {
+    let program = Program::new("import os\nos.symlink('/etc/passwd', 'link')\nos.mkfifo('pipe')\n");
+    assert_eq!(triage(&program, &["p.pyc"]).status, 0);
+    assert!(!program.path("out/files").exists());
+    let left = summary(&program)["left"].clone();
+    let kinds: Vec<&str> = left.as_array().unwrap().iter().map(|left| left["is"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["link to /etc/passwd", "special file"]);
+}
+
+#[test]
+fn forked_processes_are_looked_at_too() {
+    let program =
+        Program::new("import os\nif os.fork() == 0:\n    open('c', 'w').write('d')\n    os._exit(0)\nos.wait()\n");
+    assert_eq!(triage(&program, &["p.pyc"]).status, 0);
+    let summary = summary(&program);
+    assert_eq!(summary["processes"][1]["trace"], "trace-2.bct");
+    assert_eq!(summary["left"][0]["by"][0]["trace"], "trace-2.bct");
+    assert!(program.path("out/report-2.html").is_file());
+}
+
+#[test]
+fn a_signal_ends_the_program_and_leaves_a_readable_trace() {
+    let program = Program::new("open('started', 'w').close()\nwhile 1:\n    pass\n");
+    let mut live = Live::start(program.command(["triage", "-o", "out", "p.pyc"]));
+    live::until("the recording", || fs::metadata(program.path("out/trace.bct")).ok().filter(|there| there.len() > 0));
+    live.signal("TERM");
+    assert_eq!(live.status(), 125);
+    assert_eq!(summary(&program)["complete"], false);
+    live::run(program.command(["info", "out/trace.bct"])).succeeded();
+}
+
+#[test]
+fn an_interrupt_ends_the_program_and_not_the_triage() {
+    let program = Program::new("import sys\nprint 'begun'\nsys.stdout.flush()\nwhile 1:\n    pass\n");
+    let live = Live::start(program.command(["triage", "-o", "out", "p.pyc"]));
+    let output = program.path("out/output.txt");
+    live::until("the program has begun", || fs::read_to_string(&output).ok().filter(|text| text.contains("begun")));
+    live.signal("INT");
+    let ran = live.end();
+    assert!(program.read("out/output.txt").contains("KeyboardInterrupt"), "{}", ran.stdout());
+    let summary = summary(&program);
+    assert_eq!(summary["complete"], true);
+    assert!(program.read("out/summary.md").contains("it was interrupted"));
+}
