@@ -25,6 +25,9 @@ int bctrace_ready_stand_ins(void) __attribute__((visibility("hidden")));
 /* A new reference to the stand-in of this text, the same one each time. */
 PyObject *bctrace_make_stand_in(const char *text) __attribute__((visibility("hidden")));
 
+/* The same for a module. */
+PyObject *bctrace_make_stand_in_module(const char *name) __attribute__((visibility("hidden")));
+
 /* Whether an object is a stand-in, or an instance of one or of a class that descends from one. */
 int bctrace_is_stand_in(PyObject *object) __attribute__((visibility("hidden")));
 
@@ -43,6 +46,7 @@ PyObject *bctrace_stand_in_str(PyObject *self) __attribute__((visibility("hidden
 long bctrace_stand_in_hash(PyObject *self) __attribute__((visibility("hidden")));
 PyObject *bctrace_stand_in_compare(PyObject *self, PyObject *other, int operation) __attribute__((visibility("hidden")));
 PyObject *bctrace_stand_in_iterate(PyObject *self) __attribute__((visibility("hidden")));
+PyObject *bctrace_stand_in_next(PyObject *self) __attribute__((visibility("hidden")));
 extern PyNumberMethods bctrace_stand_in_numbers __attribute__((visibility("hidden")));
 extern PySequenceMethods bctrace_stand_in_sequence __attribute__((visibility("hidden")));
 extern PyMappingMethods bctrace_stand_in_mapping __attribute__((visibility("hidden")));
@@ -51,9 +55,21 @@ extern PyBufferProcs bctrace_stand_in_buffer __attribute__((visibility("hidden")
 /* A new reference to the text of a stand-in. */
 PyObject *bctrace_stand_in_text(PyObject *object) __attribute__((visibility("hidden")));
 
-/* Writes into the trace what was done with a stand-in. */
-void bctrace_report_stand_in(const char *what, PyObject *text, PyObject *arguments, PyObject *keywords)
-    __attribute__((visibility("hidden")));
+/* The same text, which lives as long as the process, borrowed; NULL: it has none. */
+PyObject *bctrace_lasting_text(PyObject *object) __attribute__((visibility("hidden")));
+
+/* A new reference to the text of any object, short, and made without running code of the program's. */
+PyObject *bctrace_describe(PyObject *object) __attribute__((visibility("hidden")));
+
+/* What is done with a stand-in. */
+enum { BCTRACE_IMPORT, BCTRACE_ATTRIBUTE, BCTRACE_CALL, BCTRACE_USE };
+
+/* Write into the trace what was done: a text of that kind; a use of objects, the other of which can be NULL; an attribute or item that
+ * was set, or deleted if `value` is NULL; a call.  The text can be NULL: there was no memory for it. */
+void bctrace_report_stand_in(int kind, PyObject *text) __attribute__((visibility("hidden")));
+void bctrace_report_use(const char *before, PyObject *one, const char *between, PyObject *other) __attribute__((visibility("hidden")));
+void bctrace_report_change(PyObject *of, const char *between, const char *name, PyObject *value) __attribute__((visibility("hidden")));
+void bctrace_report_call(PyObject *of, PyObject *arguments, PyObject *keywords) __attribute__((visibility("hidden")));
 
 /* The opcode that the running frame executes, and its operand; -1 if no frame runs. */
 int bctrace_running_opcode(int *operand) __attribute__((visibility("hidden")));

@@ -77,7 +77,7 @@ bctrace_stand_in_module(const char *name, PyObject *parent)
     has_failed = traceback != NULL || (type != NULL && !PyErr_GivenExceptionMatches(type, PyExc_ImportError));
     text = PyString_FromString(name);
     if (text != NULL && (is_asked(name) || (are_all && !has_failed && !is_of_library())))
-        module = bctrace_make_stand_in(name);
+        module = bctrace_make_stand_in_module(name);
     if (module != NULL && enter_module(name, text, parent, module) < 0)
         Py_CLEAR(module);
     PyErr_Clear();
@@ -86,7 +86,7 @@ bctrace_stand_in_module(const char *name, PyObject *parent)
         Py_XDECREF(text);
         return NULL;
     }
-    bctrace_report_stand_in("import ", text, NULL, NULL);
+    bctrace_report_stand_in(BCTRACE_IMPORT, text);
     Py_DECREF(text);
     Py_XDECREF(type);
     Py_XDECREF(value);

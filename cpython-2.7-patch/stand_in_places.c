@@ -4,7 +4,7 @@
 #include "opcode.h"
 #include "bctrace_stand_in.h"
 
-/* Reads the instruction at an offset; returns the offset behind it, or -1 at the end. */
+/* Reads the instruction at an offset; returns the offset after it, or -1 at the end. */
 static Py_ssize_t
 read_instruction(PyCodeObject *code, Py_ssize_t offset, int *opcode, int *operand)
 {
@@ -27,11 +27,17 @@ int
 bctrace_running_opcode(int *operand)
 {
     PyFrameObject *frame = PyEval_GetFrame();
-    int opcode;
+    Py_ssize_t offset = frame == NULL ? -1 : frame->f_lasti;
+    int opcode, prefix = 0;
 
-    if (frame == NULL || read_instruction(frame->f_code, frame->f_lasti, &opcode, operand) < 0)
-        return -1;
-    return opcode;
+    while (frame != NULL && (offset = read_instruction(frame->f_code, offset, &opcode, operand)) >= 0) {
+        if (opcode != EXTENDED_ARG) {
+            *operand |= prefix << 16;
+            return opcode;
+        }
+        prefix = *operand;
+    }
+    return -1;
 }
 
 /* -- Answers --------------------------------------------------------------------------------------------------------------- */
@@ -152,7 +158,9 @@ bctrace_wanted_names(void)
         list = PyDict_Keys(names);
     }
     Py_DECREF(names);
-    return list == NULL || PyList_Sort(list) == 0 ? list : NULL;
+    if (list != NULL && PyList_Sort(list) < 0)
+        Py_CLEAR(list);
+    return list;
 }
 
 /* -- Decorators ------------------------------------------------------------------------------------------------------------ */

@@ -114,26 +114,84 @@ add_object(PyObject **text, PyObject *object, int depth)
     }
 }
 
+PyObject *
+bctrace_describe(PyObject *object)
+{
+    PyObject *text = PyString_FromString("");
+
+    add_object(&text, object, 0);
+    return text;
+}
+
+/* Reports a text, of which `named` bytes are the name of what is called. */
+static void
+report(int kind, PyObject *text, Py_ssize_t named)
+{
+    if (text != NULL)
+        bctrace_hooks.stand_in(kind, (const unsigned char *)PyString_AS_STRING(text), PyString_GET_SIZE(text), named);
+}
+
 void
-bctrace_report_stand_in(const char *what, PyObject *of, PyObject *arguments, PyObject *keywords)
+bctrace_report_stand_in(int kind, PyObject *text)
+{
+    if (bctrace_control.mode)
+        report(kind, text, text == NULL ? 0 : PyString_GET_SIZE(text));
+}
+
+void
+bctrace_report_use(const char *before, PyObject *one, const char *between, PyObject *other)
+{
+    PyObject *type, *value, *traceback, *text;
+
+    if (!bctrace_control.mode)
+        return;
+    PyErr_Fetch(&type, &value, &traceback);
+    text = PyString_FromString(before);
+    add_object(&text, one, 0);
+    add(&text, between);
+    if (other != NULL)
+        add_object(&text, other, 0);
+    report(BCTRACE_USE, text, 0);
+    Py_XDECREF(text);
+    PyErr_Restore(type, value, traceback);
+}
+
+void
+bctrace_report_change(PyObject *of, const char *between, const char *name, PyObject *value)
+{
+    PyObject *text;
+
+    if (!bctrace_control.mode || of == NULL)
+        return;
+    text = PyString_FromString(value == NULL ? "del " : "");
+    add(&text, PyString_AS_STRING(of));
+    add(&text, between);
+    add(&text, name);
+    if (value != NULL) {
+        add(&text, " = ");
+        add_object(&text, value, 0);
+    }
+    report(BCTRACE_USE, text, 0);
+    Py_XDECREF(text);
+}
+
+void
+bctrace_report_call(PyObject *of, PyObject *arguments, PyObject *keywords)
 {
     PyObject *type, *value, *traceback, *text;
 
     if (!bctrace_control.mode || of == NULL)
         return;
     PyErr_Fetch(&type, &value, &traceback);
-    text = PyString_FromString(what);
-    add(&text, PyString_AS_STRING(of));
-    if (arguments != NULL) {
-        add_items(&text, "(", ((PyTupleObject *)arguments)->ob_item, PyTuple_GET_SIZE(arguments), "", 0);
-        if (keywords != NULL && PyDict_Size(keywords) > 0) {
-            add(&text, PyTuple_GET_SIZE(arguments) > 0 ? ", " : "");
-            add_dict(&text, keywords, 0, "=");
-        }
-        add(&text, ")");
+    Py_INCREF(of);
+    text = of;
+    add_items(&text, "(", ((PyTupleObject *)arguments)->ob_item, PyTuple_GET_SIZE(arguments), "", 0);
+    if (keywords != NULL && PyDict_Size(keywords) > 0) {
+        add(&text, PyTuple_GET_SIZE(arguments) > 0 ? ", " : "");
+        add_dict(&text, keywords, 0, "=");
     }
-    if (text != NULL)
-        bctrace_hooks.stand_in((const unsigned char *)PyString_AS_STRING(text), PyString_GET_SIZE(text));
+    add(&text, ")");
+    report(BCTRACE_CALL, text, PyString_GET_SIZE(of));
     Py_XDECREF(text);
     PyErr_Restore(type, value, traceback);
 }

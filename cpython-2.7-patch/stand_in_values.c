@@ -8,11 +8,11 @@
 #define is_pure bctrace_is_pure_stand_in
 #define origin bctrace_stand_in_origin
 
-/* The stand-in whose text is made of these objects' texts; `other` can be NULL. */
+/* The stand-in whose text is made of these objects'; `other` can be NULL. */
 static PyObject *
 made_of(const char *format, PyObject *one, PyObject *other)
 {
-    PyObject *first = PyObject_Str(one), *second = other == NULL ? NULL : PyObject_Str(other), *text = NULL, *made = NULL;
+    PyObject *first = bctrace_describe(one), *second = other == NULL ? NULL : bctrace_describe(other), *text = NULL, *made = NULL;
 
     if (first != NULL && (other == NULL || second != NULL))
         text = PyString_FromFormat(format, PyString_AS_STRING(first), second == NULL ? "" : PyString_AS_STRING(second));
@@ -63,40 +63,29 @@ bctrace_stand_in_hash(PyObject *self)
     return hash;
 }
 
-static PyObject *
-report(PyObject *self, const char *what)
-{
-    PyObject *text = bctrace_stand_in_text(self);
-
-    bctrace_report_stand_in(what, text, NULL, NULL);
-    return text;
-}
-
 /* True, but for every fifth time at one place. */
 static int
 is_true(PyObject *self)
 {
-    int operand, opcode = bctrace_running_opcode(&operand);
-    int is_asked = opcode == POP_JUMP_IF_FALSE || opcode == POP_JUMP_IF_TRUE || opcode == JUMP_IF_FALSE_OR_POP
-        || opcode == JUMP_IF_TRUE_OR_POP || opcode == UNARY_NOT;
-
     if (!is_pure(self))
         return 1;
-    Py_XDECREF(report(self, "truth of "));
-    return !(is_asked && bctrace_is_other_answer());
+    bctrace_report_use("truth of ", self, "", NULL);
+    return !bctrace_is_other_answer();
 }
 
+/* An answer that is asked for by a comparison, or by the loop over a call that ends at some result. */
 static int
 answer(int usual)
 {
-    int operand;
+    int operand, opcode = bctrace_running_opcode(&operand);
 
-    return bctrace_running_opcode(&operand) == COMPARE_OP && bctrace_is_other_answer() ? !usual : usual;
+    return (opcode == COMPARE_OP || opcode == FOR_ITER) && bctrace_is_other_answer() ? !usual : usual;
 }
 
 PyObject *
 bctrace_stand_in_compare(PyObject *self, PyObject *other, int operation)
 {
+    static const char *const signs[] = {" < ", " <= ", " == ", " != ", " > ", " >= "};
     PyObject *one, *text;
     int order = 1;
 
@@ -107,22 +96,21 @@ bctrace_stand_in_compare(PyObject *self, PyObject *other, int operation)
         }
         return PyBool_FromLong((self == other) == (operation == Py_EQ));
     }
-    one = report(self, "comparison of ");
-    if (bctrace_is_stand_in(other) && is_pure(other) && one != NULL) {
+    bctrace_report_use("", self, signs[operation], other);
+    if (self == other)
+        return PyBool_FromLong(operation == Py_EQ || operation == Py_LE || operation == Py_GE);
+    if (bctrace_is_stand_in(other) && is_pure(other)) {
+        one = bctrace_stand_in_text(self);
         text = bctrace_stand_in_text(other);
-        order = text == NULL ? 1 : strcmp(PyString_AS_STRING(one), PyString_AS_STRING(text));
+        order = one == NULL || text == NULL ? 1 : strcmp(PyString_AS_STRING(one), PyString_AS_STRING(text));
+        Py_XDECREF(one);
         Py_XDECREF(text);
-        if (self == other) {
-            Py_DECREF(one);
-            return PyBool_FromLong(operation == Py_EQ || operation == Py_LE || operation == Py_GE);
-        }
     } else if (PyInt_Check(other) || PyFloat_Check(other) || PyLong_Check(other)) {
         double number = PyFloat_AsDouble(other);
         PyErr_Clear();
         order = number > 1 ? -1 : number < 1;
         order = order == 0 && (operation == Py_EQ || operation == Py_NE) ? 1 : order;
     }
-    Py_XDECREF(one);
     switch (operation) {
     case Py_EQ: return PyBool_FromLong(answer(order == 0));
     case Py_NE: return PyBool_FromLong(!answer(order == 0));
@@ -133,20 +121,18 @@ bctrace_stand_in_compare(PyObject *self, PyObject *other, int operation)
     }
 }
 
-/* A stand-in for what an operator makes; a string keeps what it is joined with. */
+/* A stand-in for what an operator makes. */
 static PyObject *
 operate(PyObject *one, PyObject *other, const char *format)
 {
-    PyObject *made;
+    PyObject *made = made_of(format, one, other), *text = made == NULL ? NULL : bctrace_stand_in_text(made);
 
-    if (bctrace_is_stand_in(one))
-        Py_XDECREF(report(one, "operation on "));
-    else
-        Py_XDECREF(report(other, "operation on "));
-    made = made_of(format, one, other);
+    bctrace_report_stand_in(BCTRACE_USE, text);
+    Py_XDECREF(text);
     return made;
 }
 
+/* A string, list or tuple stays one. */
 static PyObject *
 add(PyObject *one, PyObject *other)
 {
@@ -243,24 +229,28 @@ PyNumberMethods bctrace_stand_in_numbers = {
 
 /* -- Containers ------------------------------------------------------------------------------------------------------------ */
 
-static Py_ssize_t length_of(PyObject *self) { return 1; }
+static Py_ssize_t
+length_of(PyObject *self)
+{
+    bctrace_report_use("length of ", self, "", NULL);
+    return !bctrace_is_other_answer();
+}
 
 static int
 contains(PyObject *self, PyObject *item)
 {
-    Py_XDECREF(report(self, "search in "));
+    bctrace_report_use("", item, " in ", self);
     return answer(0);
 }
 
 static PyObject *
 get_item(PyObject *self, PyObject *key)
 {
-    PyObject *text = NULL, *made = NULL, *shown = PyString_CheckExact(key) || PyInt_CheckExact(key) ? PyObject_Repr(key) : NULL;
-    PyObject *own = bctrace_stand_in_text(self);
+    PyObject *own = bctrace_stand_in_text(self), *shown = bctrace_describe(key), *text = NULL, *made = NULL;
 
-    if (own != NULL)
-        text = PyString_FromFormat("%s[%s]", PyString_AS_STRING(own), shown == NULL ? "..." : PyString_AS_STRING(shown));
-    bctrace_report_stand_in("", text, NULL, NULL);
+    if (own != NULL && shown != NULL)
+        text = PyString_FromFormat("%s[%s]", PyString_AS_STRING(own), PyString_AS_STRING(shown));
+    bctrace_report_stand_in(BCTRACE_ATTRIBUTE, text);
     if (text != NULL)
         made = bctrace_make_stand_in(PyString_AS_STRING(text));
     Py_XDECREF(own);
@@ -272,18 +262,29 @@ get_item(PyObject *self, PyObject *key)
 static int
 set_item(PyObject *self, PyObject *key, PyObject *value)
 {
-    Py_XDECREF(report(self, "item set in "));
+    PyObject *own = bctrace_stand_in_text(self), *shown = bctrace_describe(key), *item = NULL;
+
+    if (shown != NULL)
+        item = PyString_FromFormat("%s]", PyString_AS_STRING(shown));
+    if (item != NULL)
+        bctrace_report_change(own, "[", PyString_AS_STRING(item), value);
+    Py_XDECREF(own);
+    Py_XDECREF(shown);
+    Py_XDECREF(item);
     return 0;
 }
 
-/* One item, or as many as are unpacked. */
+/* One item, or as many as are unpacked, unless that is absurd. */
+enum { MOST_UNPACKED = 1000 };
+
 PyObject *
 bctrace_stand_in_iterate(PyObject *self)
 {
-    int operand = 1, count = bctrace_running_opcode(&operand) == UNPACK_SEQUENCE ? operand : 1, place;
+    int operand, is_unpacked = bctrace_running_opcode(&operand) == UNPACK_SEQUENCE, place;
+    int count = is_unpacked && operand >= 0 && operand < MOST_UNPACKED ? operand : 1;
     PyObject *items = PyList_New(count), *iterator;
 
-    Py_XDECREF(report(self, "iteration over "));
+    bctrace_report_use("items of ", self, "", NULL);
     for (place = 0; items != NULL && place < count; place++) {
         PyObject *number = PyInt_FromLong(place), *item = number == NULL ? NULL : made_of("%s[%s]", self, number);
         Py_XDECREF(number);
@@ -297,6 +298,14 @@ bctrace_stand_in_iterate(PyObject *self)
     return iterator;
 }
 
+/* One that is its own iterator ends too. */
+PyObject *
+bctrace_stand_in_next(PyObject *self)
+{
+    bctrace_report_use("next of ", self, "", NULL);
+    return bctrace_is_other_answer() ? NULL : made_of("next(%s)", self, NULL);
+}
+
 PySequenceMethods bctrace_stand_in_sequence = {.sq_length = length_of, .sq_contains = contains};
 PyMappingMethods bctrace_stand_in_mapping = {.mp_length = length_of, .mp_subscript = get_item, .mp_ass_subscript = set_item};
 
@@ -304,8 +313,7 @@ PyMappingMethods bctrace_stand_in_mapping = {.mp_length = length_of, .mp_subscri
 static Py_ssize_t
 read_buffer(PyObject *self, Py_ssize_t segment, void **bytes)
 {
-    PyTypeObject *type = origin(is_class(self) ? (PyTypeObject *)self : Py_TYPE(self));
-    PyObject *text = type == NULL ? NULL : ((PyHeapTypeObject *)type)->ht_name;
+    PyObject *text = bctrace_lasting_text(self);
 
     *bytes = text == NULL ? "" : PyString_AS_STRING(text);
     return text == NULL ? 0 : PyString_GET_SIZE(text);

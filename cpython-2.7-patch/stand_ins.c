@@ -5,10 +5,13 @@
 #include "bctrace_stand_in.h"
 #include "opcode.h"
 
-/* Stand-ins that differ; beyond that all others are one. */
+/* Stand-ins that differ, beyond which all others are one; and bytes of a text, which is cut there. */
 enum { MOST = 20000, LONGEST = 300 };
 
 static PyTypeObject metatype, base;
+
+/* A class that the metatype makes: a stand-in with its text, or a class of the program's that descends from one, without. */
+struct made { PyHeapTypeObject type; PyObject *text; int is_module; };
 
 #define is_class bctrace_is_stand_in_class
 #define is_pure bctrace_is_pure_stand_in
@@ -29,7 +32,13 @@ bctrace_is_stand_in(PyObject *object)
     return is_class(object) || PyType_IsSubtype(Py_TYPE(object), &base);
 }
 
-/* The stand-in that a class is or descends from, borrowed; NULL: only from their base. */
+/* The text of a class; NULL if it is no stand-in.  The program can rename a class, but not this. */
+static PyObject *
+text_of(PyTypeObject *type)
+{
+    return is_class((PyObject *)type) ? ((struct made *)type)->text : NULL;
+}
+
 PyTypeObject *
 bctrace_stand_in_origin(PyTypeObject *type)
 {
@@ -37,8 +46,7 @@ bctrace_stand_in_origin(PyTypeObject *type)
 
     for (place = 0; type->tp_mro != NULL && place < PyTuple_GET_SIZE(type->tp_mro); place++) {
         PyTypeObject *one = (PyTypeObject *)PyTuple_GET_ITEM(type->tp_mro, place);
-        if (Py_TYPE(one) == &metatype && one->tp_flags & Py_TPFLAGS_HEAPTYPE
-            && PyDict_GetItem(known, ((PyHeapTypeObject *)one)->ht_name) == (PyObject *)one)
+        if (one != &base && text_of(one) != NULL)
             return one;
     }
     return NULL;
@@ -60,26 +68,53 @@ bctrace_stand_in_text(PyObject *object)
 
     if (from == NULL)
         return PyString_FromString("?");
-    return PyString_FromFormat("%s%s", PyString_AS_STRING(((PyHeapTypeObject *)from)->ht_name), is_class(object) ? "" : "()");
+    return PyString_FromFormat("%s%s", PyString_AS_STRING(text_of(from)), is_class(object) ? "" : "()");
 }
 
 PyObject *
-bctrace_make_stand_in(const char *text)
+bctrace_lasting_text(PyObject *object)
+{
+    PyTypeObject *from = origin(is_class(object) ? (PyTypeObject *)object : Py_TYPE(object));
+
+    return from == NULL ? NULL : text_of(from);
+}
+
+PyObject *
+bctrace_make_stand_in(const char *whole)
 {
     PyObject *name, *arguments, *stand_in;
-    int is_full = PyDict_Size(known) >= MOST || strlen(text) > LONGEST;
+    char text[LONGEST + 1];
 
-    stand_in = PyDict_GetItemString(known, is_full ? "..." : text);
+    snprintf(text, sizeof text, "%s", whole);
+    if (strlen(whole) > LONGEST)
+        strcpy(text + LONGEST - 3, "...");
+    if (PyDict_Size(known) >= MOST && PyDict_GetItemString(known, text) == NULL)
+        strcpy(text, "...");
+    stand_in = PyDict_GetItemString(known, text);
     Py_XINCREF(stand_in);
     if (stand_in != NULL)
         return stand_in;
-    name = PyString_FromString(is_full ? "..." : text);
+    name = PyString_FromString(text);
     arguments = name == NULL ? NULL : Py_BuildValue("(O(O){ss})", name, &base, "__module__", "missing");
     stand_in = arguments == NULL ? NULL : PyType_Type.tp_new(&metatype, arguments, NULL);
-    if (stand_in != NULL && PyDict_SetItem(known, name, stand_in) < 0)
-        Py_CLEAR(stand_in);
+    if (stand_in != NULL) {
+        Py_INCREF(name);
+        ((struct made *)stand_in)->text = name;
+        if (PyDict_SetItem(known, name, stand_in) < 0)
+            Py_CLEAR(stand_in);
+    }
     Py_XDECREF(arguments);
     Py_XDECREF(name);
+    return stand_in;
+}
+
+PyObject *
+bctrace_make_stand_in_module(const char *name)
+{
+    PyObject *stand_in = bctrace_make_stand_in(name);
+
+    if (stand_in != NULL)
+        ((struct made *)stand_in)->is_module = 1;
     return stand_in;
 }
 
@@ -112,7 +147,7 @@ make_attribute(PyObject *self, const char *name)
     text = bctrace_stand_in_text(self);
     whole = text == NULL ? NULL : PyString_FromFormat("%s.%s", PyString_AS_STRING(text), name);
     if (whole != NULL) {
-        bctrace_report_stand_in("", whole, NULL, NULL);
+        bctrace_report_stand_in(BCTRACE_ATTRIBUTE, whole);
         made = bctrace_make_stand_in(PyString_AS_STRING(whole));
     }
     Py_XDECREF(text);
@@ -122,15 +157,24 @@ make_attribute(PyObject *self, const char *name)
 
 /* Whether an attribute is what C code gives all exceptions or all classes, which is not meant. */
 static int
-is_inherited(PyObject *self, const char *name)
+is_inherited(PyObject *self, PyObject *attribute)
 {
+    const char *name = PyString_AS_STRING(attribute);
+    PyTypeObject *type = is_class(self) ? (PyTypeObject *)self : Py_TYPE(self);
+    PyObject *found, *arguments;
+
     if (is_special(name))
         return 0;
-    if (is_class(self))
-        return PyDict_GetItemString(((PyTypeObject *)PyExc_BaseException)->tp_dict, name) != NULL || strcmp(name, "mro") == 0;
-    return (strcmp(name, "args") == 0 || strcmp(name, "message") == 0)
-        && PyTuple_Check(((PyBaseExceptionObject *)self)->args)
-        && PyTuple_GET_SIZE(((PyBaseExceptionObject *)self)->args) == 0;
+    found = _PyType_Lookup(type, attribute);
+    if (is_class(self) && found == NULL)
+        return strcmp(name, "mro") == 0;
+    if (found != NULL && strcmp(name, "next") == 0)
+        return found == PyDict_GetItem(base.tp_dict, attribute);
+    if (found == NULL || found != PyDict_GetItem(((PyTypeObject *)PyExc_BaseException)->tp_dict, attribute))
+        return 0;
+    arguments = is_class(self) ? NULL : ((PyBaseExceptionObject *)self)->args;
+    return (strcmp(name, "args") != 0 && strcmp(name, "message") != 0) || arguments == NULL || !PyTuple_Check(arguments)
+        || PyTuple_GET_SIZE(arguments) == 0;
 }
 
 static PyObject *
@@ -143,7 +187,9 @@ get_attribute(PyObject *self, PyObject *attribute)
         return bctrace_wanted_names();
     if (strcmp(name, "__path__") == 0 && is_class(self) && is_pure(self))
         return PyList_New(0);
-    if (!is_inherited(self, name))
+    if (strcmp(name, "__bases__") == 0 && !is_class(self))
+        return PyObject_GetAttr((PyObject *)Py_TYPE(self), attribute); /* isinstance takes it for a class */
+    if (!PyString_Check(attribute) || !is_inherited(self, attribute))
         found = (is_class(self) ? PyType_Type.tp_getattro : PyObject_GenericGetAttr)(self, attribute);
     if (found != NULL || !PyString_Check(attribute))
         return found;
@@ -153,6 +199,29 @@ get_attribute(PyObject *self, PyObject *attribute)
         PyErr_Clear();
     }
     return make_attribute(self, name);
+}
+
+/* What is set stays.  A function that is set in a module is not a method of it. */
+static int
+set_attribute(PyObject *self, PyObject *attribute, PyObject *value)
+{
+    PyObject *text, *set = value;
+    int result;
+
+    if (is_pure(self) && PyString_Check(attribute)) {
+        text = bctrace_stand_in_text(self);
+        bctrace_report_change(text, ".", PyString_AS_STRING(attribute), value);
+        Py_XDECREF(text);
+    }
+    if (value != NULL && PyFunction_Check(value) && is_class(self) && ((struct made *)self)->is_module)
+        set = PyStaticMethod_New(value);
+    else
+        Py_XINCREF(set);
+    if (value != NULL && set == NULL)
+        return -1;
+    result = (is_class(self) ? PyType_Type.tp_setattro : PyObject_GenericSetAttr)(self, attribute, set);
+    Py_XDECREF(set);
+    return result;
 }
 
 /* -- Calls ----------------------------------------------------------------------------------------------------------------- */
@@ -254,7 +323,7 @@ call(PyObject *self, PyObject *arguments, PyObject *keywords)
     if (is_making_class(arguments))
         return new_class(&metatype, arguments, NULL);
     text = bctrace_stand_in_text(self);
-    bctrace_report_stand_in("", text, arguments, keywords);
+    bctrace_report_call(text, arguments, keywords);
     if (only != NULL && (keywords == NULL || PyDict_Size(keywords) == 0) && bctrace_is_decorating(only)) {
         Py_XDECREF(text);
         Py_INCREF(only);
@@ -272,12 +341,12 @@ call(PyObject *self, PyObject *arguments, PyObject *keywords)
 static int
 initialize(PyObject *self, PyObject *arguments, PyObject *keywords)
 {
-    PyObject *text = PyString_FromFormat("%s.__init__", PyString_AS_STRING(((PyHeapTypeObject *)(
-        origin(Py_TYPE(self)) == NULL ? Py_TYPE(self) : origin(Py_TYPE(self))))->ht_name));
+    PyTypeObject *from = origin(Py_TYPE(self));
+    PyObject *text = PyString_FromFormat("%s.__init__", from == NULL ? "?" : PyString_AS_STRING(text_of(from)));
 
-    bctrace_report_stand_in("", text, arguments, keywords);
+    bctrace_report_call(text, arguments, keywords);
     Py_XDECREF(text);
-    return text == NULL ? -1 : 0;
+    return text == NULL ? -1 : ((PyTypeObject *)PyExc_Exception)->tp_init(self, arguments, NULL);
 }
 
 /* -- The types ------------------------------------------------------------------------------------------------------------- */
@@ -285,10 +354,7 @@ initialize(PyObject *self, PyObject *arguments, PyObject *keywords)
 static PyObject *
 enter(PyObject *self, PyObject *arguments)
 {
-    PyObject *text = bctrace_stand_in_text(self);
-
-    bctrace_report_stand_in("with ", text, NULL, NULL);
-    Py_XDECREF(text);
+    bctrace_report_use("with ", self, "", NULL);
     Py_INCREF(self);
     return self;
 }
@@ -311,7 +377,8 @@ static PyTypeObject metatype = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_NEWBUFFER | Py_TPFLAGS_CHECKTYPES,
     .tp_repr = bctrace_stand_in_repr, .tp_str = bctrace_stand_in_str, .tp_hash = bctrace_stand_in_hash,
     .tp_call = call, .tp_getattro = get_attribute, .tp_richcompare = bctrace_stand_in_compare,
-    .tp_iter = bctrace_stand_in_iterate, .tp_methods = methods, .tp_new = new_class,
+    .tp_iter = bctrace_stand_in_iterate, .tp_iternext = bctrace_stand_in_next, .tp_methods = methods, .tp_new = new_class,
+    .tp_setattro = set_attribute, .tp_basicsize = sizeof(struct made),
 };
 
 static PyTypeObject base = {
@@ -323,7 +390,8 @@ static PyTypeObject base = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_NEWBUFFER | Py_TPFLAGS_CHECKTYPES,
     .tp_repr = bctrace_stand_in_repr, .tp_str = bctrace_stand_in_str, .tp_hash = bctrace_stand_in_hash,
     .tp_call = call, .tp_getattro = get_attribute, .tp_richcompare = bctrace_stand_in_compare,
-    .tp_iter = bctrace_stand_in_iterate, .tp_methods = methods, .tp_init = initialize,
+    .tp_iter = bctrace_stand_in_iterate, .tp_iternext = bctrace_stand_in_next, .tp_methods = methods, .tp_init = initialize,
+    .tp_setattro = set_attribute,
 };
 
 int

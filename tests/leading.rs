@@ -2,10 +2,15 @@
 
 use std::fs;
 
-use crate::live::{Program, run};
+use crate::live::{Program, assert_failed, run};
+
+mod answers;
 
 const REGISTRY: &str = include_str!("leading/registry.py");
 const GAME: &str = include_str!("leading/game.py");
+const BEHAVIOUR: &str = include_str!("leading/behaviour.py");
+const HOSTILE: &str = include_str!("leading/hostile.py");
+const LOOPS: &str = include_str!("leading/loops.py");
 
 /// Runs a program with these options, in the ways that recordings differ, and returns what it printed.
 #[track_caller]
@@ -17,6 +22,11 @@ fn printed(source: &str, options: &[&str]) -> String {
         assert_eq!(program.trace(&options, "t.bct", &[]).succeeded(), plain, "{way}");
     }
     plain
+}
+
+/// What a program in tests/leading prints.
+fn expected(name: &str) -> String {
+    fs::read_to_string(format!("{}/tests/leading/{name}.txt", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 #[test]
@@ -47,10 +57,66 @@ fn samples_for_windows_run_to_their_end_and_each_call_is_in_calls() {
             assert!(calls.contains(part), "{part} is not in\n{calls}");
         }
         let calls = calls_of(GAME, option);
-        for part in ["pygame.init()", "pygame.display.set_mode((640, 480)", "pygame.sprite.Sprite.__init__(", "clock"] {
-            assert!(calls.contains(part) || part == "clock", "{part} is not in\n{calls}");
+        for part in [
+            "pygame.init()",
+            "pygame.display.set_mode((640, 480)",
+            "pygame.sprite.Sprite.__init__(",
+            "pygame.time.Clock().tick(60)",
+        ] {
+            assert!(calls.contains(part), "{part} is not in\n{calls}");
         }
     }
+}
+
+#[test]
+fn stand_ins_behave_like_modules_classes_and_values() {
+    assert_eq!(printed(BEHAVIOUR, &["--stub", "missing"]), expected("behaviour"));
+}
+
+#[test]
+fn hostile_uses_of_stand_ins_end_and_stay_apart() {
+    assert_eq!(printed(HOSTILE, &["--stub-missing"]), expected("hostile"));
+}
+
+#[test]
+fn loops_over_stand_ins_end() {
+    assert_eq!(printed(LOOPS, &["--stub", "gone"]), "end\n");
+}
+
+#[test]
+fn what_the_program_chooses_is_printed_escaped() {
+    let source = "import gone\ngetattr(gone, 'a\\n\\x1b[31m> 0 STOP')('\\x1b', **{'k\\n': u'\\u202e'})\ngone.x['\\x1b'] = '\\n'\n";
+    let program = Program::new(source);
+    program.trace(&["--stub", "gone"], "t.bct", &[]).succeeded();
+    for printed in [program.view("calls", &[], "t.bct"), program.show(&["--format", "jsonl"], "t.bct")] {
+        assert!(printed.contains(r"gone.a\n"), "{printed}");
+        assert!(!printed.contains(['\x1b', '\u{202e}']), "{printed:?}");
+    }
+    let calls = program.view("calls", &[], "t.bct");
+    assert!(calls.contains(r"gone.a\n\x1b[31m> 0 STOP('\\x1b', k\n=u'\\u202e')"), "{calls}");
+    assert!(calls.contains(r"gone.x['\x1b'] = '\n'"), "{calls}");
+}
+
+#[test]
+fn what_is_set_compared_and_deleted_is_in_calls() {
+    let source =
+        "import gone\ngone.flag = 3\ngone.name() == 'BOB-PC'\ndel gone.flag\n'key' in gone.table\ngone.size << 2\n";
+    let program = Program::new(source);
+    program.trace(&["--stub", "gone"], "t.bct", &[]).succeeded();
+    let calls = program.view("calls", &[], "t.bct");
+    let lines: Vec<&str> = calls.lines().map(str::trim).filter(|line| line.contains("gone")).collect();
+    let expected = "import gone|gone.flag = 3|gone.name|gone.name()|gone.name() == 'BOB-PC'|del gone.flag|gone.table|\
+        'key' in gone.table|gone.size|(gone.size << 2)";
+    assert_eq!(lines, expected.split('|').collect::<Vec<_>>(), "{calls}");
+}
+
+#[test]
+fn an_instruction_that_shows_a_use_has_one_line() {
+    let program = Program::new("import gone\ngone.f(1, k=2)\n");
+    program.trace(&["--stub", "gone", "--values"], "t.bct", &[]).succeeded();
+    let calls = program.view("calls", &[], "t.bct");
+    assert_eq!(calls.matches("import gone").count(), 1, "{calls}");
+    assert_eq!(calls.matches("gone.f(1, k=2)").count(), 1, "{calls}");
 }
 
 #[test]
@@ -108,7 +174,7 @@ fn standard_input_comes_from_a_file_or_a_text() {
     let json = program.show(&["--format", "jsonl"], "t.bct");
     assert!(json.contains(r#""read":"first\n""#), "{json}");
     let missing = run(program.tracing(&["--stdin", "nowhere"], "t2.bct", &[]));
-    crate::live::assert_failed(&missing, &["--stdin nowhere"]);
+    assert_failed(&missing, &["--stdin nowhere"]);
 }
 
 #[test]

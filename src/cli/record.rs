@@ -123,14 +123,17 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         ..format::Options::default()
     };
     let mut plan = Plan {
-        tracing: Tracing { opmap: opmap::read(args.opmap.as_deref())?, ..tracing(args) },
+        tracing: Tracing {
+            opmap: opmap::read(args.opmap.as_deref())?,
+            answers: lead::answers(&args.lead)?,
+            ..tracing(args)
+        },
         timeout: args.limits.timeout,
         lines: None,
         progress: args.progress,
         options: options(&job, args),
         follow: None,
         sandbox: None,
-        stand_ins: lead::stand_ins(&args.lead)?,
         argv: job.argv.clone(),
         subject: job.subject.clone(),
         call: job.call.clone(),
@@ -210,6 +213,8 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
             (false, false) => None,
         },
         opmap: None,
+        stand_ins: lead::stand_ins(&args.lead),
+        answers: None,
         blobs: args.contents.blobs.map(|least| Blobs { least: least.max(1), most: args.contents.max_blobs }),
     }
 }
@@ -339,6 +344,7 @@ fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
     }
     limits.max_size.iter().for_each(|size| push("--max-size", size.to_string().as_bytes()));
     limits.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
+    args.lead.answers.iter().for_each(|file| push("--answers", file.as_os_str().as_bytes()));
     args.lead.stub.iter().for_each(|name| push("--stub", name.as_bytes()));
     let sandbox = &args.sandbox;
     sandbox.allow_read.iter().for_each(|path| push("--allow-read", path.as_os_str().as_bytes()));

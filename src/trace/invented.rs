@@ -9,7 +9,7 @@ use super::code::Code;
 use super::content::{Content, NewCode, Role as ContentRole, Use};
 use super::event::{
     Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, StandIn,
-    Start, StopReason, Then, Unmapped,
+    StandInUse, Start, StopReason, Then, Unmapped,
 };
 use super::origin::{How, Made, WholeCode};
 use super::state::State;
@@ -81,7 +81,12 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
         below: 2,
         candidates: vec![b"NOP".to_vec()],
     }));
-    inventor.add(Event::StandIn(StandIn { what: b"a.b()\xff".to_vec(), left_out: 1 }));
+    inventor.add(Event::StandIn(StandIn {
+        kind: StandInUse::Call,
+        what: b"a.b()\xff".to_vec(),
+        named: 3,
+        left_out: 1,
+    }));
     inventor.add(Event::Input(Input { bytes: b"a\n\xff".to_vec(), left_out: 7 }));
     contents().into_iter().for_each(|event| inventor.add(event));
     inventor.add(Event::Finished);

@@ -47,6 +47,8 @@ pub(super) struct LeftOut {
     pub(super) dropped: u64,
     /// There is nothing else.
     pub(super) is_all: bool,
+    /// The trace has no values, and the view does without them.
+    pub(super) lacks_values: bool,
 }
 
 /// A view that takes a trace in its order and answers afterwards.
@@ -126,7 +128,12 @@ impl Query {
         result?;
         let nothing = (asked.view.is_empty() && misses.is_empty()).then(|| asked.view.what());
         let stdlib_left_out = asked.choice.excluded;
-        let left_out = LeftOut { stdlib: Some(stdlib_left_out), dropped: 0, is_all: asked.view.is_empty() };
+        let left_out = LeftOut {
+            stdlib: Some(stdlib_left_out),
+            is_all: asked.view.is_empty(),
+            lacks_values: asked.does_without_values,
+            ..LeftOut::default()
+        };
         Ok((Answer { is_flawed: is_flawed.get(), misses, nothing, stdlib_left_out }, left_out))
     }
 
@@ -170,6 +177,9 @@ impl Query {
         if left_out.dropped > 0 {
             parts.push(format!("{} items for lack of memory; --memory allows more", HumanCount(left_out.dropped)));
         }
+        if left_out.lacks_values {
+            parts.push("what C functions did; --values records it".to_owned());
+        }
         if parts.is_empty() {
             return Ok(());
         }
@@ -195,22 +205,26 @@ struct Asked<'a> {
     is_wanted: bool,
     /// The trace has no values, and the view needs them.
     lacks_values: bool,
+    /// The trace has no values, and the view does without them.
+    does_without_values: bool,
 }
 
 impl<'a> Asked<'a> {
     fn new(query: &Query, view: &'a mut dyn View) -> Asked<'a> {
-        Asked { view, choice: Choice::new(query), is_wanted: false, lacks_values: false }
+        Asked { view, choice: Choice::new(query), is_wanted: false, lacks_values: false, does_without_values: false }
     }
 }
 
 impl Visitor for Asked<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Start(start)
-                if self.view.needs_values() && !has_values(start) && !self.view.does_without_values(start) =>
-            {
-                self.lacks_values = true;
-                return Err(SinkError::Full);
+            Event::Start(start) if self.view.needs_values() && !has_values(start) => {
+                self.does_without_values = self.view.does_without_values(start);
+                self.lacks_values = !self.does_without_values;
+                if self.lacks_values {
+                    return Err(SinkError::Full);
+                }
+                self.choice.event(event, at);
             }
             Event::StandIn(_) if !self.choice.wants_moment(at) => return Ok(()),
             _ => self.choice.event(event, at),

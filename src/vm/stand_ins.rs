@@ -14,6 +14,16 @@ pub struct StandIns {
     pub all: bool,
 }
 
+/// What a program did with a stand-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoodIn {
+    Import,
+    /// An attribute or an item was read.
+    Attribute,
+    Call,
+    Use,
+}
+
 impl StandIns {
     /// Gives them to the interpreter.  To be called once, before the program runs.
     pub fn install(self, _: &Interpreter) {

@@ -206,6 +206,12 @@ pub struct LeadArgs {
     /// Let the program read TEXT from its standard input
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub stdin_text: Option<OsString>,
+    /// Answer what the program asks by the lines of FILE, each PATTERN => ANSWER
+    ///
+    /// The program gets the answer of the first pattern, a regular expression, that is found in the last line it wrote before it reads
+    /// from its standard input. If no pattern is found, it sees the end of input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["stdin", "stdin_text"])]
+    pub answers: Option<PathBuf>,
 }
 
 /// Where recording begins, and when the program is stopped.

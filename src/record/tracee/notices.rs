@@ -3,8 +3,9 @@
 
 use super::Tracee;
 use crate::trace::attempt::{Answer, Attempt, By, Deed, Repeated};
-use crate::trace::event::{Event, Input, StandIn};
+use crate::trace::event::{Event, Input, StandIn, StandInUse};
 use crate::vm::Gil;
+use crate::vm::stand_ins::StoodIn;
 
 /// Bytes of standard input that a stream records.
 const MOST_INPUT: usize = 1 << 20;
@@ -78,7 +79,7 @@ impl Tracee {
 
     /// Records what the program does with a stand-in, at the instruction that runs.
     #[cold]
-    pub(super) fn record_stand_in(&mut self, gil: Gil, what: &[u8]) {
+    pub(super) fn record_stand_in(&mut self, gil: Gil, kind: StoodIn, what: &[u8], named: usize) {
         self.notices.stand_ins += 1;
         if self.notices.stand_ins > MOST_STAND_INS {
             return;
@@ -86,7 +87,14 @@ impl Tracee {
         self.stop_counting(gil, 0);
         let next = self.interrupt();
         let what = what[..what.len().min(LONGEST_STAND_IN)].to_vec();
-        self.push_event(&Event::StandIn(StandIn { what, left_out: 0 }));
+        let named = named.min(what.len()) as u32;
+        let kind = match kind {
+            StoodIn::Import => StandInUse::Import,
+            StoodIn::Attribute => StandInUse::Attribute,
+            StoodIn::Call => StandInUse::Call,
+            StoodIn::Use => StandInUse::Other,
+        };
+        self.push_event(&Event::StandIn(StandIn { kind, what, named, left_out: 0 }));
         self.go_on_after_interrupt(next);
     }
 
@@ -97,7 +105,7 @@ impl Tracee {
             self.push_event(&Event::Input(Input { bytes: Vec::new(), left_out: input_left_out }));
         }
         if stand_ins > MOST_STAND_INS {
-            self.push_event(&Event::StandIn(StandIn { what: Vec::new(), left_out: stand_ins - MOST_STAND_INS }));
+            self.push_event(&Event::StandIn(StandIn { left_out: stand_ins - MOST_STAND_INS, ..StandIn::default() }));
         }
         if lookups > MOST_LOOKUPS {
             self.push_event(&Event::Repeated(Repeated { attempt: None, times: lookups - MOST_LOOKUPS }));

@@ -45,10 +45,10 @@ pub fn run(
         exit(125);
     }
     let opmap = plan.tracing.opmap.clone();
-    let stand_ins = plan.stand_ins;
+    let mut tracing = plan.tracing;
     let install = |interpreter: &Interpreter| {
-        stand_ins.into_iter().for_each(|stand_ins| stand_ins.install(interpreter));
-        install(plan.tracing, ring, claims, interpreter);
+        lead(&mut tracing, interpreter);
+        install(tracing, ring, claims, interpreter);
     };
     let (scripts, path, bundle) = match plan.subject {
         Subject::Marshalled { scripts, path, bundle, .. } => (scripts, path, bundle),
@@ -83,6 +83,12 @@ pub fn run(
         (Some(_), None) => 125,
         (None, _) => interpreter.run(program),
     })
+}
+
+/// Has the program find what it needs to go on.
+fn lead(tracing: &mut Tracing, interpreter: &Interpreter) {
+    tracing.stand_ins.take().into_iter().for_each(|stand_ins| stand_ins.install(interpreter));
+    tracing.answers.take().into_iter().for_each(|answers| answers.install(interpreter));
 }
 
 fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, interpreter: &Interpreter) {
@@ -124,11 +130,12 @@ impl Recorder {
     }
 
     /// Has this process, which is the interpreter, recorded from now on, unless there is no ring for it.
-    pub fn join(self, interpreter: &Interpreter) {
+    pub fn join(mut self, interpreter: &Interpreter) {
         if Control::make_private().is_err() {
             return;
         }
         self.tracing.opmap.iter().for_each(remap::set_map);
+        lead(&mut self.tracing, interpreter);
         if let Some(ring) = self.claims.claim() {
             install(self.tracing, ring, Some(self.claims), interpreter);
         }

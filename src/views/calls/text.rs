@@ -11,6 +11,7 @@ use crate::format::push_indent;
 use crate::format::values::{push_arguments, push_name, push_operands, push_raised, push_value};
 use crate::read::steps::Entry;
 use crate::trace::SinkError;
+use crate::trace::event::StandInUse;
 use crate::views::query::{LeftOut, Query};
 
 use super::tree::{Call, Kind, Outcome, Renderer};
@@ -96,7 +97,12 @@ fn push_call(line: &mut Vec<u8>, kind: &Kind) {
             }
             push_operands(line, &code.object, instruction, operands);
         }
-        Kind::StandIn(what) => line.extend_from_slice(Printable::text(what).to_string().as_bytes()),
+        Kind::StandIn(used) => {
+            if used.kind == StandInUse::Import {
+                line.extend_from_slice(b"import ");
+            }
+            line.extend_from_slice(Printable::text(&used.what).to_string().as_bytes());
+        }
         Kind::Frame { code, arguments, entry } => {
             push_name(line, &code.object.name);
             match entry {

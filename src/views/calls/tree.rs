@@ -9,7 +9,7 @@ use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
 use crate::read::steps::{Entered, Entry, Exit};
 use crate::read::visit::Place as Executed;
-use crate::trace::event::StandIn;
+use crate::trace::event::{StandIn, StandInUse};
 use crate::trace::value::{UnitValues, Value};
 use crate::trace::{Code, Event, Frame, Raised, SinkError, Start, State};
 use crate::views::query::View;
@@ -46,18 +46,17 @@ pub(super) enum Kind {
     /// entered.
     Frame { code: Rc<Code>, arguments: Vec<Value>, entry: Entry },
     /// A use of a stand-in for something that is missing.
-    StandIn(Vec<u8>),
+    StandIn(StandIn),
 }
 
 impl Kind {
-    /// The name of what an instruction calls, with its module.
-    fn callee_name(&self) -> Option<&[u8]> {
-        match self {
-            Kind::Instruction { operands, .. } => match operands.first()? {
-                Value::Object { name, .. } => Some(name),
-                _ => None,
-            },
-            _ => None,
+    /// Whether an instruction shows this use already: it imports, or calls what has this name.
+    fn shows(&self, used: &StandIn) -> bool {
+        let Kind::Instruction { operands, instruction, .. } = self else { return false };
+        match (used.kind, operands.first()) {
+            (StandInUse::Import, _) => instruction.opcode == op::IMPORT_NAME,
+            (StandInUse::Call, Some(Value::Object { name, .. })) => **name == *used.name(),
+            _ => false,
         }
     }
 }
@@ -300,19 +299,20 @@ impl<R: Renderer> Tree<R> {
     /// Shows a use of a stand-in, unless the instruction that calls it is shown.
     fn stand_in(&mut self, used: &StandIn, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame().filter(|_| !used.what.is_empty()) else { return Ok(()) };
-        let what = used.what.split(|&byte| byte == b'(').next().unwrap_or_default();
-        let is_call = used.what.ends_with(b")");
+        let is_call = used.kind == StandInUse::Call;
         let open = self.frames.get(&frame.id).and_then(|active| active.open.as_ref()?.call.as_ref());
-        let is_shown = is_call && open.is_some_and(|call| call.kind.callee_name() == Some(what));
-        let name = what.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
-        if is_shown || self.plan.c_only && !is_call || self.plan.of.as_ref().is_some_and(|of| !of.matches(name)) {
+        let name = used.name().rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+        if open.is_some_and(|call| call.kind.shows(used))
+            || self.plan.c_only && !is_call
+            || self.plan.of.as_ref().is_some_and(|of| !of.matches(name))
+        {
             return Ok(());
         }
         let place = match open {
             Some(call) => Place { indent: call.indent + 1, parent: Some(call.id), is_folded: call.is_folded },
             None => self.frames.get(&frame.id).map_or(Place::default(), |active| active.place),
         };
-        let call = self.begin(place, at.thread, at.instructions, Kind::StandIn(used.what.clone()))?;
+        let call = self.begin(place, at.thread, at.instructions, Kind::StandIn(used.clone()))?;
         self.end(Some(call), &Outcome::Unknown)
     }
 

@@ -196,7 +196,9 @@ pub struct bctrace_hooks {
     >,
     pub shutdown: ::core::option::Option<unsafe extern "C" fn()>,
     pub forked: ::core::option::Option<unsafe extern "C" fn()>,
-    pub stand_in: ::core::option::Option<unsafe extern "C" fn(what: *const ::core::ffi::c_uchar, length: usize)>,
+    pub stand_in: ::core::option::Option<
+        unsafe extern "C" fn(kind: ::core::ffi::c_int, what: *const ::core::ffi::c_uchar, length: usize, named: usize),
+    >,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
@@ -593,6 +595,18 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_stand_in(names: *const *const ::core::ffi::c_char, all: ::core::ffi::c_int);
+}
+unsafe extern "C" {
+    pub fn vm_answer(
+        with: ::core::option::Option<
+            unsafe extern "C" fn(
+                prompt: *const ::core::ffi::c_uchar,
+                length: usize,
+                to: *mut ::core::ffi::c_uchar,
+                room: usize,
+            ) -> ::core::ffi::c_long,
+        >,
+    );
 }
 unsafe extern "C" {
     pub fn vm_python_main(

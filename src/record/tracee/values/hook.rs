@@ -16,6 +16,7 @@ use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{Mode, Slot};
 use crate::vm::stack::Room;
+use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::{Making, ObjectRef};
 
 /// Words of values after which a run is closed: fewer than a reader takes by more than one unit can have.
@@ -418,8 +419,8 @@ impl Hook for Valued {
         self.tracee.input(gil, bytes);
     }
 
-    fn stand_in(&mut self, gil: Gil, what: &[u8]) {
-        self.tracee.stand_in(gil, what);
+    fn stand_in(&mut self, gil: Gil, kind: StoodIn, what: &[u8], named: usize) {
+        self.tracee.stand_in(gil, kind, what, named);
     }
 
     fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
