@@ -58,6 +58,13 @@ struct World {
 }
 
 impl World {
+    /// The scratch folders that are there, of all runs.
+    fn scratch_folders(&self) -> Vec<PathBuf> {
+        let own = fs::read_dir(self.path("tmp")).unwrap().next().unwrap().unwrap().path();
+        let entries = fs::read_dir(own.join("scratch")).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_dir()).collect()
+    }
+
     fn new(caller: Caller) -> World {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();

@@ -186,7 +186,8 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
 /// Makes what a frozen program finds.  Its files are unpacked into the sandbox's scratch folder, or into the one that is returned.
 fn bundle(job: &Job, sandbox: Option<&Prepared>) -> anyhow::Result<(Option<Bundle>, Option<OwnScratch>)> {
     let Some(program) = &job.program else { return Ok((None, None)) };
-    let own = (sandbox.is_none() && frozen::is_unpacked(&program.contents)).then(OwnScratch::create).transpose()?;
+    let own =
+        (sandbox.is_none() && frozen::is_unpacked(&program.contents)).then(|| OwnScratch::create(job)).transpose()?;
     let scratch = own.as_ref().map(OwnScratch::path).or(sandbox.map(|sandbox| &*sandbox.policy.scratch));
     Ok((frozen::bundle(program, scratch)?, own))
 }

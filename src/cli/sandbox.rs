@@ -34,7 +34,7 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     let network = network(&options.allow_net)?;
     let own = match options.scratch {
         Some(_) => None,
-        None => Some(Scratch::create().context("cannot make a scratch folder for the program")?),
+        None => Some(Scratch::create(&seed(job)).context("cannot make a scratch folder for the program")?),
     };
     let scratch = own.as_ref().map(Scratch::path).or(options.scratch.as_deref()).unwrap_or(Path::new("/")).to_owned();
     let unpacked = job.program.as_ref().map_or((0, 0), |program| frozen::unpacked_size(&program.contents));
@@ -69,6 +69,12 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     Ok(Some(prepared))
 }
 
+/// What the name of the scratch folder follows from: the program and its arguments.
+fn seed(job: &Job) -> Vec<u8> {
+    let file = job.program.iter().map(|program| program.sha256.as_slice());
+    file.chain(job.argv.iter().map(|word| word.to_bytes_with_nul())).collect::<Vec<_>>().concat()
+}
+
 impl Prepared {
     /// Removes the scratch folder, or says where it is.
     pub fn finish(mut self) {
@@ -94,8 +100,8 @@ impl Drop for Prepared {
 pub struct OwnScratch(Option<Scratch>, PathBuf);
 
 impl OwnScratch {
-    pub fn create() -> anyhow::Result<OwnScratch> {
-        let scratch = Scratch::create().context("cannot make a folder for the program's files")?;
+    pub fn create(job: &Job) -> anyhow::Result<OwnScratch> {
+        let scratch = Scratch::create(&seed(job)).context("cannot make a folder for the program's files")?;
         let path = scratch.path().to_owned();
         Ok(OwnScratch(Some(scratch), path))
     }

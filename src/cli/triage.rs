@@ -125,7 +125,7 @@ impl Triage<'_> {
     /// Runs the program and looks at what it did; returns the signal on which it was ended, if it was.
     fn run_program(&mut self, program: &Program) -> Option<i32> {
         let args = self.args;
-        let scratch = match Scratch::create().context("cannot make a scratch folder for the program") {
+        let scratch = match Scratch::create(&program.sha256).context("cannot make a scratch folder for the program") {
             Ok(scratch) => scratch,
             Err(error) => {
                 self.step("record", "", "", |_| Err::<(), _>(error));

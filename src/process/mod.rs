@@ -9,6 +9,7 @@ pub mod child;
 pub mod descriptors;
 pub mod environment;
 pub mod executable;
+pub mod life;
 pub mod limits;
 pub mod memory;
 pub mod privacy;

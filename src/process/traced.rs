@@ -156,9 +156,14 @@ pub fn descendants() -> Vec<pid_t> {
     all.iter().filter(|(_, stat)| !stat.is_dead()).map(|(pid, _)| *pid).filter(descends).collect()
 }
 
-/// Kills a process that descends from this one.
-pub fn kill(pid: pid_t) {
-    super::send(pid, libc::SIGKILL);
+/// Kills all processes that descend from this one, which adopts orphans.
+pub fn kill_descendants() {
+    // A look at all processes can miss one whose parent dies meanwhile.  What has lost its parent is this process's child, so nothing
+    // is left when this has none.
+    while reap_orphans(|_| false) {
+        descendants().into_iter().for_each(|pid| super::send(pid, libc::SIGKILL));
+        std::thread::yield_now();
+    }
 }
 
 /// Returns whether a process runs this very binary.

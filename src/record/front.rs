@@ -311,7 +311,7 @@ impl Following {
             // The supervisor asks in the place of an interpreter in a sandbox.
             if pid == supervisor || descends(pid) && is_same_program(pid) {
                 // One that does not take it is not followed.
-                let _ = connection.send(&supervisor.to_le_bytes(), &[self.claims.file(), self.plan.as_fd()]);
+                let _ = connection.send(&[0], &[self.claims.file(), self.plan.as_fd()]);
             }
         }
     }

@@ -37,6 +37,8 @@ pub struct Supervisor<'a> {
     deadline: Deadline,
     /// The program is stopped.
     stopped: bool,
+    /// All that the program has started must end.
+    ends: bool,
     following: Option<Following<'a>>,
     walls: Option<Walls>,
 }
@@ -59,6 +61,7 @@ impl<'a> Supervisor<'a> {
             remote,
             deadline: Deadline::new(timeout),
             stopped: false,
+            ends: false,
             following: claims.map(|claims| Following { claims, present: Vec::new(), hurries: false }),
             walls,
         }
@@ -93,6 +96,11 @@ impl<'a> Supervisor<'a> {
             if let Some(reason) = excess.filter(|_| self.first.stop().is_none()) {
                 self.stop_all(reason);
             }
+            if !self.ends && self.deadline.left().is_zero() {
+                self.ends = true;
+                ward.iter().for_each(Ward::shut);
+                self.following.iter_mut().for_each(|following| following.hurries = true);
+            }
             let is_left = ward.is_some() && process::parent() != self.front;
             if is_left {
                 self.kill_all(child);
@@ -107,8 +115,11 @@ impl<'a> Supervisor<'a> {
         if let Some(following) = &self.following {
             self.board.count_refused(following.claims.refused());
         }
-        if let Some(ward) = ward {
-            ward.end_all();
+        if let Some(ward) = &ward {
+            ward.shut();
+        }
+        if ward.is_some() || (self.ends && self.following.is_some()) {
+            traced::kill_descendants();
         }
         // A front that the program has stopped must go on to its end.
         process::continue_process(self.front);
@@ -123,6 +134,7 @@ impl<'a> Supervisor<'a> {
         }
         self.board.hide_from_children()?;
         self.walls.as_ref().map_or(Ok(()), Walls::hide_from_children)?;
+        self.following.iter().for_each(|following| following.claims.supervise());
         if self.following.is_some() || self.walls.is_some() {
             traced::adopt_orphans()?;
         }
@@ -161,7 +173,7 @@ impl<'a> Supervisor<'a> {
         let Some(following) = &mut self.following else {
             return !is_alive;
         };
-        following.receive(self.board, &self.news, self.deadline);
+        following.receive(self.board, &self.news, self.deadline, self.ends);
         following.take_back(child.id());
         !following.waits_for_any(child.id()) && !is_alive
     }
@@ -262,14 +274,20 @@ struct Present {
 }
 
 impl Following<'_> {
-    /// Has the front start recorders for the processes that have claimed rings, as far as they descend from this one.
-    fn receive(&mut self, board: Board, news: &Connection, deadline: Deadline) {
+    /// Has the front start recorders for the processes that have claimed rings, as far as they descend from this one.  If all `ends`,
+    /// they are killed.
+    fn receive(&mut self, board: Board, news: &Connection, deadline: Deadline, ends: bool) {
         for claim in self.claims.pending() {
             // It waits, so the number is still its own if it ever was.
             let Ok(process) = Traced::descendant(claim.pid) else {
                 self.claims.refuse(claim);
                 continue;
             };
+            if ends {
+                process.signal(libc::SIGKILL);
+                self.claims.refuse(claim);
+                continue;
+            }
             let recording = board.recording(claim.number + 1);
             recording.reset();
             recording.set_process(claim.pid);

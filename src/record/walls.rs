@@ -9,7 +9,7 @@ use libc::pid_t;
 use super::attempts;
 use super::shared::{Board, FIRST, Mail, Remote};
 use crate::process::socket::Connection;
-use crate::process::{descriptors, environment, traced};
+use crate::process::{descriptors, environment};
 use crate::sandbox::{self, Broker, Excess, Granted, Listener, Meter, Policy, Tried};
 use crate::trace::event::{Sandbox, StopReason};
 
@@ -24,7 +24,7 @@ pub struct Walls {
     follow: Option<String>,
 }
 
-/// What the supervisor does with the program once it is closed in: measures what it uses, and ends all of it.
+/// What the supervisor does with the program once it is closed in: measures what it uses, and lets it start nothing more.
 pub struct Ward {
     granted: Arc<Granted>,
     meter: Meter,
@@ -103,14 +103,8 @@ impl Ward {
         })
     }
 
-    /// Ends all processes that the program has started.  None can be added: those that try are refused.
-    pub fn end_all(&self) {
+    /// Refuses to start more processes.
+    pub fn shut(&self) {
         self.granted.shut();
-        // A look at all processes can miss one whose parent dies meanwhile.  What has lost its parent is this process's child, so
-        // nothing is left when this has none.
-        while traced::reap_orphans(|_| false) {
-            traced::descendants().into_iter().for_each(traced::kill);
-            std::thread::yield_now();
-        }
     }
 }

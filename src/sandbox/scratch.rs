@@ -1,5 +1,5 @@
-//! The scratch folder: the one place where a sandboxed program can write.  Its name is the same in every run that is alone, so that a
-//! trace does not differ by it.
+//! The scratch folder: the one place where a sandboxed program can write.  Its name follows from what is run, so that traces of the same
+//! program do not differ by it, whatever else runs at the same time.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind};
@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
 
 use crate::process::executable;
 
@@ -22,12 +23,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the folder of the first number that no other run has, and empties what a run that was killed has left there.
-    pub fn create() -> io::Result<Scratch> {
+    /// Makes a folder, and empties what a run that was killed has left there.  Its number follows from `seed`; if another run has that,
+    /// it is the next one.
+    pub fn create(seed: &[u8]) -> io::Result<Scratch> {
         let all = executable::own_folder()?.join("scratch");
         make(&all)?;
         let all = fs::canonicalize(all)?;
-        for number in 1..MOST {
+        let first = Sha256::digest(seed).first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) % MOST);
+        for number in (first..MOST).chain(0..first) {
             // Names of one length: what the program allocates for them must not differ from run to run.
             let name = format!("{number:04}");
             let lock = File::create(all.join(format!("{name}.lock")))?;
@@ -156,10 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn two_runs_have_two_folders() {
-        let one = Scratch::create().expect("a folder");
-        let other = Scratch::create().expect("a folder");
+    fn two_runs_of_a_program_have_two_folders_and_a_third_has_the_first_ones_again() {
+        let [seed, another] = ["one", "another"].map(|name| format!("{name} {}", crate::process::id()));
+        let one = Scratch::create(seed.as_bytes()).expect("a folder");
+        let other = Scratch::create(seed.as_bytes()).expect("a folder");
         assert_ne!(one.path(), other.path());
+        let first = one.path().to_owned();
+        one.remove().expect("removed");
+        let unrelated = Scratch::create(another.as_bytes()).expect("a folder");
+        let one = Scratch::create(seed.as_bytes()).expect("a folder");
+        assert_eq!(one.path(), first);
+        unrelated.remove().expect("removed");
         let path = one.path().to_owned();
         fs::write(path.join("left"), "x").expect("written");
         one.remove().expect("removed");

@@ -101,9 +101,7 @@ fn what_stops_a_program_leaves_a_whole_trace_that_names_the_option() {
             assert_eq!(ran.status, 123, "{caller:?} {option} {source}: {}", ran.stderr());
             let info = world.view(&["info"]);
             assert!(info.contains(&format!("stopped by {option}")), "{info}");
-            let scratch = world.path("tmp");
-            let own = fs::read_dir(scratch).unwrap().next().unwrap().unwrap().path();
-            assert!(!own.join("scratch/0001").exists(), "{caller:?} {option}");
+            assert_eq!(world.scratch_folders(), [] as [std::path::PathBuf; 0], "{caller:?} {option}");
         }
     }
 }

@@ -108,3 +108,30 @@ print subprocess.call([sys.executable, '-c', 'import sys\\ndef f(n): return n + 
         assert_eq!(shown.filter(|text| text.lines().count() == 4).count(), 1, "{caller:?}");
     }
 }
+
+#[test]
+fn recording_the_processes_that_a_program_starts_is_not_counted_as_what_it_tried() {
+    let source = "import os, subprocess, sys
+for number in range(3):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os._exit(0)
+        os.wait()
+        os._exit(0)
+    os.wait()
+subprocess.call([sys.executable, '-c', 'import os; os.fork() or os._exit(0)'])
+";
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", source);
+        world.trace(&["--allow-run", "--follow-forks"], &[]).succeeded();
+        let traces: Vec<_> = std::fs::read_dir(world.path("traces")).unwrap().map(|one| one.unwrap().path()).collect();
+        assert!(traces.len() >= 8, "{caller:?} {traces:?}");
+        for trace in traces {
+            let tried = crate::live::run(world.command(&["tried", trace.to_str().unwrap()])).succeeded();
+            let is_own = |line: &str| line.contains(": start a process -> ") || line.contains("/python2.7 -c ");
+            let others = tried.lines().filter(|line| line.starts_with("  ") && !is_own(line));
+            assert_eq!(others.collect::<Vec<_>>(), [] as [&str; 0], "{caller:?} {}", trace.display());
+        }
+    }
+}

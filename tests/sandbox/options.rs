@@ -189,12 +189,15 @@ fn the_program_has_the_environment_that_it_is_given_and_no_other() {
         } else {
             std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
         };
-        let folder = format!("TMP/bctrace-{uid}/scratch/0001");
         let always = |line: &&str| !line.starts_with("PYTHONDONT") && !line.starts_with("PYTHONUNBUFFERED");
         let lines = |options: &[&str]| {
             let text = scratch(&run(options).succeeded());
             text.lines().filter(always).map(str::to_string).collect::<Vec<_>>()
         };
+        let home = lines(&[]).into_iter().find_map(|line| Some(line.strip_prefix("HOME=")?.to_string()));
+        let folder = home.unwrap_or_else(|| panic!("{caller:?} has no HOME"));
+        let number = folder.strip_prefix(&format!("TMP/bctrace-{uid}/scratch/")).unwrap_or_else(|| panic!("{folder}"));
+        assert!(number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()), "{folder}");
         let own = [
             format!("HOME={folder}"),
             "LANG=C.UTF-8".into(),

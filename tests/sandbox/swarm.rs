@@ -55,6 +55,10 @@ def heirs():
                 if os.fork(): os._exit(0)
             except OSError: pass
     daemon(heir)
+def many():
+    # More than can be followed.
+    for number in range(36):
+        if os.fork() == 0: wait()
 def siblings():
     # CLONE_PARENT: children of bctrace's own process.
     number = {'x86_64': 56, 'aarch64': 220}[os.uname()[4]]
@@ -92,6 +96,7 @@ sys.stdout.flush()
 def end():
     return 4
 globals()[sys.argv[1]]()
+if sys.argv[3:]: wait()
 sys.exit(end())
 "#;
 
@@ -114,6 +119,21 @@ fn nothing_that_the_program_starts_outlives_it() {
                 assert_eq!(ran.stdout(), "20 11\n0\n", "{caller:?}");
                 assert!(tried.contains("start a process -> refused: EAGAIN; --max-processes allows it"), "{tried}");
             }
+        }
+    }
+}
+
+#[test]
+fn when_the_time_is_over_nothing_is_left_of_a_swarm_that_is_followed() {
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", SWARM);
+        for (way, walls) in
+            [("bombs", "--max-processes=40"), ("daemonic_bombs", "--max-processes=40"), ("many", "--no-sandbox")]
+        {
+            let mark = format!("{}-{way}", world.path("mark").display());
+            let ran = world.trace(&["--follow-forks", "--timeout=2s", walls], &[way, &mark, "waits"]);
+            assert_eq!((ran.status, left(&mark)), (124, vec![]), "{caller:?} {way}: {}", ran.stderr());
         }
     }
 }

@@ -55,7 +55,7 @@ impl Decompiler {
         if !words.iter().any(|word| memchr::memmem::find(word.as_bytes(), HOLE).is_some()) {
             words.push(OsString::from_vec(HOLE.to_vec()));
         }
-        let scratch = Scratch::create().context("cannot make a folder for the decompiler")?;
+        let scratch = Scratch::create(b"decompiled").context("cannot make a folder for the decompiler")?;
         Ok(Decompiler { words, scratch })
     }
 

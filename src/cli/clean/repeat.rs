@@ -42,7 +42,9 @@ pub struct Ran {
 
 impl Place {
     pub fn new() -> anyhow::Result<Place> {
-        Ok(Place { scratch: Scratch::create().context("cannot make a folder for the runs that are compared")? })
+        Ok(Place {
+            scratch: Scratch::create(b"compared").context("cannot make a folder for the runs that are compared")?,
+        })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -14,8 +14,8 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{Advice, madvise};
 
 use super::memory::{self, Line, futex_wait, futex_wake};
-use super::ring::{CAPACITY, ControlPage, Mapping, Remote, RingReader, RingWriter};
-use crate::process;
+use super::ring::{CAPACITY, ControlPage, Mapping, Remote, RingReader, RingWriter, Supervisor};
+use crate::process::{self, life::Life};
 use crate::vm::shared::{PAGE, Slot};
 
 /// Processes that are recorded at the same time, at most, besides the program's first.
@@ -38,6 +38,8 @@ struct Table {
     refused: Line<AtomicU32>,
     /// Counts the rings that were taken back; processes without one sleep on this word.
     released: Line<AtomicU32>,
+    /// The supervisor's.
+    life: Line<Life>,
     /// Which process has which ring: its number, or 0.
     claims: [AtomicU32; RINGS],
 }
@@ -48,8 +50,6 @@ const _: () = assert!(size_of::<Table>() <= PAGE);
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimTable {
     table: NonNull<Table>,
-    /// The process that this one depends on.
-    supervisor: pid_t,
 }
 
 // SAFETY: the mapping lives as long as the process, and only its atomics are used.
@@ -62,21 +62,16 @@ impl ClaimTable {
         file.set_len(SIZE as u64)?;
         // A process that gets it may write to it, but not take away what the recorders have mapped.
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::SEAL)?;
-        let table = ClaimTable { table: memory::map_file(&file, SIZE)?.cast(), supervisor: 0 };
+        let table = ClaimTable { table: memory::map_file(&file, SIZE)?.cast() };
         Ok((table, Claims { table, busy: [false; RINGS], refused: 0, file }))
     }
 
     /// Maps the rings in a process that was started, and got their file from [`Claims::file`].
-    pub fn open(file: OwnedFd, supervisor: pid_t) -> Option<ClaimTable> {
+    pub fn open(file: OwnedFd) -> Option<ClaimTable> {
         let file = File::from(file);
         let is_whole = file.metadata().ok()?.len() == SIZE as u64;
         let table = memory::map_file(&file, SIZE).ok().filter(|_| is_whole)?;
-        Some(ClaimTable { table: table.cast(), supervisor })
-    }
-
-    /// Says that this process's parent is the supervisor.
-    pub fn belongs_to_parent(&mut self) {
-        self.supervisor = process::parent();
+        Some(ClaimTable { table: table.cast() })
     }
 
     /// Gets this process, which was forked or started just now, a ring and its slot; None if all are taken or it is not wanted.
@@ -97,10 +92,12 @@ impl ClaimTable {
         loop {
             match claim.load(Ordering::SeqCst) {
                 waits if waits == me => futex_wait(claim, me, Duration::from_millis(100)),
-                accepted if accepted == me | ACCEPTED => return Some(RingWriter::new(mapping, Some(self.supervisor))),
+                accepted if accepted == me | ACCEPTED => {
+                    return Some(RingWriter::new(mapping, Supervisor::Lives(&self.table().life.0)));
+                }
                 _ => return None,
             }
-            if process::is_gone(self.supervisor) {
+            if self.table().life.0.is_over() {
                 process::kill_self();
             }
         }
@@ -164,6 +161,11 @@ impl Claims {
     /// What [`ClaimTable::open`] maps.
     pub fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// Says that this process is the supervisor, by whose life the others live.
+    pub fn supervise(&self) {
+        self.table.table().life.0.begin();
     }
 
     /// The word that counts claims, and that the supervisor sleeps on.

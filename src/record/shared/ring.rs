@@ -10,7 +10,7 @@ use libc::pid_t;
 
 use super::memory::{self, Line, futex_wait, futex_wake};
 use super::slot;
-use crate::process;
+use crate::process::{self, life::Life};
 use crate::trace::event::Sandbox;
 use crate::vm::shared::{PAGE, Slot};
 
@@ -90,7 +90,7 @@ pub fn create() -> io::Result<(RingWriter, RingReader)> {
     // SAFETY: the mapping is longer than a page.
     let words = unsafe { base.add(PAGE) };
     let mapping = Mapping { slot: NonNull::from(Slot::get()), control: base.cast(), words: words.cast() };
-    Ok((RingWriter::new(mapping, None), RingReader::new(mapping)))
+    Ok((RingWriter::new(mapping, Supervisor::Unknown), RingReader::new(mapping)))
 }
 
 /// The tracee's end.
@@ -102,12 +102,32 @@ pub struct RingWriter {
     limit: u64,
     /// Where the next words are announced.
     announce: u64,
-    /// The supervisor's process; None while it is this one's parent.
-    supervisor: Option<pid_t>,
+    supervisor: Supervisor,
+}
+
+/// How a traced process knows that its supervisor is gone, without a question that a sandbox would count as the program's.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Supervisor {
+    /// It is not known yet.
+    Unknown,
+    /// It was this process's parent.
+    Parent(pid_t),
+    /// It has this word.
+    Lives(&'static Life),
+}
+
+impl Supervisor {
+    fn is_gone(self) -> bool {
+        match self {
+            Supervisor::Unknown => false,
+            Supervisor::Parent(supervisor) => process::parent() != supervisor,
+            Supervisor::Lives(life) => life.is_over(),
+        }
+    }
 }
 
 impl RingWriter {
-    pub(super) fn new(mapping: Mapping, supervisor: Option<pid_t>) -> RingWriter {
+    pub(super) fn new(mapping: Mapping, supervisor: Supervisor) -> RingWriter {
         RingWriter { mapping, head: 0, limit: CAPACITY, announce: BATCH, supervisor }
     }
 
@@ -117,7 +137,7 @@ impl RingWriter {
 
     /// Says that this process's parent is the supervisor.
     pub fn belongs_to_parent(&mut self) {
-        self.supervisor = Some(process::parent());
+        self.supervisor = Supervisor::Parent(process::parent());
     }
 
     /// Writes one word; blocks until there is room.
@@ -200,7 +220,7 @@ impl RingWriter {
 
     /// Ends this process if its supervisor is gone: the kernel does so only until a program changes its user, or says otherwise.
     fn end_if_alone(&self) {
-        if self.supervisor.is_some_and(|supervisor| process::parent() != supervisor && process::is_gone(supervisor)) {
+        if self.supervisor.is_gone() {
             process::kill_self();
         }
     }

@@ -28,12 +28,11 @@ const PLAN: u64 = 1 << 24;
 pub fn run(
     plan: Plan,
     mut ring: RingWriter,
-    mut claims: Option<ClaimTable>,
+    claims: Option<ClaimTable>,
     address: Option<&str>,
     executable: &CStr,
 ) -> ! {
     ring.belongs_to_parent();
-    claims.iter_mut().for_each(ClaimTable::belongs_to_parent);
     address.iter().for_each(|address| process::set_variable(FOLLOW, address));
     if let Err(error) = Control::make_private() {
         eprintln!("bctrace: cannot map the control page: {error}");
@@ -117,10 +116,9 @@ impl Recorder {
     /// it.
     pub fn of_this_process() -> Option<Recorder> {
         let connection = Connection::to(&std::env::var(FOLLOW).ok()?).ok()?;
-        let mut supervisor = [0; 4];
-        let (_, descriptors) = connection.receive(&mut supervisor).ok()?;
+        let (_, descriptors) = connection.receive(&mut [0]).ok()?;
         let [rings, plan]: [OwnedFd; 2] = descriptors.try_into().ok()?;
-        let claims = ClaimTable::open(rings, i32::from_le_bytes(supervisor))?;
+        let claims = ClaimTable::open(rings)?;
         Some(Recorder { claims, tracing: Tracing::decode(&read(plan)?)? })
     }
 
