@@ -136,6 +136,9 @@ struct bctrace_hooks {
     void (*shutdown)(void);
     /* This process has just been forked, by a C function of the VM: the mode is BCTRACE_OFF, the rest is the parent's. */
     void (*forked)(void);
+    /* This was done with a stand-in for something that is missing: its kind as in bctrace_stand_in.h, its text, and how many bytes of
+     * that name what is called. */
+    void (*stand_in)(int kind, const unsigned char *what, size_t length, size_t named);
 };
 
 extern struct bctrace_control bctrace_control __attribute__((visibility("hidden")));

@@ -55,6 +55,14 @@ struct vm_bundle {
 };
 void vm_bundle(const struct vm_bundle *bundle);
 
+/* Has stand-ins for modules of these names, which end in NULL, if nothing else is found for them, or for all modules that are missing.  To
+ * be called once, after vm_initialize; the names must live as long as the process. */
+void vm_stand_in(const char *const *names, int all);
+
+/* Has the program's standard input, a regular file that can be written, extended when the program reads at its end: by what `with` writes
+ * to `to` for the prompt, the bytes of which it returns; 0 for no answer.  It is called with the GIL held. */
+void vm_answer(long (*with)(const unsigned char *prompt, size_t length, unsigned char *to, size_t room));
+
 /* The interpreter's own command line.  `begins` is called where its program begins (bctrace_main.h); NULL: nobody asks. */
 int vm_python_main(int argc, char **argv, void (*begins)(void *context), void *context);
 

@@ -15,6 +15,7 @@ mod forks;
 mod goldens;
 mod intake;
 mod interpreter;
+mod leading;
 mod legality;
 mod library;
 mod live;

@@ -15,6 +15,7 @@ mod frozen;
 mod generate;
 mod hint;
 mod info;
+mod lead;
 mod list;
 mod matching;
 mod message;
@@ -106,6 +107,7 @@ fn run_command(arguments: &[OsString], version: String) -> anyhow::Result<u8> {
         Command::Calls(args) => views::calls(args),
         Command::Compares(args) => views::compares(args),
         Command::Strings(args) => views::strings(args),
+        Command::Tricks(args) => views::tricks(args),
         Command::Hot(args) => views::hot(args),
         Command::Find(args) => views::find(args),
         Command::Diff(args) => views::diff(args),

@@ -12,7 +12,7 @@ use memchr::memmem;
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 use super::program::{self, Program, Reading};
 use super::sandbox::{OwnScratch, Prepared};
-use super::{commands, exit, follow, frozen, hint, message, opmap, sandbox, summary};
+use super::{commands, exit, follow, frozen, hint, lead, message, opmap, sandbox, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::process::addresses;
@@ -123,7 +123,11 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         ..format::Options::default()
     };
     let mut plan = Plan {
-        tracing: Tracing { opmap: opmap::read(args.opmap.as_deref())?, ..tracing(args) },
+        tracing: Tracing {
+            opmap: opmap::read(args.opmap.as_deref())?,
+            answers: lead::answers(&args.lead)?,
+            ..tracing(args)
+        },
         timeout: args.limits.timeout,
         lines: None,
         progress: args.progress,
@@ -158,6 +162,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     if args.follow_forks {
         plan.follow = Some(follow::plan(job.trace, format, format_options.clone(), args.quiet)?);
     }
+    lead::give_input(&args.lead)?;
     let mut sink = target.open(format_options, &mut plan.lines)?;
     if let Some(folder) = folder {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone(), args.as_module));
@@ -209,6 +214,8 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
             (false, false) => None,
         },
         opmap: None,
+        stand_ins: lead::stand_ins(&args.lead),
+        answers: None,
         blobs: args.contents.blobs.map(|least| Blobs { least: least.max(1), most: args.contents.max_blobs }),
     }
 }
@@ -338,6 +345,8 @@ fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
     }
     limits.max_size.iter().for_each(|size| push("--max-size", size.to_string().as_bytes()));
     limits.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
+    args.lead.answers.iter().for_each(|file| push("--answers", file.as_os_str().as_bytes()));
+    args.lead.stub.iter().for_each(|name| push("--stub", name.as_bytes()));
     let sandbox = &args.sandbox;
     sandbox.allow_read.iter().for_each(|path| push("--allow-read", path.as_os_str().as_bytes()));
     sandbox.allow_net.iter().for_each(|host| push("--allow-net", host.as_bytes()));
@@ -354,6 +363,7 @@ fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
         ("--deterministic", args.deterministic),
         ("--no-sandbox", sandbox.no_sandbox),
         ("--skip-sleeps", args.skip_sleeps),
+        ("--stub-missing", args.lead.stub_missing),
     ];
     words.extend(flags.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.as_bytes().to_vec()));
     args.opmap.iter().for_each(|map| words.push([b"--opmap=", map.as_os_str().as_bytes()].concat()));

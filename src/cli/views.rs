@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::{
     AnswerFormat, CallsArgs, ComparesArgs, DiffArgs, FindArgs, HotArgs, LayersArgs, PlaceArgs, QuestionArgs,
-    ScreenArgs, StringsArgs, TriedArgs, ViewArgs,
+    ScreenArgs, StringsArgs, TricksArgs, TriedArgs, ViewArgs,
 };
 use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
@@ -18,7 +18,7 @@ use crate::views::find::{FindPlan, Wanted};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
 use crate::views::strings::StringsPlan;
-use crate::views::{Answer, calls, compares, diff, find, hot, strings, tried};
+use crate::views::{Answer, calls, compares, diff, find, hot, strings, tricks, tried};
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
@@ -44,6 +44,13 @@ pub fn strings(args: StringsArgs) -> anyhow::Result<u8> {
     let output = screen.output(paint, &query.trace)?;
     let plan = StringsPlan { min: args.min as usize, text: args.text };
     let answer = strings::run(&query, plan, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
+    Ok(end_of_view(&answer, &query))
+}
+
+pub fn tricks(args: TricksArgs) -> anyhow::Result<u8> {
+    let (query, screen) = query("tricks", &args.view)?;
+    let output = screen.output(paint(&query, Paint::Compares), &query.trace)?;
+    let answer = tricks::run(&query, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
 }
 

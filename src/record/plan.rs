@@ -18,8 +18,10 @@ use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Trigger};
 use crate::trace::Sink;
 use crate::trace::event::{Sandbox, Start};
 use crate::trace::payload::{PayloadReader, PayloadWriter};
+use crate::vm::answers::Answers;
 use crate::vm::bundle::Bundle;
 use crate::vm::program::{Fixed, Script};
+use crate::vm::stand_ins::StandIns;
 
 /// A recording.
 #[derive(Debug)]
@@ -141,6 +143,10 @@ pub struct Tracing {
     pub opmap: Option<Arc<OpMap>>,
     /// Long strings that C functions get and return are recorded whole.
     pub blobs: Option<Blobs>,
+    /// What stands in for missing modules, if anything does.
+    pub stand_ins: Option<StandIns>,
+    /// Answers to what the program asks.
+    pub answers: Option<Answers>,
 }
 
 /// Which strings are recorded whole.
@@ -163,8 +169,8 @@ impl Tracing {
     /// Encodes the plan for an interpreter that the program starts, which is this same program.
     pub fn encode(&self) -> Vec<u8> {
         // A field that is added here must be encoded.
-        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, opmap, blobs } =
-            self;
+        let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, opmap, .. } = self;
+        let Tracing { blobs, stand_ins, answers, .. } = self;
         let Filter { names, patterns, files, no_stdlib } = filter;
         let mut out = PayloadWriter::default();
         let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
@@ -192,6 +198,13 @@ impl Tracing {
         });
         optional(&mut out, blobs.as_ref(), |out, Blobs { least, most }| {
             out.u64(*least).u64(*most);
+        });
+        optional(&mut out, stand_ins.as_ref(), |out, StandIns { names, all }| {
+            let names: Vec<_> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+            out.list(&names).u8((*all).into());
+        });
+        optional(&mut out, answers.as_ref(), |out, answers| {
+            out.bytes(answers.typed());
         });
         out.finish()
     }
@@ -223,6 +236,11 @@ impl Tracing {
             fixed: read_optional(&mut from, |from| Some(if from.u8()? != 0 { Fixed::All } else { Fixed::Sleeps }))?,
             opmap: read_optional(&mut from, |from| OpMap::decode(&from.bytes()?).map(Arc::new))?,
             blobs: read_optional(&mut from, |from| Some(Blobs { least: from.u64()?, most: from.u64()? }))?,
+            stand_ins: read_optional(&mut from, |from| {
+                let names = from.list()?.into_iter().map(|name| CString::new(name).ok()).collect::<Option<_>>()?;
+                Some(StandIns { names, all: from.u8()? != 0 })
+            })?,
+            answers: read_optional(&mut from, |from| Answers::new(&from.bytes()?).ok())?,
         };
         from.is_empty().then_some(tracing)
     }
@@ -264,6 +282,8 @@ mod tests {
             Tracing { fixed: Some(Fixed::All), ..Tracing::default() },
             Tracing { opmap: Some(Arc::new(OpMap::of([(3, 100)]))), ..Tracing::default() },
             Tracing { blobs: Some(Blobs { least: 1, most: 2 }), ..Tracing::default() },
+            Tracing { stand_ins: Some(StandIns { names: vec![c"a.b".into()], all: true }), ..Tracing::default() },
+            Tracing { answers: Some(Answers::new(b"a? => b\n").expect("answers")), ..Tracing::default() },
         ]
     }
 

@@ -6,8 +6,8 @@ use super::attempt::{Attempt, Repeated};
 use super::code::Code;
 use super::content::{Content, NewCode, Use};
 use super::event::{
-    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Sandbox, Skipped, Start, StopReason,
-    Unmapped,
+    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Sandbox, Skipped, StandIn,
+    StandInUse, Start, StopReason, Unmapped,
 };
 use super::origin::{Made, WholeCode};
 use super::payload::{PayloadReader, PayloadWriter};
@@ -45,6 +45,7 @@ pub(super) mod record {
     pub const NEW_CODE: u8 = 22;
     pub const USE: u8 = 23;
     pub const UNMAPPED: u8 = 24;
+    pub const STAND_IN: u8 = 25;
 }
 
 impl Event {
@@ -122,6 +123,10 @@ impl Event {
                 payload.bytes(&input.bytes).u64(input.left_out);
                 record::INPUT
             }
+            Event::StandIn(used) => {
+                payload.u8(used.kind as u8).bytes(&used.what).u32(used.named).u64(used.left_out);
+                record::STAND_IN
+            }
             Event::Unmapped(unmapped) => {
                 payload.u8(unmapped.number).list(&unmapped.stack).u32(unmapped.below).list(&unmapped.candidates);
                 record::UNMAPPED
@@ -197,6 +202,7 @@ impl Event {
             record::ATTEMPT => Event::Attempt(Attempt::read(&mut reader)?),
             record::REPEATED => Event::Repeated(Repeated::read(&mut reader)?),
             record::INPUT => Event::Input(Input { bytes: reader.bytes()?, left_out: reader.u64()? }),
+            record::STAND_IN => Event::StandIn(StandIn::read(&mut reader)?),
             record::UNMAPPED => Event::Unmapped(Unmapped {
                 number: reader.u8()?,
                 stack: reader.list()?,
@@ -211,6 +217,21 @@ impl Event {
             _ => return Some(None),
         };
         Some(Some(event))
+    }
+}
+
+impl StandIn {
+    fn read(reader: &mut PayloadReader) -> Option<StandIn> {
+        let kinds = [StandInUse::Import, StandInUse::Attribute, StandInUse::Call, StandInUse::Other];
+        let kind = kinds.get(usize::from(reader.u8()?)).copied().unwrap_or_default();
+        let (what, named) = (reader.bytes()?, reader.u32()?);
+        let is_within = named as usize <= what.len();
+        Some(StandIn { kind, what, named, left_out: reader.u64()? }).filter(|_| is_within)
+    }
+
+    /// What is imported, read or called.
+    pub fn name(&self) -> &[u8] {
+        self.what.get(..self.named as usize).unwrap_or_default()
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Event {
     Repeated(Repeated),
     /// The program read from standard input.
     Input(Input),
+    /// The program used a stand-in for something that is missing.
+    StandIn(StandIn),
     /// The instruction that runs has an opcode that the map of opcodes does not name.
     Unmapped(Unmapped),
     /// The frame of this number, which is on the current thread's stack, goes on out of order: an extension switched stacks.
@@ -75,6 +77,42 @@ pub struct Input {
     pub bytes: Vec<u8>,
     /// Bytes that were read and are not recorded, because the trace has its share of input.
     pub left_out: u64,
+}
+
+/// What the program did with a stand-in at one instruction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandIn {
+    pub kind: StandInUse,
+    /// A module's name, an attribute as `win32api.GetUserName`, a call as `win32api.GetUserName()`, or another use as
+    /// `truth of win32api.GetUserName()`; empty if this only counts.
+    pub what: Vec<u8>,
+    /// So many bytes of it name what is imported, read or called; 0 for other uses.
+    pub named: u32,
+    /// Uses that are not recorded, because the trace has its share of them.
+    pub left_out: u64,
+}
+
+/// How a stand-in was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StandInUse {
+    Import,
+    /// An attribute or item was read.
+    Attribute,
+    Call,
+    #[default]
+    Other,
+}
+
+impl StandInUse {
+    /// Returns its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            StandInUse::Import => "import",
+            StandInUse::Attribute => "attribute",
+            StandInUse::Call => "call",
+            StandInUse::Other => "other",
+        }
+    }
 }
 
 /// An opcode that the map of opcodes does not name, where the program came to it.

@@ -8,8 +8,8 @@ use super::attempt::{Answer, Attempt, By, Deed, Repeated, Site};
 use super::code::Code;
 use super::content::{Content, NewCode, Role as ContentRole, Use};
 use super::event::{
-    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, Start,
-    StopReason, Then, Unmapped,
+    Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, StandIn,
+    StandInUse, Start, StopReason, Then, Unmapped,
 };
 use super::origin::{How, Made, WholeCode};
 use super::state::State;
@@ -80,6 +80,12 @@ pub fn trace(numbers: &[u32]) -> Vec<Item> {
         stack: vec![b"1".to_vec()],
         below: 2,
         candidates: vec![b"NOP".to_vec()],
+    }));
+    inventor.add(Event::StandIn(StandIn {
+        kind: StandInUse::Call,
+        what: b"a.b()\xff".to_vec(),
+        named: 3,
+        left_out: 1,
     }));
     inventor.add(Event::Input(Input { bytes: b"a\n\xff".to_vec(), left_out: 7 }));
     contents().into_iter().for_each(|event| inventor.add(event));

@@ -22,6 +22,7 @@ pub mod show;
 pub mod strings;
 #[cfg(test)]
 mod tests;
+pub mod tricks;
 pub mod tried;
 
 use crate::select::Miss;

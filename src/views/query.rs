@@ -47,6 +47,8 @@ pub(super) struct LeftOut {
     pub(super) dropped: u64,
     /// There is nothing else.
     pub(super) is_all: bool,
+    /// The trace has no values, and the view does without them.
+    pub(super) lacks_values: bool,
 }
 
 /// A view that takes a trace in its order and answers afterwards.
@@ -62,6 +64,12 @@ pub(super) trait View {
         true
     }
 
+    /// Whether a trace without values has something for it all the same.
+    fn does_without_values(&self, _start: &Start) -> bool {
+        false
+    }
+
+    /// Takes an event; of the uses of stand-ins only those by code that is wanted.
     fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
         Ok(())
     }
@@ -127,7 +135,12 @@ impl Query {
         result?;
         let nothing = (asked.view.is_empty() && misses.is_empty()).then(|| asked.view.what());
         let stdlib_left_out = asked.choice.excluded;
-        let left_out = LeftOut { stdlib: Some(stdlib_left_out), dropped: 0, is_all: asked.view.is_empty() };
+        let left_out = LeftOut {
+            stdlib: Some(stdlib_left_out),
+            is_all: asked.view.is_empty(),
+            lacks_values: asked.does_without_values,
+            ..LeftOut::default()
+        };
         Ok((Answer { is_flawed: is_flawed.get(), misses, nothing, stdlib_left_out }, left_out))
     }
 
@@ -171,6 +184,9 @@ impl Query {
         if left_out.dropped > 0 {
             parts.push(format!("{} items for lack of memory; --memory allows more", HumanCount(left_out.dropped)));
         }
+        if left_out.lacks_values {
+            parts.push("what C functions did; --values records it".to_owned());
+        }
         if parts.is_empty() {
             return Ok(());
         }
@@ -196,11 +212,13 @@ struct Asked<'a> {
     is_wanted: bool,
     /// The trace has no values, and the view needs them.
     lacks_values: bool,
+    /// The trace has no values, and the view does without them.
+    does_without_values: bool,
 }
 
 impl<'a> Asked<'a> {
     fn new(query: &Query, view: &'a mut dyn View) -> Asked<'a> {
-        Asked { view, choice: Choice::new(query), is_wanted: false, lacks_values: false }
+        Asked { view, choice: Choice::new(query), is_wanted: false, lacks_values: false, does_without_values: false }
     }
 }
 
@@ -208,9 +226,14 @@ impl Visitor for Asked<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Start(start) if self.view.needs_values() && !has_values(start) => {
-                self.lacks_values = true;
-                return Err(SinkError::Full);
+                self.does_without_values = self.view.does_without_values(start);
+                self.lacks_values = !self.does_without_values;
+                if self.lacks_values {
+                    return Err(SinkError::Full);
+                }
+                self.choice.event(event, at);
             }
+            Event::StandIn(_) if !self.choice.wants_moment(at) => return Ok(()),
             _ => self.choice.event(event, at),
         }
         self.view.event(event, at)
@@ -302,6 +325,14 @@ impl Choice {
             self.excluded += end.saturating_sub(first.max(window.start)) * self.taken.times();
         }
         wanted == Wanted::Yes
+    }
+
+    /// Whether what happens at the last instruction is wanted.
+    fn wants_moment(&mut self, at: &State) -> bool {
+        let Some(frame) = at.frame() else { return false };
+        self.selection.wants_number(at.instructions)
+            && self.selection.wants_place(at.thread, frame.depth)
+            && self.wants_code(&frame.code)
     }
 
     fn wants_code(&mut self, code: &Code) -> bool {

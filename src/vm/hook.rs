@@ -10,6 +10,7 @@ use super::ffi;
 use super::gil::Gil;
 use super::memory::Span;
 use super::object::{CodeRef, Exception};
+use super::stand_ins::StoodIn;
 
 /// What happens after a hook has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +114,8 @@ pub trait Hook {
     fn input(&mut self, gil: Gil, bytes: &[u8]);
     /// The C library is about to look up the host of this name.
     fn lookup(&mut self, gil: Gil, name: &[u8]);
+    /// This was done with a stand-in for something that is missing; `named` bytes of the text name what is called.
+    fn stand_in(&mut self, gil: Gil, kind: StoodIn, what: &[u8], named: usize);
     /// The unit at `at`, which a frame executes, ends with an opcode that 2.7 does not define, while a map of opcodes is set; `top` as in
     /// `unit`.
     fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow;

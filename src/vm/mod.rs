@@ -5,6 +5,7 @@
 // The C libraries that built-in modules call; nothing else makes the linker look at them.
 use {bzip2_sys as _, libsqlite3_sys as _, libz_sys as _};
 
+pub mod answers;
 pub mod bundle;
 mod ffi;
 mod gil;
@@ -18,6 +19,7 @@ pub mod remap;
 pub mod shared;
 pub mod shutdown;
 pub mod stack;
+pub mod stand_ins;
 pub mod value;
 
 pub use gil::Gil;

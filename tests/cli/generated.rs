@@ -16,12 +16,13 @@ fn options(command: &[&str]) -> BTreeSet<String> {
     option.captures_iter(help).map(|found| found[1].to_string()).collect()
 }
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "show",
     "call",
     "calls",
     "compares",
     "strings",
+    "tricks",
     "hot",
     "find",
     "diff",

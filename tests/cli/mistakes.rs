@@ -159,16 +159,16 @@ fn an_error_about_an_option_of_another_command_names_that_command() {
     let cases: [(&[&str], &str); 10] = [
         (
             &["--color", "always"],
-            "--color is an option of show, calls, compares, strings, hot, find, diff, layers, tried, edges, info, dis and list",
+            "--color is an option of show, calls, compares, strings, tricks, hot, find, diff, layers, tried, edges, info, dis and list",
         ),
         (&["--color=always", "ok.pyc", "t.txt"], "--color is an option of show,"),
         (
             &["layers", "--from", "3", "t.bct"],
-            "--from is an option of show, calls, compares, strings, hot, find and tried",
+            "--from is an option of show, calls, compares, strings, tricks, hot, find and tried",
         ),
         (
             &["tried", "--max-depth", "3", "t.bct"],
-            "--max-depth is an option of show, calls, compares, strings, hot and find",
+            "--max-depth is an option of show, calls, compares, strings, tricks, hot and find",
         ),
         (&["dis", "--values", "ok.pyc"], "--values is an option of a recording"),
         (&["show", "--calls", "t.bct"], "calls is a command: bctrace calls trace.bct"),

@@ -124,13 +124,14 @@ fn shape_of(commit: &str) -> String {
 }
 
 /// Every command; the main one's name is no word.
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &[],
     &["show"],
     &["call"],
     &["calls"],
     &["compares"],
     &["strings"],
+    &["tricks"],
     &["hot"],
     &["find"],
     &["diff"],

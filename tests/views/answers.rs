@@ -115,6 +115,7 @@ P(1, 2)._asdict()
         &["compares"][..],
         &["compares", "--in-order"],
         &["strings"],
+        &["tricks"],
         &["hot"],
         &["find", "t.bct", "1"],
         &["show", "--fold"],

@@ -25,9 +25,9 @@ pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
 pub use reading::{
     AnswerFormat, AsmArgs, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, EdgesArgs, FilterArgs, FindArgs,
     HotArgs, InfoArgs, LayersArgs, ListingFormat, OpmapArgs, PlaceArgs, QuestionArgs, ReportArgs, ShowArgs,
-    StringsArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
+    StringsArgs, TricksArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
 };
-pub use recording::{CallArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
+pub use recording::{CallArgs, LeadArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
 pub use triaging::TriageArgs;
 
@@ -74,6 +74,7 @@ pub enum Command {
     Calls(CallsArgs),
     Compares(ComparesArgs),
     Strings(StringsArgs),
+    Tricks(TricksArgs),
     Hot(HotArgs),
     Find(FindArgs),
     Diff(DiffArgs),

@@ -242,6 +242,20 @@ pub struct StringsArgs {
     pub view: ViewArgs,
 }
 
+/// Print which known ways to detect, stop or mislead a tracer the program tried
+///
+/// Each is printed once for each place in the code, with what was returned the first time: trace functions, frames, counts of references,
+/// limits of the interpreter, /proc, clocks, sleeps, ends of processes and native code. In a trace without values only names tell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bctrace tricks trace.bct
+  bctrace tricks --stdlib --format json trace.bct")]
+pub struct TricksArgs {
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
 /// Print which code executed how many instructions
 ///
 /// There are three tables: code objects, with their own instructions and those of all that they called; source lines; and offsets.

@@ -176,6 +176,8 @@ pub struct RecordingArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub filter: FilterArgs,
+    #[command(flatten, next_help_heading = "Leading the program on")]
+    pub lead: LeadArgs,
     #[command(flatten, next_help_heading = "Limits")]
     pub limits: LimitArgs,
     #[command(flatten, next_help_heading = "Values")]
@@ -184,6 +186,32 @@ pub struct RecordingArgs {
     pub contents: ContentArgs,
     #[command(flatten, next_help_heading = "Sandbox")]
     pub sandbox: SandboxArgs,
+}
+
+/// What the program is given in place of what is missing here.
+#[derive(Clone, Debug, Args)]
+pub struct LeadArgs {
+    /// Have a stand-in for module NAME if it is missing; may be repeated
+    ///
+    /// A stand-in has every attribute and can be called, compared, iterated over, subclassed and raised. The trace has each use, and
+    /// `bctrace calls` prints them. Modules in --path come first. NAME can be an attribute of a library module, as ctypes.windll.
+    #[arg(long, value_name = "NAME", value_parser = value::of(value::module))]
+    pub stub: Vec<String>,
+    /// Have stand-ins for all missing modules, and for what library modules have on Windows alone
+    #[arg(long)]
+    pub stub_missing: bool,
+    /// Let the program read its standard input from FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "stdin_text")]
+    pub stdin: Option<PathBuf>,
+    /// Let the program read TEXT from its standard input
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub stdin_text: Option<OsString>,
+    /// Answer what the program asks by the lines of FILE, each PATTERN => ANSWER
+    ///
+    /// The program gets the answer of the first pattern, a regular expression, that is found in the last line it wrote before it reads
+    /// from its standard input. If no pattern is found, it sees the end of input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["stdin", "stdin_text"])]
+    pub answers: Option<PathBuf>,
 }
 
 /// Where recording begins, and when the program is stopped.

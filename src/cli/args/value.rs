@@ -68,6 +68,19 @@ fn counted(typed: &str, write: &str) -> Result<u64, String> {
     whole(digits, factor, typed, write)?.ok_or_else(|| format!("it is too large; the largest number is {}", u64::MAX))
 }
 
+/// Reads the name of a module, as `import` takes it, or of an attribute of one.
+pub fn module(typed: &str) -> Result<String, String> {
+    let is_name = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with(|first: char| first.is_ascii_digit())
+            && part.chars().all(|letter| letter == '_' || letter.is_ascii_alphanumeric())
+    };
+    match typed.split('.').all(is_name) {
+        true => Ok(typed.to_owned()),
+        false => Err("write the name of a module, as in win32api or Crypto.Cipher".into()),
+    }
+}
+
 /// Reads a number of 32 bits that is small, such as a thread's or a depth.
 pub fn small(typed: &str) -> Result<u32, String> {
     let count = counted(typed, "write a whole number, as in 0 or 12")?;

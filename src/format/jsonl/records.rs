@@ -138,6 +138,13 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
             json::push_text_member(out, "read", &input.bytes);
             json::push_member(out, "left_out", input.left_out);
         }
+        Event::StandIn(used) => {
+            push_moment(out, "stand_in", at);
+            json::push_member(out, "thread", at.thread);
+            json::push_text_member(out, "kind", used.kind.name().as_bytes());
+            json::push_text_member(out, "what", &used.what);
+            json::push_member(out, "left_out", used.left_out);
+        }
         Event::Content(content) => {
             push_moment(out, "content", at);
             json::push_member(out, "content", content.number);

@@ -10,6 +10,7 @@ use crate::vm::lane::Is;
 use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{CALLED, Mode};
+use crate::vm::stand_ins::StoodIn;
 
 impl Hook for Tracee {
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
@@ -163,6 +164,11 @@ impl Hook for Tracee {
     #[cold]
     fn lookup(&mut self, gil: Gil, name: &[u8]) {
         self.record_lookup(gil, name);
+    }
+
+    #[cold]
+    fn stand_in(&mut self, gil: Gil, kind: StoodIn, what: &[u8], named: usize) {
+        self.record_stand_in(gil, kind, what, named);
     }
 
     #[cold]

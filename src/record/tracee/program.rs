@@ -44,7 +44,11 @@ pub fn run(
         exit(125);
     }
     let opmap = plan.tracing.opmap.clone();
-    let install = |interpreter: &Interpreter| install(plan.tracing, ring, claims, interpreter);
+    let mut tracing = plan.tracing;
+    let install = |interpreter: &Interpreter| {
+        lead(&mut tracing, interpreter);
+        install(tracing, ring, claims, interpreter);
+    };
     let (scripts, path, bundle) = match plan.subject {
         Subject::Marshalled { scripts, path, bundle, .. } => (scripts, path, bundle),
         Subject::CommandLine => exit(program::python(plan.argv, executable, |interpreter| {
@@ -78,6 +82,12 @@ pub fn run(
         (Some(_), None) => 125,
         (None, _) => interpreter.run(program),
     })
+}
+
+/// Has the program find what it needs to go on.
+fn lead(tracing: &mut Tracing, interpreter: &Interpreter) {
+    tracing.stand_ins.take().into_iter().for_each(|stand_ins| stand_ins.install(interpreter));
+    tracing.answers.take().into_iter().for_each(|answers| answers.install(interpreter));
 }
 
 fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, interpreter: &Interpreter) {
@@ -118,11 +128,12 @@ impl Recorder {
     }
 
     /// Has this process, which is the interpreter, recorded from now on, unless there is no ring for it.
-    pub fn join(self, interpreter: &Interpreter) {
+    pub fn join(mut self, interpreter: &Interpreter) {
         if Control::make_private().is_err() {
             return;
         }
         self.tracing.opmap.iter().for_each(remap::set_map);
+        lead(&mut self.tracing, interpreter);
         if let Some(ring) = self.claims.claim() {
             install(self.tracing, ring, Some(self.claims), interpreter);
         }

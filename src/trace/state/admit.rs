@@ -70,6 +70,7 @@ impl State {
             | Event::Attempt(_)
             | Event::Repeated(_)
             | Event::Input(_)
+            | Event::StandIn(_)
             | Event::Unmapped(_)
             | Event::Content(_)
             | Event::NewCode(_)

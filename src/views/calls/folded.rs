@@ -1,6 +1,8 @@
 //! Which calls are counted instead of printed: those that one instruction makes again and again in one call.
 
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::tree::{Call, Kind};
 use crate::trace::value::{Value, What};
@@ -18,10 +20,9 @@ pub(super) struct Folded {
     count: usize,
 }
 
-/// What makes calls: an instruction, or C code that calls one function.
+/// What makes calls: an instruction, C code that calls one function, or a use of a stand-in, by its text.
 struct Site {
-    code: u32,
-    offset: i32,
+    made_by: (u32, i32, u64),
     times: u64,
     /// The first one that was not printed.
     like: Option<Call>,
@@ -37,18 +38,19 @@ impl Folded {
         if self.is_off {
             return false;
         }
-        let (code, offset) = match &call.kind {
-            Kind::Instruction { code, instruction, .. } => (code.id, instruction.offset),
-            Kind::Frame { code, .. } => (code.id, -1),
+        let made_by = match &call.kind {
+            Kind::Instruction { code, instruction, .. } => (code.id, instruction.offset, 0),
+            Kind::Frame { code, .. } => (code.id, -1, 0),
+            Kind::StandIn(used) => (0, -1, FxBuildHasher.hash_one(&used.what)),
         };
         let sites = self.by_parent.entry(call.parent).or_default();
-        let place = sites.iter().rposition(|site| (site.code, site.offset) == (code, offset));
+        let place = sites.iter().rposition(|site| site.made_by == made_by);
         let site = match place {
             Some(place) => &mut sites[place],
             None if self.count >= COUNTED => return false,
             None => {
                 self.count += 1;
-                sites.push(Site { code, offset, times: 0, like: None });
+                sites.push(Site { made_by, times: 0, like: None });
                 let last = sites.len() - 1;
                 &mut sites[last]
             }

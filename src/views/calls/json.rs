@@ -82,6 +82,10 @@ fn push_kind(out: &mut Vec<u8>, kind: &Kind) {
             }
             push_texts(out, "arguments", arguments);
         }
+        Kind::StandIn(used) => {
+            json::push_text_member(out, "stand_in", &used.what);
+            json::push_text_member(out, "kind", used.kind.name().as_bytes());
+        }
         Kind::Frame { code, arguments, entry } => {
             json::push_text_member(out, "callee", &code.object.name);
             json::push_text_member(out, "callee_filename", &code.object.filename);

@@ -3,6 +3,7 @@
 
 use indicatif::HumanCount;
 
+use crate::bytecode::escape::Printable;
 use crate::bytecode::opcode::op;
 use crate::bytecode::operand::Operand;
 use crate::format::lines::Lines;
@@ -10,6 +11,7 @@ use crate::format::push_indent;
 use crate::format::values::{push_arguments, push_name, push_operands, push_raised, push_value};
 use crate::read::steps::Entry;
 use crate::trace::SinkError;
+use crate::trace::event::StandInUse;
 use crate::views::query::{LeftOut, Query};
 
 use super::tree::{Call, Kind, Outcome, Renderer};
@@ -94,6 +96,12 @@ fn push_call(line: &mut Vec<u8>, kind: &Kind) {
                 }
             }
             push_operands(line, &code.object, instruction, operands);
+        }
+        Kind::StandIn(used) => {
+            if used.kind == StandInUse::Import {
+                line.extend_from_slice(b"import ");
+            }
+            line.extend_from_slice(Printable::text(&used.what).to_string().as_bytes());
         }
         Kind::Frame { code, arguments, entry } => {
             push_name(line, &code.object.name);

@@ -9,8 +9,9 @@ use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
 use crate::read::steps::{Entered, Entry, Exit};
 use crate::read::visit::Place as Executed;
+use crate::trace::event::{StandIn, StandInUse};
 use crate::trace::value::{UnitValues, Value};
-use crate::trace::{Code, Frame, Laps, Raised, SinkError, State};
+use crate::trace::{Code, Event, Frame, Laps, Raised, SinkError, Start, State};
 use crate::views::query::View;
 
 use super::CallsPlan;
@@ -44,6 +45,20 @@ pub(super) enum Kind {
     /// A frame that C code entered: a callback, an operator's method, a generator; or one that a call of Python code that is not shown
     /// entered.
     Frame { code: Rc<Code>, arguments: Vec<Value>, entry: Entry },
+    /// A use of a stand-in for something that is missing.
+    StandIn(StandIn),
+}
+
+impl Kind {
+    /// Whether an instruction shows this use already: it imports, or calls what has this name.
+    fn shows(&self, used: &StandIn) -> bool {
+        let Kind::Instruction { operands, instruction, .. } = self else { return false };
+        match (used.kind, operands.first()) {
+            (StandInUse::Import, _) => instruction.opcode == op::IMPORT_NAME,
+            (StandInUse::Call, Some(Value::Object { name, .. })) => **name == *used.name(),
+            _ => false,
+        }
+    }
 }
 
 /// What came of a call.
@@ -292,6 +307,26 @@ impl<R: Renderer> Tree<R> {
         }
     }
 
+    /// Shows a use of a stand-in, unless the instruction that calls it is shown.
+    fn stand_in(&mut self, used: &StandIn, at: &State) -> Result<(), SinkError> {
+        let Some(frame) = at.frame().filter(|_| !used.what.is_empty()) else { return Ok(()) };
+        let is_call = used.kind == StandInUse::Call;
+        let open = self.frames.get(&frame.id).and_then(|active| active.open.as_ref()?.call.as_ref());
+        let name = used.name().rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+        if open.is_some_and(|call| call.kind.shows(used))
+            || self.plan.c_only && !is_call
+            || self.plan.of.as_ref().is_some_and(|of| !of.matches(name))
+        {
+            return Ok(());
+        }
+        let place = match open {
+            Some(call) => Place { indent: call.indent + 1, parent: Some(call.id), is_folded: call.is_folded },
+            None => self.frames.get(&frame.id).map_or(Place::default(), |active| active.place),
+        };
+        let call = self.begin(place, at.thread, at.instructions, Kind::StandIn(used.clone()))?;
+        self.end(Some(call), &Outcome::Unknown)
+    }
+
     fn raise(&mut self, frame: u64, raised: &Raised) -> Result<(), SinkError> {
         let Some(active) = self.frames.get_mut(&frame) else { return Ok(()) };
         active.raised = Some(raised.clone());
@@ -352,6 +387,17 @@ impl<R: Renderer> View for Tree<R> {
 
     fn is_empty(&self) -> bool {
         self.last_id == 0
+    }
+
+    fn does_without_values(&self, start: &Start) -> bool {
+        start.options.iter().any(|option| option.starts_with(b"--stub"))
+    }
+
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        match event {
+            Event::StandIn(used) => self.stand_in(used, at),
+            _ => Ok(()),
+        }
     }
 
     fn unit(&mut self, place: &Executed, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError> {

@@ -203,10 +203,13 @@ pub struct bctrace_hooks {
     >,
     pub shutdown: ::core::option::Option<unsafe extern "C" fn()>,
     pub forked: ::core::option::Option<unsafe extern "C" fn()>,
+    pub stand_in: ::core::option::Option<
+        unsafe extern "C" fn(kind: ::core::ffi::c_int, what: *const ::core::ffi::c_uchar, length: usize, named: usize),
+    >,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 160usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 168usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
     ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
@@ -228,6 +231,7 @@ const _: () = {
     ["Offset of field: bctrace_hooks::refused"][::core::mem::offset_of!(bctrace_hooks, refused) - 136usize];
     ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 144usize];
     ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 152usize];
+    ["Offset of field: bctrace_hooks::stand_in"][::core::mem::offset_of!(bctrace_hooks, stand_in) - 160usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;
@@ -601,6 +605,21 @@ const _: () = {
 };
 unsafe extern "C" {
     pub fn vm_bundle(bundle: *const vm_bundle);
+}
+unsafe extern "C" {
+    pub fn vm_stand_in(names: *const *const ::core::ffi::c_char, all: ::core::ffi::c_int);
+}
+unsafe extern "C" {
+    pub fn vm_answer(
+        with: ::core::option::Option<
+            unsafe extern "C" fn(
+                prompt: *const ::core::ffi::c_uchar,
+                length: usize,
+                to: *mut ::core::ffi::c_uchar,
+                room: usize,
+            ) -> ::core::ffi::c_long,
+        >,
+    );
 }
 unsafe extern "C" {
     pub fn vm_python_main(

@@ -12,6 +12,7 @@ use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::program::Interpreter;
 use crate::vm::shared::{Control, Mode, Slot};
+use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::ObjectRef;
 
 /// The installed hook; its type is the one that the trampolines were made for.
@@ -43,6 +44,7 @@ fn hooks<H: Hook>() -> ffi::bctrace_hooks {
         refused: Some(refused::<H>),
         shutdown: Some(shutdown::<H>),
         forked: Some(forked::<H>),
+        stand_in: Some(stand_in::<H>),
     }
 }
 
@@ -309,6 +311,19 @@ extern "C" fn lookup<H: Hook>(name: *const c_char) {
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
     // SAFETY: as in `input`.
     unsafe { with(|hook: &mut H, gil| hook.lookup(gil, name)) }
+}
+
+extern "C" fn stand_in<H: Hook>(kind: c_int, what: *const u8, length: usize, named: usize) {
+    let kind = match kind {
+        0 => StoodIn::Import,
+        1 => StoodIn::Attribute,
+        2 => StoodIn::Call,
+        _ => StoodIn::Use,
+    };
+    // SAFETY: the bytes of a string object that the C function that calls has made.
+    let what = unsafe { std::slice::from_raw_parts(what, length) };
+    // SAFETY: as in `input`.
+    unsafe { with(|hook: &mut H, gil| hook.stand_in(gil, kind, what, named)) }
 }
 
 extern "C" fn refused<H: Hook>(frame: *mut ffi::_frame, top: *const *mut ffi::_object) -> c_int {

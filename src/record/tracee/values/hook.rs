@@ -16,6 +16,7 @@ use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
 use crate::vm::shared::{Mode, Slot};
 use crate::vm::stack::Room;
+use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::{Making, ObjectRef};
 
 /// Words of values after which a run is closed: fewer than a reader takes by more than one unit can have.
@@ -416,6 +417,10 @@ impl Hook for Valued {
 
     fn input(&mut self, gil: Gil, bytes: &[u8]) {
         self.tracee.input(gil, bytes);
+    }
+
+    fn stand_in(&mut self, gil: Gil, kind: StoodIn, what: &[u8], named: usize) {
+        self.tracee.stand_in(gil, kind, what, named);
     }
 
     fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow {

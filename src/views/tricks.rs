@@ -1,0 +1,184 @@
+//! `bctrace tricks`: which known ways to detect, stop or mislead a tracer the program tried, where, and what it got.  A way is known by the
+//! name of the function that is called, or of the attribute that is read or set; a function of the program's by such a name is none.
+
+mod known;
+mod print;
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::Answer;
+use super::query::{LeftOut, Query, View, ended};
+use super::room::Room;
+use crate::bytecode::Instruction;
+use crate::bytecode::opcode::{is_call, op};
+use crate::format::Output;
+use crate::format::lines::Lines;
+use crate::format::values::push_operands;
+use crate::read::steps::Exit;
+use crate::read::visit::Place;
+use crate::read::{Flaw, TraceError};
+use crate::trace::event::Start;
+use crate::trace::value::{UnitValues, Value, What};
+use crate::trace::{Code, Frame, Raised, SinkError};
+
+use known::Way;
+
+/// About the bytes that a trick takes, besides its text.
+const TRICK: u64 = 200;
+
+/// Writes the tricks into `output`, each flaw of the trace to `report`.
+pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
+    let mut view = Tricks {
+        room: Room::new(query.memory),
+        found: Vec::new(),
+        by_place: FxHashMap::default(),
+        open: FxHashMap::default(),
+    };
+    let (answer, left_out) = query.ask(&mut view, report)?;
+    let left_out = LeftOut { dropped: view.room.dropped, ..left_out };
+    let mut lines = Lines::new(output, None);
+    ended(answer, print::write(view.found, query, &left_out, &mut lines))
+}
+
+/// A trick at one instruction, as it was tried first.
+struct Found {
+    way: Way,
+    /// What was called with which arguments, or the attribute.
+    what: Vec<u8>,
+    outcome: Outcome,
+    number: u64,
+    thread: u32,
+    code: Rc<Code>,
+    instruction: Instruction,
+    times: u64,
+}
+
+/// What came of a trick.
+enum Outcome {
+    Returned(Value),
+    Raised(Raised),
+    /// The trace does not say, or it ends there.
+    Unknown,
+}
+
+struct Tricks {
+    room: Room,
+    found: Vec<Found>,
+    /// Places in `found`, by code object, offset and name.
+    by_place: FxHashMap<(u32, i32, &'static str), usize>,
+    /// By frame: the trick whose result comes with the frame's next unit.
+    open: FxHashMap<u64, usize>,
+}
+
+impl Tricks {
+    /// Takes a trick; returns its place if it is the first one there.
+    fn add(&mut self, (way, name): (Way, &'static str), what: Vec<u8>, place: &Place) -> Option<usize> {
+        let (code, instruction) = (&place.frame.code, place.unit.last);
+        let key = (code.id, instruction.offset, name);
+        if let Some(&known) = self.by_place.get(&key) {
+            self.found[known].times += 1;
+            return None;
+        }
+        if !self.room.take(TRICK + what.len() as u64) {
+            return None;
+        }
+        self.by_place.insert(key, self.found.len());
+        self.found.push(Found {
+            way,
+            what,
+            outcome: Outcome::Unknown,
+            number: place.number,
+            thread: place.thread,
+            code: Rc::clone(code),
+            instruction,
+            times: 1,
+        });
+        Some(self.found.len() - 1)
+    }
+
+    fn call(&mut self, place: &Place, values: &UnitValues) {
+        let Some(Value::Object { what, name, .. }) = values.operands.first() else { return };
+        let first = match values.operands.get(1) {
+            Some(Value::Str(text)) => &text.bytes[..],
+            _ => &b""[..],
+        };
+        let trick = match what {
+            What::Foreign => Some((Way::Native, "")),
+            What::Builtin | What::Type | What::Function | What::Method | What::Descriptor => known::call(name, first),
+            _ => None,
+        };
+        let Some(trick) = trick else { return };
+        let mut text = Vec::new();
+        push_operands(&mut text, &place.frame.code.object, &place.unit.last, &values.operands);
+        let Some(found) = self.add(trick, text, place) else { return };
+        match values.results.first() {
+            Some(result) => self.found[found].outcome = Outcome::Returned(result.clone()),
+            None => drop(self.open.insert(place.frame.id, found)),
+        }
+    }
+}
+
+/// The name that an instruction has for an attribute or variable, and whether it reads it.
+fn named<'a>(code: &'a Code, instruction: &Instruction) -> Option<(&'a [u8], bool)> {
+    let is_read = match instruction.opcode {
+        op::LOAD_ATTR | op::IMPORT_FROM => true,
+        op::STORE_ATTR | op::DELETE_ATTR => false,
+        _ => return None,
+    };
+    let name = code.object.names.get(usize::try_from(instruction.operand?).ok()?)?;
+    Some((name, is_read))
+}
+
+impl View for Tricks {
+    fn what(&self) -> &'static str {
+        "tricks"
+    }
+
+    fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.room.dropped == 0
+    }
+
+    fn does_without_values(&self, _start: &Start) -> bool {
+        true
+    }
+
+    fn unit(&mut self, place: &Place, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError> {
+        if !self.open.is_empty()
+            && let Some(open) = self.open.remove(&place.frame.id)
+            && let Some(result) = values.late.first()
+        {
+            self.found[open].outcome = Outcome::Returned(result.clone());
+        }
+        if !is_wanted {
+            return Ok(());
+        }
+        let instruction = place.unit.last;
+        if is_call(instruction.opcode) {
+            self.call(place, values);
+        } else if let Some((name, is_read)) = named(&place.frame.code, &instruction)
+            && let Some(trick) = known::attribute(name, is_read, values.operands.is_empty())
+        {
+            let verb = match (instruction.opcode, is_read) {
+                (_, true) => "reads ",
+                (op::DELETE_ATTR, _) => "deletes ",
+                _ => "sets ",
+            };
+            self.add(trick, [verb.as_bytes(), name].concat(), place);
+        }
+        Ok(())
+    }
+
+    fn left(&mut self, frame: &Frame, _exit: Exit, _number: u64, _is_wanted: bool) -> Result<(), SinkError> {
+        self.open.remove(&frame.id);
+        Ok(())
+    }
+
+    fn raised(&mut self, frame: &Frame, raised: &Raised, _number: u64) -> Result<(), SinkError> {
+        if let Some(open) = self.open.remove(&frame.id) {
+            self.found[open].outcome = Outcome::Raised(raised.clone());
+        }
+        Ok(())
+    }
+}
