@@ -1,5 +1,5 @@
 /* Answers to prompts (vm.h, vm_answer): before the program reads from standard input, which is a file in memory, the answer to what it wrote
- * last is put there.  20-answers.patch has one line for each place that writes or reads. */
+ * last is put there.  21-answers.patch has one line for each place that writes or reads. */
 #ifndef BCTRACE_ANSWERS_H
 #define BCTRACE_ANSWERS_H
 

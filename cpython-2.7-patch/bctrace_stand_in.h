@@ -1,4 +1,4 @@
-/* Stand-ins for modules that are missing (vm.h, vm_stand_in).  19-stand-ins.patch has one line for each place that asks. */
+/* Stand-ins for modules that are missing (vm.h, vm_stand_in).  20-stand-ins.patch has one line for each place that asks. */
 #ifndef BCTRACE_STAND_IN_H
 #define BCTRACE_STAND_IN_H
 
