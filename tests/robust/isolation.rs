@@ -173,7 +173,7 @@ os.read(0, 1)
     let program = Program::free(source);
     // The traced program itself is such a process, and gets what an interpreter gets.
     let mut live = live::Live::start(program.tracing(&["--follow-forks"], "t.bct", &[]));
-    assert_eq!(live.line(), "4");
+    assert_eq!(live.line(), "1");
     let mut stranger = program.command(["python", "-c", source]);
     stranger.env("BCTRACE_FOLLOW", live.line());
     assert!(live::run(stranger).succeeded().starts_with("0\n"));

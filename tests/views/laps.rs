@@ -137,7 +137,23 @@ fn compare(program: &Program, of: &str) {
         assert!(data["facts"].take().is_array());
         data
     };
-    assert!(without_size(&page) == without_size(&report(program)), "{of}: report");
+    if let Some(found) = difference(&without_size(&page), &without_size(&report(program))) {
+        panic!("{of}: the report's {found}");
+    }
+}
+
+/// Where two values differ first, and what each has there.
+fn difference(one: &serde_json::Value, other: &serde_json::Value) -> Option<String> {
+    let in_one = |key: String, one, other| difference(one, other).map(|found| format!("{key}.{found}"));
+    match (one, other) {
+        (serde_json::Value::Object(one), serde_json::Value::Object(other)) if one.len() == other.len() => {
+            one.iter().find_map(|(key, value)| in_one(key.clone(), value, &other[key]))
+        }
+        (serde_json::Value::Array(one), serde_json::Value::Array(other)) if one.len() == other.len() => {
+            one.iter().zip(other).enumerate().find_map(|(at, (one, other))| in_one(at.to_string(), one, other))
+        }
+        _ => (one != other).then(|| format!(": {one} {other}")),
+    }
 }
 
 #[test]

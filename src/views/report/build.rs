@@ -280,8 +280,10 @@ fn flame(gathered: &Gathered, places: &HashMap<EntryId, usize>, cut: &mut Vec<St
 fn push_exceptions(data: &mut Data, gathered: &Gathered, places: &HashMap<EntryId, usize>) {
     let mut exceptions: Vec<_> = gathered.exceptions.iter().collect();
     let is_stdlib = |entry: EntryId| gathered.entries.list[entry as usize].is_stdlib;
-    exceptions
-        .sort_by_key(|((entry, offset, raised), (_, first))| (is_stdlib(*entry), raised.propagated, *first, *offset));
+    // One that passes through several frames does so at the same instruction; the order must not depend on the map's.
+    exceptions.sort_by_cached_key(|((entry, offset, raised), (_, first))| {
+        (is_stdlib(*entry), raised.propagated, *first, *offset, *entry, &raised.type_name, &raised.message)
+    });
     let left_out = gathered.exceptions_left_out + exceptions.len().saturating_sub(EXCEPTIONS) as u64;
     for ((entry, offset, raised), (times, first)) in exceptions.into_iter().take(EXCEPTIONS) {
         let Some(&code) = places.get(entry) else { continue };
