@@ -151,6 +151,21 @@ fn code_is_laid_out_as_statements() {
 }
 
 #[test]
+fn a_module_returns_at_its_end_alone() {
+    // Its last statement is a try whose body always fails.
+    for techniques in ["exceptions", "shuffle"] {
+        let program = Program::named("globals_use");
+        let (_folder, pyc) = program.obfuscated(techniques, 1);
+        let trace = pyc.with_file_name("t.bct");
+        program.record(&pyc, &trace);
+        let (_, folder) = clean(&pyc, &[], &trace);
+        let listing = run(bctrace(["dis"]).arg(folder.join(pyc.file_name().unwrap()))).succeeded();
+        let module = listing.split("\ncode 1 ").next().unwrap();
+        assert_eq!(module.matches("RETURN_VALUE").count(), 1, "{techniques}: {module}");
+    }
+}
+
+#[test]
 fn a_trace_of_another_file_is_refused() {
     let program = Program::named("loops");
     let (_folder, pyc) = program.obfuscated("shuffle", 1);

@@ -137,6 +137,39 @@ impl Flow {
         flow
     }
 
+    /// Gives module code one end, which is no statement: returns of None outside of try statements lead there.  None if it has no such
+    /// return.  `is_none` says whether a constant of this index is None.
+    pub fn share_end(&mut self, is_none: impl Fn(i32) -> bool) -> Option<BlockId> {
+        let is_return = |end: &End| matches!(end, End::Final(op::RETURN_VALUE, _));
+        let returns = |end: &End| match end {
+            End::Jump(next) => self.blocks[*next].instructions.is_empty() && is_return(&self.blocks[*next].end),
+            end => is_return(end),
+        };
+        let returns_none = |basic: &Basic| {
+            let Some((last, others)) = basic.instructions.split_last() else { return false };
+            let is_none = match &last.operand {
+                Operand::Literal(Literal::None) => true,
+                Operand::Number(index) => is_none(*index),
+                _ => false,
+            };
+            returns(&basic.end)
+                && (last.opcode == op::LOAD_CONST && is_none)
+                && basic.around.is_empty()
+                && basic.depth as i64 + others.iter().map(growth).sum::<i64>() == 0
+        };
+        let ends: Vec<BlockId> = (0..self.blocks.len()).filter(|&block| returns_none(&self.blocks[block])).collect();
+        let mut last = self.blocks[*ends.first()?].clone();
+        last.instructions.drain(..last.instructions.len() - 1);
+        (last.depth, last.end) = (0, End::Final(op::RETURN_VALUE, None));
+        let shared = self.blocks.len();
+        self.blocks.push(last);
+        for end in ends {
+            self.blocks[end].instructions.pop();
+            self.blocks[end].end = End::Jump(shared);
+        }
+        Some(shared)
+    }
+
     /// Adds the blocks of one node; their ends refer to nodes, but for those in between.
     fn add(&mut self, graph: &Graph, node: NodeId) {
         let node = &graph.nodes[node];

@@ -10,11 +10,15 @@ use super::order::Order;
 use super::report::{Change, Outcome};
 use super::same::is_same;
 use super::simplify::{self, Allowed, Removed};
-use super::value::Value;
+use super::value::{Literal, Value};
 use super::{Options, Untaken, signs};
 use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::op;
+
+/// CO_OPTIMIZED and CO_NEWLOCALS (Include/code.h): code that has neither is a module's.
+const OPTIMIZED: i32 = 1;
+const NEWLOCALS: i32 = 2;
 
 /// States of a code object at most.
 const STATES: usize = 60_000;
@@ -109,6 +113,11 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     let is_plain = sign.is_none();
     let sign = sign.unwrap_or(if program.is_suspicious { "other code of the program has one" } else { MISSING });
     flow.prepare();
+    let is_none = |index| {
+        let constant = usize::try_from(index).ok().and_then(|index| code.constants.get(index));
+        constant.is_some_and(|constant| Literal::of(constant, 0) == Literal::None)
+    };
+    let end = if code.flags & (OPTIMIZED | NEWLOCALS) == 0 { flow.share_end(is_none) } else { None };
     let mut changes: Vec<Change> = graph.decided.values().cloned().collect();
     changes.extend(
         graph.thrown.iter().map(|&at| Change { offsets: at..at + 1, why: "it always fails, which was a jump".into() }),
@@ -121,7 +130,7 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     order.assertion = assertion.and_then(|place| i32::try_from(place).ok());
     let is_comprehension = code.varnames.first().is_some_and(|name| name.starts_with(b"."));
     let structured = match flow.blocks.len() <= BLOCKS {
-        true => lay::structured(&flow, &order, is_comprehension).map_err(|error| error.0),
+        true => lay::structured(&flow, &order, is_comprehension, end).map_err(|error| error.0),
         false => Err("there are too many blocks"),
     };
     let structured = structured.and_then(|listing| {
@@ -272,7 +281,6 @@ fn looks_up_locals(code: &MarshalledCode, graph: &Graph) -> bool {
 /// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
 /// at every offset, for the model may be lost without the variable.
 fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec<usize> {
-    const OPTIMIZED: i32 = 1;
     let mut tests: BTreeMap<usize, usize> = BTreeMap::new();
     for bytes in code.bytes.windows(9) {
         let place = usize::from(u16::from_le_bytes([bytes[1], bytes[2]]));

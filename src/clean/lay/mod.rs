@@ -74,8 +74,9 @@ struct Layer<'a> {
     nesting: usize,
 }
 
-/// Lays out a whole code object.  `is_comprehension` says that loops are those of a generator expression or the like.
-pub fn structured(flow: &Flow, order: &Order, is_comprehension: bool) -> Laid<Listing> {
+/// Lays out a whole code object.  `is_comprehension` says that loops are those of a generator expression or the like; `end` is the block
+/// that no statement leads to but the last.
+pub fn structured(flow: &Flow, order: &Order, is_comprehension: bool, end: Option<BlockId>) -> Laid<Listing> {
     let mut layer = Layer {
         flow,
         order,
@@ -92,7 +93,10 @@ pub fn structured(flow: &Flow, order: &Order, is_comprehension: bool) -> Laid<Li
     if is_comprehension {
         layer.expression(flow.entry, None)?;
     } else {
-        layer.statements(flow.entry, None, 0, None)?;
+        layer.statements(flow.entry, end, 0, None)?;
+        if let Some(end) = end {
+            layer.statements(end, None, 0, None)?;
+        }
     }
     Ok(layer.out)
 }
