@@ -5,7 +5,7 @@
  * on to the hooks in `bctrace_general`.  What it needs is in `bctrace_lane`, which both sides read and write, the GIL held.
  *
  * What the hook must see to:
- * - `open` is not BCTRACE_CLOSED only while the frame on top is recorded and its run is open, nothing waits to be told before the next
+ * - `open` is not BCTRACE_CLOSED only while the frame on top is recorded and its run is open, nothing waits to be written before the next
  *   word, and no filter, trigger, limit or foreign code asks for a look at more than the bytes;
  * - `open` is BCTRACE_TRUSTING only while nothing can have changed the bytes: all code that has run is verified (src/bytecode/verify.rs),
  *   and `exposed` is 0;

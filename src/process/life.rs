@@ -60,10 +60,10 @@ mod tests {
         let word: &Life = Box::leak(Box::new(Life(AtomicU32::new(0))));
         assert!(!word.is_over());
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let (told, begun) = std::sync::mpsc::channel::<()>();
+        let (begin, begun) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
             word.begin();
-            told.send(()).expect("the test waits");
+            begin.send(()).expect("the test waits");
             let _ = wait.recv();
         });
         begun.recv().expect("the thread has begun");

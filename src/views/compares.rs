@@ -15,6 +15,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::flow::{Flow, Mark};
+use super::items::Outcome;
 use super::query::{LeftOut, Query, View, ended};
 use super::{Answer, room::Room};
 use crate::bytecode::Instruction;
@@ -84,15 +85,6 @@ struct Comparison {
     /// What is known of the operands.
     marks: Vec<Mark>,
     outcome: Option<Outcome>,
-}
-
-/// What came of a comparison.
-#[derive(Clone, Debug, PartialEq)]
-enum Outcome {
-    Value(Value),
-    Raised(Raised),
-    /// The trace does not say.
-    Unknown,
 }
 
 /// What takes comparisons that have their results.

@@ -11,6 +11,7 @@ mod flow;
 pub mod fold;
 pub mod hot;
 pub mod info;
+mod items;
 pub mod layers;
 mod library;
 mod observed;

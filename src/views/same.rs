@@ -1,5 +1,5 @@
-//! What is the same in two runs of a program, or twice in one: code objects by what they are, and values without the numbers of
-//! objects.
+//! What is the same in two runs of a program, or twice in one: code objects by what they are, and values with or without the numbers
+//! of objects.
 
 use std::hash::{Hash, Hasher};
 
@@ -16,8 +16,16 @@ pub(super) fn hash_of(object: &CodeObject) -> u64 {
     hasher.finish()
 }
 
+/// Whether objects with other numbers are others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    Count,
+    Ignored,
+}
+
 /// Adds a value to a hash.
-pub(super) fn hash_value(value: &Value, hasher: &mut FxHasher) {
+pub(super) fn hash_value(value: &Value, numbers: Numbers, hasher: &mut FxHasher) {
+    let counted = |number: u32| (numbers == Numbers::Count).then_some(number);
     std::mem::discriminant(value).hash(hasher);
     match value {
         Value::Missing | Value::Bad | Value::None | Value::Ellipsis | Value::NotImplemented => {}
@@ -29,14 +37,14 @@ pub(super) fn hash_value(value: &Value, hasher: &mut FxHasher) {
         Value::Complex(real, imaginary) => (real.to_bits(), imaginary.to_bits()).hash(hasher),
         Value::Str(Text { bytes, cut }) | Value::Unicode(Text { bytes, cut }) => (bytes, cut).hash(hasher),
         Value::Container(container) => {
-            (container.items.len(), container.cut).hash(hasher);
-            container.items.iter().for_each(|item| hash_value(item, hasher));
+            (counted(container.number), container.items.len(), container.cut).hash(hasher);
+            container.items.iter().for_each(|item| hash_value(item, numbers, hasher));
         }
-        Value::Deep { .. } => {}
-        Value::Object { name, receiver, .. } => {
-            name.hash(hasher);
+        Value::Deep { number, .. } => counted(*number).hash(hasher),
+        Value::Object { name, number, receiver, .. } => {
+            (name, counted(*number)).hash(hasher);
             if let Some(receiver) = receiver {
-                hash_value(receiver, hasher);
+                hash_value(receiver, numbers, hasher);
             }
         }
     }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::Answer;
+use super::items::Outcome;
 use super::query::{LeftOut, Query, View, ended};
 use super::room::Room;
 use crate::bytecode::Instruction;
@@ -53,14 +54,6 @@ struct Found {
     code: Rc<Code>,
     instruction: Instruction,
     times: u64,
-}
-
-/// What came of a trick.
-enum Outcome {
-    Returned(Value),
-    Raised(Raised),
-    /// The trace does not say, or it ends there.
-    Unknown,
 }
 
 struct Tricks {
@@ -114,7 +107,7 @@ impl Tricks {
         push_operands(&mut text, &place.frame.code.object, &place.unit.last, &values.operands);
         let Some(found) = self.add(trick, text, place) else { return };
         match values.results.first() {
-            Some(result) => self.found[found].outcome = Outcome::Returned(result.clone()),
+            Some(result) => self.found[found].outcome = Outcome::Value(result.clone()),
             None => drop(self.open.insert(place.frame.id, found)),
         }
     }
@@ -149,7 +142,7 @@ impl View for Tricks {
             && let Some(open) = self.open.remove(&place.frame.id)
             && let Some(result) = values.late.first()
         {
-            self.found[open].outcome = Outcome::Returned(result.clone());
+            self.found[open].outcome = Outcome::Value(result.clone());
         }
         if !is_wanted {
             return Ok(());

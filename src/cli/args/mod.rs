@@ -8,6 +8,7 @@ mod recording;
 mod sandbox;
 mod triaging;
 mod value;
+mod views;
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -22,14 +23,14 @@ use clap_complete::Shell;
 pub use cleaning::{CleanArgs, UntakenName};
 pub use exporting::{ExportArgs, ExportForm};
 pub use file::{FileArgs, IntakeArgs, ListArgs, UnpackArgs};
-pub use reading::{
-    AnswerFormat, AsmArgs, CallsArgs, CodeArgs, ComparesArgs, DiffArgs, DisArgs, EdgesArgs, FilterArgs, FindArgs,
-    HotArgs, InfoArgs, LayersArgs, ListingFormat, OpmapArgs, PlaceArgs, QuestionArgs, ReportArgs, ShowArgs,
-    StringsArgs, TricksArgs, TriedArgs, ViewArgs, ViewFilterArgs, WindowArgs,
-};
+pub use reading::{AsmArgs, CodeArgs, DisArgs, FilterArgs, ListingFormat, OpmapArgs, PlaceArgs, ShowArgs, WindowArgs};
 pub use recording::{CallArgs, LeadArgs, PythonArgs, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 pub use sandbox::SandboxArgs;
 pub use triaging::TriageArgs;
+pub use views::{
+    AnswerFormat, CallsArgs, ComparesArgs, DiffArgs, EdgesArgs, FindArgs, HotArgs, InfoArgs, LayersArgs, QuestionArgs,
+    ReportArgs, StringsArgs, TricksArgs, TriedArgs, ViewArgs, ViewFilterArgs,
+};
 
 /// Columns of help that does not go to a terminal, and the most that it has on one.
 const COLUMNS: usize = 80;

@@ -1,8 +1,9 @@
 //! How likely a comparison is to say what the program wants: those first that rejected something that was given to the program.
 
-use super::{Comparison, Outcome};
+use super::Comparison;
 use crate::bytecode::opcode::{is_call, op};
 use crate::trace::value::Value;
+use crate::views::items::Outcome;
 
 /// What kind of comparison an instruction makes, the most telling first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

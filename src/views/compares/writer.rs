@@ -6,10 +6,11 @@ use indicatif::HumanCount;
 use rustc_hash::FxHashMap;
 
 use super::Comparison;
-use super::line::{Place, line_of, push_json, push_place, sign_of, text};
+use super::line::{Place, push_json, push_place, sign_of, text};
 use crate::format::json;
 use crate::format::lines::Lines;
 use crate::trace::SinkError;
+use crate::views::items::line_of;
 use crate::views::query::{LeftOut, Query};
 
 /// Lines that a place has at most, unless all are wanted.
@@ -136,7 +137,7 @@ impl Writer {
         if self.counts.len() >= PLACES {
             return None;
         }
-        let line = line_of(&comparison.code, comparison.instruction.offset);
+        let line = line_of(&comparison.code.object, comparison.instruction.offset);
         let count = Count { line, sign: sign_of(comparison), lines: 0, left_out: 0 };
         self.places.insert(place.clone(), self.counts.len());
         self.counts.push((place, count));

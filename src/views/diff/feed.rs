@@ -14,7 +14,7 @@ use crate::read::{Block, Flaw, Reader, TraceError};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, Event, Frame, Run, SinkError, State, StreamError};
 use crate::views::query::{Choice, Query, has_values};
-use crate::views::same::{hash_of, hash_value};
+use crate::views::same::{Numbers, hash_of, hash_value};
 
 /// Words of events that are decoded at a time.
 const BATCH: usize = 1 << 12;
@@ -248,7 +248,7 @@ impl Visitor for Collect {
         let mut hasher = FxHasher::default();
         if has_any {
             let lists = [&values.arguments, &values.late, &values.operands, &values.results];
-            lists.into_iter().flatten().for_each(|value| hash_value(value, &mut hasher));
+            lists.into_iter().flatten().for_each(|value| hash_value(value, Numbers::Ignored, &mut hasher));
         }
         let shown = has_any.then(|| Box::new((*unit, values.clone())));
         let number = place.number + 1 - u64::from(unit.instructions);

@@ -9,27 +9,11 @@ use crate::format::json;
 use crate::format::lines::Lines;
 use crate::format::values::{push_operands, push_value};
 use crate::trace::SinkError;
+use crate::views::items::{self, line_of, push_place_members};
 use crate::views::query::{LeftOut, Query};
 
 pub(super) fn write(found: Vec<Found>, query: &Query, left_out: &LeftOut, lines: &mut Lines) -> Result<(), SinkError> {
-    if query.json {
-        query.write_head(lines, "find", left_out)?;
-    }
-    for found in &found {
-        match query.json {
-            true => push_object(lines.open(), found),
-            false => push_line(lines.open(), found),
-        }
-        lines.ended()?;
-    }
-    if !query.json {
-        query.write_left_out(lines, left_out)?;
-    }
-    lines.finish().map(|_| ())
-}
-
-fn line_of(found: &Found) -> i32 {
-    found.code.object.line(found.instruction.offset.max(0).cast_unsigned())
+    items::write(&found, "find", query, left_out, lines, push_object, push_line)
 }
 
 fn push_line(out: &mut Vec<u8>, found: &Found) {
@@ -38,7 +22,7 @@ fn push_line(out: &mut Vec<u8>, found: &Found) {
         "{} {}:{}: {} at {}: ",
         found.first.number,
         Printable::text(&object.filename),
-        line_of(found),
+        line_of(object, found.instruction.offset),
         Printable::name(&object.name),
         found.instruction.offset
     );
@@ -74,11 +58,7 @@ fn push_object(out: &mut Vec<u8>, found: &Found) {
     json::push_member(out, "last", found.last.as_ref().unwrap_or(&found.first).number);
     json::push_member(out, "times", found.times);
     json::push_member(out, "thread", found.first.thread);
-    json::push_text_member(out, "name", &object.name);
-    json::push_text_member(out, "filename", &object.filename);
-    json::push_member(out, "line", line_of(found));
-    json::push_member(out, "offset", found.instruction.offset);
-    json::push_text_member(out, "opname", opcode::name(found.instruction.opcode).unwrap_or_default().as_bytes());
+    push_place_members(out, object, &found.instruction);
     let role = match found.first.role {
         Role::Operand => "operand",
         Role::Result => "result",

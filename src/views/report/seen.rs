@@ -14,6 +14,7 @@ use crate::trace::value::{UnitValues, Value};
 use crate::trace::{Code, Frame, Laps, Raised, SinkError, State};
 use crate::views::query::View;
 use crate::views::room::{Room, weight};
+use crate::views::same::{Numbers, hash_value};
 
 /// Different values of an instruction that are counted.
 const DISTINCT: usize = 1000;
@@ -126,31 +127,8 @@ fn cut(text: &str) -> String {
 fn hash_of(operands: &[Value], results: &[Value]) -> u64 {
     let mut hasher = FxHasher::default();
     operands.len().hash(&mut hasher);
-    operands.iter().chain(results).for_each(|value| hash(value, &mut hasher));
+    operands.iter().chain(results).for_each(|value| hash_value(value, Numbers::Count, &mut hasher));
     hasher.finish()
-}
-
-fn hash(value: &Value, hasher: &mut FxHasher) {
-    std::mem::discriminant(value).hash(hasher);
-    match value {
-        Value::Missing | Value::Bad | Value::None | Value::Ellipsis | Value::NotImplemented => {}
-        Value::Bool(value) => value.hash(hasher),
-        Value::Int(number) => number.hash(hasher),
-        Value::Long { negative, magnitude } => (negative, magnitude).hash(hasher),
-        Value::HugeLong { negative, bits, checksum } => (negative, bits, checksum).hash(hasher),
-        Value::Float(number) => number.to_bits().hash(hasher),
-        Value::Complex(real, imaginary) => (real.to_bits(), imaginary.to_bits()).hash(hasher),
-        Value::Str(text) | Value::Unicode(text) => (&text.bytes, text.cut).hash(hasher),
-        Value::Container(container) => {
-            (container.number, container.items.len(), container.cut).hash(hasher);
-            container.items.iter().for_each(|item| hash(item, hasher));
-        }
-        Value::Deep { number, .. } => number.hash(hasher),
-        Value::Object { name, number, receiver, .. } => {
-            (name, number).hash(hasher);
-            receiver.iter().for_each(|receiver| hash(receiver, hasher));
-        }
-    }
 }
 
 impl View for Seen {

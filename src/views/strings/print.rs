@@ -4,36 +4,27 @@ use indicatif::HumanCount;
 
 use super::{Found, kinds};
 use crate::bytecode::escape::Printable;
-use crate::bytecode::opcode;
 use crate::format::json;
 use crate::format::lines::Lines;
 use crate::format::values::push_value;
 use crate::trace::SinkError;
 use crate::trace::value::Value;
+use crate::views::items::{self, line_of, push_place_members};
 use crate::views::query::{LeftOut, Query};
 
 pub(super) fn write(found: Vec<Found>, query: &Query, left_out: &LeftOut, lines: &mut Lines) -> Result<(), SinkError> {
-    if query.json {
-        query.write_head(lines, "strings", left_out)?;
-    }
     let mut marked: Vec<(Option<&str>, Found)> =
         found.into_iter().map(|found| (kinds::of(&found.text.bytes), found)).collect();
     marked.sort_by_key(|(kind, _)| kind.is_none());
-    for (kind, found) in &marked {
-        match query.json {
-            true => push_object(lines.open(), *kind, found),
-            false => push_line(lines.open(), *kind, found),
-        }
-        lines.ended()?;
-    }
-    if !query.json {
-        query.write_left_out(lines, left_out)?;
-    }
-    lines.finish().map(|_| ())
-}
-
-fn line_of(found: &Found) -> i32 {
-    found.code.object.line(found.instruction.offset.max(0).cast_unsigned())
+    items::write(
+        &marked,
+        "strings",
+        query,
+        left_out,
+        lines,
+        |out, (kind, found)| push_object(out, *kind, found),
+        |out, (kind, found)| push_line(out, *kind, found),
+    )
 }
 
 fn value(found: &Found) -> Value {
@@ -49,7 +40,7 @@ fn push_line(out: &mut Vec<u8>, kind: Option<&str>, found: &Found) {
         "{} {}:{}: {}: ",
         found.number,
         Printable::text(&object.filename),
-        line_of(found),
+        line_of(object, found.instruction.offset),
         Printable::name(&object.name)
     );
     out.extend_from_slice(place.as_bytes());
@@ -69,11 +60,7 @@ fn push_object(out: &mut Vec<u8>, kind: Option<&str>, found: &Found) {
     json::push_member(out, "number", found.number);
     json::push_member(out, "times", found.times);
     json::push_member(out, "thread", found.thread);
-    json::push_text_member(out, "name", &object.name);
-    json::push_text_member(out, "filename", &object.filename);
-    json::push_member(out, "line", line_of(found));
-    json::push_member(out, "offset", found.instruction.offset);
-    json::push_text_member(out, "opname", opcode::name(found.instruction.opcode).unwrap_or_default().as_bytes());
+    push_place_members(out, object, &found.instruction);
     if let Some(kind) = kind {
         json::push_text_member(out, "kind", kind.as_bytes());
     }
