@@ -8,6 +8,7 @@ mod lookups;
 mod shown;
 mod shutdown;
 mod stopping;
+mod threads;
 mod writing;
 
 use crate::live::Program;

@@ -35,8 +35,8 @@ impl Tracee {
         }
         let recorded = top.is(Is::Recorded);
         if self.is_regular(gil, top, &at) {
-            if recorded && self.unwritten.any {
-                self.write_skipped();
+            if recorded {
+                self.catch_up();
             }
             return self.open(at.first(), at.instruction(), recorded, 0);
         }
@@ -72,8 +72,8 @@ impl Tracee {
         }
         self.watch(inside.is_none() || version.is_watched(self.started) || self.limit_is_near(&version));
         let recorded = self.lane.top().is_some_and(|top| top.is(Is::Recorded));
-        if recorded && self.unwritten.any {
-            self.write_skipped();
+        if recorded {
+            self.catch_up();
         }
         match unit {
             Some(_) => self.open(at.first(), at.instruction(), recorded, 0),
@@ -98,9 +98,7 @@ impl Tracee {
             return;
         }
         // The version is the frame's that runs now: its thread comes first.
-        if self.unwritten.any {
-            self.write_skipped();
-        }
+        self.catch_up();
         let version = if self.is_in_own() { self.find_own(gil, code, at) } else { self.find(gil, code, at) };
         let top = self.lane.top_mut().expect("the stack was not empty above");
         top.first = at.first();

@@ -53,9 +53,7 @@ impl Tracee {
         self.leave_for_now();
         self.close(Kind::Jump, 0);
         self.lane.set_start(0);
-        if self.unwritten.any {
-            self.write_skipped();
-        }
+        self.catch_up();
         next
     }
 

@@ -35,8 +35,8 @@ impl Tracee {
         let recorded = top.is(Is::Recorded);
         let is_known = top.is(Is::Announced) || !self.is_wanted(top) || !self.started;
         if at.instruction() != 0 && is_known && self.is_regular(gil, top, &at) {
-            if recorded && self.unwritten.any {
-                self.write_skipped();
+            if recorded {
+                self.catch_up();
             }
             self.open(at.first(), at.instruction(), recorded, 0)
         } else {

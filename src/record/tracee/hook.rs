@@ -74,6 +74,7 @@ impl Hook for Tracee {
         }
         self.leave_for_now();
         self.close(Kind::Jump, 0);
+        self.catch_up();
         self.push_event(&Event::Raised(Raised {
             propagated: exception.propagated,
             type_name: exception.type_name(gil),

@@ -163,9 +163,7 @@ impl Tracee {
     #[inline]
     fn push_closed(&mut self, kind: Kind, argument: u32) {
         let Some(top) = self.lane.top() else {
-            if self.unwritten.any {
-                self.write_skipped();
-            }
+            self.catch_up();
             return self.push_run(kind, Fields { argument, ..Fields::default() });
         };
         let (start, length) = match self.lane.start() {
@@ -177,6 +175,9 @@ impl Tracee {
                 self.executed += self.codes.version(top.version()).count(start, start + length);
             }
             if length != 0 || kind != Kind::Jump {
+                // The thread can have changed while no run was open: a frame that is left forgets its exception first, and with it all
+                // that the exception kept.
+                self.catch_up();
                 self.push_run(kind, Fields { start, length, argument });
             }
             return;
@@ -212,7 +213,15 @@ impl Tracee {
         }
     }
 
-    /// Brings the stream up to date before something is recorded: the thread, what was skipped, the frames that are on the stack.
+    /// Brings the stream up to date before something is recorded, if it is not.
+    #[inline]
+    fn catch_up(&mut self) {
+        if self.unwritten.any {
+            self.write_skipped();
+        }
+    }
+
+    /// Brings the stream up to date: the thread, and what was skipped.
     #[cold]
     fn write_skipped(&mut self) {
         let number = self.threads.current.number;

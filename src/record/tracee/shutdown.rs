@@ -91,9 +91,7 @@ impl Tracee {
 
     #[cold]
     fn change_reason(&mut self, own: bool) {
-        if self.unwritten.any {
-            self.write_skipped();
-        }
+        self.catch_up();
         self.unwritten.own = own;
     }
 
