@@ -137,7 +137,8 @@ def prepare_pages(trace):
     """Makes what exports_pages.py opens."""
     for form in ["perfetto", "speedscope"]:
         exported(trace, form)
-    threads = duckdb.sql(f"SELECT count(DISTINCT thread) FROM read_parquet('{SCRATCH}/corpus/runs/*/run={run_of(trace)}.parquet')").fetchone()[0]
+    query = f"SELECT count(DISTINCT thread) FROM read_parquet('{SCRATCH}/corpus/runs/*/run={run_of(trace)}.parquet')"
+    threads = duckdb.sql(query).fetchall()[0][0]
     (SCRATCH / "threads.count").write_text(str(threads))
 
 
