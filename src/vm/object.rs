@@ -1,6 +1,5 @@
 //! Describes code objects and exceptions.  Runs no code of theirs, keeps no reference, sets no error.
 
-mod weight;
 mod whole;
 
 use std::collections::HashMap;

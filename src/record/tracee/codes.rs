@@ -169,7 +169,8 @@ impl Codes {
 
     /// Describes a version; None if the program has left too little memory.
     fn describe(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Option<Found> {
-        if !memory::has_room(code.weight(gil)) {
+        let written = code.whole(gil, at.first(), &memory::has_room)?;
+        if !memory::has_room(written.weight()) {
             return None;
         }
         self.known.try_reserve(1).ok()?;
@@ -191,7 +192,6 @@ impl Codes {
             }
         }
         let first_id = known.versions.first().map_or(id, |version| version.id);
-        let written = code.whole(gil, at.first());
         let made = self.origins.get(code.address());
         let whole = Some(WholeCode { code: id, made, missing: written.missing, marshal: written.marshal.into() });
         let forgotten = known.forget_one(lane, threads);

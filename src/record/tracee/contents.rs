@@ -93,10 +93,8 @@ impl Tracee {
         let next = self.interrupt();
         for code in codes {
             let Some(made) = self.codes.origins.get(code.address()) else { continue };
-            if !memory::has_room(code.weight(gil)) {
-                continue;
-            }
-            let whole = code.whole_unrun(gil);
+            let whole = code.whole_unrun(gil, &memory::has_room);
+            let Some(whole) = whole.filter(|whole| memory::has_room(whole.weight())) else { continue };
             let hash: [u8; 32] = Sha256::digest(&whole.marshal).into();
             let contents = &mut self.contents;
             let (number, same) = (contents.next_code, contents.codes.get(&hash).copied());

@@ -17,6 +17,13 @@ const MAX_CONTAINERS: u32 = 1 << 20;
 /// Items of all containers of one code object: what is no tuple can say that it has any number.
 const MAX_ITEMS: u32 = 1 << 24;
 
+/// What describing a code object may take for each byte of its marshal data, and for each object in it: it is copied, and written as a
+/// record, and each list that it grows in is copied as it doubles.
+const TIMES: usize = 8;
+const EACH: usize = 512;
+/// Bytes of marshal data for which memory is asked for at least.
+const FIRST: usize = 4 << 10;
+
 /// A code object as marshal data.
 #[derive(Clone, Debug)]
 pub struct Whole {
@@ -24,23 +31,36 @@ pub struct Whole {
     /// Objects in whose place None, or an empty string, stands: of a type that marshal does not know, inside themselves, too deep, or
     /// too large.
     pub missing: u32,
+    objects: usize,
+}
+
+impl Whole {
+    /// Bytes that describing the object may take.
+    pub fn weight(&self) -> usize {
+        self.marshal.len().saturating_mul(TIMES).saturating_add(self.objects.saturating_mul(EACH))
+    }
 }
 
 impl CodeRef {
-    /// Writes the object, with its own code string: it does not run.
-    pub fn whole_unrun(&self, gil: Gil) -> Whole {
+    /// Writes the object, with its own code string: it does not run.  As [`CodeRef::whole`].
+    pub fn whole_unrun(&self, gil: Gil, has_memory: &dyn Fn(usize) -> bool) -> Option<Whole> {
         // The text of a str begins where the VM would run it.
         let first = match self.part(ffi::vm_code_part_VM_CODE_CODE).look_at_part(gil).seen {
             Seen::Str(text) => text.address(),
             _ => 0,
         };
-        self.whole(gil, first)
+        self.whole(gil, first, has_memory)
     }
 
-    /// Writes the object, with the code string that runs.
-    pub fn whole(&self, gil: Gil, first: usize) -> Whole {
+    /// Writes the object, with the code string that runs; None if there is no memory for it.  `has_memory` says whether there are so
+    /// many bytes: the program may have left too few.
+    pub fn whole(&self, gil: Gil, first: usize, has_memory: &dyn Fn(usize) -> bool) -> Option<Whole> {
         let mut walk = Walk {
             gil,
+            has_memory,
+            safe: 0,
+            lacks_memory: false,
+            objects: 1,
             out: Writer::default(),
             open: Vec::new(),
             addresses: FxHashSet::default(),
@@ -52,7 +72,7 @@ impl CodeRef {
         };
         walk.begin_code(*self, &self.bytes(gil, first));
         while let Some(open) = walk.open.last_mut() {
-            let next = if walk.items_left > 0 { open.next() } else { None };
+            let next = if walk.items_left > 0 && !walk.lacks_memory { open.next() } else { None };
             match next {
                 Some((item, is_key)) => {
                     walk.items_left -= 1;
@@ -61,7 +81,8 @@ impl CodeRef {
                 None => walk.end(),
             }
         }
-        Whole { marshal: walk.out.finish(), missing: walk.missing }
+        let Walk { out, missing, objects, lacks_memory, .. } = walk;
+        (!lacks_memory).then(|| Whole { marshal: out.finish(), missing, objects })
     }
 }
 
@@ -130,6 +151,12 @@ impl Open<'_> {
 
 struct Walk<'a> {
     gil: Gil<'a>,
+    has_memory: &'a dyn Fn(usize) -> bool,
+    /// Bytes of marshal data for which there is memory.
+    safe: usize,
+    lacks_memory: bool,
+    /// Objects that were looked at.
+    objects: usize,
     out: Writer,
     open: Vec<Open<'a>>,
     /// The containers that are open.
@@ -145,6 +172,10 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn put(&mut self, object: ObjectRef, is_key: bool) {
+        self.objects += 1;
+        if !self.has_room(0) {
+            return self.leave_out();
+        }
         let look = object.look(self.gil);
         let out = &mut self.out;
         match look.seen {
@@ -176,7 +207,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What a string or number holds; none where that has no room or cannot be read.
-    fn read<T: Plain>(&self, content: &Span<'a, T>) -> Option<&'a [T]> {
+    fn read<T: Plain>(&mut self, content: &Span<'a, T>) -> Option<&'a [T]> {
         let count = content.count();
         self.has_room(count.saturating_mul(size_of::<T>())).then(|| content.get(0..count))?
     }
@@ -196,7 +227,7 @@ impl<'a> Walk<'a> {
         let may_be_key = matches!(look.seen, Seen::Tuple(_) | Seen::FrozenSet(_) | Seen::Code);
         let depth = self.open.last().map_or(1, |open| open.depth);
         // The deepest that a container holds are the names of a code object, two below it.
-        let fits = depth + 2 <= DEPTH_LIMIT && self.left > 0 && self.has_room(0);
+        let fits = depth + 2 <= DEPTH_LIMIT && self.left > 0;
         if !fits || (is_key && !may_be_key) || self.addresses.contains(&object.address()) {
             return self.leave_out();
         }
@@ -302,6 +333,7 @@ impl<'a> Walk<'a> {
 
     /// Writes what must be a string in a code object; an empty one stands for anything else.
     fn put_name(&mut self, object: ObjectRef) {
+        self.objects += 1;
         let look = object.look_at_part(self.gil);
         let bytes = match look.seen {
             Seen::Str(bytes) => self.read(&bytes),
@@ -316,8 +348,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn has_room(&self, bytes: usize) -> bool {
-        self.out.len().saturating_add(bytes) <= MAX_BYTES
+    /// Whether the marshal data can grow by so many bytes.
+    #[inline]
+    fn has_room(&mut self, bytes: usize) -> bool {
+        let length = self.out.len().saturating_add(bytes);
+        length <= self.safe || (length <= MAX_BYTES && self.has_memory_for(length))
+    }
+
+    #[cold]
+    fn has_memory_for(&mut self, length: usize) -> bool {
+        let wanted = length.saturating_mul(2).max(FIRST);
+        self.lacks_memory |= !(self.has_memory)(wanted * TIMES);
+        if !self.lacks_memory {
+            self.safe = wanted.min(MAX_BYTES);
+        }
+        !self.lacks_memory
     }
 
     fn leave_out(&mut self) {
