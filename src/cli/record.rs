@@ -216,6 +216,7 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
         opmap: None,
         stand_ins: lead::stand_ins(&args.lead),
         answers: None,
+        fake_net: sandbox::fake_net(&args.sandbox),
         blobs: args.contents.blobs.map(|least| Blobs { least: least.max(1), most: args.contents.max_blobs }),
     }
 }
@@ -361,6 +362,7 @@ fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
         ("--allow-run", sandbox.allow_run),
         ("--chdir-scratch", sandbox.chdir_scratch),
         ("--deterministic", args.deterministic),
+        ("--fake-net", sandbox.fake_net),
         ("--no-sandbox", sandbox.no_sandbox),
         ("--skip-sleeps", args.skip_sleeps),
         ("--stub-missing", args.lead.stub_missing),

@@ -189,6 +189,7 @@ pub fn push_attempt_members(out: &mut Vec<u8>, attempt: &Attempt) {
     let (allowed, error) = match attempt.answer {
         Answer::Allowed => (true, None),
         Answer::Refused(error) => (false, Some(error)),
+        Answer::Faked => (false, None),
     };
     json::push_member(out, "allowed", allowed);
     json::push_optional_member(out, "errno", error);
