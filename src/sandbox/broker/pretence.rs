@@ -205,7 +205,7 @@ impl Broker {
     fn replace(&mut self, at: At, deed: Deed, peer: SocketAddr) -> Result<(), c_int> {
         let replaced = Replaced::of(at)?;
         if deed == Deed::Send && replaced.is_stream {
-            return Err(libc::ENOTCONN);
+            return Err(libc::EPIPE);
         }
         let failed = |error: io::Error| error.raw_os_error().unwrap_or(libc::ENOBUFS);
         let (theirs, end) = pair(&replaced).map_err(failed)?;

@@ -17,7 +17,7 @@ impl Display for Doing<'_> {
             [to, sent, length @ ..] if deed == Deed::Send => {
                 write!(f, "{verb} {}: {}", Quoted(to), Quoted(sent))?;
                 if let [length] = length {
-                    write!(f, " of {} bytes", Printable::text(length))?;
+                    write!(f, ", {} bytes in all", Printable::text(length))?;
                 }
             }
             [first, rest @ ..] => {
