@@ -34,7 +34,10 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     let readable = readable(job, args)?;
     let network = network(&options.allow_net)?;
     if options.fake_net && network == Network::All {
-        return Err(args::usage(job.command, "--fake-net is not for the whole network; name hosts, as in --allow-net=HOST"));
+        return Err(args::usage(
+            job.command,
+            "--fake-net is not for the whole network; name hosts, as in --allow-net=HOST",
+        ));
     }
     let own = match options.scratch {
         Some(_) => None,

@@ -37,6 +37,8 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     /// Set for line formats that write a regular file: if all recorders are killed, the file is truncated after its last whole line.
     pub lines: Option<File>,
+    /// So many first and last iterations of each loop are recorded, and the others counted.
+    pub loop_cap: Option<u64>,
     /// Shows how far a long recording is, on a terminal that the program may use too.
     pub progress: bool,
     /// The options that shape the recording, for the trace's first record.

@@ -105,7 +105,10 @@ fn install(policy: &Policy, landlock: u32) -> io::Result<Installed> {
 
 /// Why connections cannot be answered here.
 fn unheard(error: &io::Error) -> io::Error {
-    io::Error::other(format!("this system does not let bctrace answer system calls ({}): omit --fake-net", cause(error)))
+    io::Error::other(format!(
+        "this system does not let bctrace answer system calls ({}): omit --fake-net",
+        cause(error)
+    ))
 }
 
 /// An error without its number.

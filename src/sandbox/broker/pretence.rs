@@ -10,9 +10,7 @@ use std::time::Duration;
 use libc::c_int;
 use rustix::fs::OFlags;
 use rustix::net::sockopt::{socket_domain, socket_type};
-use rustix::net::{
-    AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, recv, shutdown, socketpair,
-};
+use rustix::net::{AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, recv, shutdown, socketpair};
 
 use super::{At, Broker, Decision};
 use crate::process::{self, Wants, traced};
