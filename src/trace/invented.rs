@@ -184,7 +184,7 @@ impl Inventor {
                     instructions,
                     frames,
                     own: detail.is_multiple_of(7),
-                    iterations: u64::from(detail % 5),
+                    iterations: 0,
                 }));
             }
             4 => self.announce(detail),

@@ -2,6 +2,8 @@
 
 mod account;
 mod loops;
+#[cfg(test)]
+mod loops_tests;
 mod pace;
 mod recording;
 mod standby;
