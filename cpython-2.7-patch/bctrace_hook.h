@@ -127,8 +127,8 @@ struct bctrace_hooks {
     void (*claimed)(const void *code);
     /* The program has read these bytes from standard input. */
     void (*input)(const unsigned char *bytes, size_t length);
-    /* The C library is about to look up the host of this name. */
-    void (*lookup)(const char *name);
+    /* The C library is about to look up the host of this name; or it is not asked, and the host has this address, unless it is NULL. */
+    void (*lookup)(const char *name, const char *fake);
     /* A map of opcodes is set (bctrace_remap.h), and the unit that frame executes ends with an opcode that 2.7 does not define; `top` as in
      * `unit`. */
     int (*refused)(struct _frame *frame, struct _object *const *top);

@@ -10,4 +10,7 @@
 
 void bctrace_report_lookup(const char *name) __attribute__((visibility("hidden")));
 
+/* Whether getaddrinfo takes this for an address, which needs no lookup. */
+int bctrace_is_address(const char *name) __attribute__((visibility("hidden")));
+
 #endif

@@ -2,12 +2,12 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "bctrace_fake_net.h"
 #include "bctrace_lookup.h"
 
-/* Whether getaddrinfo takes this for an address: one of IPv4 in any of inet_aton's forms and with nothing after it, or one of IPv6,
- * which may name an interface after a %. */
-static int
-is_address(const char *name)
+/* One of IPv4 in any of inet_aton's forms and with nothing after it, or one of IPv6, which may name an interface after a %. */
+int
+bctrace_is_address(const char *name)
 {
     struct in_addr ipv4;
     struct in6_addr ipv6;
@@ -26,6 +26,6 @@ is_address(const char *name)
 void
 bctrace_report_lookup(const char *name)
 {
-    if (name != NULL && *name != '\0' && !is_address(name))
-        bctrace_hooks.lookup(name);
+    if (name != NULL && *name != '\0' && !bctrace_is_address(name))
+        bctrace_hooks.lookup(name, bctrace_fakes_net ? bctrace_fake_host(name, AF_INET) : NULL);
 }

@@ -63,6 +63,10 @@ void vm_stand_in(const char *const *names, int all);
  * to `to` for the prompt, the bytes of which it returns; 0 for no answer.  It is called with the GIL held. */
 void vm_answer(long (*with)(const unsigned char *prompt, size_t length, unsigned char *to, size_t room));
 
+/* Has names of hosts looked up without the C library, but for these, which end in NULL (bctrace_fake_net.h).  To be called once, after
+ * vm_initialize; the names must live as long as the process. */
+void vm_fake_net(const char *const *real);
+
 /* The interpreter's own command line.  `begins` is called where its program begins (bctrace_main.h); NULL: nobody asks. */
 int vm_python_main(int argc, char **argv, void (*begins)(void *context), void *context);
 

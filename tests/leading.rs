@@ -5,6 +5,7 @@ use std::fs;
 use crate::live::{Program, assert_failed, run};
 
 mod answers;
+mod network;
 mod tricks;
 
 const REGISTRY: &str = include_str!("leading/registry.py");

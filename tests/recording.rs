@@ -5,6 +5,7 @@ mod input;
 mod lane;
 mod limits;
 mod lookups;
+mod loop_cap;
 mod shown;
 mod shutdown;
 mod stopping;

@@ -15,6 +15,7 @@ mod reports;
 mod scratch;
 mod swarm;
 mod systems;
+mod tricks;
 
 use std::collections::BTreeMap;
 use std::fs;

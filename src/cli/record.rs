@@ -130,6 +130,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         },
         timeout: args.limits.timeout,
         lines: None,
+        loop_cap: args.limits.loop_cap,
         progress: args.progress,
         options: options(&job, args),
         follow: None,
@@ -216,6 +217,7 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
         opmap: None,
         stand_ins: lead::stand_ins(&args.lead),
         answers: None,
+        fake_net: sandbox::fake_net(&args.sandbox),
         blobs: args.contents.blobs.map(|least| Blobs { least: least.max(1), most: args.contents.max_blobs }),
     }
 }
@@ -344,6 +346,7 @@ fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
         push("--max-blobs", args.contents.max_blobs.to_string().as_bytes());
     }
     limits.max_size.iter().for_each(|size| push("--max-size", size.to_string().as_bytes()));
+    limits.loop_cap.iter().for_each(|most| push("--loop-cap", most.to_string().as_bytes()));
     limits.timeout.iter().for_each(|time| push("--timeout", format!("{time:?}").as_bytes()));
     args.lead.answers.iter().for_each(|file| push("--answers", file.as_os_str().as_bytes()));
     args.lead.stub.iter().for_each(|name| push("--stub", name.as_bytes()));
@@ -361,6 +364,7 @@ fn options(job: &Job, args: &RecordingArgs) -> Vec<Vec<u8>> {
         ("--allow-run", sandbox.allow_run),
         ("--chdir-scratch", sandbox.chdir_scratch),
         ("--deterministic", args.deterministic),
+        ("--fake-net", sandbox.fake_net),
         ("--no-sandbox", sandbox.no_sandbox),
         ("--skip-sleeps", args.skip_sleeps),
         ("--stub-missing", args.lead.stub_missing),

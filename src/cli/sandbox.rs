@@ -15,6 +15,7 @@ use super::{frozen, message};
 use crate::bytecode::escape::Printable;
 use crate::record::Subject;
 use crate::sandbox::{self, Budget, Host, Network, Policy, Scratch};
+use crate::vm::fake_net::FakeNet;
 
 /// A sandbox that is ready for a program.
 pub struct Prepared {
@@ -32,6 +33,12 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
     let writable = writable(job, args)?;
     let readable = readable(job, args)?;
     let network = network(&options.allow_net)?;
+    if options.fake_net && network == Network::All {
+        return Err(args::usage(
+            job.command,
+            "--fake-net is not for the whole network; name hosts, as in --allow-net=HOST",
+        ));
+    }
     let own = match options.scratch {
         Some(_) => None,
         None => Some(Scratch::create(&seed(job)).context("cannot make a scratch folder for the program")?),
@@ -44,6 +51,7 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
         folder: options.chdir_scratch.then(|| scratch.clone()),
         scratch,
         network,
+        fakes_net: options.fake_net,
         may_run: options.allow_run,
         environment: Vec::new(),
         budget: Budget {
@@ -202,14 +210,24 @@ fn network(names: &[String]) -> anyhow::Result<Network> {
     Ok(if hosts.is_empty() { Network::None } else { Network::Hosts(hosts) })
 }
 
+/// Which names are looked up without a name server: all but those of hosts that can be reached.
+pub fn fake_net(options: &SandboxArgs) -> Option<FakeNet> {
+    let real = options.allow_net.iter().filter_map(|typed| CString::new(name_and_port(typed).0).ok()).collect();
+    options.fake_net.then_some(FakeNet { real })
+}
+
+fn name_and_port(typed: &str) -> (&str, Option<&str>) {
+    // An IPv6 address has colons of its own.
+    match typed.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
+        _ => (typed, None),
+    }
+}
+
 /// Finds the addresses of `HOST[:PORT]`.
 fn host(typed: &str) -> anyhow::Result<Host> {
     let cannot = || format!("cannot allow the program to reach {}", Printable::text(typed.as_bytes()));
-    // An IPv6 address has colons of its own.
-    let (name, port) = match typed.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
-        _ => (typed, None),
-    };
+    let (name, port) = name_and_port(typed);
     let port = port.map(|port| port.parse().context("the port must be a number up to 65535")).transpose();
     let port = port.with_context(cannot)?;
     let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);

@@ -179,7 +179,7 @@ impl Triage<'_> {
             let Ok(attempts) = tried::collect(trace) else { continue };
             for (attempt, times) in &attempts {
                 match attempt.answer {
-                    Answer::Allowed => self.summary.allowed += times,
+                    Answer::Allowed | Answer::Faked => self.summary.allowed += times,
                     Answer::Refused(_) => {
                         let what = Doing(attempt.deed, &attempt.targets).to_string();
                         let refused = &mut self.summary.refused;

@@ -154,9 +154,14 @@ pub fn open_screen(args: &ScreenArgs, pages: bool, trace: &Path) -> anyhow::Resu
     Ok(Screen::open(args, pages))
 }
 
-/// Prints what is missing or damaged in a trace.
+/// Says what a recording left out of loops; returns what prints what is missing or damaged in its trace.
 pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
     let name = Named::input(trace).to_string();
+    let reader = (trace != Path::new("-")).then(|| Reader::open(trace).ok()).flatten();
+    let capped = reader.as_ref().and_then(Reader::index).map(|index| index.totals.capped);
+    if let Some(capped) = capped.filter(|capped| capped.iterations > 0) {
+        message::warn(format_args!("{name}: {capped}"));
+    }
     move |flaw| message::warn(format_args!("{name}: {flaw}"))
 }
 

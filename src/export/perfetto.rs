@@ -114,6 +114,7 @@ impl Perfetto {
         let answer = match attempt.answer {
             Answer::Allowed => "allowed".to_owned(),
             Answer::Refused(errno) => format!("refused with errno {errno}"),
+            Answer::Faked => "faked".to_owned(),
         };
         let thread = attempt.thread.unwrap_or(at.thread);
         // It can stand before the run that has made it, and after runs of other threads.

@@ -10,6 +10,7 @@ use super::{Options, Quota, push_indent};
 use crate::bytecode::{Instruction, Listing};
 use crate::select::Share;
 use crate::trace::numbered;
+use crate::trace::totals::Capped;
 use crate::trace::value::Pending;
 use crate::trace::{Code, Event, Outside, Run, Sink, SinkError, State, Then};
 
@@ -127,6 +128,20 @@ impl Text {
         Ok(())
     }
 
+    /// Says what `--loop-cap` left out: no instruction's line has these words, since a name has no spaces.
+    fn left_out(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        let is_wanted = at.frame().is_some_and(|frame| self.options.selection.filter.wants(&frame.code.object));
+        if !is_wanted || !self.options.selection.wants_moment(at) {
+            return Ok(());
+        }
+        let mut capped = Capped::default();
+        capped.event(event);
+        let line = self.lines.open();
+        push_depth(line, at.frame().map(|frame| frame.depth).filter(|_| self.options.depth));
+        line.extend_from_slice(format!("... {capped}\n").as_bytes());
+        self.lines.ended()
+    }
+
     fn outside(&mut self, outside: &Outside, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
         self.list(&frame.code);
@@ -179,6 +194,7 @@ impl Sink for Text {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Outside(outside) => self.outside(outside, at)?,
+            Event::Skipped(skipped) if skipped.iterations > 0 => self.left_out(event, at)?,
             _ => self.pending.event(event, at),
         }
         Ok(())

@@ -16,6 +16,13 @@ use super::{Wants, poll};
 /// Steps from a process to this one, at most; no process has a longer line of ancestors.
 const GENERATIONS: usize = 10_000;
 
+/// Returns the flags of a thread's descriptor, those of open(2); None if it has none of that number.
+pub fn flags_of(thread: pid_t, descriptor: c_int) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{thread}/fdinfo/{descriptor}")).ok()?;
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    u32::from_str_radix(flags.trim(), 8).ok()
+}
+
 /// A process, dead or alive.
 #[derive(Debug)]
 pub struct Traced {

@@ -36,10 +36,7 @@ pub fn encode(tried: &Tried, is_recorded: bool) -> Vec<u8> {
     let option = &tried.option[..tried.option.len().min(LONGEST_TARGET / 4)];
     let mut out = PayloadWriter::default();
     out.i32(if is_recorded { tried.thread } else { 0 }).u8(tried.deed as u8).list(&targets).bytes(option);
-    out.u32(match tried.answer {
-        Answer::Allowed => 0,
-        Answer::Refused(error) => error.into(),
-    });
+    out.u32(tried.answer.number());
     out.finish()
 }
 
@@ -62,10 +59,7 @@ impl Message {
             deed: Deed::from_number(from.u8()?)?,
             targets: from.list()?,
             option: from.bytes()?,
-            answer: match from.u32()? {
-                0 => Answer::Allowed,
-                error => Answer::Refused(error as u16),
-            },
+            answer: Answer::from_number(from.u32()?)?,
         })
     }
 

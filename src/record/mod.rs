@@ -51,6 +51,7 @@ pub fn record(mut plan: Plan, sink: Box<dyn Sink>, report: impl FnOnce(io::Resul
         start: plan.start(),
         matches: plan.tracing.matches(),
         is_repeatable: plan.tracing.fixed == Some(Fixed::All),
+        loop_cap: plan.loop_cap,
     };
     let interrupts_end = plan.interrupts_end();
     let encoded = shared::sealed(&plan.tracing.encode())?;

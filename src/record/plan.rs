@@ -20,6 +20,7 @@ use crate::trace::event::{Sandbox, Start};
 use crate::trace::payload::{PayloadReader, PayloadWriter};
 use crate::vm::answers::Answers;
 use crate::vm::bundle::Bundle;
+use crate::vm::fake_net::FakeNet;
 use crate::vm::program::{Fixed, Script};
 use crate::vm::stand_ins::StandIns;
 
@@ -36,6 +37,8 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     /// Set for line formats that write a regular file: if all recorders are killed, the file is truncated after its last whole line.
     pub lines: Option<File>,
+    /// So many first and last iterations of each loop are recorded, and the others counted.
+    pub loop_cap: Option<u64>,
     /// Shows how far a long recording is, on a terminal that the program may use too.
     pub progress: bool,
     /// The options that shape the recording, for the trace's first record.
@@ -147,6 +150,8 @@ pub struct Tracing {
     pub stand_ins: Option<StandIns>,
     /// Answers to what the program asks.
     pub answers: Option<Answers>,
+    /// Hosts are found without a name server, if the network is a pretence.
+    pub fake_net: Option<FakeNet>,
 }
 
 /// Which strings are recorded whole.
@@ -170,7 +175,7 @@ impl Tracing {
     pub fn encode(&self) -> Vec<u8> {
         // A field that is added here must be encoded.
         let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, opmap, .. } = self;
-        let Tracing { blobs, stand_ins, answers, .. } = self;
+        let Tracing { blobs, stand_ins, answers, fake_net, .. } = self;
         let Filter { names, patterns, files, no_stdlib } = filter;
         let mut out = PayloadWriter::default();
         let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
@@ -205,6 +210,9 @@ impl Tracing {
         });
         optional(&mut out, answers.as_ref(), |out, answers| {
             out.bytes(answers.typed());
+        });
+        optional(&mut out, fake_net.as_ref(), |out, FakeNet { real }| {
+            out.list(&real.iter().map(|name| name.as_bytes().to_vec()).collect::<Vec<_>>());
         });
         out.finish()
     }
@@ -241,6 +249,10 @@ impl Tracing {
                 Some(StandIns { names, all: from.u8()? != 0 })
             })?,
             answers: read_optional(&mut from, |from| Answers::new(&from.bytes()?).ok())?,
+            fake_net: read_optional(&mut from, |from| {
+                let real = from.list()?.into_iter().map(|name| CString::new(name).ok()).collect::<Option<_>>()?;
+                Some(FakeNet { real })
+            })?,
         };
         from.is_empty().then_some(tracing)
     }
@@ -284,6 +296,7 @@ mod tests {
             Tracing { blobs: Some(Blobs { least: 1, most: 2 }), ..Tracing::default() },
             Tracing { stand_ins: Some(StandIns { names: vec![c"a.b".into()], all: true }), ..Tracing::default() },
             Tracing { answers: Some(Answers::new(b"a? => b\n").expect("answers")), ..Tracing::default() },
+            Tracing { fake_net: Some(FakeNet { real: vec![c"example.org".into()] }), ..Tracing::default() },
         ]
     }
 

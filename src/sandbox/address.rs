@@ -19,6 +19,22 @@ const NAME_SERVICES: [&[u8]; 4] = [
     b"/run/systemd/resolve/io.systemd.Resolve",
 ];
 
+/// Makes a struct sockaddr of the internet's protocols.
+pub fn encode(address: SocketAddr) -> Vec<u8> {
+    let port = address.port().to_be_bytes();
+    match address {
+        SocketAddr::V4(address) => {
+            let family = (libc::AF_INET as u16).to_ne_bytes();
+            [&family[..], &port, &address.ip().octets(), &[0; 8]].concat()
+        }
+        SocketAddr::V6(address) => {
+            let family = (libc::AF_INET6 as u16).to_ne_bytes();
+            let [flow, scope] = [address.flowinfo().to_be_bytes(), address.scope_id().to_ne_bytes()];
+            [&family[..], &port, &flow, &address.ip().octets(), &scope].concat()
+        }
+    }
+}
+
 /// Reads a struct sockaddr; None if it is of another family, or cut.
 pub fn of(bytes: &[u8]) -> Option<Address> {
     let family = u16::from_ne_bytes(*bytes.first_chunk()?);
@@ -76,5 +92,9 @@ mod tests {
             assert_eq!(text(libc::AF_INET, &[1, 187, 203, 0, 113, 7][..cut]), None);
         }
         assert_eq!(of(&[2]), None);
+        for address in ["203.0.113.7:443", "[::1]:80"] {
+            let encoded = encode(address.parse().expect("an address"));
+            assert_eq!(of(&encoded).map(|address| address.text), Some(address.into()));
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod files;
 mod network;
+mod pretence;
 mod processes;
 
 use std::os::unix::ffi::OsStrExt;
@@ -22,6 +23,7 @@ use super::resolve::{self, Meaning};
 use crate::process::traced;
 use crate::trace::attempt::{Answer, Deed};
 use files::PathCall;
+use pretence::Pretence;
 use processes::debugging;
 
 /// What a program tried, and what it was answered.
@@ -50,6 +52,7 @@ pub struct Broker {
     follow: Option<String>,
     /// The last program that was refused: by which process, the file, and the words.
     refused_program: Option<(pid_t, PathBuf, Vec<Vec<u8>>)>,
+    pretence: Pretence,
 }
 
 /// A decision: the answer, and what is reported of it.
@@ -58,20 +61,26 @@ struct Decision {
     /// What is done in the program's place, after the report, for another reply.  It may take long.
     act: Option<Box<dyn FnOnce() -> Reply + Send>>,
     report: Option<(Deed, Vec<Vec<u8>>, Vec<u8>)>,
+    /// It only seems to be carried out.
+    is_pretended: bool,
 }
 
 impl Decision {
     fn quiet(reply: Reply) -> Decision {
-        Decision { reply, act: None, report: None }
+        Decision { reply, act: None, report: None, is_pretended: false }
     }
 
     fn reported(reply: Reply, deed: Deed, targets: Vec<Vec<u8>>, option: Vec<u8>) -> Decision {
-        Decision { reply, act: None, report: Some((deed, targets, option)) }
+        Decision { reply, act: None, report: Some((deed, targets, option)), is_pretended: false }
     }
 
     /// Refuses what an option would allow.
     fn refused(error: c_int, deed: Deed, targets: Vec<Vec<u8>>, option: impl Into<Vec<u8>>) -> Decision {
         Decision::reported(Reply::Refuse(error), deed, targets, option.into())
+    }
+
+    fn pretended(reply: Reply, deed: Deed, targets: Vec<Vec<u8>>) -> Decision {
+        Decision { is_pretended: true, ..Decision::reported(reply, deed, targets, Vec::new()) }
     }
 
     fn allowed(deed: Deed, targets: Vec<Vec<u8>>) -> Decision {
@@ -91,6 +100,7 @@ impl Broker {
             granted,
             follow: None,
             refused_program: None,
+            pretence: Pretence::default(),
         }
     }
 
@@ -101,18 +111,21 @@ impl Broker {
 
     /// Answers calls until there is no process any more that could make one.  `report` is called while the caller waits.
     pub fn serve(mut self, mut report: impl FnMut(&Tried)) {
-        while let Some(call) = self.listener.receive() {
+        loop {
+            self.pretence.wait(&*self.listener);
+            let Some(call) = self.listener.receive() else { return };
             let Ok(call) = call else { continue };
             let process = match call.thread {
                 thread if thread == self.first => thread,
                 thread => traced::process_of(thread).unwrap_or(thread),
             };
-            let Decision { reply, act, report: tried } = self.decide(&call, process);
+            let Decision { reply, act, report: tried, is_pretended } = self.decide(&call, process);
             // What was read may be another thread's memory unless the caller still waits.
             if let Some((deed, targets, option)) = tried
                 && self.listener.is_waiting(&call)
             {
                 let answer = match reply {
+                    _ if is_pretended => Answer::Faked,
                     Reply::Refuse(error) if act.is_none() => Answer::Refused(error as u16),
                     Reply::Refuse(_) | Reply::Continue | Reply::Done(_) => Answer::Allowed,
                 };
@@ -147,6 +160,11 @@ impl Broker {
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill => self.kill(at),
             libc::SYS_mmap => self.map_shared(call),
             libc::SYS_connect => self.connect(at, Deed::Connect, 1, 2),
+            libc::SYS_sendto if call.arguments[4] == 0 => self.send(at),
+            libc::SYS_close | libc::SYS_shutdown => self.report_written(at),
+            libc::SYS_getpeername | libc::SYS_getsockname => self.name(at),
+            libc::SYS_getsockopt => self.option_of(at),
+            libc::SYS_setsockopt => self.set_option(at),
             libc::SYS_sendto => self.connect(at, Deed::Send, 4, 5),
             libc::SYS_bind => self.connect(at, Deed::Bind, 1, 2),
             libc::SYS_listen => self.listen(),

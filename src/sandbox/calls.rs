@@ -45,6 +45,9 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
     let network = setting.policy.network == Network::All;
     table.files(setting.landlock);
     table.processes(setting);
+    if setting.policy.fakes_net {
+        table.pretence();
+    }
     table.sockets(network);
     let shared = (libc::MAP_SHARED | libc::MAP_ANONYMOUS).cast_unsigned();
     // Private memory has a limit of its own.
@@ -174,6 +177,25 @@ impl Table {
             self.add(libc::SYS_prlimit64, &[Is(0, process)], Verdict::Allow);
         }
         self.add(libc::SYS_prlimit64, &[], Verdict::Refuse(libc::EPERM));
+    }
+
+    /// What the broker must see of connections that it pretends.
+    fn pretence(&mut self) {
+        self.add(libc::SYS_sendto, &[HasAny(3, MSG_FASTOPEN)], Verdict::Refuse(libc::EACCES));
+        self.notify(libc::SYS_sendto, &[], Verdict::Refuse(libc::ENETUNREACH));
+        for call in [libc::SYS_close, libc::SYS_shutdown, libc::SYS_getpeername, libc::SYS_getsockname] {
+            self.notify(call, &[], Verdict::Allow);
+        }
+        let [socket, tcp, ip, ipv6] =
+            [libc::SOL_SOCKET, libc::IPPROTO_TCP, libc::IPPROTO_IP, libc::IPPROTO_IPV6].map(c_int::cast_unsigned);
+        for option in [libc::SO_TYPE, libc::SO_DOMAIN, libc::SO_PROTOCOL] {
+            self.notify(libc::SYS_getsockopt, &[Is(1, socket), Is(2, option.cast_unsigned())], Verdict::Allow);
+        }
+        for level in [tcp, ip, ipv6] {
+            self.notify(libc::SYS_getsockopt, &[Is(1, level)], Verdict::Allow);
+            let unheard = if level == tcp { Verdict::Allow } else { Verdict::Refuse(libc::ENOPROTOOPT) };
+            self.notify(libc::SYS_setsockopt, &[Is(1, level)], unheard);
+        }
     }
 
     /// Sockets can be made; connecting, naming and sending is what the policy says.

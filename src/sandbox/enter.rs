@@ -63,10 +63,12 @@ pub fn enter(policy: &Policy, outside: &Connection) -> io::Result<Entered> {
     }
     let listener = match install(policy, landlock) {
         Ok(Installed::Heard(listener)) => Some(listener),
+        Ok(Installed::Unheard(error)) if policy.fakes_net => return Err(unheard(&error)),
         Ok(Installed::Unheard(error)) => {
             weaknesses.push(Weakness::Listener(cause(&error)));
             None
         }
+        Err(error) if policy.fakes_net => return Err(unheard(&error)),
         Err(error) => {
             weaknesses.push(Weakness::Filter(cause(&error)));
             None
@@ -99,6 +101,14 @@ fn install(policy: &Policy, landlock: u32) -> io::Result<Installed> {
             Ok(Installed::Unheard(error))
         }
     }
+}
+
+/// Why connections cannot be answered here.
+fn unheard(error: &io::Error) -> io::Error {
+    io::Error::other(format!(
+        "this system does not let bctrace answer system calls ({}): omit --fake-net",
+        cause(error)
+    ))
 }
 
 /// An error without its number.

@@ -70,13 +70,19 @@ impl Listener {
     }
 
     /// Puts a descriptor in the place of one of the caller's; an error if the caller is gone, or has no such descriptor.
-    pub fn replace_descriptor(&self, call: &Call, theirs: c_int, ours: BorrowedFd<'_>) -> io::Result<()> {
+    pub fn replace_descriptor(
+        &self,
+        call: &Call,
+        theirs: c_int,
+        ours: BorrowedFd<'_>,
+        closes_on_exec: bool,
+    ) -> io::Result<()> {
         let addfd = libc::seccomp_notif_addfd {
             id: call.id,
             flags: libc::SECCOMP_ADDFD_FLAG_SETFD as u32,
             srcfd: ours.as_raw_fd().cast_unsigned(),
             newfd: theirs.cast_unsigned(),
-            newfd_flags: libc::O_CLOEXEC.cast_unsigned(),
+            newfd_flags: if closes_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
         };
         // SAFETY: the request reads the structure that it is named for.
         match unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const addfd) } {
@@ -132,6 +138,15 @@ impl Call {
         // SAFETY: the kernel writes the local bytes, which are ours, and checks the other process's address.
         let read = unsafe { libc::process_vm_readv(self.thread, &raw const local, 1, &raw const remote, 1, 0) };
         usize::try_from(read).unwrap_or(0)
+    }
+
+    /// Writes to the caller's memory, as the kernel would for it; returns whether all of it could be written.
+    pub fn write(&self, address: u64, bytes: &[u8]) -> bool {
+        let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
+        // SAFETY: the kernel reads the local bytes, which are ours, and checks the other process's address.
+        let written = unsafe { libc::process_vm_writev(self.thread, &raw const local, 1, &raw const remote, 1, 0) };
+        usize::try_from(written) == Ok(bytes.len())
     }
 
     /// Gets a descriptor of the caller's process.

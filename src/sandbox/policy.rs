@@ -18,6 +18,8 @@ pub struct Policy {
     /// Where the program starts, if it is not where bctrace was started.
     pub folder: Option<PathBuf>,
     pub network: Network,
+    /// What the network does not allow seems to succeed.
+    pub fakes_net: bool,
     /// Other programs may be started.
     pub may_run: bool,
     /// The whole environment of the program.

@@ -60,11 +60,12 @@ pub enum Deed {
     Connect = 10,
     Bind = 11,
     Listen = 12,
-    /// To send to an address without a connection.
+    /// To send to an address without a connection, or on a connection that is faked: then what was sent is the second target, and the
+    /// number of bytes a third one if that is cut.
     Send = 13,
     /// To make a socket of a kind that is not allowed.
     Socket = 14,
-    /// To look up a host's name.
+    /// To look up a host's name; the second target is the address that was faked.
     Lookup = 15,
     /// To send a signal.
     Kill = 16,
@@ -114,6 +115,30 @@ pub enum Answer {
     Allowed,
     /// It failed with this error number of Linux.
     Refused(u16),
+    /// It seemed to succeed, and nothing came of it.
+    Faked,
+}
+
+/// Stands for [`Answer::Faked`], beyond all error numbers.
+const FAKED: u32 = 1 << 16;
+
+impl Answer {
+    /// The number that stands for it: 0, an error number, or one beyond them.
+    pub fn number(self) -> u32 {
+        match self {
+            Answer::Allowed => 0,
+            Answer::Refused(error) => error.into(),
+            Answer::Faked => FAKED,
+        }
+    }
+
+    pub fn from_number(number: u32) -> Option<Answer> {
+        match number {
+            0 => Some(Answer::Allowed),
+            FAKED => Some(Answer::Faked),
+            error => u16::try_from(error).ok().map(Answer::Refused),
+        }
+    }
 }
 
 /// On whose behalf something was tried.
@@ -138,10 +163,7 @@ pub struct Repeated {
 impl Attempt {
     pub(super) fn write(&self, out: &mut PayloadWriter) {
         out.u8(self.deed as u8).list(&self.targets);
-        out.u32(match self.answer {
-            Answer::Allowed => 0,
-            Answer::Refused(error) => u32::from(error),
-        });
+        out.u32(self.answer.number());
         out.bytes(&self.option).u8(self.by as u8).u32(self.thread.map_or(0, |thread| thread.saturating_add(1)));
         let Some(site) = &self.site else {
             out.u8(0);
@@ -157,10 +179,7 @@ impl Attempt {
     pub(super) fn read(reader: &mut PayloadReader) -> Option<Attempt> {
         let deed = Deed::from_number(reader.u8()?)?;
         let targets = reader.list().filter(|targets| targets.len() <= MOST_TARGETS)?;
-        let answer = match reader.u32()? {
-            0 => Answer::Allowed,
-            error => Answer::Refused(u16::try_from(error).ok()?),
-        };
+        let answer = Answer::from_number(reader.u32()?)?;
         let option = reader.bytes()?;
         let by = match reader.u8()? {
             1 => By::Program,

@@ -101,6 +101,9 @@ impl Event {
             }
             Event::Skipped(skipped) => {
                 payload.u64(skipped.instructions).u64(skipped.frames).u8(skipped.own.into());
+                if skipped.iterations > 0 {
+                    payload.u64(skipped.iterations);
+                }
                 record::SKIPPED
             }
             Event::Own(own) => {
@@ -191,7 +194,9 @@ impl Event {
                 },
             }),
             record::SKIPPED => {
-                Event::Skipped(Skipped { instructions: reader.u64()?, frames: reader.u64()?, own: reader.u8()? != 0 })
+                let (instructions, frames, own) = (reader.u64()?, reader.u64()?, reader.u8()? != 0);
+                let iterations = if reader.is_empty() { 0 } else { reader.u64()? };
+                Event::Skipped(Skipped { instructions, frames, own, iterations })
             }
             record::OWN => Event::Own(Own { name: reader.bytes()?, filename: reader.bytes()? }),
             record::LOW_MEMORY => Event::LowMemory(match reader.u8()? {

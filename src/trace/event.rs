@@ -328,8 +328,19 @@ pub struct Skipped {
     pub instructions: u64,
     /// Frames entered, those that are announced later included.
     pub frames: u64,
-    /// It was what the interpreter does to itself at shutdown; else a filter has left it out.
+    /// It was what the interpreter does to itself at shutdown; else a filter has left it out, or `--loop-cap`.
     pub own: bool,
+    /// Iterations of loops that were left out for `--loop-cap`; the counts are all that was executed in them.
+    pub iterations: u64,
+}
+
+impl Skipped {
+    /// Adds what was left out after it, of the same kind.
+    pub fn add(&mut self, more: &Skipped) {
+        self.instructions = self.instructions.saturating_add(more.instructions);
+        self.frames = self.frames.saturating_add(more.frames);
+        self.iterations = self.iterations.saturating_add(more.iterations);
+    }
 }
 
 /// Why the tracer ended the program.

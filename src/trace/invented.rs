@@ -180,7 +180,12 @@ impl Inventor {
             2 => self.add(Event::Own(Own { name: NAMES[detail as usize % 5].into(), filename: b"a.py".to_vec() })),
             3 => {
                 let (instructions, frames) = (u64::from(detail % 5000), u64::from(detail % 3));
-                self.add(Event::Skipped(Skipped { instructions, frames, own: detail.is_multiple_of(7) }));
+                self.add(Event::Skipped(Skipped {
+                    instructions,
+                    frames,
+                    own: detail.is_multiple_of(7),
+                    iterations: 0,
+                }));
             }
             4 => self.announce(detail),
             5 => self.forget_code(detail),

@@ -63,7 +63,7 @@ fn every_contradiction_is_refused_by_its_name() {
     let value = value::pack(Tag::None, Role::Operand, 0, 0);
     let name = |name| event(&Event::Name(Name { name, text: b"n"[..].into() }));
     let announced = |code, frame, slot| event(&Event::Announce(Announce { code, frame, slot }));
-    let skipped = |instructions, frames| event(&Event::Skipped(Skipped { instructions, frames, own: false }));
+    let skipped = |instructions, frames| event(&Event::Skipped(Skipped { instructions, frames, ..Skipped::default() }));
     let outside = event(&Event::Outside(Outside { offset: -1, bytes: vec![9] }));
     let whole = event(&Event::WholeCode(WholeCode { code: 7, made: None, missing: 0, marshal: Vec::new().into() }));
     let deep: Vec<u64> = (0..1 << 14).flat_map(|_| run(Kind::Call, 0, 0, 0)).collect();

@@ -2,6 +2,9 @@
 //! file.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use indicatif::HumanCount;
 
 use super::by_id::ById;
 use super::code::Code;
@@ -32,6 +35,38 @@ pub struct Totals {
     pub other_threads: u64,
     /// Instructions of the interpreter's own shutdown, which were left out.
     pub own: u64,
+    /// What `--loop-cap` left out.
+    pub capped: Capped,
+}
+
+/// Iterations of loops that were left out, and all instructions in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capped {
+    pub iterations: u64,
+    pub instructions: u64,
+}
+
+impl fmt::Display for Capped {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let counted = |count: u64, one: &str, many: &str| match count {
+            1 => format!("1 {one}"),
+            count => format!("{} {many}", HumanCount(count)),
+        };
+        let iterations = counted(self.iterations, "iteration of a loop", "iterations of loops");
+        write!(f, "{iterations} left out by --loop-cap: {}", counted(self.instructions, "instruction", "instructions"))
+    }
+}
+
+impl Capped {
+    /// Counts an event.
+    pub fn event(&mut self, event: &Event) {
+        if let Event::Skipped(skipped) = event
+            && skipped.iterations > 0
+        {
+            self.iterations = self.iterations.saturating_add(skipped.iterations);
+            self.instructions = self.instructions.saturating_add(skipped.instructions);
+        }
+    }
 }
 
 /// What code objects of one name, file and first line have done.
@@ -71,6 +106,7 @@ pub struct Counter {
     encoded: usize,
     exceptions: u64,
     own: u64,
+    capped: Capped,
     threads: BTreeMap<u32, u64>,
     other_threads: u64,
     thread: u32,
@@ -88,6 +124,7 @@ impl Default for Counter {
             encoded: 0,
             exceptions: 0,
             own: 0,
+            capped: Capped::default(),
             threads: BTreeMap::new(),
             other_threads: 0,
             thread: 0,
@@ -103,6 +140,7 @@ impl Counter {
             Event::Code(code) => self.describe(code),
             Event::Outside(outside) => self.executed(at, outside.count()),
             Event::Raised(_) => self.exceptions += 1,
+            Event::Skipped(skipped) if skipped.iterations > 0 => self.capped.event(event),
             Event::Skipped(skipped) if skipped.own => self.own = self.own.saturating_add(skipped.instructions),
             _ => {}
         }
@@ -144,7 +182,7 @@ impl Counter {
 
     /// Bytes of the totals in a file, with one thread more than there is.
     pub fn encoded_size(&self) -> usize {
-        3 * 8 + 4 + self.encoded + CodeTotal::default().encoded_size() + 4 + 12 * (self.threads.len() + 1) + 8
+        3 * 8 + 4 + self.encoded + CodeTotal::default().encoded_size() + 4 + 12 * (self.threads.len() + 1) + 3 * 8
     }
 
     /// Returns the totals so far.
@@ -159,6 +197,7 @@ impl Counter {
             threads: self.threads.clone(),
             other_threads: self.other_threads,
             own: self.own,
+            capped: self.capped,
         }
     }
 
@@ -247,7 +286,7 @@ impl Totals {
         for (thread, instructions) in &self.threads {
             out.u32(*thread).u64(*instructions);
         }
-        out.u64(self.other_threads).u64(self.own);
+        out.u64(self.other_threads).u64(self.own).u64(self.capped.iterations).u64(self.capped.instructions);
     }
 
     pub fn decode(reader: &mut PayloadReader) -> Option<Totals> {
@@ -266,6 +305,10 @@ impl Totals {
         }
         totals.other_threads = reader.u64()?;
         totals.own = reader.u64()?;
+        // Older files end here.
+        if !reader.is_empty() {
+            totals.capped = Capped { iterations: reader.u64()?, instructions: reader.u64()? };
+        }
         Some(totals)
     }
 }

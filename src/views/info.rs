@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::format::bct::layout;
 use crate::read::{Flaw, Reader, TraceError, Want};
-use crate::trace::totals::{Counter, Totals};
+use crate::trace::totals::{Capped, Counter, Totals};
 use crate::trace::{End, Event, Run, Sink, SinkError, Start, State};
 
 /// What is asked.
@@ -137,6 +137,11 @@ impl Info {
     /// Executed instructions that were left out, or that are damaged.
     pub fn left_out(&self) -> u64 {
         self.executed.saturating_sub(self.totals.instructions)
+    }
+
+    /// What `--loop-cap` left out.
+    pub fn capped(&self) -> Capped {
+        self.totals.capped
     }
 
     /// Those of them that are the interpreter's own, at shutdown.

@@ -1,6 +1,7 @@
 //! `bctrace tricks`: which known ways to detect, stop or mislead a tracer the program tried, where, and what it got.  A way is known by the
 //! name of the function that is called, or of the attribute that is read or set; a function of the program's by such a name is none.
 
+mod clocks;
 mod known;
 mod print;
 
@@ -24,6 +25,7 @@ use crate::trace::event::Start;
 use crate::trace::value::{UnitValues, Value, What};
 use crate::trace::{Code, Frame, Raised, SinkError};
 
+use clocks::Clocks;
 use known::Way;
 
 /// About the bytes that a trick takes, besides its text.
@@ -36,6 +38,7 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
         found: Vec::new(),
         by_place: FxHashMap::default(),
         open: FxHashMap::default(),
+        clocks: Clocks::default(),
     };
     let (answer, left_out) = query.ask(&mut view, report)?;
     let left_out = LeftOut { dropped: view.room.dropped, ..left_out };
@@ -63,6 +66,7 @@ struct Tricks {
     by_place: FxHashMap<(u32, i32, &'static str), usize>,
     /// By frame: the trick whose result comes with the frame's next unit.
     open: FxHashMap<u64, usize>,
+    clocks: Clocks,
 }
 
 impl Tricks {
@@ -97,6 +101,14 @@ impl Tricks {
             Some(Value::Str(text)) => &text.bytes[..],
             _ => &b""[..],
         };
+        let is_callable = matches!(what, What::Builtin | What::Type);
+        let is_reading = is_callable && known::is_clock(name)
+            || is_callable && known::is_conversion(name) && self.clocks.has(&values.operands[1..], place.frame.code.id);
+        match values.results.first() {
+            Some(result) if is_reading => self.clocks.read(result, place.frame.code.id),
+            None if is_reading => drop(self.clocks.open.insert(place.frame.id)),
+            _ => {}
+        }
         let trick = match what {
             What::Foreign => Some((Way::Native, "")),
             What::Builtin | What::Type | What::Function | What::Method | What::Descriptor => known::call(name, first),
@@ -112,6 +124,21 @@ impl Tricks {
         }
     }
 }
+
+impl Tricks {
+    /// Takes a comparison of a clock's reading.
+    fn compare(&mut self, place: &Place, values: &UnitValues) {
+        let mut text = b"compares ".to_vec();
+        push_operands(&mut text, &place.frame.code.object, &place.unit.last, &values.operands);
+        let found = self.add((Way::Clocks, COMPARED), text, place);
+        if let (Some(found), Some(result)) = (found, values.results.first()) {
+            self.found[found].outcome = Outcome::Value(result.clone());
+        }
+    }
+}
+
+/// The name of a comparison among the tricks of a place.
+const COMPARED: &str = "compares";
 
 /// The name that an instruction has for an attribute or variable, and whether it reads it.
 fn named<'a>(code: &'a Code, instruction: &Instruction) -> Option<(&'a [u8], bool)> {
@@ -138,17 +165,26 @@ impl View for Tricks {
     }
 
     fn unit(&mut self, place: &Place, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError> {
+        if !self.clocks.open.is_empty()
+            && self.clocks.open.remove(&place.frame.id)
+            && let Some(result) = values.late.first()
+        {
+            self.clocks.read(result, place.frame.code.id);
+        }
         if !self.open.is_empty()
             && let Some(open) = self.open.remove(&place.frame.id)
             && let Some(result) = values.late.first()
         {
             self.found[open].outcome = Outcome::Value(result.clone());
         }
+        let instruction = place.unit.last;
+        self.clocks.computes(instruction.opcode, &values.operands, &values.results, place.frame.code.id);
         if !is_wanted {
             return Ok(());
         }
-        let instruction = place.unit.last;
-        if is_call(instruction.opcode) {
+        if instruction.opcode == op::COMPARE_OP && self.clocks.has(&values.operands, place.frame.code.id) {
+            self.compare(place, values);
+        } else if is_call(instruction.opcode) {
             self.call(place, values);
         } else if let Some((name, is_read)) = named(&place.frame.code, &instruction)
             && let Some(trick) = known::attribute(name, is_read, values.operands.is_empty())
@@ -165,10 +201,12 @@ impl View for Tricks {
 
     fn left(&mut self, frame: &Frame, _exit: Exit, _number: u64, _is_wanted: bool) -> Result<(), SinkError> {
         self.open.remove(&frame.id);
+        self.clocks.open.remove(&frame.id);
         Ok(())
     }
 
     fn raised(&mut self, frame: &Frame, raised: &Raised, _number: u64) -> Result<(), SinkError> {
+        self.clocks.open.remove(&frame.id);
         if let Some(open) = self.open.remove(&frame.id) {
             self.found[open].outcome = Outcome::Raised(raised.clone());
         }

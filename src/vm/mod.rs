@@ -7,6 +7,7 @@ use {bzip2_sys as _, libsqlite3_sys as _, libz_sys as _};
 
 pub mod answers;
 pub mod bundle;
+pub mod fake_net;
 mod ffi;
 mod gil;
 pub mod hook;

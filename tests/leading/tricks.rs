@@ -69,3 +69,33 @@ fn a_program_without_tricks_has_none() {
     assert_eq!((tricks.status, tricks.stdout()), (0, String::new()));
     assert!(tricks.stderr().contains("the trace has no tricks"), "{}", tricks.stderr());
 }
+
+#[test]
+fn comparisons_of_what_clocks_said_are_printed_with_their_results() {
+    let source = "\
+import time, os
+start = time.time()
+def slow(limit):
+    took = time.time() - start
+    return took > limit
+def ticks(): return int(round((time.clock() - 0.25) * 1000)) >= 5
+if slow(3600): os._exit(1)
+ticks()
+if os.times()[0] * 1000 > 10 ** 9: pass
+if 3.5 > 2 and len('x') == 1: pass
+if time.time() < 1e9: pass
+";
+    let program = Program::new(source);
+    program.trace(&["--values"], "t.bct", &[]).succeeded();
+    let tricks = program.view("tricks", &[], "t.bct");
+    let compared: Vec<&str> = tricks.lines().filter(|line| line.contains(": compares ")).collect();
+    let places = ["p.py:5: slow: ", "p.py:6: ticks: ", "p.py:9: <module>: ", "p.py:11: <module>: "];
+    assert_eq!(compared.len(), places.len(), "{tricks}");
+    for (line, place) in compared.iter().zip(places) {
+        assert!(line.contains(place), "{line}");
+    }
+    assert!(compared[0].ends_with(" > 3600 -> False") && compared[3].ends_with(" < 1000000000.0 -> False"), "{tricks}");
+    program.trace(&["--force"], "t.bct", &[]).succeeded();
+    let ran = crate::live::run(program.command(["tricks", "t.bct"]));
+    assert_eq!((ran.status, ran.stdout().contains("compares")), (0, false));
+}

@@ -230,6 +230,11 @@ pub struct LimitArgs {
     /// Stop the program after N instructions
     #[arg(long, value_name = "N", value_parser = value::of(value::count), allow_negative_numbers = true)]
     pub max_instructions: Option<u64>,
+    /// Record the first and the last N iterations of each loop, and count the others
+    ///
+    /// Iterations in which code is made, something is tried outside the program, or another thread runs are recorded as well.
+    #[arg(long, value_name = "N", value_parser = value::of(value::count), allow_negative_numbers = true)]
+    pub loop_cap: Option<u64>,
     /// Stop when the trace file has reached SIZE, as 500M
     #[arg(long, value_name = "SIZE", value_parser = value::of(value::size), allow_negative_numbers = true)]
     pub max_size: Option<u64>,

@@ -25,6 +25,12 @@ pub struct SandboxArgs {
     /// HOST is a name or an address, and may end in a :PORT; an IPv6 address with a port is in brackets. The program finds the host by its name, and no other.
     #[arg(long, value_name = "HOST", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub allow_net: Vec<String>,
+    /// Have lookups and connections seem to succeed: record what the program sends, and return nothing
+    ///
+    /// Each host has an address of its own, from 192.0.2.1 on. What the program reads from a connection is at its end at once. Hosts of
+    /// --allow-net=HOST are reached all the same.
+    #[arg(long)]
+    pub fake_net: bool,
     /// Let the program start other programs, in the same sandbox
     #[arg(long)]
     pub allow_run: bool,
@@ -63,7 +69,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "MODE", value_enum, require_equals = true)]
     pub sandbox: Option<SandboxMode>,
     /// Run without a sandbox: the program can do what you can
-    #[arg(long, conflicts_with_all = ["allow_read", "allow_write", "allow_net", "allow_run", "env", "max_processes", "max_memory", "max_output", "max_scratch", "max_files", "keep_scratch", "chdir_scratch", "sandbox"])]
+    #[arg(long, conflicts_with_all = ["allow_read", "allow_write", "allow_net", "fake_net", "allow_run", "env", "max_processes", "max_memory", "max_output", "max_scratch", "max_files", "keep_scratch", "chdir_scratch", "sandbox"])]
     pub no_sandbox: bool,
 }
 

@@ -53,7 +53,7 @@ fn write(attempt: Option<&Attempt>, number: Option<u64>, times: u64, rows: &mut 
     let site = attempt.and_then(|attempt| attempt.site.as_ref());
     let answer = attempt.map(|attempt| attempt.answer);
     let errno = answer.and_then(|answer| match answer {
-        Answer::Allowed => None,
+        Answer::Allowed | Answer::Faked => None,
         Answer::Refused(errno) => Some(errno),
     });
     let by = attempt.map(|attempt| match attempt.by {

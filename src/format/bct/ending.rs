@@ -80,7 +80,7 @@ impl Reserve {
         let skipped = Skipped {
             instructions: at.instructions.saturating_sub(before.instructions),
             frames: at.next_frame.saturating_sub(before.next_frame),
-            own: false,
+            ..Skipped::default()
         };
         if skipped != Skipped::default() {
             Event::Skipped(skipped).encode(&mut words);

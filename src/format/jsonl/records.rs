@@ -116,6 +116,13 @@ pub(super) fn push_milestone(out: &mut Vec<u8>, event: &Event, at: &State) {
                 if *what == LowMemory::TheRest { b"the rest" } else { b"some code" },
             );
         }
+        Event::Skipped(skipped) if skipped.iterations > 0 => {
+            push_moment(out, "left_out", at);
+            json::push_member(out, "thread", at.thread);
+            json::push_member(out, "iterations", skipped.iterations);
+            json::push_member(out, "instructions", skipped.instructions);
+            json::push_member(out, "frames", skipped.frames);
+        }
         Event::Attempt(attempt) => {
             out.extend_from_slice(b"{\"type\":\"attempt\"");
             push_attempt_members(out, attempt);
@@ -189,6 +196,7 @@ pub fn push_attempt_members(out: &mut Vec<u8>, attempt: &Attempt) {
     let (allowed, error) = match attempt.answer {
         Answer::Allowed => (true, None),
         Answer::Refused(error) => (false, Some(error)),
+        Answer::Faked => (false, None),
     };
     json::push_member(out, "allowed", allowed);
     json::push_optional_member(out, "errno", error);

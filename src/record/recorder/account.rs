@@ -50,7 +50,7 @@ impl Tried {
     fn note(&mut self, attempt: &Attempt) {
         self.count = self.count.saturating_add(1);
         let is_missing = attempt.answer == Answer::Refused(libc::ENOENT as u16);
-        if attempt.answer != Answer::Allowed && !is_missing && attempt.by != By::Library {
+        if matches!(attempt.answer, Answer::Refused(_)) && !is_missing && attempt.by != By::Library {
             self.refused_count += 1;
             if self.refused.len() < SHOWN {
                 self.refused.push(attempt.clone());

@@ -1,6 +1,9 @@
 //! The recorder's process, one for each traced process: drains its ring into the sink until it is dead and its trace complete.
 
 mod account;
+mod loops;
+#[cfg(test)]
+mod loops_tests;
 mod pace;
 mod recording;
 mod standby;
@@ -52,6 +55,8 @@ pub struct Opening {
     pub matches: Matches,
     /// Another recording of the same program shall be equal.
     pub is_repeatable: bool,
+    /// So many first and last iterations of each loop are recorded.
+    pub loop_cap: Option<u64>,
 }
 
 /// Records the program's first process; returns the exit status that `report` makes of it.

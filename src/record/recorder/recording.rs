@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Opening;
 use super::account::{Account, Tally};
+use super::loops::LoopCap;
 use super::pace::Pace;
 use super::standby::{Checkpoint, Standby};
 use super::watch::{Seen, Watch};
@@ -47,6 +48,7 @@ pub struct Recording<'a> {
     matches: Matches,
     /// What depends on chance may not show.
     is_repeatable: bool,
+    loop_cap: Option<u64>,
     /// Words from the ring that were not read yet.
     packed: Vec<u64>,
     repeats: RepeatReader,
@@ -101,7 +103,7 @@ fn tampered(why: &str) -> Failure {
 
 impl<'a> Recording<'a> {
     pub fn new(
-        Opening { start, matches, is_repeatable }: Opening,
+        Opening { start, matches, is_repeatable, loop_cap }: Opening,
         ring: RingReader,
         shows_progress: bool,
         watch: Watch<'a>,
@@ -113,6 +115,7 @@ impl<'a> Recording<'a> {
             start,
             matches,
             is_repeatable,
+            loop_cap,
             packed: Vec::new(),
             repeats: RepeatReader::default(),
             decoder: Decoder::default(),
@@ -137,6 +140,14 @@ impl<'a> Recording<'a> {
 
     /// Records until the process is dead and everything is written.
     pub fn run(&mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
+        let Some(most) = self.loop_cap else { return self.run_into(sink) };
+        let mut capped = LoopCap::new(sink, most);
+        let mut summary = self.run_into(&mut capped)?;
+        (summary.tally.recorded, summary.tally.stdlib) = capped.passed();
+        Ok(summary)
+    }
+
+    fn run_into(&mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut account = Account::new(sink, std::mem::take(&mut self.matches));
         let sink = &mut account;
         let result = self

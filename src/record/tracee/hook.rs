@@ -163,8 +163,8 @@ impl Hook for Tracee {
     }
 
     #[cold]
-    fn lookup(&mut self, gil: Gil, name: &[u8]) {
-        self.record_lookup(gil, name);
+    fn lookup(&mut self, gil: Gil, name: &[u8], fake: Option<&[u8]>) {
+        self.record_lookup(gil, name, fake);
     }
 
     #[cold]

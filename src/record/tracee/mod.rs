@@ -231,7 +231,7 @@ impl Tracee {
         }
         let (instructions, frames) = (Slot::get().unrecorded(), self.unwritten.frames);
         if instructions != 0 || frames != 0 {
-            self.push_event(&Event::Skipped(Skipped { instructions, frames, own: self.unwritten.own }));
+            self.push_event(&Event::Skipped(Skipped { instructions, frames, own: self.unwritten.own, iterations: 0 }));
         }
         Slot::get().set_unrecorded(0);
         self.unwritten = Unwritten { thread: number, own: self.unwritten.own, ..Unwritten::default() };

@@ -56,9 +56,9 @@ impl Tracee {
         self.go_on_after_interrupt(next);
     }
 
-    /// Records that the program looks up a host, at the instruction that runs.
+    /// Records that the program looks up a host, at the instruction that runs, and the fake address that it gets.
     #[cold]
-    pub(super) fn record_lookup(&mut self, gil: Gil, name: &[u8]) {
+    pub(super) fn record_lookup(&mut self, gil: Gil, name: &[u8], fake: Option<&[u8]>) {
         self.notices.lookups += 1;
         if self.notices.lookups > MOST_LOOKUPS {
             return;
@@ -67,8 +67,8 @@ impl Tracee {
         let next = self.interrupt();
         self.push_event(&Event::Attempt(Attempt {
             deed: Deed::Lookup,
-            targets: vec![name[..name.len().min(LONGEST_NAME)].to_vec()],
-            answer: Answer::Allowed,
+            targets: [&name[..name.len().min(LONGEST_NAME)]].into_iter().chain(fake).map(<[u8]>::to_vec).collect(),
+            answer: if fake.is_some() { Answer::Faked } else { Answer::Allowed },
             option: Vec::new(),
             by: By::Program,
             thread: Some(self.threads.current.number),

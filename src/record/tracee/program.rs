@@ -88,6 +88,7 @@ pub fn run(
 fn lead(tracing: &mut Tracing, interpreter: &Interpreter) {
     tracing.stand_ins.take().into_iter().for_each(|stand_ins| stand_ins.install(interpreter));
     tracing.answers.take().into_iter().for_each(|answers| answers.install(interpreter));
+    tracing.fake_net.take().into_iter().for_each(|fake_net| fake_net.install(interpreter));
 }
 
 fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, interpreter: &Interpreter) {

@@ -37,7 +37,7 @@ impl Broker {
         self.network(libc::EACCES, Deed::Listen, Vec::new(), ALLOW_NET)
     }
 
-    pub(super) fn connect(&self, at: At, deed: Deed, address: usize, length: usize) -> Decision {
+    pub(super) fn connect(&mut self, at: At, deed: Deed, address: usize, length: usize) -> Decision {
         let length = at.call.arguments[length].min(LONGEST_ADDRESS) as usize;
         let bytes = at.call.read(at.call.arguments[address], length);
         let Some(address) = address::of(&bytes) else {
@@ -61,6 +61,11 @@ impl Broker {
             && self.policy.network != Network::All
         {
             return Decision::quiet(Reply::Refuse(libc::ENETUNREACH));
+        }
+        if let Some(peer) = self.pretends(&address)
+            && matches!(deed, Deed::Connect | Deed::Send)
+        {
+            return self.pretend(at, deed, peer);
         }
         let option = match (deed, address.socket) {
             (Deed::Connect | Deed::Send, Some(socket)) => format!("{ALLOW_NET}={socket}"),
@@ -97,7 +102,7 @@ impl Broker {
         let connected = self.follow.as_ref().map(|name| Connection::to(name));
         match connected {
             Some(Ok(connection)) if self.listener.is_waiting(at.call) => {
-                match self.listener.replace_descriptor(at.call, at.call.int(0), connection.as_fd()) {
+                match self.listener.replace_descriptor(at.call, at.call.int(0), connection.as_fd(), true) {
                     Ok(()) => Reply::Done(0),
                     Err(_) => Reply::Refuse(libc::ECONNREFUSED),
                 }
@@ -149,5 +154,5 @@ fn reach(at: At, deed: Deed, address: SocketAddr, shown: Vec<u8>) -> Decision {
         }
     };
     let report = Some((deed, vec![shown], Vec::new()));
-    Decision { reply: Reply::Refuse(libc::EINTR), act: Some(Box::new(act)), report }
+    Decision { reply: Reply::Refuse(libc::EINTR), act: Some(Box::new(act)), report, is_pretended: false }
 }

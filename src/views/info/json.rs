@@ -19,6 +19,8 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
     json::push_member(&mut out, "recorded", info.totals.instructions);
     json::push_member(&mut out, "left_out", info.left_out());
     json::push_member(&mut out, "left_out_at_shutdown", info.left_out_at_shutdown());
+    json::push_member(&mut out, "left_out_of_loops", info.capped().instructions);
+    json::push_member(&mut out, "iterations_left_out", info.capped().iterations);
     json::push_member(&mut out, "frames", info.totals.frames);
     json::push_member(&mut out, "exceptions", info.totals.exceptions);
     match &info.end {

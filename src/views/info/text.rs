@@ -25,11 +25,15 @@ pub(super) fn facts(info: &Info) -> Vec<(&'static str, String)> {
     }
     facts.push(("end", end(info)));
     facts.extend(info.flaws.iter().map(|flaw| ("damage", flaw.to_string())));
-    let left_out = match info.left_out() - info.left_out_at_shutdown() {
+    let capped = info.capped();
+    let left_out = match (info.left_out() - info.left_out_at_shutdown()).saturating_sub(capped.instructions) {
         0 => String::new(),
         count => format!(", {} more were executed and are not in the trace", grouped(count)),
     };
     facts.push(("instructions", format!("{}{left_out}", grouped(info.totals.instructions))));
+    if capped.iterations > 0 {
+        facts.push(("loops", capped.to_string()));
+    }
     match info.left_out_at_shutdown() {
         0 => {}
         1 => facts.push(("shutdown", "1 instruction of the interpreter's own shutdown was left out".to_owned())),

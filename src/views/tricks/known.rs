@@ -120,6 +120,16 @@ pub(super) fn call(name: &[u8], first: &[u8]) -> Option<(Way, &'static str)> {
     CALLS.iter().find(|(_, known)| known.as_bytes() == name).map(|&(way, known)| (way, known))
 }
 
+/// Whether this is the name of a function that returns what a clock says.
+pub(super) fn is_clock(name: &[u8]) -> bool {
+    CALLS.iter().any(|(way, known)| *way == Way::Clocks && known.as_bytes() == name)
+}
+
+/// Whether this is the name of a function that makes another number of a number.
+pub(super) fn is_conversion(name: &[u8]) -> bool {
+    ["int", "long", "float", "__builtin__.abs", "__builtin__.round"].iter().any(|known| known.as_bytes() == name)
+}
+
 /// Whether a name is that of a built-in function, with its module.
 fn qualified(name: &[u8], of: &str) -> bool {
     name.strip_prefix(b"__builtin__.").is_some_and(|name| name == of.as_bytes())

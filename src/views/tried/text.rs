@@ -72,6 +72,7 @@ fn line(distinct: &Distinct) -> String {
     line += &match attempt.answer {
         Answer::Allowed => "allowed".to_owned(),
         Answer::Refused(error) => format!("refused: {}", error_name(error)),
+        Answer::Faked => "faked".to_owned(),
     };
     if distinct.times > 1 {
         line += &format!(", {} times", HumanCount(distinct.times));

@@ -14,6 +14,12 @@ impl Display for Doing<'_> {
         let (verb, anything, between, end) = phrase(deed);
         match targets {
             [] => f.write_str(anything)?,
+            [to, sent, length @ ..] if deed == Deed::Send => {
+                write!(f, "{verb} {}: {}", Quoted(to), Quoted(sent))?;
+                if let [length] = length {
+                    write!(f, ", {} bytes in all", Printable::text(length))?;
+                }
+            }
             [first, rest @ ..] => {
                 write!(f, "{verb} ")?;
                 target(deed, first, f)?;
@@ -53,7 +59,7 @@ fn phrase(deed: Deed) -> (&'static str, &'static str, &'static str, &'static str
         Deed::Listen => ("listen on", "listen", " ", ""),
         Deed::Send => ("send to", "send to an address", " ", ""),
         Deed::Socket => ("make socket", "make a socket", " ", ""),
-        Deed::Lookup => ("look up", "look up a host", " ", ""),
+        Deed::Lookup => ("look up", "look up a host", " as ", ""),
         Deed::Kill => ("send", "send a signal", " to ", ""),
         Deed::Debug => ("call", "reach into a process", " ", ""),
         Deed::Fork => ("start process", "start a process", " ", ""),

@@ -197,7 +197,9 @@ pub struct bctrace_hooks {
     >,
     pub claimed: ::core::option::Option<unsafe extern "C" fn(code: *const ::core::ffi::c_void)>,
     pub input: ::core::option::Option<unsafe extern "C" fn(bytes: *const ::core::ffi::c_uchar, length: usize)>,
-    pub lookup: ::core::option::Option<unsafe extern "C" fn(name: *const ::core::ffi::c_char)>,
+    pub lookup: ::core::option::Option<
+        unsafe extern "C" fn(name: *const ::core::ffi::c_char, fake: *const ::core::ffi::c_char),
+    >,
     pub refused: ::core::option::Option<
         unsafe extern "C" fn(frame: *mut _frame, top: *const *mut _object) -> ::core::ffi::c_int,
     >,
@@ -620,6 +622,9 @@ unsafe extern "C" {
             ) -> ::core::ffi::c_long,
         >,
     );
+}
+unsafe extern "C" {
+    pub fn vm_fake_net(real: *const *const ::core::ffi::c_char);
 }
 unsafe extern "C" {
     pub fn vm_python_main(

@@ -306,11 +306,13 @@ extern "C" fn input<H: Hook>(bytes: *const u8, length: usize) {
     unsafe { with(|hook: &mut H, gil| hook.input(gil, bytes)) }
 }
 
-extern "C" fn lookup<H: Hook>(name: *const c_char) {
+extern "C" fn lookup<H: Hook>(name: *const c_char, fake: *const c_char) {
     // SAFETY: the C string of the C function that calls.
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    // SAFETY: a C string that lives as long as the process.
+    let fake = (!fake.is_null()).then(|| unsafe { CStr::from_ptr(fake) }.to_bytes());
     // SAFETY: as in `input`.
-    unsafe { with(|hook: &mut H, gil| hook.lookup(gil, name)) }
+    unsafe { with(|hook: &mut H, gil| hook.lookup(gil, name, fake)) }
 }
 
 extern "C" fn stand_in<H: Hook>(kind: c_int, what: *const u8, length: usize, named: usize) {

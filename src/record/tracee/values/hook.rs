@@ -427,8 +427,8 @@ impl Hook for Valued {
         self.tracee.refused(gil, at, top)
     }
 
-    fn lookup(&mut self, gil: Gil, name: &[u8]) {
-        self.tracee.lookup(gil, name);
+    fn lookup(&mut self, gil: Gil, name: &[u8], fake: Option<&[u8]>) {
+        self.tracee.lookup(gil, name, fake);
     }
 
     fn shutdown(&mut self) {
