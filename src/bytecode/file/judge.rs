@@ -126,18 +126,23 @@ impl<'a> Judge<'a> {
             // `{}` of 2.6; 2.7 has no expression for an empty set.
             (op::BUILD_SET, Some(0)) => Some("BUILD_SET makes an empty set"),
             // IMPORT_NAME of 2.6 takes the level and the names of an import.
-            (op::COMPARE_OP, _) if self.follows_import(at as usize) => Some("a comparison has the constants of an import"),
+            (op::COMPARE_OP, _) if self.follows_import(at as usize) => {
+                Some("a comparison has the constants of an import")
+            }
             _ => None,
         }
     }
 
     /// Whether the instructions before an offset load a number, and then None or a tuple.
     fn follows_import(&self, at: usize) -> bool {
-        let Some(&[op::LOAD_CONST, a, b, op::LOAD_CONST, c, d]) = at.checked_sub(6).and_then(|from| self.code.bytes.get(from..at)) else {
+        let Some(&[op::LOAD_CONST, a, b, op::LOAD_CONST, c, d]) =
+            at.checked_sub(6).and_then(|from| self.code.bytes.get(from..at))
+        else {
             return false;
         };
         let constant = |low, high| self.code.constants.get(usize::from(u16::from_le_bytes([low, high])));
-        matches!(constant(a, b), Some(Object::Int(_))) && matches!(constant(c, d), Some(Object::None | Object::Tuple(_)))
+        matches!(constant(a, b), Some(Object::Int(_)))
+            && matches!(constant(c, d), Some(Object::None | Object::Tuple(_)))
     }
 
     fn jump(&mut self, target: u32, depth: Depth) -> Option<Depth> {
