@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::decode::units;
 use super::object::{MarshalledCode, Object};
 use super::opcode::{self, OperandKind, op};
+use super::opmap::{OpMap, Reading, Sizes, Tables};
 
 /// The flags that Include/code.h of 2.7 defines.
 const FLAGS: i32 = 0x7f | 0x1000 | 0x3e000;
@@ -56,7 +57,7 @@ fn clean_to(code: &mut MarshalledCode, depth: u32) -> Changes {
 }
 
 /// Removes what PyArmor has put around the code: a call of `__armor_enter__`, and a `finally` that calls `__armor_exit__`.  None, and
-/// nothing changed, if it is not there or something jumps into it.
+/// nothing changed, if it is not there, something jumps into it, or what it encloses is encrypted.
 fn remove_armor(code: &mut MarshalledCode) -> Option<()> {
     let names = |operand: Option<i32>| code.names.get(usize::try_from(operand?).ok()?).map(|name| &**name);
     // Version 6 has NOPs among them.
@@ -91,8 +92,8 @@ fn remove_armor(code: &mut MarshalledCode) -> Option<()> {
             _ => {}
         }
     }
-    // What ends without a return ends in the footer.
-    if units(&body, 0).last()?.last.opcode != op::RETURN_VALUE {
+    // What ends without a return ends in the footer; what is encrypted is no code.
+    if !Reading::of(&OpMap::plain(), Sizes::ByNumber, &body, &Tables::of(code)).is_sound() {
         return None;
     }
     code.lnotab = shifted(&code.lnotab, header)?.into();
@@ -289,6 +290,7 @@ mod tests {
             bytes: parts.concat().into(),
             constants: vec![Object::None].into(),
             names: vec![ENTER.into(), EXIT.into()],
+            nlocals: 1,
             varnames: vec![b"a"[..].into()],
             lnotab: [0, 1, header as u8 + 10, 1].into(),
             ..hello()
@@ -312,6 +314,12 @@ mod tests {
             assert_eq!(clean(&mut code), Changes::default());
             assert_eq!(code.bytes, before);
         }
+        let mut encrypted = wrapped(&[], &[], 10);
+        let mut bytes = encrypted.bytes.to_vec();
+        bytes[13..16].copy_from_slice(&[0, 0, 229]);
+        encrypted.bytes = bytes.clone().into();
+        assert_eq!(clean(&mut encrypted), Changes::default());
+        assert_eq!(*encrypted.bytes, *bytes);
         let mut other = MarshalledCode { names: vec![b"enter"[..].into(), EXIT.into()], ..wrapped(&[9], &[], 10) };
         assert!(!clean(&mut other).any());
     }

@@ -97,7 +97,8 @@ def check_pyminifier(bctrace, python, folder):
         script = "import sys; from pyminifier.pyminifier import main; sys.stdout = open('packed.py', 'w'); main()"
         tool.call(['-c', script] + options + ['account.py'], folder)
         output = record(bctrace, 'packed.py', folder)
-        if output != expected():
+        # Obfuscated, the class has another name.
+        if [line for line in output.splitlines() if 'object' not in line] != [line for line in expected().splitlines() if 'object' not in line]:
             yield 'pyminifier %s: prints %r' % (options, output[-400:])
         texts = [open(os.path.join(folder, 'layers', layer['text'])).read() for layer in layers(folder) if layer.get('text')]
         if not any('ValueError' in text and 's3cret' in text for text in texts):
