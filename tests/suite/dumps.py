@@ -21,10 +21,16 @@ DECOMPILER = 'uncompyle6==3.9.2'
 FILES = 'uncompyle6==3.6.7'
 PYMINIFIER = 'pyminifier==2.1'
 PACKERS = (['--gzip'], ['--bzip2'], ['--obfuscate', '--bzip2'])
-# Versions, and the options of `obfuscate`.
-PYARMOR = (('pyarmor==4.5.3', []), ('pyarmor==5.9.8', []), ('pyarmor==5.9.8', ['--advanced', '1']), ('pyarmor==6.8.1', []))
-# The code objects of the program that must be readable in some state of their bytes.
-NAMES = ('<module>', 'factorial', 'Account', '__init__', 'add', '__iter__', 'refuses', 'main')
+# The code objects of the program that must be readable in some state of their bytes: functions, and what holds functions.
+FUNCTIONS = ('factorial', '__init__', 'add', '__iter__', 'refuses')
+NAMES = FUNCTIONS + ('<module>', 'Account', 'main')
+# Versions, the options of `obfuscate`, and what must be readable.  Since version 5 what holds functions has them still encrypted.
+PYARMOR = (
+    ('pyarmor==4.5.3', [], NAMES),
+    ('pyarmor==5.9.8', [], FUNCTIONS),
+    ('pyarmor==5.9.8', ['--advanced', '1'], FUNCTIONS),
+    ('pyarmor==6.8.1', [], FUNCTIONS),
+)
 # Seconds that one file may take.
 PATIENCE = 60
 # Opcodes that mean other things in 2.5 and 2.6 than in 2.7.
@@ -64,7 +70,7 @@ def expected():
         return stream.read()
 
 
-def check_pyarmor(bctrace, version, options, package, folder):
+def check_pyarmor(bctrace, version, options, names, package, folder):
     environment = protected.environment(folder, package)
     shutil.copy(protected.PROGRAM, folder)
     tool = os.path.join(package, 'pyarmor', 'pyarmor.py')
@@ -77,7 +83,7 @@ def check_pyarmor(bctrace, version, options, package, folder):
     if output != expected():
         yield '%s %s: prints %r' % (version, options, output[-400:])
     read, total = 0, 0
-    for name in NAMES:
+    for name in names:
         own = [layer for layer in layers(folder) if layer['name'] == name and layer['ran'] and 'account' in layer['filename']]
         total += 1
         # The last state of the bytes is the decrypted one.
@@ -148,7 +154,7 @@ def check(bctrace, fetched, make_folder):
         yield complaint
     for complaint in check_pyminifier(bctrace, python, make_folder()):
         yield complaint
-    for version, options in PYARMOR if protected.is_possible() else ():
+    for version, options, names in PYARMOR if protected.is_possible() else ():
         package = fetched(version.replace('==', '-'), [(version, False)])
-        for complaint in check_pyarmor(bctrace, version, options, package, make_folder()):
+        for complaint in check_pyarmor(bctrace, version, options, names, package, make_folder()):
             yield complaint
