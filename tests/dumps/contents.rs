@@ -58,7 +58,7 @@ fn what_input_reads_is_a_text_like_any() {
     let program = Program::new("print input(), input('> ')\n");
     let options = ["-q", "--dump-code", "layers", "--stdin-text", " 6 * 7 # the first\n(lambda: 8)()\n"];
     let ran = program.trace(&options, "t.bct", &[]);
-    assert_eq!((ran.status, ran.stdout()), (0, "> 42 8\n".into()), "{}", ran.stderr());
+    assert_eq!((ran.status, ran.stdout()), (0, "42 > 8\n".into()), "{}", ran.stderr());
     let manifest = Manifest::whole(&program, "layers");
     let texts = manifest.layers.iter().filter_map(|layer| layer["text"].as_str());
     let texts: std::collections::BTreeSet<String> = texts.map(|text| program.read(&format!("layers/{text}"))).collect();
