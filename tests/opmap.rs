@@ -140,6 +140,60 @@ fn a_remapped_program_runs_and_is_traced_as_the_plain_one() {
     }
 }
 
+/// Changes an operand of a function in memory, where the VM has it, between two calls.
+const CHANGING: &str = "import ctypes
+CODE = object.__basicsize__ + 16
+def f(x):
+    return x + 1000
+    return x + 2000
+print f(1)
+place = ctypes.c_void_p.from_address(id(f.__code__) + CODE).value + str.__basicsize__ - 1
+ctypes.memmove(place + 4, '\\2', 1)
+print f(1)
+";
+
+#[test]
+fn a_remapped_program_may_change_its_code_in_memory() {
+    for (mode, seed) in [("classes", 40), ("all", 41)] {
+        let program = Remapped::new(CHANGING, mode, seed, "");
+        let plain = program.record("p.plain.pyc", "plain.txt", &[]);
+        assert_eq!((plain.status, plain.stdout()), (0, "1001\n2001\n".into()), "{}", plain.stderr());
+        let mapped = program.record_mapped("mapped.txt");
+        assert_eq!((mapped.status, mapped.stdout()), (0, plain.stdout()), "{}", mapped.stderr());
+        assert!(program.text("plain.txt").contains("f> 3 LOAD_CONST (2000)"));
+        assert_eq!(program.text("mapped.txt"), program.text("plain.txt"), "{mode}");
+    }
+}
+
+/// Runs other code in a child, some of it unmarshalled there.
+const FORKING: &str = "import marshal, os
+def double(n): return [n, n * 2]
+def child(n): return sum(double(n))
+data = marshal.dumps(child.func_code)
+if os.fork() == 0:
+    again = type(child)(marshal.loads(data), globals())
+    os._exit(again(4))
+print os.WEXITSTATUS(os.wait()[1])
+";
+
+#[test]
+fn the_children_of_a_remapped_program_are_traced_as_those_of_the_plain_one() {
+    let program = Remapped::new(FORKING, "all", 42, "");
+    let map = program.path("p.json");
+    let texts = |pyc: &str, folder: &str, more: &[&str]| {
+        fs::create_dir(program.path(folder)).unwrap();
+        let ran = program.record(pyc, &format!("{folder}/t.txt"), &[&["--follow-forks", "--no-stdlib"], more].concat());
+        assert_eq!((ran.status, ran.stdout()), (0, "12\n".into()), "{}", ran.stderr());
+        let files = fs::read_dir(program.path(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let mut texts: Vec<String> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+        texts.sort();
+        texts
+    };
+    let plain = texts("p.plain.pyc", "plain", &[]);
+    assert!(plain.len() == 2 && plain.iter().any(|text| text.contains("double> ")), "{plain:?}");
+    assert_eq!(texts("p.pyc", "mapped", &["--opmap", map.to_str().unwrap()]), plain);
+}
+
 #[test]
 fn opcodes_without_an_operand_may_take_three_bytes() {
     let program = Remapped::new(PROGRAM, "padded", 9, "");
@@ -298,6 +352,12 @@ fn known_modules_give_the_exact_map() {
         let wrong: Vec<_> = found.iter().filter(|(number, name)| truth.get(number) != Some(name)).collect();
         assert!(wrong.is_empty(), "{mode}: {wrong:?}");
         assert!(found.len() > 70, "{mode}: {}", found.len());
+        let zip = "import sys, zipfile\narchive = zipfile.ZipFile(sys.argv[1], 'w')\nfor path in sys.argv[2:]: archive.write(path, path.split('/')[-1])";
+        let known = ["decimal", "inspect", "pickle", "tarfile"].map(|name| program.path(&format!("{name}.pyc")));
+        run(bctrace(["python", "-c", zip]).arg(program.path("library.zip")).args(known)).succeeded();
+        let mut of_zip = bctrace(["opmap"]);
+        of_zip.arg(program.path("decimal.pyc")).arg("--known").arg(program.path("library.zip"));
+        assert_eq!(pairs(&run(&mut of_zip).succeeded()), found, "{mode}");
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod assemble;
 pub mod code;
+pub mod copies;
 pub mod decode;
 pub mod disassemble;
 pub mod effect;

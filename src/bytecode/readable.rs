@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::decode::units;
 use super::object::{MarshalledCode, Object};
 use super::opcode::{self, OperandKind, op};
+use super::opmap::{OpMap, Reading, Sizes, Tables};
 
 /// The flags that Include/code.h of 2.7 defines.
 const FLAGS: i32 = 0x7f | 0x1000 | 0x3e000;
@@ -56,11 +57,12 @@ fn clean_to(code: &mut MarshalledCode, depth: u32) -> Changes {
 }
 
 /// Removes what PyArmor has put around the code: a call of `__armor_enter__`, and a `finally` that calls `__armor_exit__`.  None, and
-/// nothing changed, if it is not there or something jumps into it.
+/// nothing changed, if it is not there, something jumps into it, or what it encloses is encrypted.
 fn remove_armor(code: &mut MarshalledCode) -> Option<()> {
     let names = |operand: Option<i32>| code.names.get(usize::try_from(operand?).ok()?).map(|name| &**name);
-    let all: Vec<_> = units(&code.bytes, 0).take(5).collect();
-    let [enter, call, pop, setup, ..] = &all[..] else { return None };
+    // Version 6 has NOPs among them.
+    let all: Vec<_> = units(&code.bytes, 0).filter(|unit| unit.last.opcode != op::NOP).take(4).collect();
+    let [enter, call, pop, setup] = &all[..] else { return None };
     let opcodes = [call, pop, setup].map(|unit| unit.last.opcode);
     let is_name = |opcode| matches!(opcode, op::LOAD_GLOBAL | op::LOAD_NAME);
     if !is_name(enter.last.opcode)
@@ -90,8 +92,8 @@ fn remove_armor(code: &mut MarshalledCode) -> Option<()> {
             _ => {}
         }
     }
-    // What ends without a return ends in the footer.
-    if units(&body, 0).last()?.last.opcode != op::RETURN_VALUE {
+    // What ends without a return ends in the footer; what is encrypted is no code.
+    if !Reading::of(&OpMap::plain(), Sizes::ByNumber, &body, &Tables::of(code)).is_sound() {
         return None;
     }
     code.lnotab = shifted(&code.lnotab, header)?.into();
@@ -261,4 +263,64 @@ pub fn stored_names(code: &MarshalledCode) -> Vec<(usize, Arc<[u8]>)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytecode::marshal::tests::hello;
+
+    /// if a: return None; return None
+    const BODY: [u8; 14] = [124, 0, 0, 114, 10, 0, 100, 0, 0, 83, 100, 0, 0, 83];
+
+    /// The body as PyArmor wraps it, with bytes before its SETUP_FINALLY and at the end; `target` is that of the body's jump, from there.
+    fn wrapped(before: &[u8], after: &[u8], target: usize) -> MarshalledCode {
+        let header = 10 + before.len();
+        let mut body = BODY;
+        body[4] = (header + target) as u8;
+        let parts = [
+            &[116, 0, 0, 131, 0, 0, 1][..],
+            before,
+            &[122, BODY.len() as u8, 0],
+            &body,
+            &[116, 1, 0, 131, 0, 0, 1, 88, 100, 0, 0, 83],
+            after,
+        ];
+        MarshalledCode {
+            bytes: parts.concat().into(),
+            constants: vec![Object::None].into(),
+            names: vec![ENTER.into(), EXIT.into()],
+            nlocals: 1,
+            varnames: vec![b"a"[..].into()],
+            lnotab: [0, 1, header as u8 + 10, 1].into(),
+            ..hello()
+        }
+    }
+
+    #[test]
+    fn the_calls_of_each_version_of_pyarmor_are_removed() {
+        for (before, after) in [(&[][..], &[][..]), (&[9; 6], &[]), (&[9; 6], b"\x09\x09\x9d\xc2\x90\x46")] {
+            let mut code = wrapped(before, after, 10);
+            assert_eq!(clean(&mut code), Changes { flags: false, armor: true });
+            assert_eq!((&*code.bytes, &*code.lnotab), (&BODY[..], &[0, 1, 10, 1][..]));
+        }
+    }
+
+    #[test]
+    fn code_that_leaves_the_calls_in_another_way_stays() {
+        for target in [BODY.len(), 200] {
+            let mut code = wrapped(&[], &[], target);
+            let before = code.bytes.clone();
+            assert_eq!(clean(&mut code), Changes::default());
+            assert_eq!(code.bytes, before);
+        }
+        let mut encrypted = wrapped(&[], &[], 10);
+        let mut bytes = encrypted.bytes.to_vec();
+        bytes[13..16].copy_from_slice(&[0, 0, 229]);
+        encrypted.bytes = bytes.clone().into();
+        assert_eq!(clean(&mut encrypted), Changes::default());
+        assert_eq!(*encrypted.bytes, *bytes);
+        let mut other = MarshalledCode { names: vec![b"enter"[..].into(), EXIT.into()], ..wrapped(&[9], &[], 10) };
+        assert!(!clean(&mut other).any());
+    }
 }

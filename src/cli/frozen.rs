@@ -1,5 +1,6 @@
 //! What a program finds that a freezer has put into one file: its modules, its data in a folder, and what sys says of that.
 
+use std::collections::HashSet;
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -8,9 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::program::Program;
+use crate::bytecode::copies::Copies;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::file::{self, Contents, Entry, Kind, Member};
+use crate::bytecode::marshal;
+use crate::bytecode::object::{MarshalledCode, Object};
 use crate::vm::bundle::{Bundle, Module};
+use crate::vm::library;
 use crate::vm::program::Script;
 
 /// The folder of unpacked files, in the scratch folder.
@@ -103,6 +108,30 @@ pub fn bundle(program: &Program, scratch: Option<&Path>) -> anyhow::Result<Optio
         }
         _ => Bundle { first, ..Bundle::default() },
     }))
+}
+
+/// The library's code objects of which the program may have copies, as it has modules of the same names; None if there are none.  Beside
+/// the archive of cx_Freeze there are more.
+pub fn copies(contents: &Contents) -> Option<Copies> {
+    let names: HashSet<&[u8]> = contents.modules.iter().map(|module| &module.name[..]).collect();
+    let modules =
+        library::modules_named(|path| contents.kind == Kind::CxFreeze || names.contains(&module_of(path)[..]));
+    let modules: Vec<_> = modules.filter_map(|module| library_code(&module)).collect();
+    (!modules.is_empty()).then(|| Copies::of(&modules))
+}
+
+/// The module that a file of the library holds: `a/b.py` is a.b, `a/__init__.py` a.
+fn module_of(path: &[u8]) -> Vec<u8> {
+    let stem = path.strip_suffix(b".py").unwrap_or(path);
+    let stem = stem.strip_suffix(b"/__init__").unwrap_or(stem);
+    stem.iter().map(|byte| if *byte == b'/' { b'.' } else { *byte }).collect()
+}
+
+fn library_code(marshalled: &[u8]) -> Option<MarshalledCode> {
+    match marshal::read(marshalled) {
+        Ok((Object::Code(code), _)) => Some(*code),
+        _ => None,
+    }
 }
 
 /// The folders that the program looks in besides: cx_Freeze's, in which its archive lies.

@@ -196,3 +196,6 @@ pub fn described(unmapped: &Unmapped, end: &End) -> Vec<String> {
         candidates,
     ]
 }
+
+#[cfg(test)]
+mod tests;

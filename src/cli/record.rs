@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use memchr::memmem;
@@ -126,6 +127,7 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         tracing: Tracing {
             opmap: opmap::read(args.opmap.as_deref())?,
             answers: lead::answers(&args.lead)?,
+            copies: job.program.as_ref().and_then(|program| frozen::copies(&program.contents)).map(Arc::new),
             ..tracing(args)
         },
         timeout: args.limits.timeout,
@@ -215,6 +217,7 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
             (false, false) => None,
         },
         opmap: None,
+        copies: None,
         stand_ins: lead::stand_ins(&args.lead),
         answers: None,
         fake_net: sandbox::fake_net(&args.sandbox),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::recorder::Summary;
 use super::tracee::Caps;
+use crate::bytecode::copies::Copies;
 use crate::bytecode::opmap::OpMap;
 use crate::sandbox::Policy;
 use crate::select::{FileGlob, Filter, Matches, Name, NamePattern, Trigger};
@@ -144,6 +145,8 @@ pub struct Tracing {
     pub fixed: Option<Fixed>,
     /// Which opcodes the numbers in the program's code stand for, if they are not those of 2.7.
     pub opmap: Option<Arc<OpMap>>,
+    /// Code objects of the library that a frozen program may have copies of.
+    pub copies: Option<Arc<Copies>>,
     /// Long strings that C functions get and return are recorded whole.
     pub blobs: Option<Blobs>,
     /// What stands in for missing modules, if anything does.
@@ -175,7 +178,7 @@ impl Tracing {
     pub fn encode(&self) -> Vec<u8> {
         // A field that is added here must be encoded.
         let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, opmap, .. } = self;
-        let Tracing { blobs, stand_ins, answers, fake_net, .. } = self;
+        let Tracing { copies, blobs, stand_ins, answers, fake_net, .. } = self;
         let Filter { names, patterns, files, no_stdlib } = filter;
         let mut out = PayloadWriter::default();
         let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
@@ -200,6 +203,9 @@ impl Tracing {
         });
         optional(&mut out, opmap.as_ref(), |out, map| {
             out.bytes(&map.encode());
+        });
+        optional(&mut out, copies.as_ref(), |out, copies| {
+            out.bytes(&copies.encode());
         });
         optional(&mut out, blobs.as_ref(), |out, Blobs { least, most }| {
             out.u64(*least).u64(*most);
@@ -243,6 +249,7 @@ impl Tracing {
             stacks: from.u8()? != 0,
             fixed: read_optional(&mut from, |from| Some(if from.u8()? != 0 { Fixed::All } else { Fixed::Sleeps }))?,
             opmap: read_optional(&mut from, |from| OpMap::decode(&from.bytes()?).map(Arc::new))?,
+            copies: read_optional(&mut from, |from| Copies::decode(&from.bytes()?).map(Arc::new))?,
             blobs: read_optional(&mut from, |from| Some(Blobs { least: from.u64()?, most: from.u64()? }))?,
             stand_ins: read_optional(&mut from, |from| {
                 let names = from.list()?.into_iter().map(|name| CString::new(name).ok()).collect::<Option<_>>()?;
@@ -293,6 +300,7 @@ mod tests {
             Tracing { fixed: Some(Fixed::Sleeps), ..Tracing::default() },
             Tracing { fixed: Some(Fixed::All), ..Tracing::default() },
             Tracing { opmap: Some(Arc::new(OpMap::of([(3, 100)]))), ..Tracing::default() },
+            Tracing { copies: Some(Arc::new(Copies::default())), ..Tracing::default() },
             Tracing { blobs: Some(Blobs { least: 1, most: 2 }), ..Tracing::default() },
             Tracing { stand_ins: Some(StandIns { names: vec![c"a.b".into()], all: true }), ..Tracing::default() },
             Tracing { answers: Some(Answers::new(b"a? => b\n").expect("answers")), ..Tracing::default() },

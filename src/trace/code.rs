@@ -84,3 +84,34 @@ pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObj
     }
     out.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_an_earlier_version_ends_before_the_newer_fields() {
+        let object = CodeObject {
+            name: b"f".to_vec(),
+            bytes: b"d\0\0S".to_vec(),
+            lnotab: vec![6, 1],
+            is_of_library: true,
+            original: b"g\0\0T".to_vec(),
+            ..CodeObject::default()
+        };
+        let decode = |bytes: &[u8]| Code::decode(&mut PayloadReader::new(bytes)).map(|code| (*code.object).clone());
+        let whole = encode_code(3, 3, None, &object);
+        assert_eq!(decode(&whole), Some(object.clone()));
+        // Each earlier version had one field less: the translated bytes' original, then whose code it is.
+        let without_original = CodeObject { original: Vec::new(), ..object };
+        let shorter = encode_code(3, 3, None, &without_original);
+        assert_eq!(&whole[..shorter.len()], shorter);
+        assert_eq!(decode(&shorter), Some(without_original.clone()));
+        let shortest = CodeObject { is_of_library: false, ..without_original };
+        assert_eq!(decode(&shorter[..shorter.len() - 1]), Some(shortest));
+        // Cut anywhere else, it is damaged.
+        for length in (0..shorter.len() - 1).chain(shorter.len() + 1..whole.len()) {
+            assert_eq!(decode(&whole[..length]), None, "{length} bytes");
+        }
+    }
+}

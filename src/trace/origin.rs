@@ -112,3 +112,23 @@ impl WholeCode {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_of_an_earlier_version_has_no_text() {
+        let made = Made { number: 2, how: How::Exec, place: Some((1, 7)), path: b"".to_vec(), text: Some(4) };
+        let mut out = PayloadWriter::default();
+        made.write(&mut out);
+        let bytes = out.finish();
+        let read = |bytes: &[u8]| Made::read(&mut PayloadReader::new(bytes));
+        assert_eq!(read(&bytes), Some(made.clone()));
+        let end = bytes.len() - size_of::<u32>();
+        assert_eq!(read(&bytes[..end]), Some(Made { text: None, ..made }));
+        (0..end)
+            .chain(end + 1..bytes.len())
+            .for_each(|length| assert_eq!(read(&bytes[..length]), None, "{length} bytes"));
+    }
+}

@@ -19,6 +19,11 @@ pub(super) fn embed(executable: &CStr, home_counts: bool) {
 
 /// The marshalled modules of the library, unpacked one by one; none if it is damaged.
 pub fn modules() -> impl Iterator<Item = Vec<u8>> {
+    modules_named(|_| true)
+}
+
+/// Those whose paths in the library, as `os.py`, are wanted.
+pub fn modules_named(is_wanted: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = Vec<u8>> {
     /// What library.h describes: the magic and a count, then an entry of eight numbers for each file.
     const HEADER: usize = 12;
     const ENTRY: usize = 32;
@@ -28,9 +33,11 @@ pub fn modules() -> impl Iterator<Item = Vec<u8>> {
     };
     let count = number(HEADER - 4).unwrap_or(0);
     (0..count).filter_map(move |place| {
-        let part = HEADER + place * ENTRY + 8;
+        let entry = HEADER + place * ENTRY;
+        let path = PACKED.get(number(entry)?..)?.get(..number(entry + 4)?)?;
+        let part = entry + 8;
         let (at, packed, size) = (number(part)?, number(part + 4)?, number(part + 8)?);
-        let from = PACKED.get(at..at.checked_add(packed)?).filter(|_| size > 0)?;
+        let from = PACKED.get(at..at.checked_add(packed)?).filter(|_| size > 0 && is_wanted(path))?;
         if packed == size {
             return Some(from.to_vec());
         }

@@ -53,6 +53,19 @@ fn the_text_of_eval_is_written_and_one_that_is_no_python_as_well() {
     assert_eq!(program.read("layers/text-0001.py"), "def f(:");
 }
 
+#[test]
+fn what_input_reads_is_a_text_like_any() {
+    let program = Program::new("print input(), input('> ')\n");
+    let options = ["-q", "--dump-code", "layers", "--stdin-text", " 6 * 7 # the first\n(lambda: 8)()\n"];
+    let ran = program.trace(&options, "t.bct", &[]);
+    assert_eq!((ran.status, ran.stdout()), (0, "42 > 8\n".into()), "{}", ran.stderr());
+    let manifest = Manifest::whole(&program, "layers");
+    let texts = manifest.layers.iter().filter_map(|layer| layer["text"].as_str());
+    let texts: std::collections::BTreeSet<String> = texts.map(|text| program.read(&format!("layers/{text}"))).collect();
+    assert_eq!(texts.into_iter().collect::<Vec<_>>(), ["(lambda: 8)()", "6 * 7 # the first"]);
+    assert_eq!(manifest.only("<lambda>")["filename"], "<string>");
+}
+
 const UNRUN: &str = "import marshal, types
 payload = marshal.dumps(compile('def flag(): return 7', 'payload', 'exec'))
 codes = [marshal.loads(payload), {'a': (marshal.loads(marshal.dumps([compile('2', 'listed', 'eval')])),)}]
@@ -129,6 +142,45 @@ fn a_file_that_is_unpacked_comes_out_whole() {
     let uses = found[0]["uses"].as_array().unwrap();
     let has = |function: &str, role: &str| uses.iter().any(|used| used["function"] == function && used["role"] == role);
     assert!(has("decompress", "result") && has("decode", "result"), "{uses:#?}");
+}
+
+/// Passes strings to native functions by ctypes, as code that injects itself does.
+const NATIVE: &str = "import ctypes
+code = '\\x7fELF' + 'code' * 2000
+libc = ctypes.CDLL(None)
+libc.strlen.argtypes = [ctypes.c_char_p]
+print libc.strlen(code)
+place = ctypes.create_string_buffer(9000)
+ctypes.memmove(place, code + '!', len(code) + 1)
+print ctypes.string_at(place, 8005)[-1]
+";
+
+#[test]
+fn strings_that_ctypes_passes_and_returns_come_out_whole() {
+    let program = Program::new(NATIVE);
+    let ran = program.trace(&["-q", "--blobs", "4k"], "t.bct", &[]);
+    assert_eq!((ran.status, ran.stdout()), (0, "8004\n!\n".into()), "{}", ran.stderr());
+    program.view("layers", &["--no-stdlib", "--dump", "layers"], "t.bct");
+    let manifest = whole(&program, "layers");
+    let blobs = manifest["blobs"].as_array().unwrap();
+    let roles = |end: &str| -> Vec<(u64, String)> {
+        let content =
+            |blob: &&Value| running::read(&program.path(format!("layers/{}", blob["file"].as_str().unwrap())));
+        let found = blobs
+            .iter()
+            .filter(|blob| content(blob).starts_with(b"\x7fELF") && content(blob).ends_with(end.as_bytes()));
+        let uses = found.flat_map(|blob| {
+            blob["uses"].as_array().unwrap().iter().map(|used| (blob["bytes"].as_u64().unwrap(), used))
+        });
+        let of_ctypes = uses.filter(|(_, used)| used["owner"] == "ctypes");
+        of_ctypes.map(|(bytes, used)| (bytes, used["role"].as_str().unwrap().to_owned())).collect()
+    };
+    assert_eq!(roles("code"), [(8004, "argument".to_owned())]);
+    let moved = roles("code!");
+    assert!(
+        moved.contains(&(8005, "argument".to_owned())) && moved.contains(&(8005, "result".to_owned())),
+        "{moved:?}"
+    );
 }
 
 #[test]

@@ -184,3 +184,40 @@ fn cx_freeze_and_bbfreeze_archives_run_what_their_executable_would() {
         assert_eq!(scratch.runs(name), "found True __main__\n", "{name}");
     }
 }
+
+#[test]
+fn copies_of_the_library_in_a_bundle_are_library_code() {
+    let source = |name: &str| {
+        const SOURCE: &str =
+            "import pkgutil, sys\nsys.stdout.write(pkgutil.get_loader(sys.argv[1]).get_source(sys.argv[1]))";
+        crate::running::run(&mut crate::running::bctrace(["python", "-c", SOURCE, name])).succeeded()
+    };
+    let changed = source("shlex").replace("return list(lex)", "print 'changed'; return list(lex)");
+    let modules = [("fnmatch", source("fnmatch")), ("shlex", changed)];
+    let main =
+        marshalled("import fnmatch, shlex\nprint fnmatch.fnmatch('a.py', '*.py'), shlex.split('a b')", "main.py");
+    let of_pyz =
+        modules.each_ref().map(|(name, source)| (*name, 0, marshalled(source, &format!("C:\\Lib\\{name}.py"))));
+    let members =
+        modules.each_ref().map(|(name, source)| (format!("{name}.pyc"), pyc(source, &format!("packed-{name}.py"))));
+    let mut members: Vec<(&str, &[u8])> = members.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
+    let main_pyc = [HEADER, &main].concat();
+    members.push(("__main__.pyc", &main_pyc));
+    let scratch = Scratch::with(
+        "app",
+        &pyinstaller(&[row(b's', "main", main), row(b'z', "z", pyz(&of_pyz, None, false))], 88, 27),
+    );
+    scratch.write("app.zip", &zip(&members));
+    for app in ["app", "app.zip"] {
+        for (record, show) in [(vec!["--no-stdlib"], vec![]), (vec![], vec!["--no-stdlib"])] {
+            scratch.run(&[&["-q"], &record[..], &[app, "t.bct"]].concat()).succeeded();
+            let shown = scratch.run(&[&["show"], &show[..], &["t.bct"]].concat()).succeeded();
+            let ran = |name: &str| shown.lines().any(|line| line.starts_with(&format!("{name}> ")));
+            // The program's own, and the one function of the library that it has changed.
+            assert!(ran("<module>") && ran("split"), "{app}: {shown}");
+            for name in ["fnmatch", "translate", "read_token", "get_token"] {
+                assert!(!ran(name), "{app}: {name}");
+            }
+        }
+    }
+}

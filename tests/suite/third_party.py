@@ -1,6 +1,6 @@
 """Runs small real jobs with packages of other people, in jobs/, and compares what they print with what they print under a plain
 Python 2.7: untraced, and recorded in the two ways there are; then a program that a protector has rewritten (protected.py), and one
-that freezers have put into one file, if --frozen is given (frozen.py).
+that freezers have put into one file and what is dumped of protected ones, if --frozen is given (frozen.py, dumps.py).
 tests/third-party starts it.
 
     third_party.py [--frozen] [--bless PYTHON]
@@ -20,6 +20,7 @@ import tarfile
 import tempfile
 import zipfile
 
+import dumps
 import frozen
 import protected
 import run
@@ -153,10 +154,25 @@ def check_frozen(bctrace):
         shutil.rmtree(folder)
 
 
+def check_dumps(bctrace):
+    folders = []
+
+    def make_folder():
+        folders.append(tempfile.mkdtemp(prefix='bctrace-job-'))
+        return folders[-1]
+    try:
+        return list(dumps.check(bctrace, fetched, make_folder))
+    except frozen.Failed as failure:
+        return [str(failure)]
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder)
+
+
 def main():
     parser = argparse.ArgumentParser(prog='tests/third-party', description='Runs programs that use well-known packages.')
     parser.add_argument('--bless', metavar='PYTHON', help='write the expected outputs, by this plain Python 2.7')
-    parser.add_argument('--frozen', action='store_true', help='freeze a program with the real freezers too')
+    parser.add_argument('--frozen', action='store_true', help='use the real freezers, and a decompiler, too')
     options = parser.parse_args()
     try:
         path = library()
@@ -183,6 +199,7 @@ def main():
         print 'not run: programs that %s protects' % ' and '.join(protected.VERSIONS)
     if options.frozen:
         complaints += check_frozen(os.path.realpath(sys.executable))
+        complaints += check_dumps(os.path.realpath(sys.executable))
     if complaints:
         sys.exit('\n'.join(complaints))
     print 'all well'

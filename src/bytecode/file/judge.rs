@@ -5,7 +5,7 @@
 use crate::bytecode::code;
 use crate::bytecode::decode::Unit;
 use crate::bytecode::escape::Printable;
-use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::{self, OperandKind, op};
 
 /// Bytes of code that are looked at, so that hostile files take no longer than others.
@@ -83,6 +83,9 @@ impl<'a> Judge<'a> {
         if depth.most < needed(opcode, operand) {
             return Err((at, "the stack has too few entries"));
         }
+        if let Some(why) = self.oddity(at, unit, depth) {
+            return Err((at, why));
+        }
         let target = match opcode::operand_kind(opcode) {
             OperandKind::JumpAbsolute => operand as u32,
             OperandKind::JumpRelative => unit.end.wrapping_add(operand as u32),
@@ -111,6 +114,35 @@ impl<'a> Judge<'a> {
             op::WITH_CLEANUP if !self.has_with => return Err((at, "WITH_CLEANUP ends no SETUP_WITH")),
             _ => Some(after),
         })
+    }
+
+    /// Says what compile.c of 2.7 never makes, although the value stack allows it: what 2.5 and 2.6 mean by numbers that stand for other
+    /// opcodes in 2.7.
+    fn oddity(&self, at: u32, unit: &Unit, depth: Depth) -> Option<&'static str> {
+        let is_last = unit.end as usize == self.code.bytes.len();
+        match (unit.last.opcode, unit.last.operand) {
+            // The last RETURN_VALUE stands outside of all blocks.  LOAD_ATTR of 2.6 is BUILD_MAP, and leaves an entry.
+            (op::RETURN_VALUE, _) if is_last && depth.least > 1 => Some("the stack has entries left at the end"),
+            // `{}` of 2.6; 2.7 has no expression for an empty set.
+            (op::BUILD_SET, Some(0)) => Some("BUILD_SET makes an empty set"),
+            // IMPORT_NAME of 2.6 takes the level and the names of an import.
+            (op::COMPARE_OP, _) if self.follows_import(at as usize) => {
+                Some("a comparison has the constants of an import")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the instructions before an offset load a number, and then None or a tuple.
+    fn follows_import(&self, at: usize) -> bool {
+        let Some(&[op::LOAD_CONST, a, b, op::LOAD_CONST, c, d]) =
+            at.checked_sub(6).and_then(|from| self.code.bytes.get(from..at))
+        else {
+            return false;
+        };
+        let constant = |low, high| self.code.constants.get(usize::from(u16::from_le_bytes([low, high])));
+        matches!(constant(a, b), Some(Object::Int(_)))
+            && matches!(constant(c, d), Some(Object::None | Object::Tuple(_)))
     }
 
     fn jump(&mut self, target: u32, depth: Depth) -> Option<Depth> {
@@ -223,7 +255,6 @@ fn needed(opcode: u8, operand: i32) -> i32 {
 mod tests {
     use super::*;
     use crate::bytecode::marshal::tests::hello;
-    use crate::bytecode::object::Object;
 
     fn judged(bytes: &[u8], stacksize: i32) -> Option<String> {
         let name = || vec![b"a".as_slice().into()];
@@ -268,5 +299,18 @@ mod tests {
         let looped =
             [101, 0, 0, 68, 93, 17, 0, 90, 0, 0, 101, 0, 0, 111, 4, 0, 1, 113, 4, 0, 1, 113, 4, 0, 100, 0, 0, 83];
         assert!(judged(&looped, 4).is_some());
+    }
+
+    #[test]
+    fn what_2_6_means_by_numbers_of_2_7_is_found() {
+        // a.a; a = {}; import a
+        assert_doubt(&[101, 0, 0, 105, 0, 0, 1, 100, 0, 0, 83], "entries left at the end");
+        assert_doubt(&[101, 0, 0, 105, 0, 0, 83], "entries left at the end");
+        assert_doubt(&[104, 0, 0, 90, 0, 0, 100, 0, 0, 83], "an empty set");
+        assert_doubt(&[100, 1, 0, 100, 0, 0, 107, 0, 0, 90, 0, 0, 100, 0, 0, 83], "constants of an import");
+        // In 2.7: a == None; return in a loop.
+        assert_eq!(judged(&[101, 0, 0, 100, 0, 0, 107, 2, 0, 1, 100, 0, 0, 83], 2), None);
+        let returns = [120, 15, 0, 101, 0, 0, 68, 93, 7, 0, 90, 0, 0, 100, 0, 0, 83, 87, 100, 0, 0, 83];
+        assert_eq!(judged(&returns, 2), None);
     }
 }

@@ -177,7 +177,8 @@ impl Codes {
         self.versions.try_reserve(1).ok()?;
         lane.reserve_version()?;
         let mut object = code.describe(gil, at.first());
-        object.is_of_library = self.origins.is_of_library(code.address());
+        let is_copy = self.tracing.copies.as_ref().is_some_and(|copies| copies.has(&object));
+        object.is_of_library = is_copy || self.origins.is_of_library(code.address());
         let id = self.next_id;
         self.next_id += 1;
         let known = self.known.entry(code.address()).or_insert_with(|| {
