@@ -1,7 +1,7 @@
 //! What the code of a program did in a recorded run, as far as anything outside it could notice: the calls of C functions with their
 //! arguments, the imports, and the exceptions that left its frames.  Two runs are compared by it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -20,6 +20,9 @@ const MOST_NAME: usize = 80;
 /// Frames that are kept in mind.  No program has as many, but a forged trace can enter frames for ever.
 const MOST_FRAMES: usize = 1 << 18;
 
+/// Offsets of instructions in whose place clean code has what they make, by code string.
+pub type Folds = HashMap<Arc<[u8]>, BTreeSet<u32>>;
+
 /// A run.
 #[derive(Debug, Default)]
 pub struct Behaviour {
@@ -27,6 +30,8 @@ pub struct Behaviour {
     pub end: Option<EndReason>,
     /// Code strings that ran.
     pub ran: HashSet<Arc<[u8]>>,
+    /// Code strings that ran for a folded call.
+    pub ran_folded: HashSet<Arc<[u8]>>,
     pub acts: Vec<Act>,
     /// Acts that were left out because there were too many.
     pub left_out: u64,
@@ -57,11 +62,18 @@ pub struct Act {
 }
 
 impl Behaviour {
-    /// Reads a recording with values.  What code of the standard library did is not in it.  In texts `scratch`, the path of the
-    /// program's scratch folder, counts as the same as that of any other run.
-    pub fn read(steps: Steps, scratch: &[u8]) -> Result<Behaviour, TraceError> {
-        let mut collector =
-            Collector { behaviour: Behaviour::default(), codes: HashMap::new(), frames: HashMap::new(), scratch };
+    /// Reads a recording with values.  What code of the standard library did is not in it, and neither are the calls in `folds` with
+    /// all that was done for them.  In texts `scratch`, the path of the program's scratch folder, counts as the same as that of any
+    /// other run.
+    pub fn read(steps: Steps, scratch: &[u8], folds: &Folds) -> Result<Behaviour, TraceError> {
+        let mut collector = Collector {
+            behaviour: Behaviour::default(),
+            codes: HashMap::new(),
+            frames: HashMap::new(),
+            folding: HashMap::new(),
+            scratch,
+            folds,
+        };
         for item in steps {
             collector.take(item?);
         }
@@ -75,16 +87,28 @@ struct Collector<'a> {
     codes: HashMap<u32, Arc<[u8]>>,
     /// The code string of each frame, and the last exception in it.
     frames: HashMap<u64, (Arc<[u8]>, Option<Raised>)>,
+    /// The frame of each thread that is in a folded call.
+    folding: HashMap<u32, u64>,
     scratch: &'a [u8],
+    folds: &'a Folds,
 }
 
 impl Collector<'_> {
     fn take(&mut self, item: Item) {
         match item {
-            Item::Step(step) => self.step(&step),
+            Item::Step(step) => {
+                if self.is_in_fold(step.thread, step.frame) {
+                    return;
+                }
+                self.folding.remove(&step.thread);
+                self.step(&step);
+            }
             Item::Entered(entered) => {
-                if !entered.code.is_stdlib {
+                if self.is_in_fold(entered.thread, entered.frame) {
+                    self.behaviour.ran_folded.insert(entered.code.object.bytes.as_slice().into());
+                } else if !entered.code.is_stdlib {
                     let string = self.string(&entered.code);
+                    self.behaviour.ran.insert(string.clone());
                     if self.frames.len() >= MOST_FRAMES {
                         self.frames.clear();
                     }
@@ -93,6 +117,9 @@ impl Collector<'_> {
             }
             Item::Raised { frame, raised, .. } => self.raise(frame, raised),
             Item::Left { thread, frame, exit, .. } => {
+                if self.folding.get(&thread) == Some(&frame) {
+                    self.folding.remove(&thread);
+                }
                 if let Some((code, Some(raised))) = self.frames.remove(&frame)
                     && exit == Exit::Unwind
                 {
@@ -111,8 +138,12 @@ impl Collector<'_> {
         }
         let string: Arc<[u8]> = code.object.bytes.as_slice().into();
         self.codes.insert(code.id, string.clone());
-        self.behaviour.ran.insert(string.clone());
         string
+    }
+
+    /// Whether a frame of a thread belongs to a folded call of another one.
+    fn is_in_fold(&self, thread: u32, frame: u64) -> bool {
+        self.folding.get(&thread).is_some_and(|&folding| folding != frame)
     }
 
     fn raise(&mut self, frame: u64, raised: Raised) {
@@ -126,7 +157,9 @@ impl Collector<'_> {
             return;
         }
         let opcode = step.instruction.opcode;
-        if is_call(opcode) {
+        if is_call(opcode) && self.is_folded(step) {
+            self.folding.insert(step.thread, step.frame);
+        } else if is_call(opcode) {
             self.call(step);
         } else if opcode == op::IMPORT_NAME {
             let name =
@@ -139,6 +172,14 @@ impl Collector<'_> {
         if let Some(raised) = &step.exception {
             self.raise(step.frame, raised.clone());
         }
+    }
+
+    fn is_folded(&mut self, step: &Step) -> bool {
+        if self.folds.is_empty() {
+            return false;
+        }
+        let offsets = self.folds.get(&self.string(&step.code));
+        offsets.is_some_and(|offsets| offsets.contains(&step.instruction.offset.cast_unsigned()))
     }
 
     fn call(&mut self, step: &Step) {

@@ -34,6 +34,8 @@ pub struct Difference {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
     pub ran: bool,
+    /// It ran for calls in whose place the clean code has what they return.
+    pub ran_folded: bool,
     /// Acts of the original that the clean code did too.
     pub acts: u64,
     pub difference: Option<Difference>,
@@ -119,7 +121,8 @@ pub fn compare(original: &Behaviour, clean: &Behaviour, pairs: &[Pair]) -> Vec<C
     }
     let of_pair = |(number, pair): (usize, &Pair)| {
         let ran = original.ran.contains(&pair.before);
-        Compared { ran, ..results[groups.of(number)].clone() }
+        let ran_folded = original.ran_folded.contains(&pair.before);
+        Compared { ran, ran_folded, ..results[groups.of(number)].clone() }
     };
     pairs.iter().enumerate().map(of_pair).collect()
 }

@@ -5,9 +5,11 @@ pub mod behaviour;
 pub mod compare;
 pub mod evidence;
 mod flow;
+mod folding;
 mod lay;
 mod machine;
 mod order;
+mod pure;
 mod rebuild;
 pub mod rename;
 pub mod report;
@@ -116,6 +118,7 @@ fn rebuild_tree(
         result: done.outcome,
         changes: done.changes,
         assumed: done.assumed,
+        folded: done.folded,
     });
     if depth < DEPTH {
         let inner = |object: &Object, report: &mut Vec<CodeReport>| match object {

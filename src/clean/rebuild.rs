@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Executed;
-use super::flow::Flow;
+use super::flow::{Flow, Instruction, Operand};
+use super::folding::{self, Around, Folded};
 use super::lay::{self, assemble::Code, peephole};
 use super::machine::{self, Exit, Graph, Input, Variants};
 use super::order::Order;
+use super::pure;
 use super::report::{Change, Outcome};
 use super::same::is_same;
 use super::simplify::{self, Allowed, Removed};
@@ -56,12 +58,20 @@ pub struct Result {
     pub outcome: Outcome,
     pub changes: Vec<Change>,
     pub assumed: Vec<String>,
+    /// Offsets of instructions in whose place there is what they make.
+    pub folded: BTreeSet<u32>,
+}
+
+impl Result {
+    /// The code object is as it was.
+    fn as_it_was(outcome: Outcome) -> Result {
+        Result { code: None, outcome, changes: Vec::new(), assumed: Vec::new(), folded: BTreeSet::new() }
+    }
 }
 
 /// Rebuilds one code object, those among its constants left aside.
 pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Program<'_>) -> Result {
-    let kept =
-        |why: String| Result { code: None, outcome: Outcome::Kept(why), changes: Vec::new(), assumed: Vec::new() };
+    let kept = |why: String| Result::as_it_was(Outcome::Kept(why));
     if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
         return kept("it has another number of locals than names for them".into());
     }
@@ -109,7 +119,8 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         (Err(error), _) => return kept(error.to_string()),
         (Ok(_), None) => return kept("nothing is known of it".into()),
     };
-    let unchanged = Result { code: None, outcome: Outcome::Unchanged, changes: Vec::new(), assumed: Vec::new() };
+    let unchanged = Result::as_it_was(Outcome::Unchanged);
+    let all_folded = folded(code, &mut flow, looks_up_locals(code, &graph), &mut sign, program);
     let is_plain = sign.is_none();
     let sign = sign.unwrap_or(if program.is_suspicious { "other code of the program has one" } else { MISSING });
     flow.prepare();
@@ -124,6 +135,11 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     );
     changes.extend(removed.iter().map(|(&at, &why)| Change { offsets: at..at + 1, why: why.into() }));
     changes.extend(never_reached(code, &graph));
+    changes.extend(all_folded.iter().map(|one| {
+        let why = format!("an expression of constants that always makes {}", one.made);
+        Change { offsets: one.at..one.at + 1, why }
+    }));
+    let folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     changes.sort_by_key(|change| change.offsets.start);
     let mut order = Order::of(&flow);
     let assertion = code.names.iter().position(|name| &**name == b"AssertionError");
@@ -144,7 +160,7 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
             return unchanged;
         }
-        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed },
+        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed, folded },
         Err(_) if is_plain => return unchanged,
         Err(why) => why,
     };
@@ -153,9 +169,38 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
     });
     match plain {
-        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed },
+        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded },
         Err(other) => kept(format!("{why}; {other}")),
     }
+}
+
+/// Folds expressions of constants, if the code was not made by a compiler alone; returns what was folded.
+fn folded(
+    code: &MarshalledCode,
+    flow: &mut Flow,
+    looks_up_locals: bool,
+    sign: &mut Option<&'static str>,
+    program: &Program<'_>,
+) -> Vec<Folded> {
+    let names = |name: &[u8]| if program.stored.contains(name) { None } else { pure::builtin(name) };
+    let is_own = |one: &Instruction| match (one.opcode, &one.operand) {
+        (op::STORE_FAST, _) => !looks_up_locals,
+        (_, Operand::Number(place)) => {
+            let name = usize::try_from(*place).ok().and_then(|place| code.names.get(place));
+            !program.is_looked_up && name.is_some_and(|name| program.mentions.get(&**name) == Some(&1))
+        }
+        _ => false,
+    };
+    let mut tried = flow.clone();
+    let found = folding::fold(&mut tried, &Around { code, names: &names, is_own: &is_own });
+    if found.iter().any(|one| one.is_sign) {
+        sign.get_or_insert("texts that are made of constants when they are needed");
+    }
+    if sign.is_none() && !program.is_suspicious {
+        return Vec::new();
+    }
+    *flow = tried;
+    found
 }
 
 /// Assembles what was laid out, and compares what it does with the flow that it was laid out from.

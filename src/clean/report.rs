@@ -1,5 +1,6 @@
 //! What was done to each code object, and why.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What became of one code object.
@@ -18,6 +19,8 @@ pub struct CodeReport {
     pub changes: Vec<Change>,
     /// What is taken for granted.
     pub assumed: Vec<String>,
+    /// Offsets of instructions in whose place there is what they make.
+    pub folded: BTreeSet<u32>,
 }
 
 /// How a code object was laid out.

@@ -156,6 +156,7 @@ fn prove(
             path: folder.path_of(&file.name),
             original: &file.original,
             clean: &file.rebuilt.code,
+            report: &file.rebuilt.report,
             is_main: number == 0,
         })
         .collect();

@@ -1,5 +1,6 @@
 //! Proves clean files: runs them and the original with the recorded inputs, and compares what they did.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,10 +9,13 @@ use anyhow::Context;
 
 use super::recorded::Recorded;
 use super::repeat::{Place, Ran};
+use crate::bytecode::Unit;
+use crate::bytecode::code::nested;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::object::MarshalledCode;
-use crate::clean::Evidence;
+use crate::clean::behaviour::Folds;
 use crate::clean::compare::{self, Compared, Difference, Pair};
+use crate::clean::{CodeReport, Evidence};
 use crate::format::{Named, json};
 
 /// After this time no further run is begun.
@@ -24,6 +28,7 @@ pub struct Candidate<'a> {
     pub path: PathBuf,
     pub original: &'a MarshalledCode,
     pub clean: &'a MarshalledCode,
+    pub report: &'a [CodeReport],
     /// It is the program itself, and not code that the program made while it ran.
     pub is_main: bool,
 }
@@ -74,13 +79,15 @@ pub enum Verdict {
     /// It did the same as the original in all runs.
     Equal,
     NeverRan,
+    /// It ran only for calls in whose place there is what they return.
+    Folded,
     Unequal(String),
     NotCompared(String),
 }
 
 impl Verdict {
     pub fn is_proven(&self) -> bool {
-        matches!(self, Verdict::Unchanged | Verdict::Equal)
+        matches!(self, Verdict::Unchanged | Verdict::Equal | Verdict::Folded)
     }
 
     /// The one word for it.
@@ -89,6 +96,7 @@ impl Verdict {
             Verdict::Unchanged => "unchanged",
             Verdict::Equal => "equal",
             Verdict::NeverRan => "never ran",
+            Verdict::Folded => "folded",
             Verdict::Unequal(_) => "NOT EQUAL",
             Verdict::NotCompared(_) => "not compared",
         }
@@ -97,7 +105,7 @@ impl Verdict {
     fn reason(&self) -> Option<&str> {
         match self {
             Verdict::Unequal(reason) | Verdict::NotCompared(reason) => Some(reason),
-            Verdict::Unchanged | Verdict::Equal | Verdict::NeverRan => None,
+            Verdict::Unchanged | Verdict::Equal | Verdict::NeverRan | Verdict::Folded => None,
         }
     }
 }
@@ -116,10 +124,11 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
     let original = place.path("original.pyc");
     fs::write(&original, bytes).context("cannot write a copy of the program")?;
     let (mut runs, begun) = (Vec::new(), Instant::now());
+    let folds = folds(candidates);
     for run in recorded {
         let mut proof = RunProof { trace: run.trace.clone(), obstacle: run.obstacle.clone(), notes: run.notes.clone() };
         if proof.obstacle.is_none() {
-            let done = place.run(&original, program, run)?;
+            let done = place.run(&original, program, run, &folds)?;
             if run.end.is_some() && done.behaviour.end != run.end {
                 proof.notes.push("the original ended differently when it ran again".into());
             }
@@ -128,7 +137,7 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
                     trial.doubt = Some("the runs before it took too long".into());
                     continue;
                 }
-                trial.add(&done, &place.run(&trial.candidate.path, program, run)?)?;
+                trial.add(&done, &place.run(&trial.candidate.path, program, run, &Folds::new())?)?;
             }
         }
         runs.push(proof);
@@ -136,6 +145,22 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
     place.remove().context("cannot remove the files of the runs that were compared")?;
     let obstacle = runs.iter().find_map(|run| run.obstacle.clone());
     Ok(Proof { files: trials.into_iter().map(|trial| trial.finish(obstacle.as_deref())).collect(), runs })
+}
+
+/// What was folded in all files.
+fn folds(candidates: &[Candidate]) -> Folds {
+    let mut folds = Folds::new();
+    for candidate in candidates {
+        for (one, (code, _)) in candidate.report.iter().zip(nested(candidate.original)) {
+            // A run counts an instruction from its last prefix on.
+            let last = |&at: &u32| Unit::decode(&code.bytes, at).map(|unit| unit.last.offset.cast_unsigned());
+            let offsets: BTreeSet<u32> = one.folded.iter().filter_map(last).collect();
+            if !offsets.is_empty() {
+                folds.entry(code.bytes.clone()).or_default().extend(offsets);
+            }
+        }
+    }
+    folds
 }
 
 /// A file while it is tried.
@@ -192,6 +217,7 @@ impl<'a> Trial<'a> {
         let compared = compare::compare(&original.behaviour, &clean.behaviour, &self.pairs);
         for (total, compared) in self.codes.iter_mut().zip(compared) {
             total.ran |= compared.ran;
+            total.ran_folded |= compared.ran_folded;
             total.acts += compared.acts;
             let is_end = |difference: &Difference| difference.original.is_none() || difference.clean.is_none();
             if total.difference.is_none() {
@@ -243,6 +269,7 @@ impl<'a> Trial<'a> {
             _ if pair.is_unchanged => Verdict::Unchanged,
             (_, Verdict::NotCompared(reason)) => Verdict::NotCompared(reason.clone()),
             (Some(difference), _) => Verdict::Unequal(spelled(difference)),
+            (None, _) if !compared.ran && compared.ran_folded => Verdict::Folded,
             (None, _) if !compared.ran => Verdict::NeverRan,
             // A local difference is not known, but the output or the end is another one.
             (None, Verdict::Unequal(_)) if self.codes.iter().all(|code| code.difference.is_none()) => {
@@ -316,7 +343,9 @@ impl Proof {
                 if matches!(code.verdict, Verdict::Equal) {
                     out += &format!(", {} acts compared", code.compared);
                 }
-                if code.never_ran > 0 && !matches!(code.verdict, Verdict::NeverRan | Verdict::Unchanged) {
+                if code.never_ran > 0
+                    && !matches!(code.verdict, Verdict::NeverRan | Verdict::Folded | Verdict::Unchanged)
+                {
                     out += &format!("; {} of {} sides of branches never ran", code.never_ran, code.sides);
                 }
                 out.push('\n');
