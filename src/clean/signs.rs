@@ -15,6 +15,9 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if walk.offset() as usize != code.bytes.len() {
         return Some("bytes after the last instruction");
     }
+    if chain.last().is_some_and(|unit| unit.last.opcode != op::RETURN_VALUE) {
+        return Some("an end that is no return");
+    }
     let starts: BTreeSet<u32> = chain.iter().map(|unit| unit.start).collect();
     let reached = graph.reachable();
     if reached.iter().any(|&node| !starts.contains(&(graph.nodes[node].key.offset as u32))) {
