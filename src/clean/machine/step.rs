@@ -322,7 +322,7 @@ impl Explorer<'_> {
         let truth = condition.truth();
         let decided = match truth {
             // A comparison of constants within a chained one.
-            Some(_) if keeps && self.drops_operand(target) => None,
+            Some(_) if keeps && (self.is_chained(step.at) || self.drops_operand(target)) => None,
             Some(truth) => Some((truth == on_true, format!("its condition is always {truth}"))),
             None => self.untaken(step, target).or_else(|| self.fixed(step, target, &condition)),
         };
