@@ -24,6 +24,8 @@ pub struct Around<'a, 'n> {
     pub names: &'n dyn Fn(&[u8]) -> Option<Thing<'a>>,
     /// Whether nothing but this code object's loads can see a variable that an instruction stores to.
     pub is_own: &'n dyn Fn(&Instruction) -> bool,
+    /// All that constants alone decide is folded, calls of any function included.
+    pub folds_all: bool,
 }
 
 /// An expression that was folded.
@@ -36,6 +38,10 @@ pub struct Folded {
     pub made: Literal,
     /// No compiler makes such an expression.
     pub is_sign: bool,
+    /// Names that it looked up, builtins aside.
+    pub globals: BTreeSet<Vec<u8>>,
+    /// Names that it stored to.
+    pub stored: BTreeSet<Vec<u8>>,
 }
 
 /// Folds what it can; the result lists it.
@@ -84,6 +90,7 @@ struct Found {
 impl<'a> Folder<'a, '_, '_> {
     fn fold_block(&mut self, list: &mut Vec<Instruction>) {
         let (_, mut found) = self.known(list);
+        found.sort_by_key(|one| (one.end, std::cmp::Reverse(one.start)));
         while let Some(last) = found.pop() {
             // Those within it come before it, and are part of it.
             while found.last().is_some_and(|other| other.start >= last.start) {
@@ -93,8 +100,7 @@ impl<'a> Folder<'a, '_, '_> {
             let (start, end) = (last.start, last.end);
             let load = Instruction { opcode: op::LOAD_CONST, operand: Operand::Literal(last.made.clone()), at };
             let gone: Vec<Instruction> = list.splice(start..=end, [load]).collect();
-            let offsets = gone.iter().map(|one| one.at).collect();
-            self.folded.push(Folded { offsets, at, made: last.made, is_sign: last.is_sign });
+            self.folded.push(self.noted(gone.iter(), at, last.made, last.is_sign));
         }
     }
 
@@ -113,12 +119,13 @@ impl<'a> Folder<'a, '_, '_> {
                 continue;
             };
             let operands = stack.split_off(stack.len().saturating_sub(pops as usize));
+            found.extend(names_made(one.opcode, number, &operands));
             let is_whole = operands.len() == pops as usize;
             let operands: Option<Vec<Known>> = operands.into_iter().collect();
             let operands = operands.filter(|operands| is_whole && is_contiguous(operands, place));
             let known = operands.filter(|_| pushes == 1).and_then(|operands| {
                 let known = self.result(one, number, place, &operands)?;
-                found.extend(worth(one.opcode, &operands, &known));
+                found.extend(self.worth(one.opcode, &operands, &known));
                 Some(known)
             });
             match known {
@@ -152,6 +159,41 @@ impl<'a> Folder<'a, '_, '_> {
         let means = runner.means;
         self.steps -= steps - runner.steps;
         thing.map(|thing| Known { start, end: place, thing, means })
+    }
+
+    /// Decides whether what an expression makes says more than the expression.
+    fn worth(&self, opcode: u8, operands: &[Known<'a>], known: &Known<'a>) -> Option<Found> {
+        let Thing::Plain(made) = &known.thing else { return None };
+        let means = known.means;
+        let length = match made {
+            Literal::Str(bytes) => Some(bytes.len()),
+            Literal::Unicode(points) => Some(points.len()),
+            _ => None,
+        };
+        let is_call = opcode == op::CALL_FUNCTION;
+        let is_made = match (opcode, length) {
+            (op::LOAD_CONST | op::LOAD_NAME | op::LOAD_GLOBAL, _) => false,
+            // A program's own function can be meant to be read; one that decodes is not.
+            (_, length) if means.names && !self.around.folds_all => {
+                let is_secret = operands.iter().any(|one| is_secret(&one.thing));
+                length.is_some() && (means.decodes || means.makes && (means.mixes || is_secret))
+            }
+            (_, Some(_)) => means.calls || means.names || !means.repeats && means.make_texts(),
+            // Division depends on an option of the interpreter.
+            (op::BINARY_DIVIDE | op::INPLACE_DIVIDE, None) => false,
+            (opcode, None) => {
+                let is_operator =
+                    value::is_operator(opcode) || (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode);
+                let is_called = is_call && (means.calls || self.around.folds_all);
+                matches!(made, Literal::Int(_)) && (is_called || is_operator)
+            }
+        };
+        let is_plain = |one: &Known| one.start == one.end;
+        let is_compilers = opcode == op::BINARY_ADD && operands.iter().all(is_plain);
+        let is_short = length.is_some_and(|length| (1..=COMPILER_FOLDS).contains(&length));
+        let is_decoded = length.is_some() && is_call && means.calls && means.joins;
+        let is_sign = is_decoded || is_compilers && is_short || self.around.folds_all;
+        is_made.then(|| Found { start: known.start, end: known.end, made: made.clone(), is_sign })
     }
 
     /// A list comprehension over a constant whose list a call makes a text of.  None if it is none.
@@ -204,18 +246,38 @@ impl<'a> Folder<'a, '_, '_> {
         if stores.iter().any(|one| !(self.around.is_own)(one) || is_read(flow, done, next, one)) {
             return None;
         }
-        let gone = list[called.start..].iter().chain(&body).chain([&call]).map(|one| one.at);
-        let offsets = gone.chain([flow.blocks[top].at]).collect();
+        let gone = list[called.start..].iter().chain(&body).chain([&call]);
+        let mut folded = self.noted(gone, call.at, made.clone(), true);
+        folded.offsets.insert(flow.blocks[top].at);
         let basic = &mut flow.blocks[block];
         basic.instructions.truncate(called.start);
-        let operand = Operand::Literal(made.clone());
-        basic.instructions.push(Instruction { opcode: op::LOAD_CONST, operand, at: call.at });
+        basic.instructions.push(Instruction { opcode: op::LOAD_CONST, operand: Operand::Literal(made), at: call.at });
         basic.end = End::Jump(done);
         let after = &mut flow.blocks[done];
         after.instructions.remove(0);
         after.depth = after.depth.saturating_sub(1);
-        self.folded.push(Folded { offsets, at: call.at, made, is_sign: true });
+        self.folded.push(folded);
         Some(())
+    }
+
+    /// What is to be said of instructions that were folded.
+    fn noted<'i>(&self, gone: impl Iterator<Item = &'i Instruction>, at: u32, made: Literal, is_sign: bool) -> Folded {
+        let (globals, stored) = (BTreeSet::new(), BTreeSet::new());
+        let mut folded = Folded { offsets: BTreeSet::new(), at, made, is_sign, globals, stored };
+        for one in gone {
+            folded.offsets.insert(one.at);
+            let Operand::Number(name) = one.operand else { continue };
+            let name = usize::try_from(name).ok().and_then(|name| self.around.code.names.get(name));
+            match (one.opcode, name) {
+                (op::STORE_NAME | op::STORE_GLOBAL, Some(name)) => drop(folded.stored.insert(name.to_vec())),
+                (op::LOAD_NAME | op::LOAD_GLOBAL, Some(name)) if pure::builtin(name).is_none() => {
+                    folded.globals.insert(name.to_vec());
+                }
+                _ => {}
+            }
+        }
+        folded.globals = folded.globals.difference(&folded.stored).cloned().collect();
+        folded
     }
 
     fn run_one(&self, runner: &mut Runner<'a, '_>, frame: &mut Frame<'a>, one: &Instruction) -> Option<()> {
@@ -234,40 +296,37 @@ impl<'a> Folder<'a, '_, '_> {
     }
 }
 
+/// Names of classes and of keyword arguments that are made: compilers have constants there.
+fn names_made(opcode: u8, number: i32, operands: &[Option<Known>]) -> Vec<Found> {
+    let (first, step) = match opcode {
+        op::BUILD_CLASS => (0, 3),
+        op::CALL_FUNCTION if number > 0xff => (1 + (number & 0xff) as usize, 2),
+        _ => return Vec::new(),
+    };
+    let is_whole = effect::of(opcode, number).is_some_and(|(pops, _)| pops as usize == operands.len());
+    let names = operands.iter().skip(first).step_by(step).take(if is_whole { operands.len() } else { 0 });
+    let found = names.flatten().filter_map(|known| match &known.thing {
+        Thing::Plain(made @ Literal::Str(_)) if known.start != known.end => {
+            Some(Found { start: known.start, end: known.end, made: made.clone(), is_sign: true })
+        }
+        _ => None,
+    });
+    found.collect()
+}
+
 /// Whether operands were made one after the other, right before an instruction.
 fn is_contiguous(operands: &[Known], place: usize) -> bool {
     operands.windows(2).all(|pair| pair[0].end + 1 == pair[1].start)
         && operands.last().is_none_or(|last| last.end + 1 == place)
 }
 
-/// Decides whether what an expression makes says more than the expression.
-fn worth(opcode: u8, operands: &[Known], known: &Known) -> Option<Found> {
-    let Thing::Plain(made) = &known.thing else { return None };
-    let means = known.means;
-    let is_operator = value::is_operator(opcode);
-    let length = match made {
-        Literal::Str(bytes) => Some(bytes.len()),
-        Literal::Unicode(points) => Some(points.len()),
-        _ => None,
-    };
-    let is_plain = |one: &Known| one.start == one.end;
-    let is_compilers = opcode == op::BINARY_ADD && operands.iter().all(is_plain);
-    let is_made = match (opcode, length) {
-        (op::LOAD_CONST | op::LOAD_NAME | op::LOAD_GLOBAL, _) => false,
-        (_, Some(_)) => means.calls || !means.repeats && (means.decodes || means.reverses || means.joins),
-        // Division depends on an option of the interpreter.
-        (op::BINARY_DIVIDE | op::INPLACE_DIVIDE, None) => false,
-        (opcode, None) => {
-            let is_number = matches!(made, Literal::Int(_));
-            is_number && (means.calls || is_operator || (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode))
-        }
-    };
-    let is_short = length.is_some_and(|length| (1..=COMPILER_FOLDS).contains(&length));
-    let is_sign = length.is_some() && means.calls && means.joins || is_compilers && is_short;
-    is_made.then(|| Found { start: known.start, end: known.end, made: made.clone(), is_sign })
+/// Whether a text has bytes that no programmer types.
+fn is_secret(thing: &Thing) -> bool {
+    let is_odd = |&byte: &u8| !matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    matches!(thing, Thing::Plain(Literal::Str(bytes)) if bytes.iter().any(is_odd))
 }
 
-pub fn is_store(opcode: u8) -> bool {
+fn is_store(opcode: u8) -> bool {
     matches!(opcode, op::STORE_FAST | op::STORE_NAME | op::STORE_GLOBAL)
 }
 

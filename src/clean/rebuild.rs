@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::Executed;
 use super::flow::{Flow, Instruction, Operand};
 use super::folding::{self, Around, Folded};
+use super::globals::{self, Globals};
 use super::lay::{self, assemble::Code, peephole};
 use super::machine::{self, Exit, Graph, Input, Variants};
 use super::order::Order;
-use super::pure;
 use super::report::{Change, Outcome};
 use super::same::is_same;
 use super::simplify::{self, Allowed, Removed};
@@ -38,10 +38,13 @@ const VARIABLES: usize = 8;
 const MISSING: &str = "unreachable instructions that the compiler leaves are missing";
 
 /// What of the whole program matters for one code object.
+#[derive(Clone, Copy)]
 pub struct Program<'a> {
     pub options: &'a Options,
     /// Names that some code object may store to.
     pub stored: &'a BTreeSet<Vec<u8>>,
+    /// Globals of which is known what they always are.
+    pub globals: &'a Globals<'a>,
     /// Names, and how many code objects mention them.
     pub mentions: &'a BTreeMap<Vec<u8>, usize>,
     /// Some code may look up globals by their names.
@@ -69,8 +72,13 @@ impl Result {
     }
 }
 
-/// Rebuilds one code object, those among its constants left aside.
-pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Program<'_>) -> Result {
+/// Rebuilds one code object, those among its constants left aside.  Of a module, what its globals always are goes to `globals`.
+pub fn rebuild<'a>(
+    code: &'a MarshalledCode,
+    executed: Option<&Executed>,
+    program: &Program<'_>,
+    globals: Option<&mut Globals<'a>>,
+) -> Result {
     let kept = |why: String| Result::as_it_was(Outcome::Kept(why));
     if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
         return kept("it has another number of locals than names for them".into());
@@ -120,7 +128,14 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         (Ok(_), None) => return kept("nothing is known of it".into()),
     };
     let unchanged = Result::as_it_was(Outcome::Unchanged);
+    let mut program = *program;
+    if let Some(globals) = globals.filter(|_| !program.is_looked_up) {
+        *globals = globals::of_module(&flow, code);
+        program.globals = globals;
+    }
+    let program = &program;
     let all_folded = folded(code, &mut flow, looks_up_locals(code, &graph), &mut sign, program);
+    assumed.extend(assumptions(&all_folded));
     let is_plain = sign.is_none();
     let sign = sign.unwrap_or(if program.is_suspicious { "other code of the program has one" } else { MISSING });
     flow.prepare();
@@ -182,7 +197,7 @@ fn folded(
     sign: &mut Option<&'static str>,
     program: &Program<'_>,
 ) -> Vec<Folded> {
-    let names = |name: &[u8]| if program.stored.contains(name) { None } else { pure::builtin(name) };
+    let names = |name: &[u8]| globals::named(name, program.stored, program.globals);
     let is_own = |one: &Instruction| match (one.opcode, &one.operand) {
         (op::STORE_FAST, _) => !looks_up_locals,
         (_, Operand::Number(place)) => {
@@ -192,7 +207,8 @@ fn folded(
         _ => false,
     };
     let mut tried = flow.clone();
-    let found = folding::fold(&mut tried, &Around { code, names: &names, is_own: &is_own });
+    let folds_all = program.options.fold_constants;
+    let found = folding::fold(&mut tried, &Around { code, names: &names, is_own: &is_own, folds_all });
     if found.iter().any(|one| one.is_sign) {
         sign.get_or_insert("texts that are made of constants when they are needed");
     }
@@ -201,6 +217,16 @@ fn folded(
     }
     *flow = tried;
     found
+}
+
+/// What is taken for granted of what was folded.
+fn assumptions(all: &[Folded]) -> impl Iterator<Item = String> {
+    let names = |of: fn(&Folded) -> &BTreeSet<Vec<u8>>| all.iter().flat_map(of).collect::<BTreeSet<_>>().into_iter();
+    let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    let globals = names(|one| &one.globals);
+    let globals = globals.map(move |name| format!("the global {} is always what the module makes it", shown(name)));
+    let stored = names(|one| &one.stored);
+    globals.chain(stored.map(move |name| format!("nothing but this code uses the variable {}", shown(name))))
 }
 
 /// Assembles what was laid out, and compares what it does with the flow that it was laid out from.

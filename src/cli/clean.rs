@@ -52,7 +52,7 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     program.report_guesses(&args.program);
     let recorded: Vec<Recorded> =
         args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
-    let options = Options { untaken: args.untaken.into(), rename: args.rename };
+    let options = Options { untaken: args.untaken.into(), rename: args.rename, fold_constants: args.fold_constants };
     let (folder, files) = write_files(&args.program, &program, &args.traces, options, &args.folder)?;
     let is_text = args.format == AnswerFormat::Text;
     let printed = if is_text { report::text(&files, args.explain) } else { report::lines(&files) };

@@ -53,7 +53,9 @@ impl<'a> Runner<'a, '_> {
                 if self.depth >= DEPTH {
                     return None;
                 }
-                self.means.calls = true;
+                // What a named function makes and calls is its own business.
+                self.means.calls |= !function.is_named && !self.means.names;
+                self.means.names |= function.is_named;
                 self.depth += 1;
                 let result = self.run(function, arguments);
                 self.depth -= 1;

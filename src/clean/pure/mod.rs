@@ -45,6 +45,15 @@ pub struct Function<'a> {
     code: &'a MarshalledCode,
     defaults: Vec<Thing<'a>>,
     cells: Rc<[Cell<'a>]>,
+    /// A global stands for it.
+    is_named: bool,
+}
+
+impl<'a> Function<'a> {
+    /// The function that a global stands for.
+    pub fn named(code: &'a MarshalledCode) -> Thing<'a> {
+        Thing::Function(Rc::new(Function { code, defaults: Vec::new(), cells: Rc::from([]), is_named: true }))
+    }
 }
 
 /// What an iterator goes over.
@@ -76,8 +85,12 @@ pub enum Builtin {
 /// What an expression did that encrypted strings are decoded with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Means {
-    /// It called a function whose code is a constant.
+    /// It called a function that was just made.
     pub calls: bool,
+    /// It called a function by its name.
+    pub names: bool,
+    /// It used exclusive or.
+    pub mixes: bool,
     /// It used a codec or a table of characters.
     pub decodes: bool,
     /// It made a character of a number.
@@ -91,9 +104,16 @@ pub struct Means {
 }
 
 impl Means {
+    /// Whether texts are usually encrypted so that these means decode them.
+    pub fn make_texts(self) -> bool {
+        self.decodes || self.reverses || self.joins
+    }
+
     pub fn with(self, other: Means) -> Means {
         Means {
             calls: self.calls | other.calls,
+            names: self.names | other.names,
+            mixes: self.mixes | other.mixes,
             decodes: self.decodes | other.decodes,
             makes: self.makes | other.makes,
             reverses: self.reverses | other.reverses,
@@ -130,11 +150,12 @@ impl<'a, 'n> Runner<'a, 'n> {
             (op::CALL_FUNCTION, [called, arguments @ ..]) if operand <= 0xff => return self.call(called, arguments),
             (op::MAKE_FUNCTION, [defaults @ .., Thing::Code(code)]) => {
                 let cells = Rc::from([]);
-                return Some(Thing::Function(Rc::new(Function { code, defaults: defaults.to_vec(), cells })));
+                let (defaults, is_named) = (defaults.to_vec(), false);
+                return Some(Thing::Function(Rc::new(Function { code, defaults, cells, is_named })));
             }
             (op::MAKE_CLOSURE, [defaults @ .., Thing::Cells(cells), Thing::Code(code)]) => {
                 let (cells, defaults) = (cells.clone(), defaults.to_vec());
-                return Some(Thing::Function(Rc::new(Function { code, defaults, cells })));
+                return Some(Thing::Function(Rc::new(Function { code, defaults, cells, is_named: false })));
             }
             (op::BUILD_LIST, _) => {
                 let items = operands.iter().map(literal).collect::<Option<Vec<Literal>>>()?;
@@ -185,6 +206,7 @@ impl<'a, 'n> Runner<'a, 'n> {
             }
             [Thing::Plain(left), Thing::Plain(right)] if value::is_operator(opcode) => {
                 let texts = [left, right].into_iter().filter(|one| is_text(one)).count();
+                self.means.mixes |= matches!(opcode, op::BINARY_XOR | op::INPLACE_XOR);
                 let is_sum = matches!(opcode, op::BINARY_ADD | op::INPLACE_ADD);
                 self.means.joins |= is_sum && texts == 2;
                 self.means.repeats |= !is_sum && opcode != op::BINARY_SUBSCR && texts == 1;
