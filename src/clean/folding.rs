@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 
 use super::flow::{BlockId, End, Flow, Instruction, Operand};
 use super::machine::effect;
+use super::observed::Observed;
 use super::pure::frame::Frame;
 use super::pure::{self, Means, Runner, Thing};
 use super::value::{self, Literal};
+use crate::bytecode::Unit;
 use crate::bytecode::object::MarshalledCode;
-use crate::bytecode::opcode::op;
+use crate::bytecode::opcode::{is_call, op};
 
 /// Steps of one code object's expressions together, and of one expression.
 const STEPS: usize = 4_000_000;
@@ -24,8 +26,8 @@ pub struct Around<'a, 'n> {
     pub names: &'n dyn Fn(&[u8]) -> Option<Thing<'a>>,
     /// Whether nothing but this code object's loads can see a variable that an instruction stores to.
     pub is_own: &'n dyn Fn(&Instruction) -> bool,
-    /// All that constants alone decide is folded, calls of any function included.
-    pub folds_all: bool,
+    /// If all calls of constants are to be folded: what calls returned in the traces.
+    pub observed: Option<&'n Observed>,
 }
 
 /// An expression that was folded.
@@ -40,6 +42,8 @@ pub struct Folded {
     pub is_sign: bool,
     /// Names that it looked up, builtins aside.
     pub globals: BTreeSet<Vec<u8>>,
+    /// What it makes was seen in traces.
+    pub is_observed: bool,
     /// Names that it stored to.
     pub stored: BTreeSet<Vec<u8>>,
 }
@@ -85,6 +89,7 @@ struct Found {
     end: usize,
     made: Literal,
     is_sign: bool,
+    is_observed: bool,
 }
 
 impl<'a> Folder<'a, '_, '_> {
@@ -100,7 +105,7 @@ impl<'a> Folder<'a, '_, '_> {
             let (start, end) = (last.start, last.end);
             let load = Instruction { opcode: op::LOAD_CONST, operand: Operand::Literal(last.made.clone()), at };
             let gone: Vec<Instruction> = list.splice(start..=end, [load]).collect();
-            self.folded.push(self.noted(gone.iter(), at, last.made, last.is_sign));
+            self.folded.push(self.noted(gone.iter(), at, last));
         }
     }
 
@@ -156,9 +161,29 @@ impl<'a> Folder<'a, '_, '_> {
                 runner.apply(opcode, number, &things)
             }
         };
-        let means = runner.means;
+        let mut means = runner.means;
         self.steps -= steps - runner.steps;
+        let thing = thing.or_else(|| {
+            means.observed = true;
+            // Of what is called only the way to it need not be constant.
+            let is_fixed = operands.iter().skip(1).all(|one| !matches!(one.thing, Thing::Unknown));
+            self.observed(one).filter(|_| is_fixed)
+        });
         thing.map(|thing| Known { start, end: place, thing, means })
+    }
+
+    /// What the traces say that an instruction makes.  What only looks something up makes nothing that is known, but can go.
+    fn observed(&self, one: &Instruction) -> Option<Thing<'a>> {
+        let observed = self.around.observed?;
+        match one.opcode {
+            op::LOAD_CONST | op::LOAD_NAME | op::LOAD_GLOBAL | op::LOAD_ATTR => Some(Thing::Unknown),
+            opcode if is_call(opcode) => {
+                let bytes = &self.around.code.bytes;
+                let last = Unit::decode(bytes, one.at)?.last.offset.cast_unsigned();
+                observed.of(bytes, last).cloned().map(Thing::Plain)
+            }
+            _ => None,
+        }
     }
 
     /// Decides whether what an expression makes says more than the expression.
@@ -174,17 +199,17 @@ impl<'a> Folder<'a, '_, '_> {
         let is_made = match (opcode, length) {
             (op::LOAD_CONST | op::LOAD_NAME | op::LOAD_GLOBAL, _) => false,
             // A program's own function can be meant to be read; one that decodes is not.
-            (_, length) if means.names && !self.around.folds_all => {
+            (_, length) if means.names && !self.around.observed.is_some() => {
                 let is_secret = operands.iter().any(|one| is_secret(&one.thing));
                 length.is_some() && (means.decodes || means.makes && (means.mixes || is_secret))
             }
-            (_, Some(_)) => means.calls || means.names || !means.repeats && means.make_texts(),
+            (_, Some(_)) => means.calls || means.names || means.observed || !means.repeats && means.make_texts(),
             // Division depends on an option of the interpreter.
             (op::BINARY_DIVIDE | op::INPLACE_DIVIDE, None) => false,
             (opcode, None) => {
                 let is_operator =
                     value::is_operator(opcode) || (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode);
-                let is_called = is_call && (means.calls || self.around.folds_all);
+                let is_called = is_call && (means.calls || self.around.observed.is_some());
                 matches!(made, Literal::Int(_)) && (is_called || is_operator)
             }
         };
@@ -192,8 +217,9 @@ impl<'a> Folder<'a, '_, '_> {
         let is_compilers = opcode == op::BINARY_ADD && operands.iter().all(is_plain);
         let is_short = length.is_some_and(|length| (1..=COMPILER_FOLDS).contains(&length));
         let is_decoded = length.is_some() && is_call && means.calls && means.joins;
-        let is_sign = is_decoded || is_compilers && is_short || self.around.folds_all;
-        is_made.then(|| Found { start: known.start, end: known.end, made: made.clone(), is_sign })
+        let is_sign = is_decoded || is_compilers && is_short || self.around.observed.is_some();
+        let (start, end, made, is_observed) = (known.start, known.end, made.clone(), means.observed);
+        is_made.then_some(Found { start, end, made, is_sign, is_observed })
     }
 
     /// A list comprehension over a constant whose list a call makes a text of.  None if it is none.
@@ -247,7 +273,8 @@ impl<'a> Folder<'a, '_, '_> {
             return None;
         }
         let gone = list[called.start..].iter().chain(&body).chain([&call]);
-        let mut folded = self.noted(gone, call.at, made.clone(), true);
+        let found = Found { start: 0, end: 0, made: made.clone(), is_sign: true, is_observed: means.observed };
+        let mut folded = self.noted(gone, call.at, found);
         folded.offsets.insert(flow.blocks[top].at);
         let basic = &mut flow.blocks[block];
         basic.instructions.truncate(called.start);
@@ -261,9 +288,10 @@ impl<'a> Folder<'a, '_, '_> {
     }
 
     /// What is to be said of instructions that were folded.
-    fn noted<'i>(&self, gone: impl Iterator<Item = &'i Instruction>, at: u32, made: Literal, is_sign: bool) -> Folded {
+    fn noted<'i>(&self, gone: impl Iterator<Item = &'i Instruction>, at: u32, found: Found) -> Folded {
+        let Found { made, is_sign, is_observed, .. } = found;
         let (globals, stored) = (BTreeSet::new(), BTreeSet::new());
-        let mut folded = Folded { offsets: BTreeSet::new(), at, made, is_sign, globals, stored };
+        let mut folded = Folded { offsets: BTreeSet::new(), at, made, is_sign, globals, is_observed, stored };
         for one in gone {
             folded.offsets.insert(one.at);
             let Operand::Number(name) = one.operand else { continue };
@@ -307,7 +335,8 @@ fn names_made(opcode: u8, number: i32, operands: &[Option<Known>]) -> Vec<Found>
     let names = operands.iter().skip(first).step_by(step).take(if is_whole { operands.len() } else { 0 });
     let found = names.flatten().filter_map(|known| match &known.thing {
         Thing::Plain(made @ Literal::Str(_)) if known.start != known.end => {
-            Some(Found { start: known.start, end: known.end, made: made.clone(), is_sign: true })
+            let (made, is_observed) = (made.clone(), known.means.observed);
+            Some(Found { start: known.start, end: known.end, made, is_sign: true, is_observed })
         }
         _ => None,
     });

@@ -9,6 +9,7 @@ mod folding;
 mod globals;
 mod lay;
 mod machine;
+pub mod observed;
 mod order;
 mod pure;
 mod rebuild;
@@ -88,6 +89,7 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
         options,
         stored: &stored,
         globals: &globals,
+        observed: &evidence.observed,
         mentions: &mentions,
         is_looked_up,
         keeps_exceptions,

@@ -8,6 +8,7 @@ use super::folding::{self, Around, Folded};
 use super::globals::{self, Globals};
 use super::lay::{self, assemble::Code, peephole};
 use super::machine::{self, Exit, Graph, Input, Variants};
+use super::observed::Observed;
 use super::order::Order;
 use super::report::{Change, Outcome};
 use super::same::is_same;
@@ -45,6 +46,8 @@ pub struct Program<'a> {
     pub stored: &'a BTreeSet<Vec<u8>>,
     /// Globals of which is known what they always are.
     pub globals: &'a Globals<'a>,
+    /// What calls returned in the traces.
+    pub observed: &'a Observed,
     /// Names, and how many code objects mention them.
     pub mentions: &'a BTreeMap<Vec<u8>, usize>,
     /// Some code may look up globals by their names.
@@ -207,8 +210,8 @@ fn folded(
         _ => false,
     };
     let mut tried = flow.clone();
-    let folds_all = program.options.fold_constants;
-    let found = folding::fold(&mut tried, &Around { code, names: &names, is_own: &is_own, folds_all });
+    let observed = program.options.fold_constants.then_some(program.observed);
+    let found = folding::fold(&mut tried, &Around { code, names: &names, is_own: &is_own, observed });
     if found.iter().any(|one| one.is_sign) {
         sign.get_or_insert("texts that are made of constants when they are needed");
     }
@@ -226,6 +229,10 @@ fn assumptions(all: &[Folded]) -> impl Iterator<Item = String> {
     let globals = names(|one| &one.globals);
     let globals = globals.map(move |name| format!("the global {} is always what the module makes it", shown(name)));
     let stored = names(|one| &one.stored);
+    let observed = all.iter().filter(|one| one.is_observed);
+    let observed = observed
+        .map(|one| format!("the call at {} returns {} in every run, as it did in the traces", one.at, one.made));
+    let globals = globals.chain(observed);
     globals.chain(stored.map(move |name| format!("nothing but this code uses the variable {}", shown(name))))
 }
 

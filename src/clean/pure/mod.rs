@@ -35,6 +35,8 @@ pub enum Thing<'a> {
     Slice(Rc<[Literal; 3]>),
     Cell(Cell<'a>),
     Cells(Rc<[Cell<'a>]>),
+    /// Nothing is known of it.
+    Unknown,
 }
 
 type Cell<'a> = Rc<RefCell<Option<Thing<'a>>>>;
@@ -101,6 +103,8 @@ pub struct Means {
     pub joins: bool,
     /// It repeated a text.
     pub repeats: bool,
+    /// What it made was seen in traces.
+    pub observed: bool,
 }
 
 impl Means {
@@ -119,6 +123,7 @@ impl Means {
             reverses: self.reverses | other.reverses,
             joins: self.joins | other.joins,
             repeats: self.repeats | other.repeats,
+            observed: self.observed | other.observed,
         }
     }
 }
