@@ -41,11 +41,11 @@ pub struct Compared {
     pub difference: Option<Difference>,
 }
 
-/// Pairs the code objects of two trees, an outer one before those among its constants.
+/// Pairs the code objects of two trees, an outer one before those among its constants, as far inside as code is cleaned.
 pub fn pairs(before: &MarshalledCode, after: &MarshalledCode) -> Vec<Pair> {
     let mut found = Vec::new();
-    let mut open = vec![(before, Some(after))];
-    while let Some((before, after)) = open.pop() {
+    let mut open = vec![(before, Some(after), 0)];
+    while let Some((before, after, depth)) = open.pop() {
         let inner: Vec<&MarshalledCode> = inside(before).collect();
         let candidates: Vec<&MarshalledCode> = after.map_or(Vec::new(), |after| inside(after).collect());
         let matched = matched(&inner, &candidates);
@@ -56,7 +56,9 @@ pub fn pairs(before: &MarshalledCode, after: &MarshalledCode) -> Vec<Pair> {
             after: after.map(|after| after.bytes.clone()),
             is_unchanged: after.is_some_and(|after| is_same(before, after)),
         });
-        open.extend(inner.into_iter().zip(matched).rev());
+        if depth < super::DEPTH {
+            open.extend(inner.into_iter().zip(matched).map(|(before, after)| (before, after, depth + 1)).rev());
+        }
     }
     found
 }

@@ -66,8 +66,24 @@ const DEPTH: usize = 64;
 /// Cleans a code object and those among its constants, and renames what has names without meaning.
 pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
     let mut made = restructured(code, evidence, options);
+    // The report has readable names even if the file keeps those that it has.
+    let mut readable = Vec::new();
+    add_names(&rename::rename(&made.code, true).0, 0, &mut readable);
+    for (one, name) in made.report.iter_mut().zip(readable) {
+        one.readable = name;
+    }
     (made.code, made.renamed) = rename::rename(&made.code, options.rename);
     made
+}
+
+/// The names of a code object and of those among its constants, in the order of the report.
+fn add_names(code: &MarshalledCode, depth: usize, names: &mut Vec<Vec<u8>>) {
+    names.push(code.name.to_vec());
+    for constant in code.constants.iter().filter(|_| depth < DEPTH) {
+        if let Object::Code(code) = constant {
+            add_names(code, depth + 1, names);
+        }
+    }
 }
 
 fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
@@ -122,6 +138,7 @@ fn rebuild_tree(
     let mut made = done.code.unwrap_or_else(|| code.clone());
     report.push(CodeReport {
         name: code.name.to_vec(),
+        readable: code.name.to_vec(),
         depth,
         instructions_before: rebuild::count(&code.bytes),
         instructions_after: rebuild::count(&made.bytes),

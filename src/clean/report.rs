@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use crate::bytecode::escape::Printable;
+
 /// What became of one code object.
 #[derive(Clone, Debug)]
 pub struct CodeReport {
     /// Its name as the code object has it.
     pub name: Vec<u8>,
+    /// What the program stores it as, or a name in the place of one that says nothing.
+    pub readable: Vec<u8>,
     /// Code objects around it.
     pub depth: usize,
     pub instructions_before: usize,
@@ -42,4 +46,15 @@ pub struct Change {
     /// Offsets in the original code.
     pub offsets: Range<u32>,
     pub why: String,
+}
+
+impl CodeReport {
+    /// Its readable name for people, with its own one if that is another.
+    pub fn shown_name(&self) -> String {
+        let readable = Printable::name(&self.readable);
+        match self.name == self.readable {
+            true => readable.to_string(),
+            false => format!("{readable} ({})", Printable::name(&self.name)),
+        }
+    }
 }

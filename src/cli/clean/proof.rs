@@ -10,7 +10,6 @@ use anyhow::Context;
 use super::recorded::Recorded;
 use super::repeat::{Place, Ran};
 use crate::bytecode::Unit;
-use crate::bytecode::code::nested;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::object::MarshalledCode;
 use crate::clean::behaviour::Folds;
@@ -62,6 +61,8 @@ pub struct FileProof {
 #[derive(Debug)]
 pub struct CodeProof {
     pub name: Vec<u8>,
+    /// The name for people.
+    pub shown: String,
     pub first_line: i32,
     pub verdict: Verdict,
     /// Calls, imports and exceptions that were compared.
@@ -124,7 +125,7 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
     let original = place.path("original.pyc");
     fs::write(&original, bytes).context("cannot write a copy of the program")?;
     let (mut runs, begun) = (Vec::new(), Instant::now());
-    let folds = folds(candidates);
+    let folds = folds(&trials);
     for run in recorded {
         let mut proof = RunProof { trace: run.trace.clone(), obstacle: run.obstacle.clone(), notes: run.notes.clone() };
         if proof.obstacle.is_none() {
@@ -148,16 +149,14 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
 }
 
 /// What was folded in all files.
-fn folds(candidates: &[Candidate]) -> Folds {
+fn folds(trials: &[Trial]) -> Folds {
     let mut folds = Folds::new();
-    for candidate in candidates {
-        for (one, (code, _)) in candidate.report.iter().zip(nested(candidate.original)) {
-            // A run counts an instruction from its last prefix on.
-            let last = |&at: &u32| Unit::decode(&code.bytes, at).map(|unit| unit.last.offset.cast_unsigned());
-            let offsets: BTreeSet<u32> = one.folded.iter().filter_map(last).collect();
-            if !offsets.is_empty() {
-                folds.entry(code.bytes.clone()).or_default().extend(offsets);
-            }
+    for (pair, one) in trials.iter().flat_map(|trial| trial.pairs.iter().zip(trial.candidate.report)) {
+        // A run counts an instruction from its last prefix on.
+        let last = |&at: &u32| Unit::decode(&pair.before, at).map(|unit| unit.last.offset.cast_unsigned());
+        let offsets: BTreeSet<u32> = one.folded.iter().filter_map(last).collect();
+        if !offsets.is_empty() {
+            folds.entry(pair.before.clone()).or_default().extend(offsets);
         }
     }
     folds
@@ -229,8 +228,8 @@ impl<'a> Trial<'a> {
 
     fn finish(self, obstacle: Option<&str>) -> FileProof {
         let whole = self.verdict(obstacle);
-        let codes =
-            self.pairs.iter().zip(&self.codes).map(|(pair, compared)| self.code(pair, compared, &whole)).collect();
+        let codes = self.pairs.iter().zip(&self.codes).zip(self.candidate.report);
+        let codes = codes.map(|((pair, compared), one)| self.code(pair, compared, one, &whole)).collect();
         FileProof { name: self.candidate.name.to_owned(), verdict: whole, codes }
     }
 
@@ -262,7 +261,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn code(&self, pair: &Pair, compared: &Compared, whole: &Verdict) -> CodeProof {
+    fn code(&self, pair: &Pair, compared: &Compared, one: &CodeReport, whole: &Verdict) -> CodeProof {
         let after = pair.after.as_deref().unwrap_or_default();
         let (never_ran, sides) = compare::branches(after, self.evidence.of(after));
         let verdict = match (&compared.difference, whole) {
@@ -279,6 +278,7 @@ impl<'a> Trial<'a> {
         };
         CodeProof {
             name: pair.name.to_vec(),
+            shown: one.shown_name(),
             first_line: pair.first_line,
             verdict,
             compared: compared.acts,
@@ -334,12 +334,7 @@ impl Proof {
         for file in &self.files {
             out += &format!("{}: {}\n", file.name, described(&file.verdict));
             for code in &file.codes {
-                out += &format!(
-                    "  {} (line {}): {}",
-                    Printable::text(&code.name),
-                    code.first_line,
-                    described(&code.verdict)
-                );
+                out += &format!("  {} (line {}): {}", code.shown, code.first_line, described(&code.verdict));
                 if matches!(code.verdict, Verdict::Equal) {
                     out += &format!(", {} acts compared", code.compared);
                 }
