@@ -23,7 +23,7 @@ def named(**names):
 
 
 print decoded('\x03V\x15\x07\\'), (lambda text: ''.join([chr(ord(c) ^ 7) for c in text]))('obkkh')
-print ''.join([chr(ord(letter) ^ 5) for letter in 'mjimj'])
+print ''.join([chr(ord(letter) ^ 5) for letter in 'm`iij'])
 print named(**{'plain': 'text'})
 "#;
 
@@ -61,9 +61,11 @@ impl Case {
     }
 }
 
-/// The listing of the first code object.
-fn module(listing: &str) -> &str {
-    listing.split("\ncode 1 ").next().unwrap()
+/// The instructions of the first code object.
+fn module(listing: &str) -> String {
+    let is_opcode = |word: &str| word.len() > 4 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let lines = listing.split("\ncode 1 ").next().unwrap().lines();
+    lines.filter(|line| line.split_whitespace().any(is_opcode)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -143,7 +145,7 @@ fn what_is_folded_is_what_the_interpreter_makes() {
         "'aGk=\\n'.decode('base64')",
         "'Uryyb'.encode('rot13')",
         "'Uryyb'.decode('rot13')",
-        "'x\\x9cK\\xcc\\x04\\x00\\x01+\\x00\\xcb'.decode('zlib')",
+        "'x\\x9cKLJ\\x06\\x00\\x02M\\x01\\x27'.decode('zlib')",
         "u'\\xe9\\u20ac'.encode('utf-8')",
         "u'\\xe9'.encode('latin-1')",
         "'\\xc3\\xa9'.decode('utf-8')",

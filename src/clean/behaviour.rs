@@ -23,6 +23,38 @@ const MOST_FRAMES: usize = 1 << 18;
 /// Offsets of instructions in whose place clean code has what they make, by code string.
 pub type Folds = HashMap<Arc<[u8]>, BTreeSet<u32>>;
 
+/// How clean code differs from the original on purpose.
+#[derive(Debug, Default)]
+pub struct Meant {
+    pub folds: Folds,
+    /// Names that were replaced, and what by.
+    pub renames: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+/// How values are written so that those of two runs can be compared.
+#[derive(Clone, Copy)]
+struct Form<'a> {
+    /// The path of the program's scratch folder.
+    scratch: &'a [u8],
+    renames: &'a HashMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Form<'_> {
+    /// An object's name; what C code makes keeps its own.
+    fn object(&self, what: What, name: &[u8]) -> Vec<u8> {
+        match what {
+            What::Builtin | What::Descriptor | What::Wrapper | What::Foreign => name.to_vec(),
+            _ => self.name(name),
+        }
+    }
+
+    /// A dotted name as the clean code has it.
+    fn name(&self, name: &[u8]) -> Vec<u8> {
+        let part = |part: &[u8]| self.renames.get(part).map_or_else(|| part.to_vec(), Vec::clone);
+        name.split(|&byte| byte == b'.').map(part).collect::<Vec<_>>().join(&b'.')
+    }
+}
+
 /// A run.
 #[derive(Debug, Default)]
 pub struct Behaviour {
@@ -62,17 +94,17 @@ pub struct Act {
 }
 
 impl Behaviour {
-    /// Reads a recording with values.  What code of the standard library did is not in it, and neither are the calls in `folds` with
+    /// Reads a recording with values.  What code of the standard library did is not in it, and neither are calls that were folded with
     /// all that was done for them.  In texts `scratch`, the path of the program's scratch folder, counts as the same as that of any
     /// other run.
-    pub fn read(steps: Steps, scratch: &[u8], folds: &Folds) -> Result<Behaviour, TraceError> {
+    pub fn read(steps: Steps, scratch: &[u8], meant: &Meant) -> Result<Behaviour, TraceError> {
         let mut collector = Collector {
             behaviour: Behaviour::default(),
             codes: HashMap::new(),
             frames: HashMap::new(),
             folding: HashMap::new(),
-            scratch,
-            folds,
+            form: Form { scratch, renames: &meant.renames },
+            folds: &meant.folds,
         };
         for item in steps {
             collector.take(item?);
@@ -89,7 +121,7 @@ struct Collector<'a> {
     frames: HashMap<u64, (Arc<[u8]>, Option<Raised>)>,
     /// The frame of each thread that is in a folded call.
     folding: HashMap<u32, u64>,
-    scratch: &'a [u8],
+    form: Form<'a>,
     folds: &'a Folds,
 }
 
@@ -123,7 +155,7 @@ impl Collector<'_> {
                 if let Some((code, Some(raised))) = self.frames.remove(&frame)
                     && exit == Exit::Unwind
                 {
-                    self.act(code, 0, thread, &escaped(&raised, self.scratch), Vec::new());
+                    self.act(code, 0, thread, &escaped(&raised, self.form), Vec::new());
                 }
             }
             Item::End(end) => self.behaviour.end = Some(end.reason),
@@ -192,12 +224,12 @@ impl Collector<'_> {
             return;
         }
         let mut rest = Vec::new();
-        push(&mut rest, callee, self.scratch);
+        push(&mut rest, callee, self.form);
         // CALL_FUNCTION and its like look at the low 16 bits alone (ceval.c, call_function).
         rest.extend_from_slice(&(step.instruction.operand.unwrap_or(0) & 0xffff).to_le_bytes());
-        arguments.iter().for_each(|argument| push(&mut rest, argument, self.scratch));
+        arguments.iter().for_each(|argument| push(&mut rest, argument, self.form));
         let code = self.string(&step.code);
-        self.act(code, step.instruction.offset.cast_unsigned(), step.thread, &short(callee), rest);
+        self.act(code, step.instruction.offset.cast_unsigned(), step.thread, &short(callee, self.form), rest);
     }
 
     fn act(&mut self, code: Arc<[u8]>, offset: u32, thread: u32, name: &[u8], rest: Vec<u8>) {
@@ -217,11 +249,11 @@ impl Collector<'_> {
 }
 
 /// What is called, without what it is called on.
-fn short(callee: &Value) -> Vec<u8> {
+fn short(callee: &Value, form: Form) -> Vec<u8> {
     let kind: &[u8] = match callee {
-        Value::Object { name, receiver, .. } => {
-            let on = receiver.as_deref().map(|receiver| [short(receiver), b".".to_vec()].concat());
-            return [on.unwrap_or_default(), name.to_vec()].concat();
+        Value::Object { what, name, receiver, .. } => {
+            let on = receiver.as_deref().map(|receiver| [short(receiver, form), b".".to_vec()].concat());
+            return [on.unwrap_or_default(), form.object(*what, name)].concat();
         }
         Value::Str(_) => b"str",
         Value::Unicode(_) => b"unicode",
@@ -238,12 +270,12 @@ fn short(callee: &Value) -> Vec<u8> {
 }
 
 /// An exception as it is compared.  Of those that name a local only the type counts, since locals get other names.
-fn escaped(raised: &Raised, scratch: &[u8]) -> Vec<u8> {
+fn escaped(raised: &Raised, form: Form) -> Vec<u8> {
     let mut text = b"raise ".to_vec();
-    text.extend_from_slice(&raised.type_name);
+    text.extend_from_slice(&form.name(&raised.type_name));
     if !raised.type_name.ends_with(b"UnboundLocalError") && !raised.type_name.ends_with(b"NameError") {
         text.extend_from_slice(b": ");
-        text.extend_from_slice(&comparable(&raised.message, scratch));
+        text.extend_from_slice(&comparable(&raised.message, form.scratch));
     }
     text
 }
@@ -277,18 +309,18 @@ pub fn comparable(text: &[u8], scratch: &[u8]) -> Vec<u8> {
 
 /// Writes a value so that equal ones are written alike in all runs: without the numbers of objects, and sets and dicts in an order of
 /// their own.
-fn push(out: &mut Vec<u8>, value: &Value, scratch: &[u8]) {
+fn push(out: &mut Vec<u8>, value: &Value, form: Form) {
     match value {
-        Value::Str(text) => push_text(out, "s", text, scratch),
-        Value::Unicode(text) => push_text(out, "u", text, scratch),
-        Value::Container(container) => push_container(out, container, scratch),
+        Value::Str(text) => push_text(out, "s", text, form),
+        Value::Unicode(text) => push_text(out, "u", text, form),
+        Value::Container(container) => push_container(out, container, form),
         Value::Deep { kind, .. } => out.extend_from_slice(format!("deep {kind:?}").as_bytes()),
         Value::Object { what, name, receiver, .. } => {
             if let Some(receiver) = receiver {
-                push(out, receiver, scratch);
+                push(out, receiver, form);
                 out.push(b'.');
             }
-            out.extend_from_slice(name);
+            out.extend_from_slice(&form.object(*what, name));
             if *what == What::Instance {
                 out.extend_from_slice(b" object");
             }
@@ -310,22 +342,22 @@ fn push(out: &mut Vec<u8>, value: &Value, scratch: &[u8]) {
     out.push(b';');
 }
 
-fn push_text(out: &mut Vec<u8>, kind: &str, text: &Text, scratch: &[u8]) {
-    let bytes = comparable(&text.bytes, scratch);
+fn push_text(out: &mut Vec<u8>, kind: &str, text: &Text, form: Form) {
+    let bytes = comparable(&text.bytes, form.scratch);
     // A text that was cut has a checksum, which holds for texts without anything that differs.
     let cut = text.cut.filter(|_| bytes == text.bytes);
     out.extend_from_slice(format!("{kind}{}:{cut:?}:", bytes.len()).as_bytes());
     out.extend_from_slice(&bytes);
 }
 
-fn push_container(out: &mut Vec<u8>, container: &Container, scratch: &[u8]) {
+fn push_container(out: &mut Vec<u8>, container: &Container, form: Form) {
     let is_dict = container.kind == ContainerKind::Dict;
     let mut items: Vec<Vec<u8>> = container
         .items
         .chunks(if is_dict { 2 } else { 1 })
         .map(|item| {
             let mut text = Vec::new();
-            item.iter().for_each(|value| push(&mut text, value, scratch));
+            item.iter().for_each(|value| push(&mut text, value, form));
             text
         })
         .collect();
@@ -346,6 +378,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_object_of_a_renamed_class_is_the_same_and_one_of_c_code_is_not_renamed() {
+        let renames = HashMap::from([(b"O0".to_vec(), b"class_1".to_vec()), (b"next".to_vec(), b"name_1".to_vec())]);
+        let form = Form { scratch: b"", renames: &renames };
+        assert_eq!(form.object(What::Instance, b"__main__.O0"), b"__main__.class_1");
+        assert_eq!(form.object(What::Builtin, b"__builtin__.next"), b"__builtin__.next");
+    }
+
+    #[test]
     fn addresses_and_the_scratch_folder_do_not_count() {
         let one = comparable(b"<f at 0x7f0011aa> in /tmp/x/scratch/0001/a, 0x10", b"/tmp/x/scratch/0001");
         let other = comparable(b"<f at 0x7fffffff> in /tmp/x/scratch/0002/a, 0x10", b"/tmp/x/scratch/0002");
@@ -358,7 +398,11 @@ mod tests {
         let container = |kind, items: &[i64]| {
             let items = items.iter().map(|&item| Value::Int(item)).collect();
             let mut text = Vec::new();
-            push(&mut text, &Value::Container(Container { kind, number: 3, items, cut: None }), b"");
+            push(
+                &mut text,
+                &Value::Container(Container { kind, number: 3, items, cut: None }),
+                Form { scratch: b"", renames: &HashMap::new() },
+            );
             text
         };
         assert_eq!(container(ContainerKind::Set, &[1, 2]), container(ContainerKind::Set, &[2, 1]));

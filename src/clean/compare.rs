@@ -13,6 +13,8 @@ use crate::bytecode::opcode::op;
 #[derive(Clone, Debug)]
 pub struct Pair {
     pub name: Arc<[u8]>,
+    /// The name that it has in the clean file.
+    pub clean_name: Arc<[u8]>,
     pub first_line: i32,
     pub before: Arc<[u8]>,
     /// None if the clean file does not have it.
@@ -51,6 +53,7 @@ pub fn pairs(before: &MarshalledCode, after: &MarshalledCode) -> Vec<Pair> {
         let matched = matched(&inner, &candidates);
         found.push(Pair {
             name: before.name.clone(),
+            clean_name: after.unwrap_or(before).name.clone(),
             first_line: before.first_line,
             before: before.bytes.clone(),
             after: after.map(|after| after.bytes.clone()),
@@ -199,8 +202,9 @@ mod tests {
     use super::*;
 
     fn pair(before: &[u8], after: &[u8]) -> Pair {
-        let (name, first_line, is_unchanged) = (b"f".as_slice().into(), 1, false);
-        Pair { name, first_line, before: before.into(), after: Some(after.into()), is_unchanged }
+        let name: Arc<[u8]> = b"f".as_slice().into();
+        let (clean_name, first_line, is_unchanged) = (name.clone(), 1, false);
+        Pair { name, clean_name, first_line, before: before.into(), after: Some(after.into()), is_unchanged }
     }
 
     /// A run in which code objects did these things, one after the other.

@@ -158,6 +158,7 @@ fn prove(
             original: &file.original,
             clean: &file.rebuilt.code,
             report: &file.rebuilt.report,
+            renamed: &file.rebuilt.renamed,
             is_main: number == 0,
         })
         .collect();

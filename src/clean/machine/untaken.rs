@@ -38,13 +38,6 @@ impl Explorer<'_> {
         opcode(settled(self.input.code, next)).is_some_and(|(opcode, _)| opcode == op::POP_TOP)
     }
 
-    /// Whether a condition at an offset comes right after a comparison of a value that is kept for the next one.
-    pub(super) fn is_chained(&self, at: u32) -> bool {
-        let before =
-            |count: usize| (at as usize).checked_sub(count).and_then(|at| self.input.code.bytes.get(at)).copied();
-        (before(5), before(4), before(3)) == (Some(op::DUP_TOP), Some(op::ROT_THREE), Some(op::COMPARE_OP))
-    }
-
     /// Whether an instruction that ran never went on to the next one, where no compiler's code is.
     pub(super) fn falls_into_junk(&self, step: &Step) -> bool {
         let Some(executed) = self.input.executed else { return false };

@@ -1,6 +1,6 @@
 //! Proves clean files: runs them and the original with the recorded inputs, and compares what they did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,8 +12,9 @@ use super::repeat::{Place, Ran};
 use crate::bytecode::Unit;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::object::MarshalledCode;
-use crate::clean::behaviour::Folds;
+use crate::clean::behaviour::{Folds, Meant};
 use crate::clean::compare::{self, Compared, Difference, Pair};
+use crate::clean::rename::Renamed;
 use crate::clean::{CodeReport, Evidence};
 use crate::format::{Named, json};
 
@@ -28,6 +29,7 @@ pub struct Candidate<'a> {
     pub original: &'a MarshalledCode,
     pub clean: &'a MarshalledCode,
     pub report: &'a [CodeReport],
+    pub renamed: &'a [Renamed],
     /// It is the program itself, and not code that the program made while it ran.
     pub is_main: bool,
 }
@@ -125,11 +127,11 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
     let original = place.path("original.pyc");
     fs::write(&original, bytes).context("cannot write a copy of the program")?;
     let (mut runs, begun) = (Vec::new(), Instant::now());
-    let folds = folds(&trials);
+    let (meant, nothing) = (meant(&trials), Meant::default());
     for run in recorded {
         let mut proof = RunProof { trace: run.trace.clone(), obstacle: run.obstacle.clone(), notes: run.notes.clone() };
         if proof.obstacle.is_none() {
-            let done = place.run(&original, program, run, &folds)?;
+            let done = place.run(&original, program, run, &meant)?;
             if run.end.is_some() && done.behaviour.end != run.end {
                 proof.notes.push("the original ended differently when it ran again".into());
             }
@@ -138,7 +140,7 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
                     trial.doubt = Some("the runs before it took too long".into());
                     continue;
                 }
-                trial.add(&done, &place.run(&trial.candidate.path, program, run, &Folds::new())?)?;
+                trial.add(&done, &place.run(&trial.candidate.path, program, run, &nothing)?)?;
             }
         }
         runs.push(proof);
@@ -148,9 +150,13 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
     Ok(Proof { files: trials.into_iter().map(|trial| trial.finish(obstacle.as_deref())).collect(), runs })
 }
 
-/// What was folded in all files.
-fn folds(trials: &[Trial]) -> Folds {
+/// What was folded and renamed in all files.
+fn meant(trials: &[Trial]) -> Meant {
     let mut folds = Folds::new();
+    let renamed = trials.iter().flat_map(|trial| trial.candidate.renamed).filter(|one| one.function.is_none());
+    let mut renames: HashMap<Vec<u8>, Vec<u8>> = renamed.map(|one| (one.before.to_vec(), one.after.to_vec())).collect();
+    let pairs = trials.iter().flat_map(|trial| &trial.pairs).filter(|pair| pair.name != pair.clean_name);
+    renames.extend(pairs.map(|pair| (pair.name.to_vec(), pair.clean_name.to_vec())));
     for (pair, one) in trials.iter().flat_map(|trial| trial.pairs.iter().zip(trial.candidate.report)) {
         // A run counts an instruction from its last prefix on.
         let last = |&at: &u32| Unit::decode(&pair.before, at).map(|unit| unit.last.offset.cast_unsigned());
@@ -159,7 +165,7 @@ fn folds(trials: &[Trial]) -> Folds {
             folds.entry(pair.before.clone()).or_default().extend(offsets);
         }
     }
-    folds
+    Meant { folds, renames }
 }
 
 /// A file while it is tried.
