@@ -128,6 +128,17 @@ fn what_calls_returned_in_the_trace_is_folded_with_the_option_and_assumed() {
     assert_eq!(proof["files"][0]["verdict"], "equal", "{}", ran.stdout());
 }
 
+/// Dropping a chain of values takes stack for each.
+#[test]
+fn values_that_are_nested_without_end_are_not_followed() {
+    let source = "def nest(n):\n    f = None\n    for i in range(n):\n        f = (f,)\n    return len(f)\n\n\n\
+                  def wrap(g):\n    return lambda: g\n\n\n\
+                  def closures(n):\n    f = chr\n    for i in range(n):\n        f = wrap(f)\n    return 'x' + chr(n)\n\n\n\
+                  print nest(2000), closures(65)\n";
+    let (ran, ..) = Case::new(source).cleaned(&["--fold-constants"]);
+    assert!(ran.status <= 1, "{}", ran.stderr());
+}
+
 /// Each line is an expression over the characters of a text, with results that only the interpreter's own rules give.
 #[test]
 fn what_is_folded_is_what_the_interpreter_makes() {

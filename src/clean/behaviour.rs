@@ -152,8 +152,10 @@ impl Collector<'_> {
                 if self.folding.get(&thread) == Some(&frame) {
                     self.folding.remove(&thread);
                 }
+                // When a generator is closed depends on what refers to it, such as the traceback of the last exception.
                 if let Some((code, Some(raised))) = self.frames.remove(&frame)
                     && exit == Exit::Unwind
+                    && !raised.type_name.ends_with(b"GeneratorExit")
                 {
                     self.act(code, 0, thread, &escaped(&raised, self.form), Vec::new());
                 }

@@ -76,7 +76,10 @@ impl<'a> Runner<'a, '_> {
         }
         let arguments: Vec<Thing> = arguments.iter().chain(&function.defaults[from..]).cloned().collect();
         if code.flags & GENERATOR != 0 {
-            return Some(Thing::Generator(function.clone(), arguments));
+            return arguments
+                .iter()
+                .all(super::is_shallow)
+                .then(|| Thing::Generator(function.clone(), arguments.clone()));
         }
         let mut frame = self.frame(function, arguments)?;
         self.finish(&mut frame)
@@ -92,6 +95,9 @@ impl<'a> Runner<'a, '_> {
     fn frame(&mut self, function: &Rc<Function<'a>>, arguments: Vec<Thing<'a>>) -> Option<Frame<'a>> {
         let code = function.code;
         let mut frame = Frame::new(code);
+        if !code.cellvars.is_empty() && !arguments.iter().all(super::is_shallow) {
+            return None;
+        }
         for name in &code.cellvars {
             let place = code.varnames.iter().take(arguments.len()).position(|other| other == name);
             frame.cells.push(Rc::new(RefCell::new(place.map(|place| arguments[place].clone()))));

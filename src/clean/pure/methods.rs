@@ -196,7 +196,11 @@ impl<'a> Runner<'a, '_> {
                 number(digits, u32::try_from(*base).ok()?)
             }
             (Builtin::List, [of]) => self.items(of).map(list),
-            (Builtin::Tuple, [of]) => plain(Literal::Tuple(self.items(of)?)),
+            (Builtin::Tuple, [of]) => {
+                let items = self.items(of)?;
+                let is_small = items.len() <= super::MOST_IN_TUPLE && !items.iter().any(super::is_tuple);
+                plain(Literal::Tuple(items)).filter(|_| is_small)
+            }
             (Builtin::Reversed, [of @ (Thing::Plain(_) | Thing::List(_))]) => {
                 self.means.reverses = true;
                 let mut items = self.items(of)?;
@@ -208,11 +212,15 @@ impl<'a> Runner<'a, '_> {
             }
             (Builtin::Enumerate, [of]) => {
                 let items = self.items(of)?.into_iter().enumerate();
-                Some(list(items.map(|(at, item)| Literal::Tuple(vec![Literal::Int(at as i64), item])).collect()))
+                let items: Vec<Literal> =
+                    items.map(|(at, item)| Literal::Tuple(vec![Literal::Int(at as i64), item])).collect();
+                (!items.iter().any(is_deep)).then(|| list(items))
             }
             (Builtin::Zip, [one, other]) => {
                 let (one, other) = (self.items(one)?, self.items(other)?);
-                Some(list(one.into_iter().zip(other).map(|(one, other)| Literal::Tuple(vec![one, other])).collect()))
+                let pairs = one.into_iter().zip(other).map(|(one, other)| Literal::Tuple(vec![one, other]));
+                let pairs: Vec<Literal> = pairs.collect();
+                (!pairs.iter().any(is_deep)).then(|| list(pairs))
             }
             (Builtin::Map, [function, of]) => {
                 let mut made = Vec::new();
@@ -254,6 +262,12 @@ impl<'a> Runner<'a, '_> {
         let byte = |item: Literal| if let Literal::Int(number) = item { u8::try_from(number).ok() } else { None };
         self.items(of)?.into_iter().map(byte).collect()
     }
+}
+
+/// Whether a tuple has tuples that have tuples.
+fn is_deep(literal: &Literal) -> bool {
+    let has_tuples = |literal: &Literal| matches!(literal, Literal::Tuple(items) if items.iter().any(super::is_tuple));
+    matches!(literal, Literal::Tuple(items) if items.iter().any(has_tuples))
 }
 
 /// Digits alone, without a sign or prefix.

@@ -16,6 +16,8 @@ use methods::Method;
 
 /// Bytes or items that a value has at most.
 const MOST: usize = 1 << 16;
+/// Items of a tuple.
+const MOST_IN_TUPLE: usize = 64;
 /// Calls within calls.
 const DEPTH: u32 = 12;
 
@@ -153,12 +155,14 @@ impl<'a, 'n> Runner<'a, 'n> {
         self.spend(1)?;
         match (opcode, operands) {
             (op::CALL_FUNCTION, [called, arguments @ ..]) if operand <= 0xff => return self.call(called, arguments),
-            (op::MAKE_FUNCTION, [defaults @ .., Thing::Code(code)]) => {
+            (op::MAKE_FUNCTION, [defaults @ .., Thing::Code(code)]) if defaults.iter().all(is_shallow) => {
                 let cells = Rc::from([]);
                 let (defaults, is_named) = (defaults.to_vec(), false);
                 return Some(Thing::Function(Rc::new(Function { code, defaults, cells, is_named })));
             }
-            (op::MAKE_CLOSURE, [defaults @ .., Thing::Cells(cells), Thing::Code(code)]) => {
+            (op::MAKE_CLOSURE, [defaults @ .., Thing::Cells(cells), Thing::Code(code)])
+                if defaults.iter().all(is_shallow) =>
+            {
                 let (cells, defaults) = (cells.clone(), defaults.to_vec());
                 return Some(Thing::Function(Rc::new(Function { code, defaults, cells, is_named: false })));
             }
@@ -171,7 +175,11 @@ impl<'a, 'n> Runner<'a, 'n> {
                 return Some(Thing::Cells(cells?.into()));
             }
             (op::BUILD_TUPLE, _) => {
-                return Some(Thing::Plain(Literal::Tuple(operands.iter().map(literal).collect::<Option<_>>()?)));
+                let items = operands.iter().map(literal).collect::<Option<Vec<Literal>>>()?;
+                // Tuples are copied whole, and deep ones take stack to be dropped.
+                let is_flat = |item: &Literal| !matches!(item, Literal::Tuple(items) if items.iter().any(is_tuple));
+                let is_small = items.len() <= MOST_IN_TUPLE && items.iter().all(is_flat);
+                return is_small.then_some(Thing::Plain(Literal::Tuple(items)));
             }
             (op::BUILD_SLICE, _) => {
                 let mut parts = operands.iter().map(literal).collect::<Option<Vec<Literal>>>()?;
@@ -188,9 +196,10 @@ impl<'a, 'n> Runner<'a, 'n> {
             (op::SLICE_2, [of, to]) => return self.sliced(of, &[Literal::None, literal(to)?, Literal::None]),
             (op::SLICE_3, [of, from, to]) => return self.sliced(of, &[literal(from)?, literal(to)?, Literal::None]),
             (op::BINARY_SUBSCR, [of, Thing::Slice(slice)]) => return self.sliced(of, slice),
-            (op::BINARY_SUBSCR, [Thing::List(items), Thing::Plain(index)]) => {
-                let items = Literal::Tuple(items.borrow().clone());
-                return is(value::binary(opcode, &items, index));
+            (op::BINARY_SUBSCR, [Thing::List(items), Thing::Plain(Literal::Int(index))]) => {
+                let items = items.borrow();
+                let place = if *index < 0 { index.checked_add(items.len() as i64)? } else { *index };
+                return items.get(usize::try_from(place).ok()?).cloned().map(Thing::Plain);
             }
             _ => {}
         }
@@ -216,6 +225,7 @@ impl<'a, 'n> Runner<'a, 'n> {
                 self.means.joins |= is_sum && texts == 2;
                 self.means.repeats |= !is_sum && opcode != op::BINARY_SUBSCR && texts == 1;
                 if let (true, Literal::Unicode(left), Literal::Unicode(right)) = (is_sum, left, right) {
+                    self.spend((left.len() + right.len()) / 16)?;
                     return sized(left.len() + right.len())
                         .map(|()| Thing::Plain(Literal::Unicode([&**left, &**right].concat().into())));
                 }
@@ -228,6 +238,13 @@ impl<'a, 'n> Runner<'a, 'n> {
     /// Takes a slice of a text or list.
     fn sliced(&mut self, of: &Thing<'a>, slice: &[Literal; 3]) -> Option<Thing<'a>> {
         self.means.reverses |= matches!(slice[2], Literal::Int(step) if step < 0);
+        let length = match of {
+            Thing::Plain(Literal::Str(bytes)) => bytes.len(),
+            Thing::Plain(Literal::Unicode(points)) => points.len(),
+            Thing::List(items) => items.borrow().len(),
+            _ => return None,
+        };
+        self.spend(length / 16)?;
         match of {
             Thing::Plain(Literal::Str(bytes)) => {
                 let picked: Vec<u8> = picked(bytes.len(), slice)?.into_iter().map(|at| bytes[at]).collect();
@@ -337,6 +354,11 @@ fn literal(thing: &Thing) -> Option<Literal> {
     }
 }
 
+/// Whether a value holds no function or generator.  What others hold must be, or dropping a long chain of them would take all stack.
+fn is_shallow(thing: &Thing) -> bool {
+    !matches!(thing, Thing::Function(_) | Thing::Generator(..) | Thing::Cell(_) | Thing::Cells(_) | Thing::Method(..))
+}
+
 fn cell<'a>(thing: &Thing<'a>) -> Option<Cell<'a>> {
     match thing {
         Thing::Cell(cell) => Some(cell.clone()),
@@ -346,6 +368,10 @@ fn cell<'a>(thing: &Thing<'a>) -> Option<Cell<'a>> {
 
 fn text<'a>(bytes: Vec<u8>) -> Thing<'a> {
     Thing::Plain(Literal::Str(bytes.into()))
+}
+
+fn is_tuple(literal: &Literal) -> bool {
+    matches!(literal, Literal::Tuple(_))
 }
 
 fn is_text(literal: &Literal) -> bool {
