@@ -166,7 +166,7 @@ pub fn end_of_view(answer: &Answer, query: &Query) -> u8 {
     // It was not asked for that the standard library is left out.
     selection.filter.no_stdlib = false;
     let is_nothing = answer.nothing.is_some() || answer.misses.contains(&Miss::Together);
-    match answer.nothing.filter(|_| !query.json) {
+    match answer.nothing.as_ref().filter(|_| !query.json) {
         Some(what) if selection.is_everything() => message::warn(format_args!("the trace has no {what}")),
         Some(what) => message::warn(format_args!("no {what} match {}", missed::options(&selection))),
         None => {}

@@ -26,6 +26,8 @@ mod tests;
 pub mod tricks;
 pub mod tried;
 
+use std::borrow::Cow;
+
 use crate::select::Miss;
 
 /// What came of a view.
@@ -36,7 +38,7 @@ pub struct Answer {
     /// The parts of the selection that nothing has met.
     pub misses: Vec<Miss>,
     /// What was asked for, if there was nothing of it in all that the selection has met.
-    pub nothing: Option<&'static str>,
+    pub nothing: Option<Cow<'static, str>>,
     /// Instructions of the standard library that were left out and are wanted otherwise.
     pub stdlib_left_out: u64,
 }

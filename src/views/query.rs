@@ -1,6 +1,7 @@
 //! What every view is asked: a trace, the part of it that is wanted, and the form of the answer.  Reads the trace for a view and decides
 //! which of its instructions are wanted.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,11 @@ pub(super) struct LeftOut {
 pub(super) trait View {
     /// What it prints, in the plural.
     fn what(&self) -> &'static str;
+
+    /// Returns the same as narrowly as it was asked for.
+    fn wanted(&self) -> Cow<'static, str> {
+        self.what().into()
+    }
 
     /// Returns whether it has found nothing of what it is asked for.
     fn is_empty(&self) -> bool;
@@ -133,7 +139,7 @@ impl Query {
             return Err(TraceError::NoValues(self.trace.clone(), asked.view.what()));
         }
         result?;
-        let nothing = (asked.view.is_empty() && misses.is_empty()).then(|| asked.view.what());
+        let nothing = (asked.view.is_empty() && misses.is_empty()).then(|| asked.view.wanted());
         let stdlib_left_out = asked.choice.excluded;
         let left_out = LeftOut {
             stdlib: Some(stdlib_left_out),

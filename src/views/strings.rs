@@ -3,6 +3,7 @@
 mod kinds;
 mod print;
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::str::Utf8Chunk;
@@ -13,6 +14,7 @@ use super::Answer;
 use super::query::{LeftOut, Query, View, ended};
 use super::room::Room;
 use crate::bytecode::Instruction;
+use crate::bytecode::escape::Printable;
 use crate::bytecode::opcode::{is_call, op};
 use crate::format::Output;
 use crate::format::lines::Lines;
@@ -167,6 +169,13 @@ fn produces(opcode: u8) -> bool {
 impl View for Strings {
     fn what(&self) -> &'static str {
         "strings"
+    }
+
+    fn wanted(&self) -> Cow<'static, str> {
+        match &self.plan.text {
+            Some(text) => format!("strings with {}", Printable::text(text.typed().as_bytes())).into(),
+            None => self.what().into(),
+        }
     }
 
     fn is_empty(&self) -> bool {

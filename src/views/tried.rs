@@ -55,7 +55,12 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
         result => result?,
     }
     let is_missed = tried.is_empty() && tried.is_watched() && !query.selection.is_everything() && misses.is_empty();
-    Ok(Answer { is_flawed: tried.is_flawed, misses, nothing: is_missed.then_some("attempts"), stdlib_left_out: 0 })
+    Ok(Answer {
+        is_flawed: tried.is_flawed,
+        misses,
+        nothing: is_missed.then_some("attempts".into()),
+        stdlib_left_out: 0,
+    })
 }
 
 /// Reads the distinct attempts of a whole trace: the first of each, and how often it was made.

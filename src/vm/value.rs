@@ -297,7 +297,7 @@ pub(super) fn bytes(_gil: Gil<'_>, text: ffi::vm_text) -> &'_ [u8] {
     if text.bytes.is_null() {
         return &[];
     }
-    // SAFETY: vm_objects.c has found them readable, and nothing changes them while the hook runs.
+    // SAFETY: vm_names.c has found them readable, and nothing changes them while the hook runs.
     unsafe { std::slice::from_raw_parts(text.bytes, text.len) }
 }
 

@@ -179,6 +179,8 @@ fn a_view_that_prints_nothing_says_so() {
     let scratch = Scratch::with("pass");
     scratch.run(["-q", "--values", "ok.pyc", "t.bct"]).succeeded();
     assert_said(&scratch.run(["compares", "t.bct"]), &["the trace has no comparisons"]);
+    assert_said(&scratch.run(["calls", "--of", "a\x1b", "t.bct"]), &["the trace has no calls of a\\x1b"]);
+    assert_said(&scratch.run(["strings", "--text", "^a|b$", "t.bct"]), &["the trace has no strings with ^a|b$"]);
     scratch.run(["-q", "ok.pyc", "t.bct"]).succeeded();
     assert_said(&scratch.run(["calls", "t.bct"]), &["cannot print the calls of t.bct: it was recorded without values"]);
     assert_said(

@@ -133,6 +133,15 @@ def check_spark(corpus, traces):
     spark.stop()
 
 
+def prepare_pages(trace):
+    """Makes what exports_pages.py opens."""
+    for form in ["perfetto", "speedscope"]:
+        exported(trace, form)
+    query = f"SELECT count(DISTINCT thread) FROM read_parquet('{SCRATCH}/corpus/runs/*/run={run_of(trace)}.parquet')"
+    threads = duckdb.sql(query).fetchall()[0][0]
+    (SCRATCH / "threads.count").write_text(str(threads))
+
+
 def check_corpus():
     """The corpus script: every sample has a row, also those that hang, crash or fork, and after a kill halfway."""
     samples, out = SCRATCH / "samples", SCRATCH / "set"
@@ -184,6 +193,7 @@ def main():
         check_callgrind(trace, info)
         check_lcov(name, trace)
     if LONG:
+        prepare_pages(SCRATCH / "threads.bct")
         check_spark(corpus, traces)
         check_corpus()
     print("exports: read back")

@@ -7,7 +7,7 @@ use crate::bytecode::escape;
 pub const MOST_ROWS: usize = 1 << 18;
 const MOST_BYTES: usize = 8 << 20;
 
-/// Rows that are written together.
+/// Rows that are written together, without the column of the trace, which is the same for all.
 #[derive(Debug)]
 pub struct Batch {
     pub table: &'static Table,
@@ -28,6 +28,7 @@ pub struct Cells {
 #[derive(Debug)]
 pub enum Data {
     Integers(Vec<i64>),
+    Words(Vec<&'static str>),
     /// All bytes, and where each cell ends.
     Strings(Vec<u8>, Vec<usize>),
     Booleans(Vec<bool>),
@@ -35,7 +36,12 @@ pub enum Data {
 
 impl Batch {
     pub fn new(table: &'static Table) -> Batch {
-        Batch { table, rows: 0, columns: table.columns.iter().map(Cells::new).collect(), bytes: 0 }
+        Batch {
+            table,
+            rows: 0,
+            columns: table.columns.iter().map(|column| Cells::new(column, None)).collect(),
+            bytes: 0,
+        }
     }
 
     /// Begins a row; its cells follow in the order of the columns.
@@ -52,18 +58,30 @@ impl Batch {
 
     /// Takes the rows; what is left is empty and has room for as many.
     pub fn take(&mut self) -> Batch {
-        std::mem::replace(self, Batch::new(self.table))
+        let columns =
+            self.table.columns.iter().zip(&self.columns).map(|(column, cells)| Cells::new(column, Some(cells)));
+        let empty = Batch { table: self.table, rows: 0, columns: columns.collect(), bytes: 0 };
+        std::mem::replace(self, empty)
     }
 }
 
 impl Cells {
-    fn new(column: &Column) -> Cells {
-        let data = match column.kind {
-            Kind::Integer => Data::Integers(Vec::new()),
-            Kind::Text | Kind::Bytes => Data::Strings(Vec::new(), Vec::new()),
-            Kind::Boolean => Data::Booleans(Vec::new()),
+    /// No cells, with room for as many as `like` has.
+    fn new(column: &Column, like: Option<&Cells>) -> Cells {
+        let (cells, bytes) = match like.map(|like| &like.data) {
+            None => (0, 0),
+            Some(Data::Integers(values)) => (values.len(), 0),
+            Some(Data::Words(values)) => (values.len(), 0),
+            Some(Data::Booleans(values)) => (values.len(), 0),
+            Some(Data::Strings(bytes, ends)) => (ends.len(), bytes.len()),
         };
-        Cells { data, levels: Vec::new() }
+        let data = match column.kind {
+            Kind::Integer => Data::Integers(Vec::with_capacity(cells)),
+            Kind::Word => Data::Words(Vec::with_capacity(cells)),
+            Kind::Text | Kind::Bytes => Data::Strings(Vec::with_capacity(bytes), Vec::with_capacity(cells)),
+            Kind::Boolean => Data::Booleans(Vec::with_capacity(cells)),
+        };
+        Cells { data, levels: Vec::with_capacity(like.map_or(0, |like| like.levels.len())) }
     }
 }
 
@@ -102,6 +120,15 @@ impl<'a> Row<'a> {
         match &mut self.next().data {
             Data::Booleans(values) => values.push(value),
             _ => unreachable!("the column holds booleans"),
+        }
+        self
+    }
+
+    #[inline]
+    pub fn word(mut self, value: &'static str) -> Self {
+        match &mut self.next().data {
+            Data::Words(values) => values.push(value),
+            _ => unreachable!("the column holds words"),
         }
         self
     }

@@ -29,12 +29,12 @@ pub struct Codes {
 
 impl Codes {
     /// Takes an event, whatever it is.
-    pub fn event(&mut self, event: &Event, hash: &[u8], rows: &mut Batch) {
+    pub fn event(&mut self, event: &Event, rows: &mut Batch) {
         match event {
             Event::WholeCode(whole) => {
                 if let Some(code) = self.waiting.take_if(|code| code.id == whole.code) {
                     let made = whole.made.and_then(|number| self.made.get(&number));
-                    write(&code, made, hash, rows);
+                    write(&code, made, rows);
                     return;
                 }
             }
@@ -46,7 +46,7 @@ impl Codes {
             }
             _ => {}
         }
-        self.finish(hash, rows);
+        self.finish(rows);
         if let Event::Code(code) = event
             && self.known.insert(code.id)
         {
@@ -56,12 +56,12 @@ impl Codes {
 
     /// Makes sure that a code object that runs has a row: its description can be in a part of the trace that is damaged.
     #[inline]
-    pub fn runs(&mut self, code: &Code, hash: &[u8], rows: &mut Batch) {
+    pub fn runs(&mut self, code: &Code, rows: &mut Batch) {
         if self.last != Some(code.id) {
             self.last = Some(code.id);
             if self.known.insert(code.id) {
-                self.finish(hash, rows);
-                write(code, None, hash, rows);
+                self.finish(rows);
+                write(code, None, rows);
             }
         }
     }
@@ -72,16 +72,16 @@ impl Codes {
     }
 
     /// Writes the row that waits.
-    pub fn finish(&mut self, hash: &[u8], rows: &mut Batch) {
+    pub fn finish(&mut self, rows: &mut Batch) {
         if let Some(code) = self.waiting.take() {
-            write(&code, None, hash, rows);
+            write(&code, None, rows);
         }
     }
 }
 
-fn write(code: &Code, made: Option<&Made>, hash: &[u8], rows: &mut Batch) {
+fn write(code: &Code, made: Option<&Made>, rows: &mut Batch) {
     let object = &code.object;
-    let row = rows.row().plain(hash).number(code.id.into()).number(code.first_id.into());
+    let row = rows.row().number(code.id.into()).number(code.first_id.into());
     let row = row.optional(code.parent, |row, parent| row.number(parent.into()));
     let row = row.text(&object.name).text(&object.filename).integer(object.first_line.into());
     let row = row.number(object.flags.into()).number(object.argcount.into());
@@ -91,7 +91,7 @@ fn write(code: &Code, made: Option<&Made>, hash: &[u8], rows: &mut Batch) {
     let row = row.plain(&object.bytes).optional(original, |row, bytes| row.plain(bytes));
     let row = row.plain(&list(&object.constants)).plain(&list(&object.names)).plain(&list(&object.varnames));
     let row = row.boolean(code.is_stdlib);
-    let row = row.optional(made, |row, made| row.plain(made.how.name().as_bytes()));
+    let row = row.optional(made, |row, made| row.word(made.how.name()));
     let place = made.and_then(|made| made.place);
     let row = row.optional(place, |row, (code, _)| row.number(code.into()));
     let row = row.optional(place, |row, (_, offset)| row.integer(offset.into()));

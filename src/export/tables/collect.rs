@@ -8,7 +8,6 @@ use super::schema::Which;
 use super::sequences::Sequences;
 use super::trace::Summary;
 use super::writer::Rows;
-use crate::bytecode::escape;
 use crate::bytecode::opcode::is_call;
 use crate::export::feed::Exporter;
 use crate::format::values::{push_raised, push_value};
@@ -19,8 +18,6 @@ use crate::trace::{Event, Frame, Run, SinkError, State, Then};
 
 /// The collector.
 pub struct Collector<R> {
-    /// The trace's hash, in hexadecimal digits.
-    hash: Vec<u8>,
     batches: Vec<Batch>,
     wanted: [bool; Which::ALL.len()],
     rows: R,
@@ -36,9 +33,8 @@ pub struct Collector<R> {
 }
 
 impl<R: Rows> Collector<R> {
-    pub fn new(hash: String, tables: &[Which], rows: R) -> Collector<R> {
+    pub fn new(tables: &[Which], rows: R) -> Collector<R> {
         Collector {
-            hash: hash.into_bytes(),
             batches: Which::ALL.iter().map(|which| Batch::new(which.table())).collect(),
             wanted: Which::ALL.map(|which| tables.contains(&which)),
             rows,
@@ -56,12 +52,12 @@ impl<R: Rows> Collector<R> {
     /// Writes what is left after the last event; `flaws` is how many were found, `executed` the number of the last instruction.
     pub fn finish(&mut self, flaws: u64, executed: u64) -> Result<(), SinkError> {
         self.summary.executed = executed;
-        for open in self.frames.rest() {
-            self.write_frame(open, None)?;
+        for mut open in self.frames.rest() {
+            self.write_frame(&mut open, None)?;
         }
-        self.codes.finish(&self.hash, &mut self.batches[Which::Code as usize]);
-        self.attempts.finish(&self.hash, &mut self.batches[Which::Attempts as usize]);
-        self.summary.write(&self.hash, flaws, &mut self.batches[Which::Traces as usize]);
+        self.codes.finish(&mut self.batches[Which::Code as usize]);
+        self.attempts.finish(&mut self.batches[Which::Attempts as usize]);
+        self.summary.write(flaws, &mut self.batches[Which::Traces as usize]);
         for which in Which::ALL {
             if self.wants(which) && self.batches[which as usize].rows > 0 {
                 self.rows.take(which, self.batches[which as usize].take())?;
@@ -91,26 +87,39 @@ impl<R: Rows> Collector<R> {
         Ok(())
     }
 
-    fn write_frame(&mut self, mut open: Open, exit: Option<&str>) -> Result<(), SinkError> {
+    fn write_frame(&mut self, open: &mut Open, exit: Option<&'static str>) -> Result<(), SinkError> {
         if let Some(call) = open.call.take() {
-            self.write_call(&call, &open, None)?;
+            self.write_call(&call, open, None)?;
         }
-        open.write(&self.hash, exit, &mut self.batches[Which::Frames as usize]);
+        open.write(exit, &mut self.batches[Which::Frames as usize]);
         self.pass(Which::Frames)
     }
 
-    fn write_call(&mut self, call: &Call, open: &Open, outcome: Option<(&str, &[u8])>) -> Result<(), SinkError> {
-        call.write(&self.hash, open, outcome, &mut self.batches[Which::Calls as usize]);
+    fn write_call(
+        &mut self,
+        call: &Call,
+        open: &Open,
+        outcome: Option<(&'static str, &[u8])>,
+    ) -> Result<(), SinkError> {
+        call.write(open, outcome, &mut self.batches[Which::Calls as usize]);
         self.pass(Which::Calls)
     }
 
     /// Writes a row of runs.
     #[inline]
-    fn write_run(&mut self, first: u64, count: u64, frame: &Frame, sequence: u64, at: &State, place: (i64, i64, &str)) {
+    fn write_run(
+        &mut self,
+        first: u64,
+        count: u64,
+        frame: &Frame,
+        sequence: u64,
+        at: &State,
+        place: (i64, i64, &'static str),
+    ) {
         let (start, end, then) = place;
-        let row = self.batches[Which::Runs as usize].row().plain(&self.hash).number(first).number(count);
+        let row = self.batches[Which::Runs as usize].row().number(first).number(count);
         let row = row.number(at.thread.into()).number(frame.id).number(frame.code.id.into()).number(sequence);
-        row.integer(start).integer(end).plain(then.as_bytes());
+        row.integer(start).integer(end).word(then);
     }
 
     fn outside(&mut self, outside: &crate::trace::Outside, at: &State) -> Result<(), SinkError> {
@@ -120,7 +129,7 @@ impl<R: Rows> Collector<R> {
         open.last = at.instructions + outside.count();
         self.summary.recorded += outside.count();
         let rows = self.wanted[Which::Sequences as usize].then_some(&mut self.batches[Which::Sequences as usize]);
-        let sequence = self.sequences.of_outside(outside, &frame.code, &self.hash, rows);
+        let sequence = self.sequences.of_outside(outside, &frame.code, rows);
         if self.wants(Which::Runs) {
             let start = i64::from(outside.offset);
             let place = (start, start + outside.bytes.len() as i64, "outside");
@@ -140,10 +149,10 @@ impl<R: Rows> Collector<R> {
             push_raised(&mut self.scratch, raised);
             let text = self.scratch.strip_prefix(b"raises ").unwrap_or(&self.scratch);
             let open = self.frames.running(frame, at);
-            call.write(&self.hash, open, Some(("raised", text)), &mut self.batches[Which::Calls as usize]);
+            call.write(open, Some(("raised", text)), &mut self.batches[Which::Calls as usize]);
             self.pass(Which::Calls)?;
         }
-        let row = self.batches[Which::Exceptions as usize].row().plain(&self.hash).number(at.instructions);
+        let row = self.batches[Which::Exceptions as usize].row().number(at.instructions);
         let row = row.number(at.thread.into()).number(frame.id).number(frame.code.id.into());
         let row = row.optional(offset, |row, offset| row.integer(offset)).boolean(raised.propagated);
         row.text(&raised.type_name).text(&raised.message);
@@ -154,16 +163,16 @@ impl<R: Rows> Collector<R> {
         &mut self,
         place: &Place,
         (number, offset): (u64, i64),
-        role: &str,
+        role: &'static str,
         values: &[Value],
     ) -> Result<(), SinkError> {
         for (position, value) in values.iter().enumerate() {
             self.scratch.clear();
             push_value(&mut self.scratch, value);
-            let row = self.batches[Which::Values as usize].row().plain(&self.hash).number(number);
+            let row = self.batches[Which::Values as usize].row().number(number);
             let row = row.number(place.thread.into()).number(place.frame.id).number(place.frame.code.id.into());
-            let row = row.integer(offset).plain(role.as_bytes()).number(position as u64);
-            row.plain(type_name(value).as_bytes()).plain(&self.scratch);
+            let row = row.integer(offset).word(role).number(position as u64);
+            row.word(type_name(value)).plain(&self.scratch);
         }
         self.pass(Which::Values)
     }
@@ -176,7 +185,7 @@ impl<R: Rows> Collector<R> {
             self.scratch.clear();
             result.into_iter().for_each(|value| push_value(&mut self.scratch, value));
             let outcome = result.map(|_| ("returned", self.scratch.as_slice()));
-            call.write(&self.hash, open, outcome, &mut self.batches[Which::Calls as usize]);
+            call.write(open, outcome, &mut self.batches[Which::Calls as usize]);
         }
         if is_call(place.unit.last.opcode) && !values.operands.is_empty() {
             let (mut callee, mut arguments) = (Vec::new(), Vec::new());
@@ -195,7 +204,7 @@ impl<R: Rows> Collector<R> {
                     self.scratch.clear();
                     push_value(&mut self.scratch, result);
                     let outcome = Some(("returned", self.scratch.as_slice()));
-                    call.write(&self.hash, open, outcome, &mut self.batches[Which::Calls as usize]);
+                    call.write(open, outcome, &mut self.batches[Which::Calls as usize]);
                 }
             }
         }
@@ -211,15 +220,14 @@ impl<R: Rows> Collector<R> {
             }
             return Ok(());
         }
-        let mut callee = Vec::new();
-        escape::push_exact(&mut callee, &entered.code.object.name);
         let caller = self.frames.get(entered.caller).filter(|caller| caller.last == entered.number);
         let caller = caller.map(|caller| (caller.id, caller.code.id, caller.offset()));
-        let row = self.batches[Which::Calls as usize].row().plain(&self.hash).number(entered.number);
+        let row = self.batches[Which::Calls as usize].row().number(entered.number);
         let row = row.number(entered.thread.into()).optional(caller, |row, (id, ..)| row.number(id));
         let row = row.optional(caller, |row, (_, code, _)| row.number(code.into()));
         let row = row.optional(caller.and_then(|(.., offset)| offset), |row, offset| row.integer(offset));
-        let row = row.plain(&callee).optional(None::<()>, |row, ()| row).optional(None::<()>, |row, ()| row);
+        let row =
+            row.text(&entered.code.object.name).optional(None::<()>, |row, ()| row).optional(None::<()>, |row, ()| row);
         let row = row.optional(None::<()>, |row, ()| row);
         row.optional(Some(entered.frame), |row, frame| row.number(frame));
         self.pass(Which::Calls)
@@ -228,7 +236,7 @@ impl<R: Rows> Collector<R> {
 
 impl<R: Rows> Exporter for Collector<R> {
     fn before(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
-        self.codes.event(event, &self.hash, &mut self.batches[Which::Code as usize]);
+        self.codes.event(event, &mut self.batches[Which::Code as usize]);
         self.pass(Which::Code)?;
         self.summary.event(event);
         match event {
@@ -236,11 +244,11 @@ impl<R: Rows> Exporter for Collector<R> {
             Event::Outside(outside) => self.outside(outside, at)?,
             Event::Raised(raised) => self.exception(raised, at)?,
             Event::Attempt(attempt) => {
-                self.attempts.take(attempt, &self.hash, &mut self.batches[Which::Attempts as usize]);
+                self.attempts.take(attempt, &mut self.batches[Which::Attempts as usize]);
                 self.pass(Which::Attempts)?;
             }
             Event::Repeated(repeated) => {
-                self.attempts.repeat(*repeated, &self.hash, &mut self.batches[Which::Attempts as usize]);
+                self.attempts.repeat(*repeated, &mut self.batches[Which::Attempts as usize]);
                 self.pass(Which::Attempts)?;
             }
             _ => {}
@@ -258,9 +266,9 @@ impl<R: Rows> Exporter for Collector<R> {
             }
             Then::SlotGone { slot } => {
                 if let Some(frame) = at.suspended(slot)
-                    && let Some(open) = self.frames.end(frame.id)
+                    && let Some(mut open) = self.frames.end(frame.id)
                 {
-                    self.write_frame(open, Some("dropped"))?;
+                    self.write_frame(&mut open, Some("dropped"))?;
                 }
             }
             _ => {}
@@ -273,11 +281,11 @@ impl<R: Rows> Visitor for Collector<R> {
     #[inline]
     fn run(&mut self, run: &Run, at: &State, _is_whole: bool) -> Result<bool, SinkError> {
         let Some(frame) = at.frame() else { return Ok(false) };
-        self.codes.runs(&frame.code, &self.hash, &mut self.batches[Which::Code as usize]);
+        self.codes.runs(&frame.code, &mut self.batches[Which::Code as usize]);
         self.frames.running(frame, at).ran(run, at.instructions + run.count);
         self.summary.recorded += run.count;
         let rows = self.wanted[Which::Sequences as usize].then_some(&mut self.batches[Which::Sequences as usize]);
-        let sequence = self.sequences.of_run(run, &frame.code, &self.hash, rows);
+        let sequence = self.sequences.of_run(run, &frame.code, rows);
         self.pass(Which::Sequences)?;
         if self.wants(Which::Runs) {
             let place = (run.start.into(), run.end().into(), then(run));
@@ -324,7 +332,7 @@ impl<R: Rows> Visitor for Collector<R> {
                 self.entered_by_call(entered)?;
             }
         }
-        self.codes.runs(&entered.code, &self.hash, &mut self.batches[Which::Code as usize]);
+        self.codes.runs(&entered.code, &mut self.batches[Which::Code as usize]);
         let mut open = Open::new(entered.frame, &entered.code, entered.thread, begin, entered.number + 1);
         (open.caller, open.depth) = (entered.caller, entered.depth);
         self.frames.begin(open);
@@ -338,7 +346,7 @@ impl<R: Rows> Visitor for Collector<R> {
             Exit::Unwind => "raised",
         };
         match self.frames.end(frame.id) {
-            Some(open) => self.write_frame(open, Some(exit)),
+            Some(mut open) => self.write_frame(&mut open, Some(exit)),
             None => Ok(()),
         }
     }

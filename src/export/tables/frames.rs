@@ -52,7 +52,7 @@ pub struct Call {
 /// All of them.
 #[derive(Default)]
 pub struct Frames {
-    open: FxHashMap<u64, Open>,
+    open: FxHashMap<u64, Box<Open>>,
     /// The frame of the last run, kept out of the map.
     current: Option<Box<Open>>,
 }
@@ -92,30 +92,30 @@ impl Open {
     }
 
     /// Writes its row; `exit` is how it has ended.
-    pub fn write(&self, hash: &[u8], exit: Option<&str>, rows: &mut Batch) {
+    pub fn write(&self, exit: Option<&'static str>, rows: &mut Batch) {
         let entry = match self.begin {
             Begin::Entered => "entered",
             Begin::Announced => "announced",
             Begin::Unknown => "unknown",
         };
         let caller = Some(self.caller).filter(|caller| *caller > 0);
-        let row = rows.row().plain(hash).number(self.id).optional(caller, |row, caller| row.number(caller));
+        let row = rows.row().number(self.id).optional(caller, |row, caller| row.number(caller));
         let row = row.number(self.depth.into()).number(self.thread.into()).number(self.code.id.into());
-        let row = row.plain(entry.as_bytes()).number(self.first).number(self.last);
+        let row = row.word(entry).number(self.first).number(self.last);
         let row = row.number(self.instructions).number(self.resumed);
-        row.optional(exit, |row, exit| row.plain(exit.as_bytes()));
+        row.optional(exit, |row, exit| row.word(exit));
     }
 }
 
 impl Call {
     /// Writes its row.
-    pub fn write(&self, hash: &[u8], open: &Open, outcome: Option<(&str, &[u8])>, rows: &mut Batch) {
-        let row = rows.row().plain(hash).number(self.number).number(open.thread.into());
+    pub fn write(&self, open: &Open, outcome: Option<(&'static str, &[u8])>, rows: &mut Batch) {
+        let row = rows.row().number(self.number).number(open.thread.into());
         let row = row.optional(Some(open.id), |row, id| row.number(id));
         let row = row.optional(Some(open.code.id), |row, code| row.number(code.into()));
         let row = row.optional(Some(self.offset), |row, offset| row.integer(offset));
         let row = row.plain(&self.callee).optional(Some(&self.arguments), |row, text| row.plain(text));
-        let row = row.optional(outcome, |row, (word, _)| row.plain(word.as_bytes()));
+        let row = row.optional(outcome, |row, (word, _)| row.word(word));
         let row = row.optional(outcome, |row, (_, text)| row.plain(text));
         row.optional(self.frame, |row, frame| row.number(frame));
     }
@@ -138,46 +138,45 @@ impl Frames {
 
     fn select(&mut self, frame: &Frame, at: &State) {
         self.park();
-        let open = self.open.remove(&frame.id).unwrap_or_else(|| Open {
-            caller: frame.caller,
-            depth: frame.depth,
-            ..Open::new(frame.id, &frame.code, at.thread, Begin::Unknown, at.instructions + 1)
+        let open = self.open.remove(&frame.id).unwrap_or_else(|| {
+            Box::new(Open {
+                caller: frame.caller,
+                depth: frame.depth,
+                ..Open::new(frame.id, &frame.code, at.thread, Begin::Unknown, at.instructions + 1)
+            })
         });
-        self.current = Some(Box::new(open));
+        self.current = Some(open);
     }
 
     /// Puts the frame that runs back among the others.
     fn park(&mut self) {
         if let Some(open) = self.current.take() {
-            self.open.insert(open.id, *open);
+            self.open.insert(open.id, open);
         }
     }
 
     pub fn begin(&mut self, open: Open) {
         self.park();
-        self.open.entry(open.id).or_insert(open);
+        self.open.entry(open.id).or_insert_with(|| Box::new(open));
     }
 
     /// A frame that is known.
     pub fn get(&mut self, id: u64) -> Option<&mut Open> {
         match &mut self.current {
             Some(open) if open.id == id => Some(open),
-            _ => self.open.get_mut(&id),
+            _ => self.open.get_mut(&id).map(Box::as_mut),
         }
     }
 
     /// Takes a frame that has ended.
-    pub fn end(&mut self, id: u64) -> Option<Open> {
-        match self.current.take_if(|open| open.id == id) {
-            Some(open) => Some(*open),
-            None => self.open.remove(&id),
-        }
+    pub fn end(&mut self, id: u64) -> Option<Box<Open>> {
+        self.current.take_if(|open| open.id == id).or_else(|| self.open.remove(&id))
     }
 
     /// Takes all that have not ended, in the order in which they began.
     pub fn rest(&mut self) -> Vec<Open> {
         self.park();
-        let mut rest: Vec<Open> = std::mem::take(&mut self.open).into_values().collect();
+        let mut rest: Vec<Open> = std::mem::take(&mut self.open).into_values().map(|open| *open).collect();
         rest.sort_unstable_by_key(|open| open.id);
         rest
     }

@@ -41,8 +41,8 @@ pub fn csv(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportError
             tables.iter().map(|table| (*table, csv::path_of(&plan.output, *table))).collect()
         }
     };
-    let writer = csv::Csv::open(files).map_err(failed)?;
-    write(plan, &mut reader, hash, writer, report)
+    let writer = csv::Csv::open(files, &hash).map_err(failed)?;
+    write(plan, &mut reader, writer, report)
 }
 
 #[cfg(feature = "parquet")]
@@ -58,13 +58,12 @@ pub fn parquet(_plan: &Plan, _report: &mut dyn FnMut(Flaw)) -> Result<u64, Expor
 fn write<W: Writer>(
     plan: &Plan,
     reader: &mut Reader,
-    hash: String,
     writer: W,
     report: &mut dyn FnMut(Flaw),
 ) -> Result<u64, ExportError> {
     let failed = |error: SinkError| ExportError::write(&plan.output, error);
     let rows = Background::start(writer).map_err(failed)?;
-    let mut collector = Collector::new(hash, &plan.tables, rows);
+    let mut collector = Collector::new(&plan.tables, rows);
     let flaws = match feed(reader, &mut collector, plan.progress, report) {
         Ok(flaws) => flaws,
         Err(TraceError::Output(_)) => return Err(failed(collector.into_rows().error())),

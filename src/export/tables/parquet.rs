@@ -8,13 +8,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as Physical, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
 
 use super::batch::{Batch, Cells, Data};
-use super::schema::{Column, Kind, Order, Table, VERSION, Which};
+use super::schema::{Kind, RUN, Table, VERSION, Which};
 use super::writer::Writer;
 use super::{code, hash_of, write};
 use crate::export::feed::failed;
@@ -31,7 +32,7 @@ pub fn parquet(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportE
     let failed = |error: SinkError| ExportError::write(&plan.output, error);
     fs::create_dir_all(&plan.output).map_err(|error| failed(error.into()))?;
     let writer = Parquet::open(&plan.output, &plan.tables, &sample, &hash).map_err(failed)?;
-    write(plan, &mut reader, hash, writer, report)
+    write(plan, &mut reader, writer, report)
 }
 
 /// The sample that a trace is of, as its folder is named: the SHA-256 of the program's file, or `none`.
@@ -52,6 +53,8 @@ fn sample_of(trace: &Path) -> Result<String, ExportError> {
 /// The files of the tables that are wanted; they get their names in the order of the tables.
 pub struct Parquet {
     files: Vec<(Which, SerializedFileWriter<Target>)>,
+    /// The trace, as the cells of as many rows as any batch had so far.
+    run: Vec<ByteArray>,
 }
 
 /// The file of a table in a data set.
@@ -68,7 +71,8 @@ impl Parquet {
             let writer = SerializedFileWriter::new(target, schema(table)?, Arc::new(properties(table, run)?));
             Ok((*which, writer.map_err(failed)?))
         };
-        Ok(Parquet { files: tables.iter().map(open).collect::<Result<_, SinkError>>()? })
+        let files = tables.iter().map(open).collect::<Result<_, SinkError>>()?;
+        Ok(Parquet { files, run: vec![ByteArray::from(run)] })
     }
 }
 
@@ -77,11 +81,14 @@ impl Writer for Parquet {
     fn write(&mut self, which: Which, batch: Batch) -> Result<(), SinkError> {
         let Some((_, file)) = self.files.iter_mut().find(|(table, _)| *table == which) else { return Ok(()) };
         let mut group = file.next_row_group().map_err(failed)?;
+        if self.run.len() < batch.rows {
+            self.run.resize(batch.rows, self.run[0].clone());
+        }
+        write_column(&mut group, |column| {
+            column.typed::<ByteArrayType>().write_batch(&self.run[..batch.rows], None, None)
+        })?;
         for cells in batch.columns {
-            let column = group.next_column().map_err(failed)?;
-            let mut column = column.ok_or_else(|| failed("a table has more columns than its schema"))?;
-            write_column(&mut column, cells)?;
-            column.close().map_err(failed)?;
+            write_column(&mut group, |column| write_cells(column, cells))?;
         }
         group.close().map_err(failed)?;
         Ok(())
@@ -99,12 +106,28 @@ impl Writer for Parquet {
     }
 }
 
-fn write_column(column: &mut SerializedColumnWriter<'_>, cells: Cells) -> Result<(), SinkError> {
+/// Writes the next column of a row group.
+fn write_column(
+    group: &mut SerializedRowGroupWriter<'_, Target>,
+    write: impl FnOnce(&mut SerializedColumnWriter<'_>) -> Result<usize, ParquetError>,
+) -> Result<(), SinkError> {
+    let column = group.next_column().map_err(failed)?;
+    let mut column = column.ok_or_else(|| failed("a table has more columns than its schema"))?;
+    write(&mut column).map_err(failed)?;
+    column.close().map_err(failed)
+}
+
+fn write_cells(column: &mut SerializedColumnWriter<'_>, cells: Cells) -> Result<usize, ParquetError> {
     let Cells { data, levels } = cells;
     let levels = Some(levels.as_slice()).filter(|levels| !levels.is_empty());
     match data {
         Data::Integers(values) => column.typed::<Int64Type>().write_batch(&values, levels, None),
         Data::Booleans(values) => column.typed::<BoolType>().write_batch(&values, levels, None),
+        Data::Words(values) => {
+            let cell = |word: &'static str| ByteArray::from(Bytes::from_static(word.as_bytes()));
+            let values: Vec<ByteArray> = values.into_iter().map(cell).collect();
+            column.typed::<ByteArrayType>().write_batch(&values, levels, None)
+        }
         Data::Strings(bytes, ends) => {
             let bytes = Bytes::from(bytes);
             let mut from = 0;
@@ -113,24 +136,24 @@ fn write_column(column: &mut SerializedColumnWriter<'_>, cells: Cells) -> Result
             column.typed::<ByteArrayType>().write_batch(&values, levels, None)
         }
     }
-    .map(|_| ())
-    .map_err(failed)
 }
 
 fn schema(table: &Table) -> Result<Arc<Type>, SinkError> {
-    let fields = table.columns.iter().map(|column| field(column).map(Arc::new)).collect::<Result<_, _>>()?;
+    let run = field(RUN, Kind::Text, false);
+    let columns = table.columns.iter().map(|column| field(column.name, column.kind, column.is_nullable));
+    let fields = [run].into_iter().chain(columns).map(|field| field.map(Arc::new)).collect::<Result<_, _>>()?;
     Ok(Arc::new(Type::group_type_builder(table.name).with_fields(fields).build().map_err(failed)?))
 }
 
-fn field(column: &Column) -> Result<Type, SinkError> {
-    let (physical, logical) = match column.kind {
+fn field(name: &str, kind: Kind, is_nullable: bool) -> Result<Type, SinkError> {
+    let (physical, logical) = match kind {
         Kind::Integer => (Physical::INT64, None),
-        Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Text | Kind::Word => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         Kind::Bytes => (Physical::BYTE_ARRAY, None),
         Kind::Boolean => (Physical::BOOLEAN, None),
     };
-    let repetition = if column.is_nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-    let field = Type::primitive_type_builder(column.name, physical);
+    let repetition = if is_nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };
+    let field = Type::primitive_type_builder(name, physical);
     field.with_logical_type(logical).with_repetition(repetition).build().map_err(failed)
 }
 
@@ -141,15 +164,15 @@ fn properties(table: &Table, run: &str) -> Result<WriterProperties, SinkError> {
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(failed)?))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_key_value_metadata(Some(vec![pair("schema", VERSION), pair("table", table.name), pair("run", run)]));
+    properties = properties.set_column_statistics_enabled(ColumnPath::from(RUN), EnabledStatistics::None);
     for column in table.columns {
         let path = ColumnPath::from(column.name);
-        properties = match (column.order, column.kind) {
-            (Order::Rising, _) => properties
+        properties = match column.kind {
+            Kind::Integer => properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            (Order::Varied, _) => properties.set_column_dictionary_enabled(path, false),
-            (Order::Repeated, Kind::Boolean) => properties,
-            (Order::Repeated, _) => properties.set_column_dictionary_enabled(path, true),
+            Kind::Text | Kind::Word | Kind::Bytes => properties.set_column_dictionary_enabled(path, column.repeats),
+            Kind::Boolean => properties,
         };
     }
     Ok(properties.build())

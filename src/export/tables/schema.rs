@@ -9,21 +9,12 @@ pub const VERSION: &str = "1.0";
 pub enum Kind {
     /// A signed 64-bit number.
     Integer,
+    /// Text of a few small letters: one of few words.
+    Word,
     /// UTF-8 without control characters.
     Text,
     Bytes,
     Boolean,
-}
-
-/// How the values of a column follow one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// They repeat.
-    Repeated,
-    /// Each is near the one before.
-    Rising,
-    /// Most are there once.
-    Varied,
 }
 
 /// A column.  Only Parquet has use for all of it.
@@ -33,13 +24,15 @@ pub struct Column {
     pub name: &'static str,
     pub kind: Kind,
     pub is_nullable: bool,
-    pub order: Order,
+    /// Most of its values are there more than once.
+    pub repeats: bool,
 }
 
 /// A table.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     pub name: &'static str,
+    /// All but [`RUN`].
     pub columns: &'static [Column],
 }
 
@@ -58,51 +51,50 @@ pub enum Which {
     Traces,
 }
 
-const fn column(name: &'static str, kind: Kind, order: Order) -> Column {
-    Column { name, kind, is_nullable: false, order }
+const fn column(name: &'static str, kind: Kind, repeats: bool) -> Column {
+    Column { name, kind, is_nullable: false, repeats }
 }
 
 const fn integer(name: &'static str) -> Column {
-    column(name, Kind::Integer, Order::Repeated)
-}
-
-const fn rising(name: &'static str) -> Column {
-    column(name, Kind::Integer, Order::Rising)
+    column(name, Kind::Integer, true)
 }
 
 const fn word(name: &'static str) -> Column {
-    column(name, Kind::Text, Order::Repeated)
+    column(name, Kind::Word, true)
+}
+
+const fn repeated(name: &'static str) -> Column {
+    column(name, Kind::Text, true)
 }
 
 const fn text(name: &'static str) -> Column {
-    column(name, Kind::Text, Order::Varied)
+    column(name, Kind::Text, false)
 }
 
 const fn flag(name: &'static str) -> Column {
-    column(name, Kind::Boolean, Order::Repeated)
+    column(name, Kind::Boolean, true)
 }
 
 const fn bytes(name: &'static str) -> Column {
-    column(name, Kind::Bytes, Order::Varied)
+    column(name, Kind::Bytes, false)
 }
 
 const fn optional(column: Column) -> Column {
     Column { is_nullable: true, ..column }
 }
 
-/// Every table begins with the trace that a row is of.
-const RUN: Column = word("run");
+/// The first column of every table, which is not among [`Table::columns`]: the trace that all rows of a file are of.
+pub const RUN: &str = "run";
 
 /// All tables.
 pub const TABLES: [Table; 9] = [
     Table {
         name: "runs",
         columns: &[
-            RUN,
-            rising("first"),
+            integer("first"),
             integer("instructions"),
             integer("thread"),
-            rising("frame"),
+            integer("frame"),
             integer("code"),
             integer("sequence"),
             integer("start"),
@@ -113,13 +105,12 @@ pub const TABLES: [Table; 9] = [
     Table {
         name: "sequences",
         columns: &[
-            RUN,
             integer("sequence"),
             integer("step"),
             integer("code"),
             integer("offset"),
             integer("opcode"),
-            word("opname"),
+            repeated("opname"),
             optional(integer("operand")),
             integer("line"),
         ],
@@ -127,15 +118,14 @@ pub const TABLES: [Table; 9] = [
     Table {
         name: "frames",
         columns: &[
-            RUN,
-            rising("frame"),
+            integer("frame"),
             optional(integer("caller")),
             integer("depth"),
             integer("thread"),
             integer("code"),
             word("entry"),
-            rising("first"),
-            rising("last"),
+            integer("first"),
+            integer("last"),
             integer("instructions"),
             integer("resumed"),
             optional(word("exit")),
@@ -144,19 +134,18 @@ pub const TABLES: [Table; 9] = [
     Table {
         name: "code",
         columns: &[
-            RUN,
-            rising("code"),
-            rising("first_code"),
+            integer("code"),
+            integer("first_code"),
             optional(integer("parent")),
-            word("name"),
-            word("filename"),
+            repeated("name"),
+            repeated("filename"),
             integer("first_line"),
             integer("flags"),
             integer("argcount"),
             integer("nlocals"),
             integer("stacksize"),
-            word("sha256"),
-            word("code_sha256"),
+            repeated("sha256"),
+            repeated("code_sha256"),
             bytes("bytes"),
             optional(bytes("original")),
             text("constants"),
@@ -166,84 +155,79 @@ pub const TABLES: [Table; 9] = [
             optional(word("made_by")),
             optional(integer("made_in_code")),
             optional(integer("made_at_offset")),
-            optional(word("made_of_file")),
+            optional(repeated("made_of_file")),
         ],
     },
     Table {
         name: "values",
         columns: &[
-            RUN,
-            rising("number"),
+            integer("number"),
             integer("thread"),
-            rising("frame"),
+            integer("frame"),
             integer("code"),
             integer("offset"),
             word("role"),
             integer("position"),
             word("type"),
-            word("value"),
+            repeated("value"),
         ],
     },
     Table {
         name: "calls",
         columns: &[
-            RUN,
-            rising("number"),
+            integer("number"),
             integer("thread"),
-            optional(rising("frame")),
+            optional(integer("frame")),
             optional(integer("code")),
             optional(integer("offset")),
-            word("callee"),
-            optional(word("arguments")),
+            repeated("callee"),
+            optional(repeated("arguments")),
             optional(word("outcome")),
-            optional(word("result")),
-            optional(rising("callee_frame")),
+            optional(repeated("result")),
+            optional(integer("callee_frame")),
         ],
     },
     Table {
         name: "exceptions",
         columns: &[
-            RUN,
-            rising("number"),
+            integer("number"),
             integer("thread"),
-            rising("frame"),
+            integer("frame"),
             integer("code"),
             optional(integer("offset")),
             flag("propagated"),
-            word("type"),
-            word("message"),
+            repeated("type"),
+            repeated("message"),
         ],
     },
     Table {
         name: "attempts",
         columns: &[
-            RUN,
             optional(integer("attempt")),
-            optional(rising("number")),
+            optional(integer("number")),
             optional(integer("thread")),
             optional(word("deed")),
             optional(text("targets")),
             optional(flag("allowed")),
             optional(integer("errno")),
-            optional(word("option")),
+            optional(repeated("option")),
             optional(word("by")),
-            optional(word("name")),
-            optional(word("filename")),
+            optional(repeated("name")),
+            optional(repeated("filename")),
             optional(integer("offset")),
-            optional(word("caller_name")),
-            optional(word("caller_filename")),
+            optional(repeated("caller_name")),
+            optional(repeated("caller_filename")),
             integer("times"),
         ],
     },
     Table {
         name: "traces",
         columns: &[
-            RUN,
-            optional(word("sample_sha256")),
+            optional(repeated("sample_sha256")),
             text("argv"),
             text("options"),
-            word("bctrace"),
-            word("python"),
+            repeated("bctrace"),
+            repeated("python"),
             word("sandbox"),
             integer("executed"),
             integer("recorded"),
@@ -301,8 +285,8 @@ mod tests {
                 let kind = match (column.kind, column.is_nullable) {
                     (Kind::Integer, false) => "integer",
                     (Kind::Integer, true) => "integer or null",
-                    (Kind::Text, false) => "text",
-                    (Kind::Text, true) => "text or null",
+                    (Kind::Text | Kind::Word, false) => "text",
+                    (Kind::Text | Kind::Word, true) => "text or null",
                     (Kind::Bytes, false) => "bytes",
                     (Kind::Bytes, true) => "bytes or null",
                     (Kind::Boolean, false) => "boolean",
@@ -310,7 +294,8 @@ mod tests {
                 };
                 (column.name, kind)
             });
-            assert_eq!(documented, columns.collect::<Vec<_>>(), "{}", table.name);
+            let columns: Vec<(&str, &str)> = [(RUN, "text")].into_iter().chain(columns).collect();
+            assert_eq!(documented, columns, "{}", table.name);
         }
         assert!(docs.contains(&format!("version {VERSION}")));
     }

@@ -39,18 +39,18 @@ struct Sequence {
 impl Sequences {
     /// The number of the sequence that a run executes; describes what is new of it.
     #[inline]
-    pub fn of_run(&mut self, run: &Run, code: &Code, hash: &[u8], rows: Option<&mut Batch>) -> u64 {
+    pub fn of_run(&mut self, run: &Run, code: &Code, rows: Option<&mut Batch>) -> u64 {
         self.select(code.id);
         if let Some(sequence) = self.current.1.by_start.get(&run.start)
             && sequence.end >= run.end()
         {
             return sequence.number;
         }
-        self.describe(run, code, hash, rows)
+        self.describe(run, code, rows)
     }
 
     #[cold]
-    fn describe(&mut self, run: &Run, code: &Code, hash: &[u8], rows: Option<&mut Batch>) -> u64 {
+    fn describe(&mut self, run: &Run, code: &Code, rows: Option<&mut Batch>) -> u64 {
         let next = &mut self.next;
         let sequence = self.current.1.by_start.entry(run.start).or_insert_with(|| {
             *next += 1;
@@ -62,7 +62,7 @@ impl Sequences {
         for unit in units(bytes, sequence.end).take_while(|unit| unit.end <= run.end()) {
             for instruction in unit.instructions(bytes) {
                 if let Some(rows) = &mut rows {
-                    push(rows, hash, code, (sequence.number, sequence.steps), lines, &instruction);
+                    push(rows, code, (sequence.number, sequence.steps), lines, &instruction);
                 }
                 sequence.steps += 1;
             }
@@ -72,7 +72,7 @@ impl Sequences {
     }
 
     /// The number of a unit outside the code string; describes it if it is new.
-    pub fn of_outside(&mut self, outside: &Outside, code: &Code, hash: &[u8], rows: Option<&mut Batch>) -> u64 {
+    pub fn of_outside(&mut self, outside: &Outside, code: &Code, rows: Option<&mut Batch>) -> u64 {
         self.select(code.id);
         let key = (outside.offset, outside.bytes.clone());
         if let Some(number) = self.current.1.outside.get(&key) {
@@ -84,7 +84,7 @@ impl Sequences {
         let lines = self.current.1.lines.get_or_insert_with(|| Lines::of(&code.object));
         if let Some(rows) = rows {
             for (step, instruction) in instructions(outside).into_iter().enumerate() {
-                push(rows, hash, code, (number, step as u64), lines, &instruction);
+                push(rows, code, (number, step as u64), lines, &instruction);
             }
         }
         number
@@ -125,15 +125,8 @@ fn instructions(outside: &Outside) -> Vec<Instruction> {
     found
 }
 
-fn push(
-    rows: &mut Batch,
-    hash: &[u8],
-    code: &Code,
-    (sequence, step): (u64, u64),
-    lines: &Lines,
-    instruction: &Instruction,
-) {
-    let row = rows.row().plain(hash).number(sequence).number(step).number(code.id.into());
+fn push(rows: &mut Batch, code: &Code, (sequence, step): (u64, u64), lines: &Lines, instruction: &Instruction) {
+    let row = rows.row().number(sequence).number(step).number(code.id.into());
     let row = row.integer(instruction.offset.into()).integer(instruction.opcode.into());
     let row = match opcode::name(instruction.opcode) {
         Some(name) => row.plain(name.as_bytes()),

@@ -31,20 +31,20 @@ impl Summary {
         }
     }
 
-    pub fn write(&self, hash: &[u8], flaws: u64, rows: &mut Batch) {
+    pub fn write(&self, flaws: u64, rows: &mut Batch) {
         let unknown = Start::default();
         let start = self.start.as_ref().unwrap_or(&unknown);
         let sample = start.sha256.map(|hash| hex(&hash));
-        let row = rows.row().plain(hash).optional(sample, |row, sample| row.plain(sample.as_bytes()));
+        let row = rows.row().optional(sample, |row, sample| row.plain(sample.as_bytes()));
         let row = row.plain(&list(&start.argv)).plain(&list(&start.options));
-        let row = row.text(&start.version).text(&start.vm).plain(start.sandbox.name().as_bytes());
+        let row = row.text(&start.version).text(&start.vm).word(start.sandbox.name());
         let row = row.number(self.executed).number(self.recorded).number(self.own);
         let row = row.number(self.frames).number(self.exceptions);
         let (end, status) = self.end.as_ref().map_or((None, None), |end| {
             let (word, status) = ended(end);
             (Some(word), status)
         });
-        let row = row.optional(end, |row, end| row.plain(end.as_bytes()));
+        let row = row.optional(end, |row, end| row.word(end));
         row.optional(status, |row, status| row.integer(status.into())).number(flaws);
     }
 }

@@ -8,7 +8,7 @@ use super::schema::Which;
 use crate::trace::SinkError;
 
 /// Batches that wait to be written.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 
 /// Takes rows as they are collected.
 pub trait Rows {

@@ -1,11 +1,13 @@
 //! Makes calls of steps: which instruction called what, which frame belongs to which call, and what came of each.
 
+use std::borrow::Cow;
 use std::mem;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
 use crate::bytecode::Instruction;
+use crate::bytecode::escape::Printable;
 use crate::bytecode::opcode::{is_call, op};
 use crate::read::steps::{Entered, Entry, Exit};
 use crate::read::visit::Place as Executed;
@@ -383,6 +385,13 @@ impl Active {
 impl<R: Renderer> View for Tree<R> {
     fn what(&self) -> &'static str {
         "calls"
+    }
+
+    fn wanted(&self) -> Cow<'static, str> {
+        match &self.plan.of {
+            Some(name) => format!("calls of {}", Printable::text(name.typed())).into(),
+            None => self.what().into(),
+        }
     }
 
     fn is_empty(&self) -> bool {

@@ -300,7 +300,7 @@ fn a_selection_without_attempts_says_so_of_a_watched_program_alone() {
     let event = tried(refused(Deed::Read, &["/x"], 7));
     let nothing =
         |sandbox| Trace::new(Some(sandbox), std::slice::from_ref(&event)).answer(selection(), false).0.nothing;
-    assert_eq!(nothing(Sandbox::Watched), Some("attempts"));
+    assert_eq!(nothing(Sandbox::Watched), Some("attempts".into()));
     assert_eq!((nothing(Sandbox::None), nothing(Sandbox::Unwatched)), (None, None));
 }
 
