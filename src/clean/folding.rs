@@ -199,7 +199,7 @@ impl<'a> Folder<'a, '_, '_> {
         let is_made = match (opcode, length) {
             (op::LOAD_CONST | op::LOAD_NAME | op::LOAD_GLOBAL, _) => false,
             // A program's own function can be meant to be read; one that decodes is not.
-            (_, length) if means.names && !self.around.observed.is_some() => {
+            (_, length) if means.names && self.around.observed.is_none() => {
                 let is_secret = operands.iter().any(|one| is_secret(&one.thing));
                 length.is_some() && (means.decodes || means.makes && (means.mixes || is_secret))
             }
