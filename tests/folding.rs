@@ -180,6 +180,6 @@ fn what_is_folded_is_what_the_interpreter_makes() {
     source += "def outer(key):\n    return ''.join(chr(ord(c) ^ key) for c in 'obkkh')\nprint repr(outer(7))\n";
     let (ran, listing, _) = Case::new(&source).cleaned(&["--fold-constants"]);
     let left = module(&listing).matches("CALL_FUNCTION").count();
-    // The value of a call that makes a list is no constant.
-    assert!(left <= 1, "{left} of {folded} are left: {}", ran.stdout());
+    // Each line calls repr.  The value of the call that makes a list is no constant.
+    assert!(left <= folded + 2, "{left} of {folded} are left: {}", ran.stdout());
 }
