@@ -211,6 +211,20 @@ fn functions_that_never_ran_are_not_proven() {
     assert_eq!(verdicts, [("<module>", "equal"), ("used", "equal"), ("unused", "never ran")]);
 }
 
+#[test]
+fn listings_have_readable_names_and_the_file_keeps_its_own() {
+    let source = "def O0O0(n):\n    return n + 1 if n else 0\n\n\nprint O0O0(1)\n";
+    let (_folder, pyc) = running::compiled(source, "some.pyc");
+    let trace = pyc.with_file_name("t.bct");
+    run(bctrace(["-q", "--deterministic", "--values"]).arg(&pyc).arg(&trace)).succeeded();
+    let (ran, folder) = clean(&pyc, &["--format", "json"], &trace);
+    let text = ran.stdout();
+    let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let code = lines.iter().find(|line| line["type"] == "code" && line["name"] == "O0O0").expect("the function");
+    assert_eq!(code["readable"], "name_1", "{text}");
+    assert_eq!(proof(&folder)["files"][0]["codes"][1]["name"], "O0O0", "{text}");
+}
+
 /// A decompiler that prints the names of code objects, and fails on each that is called `bad` and is more than a stub.
 const DECOMPILER: &str = "import marshal, sys
 def walk(code):

@@ -11,6 +11,7 @@ mod docs;
 mod dumps;
 mod exports;
 mod extension;
+mod folding;
 mod forks;
 mod goldens;
 mod intake;

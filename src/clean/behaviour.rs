@@ -1,7 +1,7 @@
 //! What the code of a program did in a recorded run, as far as anything outside it could notice: the calls of C functions with their
 //! arguments, the imports, and the exceptions that left its frames.  Two runs are compared by it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -20,6 +20,41 @@ const MOST_NAME: usize = 80;
 /// Frames that are kept in mind.  No program has as many, but a forged trace can enter frames for ever.
 const MOST_FRAMES: usize = 1 << 18;
 
+/// Offsets of instructions in whose place clean code has what they make, by code string.
+pub type Folds = HashMap<Arc<[u8]>, BTreeSet<u32>>;
+
+/// How clean code differs from the original on purpose.
+#[derive(Debug, Default)]
+pub struct Meant {
+    pub folds: Folds,
+    /// Names that were replaced, and what by.
+    pub renames: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+/// How values are written so that those of two runs can be compared.
+#[derive(Clone, Copy)]
+struct Form<'a> {
+    /// The path of the program's scratch folder.
+    scratch: &'a [u8],
+    renames: &'a HashMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Form<'_> {
+    /// An object's name; what C code makes keeps its own.
+    fn object(&self, what: What, name: &[u8]) -> Vec<u8> {
+        match what {
+            What::Builtin | What::Descriptor | What::Wrapper | What::Foreign => name.to_vec(),
+            _ => self.name(name),
+        }
+    }
+
+    /// A dotted name as the clean code has it.
+    fn name(&self, name: &[u8]) -> Vec<u8> {
+        let part = |part: &[u8]| self.renames.get(part).map_or_else(|| part.to_vec(), Vec::clone);
+        name.split(|&byte| byte == b'.').map(part).collect::<Vec<_>>().join(&b'.')
+    }
+}
+
 /// A run.
 #[derive(Debug, Default)]
 pub struct Behaviour {
@@ -27,6 +62,8 @@ pub struct Behaviour {
     pub end: Option<EndReason>,
     /// Code strings that ran.
     pub ran: HashSet<Arc<[u8]>>,
+    /// Code strings that ran for a folded call.
+    pub ran_folded: HashSet<Arc<[u8]>>,
     pub acts: Vec<Act>,
     /// Acts that were left out because there were too many.
     pub left_out: u64,
@@ -57,11 +94,18 @@ pub struct Act {
 }
 
 impl Behaviour {
-    /// Reads a recording with values.  What code of the standard library did is not in it.  In texts `scratch`, the path of the
-    /// program's scratch folder, counts as the same as that of any other run.
-    pub fn read(steps: Steps, scratch: &[u8]) -> Result<Behaviour, TraceError> {
-        let mut collector =
-            Collector { behaviour: Behaviour::default(), codes: HashMap::new(), frames: HashMap::new(), scratch };
+    /// Reads a recording with values.  What code of the standard library did is not in it, and neither are calls that were folded with
+    /// all that was done for them.  In texts `scratch`, the path of the program's scratch folder, counts as the same as that of any
+    /// other run.
+    pub fn read(steps: Steps, scratch: &[u8], meant: &Meant) -> Result<Behaviour, TraceError> {
+        let mut collector = Collector {
+            behaviour: Behaviour::default(),
+            codes: HashMap::new(),
+            frames: HashMap::new(),
+            folding: HashMap::new(),
+            form: Form { scratch, renames: &meant.renames },
+            folds: &meant.folds,
+        };
         for item in steps {
             collector.take(item?);
         }
@@ -75,16 +119,28 @@ struct Collector<'a> {
     codes: HashMap<u32, Arc<[u8]>>,
     /// The code string of each frame, and the last exception in it.
     frames: HashMap<u64, (Arc<[u8]>, Option<Raised>)>,
-    scratch: &'a [u8],
+    /// The frame of each thread that is in a folded call.
+    folding: HashMap<u32, u64>,
+    form: Form<'a>,
+    folds: &'a Folds,
 }
 
 impl Collector<'_> {
     fn take(&mut self, item: Item) {
         match item {
-            Item::Step(step) => self.step(&step),
+            Item::Step(step) => {
+                if self.is_in_fold(step.thread, step.frame) {
+                    return;
+                }
+                self.folding.remove(&step.thread);
+                self.step(&step);
+            }
             Item::Entered(entered) => {
-                if !entered.code.is_stdlib {
+                if self.is_in_fold(entered.thread, entered.frame) {
+                    self.behaviour.ran_folded.insert(entered.code.object.bytes.as_slice().into());
+                } else if !entered.code.is_stdlib {
                     let string = self.string(&entered.code);
+                    self.behaviour.ran.insert(string.clone());
                     if self.frames.len() >= MOST_FRAMES {
                         self.frames.clear();
                     }
@@ -93,10 +149,15 @@ impl Collector<'_> {
             }
             Item::Raised { frame, raised, .. } => self.raise(frame, raised),
             Item::Left { thread, frame, exit, .. } => {
+                if self.folding.get(&thread) == Some(&frame) {
+                    self.folding.remove(&thread);
+                }
+                // When a generator is closed depends on what refers to it, such as the traceback of the last exception.
                 if let Some((code, Some(raised))) = self.frames.remove(&frame)
                     && exit == Exit::Unwind
+                    && !raised.type_name.ends_with(b"GeneratorExit")
                 {
-                    self.act(code, 0, thread, &escaped(&raised, self.scratch), Vec::new());
+                    self.act(code, 0, thread, &escaped(&raised, self.form), Vec::new());
                 }
             }
             Item::End(end) => self.behaviour.end = Some(end.reason),
@@ -111,8 +172,12 @@ impl Collector<'_> {
         }
         let string: Arc<[u8]> = code.object.bytes.as_slice().into();
         self.codes.insert(code.id, string.clone());
-        self.behaviour.ran.insert(string.clone());
         string
+    }
+
+    /// Whether a frame of a thread belongs to a folded call of another one.
+    fn is_in_fold(&self, thread: u32, frame: u64) -> bool {
+        self.folding.get(&thread).is_some_and(|&folding| folding != frame)
     }
 
     fn raise(&mut self, frame: u64, raised: Raised) {
@@ -126,7 +191,9 @@ impl Collector<'_> {
             return;
         }
         let opcode = step.instruction.opcode;
-        if is_call(opcode) {
+        if is_call(opcode) && self.is_folded(step) {
+            self.folding.insert(step.thread, step.frame);
+        } else if is_call(opcode) {
             self.call(step);
         } else if opcode == op::IMPORT_NAME {
             let name =
@@ -141,6 +208,14 @@ impl Collector<'_> {
         }
     }
 
+    fn is_folded(&mut self, step: &Step) -> bool {
+        if self.folds.is_empty() {
+            return false;
+        }
+        let offsets = self.folds.get(&self.string(&step.code));
+        offsets.is_some_and(|offsets| offsets.contains(&step.instruction.offset.cast_unsigned()))
+    }
+
     fn call(&mut self, step: &Step) {
         let Some((callee, arguments)) = step.values.operands.split_first() else {
             self.behaviour.without_values += 1;
@@ -151,12 +226,12 @@ impl Collector<'_> {
             return;
         }
         let mut rest = Vec::new();
-        push(&mut rest, callee, self.scratch);
+        push(&mut rest, callee, self.form);
         // CALL_FUNCTION and its like look at the low 16 bits alone (ceval.c, call_function).
         rest.extend_from_slice(&(step.instruction.operand.unwrap_or(0) & 0xffff).to_le_bytes());
-        arguments.iter().for_each(|argument| push(&mut rest, argument, self.scratch));
+        arguments.iter().for_each(|argument| push(&mut rest, argument, self.form));
         let code = self.string(&step.code);
-        self.act(code, step.instruction.offset.cast_unsigned(), step.thread, &short(callee), rest);
+        self.act(code, step.instruction.offset.cast_unsigned(), step.thread, &short(callee, self.form), rest);
     }
 
     fn act(&mut self, code: Arc<[u8]>, offset: u32, thread: u32, name: &[u8], rest: Vec<u8>) {
@@ -176,11 +251,11 @@ impl Collector<'_> {
 }
 
 /// What is called, without what it is called on.
-fn short(callee: &Value) -> Vec<u8> {
+fn short(callee: &Value, form: Form) -> Vec<u8> {
     let kind: &[u8] = match callee {
-        Value::Object { name, receiver, .. } => {
-            let on = receiver.as_deref().map(|receiver| [short(receiver), b".".to_vec()].concat());
-            return [on.unwrap_or_default(), name.to_vec()].concat();
+        Value::Object { what, name, receiver, .. } => {
+            let on = receiver.as_deref().map(|receiver| [short(receiver, form), b".".to_vec()].concat());
+            return [on.unwrap_or_default(), form.object(*what, name)].concat();
         }
         Value::Str(_) => b"str",
         Value::Unicode(_) => b"unicode",
@@ -197,12 +272,12 @@ fn short(callee: &Value) -> Vec<u8> {
 }
 
 /// An exception as it is compared.  Of those that name a local only the type counts, since locals get other names.
-fn escaped(raised: &Raised, scratch: &[u8]) -> Vec<u8> {
+fn escaped(raised: &Raised, form: Form) -> Vec<u8> {
     let mut text = b"raise ".to_vec();
-    text.extend_from_slice(&raised.type_name);
+    text.extend_from_slice(&form.name(&raised.type_name));
     if !raised.type_name.ends_with(b"UnboundLocalError") && !raised.type_name.ends_with(b"NameError") {
         text.extend_from_slice(b": ");
-        text.extend_from_slice(&comparable(&raised.message, scratch));
+        text.extend_from_slice(&comparable(&raised.message, form.scratch));
     }
     text
 }
@@ -236,18 +311,18 @@ pub fn comparable(text: &[u8], scratch: &[u8]) -> Vec<u8> {
 
 /// Writes a value so that equal ones are written alike in all runs: without the numbers of objects, and sets and dicts in an order of
 /// their own.
-fn push(out: &mut Vec<u8>, value: &Value, scratch: &[u8]) {
+fn push(out: &mut Vec<u8>, value: &Value, form: Form) {
     match value {
-        Value::Str(text) => push_text(out, "s", text, scratch),
-        Value::Unicode(text) => push_text(out, "u", text, scratch),
-        Value::Container(container) => push_container(out, container, scratch),
+        Value::Str(text) => push_text(out, "s", text, form),
+        Value::Unicode(text) => push_text(out, "u", text, form),
+        Value::Container(container) => push_container(out, container, form),
         Value::Deep { kind, .. } => out.extend_from_slice(format!("deep {kind:?}").as_bytes()),
         Value::Object { what, name, receiver, .. } => {
             if let Some(receiver) = receiver {
-                push(out, receiver, scratch);
+                push(out, receiver, form);
                 out.push(b'.');
             }
-            out.extend_from_slice(name);
+            out.extend_from_slice(&form.object(*what, name));
             if *what == What::Instance {
                 out.extend_from_slice(b" object");
             }
@@ -269,22 +344,22 @@ fn push(out: &mut Vec<u8>, value: &Value, scratch: &[u8]) {
     out.push(b';');
 }
 
-fn push_text(out: &mut Vec<u8>, kind: &str, text: &Text, scratch: &[u8]) {
-    let bytes = comparable(&text.bytes, scratch);
+fn push_text(out: &mut Vec<u8>, kind: &str, text: &Text, form: Form) {
+    let bytes = comparable(&text.bytes, form.scratch);
     // A text that was cut has a checksum, which holds for texts without anything that differs.
     let cut = text.cut.filter(|_| bytes == text.bytes);
     out.extend_from_slice(format!("{kind}{}:{cut:?}:", bytes.len()).as_bytes());
     out.extend_from_slice(&bytes);
 }
 
-fn push_container(out: &mut Vec<u8>, container: &Container, scratch: &[u8]) {
+fn push_container(out: &mut Vec<u8>, container: &Container, form: Form) {
     let is_dict = container.kind == ContainerKind::Dict;
     let mut items: Vec<Vec<u8>> = container
         .items
         .chunks(if is_dict { 2 } else { 1 })
         .map(|item| {
             let mut text = Vec::new();
-            item.iter().for_each(|value| push(&mut text, value, scratch));
+            item.iter().for_each(|value| push(&mut text, value, form));
             text
         })
         .collect();
@@ -305,6 +380,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_object_of_a_renamed_class_is_the_same_and_one_of_c_code_is_not_renamed() {
+        let renames = HashMap::from([(b"O0".to_vec(), b"class_1".to_vec()), (b"next".to_vec(), b"name_1".to_vec())]);
+        let form = Form { scratch: b"", renames: &renames };
+        assert_eq!(form.object(What::Instance, b"__main__.O0"), b"__main__.class_1");
+        assert_eq!(form.object(What::Builtin, b"__builtin__.next"), b"__builtin__.next");
+    }
+
+    #[test]
     fn addresses_and_the_scratch_folder_do_not_count() {
         let one = comparable(b"<f at 0x7f0011aa> in /tmp/x/scratch/0001/a, 0x10", b"/tmp/x/scratch/0001");
         let other = comparable(b"<f at 0x7fffffff> in /tmp/x/scratch/0002/a, 0x10", b"/tmp/x/scratch/0002");
@@ -317,7 +400,11 @@ mod tests {
         let container = |kind, items: &[i64]| {
             let items = items.iter().map(|&item| Value::Int(item)).collect();
             let mut text = Vec::new();
-            push(&mut text, &Value::Container(Container { kind, number: 3, items, cut: None }), b"");
+            push(
+                &mut text,
+                &Value::Container(Container { kind, number: 3, items, cut: None }),
+                Form { scratch: b"", renames: &HashMap::new() },
+            );
             text
         };
         assert_eq!(container(ContainerKind::Set, &[1, 2]), container(ContainerKind::Set, &[2, 1]));

@@ -13,6 +13,8 @@ use crate::bytecode::opcode::op;
 #[derive(Clone, Debug)]
 pub struct Pair {
     pub name: Arc<[u8]>,
+    /// The name that it has in the clean file.
+    pub clean_name: Arc<[u8]>,
     pub first_line: i32,
     pub before: Arc<[u8]>,
     /// None if the clean file does not have it.
@@ -34,27 +36,32 @@ pub struct Difference {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
     pub ran: bool,
+    /// It ran for calls in whose place the clean code has what they return.
+    pub ran_folded: bool,
     /// Acts of the original that the clean code did too.
     pub acts: u64,
     pub difference: Option<Difference>,
 }
 
-/// Pairs the code objects of two trees, an outer one before those among its constants.
+/// Pairs the code objects of two trees, an outer one before those among its constants, as far inside as code is cleaned.
 pub fn pairs(before: &MarshalledCode, after: &MarshalledCode) -> Vec<Pair> {
     let mut found = Vec::new();
-    let mut open = vec![(before, Some(after))];
-    while let Some((before, after)) = open.pop() {
+    let mut open = vec![(before, Some(after), 0)];
+    while let Some((before, after, depth)) = open.pop() {
         let inner: Vec<&MarshalledCode> = inside(before).collect();
         let candidates: Vec<&MarshalledCode> = after.map_or(Vec::new(), |after| inside(after).collect());
         let matched = matched(&inner, &candidates);
         found.push(Pair {
             name: before.name.clone(),
+            clean_name: after.unwrap_or(before).name.clone(),
             first_line: before.first_line,
             before: before.bytes.clone(),
             after: after.map(|after| after.bytes.clone()),
             is_unchanged: after.is_some_and(|after| is_same(before, after)),
         });
-        open.extend(inner.into_iter().zip(matched).rev());
+        if depth < super::DEPTH {
+            open.extend(inner.into_iter().zip(matched).map(|(before, after)| (before, after, depth + 1)).rev());
+        }
     }
     found
 }
@@ -119,7 +126,8 @@ pub fn compare(original: &Behaviour, clean: &Behaviour, pairs: &[Pair]) -> Vec<C
     }
     let of_pair = |(number, pair): (usize, &Pair)| {
         let ran = original.ran.contains(&pair.before);
-        Compared { ran, ..results[groups.of(number)].clone() }
+        let ran_folded = original.ran_folded.contains(&pair.before);
+        Compared { ran, ran_folded, ..results[groups.of(number)].clone() }
     };
     pairs.iter().enumerate().map(of_pair).collect()
 }
@@ -194,8 +202,9 @@ mod tests {
     use super::*;
 
     fn pair(before: &[u8], after: &[u8]) -> Pair {
-        let (name, first_line, is_unchanged) = (b"f".as_slice().into(), 1, false);
-        Pair { name, first_line, before: before.into(), after: Some(after.into()), is_unchanged }
+        let name: Arc<[u8]> = b"f".as_slice().into();
+        let (clean_name, first_line, is_unchanged) = (name.clone(), 1, false);
+        Pair { name, clean_name, first_line, before: before.into(), after: Some(after.into()), is_unchanged }
     }
 
     /// A run in which code objects did these things, one after the other.

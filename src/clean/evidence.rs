@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::observed::Observed;
 use crate::bytecode::decode::units;
 use crate::bytecode::marshal;
 use crate::bytecode::object::{MarshalledCode, Object};
@@ -22,6 +23,8 @@ pub struct Evidence {
     pub layers: Vec<Layer>,
     /// Code strings that replaced others while the program ran: the first bytes and the later ones.
     pub versions: Vec<(Arc<[u8]>, MarshalledCode)>,
+    /// What calls returned; empty unless it is asked for.
+    pub observed: Observed,
     /// Bytes of layers so far, and layers that were left out.
     kept: usize,
     pub left_out: usize,

@@ -5,9 +5,13 @@ pub mod behaviour;
 pub mod compare;
 pub mod evidence;
 mod flow;
+mod folding;
+mod globals;
 mod lay;
 mod machine;
+pub mod observed;
 mod order;
+mod pure;
 mod rebuild;
 pub mod rename;
 pub mod report;
@@ -23,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bytecode::code::nested;
 use crate::bytecode::object::{MarshalledCode, Object};
-use crate::bytecode::opcode::op;
+use globals::Globals;
 use rebuild::Program;
 
 /// What is done with the side of a condition that never ran.
@@ -43,6 +47,8 @@ pub struct Options {
     pub untaken: Untaken,
     /// Names without meaning are replaced in the whole program, and not only those of locals.
     pub rename: bool,
+    /// Calls that always make the same of constants are replaced, whatever they are for.
+    pub fold_constants: bool,
 }
 
 /// A cleaned tree of code objects.
@@ -60,19 +66,30 @@ const DEPTH: usize = 64;
 /// Cleans a code object and those among its constants, and renames what has names without meaning.
 pub fn rebuild(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
     let mut made = restructured(code, evidence, options);
+    // The report has readable names even if the file keeps those that it has.
+    let mut readable = Vec::new();
+    add_names(&rename::rename(&made.code, true).0, 0, &mut readable);
+    for (one, name) in made.report.iter_mut().zip(readable) {
+        one.readable = name;
+    }
     (made.code, made.renamed) = rename::rename(&made.code, options.rename);
     made
+}
+
+/// The names of a code object and of those among its constants, in the order of the report.
+fn add_names(code: &MarshalledCode, depth: usize, names: &mut Vec<Vec<u8>>) {
+    names.push(code.name.to_vec());
+    for constant in code.constants.iter().filter(|_| depth < DEPTH) {
+        if let Object::Code(code) = constant {
+            add_names(code, depth + 1, names);
+        }
+    }
 }
 
 fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
     let (mut stored, mut mentions) = (BTreeSet::new(), BTreeMap::new());
     for (code, _) in nested(code) {
-        let is_store =
-            |byte: u8| matches!(byte, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL);
-        for place in code.bytes.windows(3).filter(|bytes| is_store(bytes[0])) {
-            let name = code.names.get(usize::from(u16::from_le_bytes([place[1], place[2]])));
-            stored.extend(name.map(|name| name.to_vec()));
-        }
+        stored.extend(globals::stored(code).map(<[u8]>::to_vec));
         for name in &code.names {
             *mentions.entry(name.to_vec()).or_default() += 1;
         }
@@ -83,8 +100,17 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
     let asks: [&[u8]; 7] =
         [b"exc_info", b"exc_type", b"exc_value", b"print_exc", b"format_exc", b"traceback", b"exc_clear"];
     let keeps_exceptions = asks.iter().any(|name| mentions.contains_key(*name));
-    let mut program =
-        Program { options, stored: &stored, mentions: &mentions, is_looked_up, keeps_exceptions, is_suspicious: false };
+    let globals = Globals::new();
+    let mut program = Program {
+        options,
+        stored: &stored,
+        globals: &globals,
+        observed: &evidence.observed,
+        mentions: &mentions,
+        is_looked_up,
+        keeps_exceptions,
+        is_suspicious: false,
+    };
     let mut report = Vec::new();
     let made = rebuild_tree(code, evidence, &program, 0, &mut report);
     if report.iter().all(|one| one.result == Outcome::Unchanged) {
@@ -105,10 +131,14 @@ fn rebuild_tree(
     report: &mut Vec<CodeReport>,
 ) -> MarshalledCode {
     let executed = evidence.of(&code.bytes);
-    let done = rebuild::rebuild(code, executed, program);
+    let mut globals = Globals::new();
+    let done = rebuild::rebuild(code, executed, program, (depth == 0).then_some(&mut globals));
+    let globals = if depth == 0 { &globals } else { program.globals };
+    let program = &Program { globals, ..*program };
     let mut made = done.code.unwrap_or_else(|| code.clone());
     report.push(CodeReport {
         name: code.name.to_vec(),
+        readable: code.name.to_vec(),
         depth,
         instructions_before: rebuild::count(&code.bytes),
         instructions_after: rebuild::count(&made.bytes),
@@ -116,6 +146,7 @@ fn rebuild_tree(
         result: done.outcome,
         changes: done.changes,
         assumed: done.assumed,
+        folded: done.folded,
     });
     if depth < DEPTH {
         let inner = |object: &Object, report: &mut Vec<CodeReport>| match object {

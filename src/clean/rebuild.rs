@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Executed;
-use super::flow::Flow;
+use super::flow::{Flow, Instruction, Operand};
+use super::folding::{self, Around, Folded};
+use super::globals::{self, Globals};
 use super::lay::{self, assemble::Code, peephole};
 use super::machine::{self, Exit, Graph, Input, Variants};
+use super::observed::Observed;
 use super::order::Order;
 use super::report::{Change, Outcome};
 use super::same::is_same;
@@ -36,10 +39,15 @@ const VARIABLES: usize = 8;
 const MISSING: &str = "unreachable instructions that the compiler leaves are missing";
 
 /// What of the whole program matters for one code object.
+#[derive(Clone, Copy)]
 pub struct Program<'a> {
     pub options: &'a Options,
     /// Names that some code object may store to.
     pub stored: &'a BTreeSet<Vec<u8>>,
+    /// Globals of which is known what they always are.
+    pub globals: &'a Globals<'a>,
+    /// What calls returned in the traces.
+    pub observed: &'a Observed,
     /// Names, and how many code objects mention them.
     pub mentions: &'a BTreeMap<Vec<u8>, usize>,
     /// Some code may look up globals by their names.
@@ -56,12 +64,25 @@ pub struct Result {
     pub outcome: Outcome,
     pub changes: Vec<Change>,
     pub assumed: Vec<String>,
+    /// Offsets of instructions in whose place there is what they make.
+    pub folded: BTreeSet<u32>,
 }
 
-/// Rebuilds one code object, those among its constants left aside.
-pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Program<'_>) -> Result {
-    let kept =
-        |why: String| Result { code: None, outcome: Outcome::Kept(why), changes: Vec::new(), assumed: Vec::new() };
+impl Result {
+    /// The code object is as it was.
+    fn as_it_was(outcome: Outcome) -> Result {
+        Result { code: None, outcome, changes: Vec::new(), assumed: Vec::new(), folded: BTreeSet::new() }
+    }
+}
+
+/// Rebuilds one code object, those among its constants left aside.  Of a module, what its globals always are goes to `globals`.
+pub fn rebuild<'a>(
+    code: &'a MarshalledCode,
+    executed: Option<&Executed>,
+    program: &Program<'_>,
+    globals: Option<&mut Globals<'a>>,
+) -> Result {
+    let kept = |why: String| Result::as_it_was(Outcome::Kept(why));
     if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
         return kept("it has another number of locals than names for them".into());
     }
@@ -109,7 +130,15 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         (Err(error), _) => return kept(error.to_string()),
         (Ok(_), None) => return kept("nothing is known of it".into()),
     };
-    let unchanged = Result { code: None, outcome: Outcome::Unchanged, changes: Vec::new(), assumed: Vec::new() };
+    let unchanged = Result::as_it_was(Outcome::Unchanged);
+    let mut program = *program;
+    if let Some(globals) = globals.filter(|_| !program.is_looked_up) {
+        *globals = globals::of_module(&flow, code);
+        program.globals = globals;
+    }
+    let program = &program;
+    let all_folded = folded(code, &mut flow, looks_up_locals(code, &graph), &mut sign, program);
+    assumed.extend(assumptions(&all_folded));
     let is_plain = sign.is_none();
     let sign = sign.unwrap_or(if program.is_suspicious { "other code of the program has one" } else { MISSING });
     flow.prepare();
@@ -124,6 +153,11 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
     );
     changes.extend(removed.iter().map(|(&at, &why)| Change { offsets: at..at + 1, why: why.into() }));
     changes.extend(never_reached(code, &graph));
+    changes.extend(all_folded.iter().map(|one| {
+        let why = format!("an expression of constants that always makes {}", one.made);
+        Change { offsets: one.at..one.at + 1, why }
+    }));
+    let folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     changes.sort_by_key(|change| change.offsets.start);
     let mut order = Order::of(&flow);
     let assertion = code.names.iter().position(|name| &**name == b"AssertionError");
@@ -144,7 +178,7 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
             return unchanged;
         }
-        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed },
+        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed, folded },
         Err(_) if is_plain => return unchanged,
         Err(why) => why,
     };
@@ -153,9 +187,53 @@ pub fn rebuild(code: &MarshalledCode, executed: Option<&Executed>, program: &Pro
         checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
     });
     match plain {
-        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed },
+        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded },
         Err(other) => kept(format!("{why}; {other}")),
     }
+}
+
+/// Folds expressions of constants, if the code was not made by a compiler alone; returns what was folded.
+fn folded(
+    code: &MarshalledCode,
+    flow: &mut Flow,
+    looks_up_locals: bool,
+    sign: &mut Option<&'static str>,
+    program: &Program<'_>,
+) -> Vec<Folded> {
+    let names = |name: &[u8]| globals::named(name, program.stored, program.globals);
+    let is_own = |one: &Instruction| match (one.opcode, &one.operand) {
+        (op::STORE_FAST, _) => !looks_up_locals,
+        (_, Operand::Number(place)) => {
+            let name = usize::try_from(*place).ok().and_then(|place| code.names.get(place));
+            !program.is_looked_up && name.is_some_and(|name| program.mentions.get(&**name) == Some(&1))
+        }
+        _ => false,
+    };
+    let mut tried = flow.clone();
+    let observed = program.options.fold_constants.then_some(program.observed);
+    let found = folding::fold(&mut tried, &Around { code, names: &names, is_own: &is_own, observed });
+    if found.iter().any(|one| one.is_sign) {
+        sign.get_or_insert("texts that are made of constants when they are needed");
+    }
+    if sign.is_none() && !program.is_suspicious {
+        return Vec::new();
+    }
+    *flow = tried;
+    found
+}
+
+/// What is taken for granted of what was folded.
+fn assumptions(all: &[Folded]) -> impl Iterator<Item = String> {
+    let names = |of: fn(&Folded) -> &BTreeSet<Vec<u8>>| all.iter().flat_map(of).collect::<BTreeSet<_>>().into_iter();
+    let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    let globals = names(|one| &one.globals);
+    let globals = globals.map(move |name| format!("the global {} is always what the module makes it", shown(name)));
+    let stored = names(|one| &one.stored);
+    let observed = all.iter().filter(|one| one.is_observed);
+    let observed = observed
+        .map(|one| format!("the call at {} returns {} in every run, as it did in the traces", one.at, one.made));
+    let globals = globals.chain(observed);
+    globals.chain(stored.map(move |name| format!("nothing but this code uses the variable {}", shown(name))))
 }
 
 /// Assembles what was laid out, and compares what it does with the flow that it was laid out from.

@@ -1,12 +1,17 @@
 //! What was done to each code object, and why.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+
+use crate::bytecode::escape::Printable;
 
 /// What became of one code object.
 #[derive(Clone, Debug)]
 pub struct CodeReport {
     /// Its name as the code object has it.
     pub name: Vec<u8>,
+    /// What the program stores it as, or a name in the place of one that says nothing.
+    pub readable: Vec<u8>,
     /// Code objects around it.
     pub depth: usize,
     pub instructions_before: usize,
@@ -18,6 +23,8 @@ pub struct CodeReport {
     pub changes: Vec<Change>,
     /// What is taken for granted.
     pub assumed: Vec<String>,
+    /// Offsets of instructions in whose place there is what they make.
+    pub folded: BTreeSet<u32>,
 }
 
 /// How a code object was laid out.
@@ -39,4 +46,15 @@ pub struct Change {
     /// Offsets in the original code.
     pub offsets: Range<u32>,
     pub why: String,
+}
+
+impl CodeReport {
+    /// Its readable name for people, with its own one if that is another.
+    pub fn shown_name(&self) -> String {
+        let readable = Printable::name(&self.readable);
+        match self.name == self.readable {
+            true => readable.to_string(),
+            false => format!("{readable} ({})", Printable::name(&self.name)),
+        }
+    }
 }

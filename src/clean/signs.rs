@@ -15,6 +15,10 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if walk.offset() as usize != code.bytes.len() {
         return Some("bytes after the last instruction");
     }
+    // Statements after a return can be the last, but no loop is.
+    if chain.last().is_some_and(|unit| matches!(unit.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE)) {
+        return Some("a jump at the end");
+    }
     let starts: BTreeSet<u32> = chain.iter().map(|unit| unit.start).collect();
     let reached = graph.reachable();
     if reached.iter().any(|&node| !starts.contains(&(graph.nodes[node].key.offset as u32))) {
@@ -36,7 +40,10 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if reached.iter().any(|&node| graph.nodes[node].acts.iter().any(pushes_number)) {
         return Some("finally blocks used as jumps");
     }
-    of_chain(&chain).or_else(|| of_dead_code(&chain)).or_else(|| of_missing_jumps(code, &chain))
+    of_chain(&chain)
+        .or_else(|| of_tries(&chain))
+        .or_else(|| of_dead_code(&chain))
+        .or_else(|| of_missing_jumps(code, &chain))
 }
 
 /// Signs in the sequence of instructions.
@@ -86,6 +93,25 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// The compiler ends the body of each `try` and `with` with a POP_BLOCK right before the handler, even after a return.
+fn of_tries(chain: &[Unit]) -> Option<&'static str> {
+    chain.iter().find_map(|unit| {
+        let is_except = unit.last.opcode == op::SETUP_EXCEPT;
+        if !is_except && !matches!(unit.last.opcode, op::SETUP_FINALLY | op::SETUP_WITH) {
+            return None;
+        }
+        let handler = i64::from(unit.end) + i64::from(unit.last.operand.unwrap_or(0));
+        let place = chain.binary_search_by_key(&handler, |unit| i64::from(unit.start)).ok()?;
+        let [end, after] = chain.get(place.checked_sub(2)?..place)? else { return None };
+        let is_end = end.last.opcode == op::POP_BLOCK
+            && match after.last.opcode {
+                op::JUMP_FORWARD | op::JUMP_ABSOLUTE | op::RETURN_VALUE => is_except,
+                opcode => opcode == op::LOAD_CONST && !is_except,
+            };
+        (!is_end).then_some("a try whose body has no end")
+    })
 }
 
 /// The compiler ends the body of each `if` with a jump, even after a break, a raise or a continue; only after a return there is none.

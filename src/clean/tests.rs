@@ -50,6 +50,38 @@ fn a_handler_that_asks_for_the_exception_keeps_its_try() {
 }
 
 #[test]
+fn code_that_ends_with_a_jump_is_laid_out() {
+    // if x: g() is tested through a jump behind the return.
+    let bytes = [
+        op::LOAD_FAST,
+        0,
+        0,
+        op::POP_JUMP_IF_FALSE,
+        14,
+        0,
+        op::LOAD_FAST,
+        0,
+        0,
+        op::PRINT_ITEM,
+        op::JUMP_ABSOLUTE,
+        18,
+        0,
+        9,
+    ];
+    let bytes = [&bytes[..], &RETURN_FIRST, &[op::JUMP_ABSOLUTE, 14, 0]].concat();
+    let clean = clean(bytes, vec![Object::None]);
+    assert_eq!(clean.last(), Some(&op::RETURN_VALUE), "{clean:?}");
+}
+
+#[test]
+fn a_try_whose_body_returns_gets_the_end_of_its_body_back() {
+    let body = [op::SETUP_EXCEPT, 4, 0, op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE];
+    let handler = [op::POP_TOP, op::POP_TOP, op::POP_TOP, op::LOAD_CONST, 0, 0, op::RETURN_VALUE];
+    let made = clean([&body[..], &handler, &[op::END_FINALLY], &RETURN_FIRST].concat(), vec![Object::None]);
+    assert_eq!(made[6..8], [op::RETURN_VALUE, op::POP_BLOCK], "{made:?}");
+}
+
+#[test]
 fn a_comparison_of_constants_is_decided() {
     let condition = [op::LOAD_CONST, 0, 0, op::LOAD_CONST, 1, 0, op::COMPARE_OP, 2, 0, op::POP_JUMP_IF_TRUE, 1, 0];
     let bytes = [&condition[..], &RETURN_FIRST].concat();

@@ -1,5 +1,6 @@
 //! What is known of a value on the stack or in a local variable, and what operators make of constants.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::bytecode::object::Object;
@@ -137,6 +138,36 @@ impl Literal {
     }
 }
 
+impl fmt::Display for Literal {
+    /// Writes it about as Python's `repr` does; long texts are cut.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 60;
+        match self {
+            Literal::None => f.write_str("None"),
+            Literal::Ellipsis => f.write_str("Ellipsis"),
+            Literal::Bool(true) => f.write_str("True"),
+            Literal::Bool(false) => f.write_str("False"),
+            Literal::Int(number) => write!(f, "{number}"),
+            Literal::Str(bytes) => {
+                write!(
+                    f,
+                    "'{}'{}",
+                    bytes[..bytes.len().min(MOST)].escape_ascii(),
+                    if bytes.len() > MOST { "..." } else { "" }
+                )
+            }
+            Literal::Unicode(points) => {
+                let text: String =
+                    points.iter().take(MOST).map(|&point| char::from_u32(point).unwrap_or('\u{fffd}')).collect();
+                write!(f, "u'{}'{}", text.escape_default(), if points.len() > MOST { "..." } else { "" })
+            }
+            Literal::Float(bits) => write!(f, "{}", f64::from_bits(*bits)),
+            Literal::Tuple(items) => write!(f, "a tuple of {} items", items.len()),
+            Literal::Other(_) => f.write_str("a constant"),
+        }
+    }
+}
+
 /// Applies a unary operator (Objects/intobject.c, for ints).
 pub fn unary(opcode: u8, value: &Literal) -> Outcome {
     let number = match (opcode, value.number()) {
@@ -211,6 +242,17 @@ pub fn binary(opcode: u8, left: &Literal, right: &Literal) -> Outcome {
         | (op::BINARY_ADD | op::BINARY_SUBTRACT, Literal::Int(_), Literal::Str(_)) => Outcome::Raises("TypeError"),
         _ => Outcome::Unknown,
     }
+}
+
+/// Whether an instruction is a binary or in-place operator.
+pub fn is_operator(opcode: u8) -> bool {
+    matches!(
+        opcode,
+        op::BINARY_POWER..=op::INPLACE_TRUE_DIVIDE
+            | op::INPLACE_ADD..=op::INPLACE_MODULO
+            | op::BINARY_LSHIFT..=op::INPLACE_POWER
+            | op::INPLACE_LSHIFT..=op::INPLACE_OR
+    )
 }
 
 fn is_simple(value: &Literal) -> bool {

@@ -25,6 +25,7 @@ use crate::bytecode::{marshal, pyc};
 use crate::clean::{self, Evidence, Options, Rebuilt, Untaken};
 use crate::format::{Named, OutputFolder};
 use crate::read::Reader;
+use crate::read::steps::Steps;
 use decompile::Decompiler;
 use proof::{Candidate, Proof};
 use recorded::Recorded;
@@ -52,7 +53,7 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     program.report_guesses(&args.program);
     let recorded: Vec<Recorded> =
         args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
-    let options = Options { untaken: args.untaken.into(), rename: args.rename };
+    let options = Options { untaken: args.untaken.into(), rename: args.rename, fold_constants: args.fold_constants };
     let (folder, files) = write_files(&args.program, &program, &args.traces, options, &args.folder)?;
     let is_text = args.format == AnswerFormat::Text;
     let printed = if is_text { report::text(&files, args.explain) } else { report::lines(&files) };
@@ -77,7 +78,7 @@ pub fn write_files(
     folder: &Path,
 ) -> anyhow::Result<(OutputFolder, Vec<Clean>)> {
     let (main, modules) = codes(program, path)?;
-    let evidence = evidence(traces)?;
+    let evidence = evidence(traces, options.fold_constants)?;
     let folder = OutputFolder::new(folder)?;
     let mut files = vec![clean(stem(path), main, None, &evidence, &options)];
     for (name, code) in modules {
@@ -156,6 +157,8 @@ fn prove(
             path: folder.path_of(&file.name),
             original: &file.original,
             clean: &file.rebuilt.code,
+            report: &file.rebuilt.report,
+            renamed: &file.rebuilt.renamed,
             is_main: number == 0,
         })
         .collect();
@@ -163,12 +166,15 @@ fn prove(
     proof::prove(&args.program, &pyc::of_marshal(main), recorded, &candidates)
 }
 
-/// Reads the traces.
-fn evidence(traces: &[PathBuf]) -> anyhow::Result<Evidence> {
+/// Reads the traces, and what calls returned if that is wanted.
+fn evidence(traces: &[PathBuf], wants_calls: bool) -> anyhow::Result<Evidence> {
     let mut evidence = Evidence::default();
     for path in traces {
         let mut warn = |flaw| message::warn(format_args!("{}: {flaw}", Named::input(path)));
         evidence.add(Reader::open(path)?, &mut warn)?;
+        if wants_calls {
+            evidence.observed.add(Steps::open(path)?)?;
+        }
     }
     Ok(evidence)
 }

@@ -84,7 +84,7 @@ fn outcome(opcode: u8, operand: i32, operands: &[Value]) -> Outcome {
             value::unary(opcode, only)
         }
         (op::COMPARE_OP, _) => Outcome::Unknown,
-        (_, [Value::Constant(left), Value::Constant(right)]) if is_operator(opcode) => {
+        (_, [Value::Constant(left), Value::Constant(right)]) if value::is_operator(opcode) => {
             value::binary(opcode, left, right)
         }
         _ => Outcome::Unknown,
@@ -189,17 +189,7 @@ fn past_junk(code: &MarshalledCode, offset: i32, stack: &mut Vec<Value>) -> Opti
 
 /// Whether an instruction's result depends on its operands alone if they are constants.
 fn is_pure(opcode: u8) -> bool {
-    is_operator(opcode)
+    value::is_operator(opcode)
         || (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode)
         || matches!(opcode, op::COMPARE_OP | op::BUILD_TUPLE | op::SLICE_0 | op::SLICE_1 | op::SLICE_2 | op::SLICE_3)
-}
-
-fn is_operator(opcode: u8) -> bool {
-    matches!(
-        opcode,
-        op::BINARY_POWER..=op::INPLACE_TRUE_DIVIDE
-            | op::INPLACE_ADD..=op::INPLACE_MODULO
-            | op::BINARY_LSHIFT..=op::INPLACE_POWER
-            | op::INPLACE_LSHIFT..=op::INPLACE_OR
-    )
 }

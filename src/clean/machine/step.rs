@@ -322,7 +322,7 @@ impl Explorer<'_> {
         let truth = condition.truth();
         let decided = match truth {
             // A comparison of constants within a chained one.
-            Some(_) if keeps && self.drops_operand(target) => None,
+            Some(_) if keeps && (is_kept(&step.stack) || self.drops_operand(target)) => None,
             Some(truth) => Some((truth == on_true, format!("its condition is always {truth}"))),
             None => self.untaken(step, target).or_else(|| self.fixed(step, target, &condition)),
         };
@@ -458,6 +458,11 @@ impl Step {
             self.acts.push(if is_reason { Act::Drop } else { Act::Run(op::POP_TOP, None) });
         }
     }
+}
+
+/// Whether a constant is below the result of a comparison of constants: a chained one keeps its second operand there.
+fn is_kept(stack: &[Value]) -> bool {
+    matches!(stack, [.., Value::Constant(_), Value::Constant(Literal::Bool(_))])
 }
 
 /// A list, dict or set is known to be empty or not until the instruction after the one that made it: others can change it then.

@@ -40,6 +40,11 @@ pub struct CleanArgs {
     /// program that makes such names while it runs does not find them then. manifest.json has the old names.
     #[arg(long)]
     pub rename: bool,
+    /// Put what calls make of constants in their place, also where the program's own functions are called by name
+    ///
+    /// Without it only strings that are decoded when they are needed are. The calls and what they make are listed.
+    #[arg(long)]
+    pub fold_constants: bool,
     /// Run this decompiler on each clean file and write the source next to it
     ///
     /// The file's name takes the place of `{}` in the command, or comes last. If the decompiler fails on a file, it gets the file without

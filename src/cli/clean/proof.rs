@@ -1,5 +1,6 @@
 //! Proves clean files: runs them and the original with the recorded inputs, and compares what they did.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,10 +9,13 @@ use anyhow::Context;
 
 use super::recorded::Recorded;
 use super::repeat::{Place, Ran};
+use crate::bytecode::Unit;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::object::MarshalledCode;
-use crate::clean::Evidence;
+use crate::clean::behaviour::{Folds, Meant};
 use crate::clean::compare::{self, Compared, Difference, Pair};
+use crate::clean::rename::Renamed;
+use crate::clean::{CodeReport, Evidence};
 use crate::format::{Named, json};
 
 /// After this time no further run is begun.
@@ -24,6 +28,8 @@ pub struct Candidate<'a> {
     pub path: PathBuf,
     pub original: &'a MarshalledCode,
     pub clean: &'a MarshalledCode,
+    pub report: &'a [CodeReport],
+    pub renamed: &'a [Renamed],
     /// It is the program itself, and not code that the program made while it ran.
     pub is_main: bool,
 }
@@ -57,6 +63,8 @@ pub struct FileProof {
 #[derive(Debug)]
 pub struct CodeProof {
     pub name: Vec<u8>,
+    /// The name for people.
+    pub shown: String,
     pub first_line: i32,
     pub verdict: Verdict,
     /// Calls, imports and exceptions that were compared.
@@ -74,13 +82,15 @@ pub enum Verdict {
     /// It did the same as the original in all runs.
     Equal,
     NeverRan,
+    /// It ran only for calls in whose place there is what they return.
+    Folded,
     Unequal(String),
     NotCompared(String),
 }
 
 impl Verdict {
     pub fn is_proven(&self) -> bool {
-        matches!(self, Verdict::Unchanged | Verdict::Equal)
+        matches!(self, Verdict::Unchanged | Verdict::Equal | Verdict::Folded)
     }
 
     /// The one word for it.
@@ -89,6 +99,7 @@ impl Verdict {
             Verdict::Unchanged => "unchanged",
             Verdict::Equal => "equal",
             Verdict::NeverRan => "never ran",
+            Verdict::Folded => "folded",
             Verdict::Unequal(_) => "NOT EQUAL",
             Verdict::NotCompared(_) => "not compared",
         }
@@ -97,7 +108,7 @@ impl Verdict {
     fn reason(&self) -> Option<&str> {
         match self {
             Verdict::Unequal(reason) | Verdict::NotCompared(reason) => Some(reason),
-            Verdict::Unchanged | Verdict::Equal | Verdict::NeverRan => None,
+            Verdict::Unchanged | Verdict::Equal | Verdict::NeverRan | Verdict::Folded => None,
         }
     }
 }
@@ -116,10 +127,11 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
     let original = place.path("original.pyc");
     fs::write(&original, bytes).context("cannot write a copy of the program")?;
     let (mut runs, begun) = (Vec::new(), Instant::now());
+    let (meant, nothing) = (meant(&trials), Meant::default());
     for run in recorded {
         let mut proof = RunProof { trace: run.trace.clone(), obstacle: run.obstacle.clone(), notes: run.notes.clone() };
         if proof.obstacle.is_none() {
-            let done = place.run(&original, program, run)?;
+            let done = place.run(&original, program, run, &meant)?;
             if run.end.is_some() && done.behaviour.end != run.end {
                 proof.notes.push("the original ended differently when it ran again".into());
             }
@@ -128,7 +140,7 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
                     trial.doubt = Some("the runs before it took too long".into());
                     continue;
                 }
-                trial.add(&done, &place.run(&trial.candidate.path, program, run)?)?;
+                trial.add(&done, &place.run(&trial.candidate.path, program, run, &nothing)?)?;
             }
         }
         runs.push(proof);
@@ -136,6 +148,24 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
     place.remove().context("cannot remove the files of the runs that were compared")?;
     let obstacle = runs.iter().find_map(|run| run.obstacle.clone());
     Ok(Proof { files: trials.into_iter().map(|trial| trial.finish(obstacle.as_deref())).collect(), runs })
+}
+
+/// What was folded and renamed in all files.
+fn meant(trials: &[Trial]) -> Meant {
+    let mut folds = Folds::new();
+    let renamed = trials.iter().flat_map(|trial| trial.candidate.renamed).filter(|one| one.function.is_none());
+    let mut renames: HashMap<Vec<u8>, Vec<u8>> = renamed.map(|one| (one.before.to_vec(), one.after.to_vec())).collect();
+    let pairs = trials.iter().flat_map(|trial| &trial.pairs).filter(|pair| pair.name != pair.clean_name);
+    renames.extend(pairs.map(|pair| (pair.name.to_vec(), pair.clean_name.to_vec())));
+    for (pair, one) in trials.iter().flat_map(|trial| trial.pairs.iter().zip(trial.candidate.report)) {
+        // A run counts an instruction from its last prefix on.
+        let last = |&at: &u32| Unit::decode(&pair.before, at).map(|unit| unit.last.offset.cast_unsigned());
+        let offsets: BTreeSet<u32> = one.folded.iter().filter_map(last).collect();
+        if !offsets.is_empty() {
+            folds.entry(pair.before.clone()).or_default().extend(offsets);
+        }
+    }
+    Meant { folds, renames }
 }
 
 /// A file while it is tried.
@@ -192,6 +222,7 @@ impl<'a> Trial<'a> {
         let compared = compare::compare(&original.behaviour, &clean.behaviour, &self.pairs);
         for (total, compared) in self.codes.iter_mut().zip(compared) {
             total.ran |= compared.ran;
+            total.ran_folded |= compared.ran_folded;
             total.acts += compared.acts;
             let is_end = |difference: &Difference| difference.original.is_none() || difference.clean.is_none();
             if total.difference.is_none() {
@@ -203,8 +234,8 @@ impl<'a> Trial<'a> {
 
     fn finish(self, obstacle: Option<&str>) -> FileProof {
         let whole = self.verdict(obstacle);
-        let codes =
-            self.pairs.iter().zip(&self.codes).map(|(pair, compared)| self.code(pair, compared, &whole)).collect();
+        let codes = self.pairs.iter().zip(&self.codes).zip(self.candidate.report);
+        let codes = codes.map(|((pair, compared), one)| self.code(pair, compared, one, &whole)).collect();
         FileProof { name: self.candidate.name.to_owned(), verdict: whole, codes }
     }
 
@@ -236,13 +267,14 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn code(&self, pair: &Pair, compared: &Compared, whole: &Verdict) -> CodeProof {
+    fn code(&self, pair: &Pair, compared: &Compared, one: &CodeReport, whole: &Verdict) -> CodeProof {
         let after = pair.after.as_deref().unwrap_or_default();
         let (never_ran, sides) = compare::branches(after, self.evidence.of(after));
         let verdict = match (&compared.difference, whole) {
             _ if pair.is_unchanged => Verdict::Unchanged,
             (_, Verdict::NotCompared(reason)) => Verdict::NotCompared(reason.clone()),
             (Some(difference), _) => Verdict::Unequal(spelled(difference)),
+            (None, _) if !compared.ran && compared.ran_folded => Verdict::Folded,
             (None, _) if !compared.ran => Verdict::NeverRan,
             // A local difference is not known, but the output or the end is another one.
             (None, Verdict::Unequal(_)) if self.codes.iter().all(|code| code.difference.is_none()) => {
@@ -252,6 +284,7 @@ impl<'a> Trial<'a> {
         };
         CodeProof {
             name: pair.name.to_vec(),
+            shown: one.shown_name(),
             first_line: pair.first_line,
             verdict,
             compared: compared.acts,
@@ -307,16 +340,13 @@ impl Proof {
         for file in &self.files {
             out += &format!("{}: {}\n", file.name, described(&file.verdict));
             for code in &file.codes {
-                out += &format!(
-                    "  {} (line {}): {}",
-                    Printable::text(&code.name),
-                    code.first_line,
-                    described(&code.verdict)
-                );
+                out += &format!("  {} (line {}): {}", code.shown, code.first_line, described(&code.verdict));
                 if matches!(code.verdict, Verdict::Equal) {
                     out += &format!(", {} acts compared", code.compared);
                 }
-                if code.never_ran > 0 && !matches!(code.verdict, Verdict::NeverRan | Verdict::Unchanged) {
+                if code.never_ran > 0
+                    && !matches!(code.verdict, Verdict::NeverRan | Verdict::Folded | Verdict::Unchanged)
+                {
                     out += &format!("; {} of {} sides of branches never ran", code.never_ran, code.sides);
                 }
                 out.push('\n');

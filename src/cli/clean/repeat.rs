@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use super::recorded::Recorded;
 use crate::clean::Evidence;
-use crate::clean::behaviour::{Behaviour, comparable};
+use crate::clean::behaviour::{Behaviour, Meant, comparable};
 use crate::read::Reader;
 use crate::read::steps::{Item, Steps};
 use crate::sandbox::Scratch;
@@ -56,8 +56,9 @@ impl Place {
         self.scratch.remove()
     }
 
-    /// Runs `file` as if it were `original`, which need not exist, with the input of a recorded run.
-    pub fn run(&self, file: &Path, original: &Path, recorded: &Recorded) -> anyhow::Result<Ran> {
+    /// Runs `file` as if it were `original`, which need not exist, with the input of a recorded run.  `meant` says what is different in
+    /// clean code on purpose.
+    pub fn run(&self, file: &Path, original: &Path, recorded: &Recorded, meant: &Meant) -> anyhow::Result<Ran> {
         let paths = ["run.bct", "input", "output", "errors"].map(|name| self.path(name));
         let [trace, input, output, errors] = &paths;
         fs::write(input, &recorded.input)?;
@@ -89,7 +90,7 @@ impl Place {
             anyhow::bail!("the run was not recorded: {}", errors.escape_ascii());
         }
         let home = home(trace)?;
-        let behaviour = Behaviour::read(Steps::open(trace)?, &home)?;
+        let behaviour = Behaviour::read(Steps::open(trace)?, &home, meant)?;
         let is_cut = matches!(behaviour.end, Some(EndReason::Stopped(StopReason::Timeout)));
         let output = comparable(&beginning(output)?, &home);
         let exception = comparable(exception(&errors), &home);

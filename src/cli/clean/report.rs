@@ -66,12 +66,8 @@ fn of_code(out: &mut String, one: &CodeReport) {
     let indent = "  ".repeat(one.depth + 1);
     let ran = if one.ran { "" } else { ", never ran" };
     let (before, after) = (one.instructions_before, one.instructions_after);
-    let _ = writeln!(
-        out,
-        "{indent}{}: {before} -> {after} instructions, {}{ran}",
-        Printable::name(&one.name),
-        sentence(&one.result)
-    );
+    let _ =
+        writeln!(out, "{indent}{}: {before} -> {after} instructions, {}{ran}", one.shown_name(), sentence(&one.result));
     for change in &one.changes {
         let last = change.offsets.end.saturating_sub(1).max(change.offsets.start);
         let _ = writeln!(out, "{indent}    {}-{last}: {}", change.offsets.start, change.why);
@@ -107,6 +103,7 @@ pub fn lines(files: &[Clean]) -> Vec<u8> {
             out.extend_from_slice(b"{\"type\":\"code\"");
             json::push_text_member(&mut out, "file", file.name.as_bytes());
             json::push_text_member(&mut out, "name", &one.name);
+            json::push_text_member(&mut out, "readable", &one.readable);
             json::push_member(&mut out, "depth", one.depth);
             json::push_member(&mut out, "instructions_before", one.instructions_before);
             json::push_member(&mut out, "instructions_after", one.instructions_after);
