@@ -43,10 +43,10 @@ fn a_capped_recording_is_a_part_of_the_full_one_and_counts_the_rest() {
             assert_eq!(strange, None, "{most}");
             assert_eq!(kept + left_out, instructions(&full), "{most}");
             assert!(left_out > 0, "{most}");
-            let told = info(&program, "capped.bct");
-            assert_eq!((&told["executed"], &told["recorded"]), (&executed, &kept.into()), "{most}");
-            assert_eq!(told["left_out_of_loops"], left_out, "{most}");
-            assert_eq!(told["iterations_left_out"], sum(&capped, "iterations"), "{most}");
+            let summed = info(&program, "capped.bct");
+            assert_eq!((&summed["executed"], &summed["recorded"]), (&executed, &kept.into()), "{most}");
+            assert_eq!(summed["left_out_of_loops"], left_out, "{most}");
+            assert_eq!(summed["iterations_left_out"], sum(&capped, "iterations"), "{most}");
         }
     }
 }

@@ -5,9 +5,10 @@
 //! passed on is decoded once more, so the sink has the state that a reader will have, and a mistake here could not go unnoticed.
 
 use std::collections::VecDeque;
-
 use std::io;
 
+use super::account::Account;
+use crate::select::Matches;
 use crate::trace::decoder::Decoder;
 use crate::trace::event::Skipped;
 use crate::trace::{Event, Run, Sink, SinkError, State, StreamError, Then};
@@ -16,7 +17,8 @@ use crate::trace::{Event, Run, Sink, SinkError, State, StreamError, Then};
 const MOST_HELD: usize = 1 << 23;
 
 pub struct LoopCap<'a> {
-    sink: Passed<'a>,
+    /// The sink, and what it has got.
+    sink: Account<'a>,
     /// Iterations of each loop at its beginning, and as many at its end.
     most: u64,
     /// The state of what was passed on.
@@ -31,13 +33,6 @@ pub struct LoopCap<'a> {
     before_run: Vec<u64>,
     /// They hold what changes more than counts.
     before_must_stay: bool,
-}
-
-/// The sink, and how many instructions it has got.
-struct Passed<'a> {
-    sink: &'a mut dyn Sink,
-    recorded: u64,
-    stdlib: u64,
 }
 
 /// A loop that goes on.
@@ -95,7 +90,7 @@ impl Iteration {
 impl<'a> LoopCap<'a> {
     pub fn new(sink: &'a mut dyn Sink, most: u64) -> LoopCap<'a> {
         LoopCap {
-            sink: Passed { sink, recorded: 0, stdlib: 0 },
+            sink: Account::new(sink, Matches::default()),
             most,
             out: Decoder::default(),
             loops: Vec::new(),
@@ -108,7 +103,7 @@ impl<'a> LoopCap<'a> {
 
     /// The instructions that were passed on, and those of them that are the standard library's.
     pub fn passed(&self) -> (u64, u64) {
-        (self.sink.recorded, self.sink.stdlib)
+        (self.sink.tally.recorded, self.sink.tally.stdlib)
     }
 
     /// Passes words on to the iteration that goes on, or to the sink.
@@ -366,43 +361,6 @@ impl Sink for LoopCap<'_> {
 
     fn finish(&mut self) -> Result<u64, SinkError> {
         self.end_all()?;
-        self.sink.finish()
-    }
-
-    fn written(&self) -> u64 {
-        self.sink.written()
-    }
-}
-
-impl Sink for Passed<'_> {
-    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
-        if let Event::Outside(outside) = event {
-            self.recorded += outside.count();
-        }
-        self.sink.event(event, at)
-    }
-
-    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
-        self.recorded += run.count;
-        if at.frame().is_some_and(|frame| frame.code.is_stdlib) {
-            self.stdlib += run.count;
-        }
-        self.sink.run(run, at)
-    }
-
-    fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
-        self.sink.values(words, at)
-    }
-
-    fn flush(&mut self) -> Result<(), SinkError> {
-        self.sink.flush()
-    }
-
-    fn resume(&mut self) -> Result<(), SinkError> {
-        self.sink.resume()
-    }
-
-    fn finish(&mut self) -> Result<u64, SinkError> {
         self.sink.finish()
     }
 
