@@ -29,13 +29,13 @@ const FIXTURES: [&str; 16] = [
 ];
 
 /// A trace in a folder of its own.
-struct Trace {
+pub struct Trace {
     folder: tempfile::TempDir,
-    path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Trace {
-    fn of(fixture: &str, options: &[&str]) -> Trace {
+    pub fn of(fixture: &str, options: &[&str]) -> Trace {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.bct");
         let program = running::fixtures().join(fixture);
@@ -44,18 +44,18 @@ impl Trace {
         Trace { folder, path }
     }
 
-    fn out(&self, name: &str) -> PathBuf {
+    pub fn out(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn export(&self, form: &str, out: &str, options: &[&str]) -> running::Ran {
+    pub fn export(&self, form: &str, out: &str, options: &[&str]) -> running::Ran {
         let out = self.out(out);
         let words = [&["export", self.path.to_str().unwrap(), "-f", form, "-o", out.to_str().unwrap()], options];
         running::run(&mut running::bctrace(words.concat()))
     }
 
     /// What a form makes of it.
-    fn exported(&self, form: &str, options: &[&str]) -> String {
+    pub fn exported(&self, form: &str, options: &[&str]) -> String {
         self.export(form, "out", &[&["--force"], options].concat()).succeeded();
         String::from_utf8(running::read(&self.out("out"))).unwrap()
     }
@@ -69,7 +69,7 @@ impl Trace {
         serde_json::from_str(&ran.stdout()).unwrap()
     }
 
-    fn recorded(&self) -> u64 {
+    pub fn recorded(&self) -> u64 {
         self.info()["recorded"].as_u64().unwrap()
     }
 }
@@ -329,35 +329,6 @@ fn messages(mut bytes: &[u8]) -> Vec<(u64, Field)> {
     found
 }
 
-#[test]
-fn coverage_counts_each_line_of_a_listing() {
-    for fixture in ["factorial.pyc", "loops.pyc", "recursion.pyc", "hostile_names.pyc", "overlapping.pyc"] {
-        let trace = Trace::of(fixture, &["--no-stdlib"]);
-        for with in [false, true] {
-            let program = running::fixtures().join(fixture);
-            let mut words = vec!["dis", program.to_str().unwrap()];
-            if with {
-                words.extend(["--with", trace.path.to_str().unwrap()]);
-            }
-            let listing = running::run(&mut running::bctrace(words)).succeeded();
-            fs::write(trace.out("l.lst"), &listing).unwrap();
-            let options = ["--force", "--listing", trace.out("l.lst").to_str().unwrap()].map(str::to_owned);
-            let ran = trace.export("lcov", "c.info", &options.each_ref().map(String::as_str));
-            let stderr = ran.stderr();
-            ran.succeeded();
-            let coverage = String::from_utf8(running::read(&trace.out("c.info"))).unwrap();
-            let counted: u64 = coverage
-                .lines()
-                .filter_map(|line| line.strip_prefix("DA:")?.split_once(',')?.1.parse::<u64>().ok())
-                .sum();
-            let elsewhere: u64 = stderr.trim_end().rsplit_once(": ").map_or(0, |(_, number)| number.parse().unwrap());
-            assert_eq!(counted + elsewhere, trace.recorded(), "{fixture}: {stderr}");
-            assert!(fixture == "overlapping.pyc" || elsewhere == 0, "{fixture}: {stderr}");
-            assert!(listing.lines().count() > coverage.lines().filter(|line| line.starts_with("DA:")).count());
-        }
-    }
-}
-
 /// A program whose names, file, values, exceptions and attempts are all that formats choke on.
 const HOSTILE: &str = r#"import types
 NAMES = ['a\nfn=(1) forged\n1 999', '\x00nul', '\xed\xa0\x80surrogate', '\xff\xfe', 'a,b"c\'', '\\n', 'C:\\new', '\xe2\x80\xae', '(1) x', '']
@@ -451,6 +422,44 @@ fn what_is_there_is_replaced_with_force_only_and_never_the_trace() {
     let mut names: Vec<_> = fs::read_dir(trace.folder.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["out", "t.bct"]);
+}
+
+#[test]
+fn a_trace_that_comes_through_a_pipe_gives_what_the_file_gives() {
+    let trace = Trace::of("exceptions.pyc", &["--values"]);
+    let program = running::fixtures().join("exceptions.pyc");
+    let listing = running::run(&mut running::bctrace(["dis", program.to_str().unwrap()])).succeeded();
+    fs::write(trace.out("l.lst"), listing).unwrap();
+    let listing = trace.out("l.lst");
+    let lcov = ["--listing", listing.to_str().unwrap()];
+    for (form, options) in [
+        ("csv", &["--table", "runs"][..]),
+        ("csv", &["--table", "traces"]),
+        ("perfetto", &[]),
+        ("speedscope", &[]),
+        ("firefox", &[]),
+        ("callgrind", &[]),
+        ("lcov", &lcov),
+    ] {
+        trace.export(form, "expected", &[options, &["--force"]].concat()).succeeded();
+        for name in ["-", "/dev/stdin"] {
+            let words = [&["export", name, "-f", form, "-o", "-"], options].concat();
+            let ran = running::run_with(&mut running::bctrace(words), &running::read(&trace.path));
+            assert_eq!((ran.status, ran.stderr()), (0, String::new()), "{form} {name}");
+            assert_eq!(ran.stdout, running::read(&trace.out("expected")), "{form} {name}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_through_a_pipe_and_is_no_trace_is_refused_at_once() {
+    // More than is looked at; no end of it would be waited for.
+    let ran = running::run_with(
+        &mut running::bctrace(["export", "-", "-f", "csv", "-o", "-", "--table", "runs"]),
+        &vec![b'y'; 1 << 20],
+    );
+    assert_eq!((ran.status, ran.stderr().lines().count()), (125, 1), "{}", ran.stderr());
+    assert!(ran.stderr().starts_with("bctrace: cannot read standard input: "), "{}", ran.stderr());
 }
 
 #[test]

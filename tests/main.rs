@@ -5,6 +5,7 @@ mod assembled;
 mod build_steps;
 mod clean;
 mod cli;
+mod coverage;
 mod deaths;
 mod dis;
 mod docs;

@@ -157,7 +157,9 @@ pub fn open_screen(args: &ScreenArgs, pages: bool, trace: &Path) -> anyhow::Resu
 /// Says what a recording left out of loops; returns what prints what is missing or damaged in its trace.
 pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
     let name = Named::input(trace).to_string();
-    let reader = (trace != Path::new("-")).then(|| Reader::open(trace).ok()).flatten();
+    // What comes through a pipe can be read once only.
+    let is_file = trace != Path::new("-") && std::fs::metadata(trace).is_ok_and(|there| there.is_file());
+    let reader = is_file.then(|| Reader::open(trace).ok()).flatten();
     let capped = reader.as_ref().and_then(Reader::index).map(|index| index.totals.capped);
     if let Some(capped) = capped.filter(|capped| capped.iterations > 0) {
         message::warn(format_args!("{name}: {capped}"));

@@ -1,144 +1,136 @@
-//! Coverage in lcov's format over a listing: a line of the listing is an instruction, and its count how many times that was executed.
+//! Coverage in lcov's format over a listing: a line of the listing is an instruction, its count is how many times that was executed, and
+//! its branches are the two ways on from a conditional jump.
 
 mod listing;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
-
-use super::counts::{Counts, OfCode};
-use super::stacks::{Calls, Ran, Stacks};
 use super::target::Target;
-use crate::trace::{Code, Event, SinkError, State};
-pub use listing::Listing;
+use super::{ExportError, Exported, Plan};
+use crate::bytecode::CodeObject;
+use crate::bytecode::decode::Unit;
+use crate::bytecode::disassemble::target;
+use crate::bytecode::opcode::is_conditional;
+use crate::progress::{Done, Progress};
+use crate::read::edges::{self, Edges, Executed};
+use crate::read::{Flaw, Reader};
+use crate::trace::SinkError;
+use listing::Listing;
 
-/// Code objects whose place in the listing is remembered.
-const REMEMBERED: usize = 1 << 18;
-
-/// The export.
-pub struct Lcov {
-    target: Target,
+/// What was executed of a listing.
+struct Coverage {
     listing: Listing,
-    counts: Counts,
-    places: FxHashMap<u32, Option<usize>>,
-    /// Of each line of the listing that is an instruction, how many times it was executed.
+    /// Of each line that is an instruction, how many times it was executed.
     lines: BTreeMap<u32, u64>,
-    /// Of each code object in the listing, how many times it was entered.
+    /// Of each line that is a conditional jump, how many times control went on with the next instruction, and how many times it jumped.
+    branches: BTreeMap<u32, [u64; 2]>,
+    /// Of each code object, how many frames began with it.
     entered: Vec<u64>,
-    /// Instructions of code that is not in the listing.
-    elsewhere: u64,
+    /// Instructions that have a line.
+    listed: u64,
 }
 
-impl Lcov {
-    pub fn new(target: Target, listing: Listing) -> Stacks<Lcov> {
-        let lines = listing.codes.iter().flat_map(|code| code.rows.values().map(|line| (*line, 0))).collect();
-        let entered = vec![0; listing.codes.len()];
-        Stacks::new(Lcov {
-            target,
+/// Writes the coverage of a plan's listing; each flaw goes to `report`.
+pub fn export(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<Exported, ExportError> {
+    let listing = plan.listing.as_deref().unwrap_or(std::path::Path::new("-"));
+    let listing = Listing::read(listing).map_err(ExportError::Refused)?;
+    let reader = Reader::open(&plan.trace)?;
+    let failed = |error: SinkError| ExportError::write(&plan.output, error);
+    let mut target = Target::create(&plan.output).map_err(|error| failed(error.into()))?;
+    let mut progress = Progress::new(plan.progress);
+    let total = reader.index().map(|index| index.instructions());
+    let mut watch = |instructions| progress.show(|| Done { instructions, total, written: None });
+    let mut flaws = 0;
+    let mut counted = |flaw| {
+        flaws += 1;
+        report(flaw);
+    };
+    let wants = |code: &CodeObject| listing.find(code).is_some();
+    let edges = edges::read_watched(reader, &wants, &mut counted, &mut watch)?;
+    let coverage = Coverage::of(listing, &edges);
+    coverage.write(&mut target).map_err(|error| failed(error.into()))?;
+    target.commit().map_err(|error| failed(error.into()))?;
+    let elsewhere = edges.instructions.saturating_sub(coverage.listed);
+    let left_out = (elsewhere > 0).then(|| format!("instructions that are not in the listing: {elsewhere}"));
+    Ok(Exported { left_out, ..Exported::of_flaws(flaws) })
+}
+
+impl Coverage {
+    fn of(listing: Listing, edges: &Edges) -> Coverage {
+        let codes = &listing.codes;
+        let mut coverage = Coverage {
+            lines: codes.iter().flat_map(|code| code.rows.values().map(|line| (*line, 0))).collect(),
+            branches: codes.iter().flat_map(|code| code.conditionals.iter().map(|line| (*line, [0; 2]))).collect(),
+            entered: vec![0; codes.len()],
+            listed: 0,
             listing,
-            counts: Counts::default(),
-            places: FxHashMap::default(),
-            lines,
-            entered,
-            elsewhere: 0,
-        })
+        };
+        for executed in &edges.codes {
+            // Other bytes of a code object stand in its place.
+            let place = coverage.listing.find(&executed.code);
+            let place = place.or_else(|| coverage.listing.find(&edges.codes[executed.first].code));
+            if let Some(place) = place {
+                coverage.add(place, executed);
+            }
+        }
+        coverage
     }
 
-    /// Where a code object is in the listing.
-    fn place(&mut self, code: &Code) -> Option<usize> {
-        if let Some(place) = self.places.get(&code.id) {
-            return *place;
-        }
-        if self.places.len() >= REMEMBERED {
-            self.places.clear();
-        }
-        // Other bytes of the same code object stand in its place.
-        let first = self.places.get(&code.first_id).copied().flatten();
-        let place = self.listing.find(&code.object).or(first);
-        self.places.insert(code.id, place);
-        place
-    }
-
-    fn sum(&mut self, runs: &OfCode) {
-        let place = self.place(&runs.code);
-        self.elsewhere += runs.outside;
-        let bytes = &runs.code.object.bytes;
-        for (unit, count) in runs.units() {
+    fn add(&mut self, place: usize, executed: &Executed) {
+        self.entered[place] += executed.entered;
+        let rows = &self.listing.codes[place].rows;
+        let bytes = &executed.code.bytes;
+        for (&start, &count) in &executed.units {
+            let Some(unit) = Unit::decode(bytes, start) else { continue };
             for instruction in unit.instructions(bytes) {
-                let offset = instruction.offset as u32;
-                let line = place.and_then(|place| self.listing.codes[place].rows.get(&offset));
-                match line.and_then(|line| self.lines.get_mut(line)) {
-                    Some(executed) => *executed += count,
-                    None => self.elsewhere += count,
+                let line = rows.get(&(instruction.offset as u32));
+                if let Some(sum) = line.and_then(|line| self.lines.get_mut(line)) {
+                    *sum += count;
+                    self.listed += count;
+                }
+            }
+            let line = rows.get(&(unit.last.offset as u32)).filter(|_| is_conditional(unit.last.opcode));
+            if let Some([went_on, jumped]) = line.and_then(|line| self.branches.get_mut(line)) {
+                let to = target(&unit.last).map(i64::from);
+                for (next, times) in executed.leaving(start) {
+                    if next == unit.end {
+                        *went_on += times;
+                    } else if Some(i64::from(next)) == to {
+                        *jumped += times;
+                    }
                 }
             }
         }
     }
 
-    fn write(&mut self) -> Result<(), SinkError> {
-        let out = &mut self.target;
+    fn write(&self, out: &mut Target) -> std::io::Result<()> {
         writeln!(out, "TN:\nSF:{}", self.listing.path)?;
-        for code in &self.listing.codes {
+        let codes = self.listing.codes.iter();
+        for code in codes.clone() {
             writeln!(out, "FN:{},{}", code.heading, code.shown)?;
         }
-        for (code, entered) in self.listing.codes.iter().zip(&self.entered) {
+        for (code, entered) in codes.zip(&self.entered) {
             writeln!(out, "FNDA:{entered},{}", code.shown)?;
         }
-        writeln!(out, "FNF:{}", self.listing.codes.len())?;
-        writeln!(out, "FNH:{}", self.entered.iter().filter(|entered| **entered > 0).count())?;
+        writeln!(out, "FNF:{}\nFNH:{}", self.entered.len(), above_zero(self.entered.iter()))?;
+        for (line, sides) in &self.branches {
+            let has_run = self.lines.get(line).is_some_and(|count| *count > 0);
+            for (number, times) in sides.iter().enumerate() {
+                match has_run {
+                    true => writeln!(out, "BRDA:{line},0,{number},{times}")?,
+                    false => writeln!(out, "BRDA:{line},0,{number},-")?,
+                }
+            }
+        }
+        writeln!(out, "BRF:{}\nBRH:{}", 2 * self.branches.len(), above_zero(self.branches.values().flatten()))?;
         for (line, count) in &self.lines {
             writeln!(out, "DA:{line},{count}")?;
         }
-        writeln!(out, "LF:{}", self.lines.len())?;
-        writeln!(out, "LH:{}\nend_of_record", self.lines.values().filter(|count| **count > 0).count())?;
-        Ok(())
+        writeln!(out, "LF:{}\nLH:{}\nend_of_record", self.lines.len(), above_zero(self.lines.values()))
     }
 }
 
-impl Calls for Lcov {
-    fn open(&mut self, _thread: u32, code: &Rc<Code>, _number: u64) -> Result<(), SinkError> {
-        if let Some(place) = self.place(code) {
-            self.entered[place] += 1;
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, _thread: u32, _number: u64) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    #[inline]
-    fn ran(&mut self, code: &Rc<Code>, ran: Ran) -> Result<(), SinkError> {
-        self.counts.ran(code, ran.place, ran.instructions);
-        if self.counts.is_full() {
-            let all = self.counts.take_all();
-            all.iter().for_each(|runs| self.sum(runs));
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, event: &Event, _at: &State) -> Result<(), SinkError> {
-        if let Event::Code(code) = event {
-            self.place(code);
-        }
-        Ok(())
-    }
-
-    fn released(&mut self, code: u32) {
-        if let Some(runs) = self.counts.take(code) {
-            self.sum(&runs);
-        }
-        self.places.remove(&code);
-    }
-
-    fn finish(mut self) -> Result<(Target, Option<String>), SinkError> {
-        let all = self.counts.take_all();
-        all.iter().for_each(|runs| self.sum(runs));
-        self.write()?;
-        let elsewhere = self.elsewhere;
-        let left_out = (elsewhere > 0).then(|| format!("instructions that are not in the listing: {elsewhere}"));
-        Ok((self.target, left_out))
-    }
+fn above_zero<'a>(counts: impl Iterator<Item = &'a u64>) -> usize {
+    counts.filter(|count| **count > 0).count()
 }

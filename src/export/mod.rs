@@ -90,11 +90,7 @@ pub fn run(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<Exported, Export
         Form::Speedscope => to_file(plan, report, speedscope::Aggregated::new),
         Form::Firefox => to_file(plan, report, firefox::Firefox::new),
         Form::Callgrind => to_file(plan, report, callgrind::Callgrind::new),
-        Form::Lcov => {
-            let listing = plan.listing.as_deref().unwrap_or(Path::new("-"));
-            let listing = lcov::Listing::read(listing).map_err(ExportError::Refused)?;
-            to_file(plan, report, |target| lcov::Lcov::new(target, listing))
-        }
+        Form::Lcov => lcov::export(plan, report),
     }
 }
 

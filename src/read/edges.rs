@@ -1,6 +1,8 @@
 //! What ran of each code object: how often each instruction, how often control went from one to another, and what raised.  Runs are
 //! counted whole, so a trace is read at the speed at which it is decoded; memory depends on the code, not on the trace's length.
 
+mod executed;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -8,8 +10,9 @@ use std::sync::Arc;
 
 use super::{Flaw, Reader, TraceError};
 use crate::bytecode::CodeObject;
-use crate::bytecode::decode::{Unit, units};
+use crate::bytecode::decode::units;
 use crate::trace::{Code, Event, Laps, Run, Sink, SinkError, Start, State, Taken, Then};
+pub use executed::Executed;
 
 /// Offsets outside a code string that are counted one by one, for each code object; the rest is counted in sum.
 const MOST_OUTSIDE: usize = 4096;
@@ -26,52 +29,29 @@ pub struct Edges {
     pub is_flawed: bool,
     /// Instructions that the recording left out, those of the interpreter's own shutdown aside.
     pub skipped: u64,
+    /// Instructions that the trace holds, those of code objects that were not wanted too.
+    pub instructions: u64,
 }
 
-/// What ran of one version of a code object's bytes.  A unit is an instruction with the EXTENDED_ARGs before it, named by the offset at
-/// which the VM fetched it first.
-#[derive(Clone, Debug)]
-pub struct Executed {
-    pub code: Arc<CodeObject>,
-    /// The place in [`Edges::codes`] of the first version of these bytes, which can be this one.
-    pub first: usize,
-    /// Frames that began with these bytes.
-    pub entered: u64,
-    /// How often each unit ran.
-    pub units: BTreeMap<u32, u64>,
-    /// How often control went from the unit at the first offset to the one at the second, in one frame.  Falling through counts, and so
-    /// does going to a handler.
-    pub edges: BTreeMap<(u32, u32), u64>,
-    /// How often units raised an exception, or what they called did.
-    pub raised: BTreeMap<u32, u64>,
-    /// How often instructions ran that begin or end outside the code string.
-    pub outside: BTreeMap<i32, u64>,
-}
-
-impl Executed {
-    /// Instructions that ran, as a trace counts them: an EXTENDED_ARG and its successor are two.
-    pub fn instructions(&self) -> u64 {
-        let bytes = &self.code.bytes;
-        let count = |(&start, &times): (&u32, &u64)| {
-            times.saturating_mul(Unit::decode(bytes, start).map_or(1, |unit| unit.instructions.into()))
-        };
-        self.units.iter().map(count).chain(self.outside.values().copied()).fold(0, u64::saturating_add)
-    }
-
-    /// The edges that leave a unit, each with where it leads.
-    pub fn leaving(&self, unit: u32) -> impl Iterator<Item = (u32, u64)> + '_ {
-        self.edges.range((unit, 0)..=(unit, u32::MAX)).map(|(&(_, to), &count)| (to, count))
-    }
-}
-
-/// Reads a whole trace.  What is missing or damaged goes to `flaws`.  Code objects that `wants` refuses are not counted.
+/// Reads a whole trace.  What is missing or damaged goes to `flaws`.  Code objects that `wants` refuses are not counted; other bytes of
+/// one that it took are.
 pub fn read(
-    mut reader: Reader,
+    reader: Reader,
     wants: &dyn Fn(&CodeObject) -> bool,
     flaws: &mut dyn FnMut(Flaw),
 ) -> Result<Edges, TraceError> {
+    read_watched(reader, wants, flaws, &mut |_| ())
+}
+
+/// As [`read`]; tells `watch` from time to time how many instructions were executed up to there.
+pub fn read_watched(
+    mut reader: Reader,
+    wants: &dyn Fn(&CodeObject) -> bool,
+    flaws: &mut dyn FnMut(Flaw),
+    watch: &mut dyn FnMut(u64),
+) -> Result<Edges, TraceError> {
     let has_gap = Cell::new(false);
-    let mut counter = Counter::new(wants, &has_gap);
+    let mut counter = Counter::new(wants, &has_gap, watch);
     let mut is_flawed = false;
     reader.read_all(&mut counter, &mut |flaw| {
         has_gap.set(true);
@@ -121,14 +101,20 @@ struct Counter<'a> {
     frames: HashMap<u64, (usize, Last)>,
     current: (u64, Option<(usize, Last)>),
     skipped: u64,
+    instructions: u64,
     taken: Taken,
+    watch: &'a mut dyn FnMut(u64),
+    runs: u32,
 }
 
 impl<'a> Counter<'a> {
-    fn new(wants: &'a dyn Fn(&CodeObject) -> bool, has_gap: &'a Cell<bool>) -> Self {
+    fn new(wants: &'a dyn Fn(&CodeObject) -> bool, has_gap: &'a Cell<bool>, watch: &'a mut dyn FnMut(u64)) -> Self {
         Counter {
             wants,
             has_gap,
+            watch,
+            runs: 0,
+            instructions: 0,
             start: None,
             codes: Vec::new(),
             known: HashMap::new(),
@@ -158,11 +144,13 @@ impl<'a> Counter<'a> {
         if let Some(place) = self.by_id.get(&code.id) {
             return *place;
         }
-        let place = (self.wants)(&code.object).then(|| match self.known.get(&code.object) {
+        let first = self.by_id.get(&code.first_id).copied().flatten();
+        let is_wanted = (self.wants)(&code.object) || first.is_some();
+        let place = is_wanted.then(|| match self.known.get(&code.object) {
             Some(place) => *place,
             None => {
                 let place = self.codes.len();
-                let first = self.by_id.get(&code.first_id).copied().flatten().unwrap_or(place);
+                let first = first.unwrap_or(place);
                 self.codes.push(Counts::new(code, first));
                 self.known.insert(Arc::clone(&code.object), place);
                 place
@@ -204,7 +192,7 @@ impl<'a> Counter<'a> {
 
     fn finish(self) -> Edges {
         let codes = self.codes.into_iter().map(Counts::finish).collect();
-        Edges { start: self.start, codes, is_flawed: false, skipped: self.skipped }
+        Edges { start: self.start, codes, is_flawed: false, skipped: self.skipped, instructions: self.instructions }
     }
 }
 
@@ -301,6 +289,7 @@ impl Sink for Counter<'_> {
             Event::Start(start) => self.start = Some(start.clone()),
             Event::Skipped(skipped) if !skipped.own => self.skipped = self.skipped.saturating_add(skipped.instructions),
             Event::Outside(outside) => {
+                self.instructions += outside.count();
                 if let Some(frame) = at.frame()
                     && let Some(place) = self.version(&frame.code)
                 {
@@ -327,6 +316,11 @@ impl Sink for Counter<'_> {
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         self.forget_if_gap();
         let (then, times) = (run.then(), self.taken.times());
+        self.instructions = self.instructions.saturating_add(run.count.saturating_mul(times));
+        self.runs = self.runs.wrapping_add(1);
+        if self.runs.is_multiple_of(1 << 14) {
+            (self.watch)(at.instructions);
+        }
         if let Some(frame) = at.frame() {
             if run.length > 0
                 && let Some(place) = self.version(&frame.code)

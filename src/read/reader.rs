@@ -2,7 +2,7 @@
 //! instruction numbers.  Reports what is missing instead of failing: a damaged block costs only itself.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -85,8 +85,19 @@ pub enum Progress {
 impl Reader {
     /// Opens a trace; `-` is standard input.
     pub fn open(path: &Path) -> Result<Reader, TraceError> {
+        let input = input(path).map_err(|error| TraceError::Io(path.to_owned(), error))?;
+        Reader::of_input(input, path)
+    }
+
+    /// Reads an open file from its beginning; errors call it `path`.
+    pub fn of_file(mut file: File, path: &Path) -> Result<Reader, TraceError> {
+        let input = file.rewind().and_then(|()| file_input(file));
+        Reader::of_input(input.map_err(|error| TraceError::Io(path.to_owned(), error))?, path)
+    }
+
+    fn of_input(input: Input, path: &Path) -> Result<Reader, TraceError> {
         let failed = |error| TraceError::Io(path.to_owned(), error);
-        let mut pieces = Pieces::new(input(path).map_err(failed)?);
+        let mut pieces = Pieces::new(input);
         check_header(path, pieces.peek(FILE_HEADER).map_err(failed)?)?;
         pieces.skip(FILE_HEADER as u64).map_err(failed)?;
         let index = pieces.file().and_then(read_index);
@@ -274,7 +285,10 @@ fn input(path: &Path) -> io::Result<Input> {
     if path == Path::new("-") {
         return Ok(Input::Stream(decompressed(io::stdin().lock())?));
     }
-    let file = File::open(path)?;
+    file_input(File::open(path)?)
+}
+
+fn file_input(file: File) -> io::Result<Input> {
     let mut first = [0; FILE_MAGIC.len()];
     if file.metadata()?.is_file() && file.read_at(&mut first, 0)? == first.len() && first == FILE_MAGIC {
         return Ok(Input::File(file));

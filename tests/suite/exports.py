@@ -106,6 +106,32 @@ def check_callgrind(trace, info):
     assert "WARNING" not in printed.stderr.upper(), printed.stderr
 
 
+def check_firefox(trace, info):
+    """Every table of a thread has all its columns, as long as the table, and what refers to another table is in it.  The Firefox Profiler has
+    no schema on npm; this is what its src/types/profile.ts says of version 55 of the processed format."""
+    profile = json.loads(exported(trace, "firefox").read_text())
+    assert profile["meta"]["preprocessedProfileVersion"] == 55 and profile["meta"]["symbolicated"]
+    total = 0
+    for thread in profile["threads"]:
+        strings, frames, stacks = len(thread["stringArray"]), thread["frameTable"], thread["stackTable"]
+        for table in (value for value in thread.values() if isinstance(value, dict)):
+            assert all(len(column) == table["length"] for column in table.values() if isinstance(column, list)), trace
+        within(frames["func"], thread["funcTable"]["length"])
+        within(frames["category"], len(profile["meta"]["categories"]))
+        within(thread["funcTable"]["name"], strings)
+        within(stacks["frame"], frames["length"])
+        assert all(prefix is None or 0 <= prefix < own for own, prefix in enumerate(stacks["prefix"])), trace
+        within(thread["samples"]["stack"], stacks["length"])
+        assert thread["samples"]["weightType"] == "samples" and isinstance(thread["pid"], str)
+        total += sum(thread["samples"]["weight"])
+    within(profile["meta"]["initialVisibleThreads"], len(profile["threads"]))
+    assert total == info["recorded"], (trace, total)
+
+
+def within(indexes, length):
+    assert all(0 <= index < length for index in indexes), (indexes, length)
+
+
 def check_lcov(name, trace):
     tool = shutil.which("genhtml")
     listing = SCRATCH / f"{name}.lst"
@@ -114,8 +140,40 @@ def check_lcov(name, trace):
     if tool is None:
         assert not LONG, "genhtml is missing: install lcov"
         return
-    made = subprocess.run([tool, "--quiet", "-o", str(SCRATCH / f"{name}.html"), str(out)], capture_output=True, text=True, check=False)
+    pages = SCRATCH / f"{name}.html"
+    made = subprocess.run([tool, "--branch-coverage", "-o", str(pages), str(out)], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
+    # Its sums of branches are those of the file.
+    found, hit = (sum(int(line[4:]) for line in out.read_text().splitlines() if line.startswith(key)) for key in ("BRF:", "BRH:"))
+    assert not found or f"({hit} of {found} branch" in made.stdout, (name, made.stdout)
+
+
+def check_shell(sample_bodies):
+    """The shell scripts of docs/at-scale.md: every file has its row, whatever it is called and does, and a second run traces none again."""
+    folder = SCRATCH / "shell"
+    (folder / "samples" / "it's \n deep").mkdir(parents=True)
+    for number, body in enumerate(sample_bodies):
+        for place in ("samples", "samples/it's \n deep"):
+            (folder / place / f"{number}.py").write_text(body)
+    blocks = [block.split("```")[0] for block in (ROOT / "docs" / "at-scale.md").read_text().split("```sh\n")[1:]]
+    function, parallel, array = (next(block for block in blocks if block.startswith(start)) for start in ("trace()", ". ./trace.sh &&", "#!/bin/bash"))
+    (folder / "trace.sh").write_text(function)
+    (folder / "corpus.sbatch").write_text(array)
+    environment = {**os.environ, "PATH": f"{pathlib.Path(BCTRACE).parent}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_COUNT": "3"}
+    for task in range(3):
+        subprocess.run(["bash", "corpus.sbatch"], cwd=folder, env={**environment, "SLURM_ARRAY_TASK_ID": str(task)}, check=True)
+    rows = lambda: {name: json.loads(pathlib.Path(name).read_text()) for name in sorted(glob.glob(f"{folder}/corpus/samples/*.json"))}
+    first = rows()
+    assert len(first) == len(sample_bodies), first
+    assert [row["state"] for row in first.values()].count("failed") == sum("syntax" in body for body in sample_bodies), first
+    for row in first.values():
+        runs = glob.glob(f"{folder}/corpus/traces/sample={row['sample']}/*.parquet")
+        assert len(runs) == row["traces"] and bool(runs) == (row["state"] == "traced"), row
+    if shutil.which("parallel"):
+        subprocess.run(["bash", "-c", parallel], cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
+        assert rows() == first and len(glob.glob(f"{folder}/corpus/traces/*/*.parquet")) == sum(row["traces"] for row in first.values())
+    else:
+        assert not LONG, "GNU parallel is missing"
 
 
 def check_spark(corpus, traces):
@@ -191,7 +249,10 @@ def main():
     for (trace, info), name in zip(traces.items(), FIXTURES):
         check_perfetto(trace, info)
         check_callgrind(trace, info)
+        check_firefox(trace, info)
         check_lcov(name, trace)
+    check_shell(["print 1\n", "import os\nif os.fork() == 0:\n    print 2\n", "import sys\nprint len(sys.stdin.read())\n", "syntax error\n",
+                 "import ctypes\nctypes.string_at(4)\n"])
     if LONG:
         prepare_pages(SCRATCH / "threads.bct")
         check_spark(corpus, traces)

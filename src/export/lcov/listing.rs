@@ -8,8 +8,8 @@ use std::path::Path;
 
 use rustc_hash::FxHashMap;
 
-use crate::bytecode::CodeObject;
 use crate::bytecode::escape::Printable;
+use crate::bytecode::{CodeObject, opcode};
 use crate::export::text::exact;
 use crate::format::why;
 
@@ -32,6 +32,8 @@ pub struct Listed {
     first_line: i32,
     /// The line of each instruction, by its offset.
     pub rows: BTreeMap<u32, u32>,
+    /// The lines of conditional jumps.
+    pub conditionals: Vec<u32>,
     bytes: Vec<u8>,
     /// Its tables are over and its instructions follow.
     has_rows: bool,
@@ -73,6 +75,7 @@ impl Listing {
                 name: name.to_owned(),
                 first_line: 0,
                 rows: BTreeMap::new(),
+                conditionals: Vec::new(),
                 bytes: Vec::new(),
                 has_rows: false,
             });
@@ -85,11 +88,14 @@ impl Listing {
             if let Some(first) = line.strip_prefix("  line       ").and_then(|rest| rest.parse().ok()) {
                 code.first_line = first;
             }
-        } else if let Some((offset, bytes)) = row(line)
-            && offset as usize == code.bytes.len()
+        } else if let Some(row) = Row::of(line)
+            && row.offset as usize == code.bytes.len()
         {
-            code.bytes.extend_from_slice(&bytes);
-            code.rows.insert(offset, number);
+            code.bytes.extend_from_slice(&row.bytes);
+            code.rows.insert(row.offset, number);
+            if opcode::of_name(row.name).is_some_and(opcode::is_conditional) {
+                code.conditionals.push(number);
+            }
         }
     }
 
@@ -105,21 +111,33 @@ impl Listing {
     }
 }
 
-/// Reads the line of an instruction: its offset and bytes.
-fn row(line: &str) -> Option<(u32, Vec<u8>)> {
-    let (place, rest) = line.split_once(":  ")?;
-    let mut words = place.split_whitespace().rev();
-    let offset = words.next()?.parse().ok()?;
-    if !words.all(|word| word == ">>" || word.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())) {
-        return None;
+/// The line of an instruction.
+#[derive(Debug, PartialEq, Eq)]
+struct Row<'a> {
+    offset: u32,
+    bytes: Vec<u8>,
+    /// Its opcode's name; empty for bytes that are no instruction.
+    name: &'a str,
+}
+
+impl Row<'_> {
+    fn of(line: &str) -> Option<Row<'_>> {
+        let (place, rest) = line.split_once(":  ")?;
+        let mut words = place.split_whitespace().rev();
+        let offset = words.next()?.parse().ok()?;
+        if !words.all(|word| word == ">>" || word.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())) {
+            return None;
+        }
+        let rest = rest.split("  # ").next().unwrap_or_default();
+        let rest = rest.split_once(".bytes").map_or(rest, |(_, bytes)| bytes);
+        let byte = |word: &str| (word.len() == 2).then(|| u8::from_str_radix(word, 16).ok()).flatten();
+        let is_count =
+            |word: &&str| *word == "-" || word.strip_suffix('x').is_some_and(|digits| digits.parse::<u64>().is_ok());
+        let words = rest.split_whitespace().skip_while(is_count);
+        let bytes: Vec<u8> = words.clone().map_while(byte).collect();
+        let name = words.skip(bytes.len()).next().unwrap_or_default();
+        (!bytes.is_empty()).then_some(Row { offset, bytes, name })
     }
-    let rest = rest.split("  # ").next().unwrap_or_default();
-    let rest = rest.split_once(".bytes").map_or(rest, |(_, bytes)| bytes);
-    let byte = |word: &str| (word.len() == 2).then(|| u8::from_str_radix(word, 16).ok()).flatten();
-    let is_count =
-        |word: &&str| *word == "-" || word.strip_suffix('x').is_some_and(|digits| digits.parse::<u64>().is_ok());
-    let bytes: Vec<u8> = rest.split_whitespace().skip_while(is_count).map_while(byte).collect();
-    (!bytes.is_empty()).then_some((offset, bytes))
 }
 
 #[cfg(test)]
@@ -128,13 +146,17 @@ mod tests {
 
     #[test]
     fn rows_are_read_with_and_without_counts() {
-        assert_eq!(row("     3        0:  64 01 00  LOAD_CONST           1  (2)"), Some((0, vec![0x64, 1, 0])));
-        assert_eq!(row("       >>    12:       12x  53        RETURN_VALUE"), Some((12, vec![0x53])));
-        assert_eq!(row("             13:         -  64 00 00  LOAD_CONST"), Some((13, vec![0x64, 0, 0])));
-        assert_eq!(row("             16:            .bytes 64 00  # no whole instruction"), Some((16, vec![0x64, 0])));
-        assert_eq!(row("             16:         -            .bytes 64  # no"), Some((16, vec![0x64])));
+        for (line, offset, bytes, name) in [
+            ("     3        0:  64 01 00  LOAD_CONST           1  (2)", 0, &[0x64, 1, 0][..], "LOAD_CONST"),
+            ("       >>    12:       12x  53        RETURN_VALUE", 12, &[0x53], "RETURN_VALUE"),
+            ("             13:         -  64 00 00  LOAD_CONST", 13, &[0x64, 0, 0], "LOAD_CONST"),
+            ("             16:            .bytes 64 00  # no whole instruction", 16, &[0x64, 0], ""),
+            ("             16:         -            .bytes 64  # no", 16, &[0x64], ""),
+        ] {
+            assert_eq!(Row::of(line), Some(Row { offset, bytes: bytes.to_vec(), name }));
+        }
         for line in ["  consts     0  'a 5:  64 00 00'", "#     12:  53  X", "  file       'x:  64'"] {
-            assert_eq!(row(line), None, "{line}");
+            assert_eq!(Row::of(line), None, "{line}");
         }
     }
 }

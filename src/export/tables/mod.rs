@@ -10,29 +10,28 @@ mod frames;
 mod parquet;
 mod schema;
 mod sequences;
+mod source;
 mod trace;
 mod writer;
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::PathBuf;
 
 use super::feed::feed;
 use super::{ExportError, Plan};
-use crate::format::decompressed;
 use crate::read::{Flaw, Reader, TraceError};
 use crate::trace::SinkError;
 use collect::Collector;
+use source::Source;
 
 pub use schema::Which;
 use writer::{Background, Writer};
 
 /// Writes tables as CSV: one to the output, or several into a folder.
 pub fn csv(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportError> {
-    let hash = hash_of(&plan.trace)?;
-    let mut reader = Reader::open(&plan.trace)?;
+    let source = Source::open(&plan.trace)?;
+    let hash = source.hash()?;
+    let mut reader = source.reader()?;
     let failed = |error: SinkError| ExportError::write(&plan.output, error);
     let files = match plan.tables.as_slice() {
         [table] => vec![(*table, plan.output.clone())],
@@ -74,27 +73,6 @@ fn write<W: Writer>(
         Err(_) => return Err(failed(collector.into_rows().error())),
     }
     Ok(flaws)
-}
-
-/// The SHA-256 of a trace, unpacked if it is compressed, in hexadecimal digits: what names the trace in every table.
-fn hash_of(trace: &Path) -> Result<String, ExportError> {
-    if trace == Path::new("-") {
-        return Err(ExportError::Refused(
-            "the trace cannot come from standard input: its hash names it in the tables, so it is read twice; name a file"
-                .into(),
-        ));
-    }
-    // It says first what is no trace.
-    Reader::open(trace)?;
-    let failed = |error| ExportError::from(TraceError::Io(trace.to_owned(), error));
-    let mut hash = Sha256::new();
-    let mut unpacked = decompressed(File::open(trace).map_err(failed)?).map_err(failed)?;
-    let mut buffer = vec![0; 1 << 18];
-    // What cannot be unpacked the reader reports.
-    while let Ok(count @ 1..) = unpacked.read(&mut buffer) {
-        hash.update(&buffer[..count]);
-    }
-    Ok(code::hex(&hash.finalize()))
 }
 
 /// The files that a command would replace.

@@ -16,8 +16,9 @@ use parquet::schema::types::{ColumnPath, Type};
 
 use super::batch::{Batch, Cells, Data};
 use super::schema::{Kind, RUN, Table, VERSION, Which};
+use super::source::Source;
 use super::writer::Writer;
-use super::{code, hash_of, write};
+use super::{code, write};
 use crate::export::feed::failed;
 use crate::export::target::Target;
 use crate::export::{ExportError, Plan};
@@ -26,9 +27,10 @@ use crate::trace::{Event, Events, SinkError};
 
 /// Writes tables as Parquet, into a data set of many traces.
 pub fn parquet(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportError> {
-    let hash = hash_of(&plan.trace)?;
-    let sample = sample_of(&plan.trace)?;
-    let mut reader = Reader::open(&plan.trace)?;
+    let source = Source::open(&plan.trace)?;
+    let hash = source.hash()?;
+    let sample = sample_of(source.reader()?)?;
+    let mut reader = source.reader()?;
     let failed = |error: SinkError| ExportError::write(&plan.output, error);
     fs::create_dir_all(&plan.output).map_err(|error| failed(error.into()))?;
     let writer = Parquet::open(&plan.output, &plan.tables, &sample, &hash).map_err(failed)?;
@@ -36,9 +38,8 @@ pub fn parquet(plan: &Plan, report: &mut dyn FnMut(Flaw)) -> Result<u64, ExportE
 }
 
 /// The sample that a trace is of, as its folder is named: the SHA-256 of the program's file, or `none`.
-fn sample_of(trace: &Path) -> Result<String, ExportError> {
+fn sample_of(mut reader: Reader) -> Result<String, ExportError> {
     let mut sample = None;
-    let mut reader = Reader::open(trace)?;
     let blocks = Cell::new(0);
     let want = |_: &_| if blocks.replace(1) == 0 { Want::Read } else { Want::Stop };
     let mut start = Events(|event: &Event| {
