@@ -135,7 +135,7 @@ impl Row<'_> {
             |word: &&str| *word == "-" || word.strip_suffix('x').is_some_and(|digits| digits.parse::<u64>().is_ok());
         let words = rest.split_whitespace().skip_while(is_count);
         let bytes: Vec<u8> = words.clone().map_while(byte).collect();
-        let name = words.skip(bytes.len()).next().unwrap_or_default();
+        let name = words.clone().nth(bytes.len()).unwrap_or_default();
         (!bytes.is_empty()).then_some(Row { offset, bytes, name })
     }
 }
