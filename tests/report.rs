@@ -165,6 +165,69 @@ fn a_listing_has_the_first_and_the_last_value_and_how_many_there_were() {
     assert!(!without.to_string().contains("\"v\":"));
 }
 
+/// Records a fixture, cleans it into `clean`, and returns how a report with that folder ended.
+fn report_of_clean(folder: &Path, fixture: &str, spoil: impl FnOnce(&Path)) -> running::Ran {
+    let program = running::fixtures().join(fixture);
+    let program = program.to_str().unwrap();
+    let run = |words: &[&str]| running::run(running::bctrace(words).current_dir(folder));
+    run(&[program, "t.bct"]);
+    run(&["clean", program, "t.bct", "-o", "clean"]);
+    spoil(&folder.join("clean"));
+    run(&["report", "t.bct", "--clean", "clean", "-o", "r.html"])
+}
+
+#[test]
+fn clean_listings_stand_beside_the_code_that_they_were_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    report_of_clean(folder.path(), "exceptions.pyc", |_| ()).succeeded();
+    let data = data(&fs::read_to_string(folder.path().join("r.html")).unwrap());
+    assert_eq!(data["clean"], "clean");
+    let listed = running::run(running::bctrace(["dis", "clean/exceptions.pyc"]).current_dir(folder.path())).succeeded();
+    let (mut changed, mut same) = (0, 0);
+    for code in data["codes"].as_array().unwrap().iter().filter(|code| code["library"] == false) {
+        let clean = &code["clean"];
+        assert_eq!(clean["file"], "exceptions.pyc", "{code}");
+        match clean["lines"].as_array() {
+            None => same += usize::from(clean["same"] == true),
+            Some(lines) => {
+                changed += 1;
+                let name = clean["name"].as_str().unwrap();
+                let mut codes = listed.split("\ncode ").skip(1);
+                let listing = codes.find(|part| part.split_whitespace().nth(1) == Some(name)).unwrap();
+                let is_row = |line: &&str| {
+                    line.contains(":  ")
+                        && line.split_once(":  ").unwrap().0.trim().ends_with(|one: char| one.is_ascii_digit())
+                };
+                assert_eq!(listing.lines().filter(is_row).count(), lines.len(), "{listing}");
+            }
+        }
+    }
+    assert!(changed > 0 && same > 0, "{changed} {same}");
+}
+
+#[test]
+fn a_folder_that_clean_has_not_written_is_refused_and_a_file_that_is_gone_is_named() {
+    let refused = |spoil: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().unwrap();
+        let ran = report_of_clean(folder.path(), "exceptions.pyc", spoil);
+        assert_eq!((ran.status, ran.stderr().lines().count()), (125, 1), "{}", ran.stderr());
+        assert!(!folder.path().join("r.html").exists());
+        ran.stderr()
+    };
+    assert!(refused(&|clean| fs::remove_dir_all(clean).unwrap()).contains("clean/manifest.json"));
+    for manifest in
+        ["", "[]", r#"{"manifest":1,"files":[{"file":"../t.bct","originals":[]}]}"#, r#"{"files":[{"file":"a"}]}"#]
+    {
+        let told = refused(&|clean| fs::write(clean.join("manifest.json"), manifest).unwrap());
+        assert!(told.contains("clean/manifest.json is no list"), "{told}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    report_of_clean(folder.path(), "exceptions.pyc", |clean| fs::write(clean.join("exceptions.pyc"), "x").unwrap())
+        .succeeded();
+    let data = data(&fs::read_to_string(folder.path().join("r.html")).unwrap());
+    assert!(data["cut"].to_string().contains("cannot be read: exceptions.pyc"), "{}", data["cut"]);
+}
+
 #[test]
 fn a_file_that_is_no_report_is_not_replaced() {
     let program = Program::new("x = 1\n");

@@ -25,6 +25,8 @@ pub use report::{Change, CodeReport, Outcome};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest, Sha256};
+
 use crate::bytecode::code::nested;
 use crate::bytecode::object::{MarshalledCode, Object};
 use globals::Globals;
@@ -137,6 +139,7 @@ fn rebuild_tree(
     let program = &Program { globals, ..*program };
     let mut made = done.code.unwrap_or_else(|| code.clone());
     report.push(CodeReport {
+        original: Sha256::digest(&code.bytes).into(),
         name: code.name.to_vec(),
         readable: code.name.to_vec(),
         depth,

@@ -8,6 +8,8 @@ use crate::bytecode::escape::Printable;
 /// What became of one code object.
 #[derive(Clone, Debug)]
 pub struct CodeReport {
+    /// SHA-256 of the code string that it was made of.
+    pub original: [u8; 32],
     /// Its name as the code object has it.
     pub name: Vec<u8>,
     /// What the program stores it as, or a name in the place of one that says nothing.

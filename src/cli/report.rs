@@ -11,7 +11,7 @@ use super::args::ReportArgs;
 use super::{exit, message, screen, views};
 use crate::bytecode::escape::Printable;
 use crate::export::target::Target;
-use crate::views::report::{self, MARK, ReportPlan};
+use crate::views::report::{self, CleanFolder, MARK, ReportPlan};
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
@@ -19,7 +19,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
     if !is_stdout {
         check(args)?;
     }
-    let plan = ReportPlan { trace: args.trace.clone(), progress: message::shows_progress(is_stdout) };
+    let clean = args.clean.as_deref().map(CleanFolder::open).transpose()?;
+    let plan = ReportPlan { trace: args.trace.clone(), clean, progress: message::shows_progress(is_stdout) };
     let report = report::run(&plan, &mut views::warning(&args.trace))?;
     let status = if report.is_flawed { exit::FAILED } else { 0 };
     if is_stdout {

@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ["overview", "when", "code", "calls", "compares", "strings", "exceptions", "tried", "layers", "search=e"]
+PARTS = ["overview", "when", "code", "calls", "compares", "strings", "constants", "exceptions", "tried", "layers", "search=e"]
 FIXTURES = ["beacon", "crackme", "exceptions", "generator_heavy", "hostile_names", "overlapping", "self_modifying", "threads"]
 MARKUP = """</script><script>document.title='PWNED'</script><img src=x onerror="document.title='PWNED'">"""
 INJECTING = f"""
@@ -45,7 +45,10 @@ def report(bctrace, folder, name, program):
     trace, page = folder / f"{name}.bct", folder / f"{name}.html"
     subprocess.run([bctrace, "-q", "--values", program, trace], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, timeout=120)
-    subprocess.run([bctrace, "report", trace, "-o", page], check=True, timeout=120)
+    clean = folder / f"{name}.clean"
+    cleaned = subprocess.run([bctrace, "clean", program, trace, "-o", clean], capture_output=True, timeout=300)
+    beside = ["--clean", clean] if cleaned.returncode in (0, 1) else []
+    subprocess.run([bctrace, "report", trace, *beside, "-o", page], check=True, timeout=120)
     return page.as_uri()
 
 

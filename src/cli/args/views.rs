@@ -257,7 +257,8 @@ pub struct TriedArgs {
 #[command(after_help = "\
 Examples:
   bctrace report trace.bct -o report.html
-  bctrace report suspicious.bct.zst -o suspicious.html --force")]
+  bctrace report suspicious.bct.zst -o suspicious.html --force
+  bctrace report trace.bct --clean clean -o report.html")]
 pub struct ReportArgs {
     /// Trace to report on, compressed or not
     #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
@@ -265,6 +266,9 @@ pub struct ReportArgs {
     /// Page to write
     #[arg(short = 'o', long = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,
+    /// Show the code that `bctrace clean` has written into this folder beside the code that ran
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub clean: Option<PathBuf>,
     /// Replace a file that is no report
     #[arg(long)]
     pub force: bool,

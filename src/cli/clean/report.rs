@@ -9,6 +9,7 @@ use crate::bytecode::escape::Printable;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{CodeObject, Layout, Listing};
 use crate::clean::{CodeReport, Outcome};
+use crate::cli::list::hexadecimal;
 use crate::format::json;
 
 /// Columns of the code before, side by side.
@@ -38,6 +39,11 @@ pub fn manifest(files: &[Clean]) -> Vec<u8> {
             json::push_text_member(&mut out, "before", &one.before);
             json::push_text_member(&mut out, "after", &one.after);
             out.push(b'}');
+        }
+        out.extend_from_slice(b"],\"originals\":[");
+        for (number, one) in file.rebuilt.report.iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            out.extend_from_slice(format!("{comma}\"{}\"", hexadecimal(&one.original)).as_bytes());
         }
         out.extend_from_slice(b"]}");
     }

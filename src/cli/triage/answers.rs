@@ -13,7 +13,7 @@ use crate::views::compares::{self, ComparesPlan};
 use crate::views::info::{self, InfoPlan};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
-use crate::views::report::{self as page, ReportPlan};
+use crate::views::report::{self as page, CleanFolder, ReportPlan};
 use crate::views::strings::{self, StringsPlan};
 use crate::views::tried;
 
@@ -97,8 +97,10 @@ impl Answers<'_> {
         Ok(())
     }
 
+    /// Writes the report; without readable code beside the code that ran if there is none.
     pub fn report(&self) -> anyhow::Result<()> {
-        let plan = ReportPlan { trace: self.trace.to_owned(), progress: progress() };
+        let clean = CleanFolder::open(&self.folder.join("clean")).ok();
+        let plan = ReportPlan { trace: self.trace.to_owned(), clean, progress: progress() };
         let page = page::run(&plan, &mut |_| {})?;
         Ok(report::write(&self.named("report", ".html"), page.html.as_bytes())?)
     }

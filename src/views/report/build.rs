@@ -3,22 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 
-use super::data::{CodeData, Data, ExceptionData, FlameData, LineData, Oddity, TimelineData, Unused};
-use super::entries::{Entry, EntryId};
+use super::clean::CleanFolder;
+use super::data::{CodeData, Data, ExceptionData, FlameData, Oddity, TimelineData, Unused};
+use super::entries::EntryId;
 use super::flame::ROOT;
 use super::gather::Gathered;
+use super::listing::listing;
 use super::seen::Seen;
+use crate::bytecode::CodeObject;
 use crate::bytecode::code::STDLIB_PREFIX;
-use crate::bytecode::decode::units;
 use crate::bytecode::escape::Printable;
-use crate::bytecode::operand::Operand;
-use crate::bytecode::{CodeObject, Instruction, opcode};
 
 /// Code objects on the page, and instructions in all listings.
 const CODES: usize = 2000;
 const LINES: usize = 40_000;
-/// Bytes of one operand.
-const OPERAND: usize = 300;
 /// Nodes of the flame graph; a node with less than a 20,000th of all instructions is not drawn.
 const NODES: usize = 6000;
 const SMALLEST: u64 = 20_000;
@@ -31,7 +29,7 @@ const UNUSED: usize = 500;
 const ODDITIES: usize = 200;
 
 /// Fills in all of the data that comes from what was gathered.
-pub(super) fn fill(data: &mut Data, gathered: &Gathered, seen: Option<&Seen>) {
+pub(super) fn fill(data: &mut Data, gathered: &Gathered, seen: Option<&Seen>, clean: Option<&CleanFolder>) {
     let totals = totals(gathered);
     let order = order(gathered, &totals);
     let places: HashMap<EntryId, usize> =
@@ -39,6 +37,11 @@ pub(super) fn fill(data: &mut Data, gathered: &Gathered, seen: Option<&Seen>) {
     push_codes(data, gathered, &totals, &order, &places);
     if let Some(seen) = seen {
         push_seen(data, gathered, &order, seen);
+    }
+    if let Some(clean) = clean {
+        let objects: Vec<&CodeObject> =
+            order.iter().take(CODES).map(|&id| &*gathered.entries.list[id as usize].object).collect();
+        clean.fill(data, &objects);
     }
     data.timeline = timeline(gathered, &places);
     data.flame = flame(gathered, &places, &mut data.cut);
@@ -109,6 +112,7 @@ fn push_codes(
             first: entry.first,
             about: about(object),
             lines,
+            clean: None,
         });
     }
     if order.len() > CODES {
@@ -138,62 +142,6 @@ fn about(object: &CodeObject) -> String {
     )
 }
 
-/// The listing of an entry: the instructions that a linear listing has, and those that were executed between them.
-fn listing(entry: &Entry) -> Vec<LineData> {
-    let object = &*entry.object;
-    let mut counts: BTreeMap<i32, (Instruction, u64)> = BTreeMap::new();
-    let mut add = |instruction: Instruction, count: u64| {
-        let line = counts.entry(instruction.offset).or_insert((instruction, 0));
-        line.1 += count;
-        // After a prefix, an instruction has a larger operand; what ran is what is shown.
-        if count > 0 {
-            line.0 = instruction;
-        }
-    };
-    for unit in units(&object.bytes, 0) {
-        unit.instructions(&object.bytes).for_each(|instruction| add(instruction, 0));
-    }
-    for (&(start, end), &count) in &entry.runs {
-        for unit in units(&object.bytes, start).take_while(|unit| unit.end <= end) {
-            unit.instructions(&object.bytes).for_each(|instruction| add(instruction, count));
-        }
-    }
-    let mut lines = Vec::with_capacity(counts.len());
-    let (mut source, mut end) = (None, i32::MIN);
-    for (instruction, count) in counts.into_values() {
-        let line = object.line(instruction.offset as u32);
-        let begins = source != Some(line);
-        source = Some(line);
-        lines.push(line_data(entry, &instruction, count, begins.then_some(line), instruction.offset < end));
-        end = end.max(instruction.end());
-    }
-    lines
-}
-
-fn line_data(entry: &Entry, instruction: &Instruction, count: u64, line: Option<i32>, overlaps: bool) -> LineData {
-    let operand = Operand::resolve(&entry.object, instruction);
-    let (text, target) = match operand {
-        Operand::Nothing => (String::new(), None),
-        Operand::Number(number) => (number.to_string(), None),
-        Operand::Target(target) => (target.to_string(), Some(target)),
-        Operand::Text(text) => (cut_text(text), None),
-        Operand::OutOfRange(index) => (format!("<out of range {index}>"), None),
-    };
-    let is_conditional = target.is_some() && opcode::is_conditional(instruction.opcode);
-    let jumps = || entry.jumps.get(&(instruction.end() as u32)).copied().unwrap_or(0).min(count);
-    LineData {
-        o: instruction.offset,
-        n: opcode::name(instruction.opcode).map_or_else(|| format!("opcode {}", instruction.opcode), str::to_owned),
-        a: text,
-        l: line,
-        c: count,
-        t: target,
-        j: is_conditional.then(jumps),
-        v: None,
-        x: overlaps,
-    }
-}
-
 /// Adds the values to the listings.
 fn push_seen(data: &mut Data, gathered: &Gathered, order: &[EntryId], seen: &Seen) {
     let (mut room, mut without) = (SEEN, 0);
@@ -209,14 +157,6 @@ fn push_seen(data: &mut Data, gathered: &Gathered, order: &[EntryId], seen: &See
     }
     if without > 0 {
         data.cut.push(format!("The values of {without} instructions are not in the listings."));
-    }
-}
-
-/// A text as one printable line, cut to what a listing shows.
-pub(super) fn cut_text(bytes: &[u8]) -> String {
-    match bytes.len() > OPERAND {
-        true => format!("{}…({} bytes)", Printable::text(&bytes[..OPERAND]), bytes.len()),
-        false => Printable::text(bytes).to_string(),
     }
 }
 

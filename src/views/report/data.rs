@@ -18,6 +18,8 @@ pub(super) struct Data {
     pub(super) instructions: u64,
     pub(super) oddities: Vec<Oddity>,
     pub(super) codes: Vec<CodeData>,
+    /// The folder of `bctrace clean`, if it was given.
+    pub(super) clean: Option<String>,
     /// Code objects that never ran.
     pub(super) unused: Vec<Unused>,
     pub(super) timeline: TimelineData,
@@ -63,10 +65,24 @@ pub(super) struct CodeData {
     pub(super) about: String,
     /// The listing; None where it is not on the page.
     pub(super) lines: Option<Vec<LineData>>,
+    /// What `bctrace clean` made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) clean: Option<CleanData>,
+}
+
+/// A code object in a folder of `bctrace clean`.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CleanData {
+    /// The file, in the folder.
+    pub(super) file: String,
+    pub(super) name: String,
+    /// The listing; None where the code string is the same, or it is not on the page.
+    pub(super) lines: Option<Vec<LineData>>,
+    pub(super) same: bool,
 }
 
 /// One instruction of a listing.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct LineData {
     /// Offset.
     pub(super) o: i32,

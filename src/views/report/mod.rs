@@ -2,10 +2,12 @@
 //! its size does not follow the trace's; what it leaves out, it says.
 
 mod build;
+mod clean;
 mod data;
 mod entries;
 mod flame;
 mod gather;
+mod listing;
 mod page;
 mod printable;
 mod seen;
@@ -28,6 +30,7 @@ use crate::format::{Named, Output};
 use crate::read::{Flaw, Reader, TraceError};
 use crate::select::{Filter, Selection};
 use crate::trace::SinkError;
+pub use clean::CleanFolder;
 use data::Data;
 use gather::Gathered;
 pub use page::MARK;
@@ -46,6 +49,8 @@ const SHORTEST: usize = 4;
 pub struct ReportPlan {
     /// The .bct.
     pub trace: PathBuf,
+    /// What `bctrace clean` made of the program.
+    pub clean: Option<CleanFolder>,
     /// Shows how far a long command is, on a terminal.
     pub progress: bool,
 }
@@ -71,7 +76,7 @@ pub fn run(plan: &ReportPlan, report: &mut dyn FnMut(Flaw)) -> Result<Report, Tr
     data.cut.extend(flaws.iter().map(|flaw| format!("The trace is damaged: {flaw}.")));
     data.has_values = info.start.as_ref().is_some_and(|start| start.options.iter().any(|option| option == b"--values"));
     let seen = if data.has_values { Some(seen(plan)?) } else { None };
-    build::fill(&mut data, &gathered, seen.as_ref());
+    build::fill(&mut data, &gathered, seen.as_ref(), plan.clean.as_ref());
     drop(gathered);
     push_views(plan, &mut data)?;
     let is_flawed = !flaws.is_empty();
@@ -92,7 +97,7 @@ fn gather(plan: &ReportPlan, flaws: &mut Vec<Flaw>) -> Result<Gathered, TraceErr
 }
 
 fn program(info: &Info) -> String {
-    let words = info.start.iter().flat_map(|start| &start.argv).map(|word| build::cut_text(word));
+    let words = info.start.iter().flat_map(|start| &start.argv).map(|word| listing::cut_text(word));
     words.collect::<Vec<_>>().join(" ")
 }
 

@@ -8,7 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::data::Data;
 
-const SCRIPT: &str = concat!(include_str!("graph.js"), include_str!("page.js"));
+const SCRIPT: &str = concat!(
+    include_str!("graph.js"),
+    // One function in four files.
+    include_str!("page.js"),
+    include_str!("code.js"),
+    include_str!("parts.js"),
+    include_str!("frame.js")
+);
 const STYLE: &str = include_str!("page.css");
 
 /// How every report begins.
