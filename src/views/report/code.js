@@ -72,8 +72,8 @@
     const head = el("thead", {}, el("tr", {}, ["", "line", "offset", "instruction", "operand"].map((name, at) =>
       el("th", { class: at === 1 || at === 2 ? "n" : null, scope: "col" }, name))));
     const box = el("div", { class: "listing clean" }, el("table", {}, head, body), picture(lanes, width));
-    return [heading("Clean"), note(clean.name + " in " + clean.file + ", " + number(clean.lines.length) + " instructions, as bctrace clean has made it"),
-      el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Clean listing" }, box), rowsShown.place];
+    return [heading("Clean listing"), el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Clean listing" }, box), rowsShown.place,
+      note(clean.name + " in " + clean.file + ", as bctrace clean has made it: " + number(clean.lines.length) + " instructions")];
   }
   const cleanNote = (code) => !D.clean || code.library ? null
     : note(!code.clean ? "The clean folder has nothing that was made of it." : code.clean.same ? "bctrace clean left it as it is." : "Its clean listing is not on this page.");

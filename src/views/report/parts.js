@@ -50,7 +50,7 @@
     box.querySelector("tbody").replaceWith(body);
     return [heading("Strings"), note("What the program produced: its constants are left out."), command("bctrace strings"), box, shown.place];
   }
-  /// What the program's own code loads of its constants, texts first and by length: text, how often it was loaded, and where.
+  /// What the program's own code loads of its constants, numbers and code objects last, by length: text, how often it was loaded, and where.
   let loaded = null;
   function constants() {
     if (loaded) return loaded;
@@ -62,7 +62,7 @@
       known.places.push([index, line.o]);
       byText.set(line.a, known);
     }));
-    const rank = (one) => /^u?['"]/.test(one.text) ? 0 : 1;
+    const rank = (one) => one.text.startsWith("<code object ") ? 2 : /^-?[\d.]/.test(one.text) ? 1 : 0;
     loaded = [...byText.values()].sort((a, b) => rank(a) - rank(b) || b.text.length - a.text.length || b.times - a.times);
     return loaded;
   }
@@ -74,7 +74,7 @@
       [one.places.slice(0, 3).flatMap(([index, offset], at) => [at ? ", " : "", link(index, offset)]), one.places.length > 3 ? el("span", { class: "dim" }, " and " + number(one.places.length - 3) + " more") : ""]), body);
     const box = table([["loaded", true], ["constant", false], ["places", false]], [], "Constants");
     box.querySelector("tbody").replaceWith(body);
-    return [heading("Constants"), note("What the program's own listings load; texts first, the longest on top. Those that were never loaded are there too."), box, shown.place];
+    return [heading("Constants"), note("What the program's own listings load, also where they never ran: numbers and code objects last, and the longest on top."), box, shown.place];
   }
   const absent = (what) => [none(D.has_values ? "The program's own code has no " + what + "." : "The trace has no values, so it has no " + what + "."),
     D.has_values ? "" : note("Record it with --values.")];
