@@ -1,6 +1,7 @@
 //! `bctrace triage`: the folder has all that there is to know of a file, whatever the file is and does.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -58,6 +59,54 @@ fn a_file_that_is_no_program_has_a_summary_and_status_125() {
     let summary = summary(&program);
     assert_eq!((&summary["size"], &summary["md5"]), (&6.into(), &"93adb94b4fa015d0f555ca1f9f4124d4".into()));
     assert!(ran.stdout().contains("failed: record: "), "{}", ran.stdout());
+}
+
+#[test]
+fn source_that_does_not_compile_says_so_in_the_summary() {
+    let program = Program::new("x = 1\n");
+    fs::write(program.path("bad.py"), "def (\x1b[31m:\n").unwrap();
+    let ran = triage(&program, &["bad.py"]);
+    assert_eq!((ran.status, ran.stderr()), (125, String::new()));
+    assert!(!ran.stdout().contains('\x1b'));
+    let summary = summary(&program);
+    assert_eq!(summary["type"], "nothing that runs: it does not compile: SyntaxError: invalid syntax");
+}
+
+#[test]
+fn two_runs_give_equal_files() {
+    let program = Program::new(concat!(
+        "import os, random, threading, time\nprint random.random(), time.time(), id(object()), hash(object())\n",
+        "def work():\n    for i in range(300): pass\nthreads = [threading.Thread(target=work) for i in range(3)]\n",
+        "for one in threads: one.start()\nfor one in threads: one.join()\nopen('left', 'w').write(repr(os.urandom(8)))\n",
+        "if os.fork() == 0:\n    os._exit(3)\nos.wait()\n",
+    ));
+    let mut runs = [(); 2].map(|()| {
+        let ran = triage(&program, &["p.pyc"]);
+        assert_eq!(ran.status, 0, "{}", ran.stdout());
+        let mut files = Vec::new();
+        add_files(&program.path("out"), &mut files);
+        fs::remove_dir_all(program.path("out")).unwrap();
+        files.sort();
+        (ran.stdout(), files)
+    });
+    let [(printed, files), (again, same)] = &mut runs;
+    assert!(files.len() > 20, "{}", files.len());
+    assert_eq!(printed, again);
+    for (one, other) in files.iter().zip(same.iter()) {
+        assert!(one == other, "{} differs", one.0.display());
+    }
+    assert_eq!(files.len(), same.len());
+}
+
+/// The files below a folder, with their contents.
+fn add_files(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => add_files(&path, files),
+            false => files.push((path.clone(), fs::read(&path).unwrap())),
+        }
+    }
 }
 
 #[test]

@@ -24,6 +24,21 @@ pub const CLOSED_PIPE: u8 = 141;
 #[error("ended with status {0}")]
 pub struct Ended(pub u8);
 
+/// The VM refused to compile a program; what it said was not printed yet.
+#[derive(Debug, thiserror::Error)]
+#[error("it does not compile: {}", self.last())]
+pub struct NotCompiled {
+    pub status: u8,
+    /// Lines, in which nothing is but text.
+    pub said: String,
+}
+
+impl NotCompiled {
+    fn last(&self) -> &str {
+        self.said.lines().next_back().unwrap_or("the compiler has not said why")
+    }
+}
+
 /// The status of a process that a signal killed, as a shell reports it.
 pub fn of_signal(signal: u8) -> u8 {
     signal.saturating_add(128)

@@ -23,6 +23,11 @@ pub fn warn(message: impl Display) {
     }
 }
 
+/// Prints what another program has said, whose lines have no control characters.
+pub fn repeat(lines: &str) {
+    let _ = io::stderr().write_all(lines.as_bytes());
+}
+
 /// Holds messages back.
 pub fn hold() {
     held().get_or_insert_default();

@@ -69,6 +69,10 @@ fn status_of(error: anyhow::Error) -> u8 {
     if let Some(exit::Ended(status)) = error.downcast_ref() {
         return *status;
     }
+    if let Some(refused) = error.downcast_ref::<exit::NotCompiled>() {
+        message::repeat(&refused.said);
+        return refused.status;
+    }
     match error.downcast_ref::<clap::Error>() {
         // Help and the version, which clap has made: who asked for them may not read them to the end.
         Some(answer) if !answer.use_stderr() => {

@@ -4,14 +4,18 @@ mod beside;
 mod open;
 
 use std::ffi::CString;
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::stdio::dup2_stderr;
 use sha2::{Digest, Sha256};
 
 use super::args::{FileArgs, IntakeArgs};
-use super::exit::{self, Ended};
+use super::exit::{self, Ended, NotCompiled};
 use super::message;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::file::{self, Asked, Code, Contents, Entry, FileError, Kind};
@@ -172,6 +176,14 @@ fn no_program(path: &Path, format: Format) -> anyhow::Error {
     }
 }
 
+/// The lines of a file from its beginning, up to 64 KiB, as printable text.
+fn lines_of(mut file: File) -> String {
+    let mut bytes = Vec::new();
+    let _ = file.rewind().and_then(|()| file.take(64 << 10).read_to_end(&mut bytes));
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    lines.map(|line| format!("{}\n", Printable::text(line.strip_suffix(b"\n").unwrap_or(line)))).collect()
+}
+
 /// Compiles source as `python2.7 path` does, in a process of its own.  The program's own folder is not looked in for modules meanwhile:
 /// nothing of the program runs before it is traced.
 fn compiled(path: &Path, entry: &[u8], source: &[u8]) -> anyhow::Result<Code> {
@@ -179,15 +191,21 @@ fn compiled(path: &Path, entry: &[u8], source: &[u8]) -> anyhow::Result<Code> {
     let name = if entry.is_empty() { path.as_os_str().as_bytes() } else { entry };
     let name = CString::new(name)?;
     let executable = executable::path();
-    let made = aside::run(|| program::compile(source, &name, &executable).ok_or(1));
+    // What the VM says quotes the source, which may hold what moves a terminal.
+    let said = memfd_create("said", MemfdFlags::CLOEXEC).map(File::from);
+    let made = aside::run(|| {
+        let _ = said.as_ref().map(dup2_stderr);
+        program::compile(source, &name, &executable).ok_or(1)
+    });
+    let said = said.map_or(String::new(), lines_of);
     match made.context("cannot start a process that compiles the program")? {
         Ok(marshalled) => {
+            message::repeat(&said);
             let bytes = pyc::of_marshal(&marshalled);
             let pyc = Pyc::read(&bytes).with_context(|| format!("cannot read {}", Named::input(path)))?;
             Ok(Code::of_pyc(&pyc, bytes))
         }
-        // The VM has said what is wrong.
-        Err(How::Exited(status)) => Err(Ended(status).into()),
+        Err(How::Exited(status)) => Err(NotCompiled { status, said }.into()),
         Err(How::Killed(signal)) => {
             let name = signals::name(signal.into());
             message::warn(format_args!("the compiler was killed by {name} in {}", Printable::path(path)));

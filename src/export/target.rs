@@ -76,7 +76,8 @@ impl Write for Target {
 impl Write for Open {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Open::New(file, _) => file.write(bytes),
+            // Its own errors name the temporary file.
+            Open::New(file, _) => file.as_file_mut().write(bytes),
             Open::Direct(file) => file.write(bytes),
             Open::Stdout(stdout) => stdout.write(bytes),
         }
@@ -84,7 +85,7 @@ impl Write for Open {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Open::New(file, _) => file.flush(),
+            Open::New(file, _) => file.as_file_mut().flush(),
             Open::Direct(file) => file.flush(),
             Open::Stdout(stdout) => stdout.flush(),
         }

@@ -89,6 +89,23 @@ fn an_error_in_the_source_leaves_an_old_trace_alone() {
 }
 
 #[test]
+fn what_the_compiler_quotes_of_the_source_is_text_alone() {
+    let scratch = Scratch::new();
+    fs::write(scratch.path("p.py"), "def (\x1b]0;mine\x07:\n").unwrap();
+    for words in [&["p.py", "t.txt"][..], &["dis", "p.py"], &["list", "p.py"]] {
+        let ran = scratch.run(words);
+        let expected =
+            "  File \"p.py\", line 1\n    def (\\x1b]0;mine\\x07:\n        ^\nSyntaxError: invalid syntax\n";
+        assert_eq!((ran.status, ran.stderr().as_str()), (1, expected), "{words:?}");
+    }
+    // A warning is printed, and the program runs.
+    fs::write(scratch.path("p.py"), "assert (1, 'a')\n").unwrap();
+    let ran = scratch.run(["-q", "p.py", "t.txt"]);
+    assert_eq!(ran.status, 0);
+    assert!(ran.stderr().contains("SyntaxWarning: assertion is always true"), "{}", ran.stderr());
+}
+
+#[test]
 fn nothing_beside_the_program_runs_while_it_is_compiled() {
     let scratch = Scratch::new();
     fs::write(scratch.path("p.py"), "# coding: bz2_codec\nprint 1\n").unwrap();
