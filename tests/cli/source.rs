@@ -92,10 +92,9 @@ fn an_error_in_the_source_leaves_an_old_trace_alone() {
 fn what_the_compiler_quotes_of_the_source_is_text_alone() {
     let scratch = Scratch::new();
     fs::write(scratch.path("p.py"), "def (\x1b]0;mine\x07:\n").unwrap();
-    for words in [&["p.py", "t.txt"][..], &["dis", "p.py"], &["list", "p.py"]] {
+    for words in [["p.py", "t.txt"], ["dis", "p.py"]] {
         let ran = scratch.run(words);
-        let expected =
-            "  File \"p.py\", line 1\n    def (\\x1b]0;mine\\x07:\n        ^\nSyntaxError: invalid syntax\n";
+        let expected = "  File \"p.py\", line 1\n    def (\\x1b]0;mine\\x07:\n        ^\nSyntaxError: invalid syntax\n";
         assert_eq!((ran.status, ran.stderr().as_str()), (1, expected), "{words:?}");
     }
     // A warning is printed, and the program runs.

@@ -74,13 +74,28 @@ const VIEWS: [(&str, &[&str]); 14] = [
     ("fold-json", &["show", "--fold", "-f", "jsonl", "t.bct"]),
 ];
 
+/// Views whose JSON begins in other ways, and those of two traces.
+const OTHERS: [(&str, &[&str]); 10] = [
+    ("edges", &["edges", "--no-stdlib", "t.bct"]),
+    ("edges-json", &["edges", "--no-stdlib", "-f", "json", "t.bct"]),
+    ("layers", &["layers", "--no-stdlib", "t.bct"]),
+    ("layers-json", &["layers", "--no-stdlib", "-f", "json", "t.bct"]),
+    ("tried", &["tried", "t.bct"]),
+    ("tried-json", &["tried", "-f", "json", "t.bct"]),
+    ("tricks", &["tricks", "t.bct"]),
+    ("tricks-json", &["tricks", "-f", "json", "t.bct"]),
+    ("diff", &["diff", "t.bct", "other.bct"]),
+    ("diff-json", &["diff", "-f", "json", "t.bct", "other.bct"]),
+];
+
 #[test]
 fn every_view_prints_what_is_expected() {
     let mut wrong = Vec::new();
     for (name, input, source) in PROGRAMS {
         let program = Program::new(source);
         record(&program, "t.bct", &[], input);
-        for (of, words) in VIEWS {
+        record(&program, "other.bct", &[], "open the door\n");
+        for (of, words) in VIEWS.into_iter().chain(OTHERS) {
             let (status, got) = view(&program, words);
             assert!(status < 2, "{name} {words:?}: {status}");
             assert!(

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 use crate::bytecode::escape::Printable;
 use crate::cli::{message, report, views};
 use crate::format::{self, Compression, Named, Output, Replace};
@@ -102,7 +104,8 @@ impl Answers<'_> {
         let clean = CleanFolder::open(&self.folder.join("clean")).ok();
         let plan = ReportPlan { trace: self.trace.to_owned(), clean, progress: progress() };
         let page = page::run(&plan, &mut |_| {})?;
-        Ok(report::write(&self.named("report", ".html"), page.html.as_bytes())?)
+        let path = self.named("report", ".html");
+        report::write(&path, page.html.as_bytes()).with_context(|| super::cannot_write(&path))
     }
 }
 
