@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::args::{AnswerFormat, EdgesArgs, QuestionArgs};
 use super::screen::{self, CANNOT_WRITE};
 use super::{exit, message, missed, views};
+use crate::format::Paint;
 use crate::read::{Reader, edges};
 use crate::select::{Filter, Matches};
 use crate::views::edges as view;
@@ -23,7 +24,7 @@ pub fn run(args: EdgesArgs) -> anyhow::Result<u8> {
     };
     let found = edges::read(reader, &wants, &mut views::warning(&trace))?;
     let screen = views::open_screen(&screen, true, &trace)?;
-    let mut out = screen.writer(None);
+    let mut out = screen.writer((format == AnswerFormat::Text).then_some(Paint::Edges));
     let printed = view::print(&found, &trace, format == AnswerFormat::Json, &mut out);
     drop(out);
     drop(screen);

@@ -11,10 +11,15 @@ use super::args::ReportArgs;
 use super::{exit, message, screen, views};
 use crate::bytecode::escape::Printable;
 use crate::export::target::Target;
+use crate::format::Named;
+use crate::read::is_read_once;
 use crate::views::report::{self, CleanFolder, MARK, ReportPlan};
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
+    if is_read_once(&args.trace) {
+        bail!("cannot report on {}: a report reads its trace several times; name a file", Named::input(&args.trace));
+    }
     let is_stdout = args.output == Path::new("-");
     if !is_stdout {
         check(args)?;

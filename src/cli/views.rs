@@ -9,7 +9,7 @@ use super::args::{
 use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
 use crate::format::{Named, Paint};
-use crate::read::{Flaw, Reader};
+use crate::read::{Flaw, Reader, is_read_once};
 use crate::select::{Miss, Selection};
 use crate::views::calls::CallsPlan;
 use crate::views::compares::ComparesPlan;
@@ -56,7 +56,7 @@ pub fn tricks(args: TricksArgs) -> anyhow::Result<u8> {
 
 pub fn hot(args: HotArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("hot", &args.view)?;
-    let output = screen.output(None, &query.trace)?;
+    let output = screen.output(paint(&query, Paint::Hot), &query.trace)?;
     let most = args.count as usize;
     let answer = hot::run(&query, most, output, &mut warning(&query.trace)).map_err(screen::of_output)?;
     Ok(end_of_view(&answer, &query))
@@ -82,11 +82,11 @@ pub fn diff(args: DiffArgs) -> anyhow::Result<u8> {
     let json = args.format == AnswerFormat::Json;
     let query = Query { trace: args.a, selection, stdlib, memory: 0, json, progress: false };
     let plan = DiffPlan { query, other: args.b, window: args.window.max(1) as usize };
-    for trace in [&plan.query.trace, &plan.other] {
+    for trace in [&plan.query.trace, &plan.other].into_iter().filter(|trace| !is_read_once(trace)) {
         Reader::open(trace)?;
     }
     let screen = open_screen(&args.screen, true, &plan.other)?;
-    let output = screen.output(None, &plan.query.trace)?;
+    let output = screen.output(paint(&plan.query, Paint::Diff), &plan.query.trace)?;
     let names = [&plan.query.trace, &plan.other].map(|path| Named::input(path).to_string());
     let mut report = |number: usize, flaw: Flaw| message::warn(format_args!("{}: {flaw}", names[number]));
     let diff = diff::run(&plan, output, &mut report).map_err(screen::of_output)?;
@@ -148,7 +148,8 @@ fn paint(query: &Query, paint: Paint) -> Option<Paint> {
 
 /// Opens the screen for what is read of a trace; what cannot be read starts no pager.
 pub fn open_screen(args: &ScreenArgs, pages: bool, trace: &Path) -> anyhow::Result<Screen> {
-    if pages && trace != Path::new("-") {
+    // What comes through a pipe can be read once only.
+    if pages && !is_read_once(trace) {
         Reader::open(trace)?;
     }
     Ok(Screen::open(args, pages))
@@ -157,9 +158,7 @@ pub fn open_screen(args: &ScreenArgs, pages: bool, trace: &Path) -> anyhow::Resu
 /// Says what a recording left out of loops; returns what prints what is missing or damaged in its trace.
 pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
     let name = Named::input(trace).to_string();
-    // What comes through a pipe can be read once only.
-    let is_file = trace != Path::new("-") && std::fs::metadata(trace).is_ok_and(|there| there.is_file());
-    let reader = is_file.then(|| Reader::open(trace).ok()).flatten();
+    let reader = (!is_read_once(trace)).then(|| Reader::open(trace).ok()).flatten();
     let capped = reader.as_ref().and_then(Reader::index).map(|index| index.totals.capped);
     if let Some(capped) = capped.filter(|capped| capped.iterations > 0) {
         message::warn(format_args!("{name}: {capped}"));

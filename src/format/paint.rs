@@ -30,6 +30,9 @@ pub enum Paint {
     Layers,
     Tried,
     Info,
+    Hot,
+    Edges,
+    Diff,
 }
 
 impl Paint {
@@ -49,6 +52,9 @@ impl Paint {
                 Paint::Layers => brush.layer(text),
                 Paint::Tried => brush.attempt(text),
                 Paint::Info => brush.info(text),
+                Paint::Hot => brush.hot(text),
+                Paint::Edges => brush.edge(text),
+                Paint::Diff => brush.difference(text),
             }
             out.extend_from_slice(end);
         }
@@ -177,6 +183,53 @@ impl Brush<'_> {
         let heading = if line.first().is_some_and(u8::is_ascii_lowercase) { 13.min(line.len()) } else { 0 };
         self.paint(TITLE, &line[..heading]);
         self.plain(&line[heading..]);
+    }
+
+    /// `COUNTS  FILE:LINE: NAME at OFFSET OPNAME`, or the heading of columns.
+    fn hot(&mut self, line: &[u8]) {
+        let columns = line.iter().take_while(|&byte| b" 0123456789,%".contains(byte)).count();
+        let (columns, rest) = line.split_at(columns);
+        if !columns.iter().any(u8::is_ascii_digit) {
+            return if line.starts_with(b" ") { self.paint(TITLE, line) } else { self.plain(line) };
+        }
+        let place = find(rest, b": ").map_or(0, |end| end + 2);
+        let name = find(&rest[place..], b" ").map_or(rest.len(), |end| place + end);
+        self.paint(OFFSET, columns);
+        self.paint(PLACE, &rest[..place]);
+        self.paint(OPCODE, &rest[place..name]);
+        self.plain(&rest[name..]);
+    }
+
+    /// `OFFSET COUNT  -> OFFSET (COUNT), OFFSET (COUNT)  raised COUNT`, or a heading.
+    fn edge(&mut self, line: &[u8]) {
+        if !line.starts_with(b" ") {
+            return self.paint(TITLE, line);
+        }
+        let line = self.indent(line);
+        let offset = find(line, b" ").unwrap_or(line.len());
+        let edges = find(line, b"  ->").unwrap_or(line.len());
+        let raised = find(line, b"  raised ").or(find(line, b"  outside ")).unwrap_or(line.len());
+        let edges = edges.clamp(offset, raised);
+        self.paint(OFFSET, &line[..offset]);
+        self.plain(&line[offset..edges]);
+        // Several ways on.
+        self.paint(if find(&line[edges..raised], b"(").is_some() { JUMP } else { PLACE }, &line[edges..raised]);
+        self.paint(EXCEPTION, &line[raised..]);
+    }
+
+    /// `  A NUMBER at OFFSET OPNAME  VALUES`, the same of B, or what is said of the lines below.
+    fn difference(&mut self, line: &[u8]) {
+        if !line.starts_with(b" ") {
+            return if line.starts_with(b"first ") { self.paint(TITLE, line) } else { self.plain(line) };
+        }
+        let line = self.indent(line);
+        let side = if line.starts_with(b"A ") { EXCEPTION } else { VALUE };
+        if line.starts_with(b"A ") || line.starts_with(b"B ") {
+            self.paint(side, &line[..1]);
+            self.phrase(&line[1..]);
+        } else {
+            self.phrase(line);
+        }
     }
 
     /// Values: strings stand out, and what is raised.

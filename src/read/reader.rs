@@ -34,6 +34,11 @@ pub struct Reader {
     pub growing: bool,
 }
 
+/// Whether a trace can be read once only: standard input, or what is no file, such as a pipe.
+pub fn is_read_once(path: &Path) -> bool {
+    path == Path::new("-") || std::fs::metadata(path).is_ok_and(|there| !there.is_file())
+}
+
 /// What is to be done with a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {

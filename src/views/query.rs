@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::HumanCount;
 use rustc_hash::FxHashMap;
@@ -17,7 +17,7 @@ use crate::format::lines::Lines;
 use crate::read::reader::{Reader, Want};
 use crate::read::steps::{Entered, Exit};
 use crate::read::visit::{Place, Visit, Visitor};
-use crate::read::{Flaw, TraceError};
+use crate::read::{Flaw, TraceError, is_read_once};
 use crate::select::Selection;
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, Event, Frame, Laps, Raised, Run, SinkError, Start, State, Taken};
@@ -152,7 +152,7 @@ impl Query {
 
     /// Counts what an answer leaves out before it is made, by reading the trace once more; None if it can be read only once.
     pub(super) fn count_left_out(&self) -> Result<LeftOut, TraceError> {
-        if self.trace == Path::new("-") {
+        if is_read_once(&self.trace) {
             return Ok(LeftOut::default());
         }
         let quiet = Query { progress: false, ..self.clone() };

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::{folder, record, view};
 use crate::live::Program;
+use crate::running;
 
 /// Programs with what is given to them.
 const PROGRAMS: [(&str, &str, &str); 3] = [
@@ -133,6 +134,38 @@ fn every_line_of_json_is_an_object_and_the_first_one_is_the_views() {
         assert_eq!((&head["version"], &head["dropped"]), (&1.into(), &0.into()), "{name} {of}");
         assert!(head["stdlib_left_out"].as_u64().unwrap() > 1000, "{name} {of}");
         assert!(objects.len() > 1 && objects[1..].iter().all(|object| object["type"].is_string()), "{name} {of}");
+    }
+}
+
+#[test]
+fn a_trace_that_comes_through_a_pipe_is_viewed_as_the_file_is() {
+    let (_, input, source) = PROGRAMS[0];
+    let program = Program::new(source);
+    record(&program, "t.bct", &[], input);
+    record(&program, "other.bct", &[], "other\n");
+    let trace = fs::read(program.path("t.bct")).unwrap();
+    let through_a_pipe = |words: &[&str], name: &str| {
+        let words: Vec<&str> = words.iter().map(|word| if *word == "t.bct" { name } else { word }).collect();
+        let ran = running::run_with(&mut program.command(words), &trace);
+        let label = if name == "-" { "standard input" } else { name };
+        (ran.status, ran.stdout().replace(label, "t.bct"), ran.stderr())
+    };
+    let left_out = regex::Regex::new("\"stdlib_left_out\":[0-9]+").unwrap();
+    for (of, words) in VIEWS.into_iter().chain(OTHERS) {
+        let (status, expected) = view(&program, words);
+        // The index at a file's end, which says beforehand how much is left out, is not there yet.
+        let expected = left_out.replace(&expected, "\"stdlib_left_out\":null").into_owned();
+        for name in ["-", "/dev/stdin"] {
+            let (same, text, stderr) = through_a_pipe(words, name);
+            let text = text.replace("\"trace\":\"-\"", "\"trace\":\"t.bct\"");
+            let text = left_out.replace(&text, "\"stdlib_left_out\":null").into_owned();
+            assert_eq!((same, &text), (status, &expected), "{of} {name}: {stderr}");
+        }
+    }
+    for name in ["-", "/dev/stdin"] {
+        let (status, _, stderr) = through_a_pipe(&["report", "t.bct", "-o", "r.html"], name);
+        assert_eq!((status, stderr.lines().count()), (125, 1), "{stderr}");
+        assert!(stderr.contains("name a file"), "{stderr}");
     }
 }
 

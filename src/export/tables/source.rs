@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::code;
 use crate::export::ExportError;
 use crate::format::decompressed;
-use crate::read::{Reader, TraceError};
+use crate::read::{Reader, TraceError, is_read_once};
 
 /// Bytes of a stream after which it must have turned out to be a trace.
 const LOOKED_AT: u64 = 1 << 16;
@@ -30,7 +30,7 @@ impl Source {
             return Source::copied(io::stdin().lock(), path);
         }
         let file = File::open(path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
+        if is_read_once(path) {
             return Source::copied(file, path);
         }
         let source = Source { file, path: path.to_owned() };

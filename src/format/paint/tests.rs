@@ -83,6 +83,43 @@ fn the_parts_of_the_views_have_colours() {
     for (line, colours) in attempts {
         assert_eq!(painted(Paint::Tried, line), colours);
     }
+    let hot = [
+        ("  own instructions   frames  code object\n", "{bold   own instructions   frames  code object}\n"),
+        (
+            "        714  92%          60  p.py:2: fact\n",
+            "{yellow         714  92%          60  }{dim p.py:2: }{bold fact}\n",
+        ),
+        ("      60  a: b.py:3: fact at 0 NOP\n", "{yellow       60  }{dim a: }{bold b.py:3:} fact at 0 NOP\n"),
+        ("... 3 more code objects; --count prints more\n", "... 3 more code objects; --count prints more\n"),
+    ];
+    for (line, colours) in hot {
+        assert_eq!(painted(Paint::Hot, line), colours);
+    }
+    let edges = [
+        ("f, file \"p.py\", line 2: entered 1 time\n", "{bold f, file \"p.py\", line 2: entered 1 time}\n"),
+        ("       3            1  -> 6\n", "       {yellow 3}            1{dim   -> 6}\n"),
+        (
+            "       9            6  -> 12 (1), 16 (5)  raised 2\n",
+            "       {yellow 9}            6{MAGENTA   -> 12 (1), 16 (5)}{RED   raised 2}\n",
+        ),
+        ("      92            1\n", "      {yellow 92}            1\n"),
+        ("     -12            1  outside the code\n", "     {yellow -12}            1{RED   outside the code}\n"),
+    ];
+    for (line, colours) in edges {
+        assert_eq!(painted(Paint::Edges, line), colours);
+    }
+    let differences = [
+        ("first divergence:\n", "{bold first divergence:}\n"),
+        (
+            "  A 7 at 54 COMPARE_OP  'g' != 'o' -> True\n",
+            "  {RED A} 7 at 54 COMPARE_OP  {green 'g'} != {green 'o'} -> True\n",
+        ),
+        ("  B 7 at 54 COMPARE_OP  'o'\n", "  {green B} 7 at 54 COMPARE_OP  {green 'o'}\n"),
+        ("both executed the same\n", "both executed the same\n"),
+    ];
+    for (line, colours) in differences {
+        assert_eq!(painted(Paint::Diff, line), colours);
+    }
     assert_eq!(painted(Paint::Info, "frames        10\n"), "{bold frames       } 10\n");
 }
 
@@ -106,7 +143,7 @@ proptest::proptest! {
             if *is_name { Printable::name(bytes).to_string() } else { Printable::text(bytes).to_string() }
         });
         let text = format!("{}> {offset} LOAD_CONST ({})  {0}\n", "x", hostile.collect::<Vec<_>>().join(" -> 'x' > "));
-        for paint in [Paint::Instructions, Paint::Calls, Paint::Compares, Paint::Layers, Paint::Tried, Paint::Info] {
+        for paint in [Paint::Instructions, Paint::Calls, Paint::Compares, Paint::Layers, Paint::Tried, Paint::Info, Paint::Hot, Paint::Edges, Paint::Diff] {
             let mut out = Vec::new();
             paint.push(text.as_bytes(), &mut out);
             proptest::prop_assert_eq!(&unpainted(&out), text.as_bytes());
