@@ -14,14 +14,14 @@ const MOST_INSTRUCTIONS: usize = 60_000;
 const MOST_BYTES: usize = 20_000;
 
 /// What a number seems to stand for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Guess {
     pub number: u8,
     pub opcode: u8,
     /// From 0 to 1.
     pub confidence: f32,
-    /// The next best opcode.
-    pub other: Option<u8>,
+    /// Other opcodes that it could be, the likeliest first.
+    pub others: Vec<u8>,
     /// How often the number occurs in the instructions that were looked at.
     pub count: u32,
 }
@@ -45,11 +45,11 @@ pub fn infer(model: &Model, modules: &[&MarshalledCode], known: &OpMap) -> Vec<G
             is_wanted
         })
         .collect();
-    let problem = Problem::new(model, &facts, known);
+    let mut problem = Problem::new(model, &facts, known);
     let found = problem.solve();
     let confidence = problem.confidence(&found);
     let all = problem.numbers.iter().zip(&found).zip(&problem.counts).zip(confidence);
-    all.map(|(((&number, &opcode), &count), (confidence, other))| Guess { number, opcode, confidence, other, count })
+    all.map(|(((&number, &opcode), &count), (confidence, others))| Guess { number, opcode, confidence, others, count })
         // There are more numbers than opcodes: one was left over.
         .filter(|guess| guess.opcode != opcode::op::STOP_CODE)
         .collect()
