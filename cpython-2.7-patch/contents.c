@@ -6,7 +6,7 @@
 
 #include "bctrace_contents.h"
 #include "bctrace_origin.h"
-#include "vm.h"
+#include "vm_reading.h"
 
 int bctrace_follows_calls;
 
@@ -119,6 +119,7 @@ void
 bctrace_report_called(const PyObject *function, const PyObject *arguments, const PyObject *argument, const PyObject *result)
 {
     struct bctrace_called called = {"", "ctypes", 1};
+    struct vm_text name = {NULL, 0};
     Py_ssize_t number;
 
     if (PyCFunction_Check(function)) {
@@ -131,6 +132,11 @@ bctrace_report_called(const PyObject *function, const PyObject *arguments, const
         else
             called.owner = builtin->m_self == NULL ? "" : Py_TYPE(builtin->m_self)->tp_name;
         report(&called, builtin->m_self, BCTRACE_RECEIVER);
+    } else if (PyObject_TypeCheck((PyObject *)function, &PyCFuncPtr_Type)) {
+        vm_say_foreign(&name, function);
+        /* It is of a string, which ends in a NUL. */
+        if (name.len != 0)
+            called.name = (const char *)name.bytes;
     }
     if (argument != NULL)
         report(&called, argument, BCTRACE_ARGUMENT);

@@ -71,9 +71,8 @@ is_named(const PyTypeObject *type, const char *name, size_t size)
     return text.len == strlen(name) && memcmp(text.bytes, name, text.len) == 0;
 }
 
-/* The name under which a function pointer of ctypes was looked up: ctypes/__init__.py's CDLL sets it. */
-static void
-say_foreign(struct vm_text *out, const PyObject *pointer)
+void
+vm_say_foreign(struct vm_text *out, const PyObject *pointer)
 {
     Py_ssize_t offset = Py_TYPE(pointer)->tp_dictoffset;
     PyObject *const *dict = (PyObject *const *)((const char *)pointer + offset);
@@ -90,7 +89,7 @@ say_made(const PyObject *object, struct vm_callee *out)
     if (type == NULL)
         return;
     if (type == &PyCFuncPtr_Type) {
-        say_foreign(&out->name, object);
+        vm_say_foreign(&out->name, object);
         if (out->name.len != 0)
             out->how = VM_FOREIGN;
     } else if ((is_named(type, "functools.partial", sizeof(struct partial)) ||

@@ -79,6 +79,8 @@ void vm_say_str(struct vm_text *out, const PyObject *object);
 void vm_say_class(struct vm_text *out, const PyObject *object);
 void vm_say_method(struct vm_text *out, const PyMethodObject *method);
 void vm_say_builtin(struct vm_text *out, const PyCFunctionObject *function);
+/* The name under which a function pointer of ctypes was looked up, if it was: ctypes/__init__.py's CDLL sets it. */
+void vm_say_foreign(struct vm_text *out, const PyObject *pointer);
 void vm_say_descriptor(struct vm_text *out, const PyDescrObject *descriptor);
 
 /* Whether a C function belongs to a module and not to an object. */

@@ -229,7 +229,7 @@ fn what_dis_prints_of_modules_is_assembled_to_the_same_code() {
     for module in ["os", "threading", "decimal", "collections", "inspect", "pickle"] {
         let dis = running::run(running::bctrace(["python", "-c", DIS, module]).arg(&pyc)).succeeded();
         let (made, said) = assembled(&dis);
-        assert!(said.lines().count() <= 6 && said.contains("flags are inferred: "), "{said}");
+        assert!(said.lines().count() <= 7 && said.contains("flags are inferred: "), "{said}");
         let real = code_of(&fs::read(&pyc).unwrap()[8..]);
         for ((made, _), (real, _)) in code::nested(&made).zip(code::nested(&real)) {
             let place = format!("{module}: {}", String::from_utf8_lossy(&real.name));
@@ -281,6 +281,35 @@ fn a_listing_of_one_function_makes_a_module_that_defines_it() {
     let ran =
         live::run(program.command(["python", "-c", "import f; print f.function_1(\"it's\", 21), f.function_1(1, 2)"]));
     assert_eq!(ran.succeeded(), "42 None\n");
+}
+
+#[test]
+fn arguments_that_inner_functions_use_are_found() {
+    let source = "def one(n):
+    def inner(m): return n + m
+    return inner
+def two(a, b, c):
+    x = a
+    f = lambda: (b, x, f)
+    return f()[:2], c
+def none():
+    def again(k): return k and again(k - 1)
+    return again(3)
+print one(1)(2), two(3, 4, 5), none()
+";
+    let program = Program::new(source);
+    const DIS: &str = "import dis, types
+def all(code):
+    dis.dis(code)
+    print
+    for constant in code.co_consts:
+        if type(constant) is types.CodeType: all(constant)
+all(compile(open('p.py').read(), 'p.py', 'exec'))";
+    fs::write(program.path("p.py"), source).unwrap();
+    fs::write(program.path("p.txt"), live::run(program.command(["python", "-c", DIS])).succeeded()).unwrap();
+    let ran = live::run(program.command(["asm", "p.txt", "made.pyc"]));
+    assert!(ran.stderr().contains("one 1"), "{}", ran.stderr());
+    assert_eq!(live::run(program.command(["python", "made.pyc"])).succeeded(), "3 ((4, 3), 5) 0\n");
 }
 
 #[test]

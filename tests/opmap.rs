@@ -384,6 +384,20 @@ fn inferred(program: &Remapped, name: &str) -> f64 {
 }
 
 #[test]
+fn a_map_in_doubt_is_found_by_running_the_program() {
+    let source =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clean/programs/printing.py")).unwrap();
+    let program = Remapped::new(&source, "classes", 1, "");
+    let plain = program.record("p.plain.pyc", "plain.txt", &[]);
+    let map = program.path("found.json");
+    let ran = run(bctrace(["opmap", "--try"]).arg(program.path("p.pyc")).arg("-o").arg(&map));
+    assert!(ran.stderr().contains("and ended with status 0"), "{}", ran.stderr());
+    let mapped = program.record("p.pyc", "mapped.txt", &["--opmap", map.to_str().unwrap()]);
+    assert_eq!((mapped.status, mapped.stdout()), (0, plain.stdout()));
+    assert_eq!(program.text("mapped.txt"), program.text("plain.txt"));
+}
+
+#[test]
 fn a_map_replaces_no_other_file() {
     let program = Remapped::new("print 1\n", "classes", 31, "");
     let write = |to: &Path| run(bctrace(["opmap", "-q"]).arg(program.path("p.pyc")).arg("-o").arg(to));

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
+mod trial;
+
 use super::args::OpmapArgs;
 use super::message;
 use super::program::{self, Program};
@@ -40,7 +42,13 @@ pub fn run(args: &OpmapArgs) -> anyhow::Result<u8> {
     let codes = codes_of(&program);
     let votes = align(&codes, &args.known)?;
     let exact = votes.map();
-    let guesses = infer(&model(), &codes.iter().collect::<Vec<_>>(), &exact);
+    let mut guesses = infer(&model(), &codes.iter().collect::<Vec<_>>(), &exact);
+    if args.try_doubtful {
+        let tried = trial::run(args, &exact, &mut guesses)?;
+        if !args.quiet {
+            message::warn(tried);
+        }
+    }
     if !args.quiet {
         let mut stderr = io::stderr().lock();
         // A standard error that is closed is no reason to fail.
@@ -145,10 +153,10 @@ fn table(guesses: &[Guess], votes: &Votes) -> Vec<String> {
     let mut rows: Vec<(f32, String)> = guesses
         .iter()
         .map(|guess| {
-            let Guess { number, opcode, count, .. } = *guess;
-            let (confidence, rest) = match (votes.best(number), guess.other) {
+            let &Guess { number, opcode, count, .. } = guess;
+            let (confidence, rest) = match (votes.best(number), guess.others.first()) {
                 (Some((_, share)), _) => (share, format!("known from {} instructions", votes.count(number))),
-                (None, Some(other)) if guess.confidence < SURE => (guess.confidence, format!("or {}", name(other))),
+                (None, Some(other)) if guess.confidence < SURE => (guess.confidence, format!("or {}", name(*other))),
                 (None, _) => (guess.confidence, String::new()),
             };
             let row = format!("{number:>6}  {:<22}{:>6.1} %{count:>8}  {rest}", name(opcode), 100.0 * confidence);

@@ -109,6 +109,11 @@ impl CodeRef {
         }
     }
 
+    /// Entries of the value stack that the code says it needs.
+    pub fn stacksize(&self, gil: Gil) -> i32 {
+        self.numbers(gil).stacksize.cast_signed()
+    }
+
     /// What it is verified by, beside its code string; `described` is its description.
     pub fn facts(&self, gil: Gil, described: &CodeObject) -> Facts {
         let constant = |item: ObjectRef| match item.look(gil).seen {

@@ -163,6 +163,9 @@ fn strings_that_ctypes_passes_and_returns_come_out_whole() {
     program.view("layers", &["--no-stdlib", "--dump", "layers"], "t.bct");
     let manifest = whole(&program, "layers");
     let blobs = manifest["blobs"].as_array().unwrap();
+    let functions: Vec<_> =
+        blobs.iter().flat_map(|blob| blob["uses"].as_array().unwrap()).map(|used| &used["function"]).collect();
+    assert!(functions.contains(&&Value::from("strlen")), "{functions:?}");
     let roles = |end: &str| -> Vec<(u64, String)> {
         let content =
             |blob: &&Value| running::read(&program.path(format!("layers/{}", blob["file"].as_str().unwrap())));

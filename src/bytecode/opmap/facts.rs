@@ -37,6 +37,9 @@ pub struct Facts {
     lines: Vec<bool>,
     begins: Vec<bool>,
     constants: Vec<u8>,
+    /// By constant and by name, a number for what it is.
+    values: Vec<u32>,
+    names: Vec<u32>,
     /// It has local variables by index, as a function's code.
     is_function: bool,
 }
@@ -64,8 +67,20 @@ impl Facts {
             lines: line_starts(code),
             begins,
             constants: code.constants.iter().map(kind).collect(),
+            values: code.constants.iter().map(value).collect(),
+            names: code.names.iter().map(|name| hash(name)).collect(),
             is_function: code.flags & 3 == 3,
         }
+    }
+
+    /// A number for the constant that an operand could index, equal for constants that are used alike; 0 if there is none.
+    pub fn value(&self, operand: u16) -> u32 {
+        self.values.get(usize::from(operand)).copied().unwrap_or(0)
+    }
+
+    /// A number for the name that an operand could index; 0 if there is none.
+    pub fn name(&self, operand: u16) -> u32 {
+        self.names.get(usize::from(operand)).copied().unwrap_or(0)
     }
 
     /// The instructions with the opcodes of a map; prefixes are not combined.
@@ -184,4 +199,23 @@ fn kind(constant: &Object) -> u8 {
         Object::Float(_) => 6,
         _ => 7,
     }
+}
+
+fn value(constant: &Object) -> u32 {
+    match constant {
+        Object::Str(text) if text.is_empty() => 1,
+        Object::Str(text) if text.contains(&b'%') => 2,
+        Object::Str(text) if text.len() == 1 => 3,
+        Object::Int(number @ -4..=16) => (20 + number) as u32,
+        Object::Int(number) if number.count_ones() == 1 => 4,
+        Object::Int(number) if (number + 1).count_ones() == 1 => 5,
+        Object::Int(number) => 6 + u32::from(*number > 255),
+        Object::Tuple(items) => 40 + items.len().min(4) as u32,
+        other => 50 + u32::from(kind(other)),
+    }
+}
+
+/// FNV-1a.
+fn hash(text: &[u8]) -> u32 {
+    text.iter().fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)) | 1
 }

@@ -1,5 +1,7 @@
 //! Owns inferring a map from code alone, by how code usually looks.
 
+use std::borrow::Cow;
+
 use super::OpMap;
 use super::facts::{Facts, WithOperand, plain_sizes};
 use super::model::Model;
@@ -8,20 +10,20 @@ use crate::bytecode::code::nested;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode;
 
-/// Instructions that are looked at; more say nothing new.
-const MOST_INSTRUCTIONS: usize = 60_000;
+/// Bytes of code that are looked at, some 60,000 instructions; more say nothing new.
+const MOST_CODE: usize = 140_000;
 /// Bytes of code that are looked at to find which numbers have operands.
 const MOST_BYTES: usize = 20_000;
 
 /// What a number seems to stand for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Guess {
     pub number: u8,
     pub opcode: u8,
     /// From 0 to 1.
     pub confidence: f32,
-    /// The next best opcode.
-    pub other: Option<u8>,
+    /// Other opcodes that it could be, the likeliest first.
+    pub others: Vec<u8>,
     /// How often the number occurs in the instructions that were looked at.
     pub count: u32,
 }
@@ -36,20 +38,12 @@ pub fn infer(model: &Model, modules: &[&MarshalledCode], known: &OpMap) -> Vec<G
         .collect();
     let mut with_operand = sizes(&codes);
     known.pairs().for_each(|(number, opcode)| with_operand[usize::from(number)] = opcode::has_argument(opcode));
-    let mut left = MOST_INSTRUCTIONS;
-    let facts = codes.iter().map(|code| Facts::of(code, &with_operand));
-    let facts: Vec<Facts> = facts
-        .take_while(|facts| {
-            let is_wanted = left > 0;
-            left = left.saturating_sub(facts.steps.len());
-            is_wanted
-        })
-        .collect();
-    let problem = Problem::new(model, &facts, known);
+    let facts: Vec<Facts> = sample(&codes, MOST_CODE).iter().map(|code| Facts::of(code, &with_operand)).collect();
+    let mut problem = Problem::new(model, &facts, known);
     let found = problem.solve();
     let confidence = problem.confidence(&found);
     let all = problem.numbers.iter().zip(&found).zip(&problem.counts).zip(confidence);
-    all.map(|(((&number, &opcode), &count), (confidence, other))| Guess { number, opcode, confidence, other, count })
+    all.map(|(((&number, &opcode), &count), (confidence, others))| Guess { number, opcode, confidence, others, count })
         // There are more numbers than opcodes: one was left over.
         .filter(|guess| guess.opcode != opcode::op::STOP_CODE)
         .collect()
@@ -60,15 +54,24 @@ pub fn map(guesses: &[Guess]) -> OpMap {
     OpMap::of(guesses.iter().map(|guess| (guess.number, guess.opcode)))
 }
 
+/// The first code objects; of the last one only as many bytes as are left.
+fn sample<'a>(codes: &[&'a MarshalledCode], most: usize) -> Vec<Cow<'a, MarshalledCode>> {
+    let (mut left, mut found) = (most, Vec::new());
+    for &code in codes.iter() {
+        match code.bytes.get(..left) {
+            Some([]) => break,
+            Some(first) => found.push(Cow::Owned(MarshalledCode { bytes: first.into(), ..code.clone() })),
+            None => found.push(Cow::Borrowed(code)),
+        }
+        left = left.saturating_sub(code.bytes.len());
+    }
+    found
+}
+
 /// Finds which numbers have operands: those from 90 on, unless lines then begin inside instructions.
 fn sizes(codes: &[&MarshalledCode]) -> WithOperand {
-    let mut left = MOST_BYTES;
-    let sample = codes.iter().copied().take_while(|code| {
-        let is_wanted = left > 0;
-        left = left.saturating_sub(code.bytes.len());
-        is_wanted
-    });
-    let sample: Vec<&MarshalledCode> = sample.collect();
+    let sample = sample(codes, MOST_BYTES);
+    let sample: Vec<&MarshalledCode> = sample.iter().map(AsRef::as_ref).collect();
     let plain = plain_sizes();
     let length: usize = sample.iter().map(|code| code.bytes.len()).sum();
     let disorder: u32 = sample.iter().map(|code| Facts::of(code, &plain).disorder()).sum();

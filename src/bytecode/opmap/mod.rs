@@ -4,6 +4,7 @@
 
 pub mod align;
 pub mod candidates;
+mod context;
 mod facts;
 pub mod infer;
 mod json;

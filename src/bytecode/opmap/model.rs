@@ -1,5 +1,6 @@
 //! Owns how code of Python 2.7 usually looks: which opcode follows which, and what their operands are like.  Counted in known code.
 
+use super::context::{self, KINDS, MARKS};
 use super::facts::{FEATURES, Facts, USES, plain_sizes};
 use crate::bytecode::code::nested;
 use crate::bytecode::object::MarshalledCode;
@@ -8,6 +9,9 @@ use crate::bytecode::object::MarshalledCode;
 pub const EDGE: usize = 148;
 /// Opcodes, and the edge.
 pub const STATES: usize = EDGE + 1;
+
+/// Instructions that a mark's share in all code weighs against what was counted for an opcode.
+const MARK: f32 = 20.0;
 
 /// Logarithms of probabilities.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub struct Model {
     /// Of a feature of an instruction by its opcode.
     pub features: Vec<f32>,
     pub uses: Vec<f32>,
+    /// Of a mark of each kind by the opcode: the opcodes of a mark stand together.
+    pub marks: Vec<f32>,
     pub prior: Vec<f32>,
     /// Opcodes that occur.
     pub known: Vec<u8>,
@@ -30,6 +36,7 @@ pub struct Counts {
     after_next: Vec<u32>,
     features: Vec<u32>,
     uses: Vec<u32>,
+    marks: Vec<u32>,
     total: Vec<u32>,
 }
 
@@ -40,6 +47,7 @@ impl Default for Counts {
             after_next: vec![0; STATES * STATES],
             features: vec![0; STATES * FEATURES],
             uses: vec![0; STATES * USES],
+            marks: vec![0; KINDS * MARKS * STATES],
             total: vec![0; STATES],
         }
     }
@@ -63,6 +71,8 @@ impl Counts {
             self.after_next[before * STATES + number] += 1;
             self.total[number] += 1;
             facts.features(index, |feature| self.features[number * FEATURES + feature] += 1);
+            let opcode = |index: usize| facts.steps[index].number;
+            context::marks(facts, index, opcode, |kind, mark| self.marks[(kind * MARKS + mark) * STATES + number] += 1);
             (before, last) = (last, number);
         }
         self.next[last * STATES + EDGE] += 1;
@@ -83,7 +93,12 @@ impl Counts {
         let features = self.features.chunks(FEATURES).zip(&self.total);
         let features =
             features.flat_map(|(row, &total)| row.iter().map(move |&count| log(count, 0.3, total as f32 + 1.0)));
+        let marks = self.marks.chunks(STATES).flat_map(|row| {
+            let share = (row.iter().sum::<u32>() as f32 + 0.5) / (sum as f32 + 1.0);
+            row.iter().zip(&self.total).map(move |(&count, &total)| log(count, MARK * share, total as f32 + MARK))
+        });
         Model {
+            marks: marks.collect(),
             next: rows(&self.next, STATES, 0.05),
             after_next: rows(&self.after_next, STATES, 0.05),
             features: features.collect(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::OpMap;
+use super::context::{self, MARKS};
 use super::facts::{FEATURES, Facts, USES};
 use super::model::{EDGE, Model, STATES};
 use super::stack;
@@ -12,11 +13,17 @@ use crate::bytecode::opcode;
 const WEIGHT: f32 = 4.0;
 /// What the opcode before the last one says counts so much of what the last one says.
 const FARTHER: f32 = 0.3;
+/// What stands around an instruction says so much, of what its marks say each.
+const AROUND: f32 = 0.4;
+/// How often what stands around is looked at again.
+const ROUNDS: usize = 3;
 /// Beginnings that are followed to their end; a small problem has more of them, for its likelihood has more peaks.
 const BEGINNINGS: u64 = 6;
 const SMALL: u32 = 1_000;
 /// The likeliest opcodes of a number that the value stack is asked about.
 const ASKED: usize = 12;
+/// Other opcodes that are named for a number.
+const NAMED: usize = 5;
 /// Passes over all numbers at most.
 const PASSES: usize = 30;
 
@@ -38,6 +45,8 @@ pub struct Problem<'a> {
     after_next: Vec<f32>,
     /// What features and uses say, for each number and opcode.
     alone: Vec<f32>,
+    /// What stands around says, for each number and opcode, by the assignment that was looked at last.
+    around: Vec<f32>,
 }
 
 /// An opcode for each number of a problem.
@@ -63,6 +72,7 @@ impl<'a> Problem<'a> {
             next: vec![0.0; width * width],
             after_next: vec![0.0; width * width],
             alone: vec![0.0; numbers.len() * STATES],
+            around: vec![0.0; numbers.len() * STATES],
             numbers,
         };
         problem.count();
@@ -117,7 +127,7 @@ impl<'a> Problem<'a> {
     fn part(&self, of: &[u8], number: usize, other: Option<usize>) -> f32 {
         let width = self.numbers.len() + 1;
         let mine = self.state(of, number);
-        let mut sum = self.alone[number * STATES + mine];
+        let mut sum = self.alone[number * STATES + mine] + self.around[number * STATES + mine];
         for neighbour in (0..width).filter(|&neighbour| Some(neighbour) != other) {
             let theirs = self.state(of, neighbour);
             sum += self.pair(number, neighbour, mine, theirs);
@@ -173,7 +183,41 @@ impl<'a> Problem<'a> {
     }
 
     /// The likeliest assignment that was found.
-    pub fn solve(&self) -> Assignment {
+    pub fn solve(&mut self) -> Assignment {
+        let mut of = self.first();
+        for _ in 0..ROUNDS {
+            self.look_around(&of);
+            let next = self.refine(self.climb(of.clone()));
+            if next == of {
+                break;
+            }
+            of = next;
+        }
+        of
+    }
+
+    /// Works out what stands around each number, read by an assignment.
+    fn look_around(&mut self, of: &[u8]) {
+        let mut place = [0; 256];
+        self.numbers.iter().enumerate().for_each(|(index, &number)| place[usize::from(number)] = index);
+        self.around.fill(0.0);
+        for facts in self.facts {
+            let opcode = |index: usize| of[place[usize::from(facts.steps[index].number)]];
+            for (index, step) in facts.steps.iter().enumerate() {
+                let at = place[usize::from(step.number)] * STATES;
+                let row = &mut self.around[at..at + STATES];
+                context::marks(facts, index, opcode, |kind, mark| {
+                    let of = (kind * MARKS + mark) * STATES;
+                    row.iter_mut()
+                        .zip(&self.model.marks[of..of + STATES])
+                        .for_each(|(sum, mark)| *sum += AROUND * mark);
+                });
+            }
+        }
+    }
+
+    /// The likeliest assignment without what stands around.
+    fn first(&self) -> Assignment {
         let instructions: u32 = self.counts.iter().sum();
         let beginnings = if instructions < SMALL { 4 * BEGINNINGS } else { BEGINNINGS };
         let mut climbed: Vec<Assignment> = (0..beginnings).map(|seed| self.climb(self.begin(seed))).collect();
@@ -283,15 +327,15 @@ impl<'a> Problem<'a> {
         found
     }
 
-    /// How sure each opcode of an assignment is, from 0 to 1, and which one is the next best.
-    pub fn confidence(&self, of: &Assignment) -> Vec<(f32, Option<u8>)> {
+    /// How sure each opcode of an assignment is, from 0 to 1, and which ones are the next best.
+    pub fn confidence(&self, of: &Assignment) -> Vec<(f32, Vec<u8>)> {
         /// Neighbouring instructions depend on each other: the likelihood counts the same evidence several times.
-        const REPEATED: f32 = 3.0;
+        const REPEATED: f32 = 4.0;
         let (mut of, disorder) = (of.clone(), self.disorder(of));
         let one = |number| {
             let others = self.alternatives(&mut of, number, disorder, ASKED);
             let doubt: f32 = others.iter().map(|other| (other.gain / REPEATED).exp()).sum();
-            (1.0 / (1.0 + doubt), others.first().map(|other| other.opcode))
+            (1.0 / (1.0 + doubt), others.iter().take(NAMED).map(|other| other.opcode).collect())
         };
         (0..self.numbers.len()).map(one).collect()
     }

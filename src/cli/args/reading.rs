@@ -181,7 +181,7 @@ pub struct DisArgs {
 /// Find out which opcodes the numbers in a program stand for
 ///
 /// For programs of an interpreter whose opcodes have other numbers than Python 2.7's. The map is printed as JSON, for --opmap;
-/// a table on standard error says how sure each entry is. The program does not run.
+/// a table on standard error says how sure each entry is. The program runs only with --try.
 ///
 /// With --known the map is exact: modules of the standard library, from the same bundle as the program, are compared
 /// with those of Python 2.7.18. What they do not have is inferred, as all is without --known: from how code usually looks.
@@ -189,6 +189,7 @@ pub struct DisArgs {
 #[command(after_help = "\
 Examples:
   bctrace opmap program.pyc -o map.json
+  bctrace opmap --try program.pyc -o map.json
   bctrace opmap program.pyc --known bundle/os.pyc bundle/re.pyc -o map.json
   bctrace --opmap map.json program.pyc trace.bct")]
 pub struct OpmapArgs {
@@ -201,6 +202,11 @@ pub struct OpmapArgs {
     /// Write the map to this file instead of standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Run the program in the sandbox with other opcodes where the map is in doubt, and keep those with which it gets further
+    ///
+    /// A program that ends with status 0 is not run again. There are 60 runs at most, each of 200,000 instructions or 3 seconds.
+    #[arg(long = "try", conflicts_with = "strict")]
+    pub try_doubtful: bool,
     /// Show no table
     #[arg(short, long)]
     pub quiet: bool,

@@ -37,7 +37,13 @@ fn describe(gil: Gil, at: &Place, top: usize) -> Option<Unmapped> {
         return None;
     }
     let stack = Room::of(gil, at).all(gil, top);
-    let place = CodePlace { bytes: &original, tables: code.tables(gil), offset, depth: stack.len() };
+    let place = CodePlace {
+        bytes: &original,
+        tables: code.tables(gil),
+        offset,
+        depth: stack.len(),
+        stacksize: code.stacksize(gil),
+    };
     let text = |entry: &_| {
         let mut text = crate::vm::object::text(gil, *entry);
         text.truncate(LONGEST_TEXT);

@@ -47,6 +47,9 @@ pub(super) struct Section {
     /// Locals that are read before they are written, in the order of the code: at least one more than the last of these are arguments.
     pub arguments: u32,
     stored: Vec<u32>,
+    /// Cells that are written, and those that are read before.
+    stored_cells: Vec<u32>,
+    read_cells: Vec<u32>,
     last_offset: Option<u32>,
     after_prefix: bool,
 }
@@ -156,13 +159,36 @@ impl Section {
                 }
                 &mut self.varnames
             }
-            OperandKind::Free => &mut self.cells,
+            OperandKind::Free => {
+                match opcode {
+                    op::STORE_DEREF => self.stored_cells.push(operand),
+                    op::LOAD_DEREF if !self.stored_cells.contains(&operand) => self.read_cells.push(operand),
+                    _ => {}
+                }
+                &mut self.cells
+            }
             _ => return true,
         };
         if meaning.is_some() {
             table.entry(operand).or_insert_with(&mut name);
         }
         true
+    }
+
+    /// Gives the arguments that are cell variables, those of the first `count` cells with a value that no instruction gives them, their
+    /// places among the locals: no instruction names these.  Returns these arguments for people.
+    pub(super) fn place_cell_arguments(&mut self, count: usize) -> Vec<String> {
+        let is_given = |cell: &u32| self.read_cells.contains(cell) || !self.stored_cells.contains(cell);
+        let cells = self.cells.range(..u32::try_from(count).unwrap_or(u32::MAX));
+        let names: Vec<Arc<[u8]>> =
+            cells.filter(|(cell, _)| is_given(cell)).map(|(_, name)| Arc::clone(name)).collect();
+        for name in &names {
+            // Only the last of all locals leaves no gap.
+            let place = (0..).find(|place| !self.varnames.contains_key(place)).unwrap_or(0);
+            self.varnames.insert(place, Arc::clone(name));
+            self.arguments = self.arguments.max(place.saturating_add(1));
+        }
+        names.iter().map(|name| printable(name)).collect()
     }
 
     fn note_constant(&mut self, index: u32, text: &[u8], interned: &mut Interned) -> bool {

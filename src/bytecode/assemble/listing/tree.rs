@@ -58,6 +58,7 @@ struct Made {
     names: Vec<String>,
     stubs: Vec<String>,
     gaps: Vec<String>,
+    orders: Vec<String>,
 }
 
 struct Tree {
@@ -172,21 +173,26 @@ impl Tree {
     ) -> Result<MarshalledCode, ListingError> {
         let name = self.name(one);
         let shown = super::printable(&name);
-        let section = self.sections[one].clone();
+        let mut section = self.sections[one].clone();
         let at = section.at;
         let fail = |problem| ListingError { line: at, problem };
-        let items = bound(section.items);
+        let items = bound(std::mem::take(&mut section.items));
         let assembled = assemble(&items).map_err(|error| fail(Problem::Assemble(error)))?;
         let mut missing = 0;
-        let [names, varnames, cells] = [section.names, section.varnames, section.cells]
-            .map(|table| filled(table, &mut missing, &mut self.interned));
+        let cells = filled(section.cells.clone(), &mut missing, &mut self.interned);
         let first_free = self.first_free(one, &cells);
+        let scope = self.scope(one);
+        if scope == Scope::Function {
+            let given = section.place_cell_arguments(first_free);
+            self.made.orders.extend((given.len() > 1).then(|| format!("{shown} {}", given.join(" "))));
+        }
+        let [names, varnames] =
+            [section.names, section.varnames].map(|table| filled(table, &mut missing, &mut self.interned));
         let (cellvars, freevars) = cells.split_at(first_free);
         let constants = self.constants(one, section.constants, file, built, &mut missing);
         if missing > 0 {
             self.made.gaps.push(format!("{shown} {missing}"));
         }
-        let scope = self.scope(one);
         let is_nested = self.places[one].outer.is_some_and(|outer| self.scope(outer) == Scope::Function);
         let has_cells = !cells.is_empty();
         let flags = flags::of(scope, &assembled.bytes, is_nested, has_cells);
@@ -333,7 +339,8 @@ impl Tree {
                 self.remarks.push(format!("{what}: {}", list.join(", ")));
             }
         };
-        say("argument counts are inferred from locals that are read before they are written", &made.arguments);
+        say("argument counts are inferred from variables that are read before they are written", &made.arguments);
+        say("the order of arguments that inner functions use is made up", &made.orders);
         say("flags are inferred", &made.flags);
         say("names of functions are made up", &made.names);
         say("entries of tables that no instruction names are made up", &made.gaps);
