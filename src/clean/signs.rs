@@ -8,6 +8,16 @@ use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::{self, op};
 
+/// Returns the first sign that the bytes alone have.
+pub fn of_bytes(code: &MarshalledCode) -> Option<&'static str> {
+    let mut walk = units(&code.bytes, 0);
+    let chain: Vec<Unit> = walk.by_ref().collect();
+    if walk.offset() as usize != code.bytes.len() {
+        return Some("bytes after the last instruction");
+    }
+    of_chain(&chain).or_else(|| of_tries(&chain)).or_else(|| of_dead_code(&chain))
+}
+
 /// Returns the first sign that is found.
 pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     let mut walk = units(&code.bytes, 0);
