@@ -1,5 +1,5 @@
 //! Which sides of conditions that never ran are left out so that the rest is what a compiler makes.  An obfuscator lets conditions that
-//! are always true lead into copies of real code: with these sides the flow is none of statements.
+//! are always true lead into copies of real code: with these sides the flow is none of statements, or code that ran gets other blocks around it.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,8 @@ pub fn rebuilt(
 ) -> Result {
     let whole = attempt(&BTreeSet::new());
     let is_sure = match whole.outcome {
-        Outcome::Rebuilt(_) | Outcome::Unchanged => true,
+        Outcome::Unchanged => true,
+        Outcome::Rebuilt(_) => !whole.is_ambiguous,
         Outcome::Plain(..) => false,
         Outcome::Kept(_) => !program.is_suspicious && signs::of_bytes(code).is_none(),
     };
@@ -39,11 +40,13 @@ pub fn rebuilt(
     }
     let mut best = attempt(&cut);
     match (&whole.outcome, &best.outcome) {
+        (Outcome::Rebuilt(_), Outcome::Rebuilt(_)) if best.is_ambiguous => return attempt(&BTreeSet::new()),
         (_, Outcome::Rebuilt(_)) => {}
         (Outcome::Kept(_), Outcome::Plain(..)) => return best,
         // What it makes known of globals must be that of what is returned.
         _ => return attempt(&BTreeSet::new()),
     }
+    let is_ambiguous = best.is_ambiguous;
     let mut attempts = ATTEMPTS.min(BYTES / code.bytes.len().max(1));
     let mut size = cut.len();
     let mut is_last = true;
@@ -57,7 +60,7 @@ pub fn rebuilt(
             attempts -= 1;
             let fewer: BTreeSet<u32> = cut.iter().copied().filter(|at| !part.contains(at)).collect();
             let made = attempt(&fewer);
-            is_last = matches!(made.outcome, Outcome::Rebuilt(_));
+            is_last = matches!(made.outcome, Outcome::Rebuilt(_)) && (is_ambiguous || !made.is_ambiguous);
             if is_last {
                 (best, cut) = (made, fewer);
             }

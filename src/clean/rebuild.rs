@@ -69,12 +69,15 @@ pub struct Result {
     pub assumed: Vec<String>,
     /// Offsets of instructions in whose place there is what they make.
     pub folded: BTreeSet<u32>,
+    /// Instructions that ran can be reached with other blocks around them, or another depth of the stack.  No compiler's can.
+    pub is_ambiguous: bool,
 }
 
 impl Result {
     /// The code object is as it was.
     fn as_it_was(outcome: Outcome) -> Result {
-        Result { code: None, outcome, changes: Vec::new(), assumed: Vec::new(), folded: BTreeSet::new() }
+        let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
+        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false }
     }
 }
 
@@ -162,6 +165,9 @@ fn attempt<'a>(
     let program = &program;
     let all_folded = folded(code, &mut flow, looks_up_locals(code, &graph), &mut sign, program);
     assumed.extend(assumptions(&all_folded));
+    if signs::of_junk(code, removed.keys()) {
+        sign.get_or_insert("values that are moved and thrown away");
+    }
     let is_plain = sign.is_none();
     let sign = sign.unwrap_or(if program.is_suspicious { "other code of the program has one" } else { MISSING });
     flow.prepare();
@@ -183,6 +189,7 @@ fn attempt<'a>(
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     folded.extend(gone(&flow, removed.keys().chain(&graph.thrown)));
     changes.sort_by_key(|change| change.offsets.start);
+    let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
     let mut order = Order::of(&flow);
     let assertion = code.names.iter().position(|name| &**name == b"AssertionError");
     order.assertion = assertion.and_then(|place| i32::try_from(place).ok());
@@ -202,7 +209,7 @@ fn attempt<'a>(
         Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
             return unchanged;
         }
-        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed, folded },
+        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed, folded, is_ambiguous },
         Err(_) if is_plain => return unchanged,
         Err(why) => why,
     };
@@ -211,7 +218,7 @@ fn attempt<'a>(
         checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
     });
     match plain {
-        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded },
+        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded, is_ambiguous },
         Err(other) => kept(format!("{why}; {other}")),
     }
 }
@@ -258,6 +265,16 @@ fn assumptions(all: &[Folded]) -> impl Iterator<Item = String> {
         .map(|one| format!("the call at {} returns {} in every run, as it did in the traces", one.at, one.made));
     let globals = globals.chain(observed);
     globals.chain(stored.map(move |name| format!("nothing but this code uses the variable {}", shown(name))))
+}
+
+/// Whether an instruction that ran can be reached with different blocks around it, or different depths of the stack.
+fn is_ambiguous(graph: &Graph, executed: &Executed) -> bool {
+    let mut shapes = BTreeMap::new();
+    graph.reachable().into_iter().map(|node| &graph.nodes[node]).any(|node| {
+        let is_used = !node.acts.is_empty() && executed.offsets.contains_key(&(node.key.offset as u32));
+        let shape = (node.key.stack.len(), node.key.blocks.iter().map(|block| block.setup).collect::<Vec<u32>>());
+        is_used && *shapes.entry(node.key.offset).or_insert_with(|| shape.clone()) != shape
+    })
 }
 
 /// The offsets of instructions that are nowhere in a flow any more.

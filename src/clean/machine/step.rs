@@ -403,6 +403,9 @@ impl Explorer<'_> {
         if step.blocks.len() >= MOST {
             return Ok(Err("there are more than 20 blocks"));
         }
+        if step.blocks.iter().any(|block| block.setup == step.at) {
+            return Ok(Err("a block begins within itself"));
+        }
         if kind == Kind::With {
             self.may_raise(step)?;
             if step.stack.pop().is_none() {
