@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::running::{self, Ran, bctrace, run, run_with};
 
 /// Each technique alone, and some together; tests/clean/obfuscate says what they are.
-const TECHNIQUES: [&str; 18] = [
+const TECHNIQUES: [&str; 22] = [
     "shuffle",
     "junk",
     "overlap",
@@ -26,6 +26,10 @@ const TECHNIQUES: [&str; 18] = [
     "extended",
     "tables",
     "layers",
+    "builtins",
+    "failures",
+    "noise",
+    "lookups",
     "shuffle,junk,overlap,constant,trampolines,exceptions",
     "shuffle,junk,unwind,flatten,valid,calls",
     "all",

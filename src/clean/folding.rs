@@ -162,6 +162,10 @@ impl<'a> Folder<'a, '_, '_> {
             }
         };
         let mut means = runner.means;
+        // What a program calls by a name says more than what it is.
+        let is_load = matches!(one.opcode, op::LOAD_NAME | op::LOAD_GLOBAL);
+        let is_plain = matches!(thing, Some(Thing::Plain(_)));
+        means.names |= is_load && is_plain && code.names.get(index).is_some_and(|name| pure::builtin(name).is_none());
         self.steps -= steps - runner.steps;
         let thing = thing.or_else(|| {
             means.observed = true;
@@ -203,6 +207,8 @@ impl<'a> Folder<'a, '_, '_> {
                 let is_secret = operands.iter().any(|one| is_secret(&one.thing));
                 length.is_some() && (means.decodes || means.makes && (means.mixes || is_secret))
             }
+            // A table of all characters is no text that was meant to be hidden.
+            (_, Some(_)) if means.makes && !means.mixes && !means.decodes && is_secret(&known.thing) => false,
             (_, Some(_)) => means.calls || means.names || means.observed || !means.repeats && means.make_texts(),
             // Division depends on an option of the interpreter.
             (op::BINARY_DIVIDE | op::INPLACE_DIVIDE, None) => false,

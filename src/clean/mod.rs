@@ -7,8 +7,10 @@ pub mod evidence;
 mod flow;
 mod folding;
 mod globals;
+mod junk;
 mod lay;
 mod machine;
+mod narrow;
 pub mod observed;
 mod order;
 mod pure;
@@ -102,6 +104,7 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
     let asks: [&[u8]; 7] =
         [b"exc_info", b"exc_type", b"exc_value", b"print_exc", b"format_exc", b"traceback", b"exc_clear"];
     let keeps_exceptions = asks.iter().any(|name| mentions.contains_key(*name));
+    let runs_prefixes = evidence.codes.iter().any(|(bytes, executed)| machine::runs_prefixes(bytes, executed));
     let globals = Globals::new();
     let mut program = Program {
         options,
@@ -111,6 +114,7 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
         mentions: &mentions,
         is_looked_up,
         keeps_exceptions,
+        runs_prefixes,
         is_suspicious: false,
     };
     let mut report = Vec::new();

@@ -7,6 +7,7 @@ use super::flow::{Flow, Instruction, Operand};
 use super::folding::{self, Around, Folded};
 use super::globals::{self, Globals};
 use super::lay::{self, assemble::Code, peephole};
+use super::narrow;
 use super::machine::{self, Exit, Graph, Input, Variants};
 use super::observed::Observed;
 use super::order::Order;
@@ -54,6 +55,8 @@ pub struct Program<'a> {
     pub is_looked_up: bool,
     /// Some code asks for the exception that was handled last.
     pub keeps_exceptions: bool,
+    /// Useless EXTENDED_ARGs of the program ran.
+    pub runs_prefixes: bool,
     /// Some code of the program was not made by a compiler.
     pub is_suspicious: bool,
 }
@@ -66,12 +69,15 @@ pub struct Result {
     pub assumed: Vec<String>,
     /// Offsets of instructions in whose place there is what they make.
     pub folded: BTreeSet<u32>,
+    /// Instructions that ran can be reached with other blocks around them, or another depth of the stack.  No compiler's can.
+    pub is_ambiguous: bool,
 }
 
 impl Result {
     /// The code object is as it was.
     fn as_it_was(outcome: Outcome) -> Result {
-        Result { code: None, outcome, changes: Vec::new(), assumed: Vec::new(), folded: BTreeSet::new() }
+        let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
+        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false }
     }
 }
 
@@ -80,20 +86,37 @@ pub fn rebuild<'a>(
     code: &'a MarshalledCode,
     executed: Option<&Executed>,
     program: &Program<'_>,
+    mut globals: Option<&mut Globals<'a>>,
+) -> Result {
+    if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
+        return Result::as_it_was(Outcome::Kept("it has another number of locals than names for them".into()));
+    }
+    narrow::rebuilt(code, executed, program, &mut |cut| {
+        attempt(code, executed, program, globals.as_deref_mut(), cut)
+    })
+}
+
+/// Rebuilds a code object without the sides of the conditions at the offsets in `cut` that never ran.
+fn attempt<'a>(
+    code: &'a MarshalledCode,
+    executed: Option<&Executed>,
+    program: &Program<'_>,
     globals: Option<&mut Globals<'a>>,
+    cut: &BTreeSet<u32>,
 ) -> Result {
     let kept = |why: String| Result::as_it_was(Outcome::Kept(why));
-    if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
-        return kept("it has another number of locals than names for them".into());
-    }
     let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let untaken = program.options.untaken;
     let mut input = Input {
         code,
         executed,
         untaken,
+        cut,
         is_builtin: &is_builtin,
+        is_looked_up: program.is_looked_up,
+        runs_prefixes: program.runs_prefixes,
         tracked: Vec::new(),
+        splits_stack: false,
         most: STATES,
         keeps_exceptions: program.keeps_exceptions,
     };
@@ -104,23 +127,26 @@ pub fn rebuild<'a>(
     // A few tests say little about code that looks like a compiler's.
     let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
     let found = candidates(code, program, least);
-    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], program));
+    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], executed, program));
     let mut graph = explored;
     let mut assumed = Vec::new();
-    for variable in found {
-        let tracked: Vec<usize> = input.tracked.iter().copied().chain([variable]).collect();
-        let trial = Input { tracked: tracked.clone(), most, ..input };
+    for candidate in found {
+        let variable = if let Candidate::Variable(variable) = candidate { Some(variable) } else { None };
+        let tracked: Vec<usize> = input.tracked.iter().copied().chain(variable).collect();
+        let splits_stack = input.splits_stack || variable.is_none();
+        let trial = Input { tracked: tracked.clone(), splits_stack, most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
-        let (flow, removed) = simplified(code, &tried, &tracked, program);
+        let (flow, removed) = simplified(code, &tried, &tracked, executed, program);
         let is_better = best.as_ref().is_none_or(|(known, _)| {
             let fewer = branches(&flow) < branches(known);
             flow.len() * 4 <= known.len() * 5 && fewer || flow.len() < known.len() && branches(&flow) <= branches(known)
         });
         if is_better {
             (graph, best) = (Ok(tried), Some((flow, removed)));
-            input.tracked = tracked;
+            (input.tracked, input.splits_stack) = (tracked, splits_stack);
             sign = sign.or(Some("a variable that says where to go on"));
-            if let Some(name) = variable.checked_sub(code.varnames.len()).and_then(|place| code.names.get(place)) {
+            let name = variable.and_then(|variable| code.names.get(variable.checked_sub(code.varnames.len())?));
+            if let Some(name) = name {
                 assumed.push(format!("nothing but this code uses the variable {}", String::from_utf8_lossy(name)));
             }
         }
@@ -139,6 +165,9 @@ pub fn rebuild<'a>(
     let program = &program;
     let all_folded = folded(code, &mut flow, looks_up_locals(code, &graph), &mut sign, program);
     assumed.extend(assumptions(&all_folded));
+    if signs::of_junk(code, removed.keys()) {
+        sign.get_or_insert("values that are moved and thrown away");
+    }
     let is_plain = sign.is_none();
     let sign = sign.unwrap_or(if program.is_suspicious { "other code of the program has one" } else { MISSING });
     flow.prepare();
@@ -157,8 +186,10 @@ pub fn rebuild<'a>(
         let why = format!("an expression of constants that always makes {}", one.made);
         Change { offsets: one.at..one.at + 1, why }
     }));
-    let folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
+    let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
+    folded.extend(gone(&flow, removed.keys().chain(&graph.thrown)));
     changes.sort_by_key(|change| change.offsets.start);
+    let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
     let mut order = Order::of(&flow);
     let assertion = code.names.iter().position(|name| &**name == b"AssertionError");
     order.assertion = assertion.and_then(|place| i32::try_from(place).ok());
@@ -178,7 +209,7 @@ pub fn rebuild<'a>(
         Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
             return unchanged;
         }
-        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed, folded },
+        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed, folded, is_ambiguous },
         Err(_) if is_plain => return unchanged,
         Err(why) => why,
     };
@@ -187,7 +218,7 @@ pub fn rebuild<'a>(
         checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
     });
     match plain {
-        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded },
+        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded, is_ambiguous },
         Err(other) => kept(format!("{why}; {other}")),
     }
 }
@@ -236,6 +267,24 @@ fn assumptions(all: &[Folded]) -> impl Iterator<Item = String> {
     globals.chain(stored.map(move |name| format!("nothing but this code uses the variable {}", shown(name))))
 }
 
+/// Whether an instruction that ran can be reached with different blocks around it, or different depths of the stack.
+fn is_ambiguous(graph: &Graph, executed: &Executed) -> bool {
+    let mut shapes = BTreeMap::new();
+    graph.reachable().into_iter().map(|node| &graph.nodes[node]).any(|node| {
+        let is_used = !node.acts.is_empty() && executed.offsets.contains_key(&(node.key.offset as u32));
+        let shape = (node.key.stack.len(), node.key.blocks.iter().map(|block| block.setup).collect::<Vec<u32>>());
+        is_used && *shapes.entry(node.key.offset).or_insert_with(|| shape.clone()) != shape
+    })
+}
+
+/// The offsets of instructions that are nowhere in a flow any more.
+fn gone<'a>(flow: &Flow, offsets: impl Iterator<Item = &'a u32>) -> BTreeSet<u32> {
+    let blocks = flow.reverse_postorder().into_iter().map(|block| &flow.blocks[block]);
+    let left: BTreeSet<u32> =
+        blocks.flat_map(|basic| basic.instructions.iter().map(|one| one.at).chain([basic.at])).collect();
+    offsets.copied().filter(|at| !left.contains(at)).collect()
+}
+
 /// Assembles what was laid out, and compares what it does with the flow that it was laid out from.
 fn checked(
     laid: &Code,
@@ -248,8 +297,12 @@ fn checked(
         code: &made,
         executed: None,
         untaken: Untaken::Keep,
+        cut: &BTreeSet::new(),
         is_builtin,
+        is_looked_up: true,
+        runs_prefixes: false,
         tracked: Vec::new(),
+        splits_stack: false,
         most: STATES,
         keeps_exceptions: false,
     };
@@ -288,8 +341,27 @@ fn stack_size(graph: &Graph) -> i32 {
     i32::try_from(most.unwrap_or(0)).unwrap_or(i32::MAX).max(1)
 }
 
+/// Whether the instruction at an offset, which made a value, can go if nothing uses the value.
+fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
+    match value {
+        Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Method(..) | Value::Function(_) => true,
+        Value::List(_) | Value::Dict(_) | Value::NoItems => true,
+        // What is made of constants alone fails always or never.
+        Value::Fixed => executed.is_some_and(|executed| {
+            executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at)
+        }),
+        _ => false,
+    }
+}
+
 /// Makes the flow of a graph, without what does nothing.
-fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: &Program<'_>) -> (Flow, Removed) {
+fn simplified(
+    code: &MarshalledCode,
+    graph: &Graph,
+    tracked: &[usize],
+    executed: Option<&Executed>,
+    program: &Program<'_>,
+) -> (Flow, Removed) {
     let mut flow = Flow::of(graph);
     let mut unbound = BTreeSet::new();
     let mut unknown = BTreeSet::new();
@@ -315,7 +387,7 @@ fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: 
             }
         }
         let is_known = match one.exit {
-            Exit::Go(next) => matches!(graph.nodes[next].key.stack.last(), Some(Value::Constant(_) | Value::Class(_))),
+            Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| is_known(value, at, executed)),
             _ => false,
         };
         if !is_known {
@@ -341,10 +413,20 @@ fn simplified(code: &MarshalledCode, graph: &Graph, tracked: &[usize], program: 
         is_bound: &|at| !unbound.contains(&at),
         plain_locals: &plain_locals,
         is_constant: &|at| !unknown.contains(&at),
+        items: &|index| items(code, index),
     };
     let mut removed = Removed::new();
     simplify::simplify(&mut flow, &allowed, &mut removed);
     (flow, removed)
+}
+
+/// The items of a tuple among the constants.
+fn items(code: &MarshalledCode, index: i32) -> Option<Vec<Literal>> {
+    match Literal::of(code.constants.get(usize::try_from(index).ok()?)?, 0) {
+        Literal::Tuple(items) => Some(items),
+        Literal::Str(bytes) => Some(bytes.iter().map(|&byte| Literal::Str([byte].as_slice().into())).collect()),
+        _ => None,
+    }
 }
 
 /// Whether code can find locals by their names.
@@ -356,36 +438,47 @@ fn looks_up_locals(code: &MarshalledCode, graph: &Graph) -> bool {
         || graph.reachable().into_iter().any(|node| graph.nodes[node].acts.iter().any(is_exec))
 }
 
+/// What states can be told apart by, besides the constants on the stack.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Candidate {
+    /// All constants on the stack, however many there are in one place.
+    Stack,
+    Variable(usize),
+}
+
 /// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
-/// at every offset, for the model may be lost without the variable.
-fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec<usize> {
-    let mut tests: BTreeMap<usize, usize> = BTreeMap::new();
+/// at every offset, for the model may be lost without the variable.  A value that is kept on the stack is one too.
+fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec<Candidate> {
+    let mut tests: BTreeMap<Candidate, usize> = BTreeMap::new();
+    let is_own = |place: usize| {
+        let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
+        is_own.then_some(Candidate::Variable(place + code.varnames.len()))
+    };
+    let is_operator = |opcode| matches!(opcode, op::COMPARE_OP | op::BINARY_SUBTRACT | op::BINARY_XOR);
     for bytes in code.bytes.windows(9) {
-        let place = usize::from(u16::from_le_bytes([bytes[1], bytes[2]]));
-        let is_test = bytes[3] == op::LOAD_CONST && bytes[6] == op::COMPARE_OP;
-        let is_stored = bytes[0] == op::LOAD_CONST && bytes[3] == op::STORE_GLOBAL;
-        let place = if is_stored { usize::from(u16::from_le_bytes([bytes[4], bytes[5]])) } else { place };
-        let variable = match bytes[0] {
+        let place = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        let (load, place) = match bytes {
+            &[op::DUP_TOP, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (op::DUP_TOP, 0),
             // Outside of functions the compiler makes this for `global` alone.
-            op::LOAD_CONST if is_stored && code.flags & OPTIMIZED == 0 => {
-                let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
-                (is_own && !program.is_looked_up).then_some(place + code.varnames.len())
-            }
-            op::LOAD_FAST if is_test && place < code.varnames.len() => Some(place),
-            op::LOAD_NAME | op::LOAD_GLOBAL if is_test && code.flags & OPTIMIZED == 0 => {
-                let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
-                is_own.then_some(place + code.varnames.len())
-            }
+            &[op::LOAD_CONST, _, _, op::STORE_GLOBAL, ..] if !program.is_looked_up => (op::STORE_GLOBAL, place(4)),
+            &[load, _, _, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (load, place(1)),
+            &[op::LOAD_CONST, _, _, load, _, _, operator, ..] if is_operator(operator) => (load, place(4)),
+            _ => continue,
+        };
+        let candidate = match load {
+            op::DUP_TOP => Some(Candidate::Stack),
+            op::LOAD_FAST if place < code.varnames.len() => Some(Candidate::Variable(place)),
+            op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 => is_own(place),
             _ => None,
         };
-        if let Some(variable) = variable {
-            *tests.entry(variable).or_default() += 1;
+        if let Some(candidate) = candidate {
+            *tests.entry(candidate).or_default() += 1;
         }
     }
-    let mut found: Vec<(usize, usize)> =
-        tests.into_iter().map(|(place, count)| (count, place)).filter(|&(count, _)| count >= least).collect();
+    let mut found: Vec<(usize, Candidate)> =
+        tests.into_iter().map(|(candidate, count)| (count, candidate)).filter(|&(count, _)| count >= least).collect();
     found.sort_unstable_by(|one, other| other.cmp(one));
-    found.into_iter().take(VARIABLES).map(|(_, place)| place).collect()
+    found.into_iter().take(VARIABLES).map(|(_, candidate)| candidate).collect()
 }
 
 fn branches(flow: &Flow) -> usize {

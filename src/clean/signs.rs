@@ -8,6 +8,22 @@ use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::{self, op};
 
+/// Returns the first sign that the bytes alone have.
+pub fn of_bytes(code: &MarshalledCode) -> Option<&'static str> {
+    let mut walk = units(&code.bytes, 0);
+    let chain: Vec<Unit> = walk.by_ref().collect();
+    if walk.offset() as usize != code.bytes.len() {
+        return Some("bytes after the last instruction");
+    }
+    of_chain(&chain).or_else(|| of_tries(&chain)).or_else(|| of_dead_code(&chain))
+}
+
+/// Whether some of the instructions at these offsets, which did nothing, copy values or turn them round.  The compiler's own do something.
+pub fn of_junk<'a>(code: &MarshalledCode, mut offsets: impl Iterator<Item = &'a u32>) -> bool {
+    let moves = |opcode| matches!(opcode, op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR | op::DUP_TOP | op::DUP_TOPX);
+    offsets.any(|&at| Unit::decode(&code.bytes, at).is_some_and(|unit| moves(unit.last.opcode)))
+}
+
 /// Returns the first sign that is found.
 pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     let mut walk = units(&code.bytes, 0);

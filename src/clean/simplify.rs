@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::flow::{BlockId, End, Flow, Instruction, Operand};
+use super::junk;
 use super::machine::effect;
+use super::value::Literal;
 use crate::bytecode::opcode::op;
 
 /// What was removed, by offset: why.
@@ -17,8 +19,10 @@ pub struct Allowed<'a> {
     pub plain_locals: &'a BTreeSet<i32>,
     /// Names of which the same is true.
     pub plain_names: &'a BTreeSet<i32>,
-    /// Loads there that gave a constant.
+    /// Instructions there that gave a constant, or what can be made and dropped without anything noticing.
     pub is_constant: &'a dyn Fn(u32) -> bool,
+    /// The items of the constant with an index, if it is a tuple or text.
+    pub items: &'a dyn Fn(i32) -> Option<Vec<Literal>>,
 }
 
 /// Simplifies until nothing changes.
@@ -26,7 +30,7 @@ pub fn simplify(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Removed) {
     loop {
         let mut changed = join_chains(flow);
         for block in 0..flow.blocks.len() {
-            changed |= remove_junk(&mut flow.blocks[block].instructions, allowed, removed);
+            changed |= junk::remove(&mut flow.blocks[block].instructions, allowed, removed);
             if matches!(flow.blocks[block].end, End::Final(op::RETURN_VALUE, _)) {
                 changed |= remove_below_return(&mut flow.blocks[block].instructions, allowed, removed);
             }
@@ -89,35 +93,6 @@ pub fn join_chains(flow: &mut Flow) -> bool {
     changed
 }
 
-/// Removes instructions of one block whose results are popped, until nothing changes.
-fn remove_junk(list: &mut Vec<Instruction>, allowed: &Allowed<'_>, removed: &mut Removed) -> bool {
-    let mut changed = false;
-    let mut at = 0;
-    while at < list.len() {
-        let gone = match list[at].opcode {
-            op::POP_TOP => popped(list, at, allowed),
-            op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR => rotated(list, at),
-            _ => None,
-        };
-        match gone {
-            Some((places, why)) => {
-                for &place in places.iter().rev() {
-                    let gone = list.remove(place);
-                    removed.entry(gone.at).or_insert(why);
-                }
-                changed = true;
-                at = places.first().copied().unwrap_or(0).saturating_sub(4);
-            }
-            None if swap_loads(list, at, allowed) || split_operator(list, at, allowed, removed) => {
-                changed = true;
-                at = at.saturating_sub(3);
-            }
-            None => at += 1,
-        }
-    }
-    changed
-}
-
 /// Removes what pushes a value that lies below the returned one: a return drops it.
 fn remove_below_return(list: &mut Vec<Instruction>, allowed: &Allowed<'_>, removed: &mut Removed) -> bool {
     // Entries that the instructions from a place on need: the returned value at the end.
@@ -143,7 +118,7 @@ fn remove_below_return(list: &mut Vec<Instruction>, allowed: &Allowed<'_>, remov
 }
 
 /// Whether an instruction only pushes one value, and cannot fail.
-fn only_pushes(one: &Instruction, allowed: &Allowed<'_>) -> bool {
+pub fn only_pushes(one: &Instruction, allowed: &Allowed<'_>) -> bool {
     match one.opcode {
         op::LOAD_CONST | op::LOAD_CLOSURE | op::DUP_TOP => true,
         op::LOAD_FAST => (allowed.is_bound)(one.at),
@@ -151,109 +126,6 @@ fn only_pushes(one: &Instruction, allowed: &Allowed<'_>) -> bool {
         op::BUILD_LIST | op::BUILD_MAP | op::BUILD_TUPLE => one.operand == Operand::Number(0),
         _ => false,
     }
-}
-
-/// What a POP_TOP makes superfluous: the instruction that pushed the value, if nothing in between touches it.
-fn popped(list: &[Instruction], at: usize, allowed: &Allowed<'_>) -> Option<(Vec<usize>, &'static str)> {
-    // Entries above the one that is popped, going back.
-    let mut above = 0i64;
-    for place in (0..at).rev() {
-        let one = &list[place];
-        let (pops, pushes) = match one.opcode {
-            // A copy of the value was used up in between: without the copy, the value itself is.
-            op::DUP_TOP
-                if above == 1
-                    && place + 2 == at
-                    && matches!(
-                        list[place + 1].opcode,
-                        op::STORE_FAST | op::STORE_NAME | op::STORE_GLOBAL | op::STORE_DEREF
-                    ) =>
-            {
-                return Some((vec![place, at], "a copy was made and popped"));
-            }
-            op::DUP_TOP if above != 1 => (1, 2),
-            op::ROT_TWO if above >= 2 => (2, 2),
-            op::ROT_THREE if above >= 3 => (3, 3),
-            op::ROT_FOUR if above >= 4 => (4, 4),
-            op::ROT_TWO
-            | op::ROT_THREE
-            | op::ROT_FOUR
-            | op::DUP_TOP
-            | op::DUP_TOPX
-            | op::LIST_APPEND
-            | op::SET_ADD
-            | op::MAP_ADD => return None,
-            _ => {
-                let number = if let Operand::Number(number) = one.operand { number } else { 0 };
-                let (pops, pushes) = effect::of(one.opcode, number)?;
-                (i64::from(pops), i64::from(pushes))
-            }
-        };
-        if pushes > above {
-            let alone = above == 0 && (pushes == 1 || one.opcode == op::DUP_TOP);
-            return (alone && only_pushes(one, allowed)).then(|| (vec![place, at], "it was pushed and popped"));
-        }
-        above = above - pushes + pops;
-    }
-    None
-}
-
-/// Rotations that come back to where they began.
-fn rotated(list: &[Instruction], at: usize) -> Option<(Vec<usize>, &'static str)> {
-    let opcode = list[at].opcode;
-    let count = match opcode {
-        op::ROT_TWO => 2,
-        op::ROT_THREE => 3,
-        _ => 4,
-    };
-    let run = list.get(at..at + count)?;
-    run.iter().all(|one| one.opcode == opcode).then(|| ((at..at + count).collect(), "rotations that cancel out"))
-}
-
-/// Two loads and a rotation are the loads the other way round.
-fn swap_loads(list: &mut Vec<Instruction>, at: usize, allowed: &Allowed<'_>) -> bool {
-    // The compiler itself loads and rotates, for an assignment of two values; it pops nothing then.
-    if at < 2 || list[at].opcode != op::ROT_TWO || list.get(at + 1).map(|one| one.opcode) != Some(op::POP_TOP) {
-        return false;
-    }
-    let is_load = |one: &Instruction| one.opcode != op::DUP_TOP && only_pushes(one, allowed);
-    if !is_load(&list[at - 1]) || !is_load(&list[at - 2]) {
-        return false;
-    }
-    list.swap(at - 1, at - 2);
-    list.remove(at);
-    true
-}
-
-/// An operator whose constant result is popped pops its operands instead.
-fn split_operator(list: &mut Vec<Instruction>, at: usize, allowed: &Allowed<'_>, removed: &mut Removed) -> bool {
-    if list[at].opcode != op::POP_TOP || at == 0 {
-        return false;
-    }
-    let before = &list[at - 1];
-    let number = if let Operand::Number(number) = before.operand { number } else { 0 };
-    let is_pure = match before.opcode {
-        op::UNARY_POSITIVE..=op::UNARY_INVERT
-        | op::BINARY_POWER..=op::INPLACE_TRUE_DIVIDE
-        | op::INPLACE_ADD..=op::INPLACE_MODULO
-        | op::BINARY_LSHIFT..=op::INPLACE_POWER
-        | op::INPLACE_LSHIFT..=op::INPLACE_OR
-        | op::COMPARE_OP => {
-            (allowed.is_constant)(before.at) || before.opcode == op::COMPARE_OP && matches!(number, 8 | 9)
-        }
-        op::BUILD_TUPLE | op::BUILD_LIST => (0..=16).contains(&number),
-        op::CALL_FUNCTION => (allowed.is_constant)(before.at),
-        op::MAKE_FUNCTION => true,
-        _ => false,
-    };
-    let Some((pops, 1)) = effect::of(before.opcode, number).filter(|_| is_pure) else { return false };
-    let at_pop = list[at].at;
-    removed.entry(before.at).or_insert("its result was popped");
-    list.splice(
-        at - 1..=at,
-        (0..pops).map(|_| Instruction { opcode: op::POP_TOP, operand: Operand::None, at: at_pop }),
-    );
-    true
 }
 
 /// Replaces stores to locals that no path reads by pops.

@@ -34,6 +34,8 @@ fn clean(bytes: Vec<u8>, constants: Vec<Object>) -> Vec<u8> {
 
 const RETURN_FIRST: [u8; 4] = [op::LOAD_CONST, 0, 0, op::RETURN_VALUE];
 
+mod opaque;
+
 #[test]
 fn an_undefined_opcode_in_a_try_is_a_jump_to_its_handler() {
     let junk = [6, 200, 201, 202, 203];

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::pure::{Builtin, Method};
 use crate::bytecode::object::Object;
 use crate::bytecode::opcode::op;
 
@@ -35,8 +36,18 @@ pub enum Value {
     },
     /// Not known, but made of constants alone.
     Fixed,
-    /// A list, dict or set that was just made, and whether something is in it.
+    /// A list, dict or set that nothing else refers to, and whether something is in it.
     Container(bool),
+    /// A list of constants that nothing else refers to.
+    List(Vec<Literal>),
+    /// A dict of constants that nothing else refers to: keys and values.
+    Dict(Vec<(Literal, Literal)>),
+    /// A builtin that only makes a value of its arguments.
+    Builtin(Builtin),
+    /// A method of a constant.
+    Method(Literal, Method),
+    /// An iterator that yields nothing.
+    NoItems,
     /// A function that was made of the code object with this index among the constants.
     Function(u32),
     /// A class of exceptions among the builtins.
@@ -52,7 +63,9 @@ impl Value {
         match self {
             Value::Constant(literal) => literal.truth(),
             Value::Container(full) => Some(*full),
-            Value::Class(_) | Value::Function(_) => Some(true),
+            Value::List(items) => Some(!items.is_empty()),
+            Value::Dict(items) => Some(!items.is_empty()),
+            Value::Class(_) | Value::Function(_) | Value::Builtin(_) | Value::Method(..) => Some(true),
             _ => None,
         }
     }
@@ -128,6 +141,14 @@ impl Literal {
         }
     }
 
+    /// The float that equals a number, if there is one without rounding.
+    fn float(&self) -> Option<f64> {
+        match self {
+            Literal::Float(bits) => Some(f64::from_bits(*bits)),
+            _ => self.number().and_then(|number| i32::try_from(number).ok()).map(f64::from),
+        }
+    }
+
     /// Returns whether it may be iterated over.
     pub fn can_iterate(&self) -> bool {
         !matches!(self, Literal::None | Literal::Ellipsis) && !self.is_number()
@@ -196,6 +217,9 @@ pub fn binary(opcode: u8, left: &Literal, right: &Literal) -> Outcome {
         }
         return of_numbers(opcode, left, right);
     }
+    if let Some(number) = of_floats(opcode, left, right) {
+        return Outcome::Is(Literal::Float(number.to_bits()));
+    }
     let is_true_of_none = matches!(left, Literal::None) || matches!(right, Literal::None);
     match (opcode, left, right) {
         (op::BINARY_ADD | op::INPLACE_ADD, Literal::Str(left), Literal::Str(right))
@@ -259,6 +283,20 @@ fn is_simple(value: &Literal) -> bool {
     matches!(value, Literal::None | Literal::Str(_)) || value.is_number()
 }
 
+/// Adds, subtracts or multiplies two numbers of which one is a float; None for all else.
+fn of_floats(opcode: u8, left: &Literal, right: &Literal) -> Option<f64> {
+    if !matches!(left, Literal::Float(_)) && !matches!(right, Literal::Float(_)) {
+        return None;
+    }
+    let (left, right) = (left.float()?, right.float()?);
+    match opcode {
+        op::BINARY_ADD | op::INPLACE_ADD => Some(left + right),
+        op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT => Some(left - right),
+        op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY => Some(left * right),
+        _ => None,
+    }
+}
+
 fn of_numbers(opcode: u8, left: i64, right: i64) -> Outcome {
     let shift = || u32::try_from(right).ok().filter(|&bits| bits < 63);
     let result = match opcode {
@@ -310,7 +348,9 @@ pub fn compare(operand: i32, left: &Literal, right: &Literal) -> Outcome {
     let order = match (left, right) {
         (Literal::Str(left), Literal::Str(right)) => Some(left.cmp(right)),
         (Literal::None, Literal::None) => Some(Ordering::Equal),
-        (Literal::Float(left), Literal::Float(right)) => f64::from_bits(*left).partial_cmp(&f64::from_bits(*right)),
+        (Literal::Float(_), _) | (_, Literal::Float(_)) => {
+            left.float().zip(right.float()).and_then(|(left, right)| left.partial_cmp(&right))
+        }
         _ => left.number().zip(right.number()).map(|(left, right)| left.cmp(&right)),
     };
     match (operand, order) {
@@ -324,7 +364,17 @@ pub fn compare(operand: i32, left: &Literal, right: &Literal) -> Outcome {
         (2 | 3, None) if is_simple(left) && is_simple(right) && !(left.is_number() && right.is_number()) => {
             known(operand == 3)
         }
+        (2 | 3, _) if matches!((left, right), (Literal::Tuple(_), Literal::Tuple(_))) => {
+            are_equal(left, right).map_or(Outcome::Unknown, |equal| known(equal == (operand == 2)))
+        }
         (6 | 7, _) => match right {
+            Literal::Str(text) => match left {
+                Literal::Str(part) => {
+                    let found = part.is_empty() || text.windows(part.len()).any(|bytes| *bytes == **part);
+                    known(found == (operand == 6))
+                }
+                _ => Outcome::Unknown,
+            },
             Literal::Tuple(items) if is_simple(left) => {
                 let found: Option<bool> = items.iter().try_fold(false, |found, item| match compare(2, left, item) {
                     Outcome::Is(Literal::Bool(equal)) => Some(found | equal),
@@ -336,6 +386,20 @@ pub fn compare(operand: i32, left: &Literal, right: &Literal) -> Outcome {
         },
         (8 | 9, _) if singleton(left) || singleton(right) => known((left == right) == (operand == 8)),
         _ => Outcome::Unknown,
+    }
+}
+
+/// Whether two tuples are equal, item by item; None if that is not known.
+fn are_equal(left: &Literal, right: &Literal) -> Option<bool> {
+    match (left, right) {
+        (Literal::Tuple(left), Literal::Tuple(right)) if left.len() == right.len() => {
+            left.iter().zip(right).try_fold(true, |all, (left, right)| Some(all & are_equal(left, right)?))
+        }
+        (Literal::Tuple(_), Literal::Tuple(_)) => Some(false),
+        _ => match compare(2, left, right) {
+            Outcome::Is(Literal::Bool(equal)) => Some(equal),
+            _ => None,
+        },
     }
 }
 

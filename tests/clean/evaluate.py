@@ -19,7 +19,7 @@ OBFUSCATE = HERE / "obfuscate"
 PROGRAMS = HERE / "programs"
 SINGLE = [
     "shuffle", "junk", "overlap", "constant", "valid", "trampolines", "exceptions", "unwind", "calls", "flatten", "strings",
-    "names", "extended", "tables", "layers",
+    "names", "extended", "tables", "layers", "builtins", "failures", "noise", "lookups",
 ]
 # What the small obfuscators of this kind of file do, together.
 BASIC = "shuffle,junk,overlap,constant,trampolines,exceptions"

@@ -59,7 +59,13 @@ class Library:
         while lines and (lines[-1].startswith("#") or lines[-1] in ("", "return")):
             lines.pop()
         source.write_text("# -*- coding: utf-8 -*-\n" + "\n".join(lines) + "\n", errors="surrogateescape")
-        return self.syntax(source)
+        found = self.syntax(source)
+        if not found:
+            # One function fails: the others are decompiled alone.
+            folder = compiled.parent / "alone"
+            execute([self.bctrace, "clean", str(compiled), "-o", str(folder), "--decompile", self.options.uncompyle6], timeout=TIMEOUT)
+            found = self.syntax(folder / (compiled.stem + ".py"))
+        return found
 
     def module(self, entry, seed):
         """Carries one module through; yields (function, what came of it, whether it was readable before)."""

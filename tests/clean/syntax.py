@@ -31,6 +31,21 @@ class Plain(ast.NodeTransformer):
             del node.body[-1]
         return node
 
+    def visit_If(self, node):
+        self.generic_visit(node)
+        if isinstance(node.body[-1], LEAVING) and node.orelse:
+            # An else after what leaves is what comes next.
+            following, node.orelse = node.orelse, []
+            return [node] + following
+        return node
+
+    def visit_For(self, node):
+        self.generic_visit(node)
+        node.body = without_continues(node.body)
+        return node
+
+    visit_While = visit_For
+
     def visit_Return(self, node):
         self.generic_visit(node)
         if is_none(node.value):
@@ -50,6 +65,27 @@ class Plain(ast.NodeTransformer):
             if opposite:
                 return ast.copy_location(ast.Compare(node.operand.left, [opposite()], node.operand.comparators), node)
         return node
+
+
+LEAVING = ast.Return, ast.Raise, ast.Continue, ast.Break
+
+
+def without_continues(body):
+    """Makes alike the ways to write what a loop's turn ends with: `if A: X; continue` and more, and `if A: X` with that as its else."""
+    made = []
+    for place, node in enumerate(body):
+        rest = body[place + 1:]
+        if isinstance(node, ast.Continue):
+            break
+        if isinstance(node, ast.If) and rest and not node.orelse and isinstance(node.body[-1], ast.Continue):
+            node.body = without_continues(node.body[:-1]) or [ast.Pass()]
+            node.orelse = without_continues(rest)
+            return made + [node]
+        if isinstance(node, ast.If) and not rest:
+            node.body = without_continues(node.body) or [ast.Pass()]
+            node.orelse = without_continues(node.orelse)
+        made.append(node)
+    return made
 
 
 def is_none(value):

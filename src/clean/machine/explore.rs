@@ -111,7 +111,7 @@ impl<'a> Explorer<'a> {
             transparent: BTreeSet::new(),
             keeps_exceptions: false,
             begins: BTreeMap::new(),
-            has_prefixes: implausible::has_prefixes(input.code, input.executed),
+            has_prefixes: input.runs_prefixes || implausible::has_prefixes(input.code),
             raises_again: false,
         }
     }
@@ -152,7 +152,8 @@ impl<'a> Explorer<'a> {
             self.input.tracked.iter().map(|&place| constant(&variables[place])).collect();
         let mut key = Key { offset, blocks: blocks.clone(), stack: stack.as_slice().into(), tracked };
         if !self.index.contains_key(&key) {
-            let most = if self.input.tracked.is_empty() { SPLIT } else { SPLIT_TRACKED };
+            let is_flat = self.input.splits_stack || !self.input.tracked.is_empty();
+            let most = if is_flat { SPLIT_TRACKED } else { SPLIT };
             let split = self.splits.entry((offset, blocks)).or_default();
             *split += 1;
             if *split > most {

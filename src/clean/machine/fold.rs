@@ -1,68 +1,42 @@
 //! What an instruction makes of operands that are known, and whether it fails with them.
 
 use super::effect;
+use super::known;
 use super::explore::Explorer;
 use super::step::Fails;
 use crate::bytecode::Unit;
-use crate::bytecode::object::{MarshalledCode, Object};
+use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::op;
 use crate::clean::value::{self, Literal, Outcome, Value};
-
-/// Instructions of a called function that are followed.
-const STEPS: usize = 500;
-
-/// CO_VARARGS, CO_VARKEYWORDS and CO_GENERATOR (Include/code.h).
-const SPECIAL: i32 = 0x4 | 0x8 | 0x20;
 
 impl Explorer<'_> {
     /// What an instruction makes of its operands, as far as they are known.
     pub(super) fn result(&self, opcode: u8, operand: i32, operands: &[Value]) -> (Option<Value>, Fails) {
-        match (opcode, operands) {
-            (op::BUILD_LIST | op::BUILD_SET | op::BUILD_MAP, _) => {
-                let is_empty = operands.is_empty();
-                let fails = if opcode == op::BUILD_SET && !is_empty { Fails::Maybe } else { Fails::Never };
-                return (Some(Value::Container(!is_empty)), fails);
-            }
-            (op::UNARY_NOT, [Value::Container(full)]) => {
-                return (Some(Value::Constant(Literal::Bool(!full))), Fails::Never);
-            }
-            (op::BINARY_SUBSCR, [Value::Container(false), Value::Constant(_)]) => return (None, Fails::Always(None)),
-            (op::MAKE_FUNCTION, [Value::Constant(Literal::Other(index))]) => {
-                return (Some(Value::Function(*index)), Fails::Never);
-            }
-            (op::CALL_FUNCTION, [Value::Function(index), arguments @ ..]) if operand <= 0xff => {
-                if let Some(result) = self.called(*index, arguments) {
-                    return (Some(Value::Constant(result)), Fails::Never);
-                }
-            }
-            _ => {}
+        if let Some(found) = known::of_containers(opcode, operands) {
+            return found;
+        }
+        if let (op::MAKE_FUNCTION, [Value::Constant(Literal::Other(index))]) = (opcode, operands) {
+            return (Some(Value::Function(*index)), Fails::Never);
+        }
+        if let Some(value) = known::made(self.input.code, opcode, operand, operands) {
+            return (Some(value), Fails::Never);
+        }
+        if known::always_fails(self.input.code, opcode, operand, operands) {
+            let class = if matches!(opcode, op::LOAD_ATTR | op::STORE_ATTR) { "AttributeError" } else { "TypeError" };
+            return (None, Fails::Always(Some(class)));
         }
         match outcome(opcode, operand, operands) {
             Outcome::Is(literal) => (Some(Value::Constant(literal)), Fails::Never),
             Outcome::Raises(class) => (None, Fails::Always(Some(class))),
             Outcome::Unknown => {
-                let is_fixed = |value: &Value| matches!(value, Value::Constant(_) | Value::Fixed | Value::Container(_));
-                let is_fixed = is_pure(opcode) && !operands.is_empty() && operands.iter().all(is_fixed);
+                let is_fixed = is_pure(opcode) && !operands.is_empty() && operands.iter().all(known::is_fixed)
+                    || known::is_pure_call(opcode, operand, operands);
                 // Identity asks no object.
                 let is_identity = opcode == op::COMPARE_OP && matches!(operand, 8 | 9);
                 let fails = if effect::is_safe(opcode) || is_identity { Fails::Never } else { Fails::Maybe };
                 (is_fixed.then_some(Value::Fixed), fails)
             }
         }
-    }
-
-    /// What a function that was made of a constant returns.
-    fn called(&self, index: u32, arguments: &[Value]) -> Option<Literal> {
-        let Object::Code(code) = self.input.code.constants.get(index as usize)? else { return None };
-        let arguments: Option<Vec<Literal>> = arguments
-            .iter()
-            .map(|value| match value {
-                Value::Constant(Literal::Other(_)) => None,
-                Value::Constant(literal) => Some(literal.clone()),
-                _ => None,
-            })
-            .collect();
-        returned(code, &arguments?)
     }
 }
 
@@ -89,57 +63,6 @@ fn outcome(opcode: u8, operand: i32, operands: &[Value]) -> Outcome {
         }
         _ => Outcome::Unknown,
     }
-}
-
-/// Follows a function that works on constants alone; None if it does anything else, or fails.
-fn returned(code: &MarshalledCode, arguments: &[Literal]) -> Option<Literal> {
-    if code.flags & SPECIAL != 0 || usize::try_from(code.argcount) != Ok(arguments.len()) {
-        return None;
-    }
-    if !code.cellvars.is_empty() || !code.freevars.is_empty() {
-        return None;
-    }
-    let mut locals: Vec<Option<Literal>> = arguments.iter().cloned().map(Some).collect();
-    locals.resize(code.varnames.len().max(arguments.len()), None);
-    let mut stack: Vec<Literal> = Vec::new();
-    let mut offset = 0;
-    for _ in 0..STEPS {
-        let unit = Unit::decode(&code.bytes, offset)?;
-        let (opcode, operand) = (unit.last.opcode, unit.last.operand.unwrap_or(0));
-        let place = usize::try_from(operand).ok()?;
-        offset = unit.end;
-        match opcode {
-            op::NOP => {}
-            op::LOAD_CONST => match Literal::of(code.constants.get(place)?, 0) {
-                Literal::Other(_) => return None,
-                literal => stack.push(literal),
-            },
-            op::LOAD_FAST => stack.push(locals.get(place)?.clone()?),
-            op::STORE_FAST => *locals.get_mut(place)? = Some(stack.pop()?),
-            op::POP_TOP => drop(stack.pop()?),
-            op::DUP_TOP => stack.push(stack.last()?.clone()),
-            op::ROT_TWO => {
-                let from = stack.len().checked_sub(2)?;
-                stack[from..].rotate_right(1);
-            }
-            op::JUMP_FORWARD => offset = offset.checked_add(u32::try_from(operand).ok()?)?,
-            op::JUMP_ABSOLUTE => offset = u32::try_from(operand).ok()?,
-            op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE => {
-                if stack.pop()?.truth()? == (opcode == op::POP_JUMP_IF_TRUE) {
-                    offset = u32::try_from(operand).ok()?;
-                }
-            }
-            op::RETURN_VALUE => return stack.pop(),
-            _ => {
-                let (pops, 1) = effect::of(opcode, operand).filter(|_| is_pure(opcode))? else { return None };
-                let from = stack.len().checked_sub(pops as usize)?;
-                let operands: Vec<Value> = stack.drain(from..).map(Value::Constant).collect();
-                let Outcome::Is(literal) = outcome(opcode, operand, &operands) else { return None };
-                stack.push(literal);
-            }
-        }
-    }
-    None
 }
 
 /// Follows jumps, and junk that leaves nothing on the stack, from an offset on; returns the offset of the first other instruction.

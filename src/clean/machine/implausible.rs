@@ -17,13 +17,13 @@ pub struct Place<'a> {
     pub has_prefixes: bool,
 }
 
-/// Returns whether useless EXTENDED_ARGs are all over the code or have run, so that they say nothing about what they stand in.
-pub fn has_prefixes(code: &MarshalledCode, executed: Option<&Executed>) -> bool {
-    let unit_at = |offset: &u32| Unit::decode(&code.bytes, *offset);
-    let ran = executed.into_iter().flat_map(|executed| executed.offsets.keys()).filter_map(unit_at);
-    if ran.into_iter().any(|unit| is_useless_prefix(&unit)) {
-        return true;
-    }
+/// Returns whether a useless EXTENDED_ARG of a code string ran.
+pub fn runs_prefixes(bytes: &[u8], executed: &Executed) -> bool {
+    executed.offsets.keys().filter_map(|&offset| Unit::decode(bytes, offset)).any(|unit| is_useless_prefix(&unit))
+}
+
+/// Returns whether useless EXTENDED_ARGs are all over the code, so that they say nothing about what they stand in.
+pub fn has_prefixes(code: &MarshalledCode) -> bool {
     let (mut all, mut useless) = (0usize, 0usize);
     for unit in units(&code.bytes, 0) {
         all += 1;

@@ -7,6 +7,7 @@ mod explore;
 mod fold;
 mod handlers;
 mod implausible;
+mod known;
 mod step;
 mod untaken;
 mod unwind;
@@ -19,6 +20,7 @@ use super::value::{Literal, Value};
 use super::{Change, Untaken};
 use crate::bytecode::object::MarshalledCode;
 pub use explore::explore;
+pub use implausible::runs_prefixes;
 
 /// What a block on the block stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -146,10 +148,18 @@ pub struct Input<'a> {
     pub code: &'a MarshalledCode,
     pub executed: Option<&'a Executed>,
     pub untaken: Untaken,
+    /// Offsets of conditions, and of instructions that always failed, without the side that never ran.
+    pub cut: &'a BTreeSet<u32>,
     /// Names that no code of the program stores to, so that they are the builtins.
     pub is_builtin: &'a dyn Fn(&[u8]) -> bool,
+    /// Useless EXTENDED_ARGs of the program ran: those that did not run say nothing about what they stand in.
+    pub runs_prefixes: bool,
+    /// Some code may look up globals by their names.
+    pub is_looked_up: bool,
     /// Variables that states are told apart by.
     pub tracked: Vec<Variable>,
+    /// Constants on the stack say where to go on: states are told apart by all of them.
+    pub splits_stack: bool,
     /// States at most.
     pub most: usize,
     /// A failure is never a jump: the program asks for the exception that was handled last.

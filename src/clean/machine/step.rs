@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::explore::Explorer;
-use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect};
+use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect, known};
 use crate::bytecode::Unit;
 use crate::bytecode::opcode::{self, op};
 use crate::clean::Change;
+use crate::clean::pure::{self, Thing};
 use crate::clean::value::{self, Literal, Value};
 
 /// What an instruction works on.
@@ -96,7 +97,7 @@ impl Explorer<'_> {
             Err(why) => return Ok(Err(why)),
         };
         let mut after = std::mem::replace(&mut step.stack, before);
-        forget_containers(&mut after, step.stack.len());
+        forget_containers(&mut after, step.opcode, step.operand);
         match fails {
             Fails::Always(class) if self.is_jump(step) => return self.always_raise(step, class),
             Fails::Always(_) => self.may_raise(step)?,
@@ -194,6 +195,17 @@ impl Explorer<'_> {
             return Err("the stack is deeper than any that a compiler makes");
         }
         let operands: Vec<Value> = stack.drain(from..).collect();
+        if let (op::UNPACK_SEQUENCE, [of]) = (step.opcode, &operands[..])
+            && let Some(unpacked) = known::unpacked(of, place)
+        {
+            return Ok(match unpacked {
+                Ok(values) => {
+                    step.stack.extend(values);
+                    Fails::Never
+                }
+                Err(()) => Fails::Always(Some("ValueError")),
+            });
+        }
         let (result, fails) = self.result(step.opcode, operand, &operands);
         self.use_exceptions(step.opcode, &operands, &result);
         if operands.iter().any(|value| matches!(value, Value::Reason(_))) {
@@ -282,17 +294,20 @@ impl Explorer<'_> {
                     step.stack.push(Value::Constant(literal.clone()));
                     return Ok(Fails::Never);
                 }
+                if !(self.input.is_builtin)(name) {
+                    step.stack.push(Value::Unknown);
+                    return Ok(Fails::Maybe);
+                }
                 let class = std::str::from_utf8(name).ok().and_then(value::class_of).map(|class| class.0);
-                match class.filter(|_| (self.input.is_builtin)(name)) {
-                    Some(class) => {
-                        step.stack.push(Value::Class(class));
-                        Fails::Never
-                    }
-                    None => {
+                match (class, pure::builtin(name)) {
+                    (Some(class), _) => step.stack.push(Value::Class(class)),
+                    (None, Some(Thing::Builtin(builtin))) => step.stack.push(Value::Builtin(builtin)),
+                    _ => {
                         step.stack.push(Value::Unknown);
-                        Fails::Maybe
+                        return Ok(if self.never_found(step) { Fails::Always(Some("NameError")) } else { Fails::Maybe });
                     }
                 }
+                Fails::Never
             }
             op::STORE_NAME | op::STORE_GLOBAL => {
                 let value = step.stack.pop().ok_or("more is popped than there is")?;
@@ -357,6 +372,13 @@ impl Explorer<'_> {
         match step.stack.last() {
             None => return Ok(Err("more is popped than there is")),
             Some(Value::Reason(_)) => return Ok(Err("what a finally block was entered with is used")),
+            Some(Value::NoItems) => {
+                step.stack.pop();
+                step.acts.push(Act::Run(op::POP_TOP, None));
+                let why = "its condition is always false: there is nothing to go over".into();
+                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
+                return Ok(Ok(Exit::Go(self.go(step, step.end.wrapping_add(operand))?)));
+            }
             Some(_) => {}
         }
         self.may_raise(step)?;
@@ -380,6 +402,9 @@ impl Explorer<'_> {
         };
         if step.blocks.len() >= MOST {
             return Ok(Err("there are more than 20 blocks"));
+        }
+        if step.blocks.iter().any(|block| block.setup == step.at) {
+            return Ok(Err("a block begins within itself"));
         }
         if kind == Kind::With {
             self.may_raise(step)?;
@@ -465,13 +490,21 @@ fn is_kept(stack: &[Value]) -> bool {
     matches!(stack, [.., Value::Constant(_), Value::Constant(Literal::Bool(_))])
 }
 
-/// A list, dict or set is known to be empty or not until the instruction after the one that made it: others can change it then.
-fn forget_containers(after: &mut [Value], before: usize) {
-    let old = before.min(after.len());
-    let last = after.len().saturating_sub(1).max(old.saturating_sub(1));
-    for (place, value) in after.iter_mut().enumerate() {
-        if place < last && matches!(value, Value::Container(_)) {
+/// Forgets what is known of lists and dicts that something else may refer to, or that an instruction adds to.
+fn forget_containers(after: &mut [Value], opcode: u8, operand: Option<i32>) {
+    let forget = |value: &mut Value| {
+        if matches!(value, Value::Container(_) | Value::List(_) | Value::Dict(_)) {
             *value = Value::Unknown;
         }
+    };
+    match opcode {
+        op::DUP_TOP | op::DUP_TOPX => after.iter_mut().rev().take(6).for_each(forget),
+        // A loop over it may add to what lies below.
+        op::GET_ITER => after.iter_mut().rev().skip(1).for_each(forget),
+        op::LIST_APPEND | op::SET_ADD | op::MAP_ADD => {
+            let place = operand.and_then(|place| after.len().checked_sub(usize::try_from(place).ok()?));
+            place.and_then(|place| after.get_mut(place)).into_iter().for_each(forget);
+        }
+        _ => {}
     }
 }

@@ -45,7 +45,16 @@ impl Explorer<'_> {
         executed.offsets.contains_key(&step.at)
             && !executed.edges.contains_key(&(step.at, step.end as u32))
             && self.input.untaken != Untaken::Keep
-            && implausible::why(self.place(), step.end, step.stack.len(), &stops).is_some()
+            && (self.input.cut.contains(&step.at)
+                || implausible::why(self.place(), step.end, step.stack.len(), &stops).is_some())
+    }
+
+    /// Whether a name was never found when it was looked up, and nothing in the program stores to it.
+    pub(super) fn never_found(&self, step: &Step) -> bool {
+        let Some(executed) = self.input.executed.filter(|_| self.input.untaken != Untaken::Keep) else { return false };
+        !self.input.is_looked_up
+            && executed.raised.contains_key(&step.at)
+            && !executed.edges.contains_key(&(step.at, step.end as u32))
     }
 
     /// Decides a condition by what ran: whether it is always taken, and why.
@@ -66,8 +75,11 @@ impl Explorer<'_> {
             implausible::why(self.place(), to, depth, &has_run)
         };
         let describe = |to: i32, why: &str| format!("the side to {to} never ran, and {why}");
+        let without = |to: i32| format!("the side to {to} never ran, and with it the code is none that a compiler makes");
         match (ran(target), ran(next)) {
             (true, true) => None,
+            (true, false) if input.cut.contains(&step.at) => Some((true, without(next))),
+            (false, true) if input.cut.contains(&step.at) => Some((false, without(target))),
             (true, false) if input.untaken == Untaken::Cut => Some((true, format!("the side to {next} never ran"))),
             (false, true) if input.untaken == Untaken::Cut => Some((false, format!("the side to {target} never ran"))),
             (true, false) => strange(next).map(|why| (true, describe(next, why))),

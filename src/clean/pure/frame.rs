@@ -12,7 +12,8 @@ use crate::clean::machine::effect;
 use crate::clean::value::Literal;
 
 /// CO_VARARGS, CO_VARKEYWORDS and CO_GENERATOR (Include/code.h).
-const STARRED: i32 = 0x4 | 0x8;
+const STARRED: i32 = 0x4;
+const KEYWORDS: i32 = 0x8;
 const GENERATOR: i32 = 0x20;
 
 /// Entries of the value stack.
@@ -69,12 +70,19 @@ impl<'a> Runner<'a, '_> {
     pub(super) fn run(&mut self, function: &Rc<Function<'a>>, arguments: &[Thing<'a>]) -> Option<Thing<'a>> {
         let code = function.code;
         let wanted = usize::try_from(code.argcount).ok()?;
-        let missing = wanted.checked_sub(arguments.len())?;
-        let from = function.defaults.len().checked_sub(missing)?;
-        if code.flags & STARRED != 0 {
+        if code.flags & KEYWORDS != 0 {
             return None;
         }
-        let arguments: Vec<Thing> = arguments.iter().chain(&function.defaults[from..]).cloned().collect();
+        let is_starred = code.flags & STARRED != 0;
+        let (arguments, more) = arguments.split_at(arguments.len().min(if is_starred { wanted } else { usize::MAX }));
+        let missing = wanted.checked_sub(arguments.len())?;
+        let from = function.defaults.len().checked_sub(missing)?;
+        let mut arguments: Vec<Thing> = arguments.iter().chain(&function.defaults[from..]).cloned().collect();
+        if is_starred {
+            let more: Option<Vec<Literal>> = more.iter().map(literal).collect();
+            let more = more.filter(|more| more.len() <= super::MOST_IN_TUPLE && !more.iter().any(super::is_tuple))?;
+            arguments.push(Thing::Plain(Literal::Tuple(more)));
+        }
         if code.flags & GENERATOR != 0 {
             return arguments
                 .iter()

@@ -7,7 +7,7 @@ use super::{Builtin, DEPTH, Runner, Thing, codecs, literal, sized, text};
 use crate::clean::value::Literal;
 
 /// A method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     Join,
     Decode,
@@ -166,6 +166,25 @@ impl<'a> Runner<'a, '_> {
         let list = |items: Vec<Literal>| Thing::List(Rc::new(RefCell::new(items)));
         let plain = |literal: Literal| Some(Thing::Plain(literal));
         match (builtin, arguments) {
+            (Builtin::Abs, [Thing::Plain(Literal::Int(number))]) => plain(Literal::Int(number.checked_abs()?)),
+            (Builtin::Bool, [Thing::Plain(literal)]) => plain(Literal::Bool(literal.truth()?)),
+            (Builtin::Isinstance, [Thing::Plain(of), Thing::Builtin(class)]) => {
+                let own = type_of(of)?;
+                is_type(*class).then(|| {
+                    let is_bool_of_int = own == Builtin::Bool && *class == Builtin::Int;
+                    Thing::Plain(Literal::Bool(own == *class || is_bool_of_int))
+                })
+            }
+            (Builtin::Max | Builtin::Min, [_, _, ..]) => {
+                let numbers: Option<Vec<i64>> = arguments
+                    .iter()
+                    .map(|one| if let Thing::Plain(Literal::Int(number)) = one { Some(*number) } else { None })
+                    .collect();
+                let numbers = numbers?.into_iter();
+                plain(Literal::Int(if builtin == Builtin::Max { numbers.max()? } else { numbers.min()? }))
+            }
+            (Builtin::Type, [Thing::Plain(of)]) => type_of(of).map(Thing::Builtin),
+            (Builtin::Type, [Thing::List(_)]) => Some(Thing::Builtin(Builtin::List)),
             (Builtin::Chr, [Thing::Plain(Literal::Int(number))]) => {
                 self.means.makes = true;
                 Some(text(vec![u8::try_from(*number).ok()?]))
@@ -262,6 +281,25 @@ impl<'a> Runner<'a, '_> {
         let byte = |item: Literal| if let Literal::Int(number) = item { u8::try_from(number).ok() } else { None };
         self.items(of)?.into_iter().map(byte).collect()
     }
+}
+
+/// The builtin type of a constant, if it is among those that are known.
+fn type_of(literal: &Literal) -> Option<Builtin> {
+    Some(match literal {
+        Literal::Bool(_) => Builtin::Bool,
+        Literal::Int(_) => Builtin::Int,
+        Literal::Float(_) => Builtin::Float,
+        Literal::Str(_) => Builtin::Str,
+        Literal::Unicode(_) => Builtin::Unicode,
+        Literal::Tuple(_) => Builtin::Tuple,
+        _ => return None,
+    })
+}
+
+/// Whether a builtin is a type of which it is known what is an instance of it.
+fn is_type(builtin: Builtin) -> bool {
+    use Builtin::{Bool, Bytearray, Float, Int, List, Str, Tuple, Unicode};
+    matches!(builtin, Bool | Bytearray | Float | Int | List | Str | Tuple | Unicode)
 }
 
 /// Whether a tuple has tuples that have tuples.

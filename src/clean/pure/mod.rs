@@ -12,7 +12,7 @@ use super::machine::effect;
 use super::value::{self, Literal, Outcome};
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
-use methods::Method;
+pub use methods::Method;
 
 /// Bytes or items that a value has at most.
 const MOST: usize = 1 << 16;
@@ -54,6 +54,12 @@ pub struct Function<'a> {
 }
 
 impl<'a> Function<'a> {
+    /// A function that was just made, without defaults and cells.
+    pub fn made(code: &'a MarshalledCode) -> Thing<'a> {
+        let (defaults, cells) = (Vec::new(), Rc::from([]));
+        Thing::Function(Rc::new(Function { code, defaults, cells, is_named: false }))
+    }
+
     /// The function that a global stands for.
     pub fn named(code: &'a MarshalledCode) -> Thing<'a> {
         Thing::Function(Rc::new(Function { code, defaults: Vec::new(), cells: Rc::from([]), is_named: true }))
@@ -68,8 +74,18 @@ pub enum Source {
 }
 
 /// A builtin function or type that only makes a value of its arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Builtin {
+    Abs,
+    Bool,
+    Float,
+    /// What it makes differs from run to run, but not within one.
+    Id,
+    Isinstance,
+    Max,
+    Min,
+    Type,
+    Unicode,
     Chr,
     Unichr,
     Ord,
@@ -155,6 +171,11 @@ impl<'a, 'n> Runner<'a, 'n> {
         self.spend(1)?;
         match (opcode, operands) {
             (op::CALL_FUNCTION, [called, arguments @ ..]) if operand <= 0xff => return self.call(called, arguments),
+            (op::CALL_FUNCTION_VAR, [called, arguments @ .., Thing::Plain(Literal::Tuple(more))]) if operand <= 0xff => {
+                let more = more.iter().cloned().map(Thing::Plain);
+                let arguments: Vec<Thing> = arguments.iter().cloned().chain(more).collect();
+                return self.call(called, &arguments);
+            }
             (op::MAKE_FUNCTION, [defaults @ .., Thing::Code(code)]) if defaults.iter().all(is_shallow) => {
                 let cells = Rc::from([]);
                 let (defaults, is_named) = (defaults.to_vec(), false);
@@ -214,6 +235,11 @@ impl<'a, 'n> Runner<'a, 'n> {
         match operands {
             [Thing::Plain(only)] if (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode) => {
                 is(value::unary(opcode, only))
+            }
+            [Thing::Builtin(left), Thing::Builtin(right)] if opcode == op::COMPARE_OP && matches!(operand, 2 | 3 | 8 | 9) => {
+                let equal = left == right && *left != Builtin::Range && *left != Builtin::Id;
+                let is_known = equal || left != right;
+                is_known.then(|| Thing::Plain(Literal::Bool(equal == matches!(operand, 2 | 8))))
             }
             [Thing::Plain(left), Thing::Plain(right)] if opcode == op::COMPARE_OP => {
                 is(value::compare(operand, left, right))
@@ -313,6 +339,13 @@ impl Source {
     }
 }
 
+impl<'a> Thing<'a> {
+    /// A list that was just made.
+    pub fn list(items: Vec<Literal>) -> Thing<'a> {
+        Thing::List(Rc::new(RefCell::new(items)))
+    }
+}
+
 /// Returns the value of a constant; None if it is of a type that is not followed.
 pub fn constant(object: &Object) -> Option<Thing<'_>> {
     match object {
@@ -327,6 +360,15 @@ pub fn constant(object: &Object) -> Option<Thing<'_>> {
 /// Returns what a name of a builtin stands for.
 pub fn builtin<'a>(name: &[u8]) -> Option<Thing<'a>> {
     Some(Thing::Builtin(match name {
+        b"abs" => Builtin::Abs,
+        b"bool" => Builtin::Bool,
+        b"float" => Builtin::Float,
+        b"id" | b"hash" => Builtin::Id,
+        b"isinstance" => Builtin::Isinstance,
+        b"max" => Builtin::Max,
+        b"min" => Builtin::Min,
+        b"type" => Builtin::Type,
+        b"unicode" => Builtin::Unicode,
         b"chr" => Builtin::Chr,
         b"unichr" => Builtin::Unichr,
         b"ord" => Builtin::Ord,

@@ -16,7 +16,9 @@ import flatten
 import gadgets
 import layers
 import layout
+import lookups
 import naming
+import noise
 from blocks import Block, Function, OP, all_codes, decode, rebuilt, reachable, replaced
 
 TECHNIQUES = {
@@ -27,6 +29,10 @@ TECHNIQUES = {
     'valid': 'opaque predicates that lead into copies of real code',
     'trampolines': 'jumps, loops and handlers go through further jumps',
     'exceptions': 'an exception used as a jump',
+    'builtins': 'opaque predicates of builtins, methods, lists, dicts, and calls with * and **',
+    'failures': 'exceptions of many kinds used as jumps',
+    'noise': 'blocks and values that are made and thrown away',
+    'lookups': 'a dispatcher whose states are looked up or computed',
     'unwind': 'END_FINALLY, break, continue and return used as jumps; a finally around functions',
     'calls': 'the outcome of a call decides where a jump goes',
     'flatten': 'a dispatcher decides which block comes next',
@@ -48,7 +54,7 @@ class Obfuscator(object):
         self.bound = naming.bound_names(module)
         self.names = naming.mapping(module, self.random) if 'names' in self.techniques else {}
         if looks_at_exceptions(module):
-            self.techniques.discard('exceptions')
+            self.techniques -= set(['exceptions', 'failures'])
         self.module = module
 
     def run(self):
@@ -64,6 +70,7 @@ class Obfuscator(object):
         if self.only and code.co_name not in self.only:
             return code
         function = Function(code)
+        function.rebound = self.bound
         free, cells = code.co_freevars, code.co_cellvars
         if 'names' in self.techniques:
             free, cells = naming.rename(function, self.names)
@@ -82,10 +89,15 @@ class Obfuscator(object):
         chance = self.random
         techniques = self.techniques
         blocks = function.blocks
-        if techniques & set(['shuffle', 'flatten', 'junk', 'overlap']) or techniques & set(gadgets.GADGETS):
+        if techniques & set(['shuffle', 'flatten', 'lookups', 'junk', 'overlap']) or techniques & set(gadgets.GADGETS):
             blocks = split(blocks, chance)
+        if 'noise' in techniques:
+            noise.hide_loads(function, blocks, chance)
         # A function that asks for its variables would see the state among them.
-        if 'flatten' in techniques and not naming.reveals_names(function.original):
+        reveals_names = naming.reveals_names(function.original)
+        if 'lookups' in techniques and not reveals_names and ('flatten' not in techniques or chance.random() < 0.5):
+            blocks = lookups.flatten(function, blocks, chance)
+        elif 'flatten' in techniques and not reveals_names:
             blocks = flatten.flatten(function, blocks, chance, chance.choice([0.6, 1.0]))
         blocks = gadgets.insert(function, blocks, techniques, chance, 0.35)
         if 'unwind' in techniques and chance.random() < 0.3:

@@ -3,6 +3,8 @@ that leads to the target."""
 
 import types
 
+import noise
+import opaque
 from blocks import Block, Instruction, OP
 
 I = Instruction
@@ -135,7 +137,26 @@ def trampoline(function, target, random, others):
     return target
 
 
+def opaque_predicate(function, target, random, others):
+    """A predicate that needs builtins, methods, lists or dicts to see through."""
+    if random.random() < 0.15:
+        return opaque.nothing_to_do(function, target, random, decoy(random, others))
+    test, is_true = opaque.choose(function, random, function.rebound)
+    return branch(test, is_true, target, decoy(random, others), random)
+
+
+def failing_jump(function, target, random, others):
+    return opaque.failing_jump(function, target, random, decoy(random, others), function.rebound)
+
+
+def nothing(function, target, random, others):
+    return noise.nothing(function, target, random, decoy(random, others))
+
+
 GADGETS = {
+    'builtins': [opaque_predicate],
+    'failures': [failing_jump],
+    'noise': [nothing],
     'constant': [constant_predicate],
     'valid': [valid_predicate],
     'calls': [call_trampoline],

@@ -1,0 +1,91 @@
+//! Which sides of conditions that never ran are left out so that the rest is what a compiler makes.  An obfuscator lets conditions that
+//! are always true lead into copies of real code: with these sides the flow is none of statements, or code that ran gets other blocks around it.
+
+use std::collections::BTreeSet;
+
+use super::evidence::Executed;
+use super::rebuild::{Program, Result};
+use super::report::Outcome;
+use super::{Untaken, signs};
+use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::opcode::{self, op};
+use crate::bytecode::Unit;
+
+/// Attempts for one code object.
+const ATTEMPTS: usize = 64;
+/// Bytes of code in all attempts together.
+const BYTES: usize = 1 << 20;
+
+/// Rebuilds a code object by `attempt`, which is given the offsets of conditions whose sides that never ran are left out.  As few as
+/// possible are.
+pub fn rebuilt(
+    code: &MarshalledCode,
+    executed: Option<&Executed>,
+    program: &Program<'_>,
+    attempt: &mut dyn FnMut(&BTreeSet<u32>) -> Result,
+) -> Result {
+    let whole = attempt(&BTreeSet::new());
+    let is_sure = match whole.outcome {
+        Outcome::Unchanged => true,
+        Outcome::Rebuilt(_) => !whole.is_ambiguous,
+        Outcome::Plain(..) => false,
+        Outcome::Kept(_) => !program.is_suspicious && signs::of_bytes(code).is_none(),
+    };
+    let Some(executed) = executed.filter(|_| !is_sure && program.options.untaken == Untaken::Plausible) else {
+        return whole;
+    };
+    let mut cut = one_sided(code, executed);
+    if cut.is_empty() {
+        return whole;
+    }
+    let mut best = attempt(&cut);
+    match (&whole.outcome, &best.outcome) {
+        (Outcome::Rebuilt(_), Outcome::Rebuilt(_)) if best.is_ambiguous => return attempt(&BTreeSet::new()),
+        (_, Outcome::Rebuilt(_)) => {}
+        (Outcome::Kept(_), Outcome::Plain(..)) => return best,
+        // What it makes known of globals must be that of what is returned.
+        _ => return attempt(&BTreeSet::new()),
+    }
+    let is_ambiguous = best.is_ambiguous;
+    let mut attempts = ATTEMPTS.min(BYTES / code.bytes.len().max(1));
+    let mut size = cut.len();
+    let mut is_last = true;
+    while size > 1 {
+        size = size.div_ceil(2);
+        let all: Vec<u32> = cut.iter().copied().collect();
+        for part in all.chunks(size) {
+            if attempts == 0 {
+                break;
+            }
+            attempts -= 1;
+            let fewer: BTreeSet<u32> = cut.iter().copied().filter(|at| !part.contains(at)).collect();
+            let made = attempt(&fewer);
+            is_last = matches!(made.outcome, Outcome::Rebuilt(_)) && (is_ambiguous || !made.is_ambiguous);
+            if is_last {
+                (best, cut) = (made, fewer);
+            }
+        }
+    }
+    if is_last { best } else { attempt(&cut) }
+}
+
+/// Offsets of conditions of which one side ran, and of instructions that failed whenever they ran.
+fn one_sided(code: &MarshalledCode, executed: &Executed) -> BTreeSet<u32> {
+    let ran = |from: u32, to: i64| u32::try_from(to).is_ok_and(|to| executed.edges.contains_key(&(from, to)));
+    let is_one_sided = |at: &u32| {
+        let Some(unit) = Unit::decode(&code.bytes, *at) else { return false };
+        let target = i64::from(unit.last.operand.unwrap_or(0));
+        let next = i64::from(unit.end);
+        match unit.last.opcode {
+            op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP => {
+                target != next && ran(*at, target) != ran(*at, next)
+            }
+            opcode => {
+                let goes_on = opcode::operand_kind(opcode) != opcode::OperandKind::JumpRelative
+                    && !matches!(opcode, op::RETURN_VALUE | op::RAISE_VARARGS | op::END_FINALLY | op::YIELD_VALUE);
+                goes_on && executed.raised.contains_key(at) && !ran(*at, next)
+            }
+        }
+    };
+    executed.offsets.keys().copied().filter(is_one_sided).collect()
+}
