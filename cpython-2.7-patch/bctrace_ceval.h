@@ -8,6 +8,7 @@
 #define BCTRACE_CEVAL_H
 
 #include "bctrace_hook.h"
+#include "bctrace_put.h"
 
 #if defined(LLTRACE) || defined(Py_DEBUG) || defined(WITH_TSC) || defined(DYNAMIC_EXECUTION_PROFILE)
 #error "the hook is not placed for LLTRACE, Py_DEBUG, WITH_TSC or DYNAMIC_EXECUTION_PROFILE"
@@ -17,6 +18,7 @@
 #endif
 
 #define BCTRACE_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define BCTRACE_LIKELY(x) __builtin_expect(!!(x), 1)
 
 #define BCTRACE_SIZE(op) (HAS_ARG(op) ? 3 : 1)
 #define BCTRACE_IS_CALL(op) \
@@ -24,9 +26,13 @@
 /* What `next` is once the instruction op, which ends at `end`, has been fetched. */
 #define BCTRACE_NEXT(op, end) ((uintptr_t)(end) | (BCTRACE_IS_CALL(op) ? BCTRACE_CALLED : 0))
 
-/* The mode, by a name of its own: the compiler reads it where it is needed, and does not load its address first. */
-extern uint32_t bctrace_mode_here __asm__("bctrace_control") __attribute__((visibility("hidden")));
-#define BCTRACE_DISPATCH() goto *bctrace_targets[bctrace_mode_here + *next_instr]
+/* `mode` and `jumped`, by a name of their own: the compiler reads them where they are needed, and does not load their address first. */
+extern uint32_t bctrace_modes_here[2] __asm__("bctrace_control") __attribute__((visibility("hidden")));
+#define BCTRACE_DISPATCH() goto *bctrace_targets[bctrace_modes_here[0] + *next_instr]
+
+/* Control leaves the sequence, or may have: the next dispatch calls out if the mode is BCTRACE_RUNS.  All that moves next_instr elsewhere
+ * than behind the instruction that it was at goes by JUMPTO or JUMPBY, and so comes here. */
+#define BCTRACE_JUMP() (bctrace_modes_here[0] = bctrace_modes_here[1])
 
 /* Begins an instruction: says in f_lasti where it is and moves next_instr past it.  The empty asm keeps the compiler from computing
  * next_instr + 1 and + 3 before the table jump, for every opcode and in two more registers, because some label will want them. */
@@ -42,11 +48,11 @@ extern uint32_t bctrace_mode_here __asm__("bctrace_control") __attribute__((visi
             goto bctrace_quota; \
         goto target;
 
-/* Stands at an opcode's traced label, before its plain one. */
+/* Stands at an opcode's traced label, before its plain one.  What is called may change bytes. */
 #define BCTRACE_FETCH(op, size) \
-        if (BCTRACE_UNLIKELY((uintptr_t)next_instr != bctrace_slot.next)) \
-            goto bctrace_jump; \
-        bctrace_slot.next = BCTRACE_NEXT(op, next_instr + (size));
+        bctrace_slot.next = (uintptr_t)(next_instr + (size)); \
+        if (BCTRACE_IS_CALL(op) && BCTRACE_UNLIKELY(bctrace_lane.open != BCTRACE_TRUSTING)) \
+            BCTRACE_JUMP();
 
 /* An opcode that 2.7 does not define: recorded, then fetched as the switch of an ordinary build does it.
  *
@@ -57,7 +63,7 @@ extern uint32_t bctrace_mode_here __asm__("bctrace_control") __attribute__((visi
  * jump, so that no table of labels follows it.  tests/undefined/layout.rs checks the result. */
 #define BCTRACE_UNKNOWN() \
         COUNTED_unknown: BCTRACE_COUNT(_unknown_opcode) \
-        TRACED_unknown: BCTRACE_FETCH(*next_instr, BCTRACE_SIZE(*next_instr)) \
+        TRACED_unknown: BCTRACE_FETCH(0, BCTRACE_SIZE(*next_instr)) \
     _unknown_opcode: BCTRACE_EARLY; \
         BCTRACE_HERE(); \
         bctrace_refused = bctrace_opcode_before(first_instr + f->f_lasti, next_instr); \
@@ -110,9 +116,20 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
     bctrace_jump: \
         if (bctrace_hooks.jump(f, first_instr, next_instr)) \
             bctrace_stop(); \
-        if ((uintptr_t)next_instr == bctrace_slot_here.next) \
-            goto *bctrace_targets[BCTRACE_RUNS + *next_instr]; \
-        goto bctrace_called; \
+        if (bctrace_control.mode != BCTRACE_JUMPED && bctrace_control.mode != BCTRACE_RUNS) \
+            goto bctrace_called; \
+        bctrace_control.mode = BCTRACE_RUNS; \
+        goto *bctrace_targets[BCTRACE_RUNS + *next_instr]; \
+    bctrace_jumped: { \
+        const unsigned char *end = (const unsigned char *)bctrace_slot_here.next; \
+        if (BCTRACE_UNLIKELY(bctrace_lane.open != BCTRACE_TRUSTING || bctrace_lane.top->frame != f)) \
+            goto bctrace_jump; \
+        bctrace_modes_here[0] = BCTRACE_RUNS; \
+        if (BCTRACE_LIKELY(end != next_instr) && \
+            BCTRACE_UNLIKELY(bctrace_put(1, BCTRACE_WORD_JUMP, first_instr, end, first_instr, next_instr))) \
+            bctrace_stop(); \
+        goto *bctrace_targets[BCTRACE_RUNS + *next_instr]; \
+    } \
     bctrace_value: \
         if (bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer)) \
             bctrace_stop(); \
@@ -125,8 +142,12 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
 #define BCTRACE_PREFIXED() do { \
         if (bctrace_control.mode == BCTRACE_COUNTED) \
             bctrace_slot.left--; \
-        else if (bctrace_control.mode) \
-            bctrace_slot.next = BCTRACE_NEXT(opcode, next_instr); \
+        else if (bctrace_control.mode) { \
+            int is_run = bctrace_control.mode == BCTRACE_RUNS; \
+            bctrace_slot.next = is_run ? (uintptr_t)next_instr : BCTRACE_NEXT(opcode, next_instr); \
+            if (is_run && BCTRACE_IS_CALL(opcode) && bctrace_lane.open != BCTRACE_TRUSTING) \
+                BCTRACE_JUMP(); \
+        } \
     } while (0)
 
 #define BCTRACE_ENTER() do { \

@@ -1,9 +1,10 @@
 /* What the patched VM tells its tracer, and when.  This header is the contract between ceval.c and the code that installs a
  * hook; it is the only thing both sides share.
  *
- * Modes.  ceval dispatches through one table of 5 * 256 labels, indexed by `mode + opcode`.  BCTRACE_OFF reaches the opcodes'
- * own labels: an untraced VM pays one addition.  BCTRACE_RUNS goes by way of a label that compares the instruction with the
- * address it expects and calls out only where they differ.  BCTRACE_CHECKED also compares each unit's bytes with the copy that
+ * Modes.  ceval dispatches through one table of 6 * 256 labels, indexed by `mode + opcode`.  BCTRACE_OFF reaches the opcodes'
+ * own labels: an untraced VM pays one addition.  BCTRACE_RUNS goes by way of a label that says how far the run has come.
+ * BCTRACE_JUMPED is what BCTRACE_RUNS becomes when control leaves the sequence: the next unit is shown to the hook, and it is
+ * BCTRACE_RUNS again.  BCTRACE_CHECKED compares each unit's address with the one it expects, and its bytes with the copy that
  * the hook described.  BCTRACE_VALUES calls out for each unit, with the value stack.  BCTRACE_COUNTED only counts instructions.
  *
  * Counting.  In BCTRACE_COUNTED a frame of a code object that bears the mark `left_out` is entered and left without a call, and gets
@@ -23,7 +24,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512, BCTRACE_VALUES = 768, BCTRACE_COUNTED = 1024 };
+enum {
+    BCTRACE_OFF = 0, BCTRACE_RUNS = 256, BCTRACE_CHECKED = 512, BCTRACE_VALUES = 768, BCTRACE_COUNTED = 1024, BCTRACE_JUMPED = 1280
+};
 
 /* Instructions that are counted before the dispatch looks whether the process shall end. */
 #define BCTRACE_QUOTA 16384
@@ -37,8 +40,8 @@ enum {
     BCTRACE_BY_COMPILE = 5, BCTRACE_BY_MARSHAL = 6, BCTRACE_BY_CODE_TYPE = 7
 };
 
-/* Set in `next` after a call instruction: the callee may have been C code that changed the bytes, so the next dispatch calls out
- * even where control is sequential. */
+/* Set in `next` where the next dispatch shall call out even if control is sequential: after a call instruction in the modes that compare
+ * `next`, and by the hook, which sets `mode` to `jumped` with it. */
 #define BCTRACE_CALLED 0x8000000000000000
 /* Set in `next` while the slot is rewritten; src/record/shared/slot.rs says what the low bits then count. */
 #define BCTRACE_CLOSING 0x4000000000000000
@@ -61,6 +64,7 @@ struct _object;
  * it, dispatches untraced. */
 struct bctrace_control {
     uint32_t mode;
+    uint32_t jumped;          /* what `mode` becomes where control leaves the sequence: BCTRACE_JUMPED for BCTRACE_RUNS, else the same */
     uint32_t left_out;        /* BCTRACE_COUNTED: the mark of code that is left out, never 0 */
     const struct _ts *thread; /* the thread state that last held the GIL */
     const unsigned char *described; /* BCTRACE_CHECKED: the copy of the current frame's bytes, 0: none */
@@ -94,8 +98,8 @@ struct bctrace_called {
 };
 
 struct bctrace_hooks {
-    /* The unit at instr is fetched next, and control is not where `next` says, or the last instruction was a call, or
-     * (BCTRACE_CHECKED) the bytes may differ from the described ones. */
+    /* The unit at instr is fetched next, and control may not be where `next` says, or the last instruction was a call of what may have
+     * changed bytes, or (BCTRACE_CHECKED) the bytes may differ from the described ones. */
     int (*jump)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr);
     /* The unit at instr is fetched next (BCTRACE_VALUES): what jump is told, and what else every unit is; `top` is behind the
      * topmost entry of the value stack. */

@@ -7,6 +7,7 @@
  * What the hook must see to:
  * - `open` is not BCTRACE_CLOSED only while the frame on top is recorded and its run is open, nothing waits to be written before the next
  *   word, and no filter, trigger, limit or foreign code asks for a look at more than the bytes;
+ * - `open` is not BCTRACE_CLOSED only while `next` of the slot is an address, without a mark;
  * - `open` is BCTRACE_TRUSTING only while nothing can have changed the bytes: all code that has run is verified (src/bytecode/verify.rs),
  *   and `exposed` is 0;
  * - `known` has only code objects that are wanted, under the address of the string that they had when they were seen;
@@ -56,7 +57,7 @@ struct bctrace_version {
 struct bctrace_active {
     const struct _frame *frame;
     const unsigned char *first; /* where its offsets count from */
-    const unsigned char *next;  /* where it goes on when what it called is done; 0: not known */
+    const unsigned char *next;  /* where it goes on when what it called is done; 0: not known; of the frame on top nothing */
     const struct bctrace_version *version;
     uint64_t id; /* its number in the stream */
     uint32_t state;

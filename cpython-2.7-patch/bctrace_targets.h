@@ -1,6 +1,5 @@
-/* The jump table of ceval.c: plain labels, traced labels, the label that compares bytes, the one that shows values, and
- * counted labels;
- * bctrace_hook.h's modes are the offsets of the five parts.  The opcodes are those of Include/opcode.h; NAME_n stands for opcode NAME+n. */
+/* The jump table of ceval.c: plain labels, traced labels, the label that compares bytes, the one that shows values, counted labels, and
+ * the label after a jump; bctrace_hook.h's modes are the offsets of the six parts.  The opcodes are those of Include/opcode.h; NAME_n stands for opcode NAME+n. */
 #define BCTRACE_OPCODES(X) \
     X(1, POP_TOP) X(2, ROT_TWO) X(3, ROT_THREE) X(4, DUP_TOP) X(5, ROT_FOUR) X(9, NOP) X(10, UNARY_POSITIVE) \
     X(11, UNARY_NEGATIVE) X(12, UNARY_NOT) X(13, UNARY_CONVERT) X(15, UNARY_INVERT) X(19, BINARY_POWER) \
@@ -30,12 +29,13 @@
 #define BCTRACE_TRACED(number, name) [BCTRACE_RUNS + number] = &&TRACED_##name,
 #define BCTRACE_COUNTED_LABEL(number, name) [BCTRACE_COUNTED + number] = &&COUNTED_##name,
 
-static const void *const bctrace_targets[5 * 256] = {
+static const void *const bctrace_targets[6 * 256] = {
     [BCTRACE_OFF ... BCTRACE_OFF + 255] = &&_unknown_opcode,
     [BCTRACE_RUNS ... BCTRACE_RUNS + 255] = &&TRACED_unknown,
     [BCTRACE_CHECKED ... BCTRACE_CHECKED + 255] = &&bctrace_check,
     [BCTRACE_VALUES ... BCTRACE_VALUES + 255] = &&bctrace_value,
     [BCTRACE_COUNTED ... BCTRACE_COUNTED + 255] = &&COUNTED_unknown,
+    [BCTRACE_JUMPED ... BCTRACE_JUMPED + 255] = &&bctrace_jumped,
     BCTRACE_OPCODES(BCTRACE_PLAIN)
     BCTRACE_OPCODES(BCTRACE_TRACED)
     BCTRACE_OPCODES(BCTRACE_COUNTED_LABEL)

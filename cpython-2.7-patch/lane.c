@@ -7,6 +7,7 @@
 #include "bctrace_exposed.h"
 #include "bctrace_hook.h"
 #include "bctrace_lane.h"
+#include "bctrace_put.h"
 
 _Static_assert(sizeof(struct bctrace_known) == 1 << BCTRACE_PLACE_SIZE, "places are found by shifting");
 
@@ -20,7 +21,7 @@ struct bctrace_general bctrace_general;
 INLINE const unsigned char *
 fetched(void)
 {
-    return (const unsigned char *)(bctrace_slot.next & ~BCTRACE_CALLED);
+    return (const unsigned char *)bctrace_slot.next;
 }
 
 typedef uint64_t pair __attribute__((vector_size(16), aligned(1), may_alias));
@@ -58,38 +59,11 @@ is_as_described(const struct bctrace_version *version, const unsigned char *firs
 /* A word without its start and length. */
 #define WORD(kind, argument) ((kind) | (uint64_t)(argument) << BCTRACE_WORD_ARGUMENT)
 
-/* Adds the word of the open run, of code that began at first, and opens the next one; `ending` is what ended the run, and `is_jump`
- * whether the next one is in the same frame. */
-INLINE int
-put(int is_jump, uint64_t ending, const unsigned char *first, const unsigned char *end, const unsigned char *next_first,
-    const unsigned char *next)
-{
-    struct bctrace_lane *lane = &bctrace_lane;
-    uint64_t start = lane->start - (uintptr_t)first, length = (uintptr_t)end - lane->start;
-    uint64_t word = ending | start << BCTRACE_WORD_START | length << BCTRACE_WORD_LENGTH;
-    uint64_t position = lane->position;
-    lane->start = (uintptr_t)next;
-    if (LIKELY(lane->history[(position - lane->distance) % BCTRACE_HISTORY] == word)) {
-        lane->history[position % BCTRACE_HISTORY] = word;
-        lane->position = ++position;
-        /* In this order; src/record/shared/slot.rs says why. */
-        __atomic_store_n(&bctrace_slot.next, BCTRACE_REPEATING | position, __ATOMIC_RELEASE);
-        __atomic_store_n(&bctrace_slot.position, position, __ATOMIC_RELEASE);
-        if (!is_jump)
-            __atomic_store_n(&bctrace_slot.first, (uintptr_t)next_first, __ATOMIC_RELEASE);
-        __atomic_store_n(&bctrace_slot.start, (uintptr_t)next, __ATOMIC_RELEASE);
-        __atomic_store_n(&bctrace_slot.next, (uintptr_t)next, __ATOMIC_RELEASE);
-        /* Where the recorder wants the process to end, it has set `pause` to 0. */
-        return LIKELY(position < bctrace_slot.pause) ? 0 : bctrace_general.pause();
-    }
-    return bctrace_general.word(word, next_first, next);
-}
-
-/* For what the lane does while it compares.  These stand apart, so that they cost the others no register. */
+/* For what is rarer: these stand apart, so that they cost the others no register. */
 #define APART static __attribute__((noinline))
 
-APART int
-compare_and_jump(struct _frame *frame, const unsigned char *first, const unsigned char *instr)
+int
+bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsigned char *instr)
 {
     struct bctrace_active *top = bctrace_lane.top;
     if (LIKELY(bctrace_lane.open && top->frame == frame && top->first == first &&
@@ -99,22 +73,9 @@ compare_and_jump(struct _frame *frame, const unsigned char *first, const unsigne
             bctrace_slot.next = (uintptr_t)instr;
             return 0;
         }
-        return put(1, BCTRACE_WORD_JUMP, first, end, first, instr);
+        return bctrace_put(1, BCTRACE_WORD_JUMP, first, end, first, instr);
     }
     return bctrace_general.jump(frame, first, instr);
-}
-
-int
-bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsigned char *instr)
-{
-    if (LIKELY(bctrace_lane.open == BCTRACE_TRUSTING && bctrace_lane.top->frame == frame)) {
-        const unsigned char *end = fetched();
-        if (LIKELY(end != instr))
-            return put(1, BCTRACE_WORD_JUMP, first, end, first, instr);
-        bctrace_slot.next = (uintptr_t)instr;
-        return 0;
-    }
-    return compare_and_jump(frame, first, instr);
 }
 
 /* Puts a frame on top, and says where the one below goes on. */
@@ -127,7 +88,6 @@ push(struct _frame *frame, const unsigned char *first, const struct bctrace_vers
     bctrace_lane.top = ++top;
     top->frame = frame;
     top->first = first;
-    top->next = NULL;
     top->version = version;
     top->id = id;
     top->state = BCTRACE_PLAIN;
@@ -150,7 +110,7 @@ begin(struct _frame *frame, const unsigned char *first, const struct bctrace_kno
 {
     const unsigned char *end = fetched(), *caller_first = bctrace_lane.top->first;
     push(frame, first, known->version, bctrace_lane.next_frame++, BCTRACE_NO_SLOT, end);
-    return put(0, known->call, caller_first, end, first, first);
+    return bctrace_put(0, known->call, caller_first, end, first, first);
 }
 
 /* Whether a frame that goes on is kept in its slot. */
@@ -162,13 +122,13 @@ is_kept(const struct _frame *frame)
 }
 
 /* Takes a frame that is kept and goes on. */
-INLINE int
+APART int
 resume(struct _frame *frame, const unsigned char *first, const unsigned char *instr, const struct bctrace_version *version)
 {
     const unsigned char *end = fetched(), *caller_first = bctrace_lane.top->first;
     uint32_t slot = frame->f_number ^ BCTRACE_KEPT;
     push(frame, first, version, bctrace_lane.kept[slot].id, slot, end);
-    return put(0, WORD(BCTRACE_WORD_RESUME, slot), caller_first, end, first, instr);
+    return bctrace_put(0, WORD(BCTRACE_WORD_RESUME, slot), caller_first, end, first, instr);
 }
 
 APART int
@@ -237,22 +197,21 @@ keep(struct _frame *frame, uint64_t id)
 INLINE int
 leave(struct _frame *frame, int how)
 {
-    /* No call instruction returns or yields, so `next` has no mark. */
-    const unsigned char *end = (const unsigned char *)bctrace_slot.next;
+    const unsigned char *end = fetched();
     struct bctrace_active *top = bctrace_lane.top;
     const struct bctrace_active *caller = top - 1;
     uint32_t slot = top->slot;
     if (how == BCTRACE_RETURN) {
         if (LIKELY(slot == BCTRACE_NO_SLOT) || release(frame, slot)) {
             bctrace_lane.top = top - 1;
-            return put(0, BCTRACE_WORD_RETURN, top->first, end, caller->first, caller->next);
+            return bctrace_put(0, BCTRACE_WORD_RETURN, top->first, end, caller->first, caller->next);
         }
     } else if (how == BCTRACE_YIELD) {
         if (slot == BCTRACE_NO_SLOT)
             slot = keep(frame, top->id);
         if (slot < bctrace_lane.kept_count) {
             bctrace_lane.top = top - 1;
-            return put(0, WORD(BCTRACE_WORD_YIELD, slot), top->first, end, caller->first, caller->next);
+            return bctrace_put(0, WORD(BCTRACE_WORD_YIELD, slot), top->first, end, caller->first, caller->next);
         }
     }
     return bctrace_general.leave(frame, how);

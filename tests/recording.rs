@@ -2,6 +2,7 @@
 
 mod filters;
 mod input;
+mod jumps;
 mod lane;
 mod limits;
 mod lookups;

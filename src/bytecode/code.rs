@@ -42,6 +42,8 @@ impl CodeObject {
     /// Describes a code object that was read from a file.
     pub fn from_marshal(code: &MarshalledCode) -> CodeObject {
         let mut budget = Budget::default();
+        // In the order in which a live one is described: each text leaves less for those after it.
+        let [name, filename] = [&code.name, &code.filename].map(|text| text::name(text, &mut budget));
         let mut names =
             |list: &[Arc<[u8]>]| -> Vec<Vec<u8>> { list.iter().map(|name| text::name(name, &mut budget)).collect() };
         let [names, varnames, cellvars, freevars] =
@@ -49,8 +51,8 @@ impl CodeObject {
         let constant = |object| text::constant(object, Order::Hashed, &mut budget);
         let constants = code.constants.iter().map(constant).collect();
         CodeObject {
-            name: text::name(&code.name, &mut budget),
-            filename: text::name(&code.filename, &mut budget),
+            name,
+            filename,
             first_line: code.first_line,
             flags: code.flags as u32,
             argcount: code.argcount as u32,

@@ -46,6 +46,8 @@ pub(super) mod record {
     pub const USE: u8 = 23;
     pub const UNMAPPED: u8 = 24;
     pub const STAND_IN: u8 = 25;
+    /// In the ring alone; see `trace::brief`.
+    pub const BRIEF: u8 = 26;
 }
 
 impl Event {

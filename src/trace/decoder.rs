@@ -1,6 +1,9 @@
 //! Turns words back into events, keeps the state, and hands both to a sink.  Reads the ring of a running program and the blocks of
 //! a file alike; believes nothing that it has not checked.
 
+use std::rc::Rc;
+
+use super::brief::{Parents, Place};
 use super::codec::record;
 use super::event::{Event, Run, Then};
 use super::laps::Laps;
@@ -41,6 +44,8 @@ pub struct Decoder {
     /// Steps of searches that take longer than an event should: those taken, and how many they may be in a block of a file.
     searched: u64,
     most_searched: Option<u64>,
+    /// The code objects of a ring that were described briefly.
+    parents: Option<Parents<Place>>,
 }
 
 impl Decoder {
@@ -48,6 +53,11 @@ impl Decoder {
     /// `max_weight` bytes in memory.
     pub fn of_block(max_weight: u64) -> Decoder {
         Decoder { awaits_state: true, max_weight: Some(max_weight), ..Decoder::default() }
+    }
+
+    /// Makes a decoder for the ring of a traced process, which describes code objects briefly.
+    pub fn of_ring() -> Decoder {
+        Decoder { parents: Some(Parents::default()), ..Decoder::default() }
     }
 
     /// Allows this many steps of searches from now on.
@@ -174,6 +184,13 @@ impl Decoder {
                 return Err(self.contradiction("a state where none can be"));
             }
             self.state.restore(&payload).ok_or_else(|| self.contradiction("a state that is none"))?;
+        } else if let (record::BRIEF, Some(parents)) = (record_type, &mut self.parents) {
+            let unfolded = parents.unfold(&payload);
+            let (code, whole) = unfolded.map_err(|why| self.contradiction(why))?;
+            let code = Event::Code(Rc::new(code));
+            self.check_cost(&code)?;
+            self.event(&code, sink)?;
+            self.event(&Event::WholeCode(whole), sink)?;
         } else {
             let event = Event::decode(record_type, &payload)
                 .ok_or_else(|| self.contradiction("a record that does not hold what its type says"))?;

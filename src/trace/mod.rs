@@ -2,6 +2,7 @@
 //! its place, and the sinks that consume it.  Knows neither the VM that makes events nor the formats that print them.
 
 pub mod attempt;
+pub mod brief;
 pub mod by_id;
 mod code;
 pub mod codec;

@@ -255,6 +255,11 @@ impl Lane {
         }
     }
 
+    /// Whether nothing can have changed a code object since it was made, but as the VM's objects allow.
+    pub fn is_trusted(&self) -> bool {
+        self.trusts && memory().exposed.load(Ordering::SeqCst) == 0
+    }
+
     /// Has C compare bytes from now on: code that is not verified is about to run.
     pub fn distrust(&mut self) {
         self.trusts = false;

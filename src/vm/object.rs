@@ -2,6 +2,8 @@
 
 mod whole;
 
+pub use whole::Whole;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -90,6 +92,23 @@ impl CodeRef {
         }
     }
 
+    /// Describes no more of the object than its code string, its name and its file name.
+    pub fn describe_briefly(&self, gil: Gil, first: usize) -> CodeObject {
+        let mut budget = Budget::default();
+        CodeObject {
+            name: text::name(self.name(gil), &mut budget),
+            filename: text::name(self.filename(gil), &mut budget),
+            bytes: self.bytes(gil, first),
+            ..CodeObject::default()
+        }
+    }
+
+    /// Bytes that this may take, and what else is made of the code string and the constants.
+    pub fn brief_weight(&self, gil: Gil, first: usize) -> usize {
+        let constants = items(gil, self.part(ffi::vm_code_part_VM_CODE_CONSTS)).count();
+        64 * (self.length(gil, first).unwrap_or(0) as usize + constants) + (16 << 10)
+    }
+
     /// The numbers that describe it.
     pub(super) fn numbers(&self, _gil: Gil) -> ffi::vm_code_numbers {
         let mut numbers = ffi::vm_code_numbers { first_line: 0, flags: 0, argcount: 0, nlocals: 0, stacksize: 0 };
@@ -115,22 +134,24 @@ impl CodeRef {
     }
 
     /// What it is verified by, beside its code string; `described` is its description.
-    pub fn facts(&self, gil: Gil, described: &CodeObject) -> Facts {
+    pub fn facts(&self, gil: Gil) -> Facts {
         let constant = |item: ObjectRef| match item.look(gil).seen {
             Seen::None => Constant::None,
             Seen::Code => Constant::Code,
             _ => Constant::Other,
         };
+        let numbers = self.numbers(gil);
+        let count = |part| items(gil, self.part(part)).count();
         Facts {
             constants: items(gil, self.part(ffi::vm_code_part_VM_CODE_CONSTS)).map(constant).collect(),
-            names: described.names.len(),
-            locals: described.nlocals,
-            variable_names: described.varnames.len(),
-            cell_variables: described.cellvars.len(),
-            free_variables: described.freevars.len(),
-            argcount: described.argcount,
-            flags: described.flags,
-            stacksize: described.stacksize,
+            names: count(ffi::vm_code_part_VM_CODE_NAMES),
+            locals: numbers.nlocals,
+            variable_names: count(ffi::vm_code_part_VM_CODE_VARNAMES),
+            cell_variables: count(ffi::vm_code_part_VM_CODE_CELLVARS),
+            free_variables: count(ffi::vm_code_part_VM_CODE_FREEVARS),
+            argcount: numbers.argcount,
+            flags: numbers.flags,
+            stacksize: numbers.stacksize,
         }
     }
 
@@ -144,11 +165,22 @@ impl CodeRef {
         text_of(gil, self.part(ffi::vm_code_part_VM_CODE_FILENAME))
     }
 
-    /// The addresses of the code objects among the constants.
-    pub fn children(&self, gil: Gil) -> Vec<usize> {
-        let code = |item: &ObjectRef| matches!(item.look(gil).seen, Seen::Code);
-        let constants = items(gil, self.part(ffi::vm_code_part_VM_CODE_CONSTS));
-        constants.filter(code).map(|item| item.address()).collect()
+    /// The code objects among the constants: their addresses, each with its number.
+    pub fn children(&self, gil: Gil) -> Vec<(usize, u32)> {
+        let code = |item: &(u32, ObjectRef)| matches!(item.1.look(gil).seen, Seen::Code);
+        let constants = (0..).zip(items(gil, self.part(ffi::vm_code_part_VM_CODE_CONSTS)));
+        constants.filter(code).map(|(number, item)| (item.address(), number)).collect()
+    }
+
+    /// Whether the code string at `first`, which runs, is the object's own.
+    pub fn runs_its_own(&self, gil: Gil, first: usize) -> bool {
+        let own = self.part(ffi::vm_code_part_VM_CODE_CODE).look_at_part(gil);
+        matches!(own.seen, Seen::Str(text) if text.address() == first)
+    }
+
+    /// Whether a map of opcodes has made its code string.
+    pub fn is_translated(&self) -> bool {
+        super::remap::original_code(self.address()).is_some()
     }
 
     /// The code objects that an object is, or that stand in tuples, lists and dicts of it; not those among constants.

@@ -12,7 +12,7 @@ use super::hook::ThreadAddress;
 /// Bytes of each page.
 pub const PAGE: usize = ffi::BCTRACE_PAGE as usize;
 
-/// Set in [`Slot::next`] after a call instruction.
+/// Set in [`Slot::next`] where the next dispatch shall call the hook.
 pub const CALLED: u64 = ffi::BCTRACE_CALLED as u64;
 /// Set in [`Slot::next`] while the slot is rewritten; the other bits then count the words in the ring that are whole.
 pub const CLOSING: u64 = ffi::BCTRACE_CLOSING;
@@ -131,6 +131,7 @@ impl Slot {
 #[derive(Debug)]
 pub struct Control {
     mode: AtomicU32,
+    jumped: AtomicU32,
     left_out: AtomicU32,
     thread: AtomicUsize,
     described: AtomicUsize,
@@ -144,6 +145,7 @@ assert_layout!(
     Control,
     ffi::bctrace_control,
     mode,
+    jumped,
     left_out,
     thread,
     described,
@@ -187,9 +189,18 @@ impl Control {
         }
     }
 
+    /// Sets the mode.  In [`Mode::Runs`] the next dispatch calls the hook.
     #[inline]
     pub fn set_mode(&self, mode: Mode) {
-        self.mode.store(mode as u32, Ordering::Relaxed);
+        let jumped = if mode == Mode::Runs { ffi::BCTRACE_JUMPED } else { mode as u32 };
+        self.jumped.store(jumped, Ordering::Relaxed);
+        self.mode.store(jumped, Ordering::Relaxed);
+    }
+
+    /// Has the next dispatch call the hook, where the mode is [`Mode::Runs`].
+    #[inline]
+    pub fn expect_jump(&self) {
+        self.mode.store(self.jumped.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Begins [`Mode::Counted`]: code objects with this mark, which is not 0, are left out, and their frames numbered from here on.

@@ -7,15 +7,16 @@ mod write;
 pub use read::{LiteralError, Reader, Word};
 pub use write::{push_name, push_object, push_str};
 
-use std::collections::HashSet;
 use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
 
 /// Which strings of a marshalled object are interned.  A string is known by where it lies in memory, as marshal's references share one.
 #[derive(Clone, Debug, Default)]
 pub struct Interned {
     /// The strings themselves are kept, so that no other one can come to lie there.
     strings: Vec<Arc<[u8]>>,
-    places: HashSet<*const u8>,
+    places: FxHashSet<*const u8>,
 }
 
 impl Interned {

@@ -118,7 +118,7 @@ impl<'a> Recording<'a> {
             loop_cap,
             packed: Vec::new(),
             repeats: RepeatReader::default(),
-            decoder: Decoder::default(),
+            decoder: Decoder::of_ring(),
             progress: Progress::new(shows_progress),
             busy: 0,
             has_lost_standby: false,

@@ -10,13 +10,14 @@ use crate::bytecode::{CodeObject, Layout, verify};
 use crate::process::memory;
 use crate::record::plan::Tracing;
 use crate::select::Trigger;
+use crate::trace::brief::{self, Brief, Parents};
 use crate::trace::encode_code;
 use crate::trace::origin::WholeCode;
 use crate::trace::word;
 use crate::vm::Gil;
 use crate::vm::hook::Place;
 use crate::vm::lane::{self, Lane, LaneVersion};
-use crate::vm::object::CodeRef;
+use crate::vm::object::{CodeRef, Whole};
 
 /// One state of a code object's bytes.
 #[derive(Debug)]
@@ -87,8 +88,10 @@ const NOT_DESCRIBED: &[u8] = b"<not described>";
 pub struct Codes {
     tracing: Rc<Tracing>,
     known: HashMap<usize, Known>,
-    /// Which described code object has, or had, this live one among its constants.
-    parents: HashMap<usize, u32>,
+    /// Which described code object has, or had, this live one among its constants, and which of them it is.
+    parents: HashMap<usize, (u32, u32)>,
+    /// The code objects that the recorder keeps.
+    kept: Parents<()>,
     recent: Box<[Recent]>,
     /// All versions, by their numbers in the lane.
     versions: Vec<Option<Rc<Version>>>,
@@ -108,12 +111,37 @@ pub struct Found {
 
 /// What is written into the stream for a new version.
 pub struct Description {
-    /// The payload of its CODE record.
-    pub code: Vec<u8>,
-    /// None for what stands for code objects that could not be described.
-    pub whole: Option<WholeCode>,
+    pub content: Content,
     /// The id of a version that was forgotten for it.
     pub forgotten: Option<u32>,
+}
+
+/// What describes a code object.
+pub enum Content {
+    Brief(Brief),
+    /// The payload of its CODE record, and the whole.
+    Whole {
+        code: Vec<u8>,
+        whole: WholeCode,
+    },
+    /// The payload of the CODE record of what stands for code objects that could not be described.
+    Nothing {
+        code: Vec<u8>,
+    },
+}
+
+/// What a new version is called in the stream: as in [`Brief`].
+struct Ids {
+    id: u32,
+    first_id: u32,
+    parent: Option<u32>,
+}
+
+/// What a code object is described by.
+enum Form {
+    /// Its number among its parent's constants.
+    Nested(u32),
+    Whole(Whole),
 }
 
 impl Codes {
@@ -122,6 +150,7 @@ impl Codes {
             tracing,
             known: HashMap::new(),
             parents: HashMap::new(),
+            kept: Parents::default(),
             recent: vec![Recent::default(); lane::KNOWN].into(),
             versions: Vec::new(),
             next_id: 0,
@@ -169,48 +198,108 @@ impl Codes {
 
     /// Describes a version; None if the program has left too little memory.
     fn describe(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Option<Found> {
-        let written = code.whole(gil, at.first(), &memory::has_room)?;
-        if !memory::has_room(written.weight()) {
-            return None;
-        }
+        let form = self.form(gil, code, at, lane)?;
         self.known.try_reserve(1).ok()?;
         self.versions.try_reserve(1).ok()?;
         lane.reserve_version()?;
-        let mut object = code.describe(gil, at.first());
-        let is_copy = self.tracing.copies.as_ref().is_some_and(|copies| copies.has(&object));
-        object.is_of_library = is_copy || self.origins.is_of_library(code.address());
         let id = self.next_id;
         self.next_id += 1;
-        let known = self.known.entry(code.address()).or_insert_with(|| {
-            let parent = self.parents.get(&code.address()).filter(|parent| !self.held_back.contains_key(parent));
-            Known { versions: Vec::new(), parent: parent.copied() }
-        });
-        if known.versions.is_empty() {
+        let parent = self.parent(code).map(|(parent, _)| parent);
+        let known = self.known.entry(code.address()).or_insert_with(|| Known { versions: Vec::new(), parent });
+        let ids = Ids { id, first_id: known.versions.first().map_or(id, |version| version.id), parent: known.parent };
+        if ids.first_id == id {
             let children = code.children(gil);
             // Without room for them they have no known parent.
             if self.parents.try_reserve(children.len()).is_ok() {
-                self.parents.extend(children.into_iter().map(|child| (child, id)));
+                self.parents.extend(children.into_iter().map(|(child, constant)| (child, (id, constant))));
             }
         }
-        let first_id = known.versions.first().map_or(id, |version| version.id);
-        let made = self.origins.get(code.address());
-        let whole = Some(WholeCode { code: id, made, missing: written.missing, marshal: written.marshal.into() });
         let forgotten = known.forget_one(lane, threads);
-        let code_record = encode_code(id, first_id, known.parent, &object);
-        let facts = code.facts(gil, &object);
+        let (content, object) = self.content(gil, code, at, ids, form);
+        let facts = code.facts(gil);
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object, lane));
         if !verify::is_verified(&version.bytes, &version.layout, &facts) {
             lane.distrust();
         }
-        known.versions.push(Rc::clone(&version));
-        let index = version.lane.index();
-        self.versions.resize(self.versions.len().max(index + 1), None);
-        self.versions[index] = Some(Rc::clone(&version));
+        self.known.entry(code.address()).and_modify(|known| known.versions.push(Rc::clone(&version)));
+        self.add(&version);
         let forgotten = forgotten.map(|version| {
             self.remove(&version, lane);
             version.id
         });
-        Some(Found { version, description: Some(Description { code: code_record, whole, forgotten }) })
+        Some(Found { version, description: Some(Description { content, forgotten }) })
+    }
+
+    /// The code object among whose constants another one is, where the stream knows that one, and its number there.
+    fn parent(&self, code: CodeRef) -> Option<(u32, u32)> {
+        let parent = self.parents.get(&code.address()).copied();
+        parent.filter(|(parent, _)| !self.held_back.contains_key(parent))
+    }
+
+    /// How a code object is described; None if there is no memory for that.
+    fn form(&self, gil: Gil, code: CodeRef, at: &Place, lane: &Lane) -> Option<Form> {
+        let nested = self.parent(code).filter(|(parent, _)| self.is_nested(gil, code, at, *parent, lane));
+        let (form, weight) = match nested {
+            Some((_, constant)) => (Form::Nested(constant), code.brief_weight(gil, at.first())),
+            None => {
+                let whole = code.whole(gil, at.first(), &memory::has_room)?;
+                let weight = whole.weight();
+                (Form::Whole(whole), weight)
+            }
+        };
+        memory::has_room(weight).then_some(form)
+    }
+
+    /// What the stream gets of a code object, and what the hook keeps.
+    fn content(&self, gil: Gil, code: CodeRef, at: &Place, ids: Ids, form: Form) -> (Content, CodeObject) {
+        let Ids { id, first_id, parent } = ids;
+        let made = self.origins.get(code.address());
+        let is_of_library = self.origins.is_of_library(code.address());
+        let brief = |content| {
+            let object = CodeObject { is_of_library, ..code.describe_briefly(gil, at.first()) };
+            (Content::Brief(Brief { id, first_id, parent, made, is_of_library, content }), object)
+        };
+        match form {
+            Form::Nested(constant) => brief(brief::Content::Constant(constant)),
+            Form::Whole(whole) if whole.is_plain && self.tracing.copies.is_none() && !code.is_translated() => {
+                brief(brief::Content::Marshal(whole.marshal.into()))
+            }
+            Form::Whole(whole) => {
+                let mut object = code.describe(gil, at.first());
+                let is_copy = self.tracing.copies.as_ref().is_some_and(|copies| copies.has(&object));
+                object.is_of_library = is_copy || is_of_library;
+                let record = encode_code(id, first_id, parent, &object);
+                let whole = WholeCode { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
+                (Content::Whole { code: record, whole }, object)
+            }
+        }
+    }
+
+    /// Adds a version to those that frames have.
+    fn add(&mut self, version: &Rc<Version>) {
+        let index = version.lane.index();
+        self.versions.resize(self.versions.len().max(index + 1), None);
+        self.versions[index] = Some(Rc::clone(version));
+    }
+
+    /// Whether the recorder can describe a code object that runs for the first time by its place in `parent`: it has been no other since
+    /// that was described.
+    fn is_nested(&self, gil: Gil, code: CodeRef, at: &Place, parent: u32, lane: &Lane) -> bool {
+        lane.is_trusted()
+            && self.tracing.copies.is_none()
+            && self.kept.get(parent).is_some()
+            && !self.known.contains_key(&code.address())
+            && code.runs_its_own(gil, at.first())
+            && !code.is_translated()
+    }
+
+    /// Notes that a description is in the stream.
+    pub fn described(&mut self, brief: &Brief) {
+        match (&brief.content, brief.parent) {
+            (brief::Content::Marshal(marshal), _) => self.kept.add(brief.id, marshal.len(), ()),
+            (brief::Content::Constant(_), Some(parent)) => self.kept.add_nested(brief.id, parent, ()),
+            (brief::Content::Constant(_), None) => {}
+        }
     }
 
     /// What stands for a code object that could not be described; it is described itself the first time.
@@ -237,11 +326,9 @@ impl Codes {
             stop_at: None,
             bytes,
         });
-        let index = version.lane.index();
-        self.versions.resize(self.versions.len().max(index + 1), None);
-        self.versions[index] = Some(Rc::clone(&version));
+        self.add(&version);
         self.undescribed = Some(Rc::clone(&version));
-        Found { version, description: Some(Description { code, whole: None, forgotten: None }) }
+        Found { version, description: Some(Description { content: Content::Nothing { code }, forgotten: None }) }
     }
 
     /// Whether a version stands for code objects that could not be described.

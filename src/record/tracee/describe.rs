@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Tracee, fetched};
-use crate::record::tracee::codes::{Description, Found, Version};
+use crate::record::tracee::codes::{Content, Description, Found, Version};
 use crate::record::tracee::origins::{Moment, TextMaking};
 use crate::trace::codec::CODE_RECORD;
 use crate::trace::event::{Event, LowMemory};
@@ -95,13 +95,24 @@ impl Tracee {
     }
 
     pub(super) fn describe(&mut self, description: Description) {
-        let Description { code, whole, forgotten } = description;
+        let Description { content, forgotten } = description;
         let mut words = Vec::new();
-        word::push_record(&mut words, CODE_RECORD, &code);
-        self.stream.push_together(&words);
-        match whole {
-            Some(whole) => self.push_event(&Event::WholeCode(whole)),
-            None => self.push_event(&Event::LowMemory(LowMemory::SomeCode)),
+        match content {
+            Content::Brief(brief) => {
+                self.codes.described(&brief);
+                brief.encode(&mut words);
+                self.stream.push_together(&words);
+            }
+            Content::Whole { code, whole } => {
+                word::push_record(&mut words, CODE_RECORD, &code);
+                self.stream.push_together(&words);
+                self.push_event(&Event::WholeCode(whole));
+            }
+            Content::Nothing { code } => {
+                word::push_record(&mut words, CODE_RECORD, &code);
+                self.stream.push_together(&words);
+                self.push_event(&Event::LowMemory(LowMemory::SomeCode));
+            }
         }
         if let Some(argument) = forgotten {
             self.push_run(Kind::CodeGone, Fields { argument, ..Fields::default() });

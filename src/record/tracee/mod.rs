@@ -146,7 +146,8 @@ impl Tracee {
             self.describe_to_dispatch();
         }
         let is_plain = self.lane.top().is_some_and(Active::is_plain);
-        self.lane.set_open(recorded && start != 0 && is_plain && self.shortcuts && self.mode == Mode::Runs);
+        let is_usual = recorded && start != 0 && is_plain && flags == 0;
+        self.lane.set_open(is_usual && self.shortcuts && self.mode == Mode::Runs);
         self.stream.open(first, if recorded { start } else { 0 }, start as u64 | flags)
     }
 

@@ -11,7 +11,7 @@ use crate::trace::repeat::{self, RepeatWriter};
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::hook::Flow;
 use crate::vm::lane;
-use crate::vm::shared::Slot;
+use crate::vm::shared::{CALLED, Control, Slot};
 
 /// The tracee's end of the stream.
 pub(super) struct Stream {
@@ -142,6 +142,9 @@ impl Stream {
     #[inline(always)]
     fn open_closed(&mut self, first: usize, start: usize, next: u64) -> Flow {
         slot::open(first, start, next);
+        if next & CALLED != 0 {
+            Control::get().expect_jump();
+        }
         if self.repeats.position() >= Slot::get().pause() {
             return self.pause();
         }

@@ -20,6 +20,7 @@ pub const BCTRACE_RUNS: _bindgen_ty_1 = 256;
 pub const BCTRACE_CHECKED: _bindgen_ty_1 = 512;
 pub const BCTRACE_VALUES: _bindgen_ty_1 = 768;
 pub const BCTRACE_COUNTED: _bindgen_ty_1 = 1024;
+pub const BCTRACE_JUMPED: _bindgen_ty_1 = 1280;
 pub type _bindgen_ty_1 = ::core::ffi::c_uint;
 pub const BCTRACE_RETURN: _bindgen_ty_2 = 0;
 pub const BCTRACE_YIELD: _bindgen_ty_2 = 1;
@@ -57,6 +58,7 @@ pub struct _object {
 #[derive(Debug, Copy, Clone)]
 pub struct bctrace_control {
     pub mode: u32,
+    pub jumped: u32,
     pub left_out: u32,
     pub thread: *const _ts,
     pub described: *const ::core::ffi::c_uchar,
@@ -67,17 +69,18 @@ pub struct bctrace_control {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_control"][::core::mem::size_of::<bctrace_control>() - 56usize];
+    ["Size of bctrace_control"][::core::mem::size_of::<bctrace_control>() - 64usize];
     ["Alignment of bctrace_control"][::core::mem::align_of::<bctrace_control>() - 8usize];
     ["Offset of field: bctrace_control::mode"][::core::mem::offset_of!(bctrace_control, mode) - 0usize];
-    ["Offset of field: bctrace_control::left_out"][::core::mem::offset_of!(bctrace_control, left_out) - 4usize];
-    ["Offset of field: bctrace_control::thread"][::core::mem::offset_of!(bctrace_control, thread) - 8usize];
-    ["Offset of field: bctrace_control::described"][::core::mem::offset_of!(bctrace_control, described) - 16usize];
+    ["Offset of field: bctrace_control::jumped"][::core::mem::offset_of!(bctrace_control, jumped) - 4usize];
+    ["Offset of field: bctrace_control::left_out"][::core::mem::offset_of!(bctrace_control, left_out) - 8usize];
+    ["Offset of field: bctrace_control::thread"][::core::mem::offset_of!(bctrace_control, thread) - 16usize];
+    ["Offset of field: bctrace_control::described"][::core::mem::offset_of!(bctrace_control, described) - 24usize];
     ["Offset of field: bctrace_control::described_len"]
-        [::core::mem::offset_of!(bctrace_control, described_len) - 24usize];
-    ["Offset of field: bctrace_control::depth"][::core::mem::offset_of!(bctrace_control, depth) - 32usize];
-    ["Offset of field: bctrace_control::kept"][::core::mem::offset_of!(bctrace_control, kept) - 40usize];
-    ["Offset of field: bctrace_control::next_frame"][::core::mem::offset_of!(bctrace_control, next_frame) - 48usize];
+        [::core::mem::offset_of!(bctrace_control, described_len) - 32usize];
+    ["Offset of field: bctrace_control::depth"][::core::mem::offset_of!(bctrace_control, depth) - 40usize];
+    ["Offset of field: bctrace_control::kept"][::core::mem::offset_of!(bctrace_control, kept) - 48usize];
+    ["Offset of field: bctrace_control::next_frame"][::core::mem::offset_of!(bctrace_control, next_frame) - 56usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

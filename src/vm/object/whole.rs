@@ -21,6 +21,9 @@ const MAX_ITEMS: u32 = 1 << 24;
 /// record, and each list that it grows in is copied as it doubles.
 const TIMES: usize = 8;
 const EACH: usize = 512;
+/// Objects of a plain code object, and how deep they may be.
+const MOST_PLAIN: usize = 1 << 16;
+const DEEPEST_PLAIN: usize = 32;
 /// Bytes of marshal data for which memory is asked for at least.
 const FIRST: usize = 4 << 10;
 
@@ -32,6 +35,9 @@ pub struct Whole {
     /// too large.
     pub missing: u32,
     objects: usize,
+    /// All that it holds is there, and whoever reads it describes it as it is alive: no dict, set or list, whose order or items the
+    /// program can choose, and little of everything.
+    pub is_plain: bool,
 }
 
 impl Whole {
@@ -69,6 +75,7 @@ impl CodeRef {
             items_left: MAX_ITEMS,
             // What runs may be no string: then its length is not known, and an empty one stands for it.
             missing: self.length(gil, first).is_none().into(),
+            is_plain: true,
         };
         walk.begin_code(*self, &self.bytes(gil, first));
         while let Some(open) = walk.open.last_mut() {
@@ -81,8 +88,9 @@ impl CodeRef {
                 None => walk.end(),
             }
         }
-        let Walk { out, missing, objects, lacks_memory, .. } = walk;
-        (!lacks_memory).then(|| Whole { marshal: out.finish(), missing, objects })
+        let Walk { out, missing, objects, lacks_memory, is_plain, .. } = walk;
+        let is_plain = is_plain && missing == 0 && objects <= MOST_PLAIN;
+        (!lacks_memory).then(|| Whole { marshal: out.finish(), missing, objects, is_plain })
     }
 }
 
@@ -168,6 +176,7 @@ struct Walk<'a> {
     /// Items that may still be written.
     items_left: u32,
     missing: u32,
+    is_plain: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -247,6 +256,7 @@ impl<'a> Walk<'a> {
             }
             _ => return self.leave_out(),
         };
+        self.is_plain &= depth <= DEEPEST_PLAIN && matches!(rest, Rest::Items { .. }) && may_be_key;
         self.push(Open { address: object.address(), rest, is_key, depth: depth + 1 });
     }
 

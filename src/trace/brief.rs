@@ -1,0 +1,274 @@
+//! Brief descriptions of code objects.  The traced process sends a code object's marshal data alone or, if it is a constant of one that it
+//! has just sent, its place there; the recorder makes the CODE and WHOLE CODE records of that.  They are in the ring alone: no file has
+//! the record.
+
+use std::cell::OnceCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::code::Code;
+use super::codec::record;
+use super::origin::WholeCode;
+use super::payload::{PayloadReader, PayloadWriter};
+use super::state::Contradiction;
+use super::word;
+use crate::bytecode::CodeObject;
+use crate::bytecode::literal::Interned;
+use crate::bytecode::marshal;
+use crate::bytecode::marshal::whole::{Interning, code_with};
+use crate::bytecode::object::{MarshalledCode, Object};
+
+/// Bytes of marshal data that the recorder keeps: a code object can be named in those that were described last.
+pub const KEPT: u64 = 2 << 20;
+
+/// A code object that is about to run for the first time, as [`Code`] and [`WholeCode`] have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brief {
+    pub id: u32,
+    pub first_id: u32,
+    pub parent: Option<u32>,
+    pub made: Option<u32>,
+    /// The standard library has made it of a text of its own.
+    pub is_of_library: bool,
+    pub content: Content,
+}
+
+/// What the recorder makes the rest of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    Marshal(Rc<[u8]>),
+    /// Its number among the parent's constants.
+    Constant(u32),
+}
+
+impl Brief {
+    /// Appends the record's words.
+    pub fn encode(&self, out: &mut Vec<u64>) {
+        let mut payload = PayloadWriter::default();
+        payload.u32(self.id).u32(self.first_id).u32(number(self.parent)).u32(number(self.made));
+        payload.u8(self.is_of_library.into());
+        match &self.content {
+            Content::Constant(constant) => payload.u8(CONSTANT).u32(*constant),
+            Content::Marshal(marshal) => payload.u8(MARSHAL).bytes(marshal),
+        };
+        word::push_record(out, record::BRIEF, &payload.finish());
+    }
+
+    fn decode(payload: &[u8]) -> Option<Brief> {
+        let mut reader = PayloadReader::new(payload);
+        Some(Brief {
+            id: reader.u32()?,
+            first_id: reader.u32()?,
+            parent: reader.u32()?.checked_sub(1),
+            made: reader.u32()?.checked_sub(1),
+            is_of_library: reader.u8()? != 0,
+            content: match reader.u8()? {
+                CONSTANT => Content::Constant(reader.u32()?),
+                MARSHAL => Content::Marshal(reader.bytes()?.into()),
+                _ => return None,
+            },
+        })
+    }
+}
+
+const CONSTANT: u8 = 0;
+const MARSHAL: u8 = 1;
+
+/// 0 for none, else one more.
+fn number(id: Option<u32>) -> u32 {
+    id.map_or(0, |id| id + 1)
+}
+
+/// The code objects that others can be named in, with what is known of each.  Both processes keep the same ones.
+#[derive(Debug)]
+pub struct Parents<T> {
+    /// Bytes of marshal data so far, and where those of each code object begin; those of a nested one begin with its outermost parent's.
+    bytes: u64,
+    known: FxHashMap<u32, (u64, T)>,
+    order: VecDeque<(u64, u32)>,
+}
+
+impl<T> Default for Parents<T> {
+    fn default() -> Parents<T> {
+        Parents { bytes: 0, known: FxHashMap::default(), order: VecDeque::new() }
+    }
+}
+
+impl<T> Parents<T> {
+    /// Adds a code object that was described whole, by `length` bytes of marshal data.
+    pub fn add(&mut self, id: u32, length: usize, known: T) {
+        let begin = self.bytes;
+        self.bytes = self.bytes.saturating_add(length as u64);
+        self.keep(id, begin, known);
+        while let Some(&(begin, id)) = self.order.front()
+            && self.bytes - begin > KEPT
+        {
+            self.order.pop_front();
+            self.known.remove(&id);
+        }
+    }
+
+    /// Adds one that was named in another one.
+    pub fn add_nested(&mut self, id: u32, parent: u32, known: T) {
+        if let Some((begin, _)) = self.known.get(&parent) {
+            self.keep(id, *begin, known);
+        }
+    }
+
+    fn keep(&mut self, id: u32, begin: u64, known: T) {
+        self.known.insert(id, (begin, known));
+        self.order.push_back((begin, id));
+    }
+
+    /// What is known of a code object, while it is kept.
+    pub fn get(&self, id: u32) -> Option<&T> {
+        let (begin, known) = self.known.get(&id)?;
+        (self.bytes - begin <= KEPT).then_some(known)
+    }
+}
+
+/// Where the recorder has a code object: in one that was described whole, by the numbers of the constants on the way.
+#[derive(Clone, Debug)]
+pub struct Place {
+    outermost: Rc<Outermost>,
+    path: Rc<[u32]>,
+}
+
+#[derive(Debug)]
+struct Outermost {
+    marshal: Rc<[u8]>,
+    /// What that holds; None inside if it cannot be read.
+    read: OnceCell<Option<(Box<MarshalledCode>, Interned)>>,
+}
+
+impl Place {
+    /// The code object, and the interned strings of all that were sent with it.
+    fn read(&self) -> Result<(&MarshalledCode, &Interned), Contradiction> {
+        let read = || match marshal::read_with_interned(&self.outermost.marshal) {
+            Ok((Object::Code(code), interned)) => Some((code, interned)),
+            _ => None,
+        };
+        let read = self.outermost.read.get_or_init(read).as_ref();
+        let (whole, interned) = read.ok_or("a code object that cannot be read")?;
+        let mut code = &**whole;
+        for constant in &*self.path {
+            let Some(Object::Code(inner)) = code.constants.get(*constant as usize) else {
+                return Err("a code object where another constant is");
+            };
+            code = inner;
+        }
+        Ok((code, interned))
+    }
+}
+
+impl Parents<Place> {
+    /// Makes the two records of a code object of its brief one, and keeps it.
+    pub fn unfold(&mut self, payload: &[u8]) -> Result<(Code, WholeCode), Contradiction> {
+        let brief = Brief::decode(payload).ok_or("a record that does not hold what its type says")?;
+        let Brief { id, first_id, parent, made, is_of_library, content } = brief;
+        let (place, marshal) = match content {
+            Content::Marshal(marshal) => {
+                let outermost = Rc::new(Outermost { marshal: Rc::clone(&marshal), read: OnceCell::new() });
+                (Place { outermost, path: [].into() }, Some(marshal))
+            }
+            Content::Constant(constant) => {
+                let held = parent.and_then(|parent| self.get(parent)).ok_or("a code object in one that is not kept")?;
+                let path = held.path.iter().copied().chain([constant]).collect();
+                (Place { outermost: Rc::clone(&held.outermost), path }, None)
+            }
+        };
+        let (code, interned) = place.read()?;
+        let object = CodeObject { is_of_library, ..CodeObject::from_marshal(code) };
+        let whole = match (&marshal, parent) {
+            (Some(marshal), _) => Rc::clone(marshal),
+            (None, _) => code_with(code, &Interning::Only(interned)).ok_or("a code object of no marshal data")?.into(),
+        };
+        match (marshal, parent) {
+            (None, Some(parent)) => self.add_nested(id, parent, place),
+            _ => self.add(id, whole.len(), place),
+        }
+        let whole = WholeCode { code: id, made, missing: 0, marshal: whole };
+        Ok((Code::new(id, first_id, parent, object), whole))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Decoder, StreamError, ignore};
+
+    /// The main code of a fixture that has a function, as it stands in the file.
+    const MARSHAL: &[u8] = include_bytes!("../../fixtures/factorial.pyc").split_at(8).1;
+
+    fn function() -> u32 {
+        let Ok((Object::Code(code), _)) = marshal::read(MARSHAL) else { panic!("a code object") };
+        code.constants.iter().position(|constant| matches!(constant, Object::Code(_))).expect("a function") as u32
+    }
+
+    fn whole(marshal: &[u8]) -> Brief {
+        let content = Content::Marshal(marshal.into());
+        Brief { id: 0, first_id: 0, parent: None, made: Some(3), is_of_library: false, content }
+    }
+
+    fn nested(id: u32, parent: u32, constant: u32) -> Brief {
+        let content = Content::Constant(constant);
+        Brief { id, first_id: id, parent: Some(parent), made: None, is_of_library: true, content }
+    }
+
+    fn unfold(parents: &mut Parents<Place>, brief: &Brief) -> (Code, WholeCode) {
+        let mut words = Vec::new();
+        brief.encode(&mut words);
+        let payload = word::payload_from_words(&words[1..], word::record_fields(words[0]).1).expect("a payload");
+        parents.unfold(&payload).expect("two records")
+    }
+
+    #[test]
+    fn a_brief_description_is_made_whole() {
+        let mut parents = Parents::default();
+        for brief in [whole(MARSHAL), nested(1, 0, function())] {
+            let (code, written) = unfold(&mut parents, &brief);
+            assert_eq!((code.id, code.first_id, code.parent), (brief.id, brief.first_id, brief.parent));
+            assert_eq!((written.code, written.made, written.missing), (brief.id, brief.made, 0));
+            let Ok((Object::Code(read), length)) = marshal::read(&written.marshal) else { panic!("a code object") };
+            let object = CodeObject { is_of_library: brief.is_of_library, ..CodeObject::from_marshal(&read) };
+            assert_eq!((object, length), ((*code.object).clone(), written.marshal.len()));
+            let name = if brief.parent.is_some() { &b"recur_factorial"[..] } else { b"<module>" };
+            assert_eq!(code.object.name, name);
+        }
+    }
+
+    #[test]
+    fn what_was_described_too_long_ago_is_not_kept() {
+        let mut parents = Parents::default();
+        parents.add(0, 100, 'a');
+        parents.add_nested(1, 0, 'b');
+        parents.add_nested(3, 2, 'c');
+        parents.add(4, KEPT as usize - 100, 'd');
+        assert_eq!([0, 1, 3, 4].map(|id| parents.get(id).copied()), [Some('a'), Some('b'), None, Some('d')]);
+        parents.add(5, 1, 'e');
+        assert_eq!([0, 1, 4, 5].map(|id| parents.get(id).copied()), [None, None, Some('d'), Some('e')]);
+        assert_eq!(parents.known.len(), 2);
+    }
+
+    #[test]
+    fn a_description_of_what_is_not_there_is_refused() {
+        let refused = |briefs: [Brief; 2]| {
+            let mut words = Vec::new();
+            briefs.iter().for_each(|brief| brief.encode(&mut words));
+            match Decoder::of_ring().decode(&words, &mut ignore()) {
+                Err(StreamError::Contradiction { why, .. }) => why,
+                other => panic!("{other:?}"),
+            }
+        };
+        let of = |nested| refused([whole(MARSHAL), nested]);
+        assert_eq!(of(nested(1, 7, function())), "a code object in one that is not kept");
+        assert_eq!(of(Brief { parent: None, ..nested(1, 0, function()) }), "a code object in one that is not kept");
+        assert_eq!(of(nested(1, 0, 1 << 30)), "a code object where another constant is");
+        assert_eq!(of(nested(1, 0, function() + 1)), "a code object where another constant is");
+        assert_eq!(of(nested(0, 0, function())), "a code object with the id of a live one");
+        assert_eq!(refused([whole(&MARSHAL[..40]), nested(1, 0, 0)]), "a code object that cannot be read");
+        assert_eq!(refused([whole(b"N"), nested(1, 0, 0)]), "a code object that cannot be read");
+    }
+}
