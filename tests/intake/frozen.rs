@@ -149,6 +149,29 @@ fn py2exe_runs_its_scripts_with_the_library_beside_it() {
 }
 
 #[test]
+fn triage_runs_and_unpacks_what_a_freezer_has_packed() {
+    let archive = pyinstaller(&rows(modules(None, false)), 88, 27);
+    let exe = [&pe("NOTHING", b"x", false)[..], &archive].concat();
+    let resource = pythonscript("library.zip", &[&marshalled("import helper\nprint helper.X", "main.py")]);
+    for (file, printed) in [(exe, "found pkg.inner alone"), (pe("PYTHONSCRIPT", &resource, false), "found\n")] {
+        let scratch = Scratch::with("app.exe", &file);
+        scratch.write("library.zip", &zip(&[("helper.pyc", &pyc("X = 'found'", "helper.py"))]));
+        scratch.run(&["triage", "app.exe", "-o", "out"]).succeeded();
+        let read = |name: &str| std::fs::read_to_string(scratch.path("out").join(name)).unwrap();
+        assert!(read("output.txt").starts_with(printed), "{}", read("output.txt"));
+        assert!(read("contents.txt").contains("main"), "{}", read("contents.txt"));
+        assert!(read("summary.json").contains("\"complete\": true"), "{}", read("summary.json"));
+        for name in ["report.html", "clean/manifest.json", "unpacked/manifest.json", "dis.txt", "trace.bct"] {
+            assert!(!read_bytes(&scratch.path("out").join(name)).is_empty(), "{name}");
+        }
+    }
+}
+
+fn read_bytes(path: &std::path::Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
+#[test]
 fn py2exe_with_everything_in_one_file_finds_its_modules_there() {
     let boot = marshalled("import sys, zipextimporter\nzipextimporter.install()", "<install zipextimporter>");
     let main = marshalled("import helper\nprint helper.X", "main.py");

@@ -159,7 +159,9 @@ def check_shell(sample_bodies):
     function, parallel, array = (next(block for block in blocks if block.startswith(start)) for start in ("trace()", ". ./trace.sh &&", "#!/bin/bash"))
     (folder / "trace.sh").write_text(function)
     (folder / "corpus.sbatch").write_text(array)
-    environment = {**os.environ, "PATH": f"{pathlib.Path(BCTRACE).parent}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_COUNT": "3"}
+    (folder / "bin").mkdir()
+    (folder / "bin" / "bctrace").symlink_to(BCTRACE)
+    environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}", "SLURM_ARRAY_TASK_COUNT": "3"}
     for task in range(3):
         subprocess.run(["bash", "corpus.sbatch"], cwd=folder, env={**environment, "SLURM_ARRAY_TASK_ID": str(task)}, check=True)
     rows = lambda: {name: json.loads(pathlib.Path(name).read_text()) for name in sorted(glob.glob(f"{folder}/corpus/samples/*.json"))}
