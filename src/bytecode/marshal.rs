@@ -19,16 +19,19 @@ pub use error::{MarshalError, Problem};
 /// The nesting that marshal.c allows (MAX_MARSHAL_STACK_DEPTH).
 pub const DEPTH_LIMIT: usize = 2000;
 
+/// Bytes that strings may take where the data refers to them again.  Memory holds each once, but what prints or writes them does so each time.
+const MOST_SHARED: usize = 64 << 20;
+
 /// Reads the object that `data` begins with, and returns it with the number of bytes it takes. Offsets
 /// in errors count from the beginning of `data`.
 pub fn read(data: &[u8]) -> Result<(Object, usize), MarshalError> {
-    let mut reader = Reader { data, at: 0, interned: Vec::new() };
+    let mut reader = Reader { data, at: 0, interned: Vec::new(), shared: 0 };
     Ok((reader.top()?, reader.at))
 }
 
 /// Reads the object that `data` begins with, and returns it with its strings that are interned.
 pub fn read_with_interned(data: &[u8]) -> Result<(Object, Interned), MarshalError> {
-    let mut reader = Reader { data, at: 0, interned: Vec::new() };
+    let mut reader = Reader { data, at: 0, interned: Vec::new(), shared: 0 };
     let object = reader.top()?;
     let mut interned = Interned::default();
     reader.interned.iter().for_each(|string| interned.add(string));
@@ -84,6 +87,8 @@ struct Reader<'a> {
     at: usize,
     /// Strings that TYPE_STRINGREF refers back to.
     interned: Vec<Arc<[u8]>>,
+    /// Bytes of the strings that were referred to.
+    shared: usize,
 }
 
 impl Reader<'_> {
@@ -146,7 +151,9 @@ impl Reader<'_> {
             b'R' => {
                 let index = i32::from_le_bytes(self.take("a string reference")?);
                 let found = usize::try_from(index).ok().and_then(|index| self.interned.get(index));
+                self.shared += found.map_or(0, |string| string.len());
                 match found {
+                    Some(_) if self.shared > MOST_SHARED => return fail(Problem::Shared),
                     Some(string) => Object::Str(string.clone()).into(),
                     None => return fail(Problem::StringReference { index, known: self.interned.len() }),
                 }

@@ -119,6 +119,11 @@ fn code_objects_that_share_a_long_string_end_at_the_limit() {
     let mut codes = vec![first.as_slice()];
     codes.extend(std::iter::repeat_n(next.as_slice(), 20_000));
     Scratch::with("list", &container(b'[', &codes)).refuses(&["list", "list"], &["would unpack to more than"]);
+    let constants = [&b"(\x65\0\0\0t\0\0\x10\0"[..], &vec![b'x'; 1 << 20], &b"R\0\0\0\0".repeat(100)].concat();
+    let scratch = Scratch::with("p.pyc", &[HEADER, &code(&constants)].concat());
+    for command in [&["list", "p.pyc"][..], &["dis", "p.pyc"], &["unpack", "p.pyc", "-o", "out"]] {
+        scratch.refuses(command, &["would unpack to more than"]);
+    }
 }
 
 #[test]

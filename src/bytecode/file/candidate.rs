@@ -5,7 +5,7 @@ use super::judge;
 use super::limit::Limit;
 use super::{Asked, Code, Contents, Entry, FileError, Kind, Program};
 use crate::bytecode::magic::{self, MAGIC};
-use crate::bytecode::marshal;
+use crate::bytecode::marshal::{self, Problem};
 use crate::bytecode::object::Object;
 
 /// Lengths of headers, in the order in which they are tried.
@@ -22,7 +22,11 @@ pub fn read(bytes: &[u8], asked: &Asked, limit: &mut Limit) -> Result<Option<Con
         let Some(data) = bytes.get(header..).filter(|data| matches!(data.first(), Some(b'c' | b'(' | b'['))) else {
             continue;
         };
-        let Ok((object, length)) = marshal::read(data) else { continue };
+        let (object, length) = match marshal::read(data) {
+            Ok(read) => read,
+            Err(error) if error.problem == Problem::Shared => return Err(FileError::TooLarge),
+            Err(_) => continue,
+        };
         let magic = magic_of(&bytes[..header]);
         let codes = match object {
             Object::Code(code) => {

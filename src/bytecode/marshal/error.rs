@@ -27,6 +27,8 @@ pub enum Problem {
     Null(&'static str),
     #[error("string reference {index} leads nowhere: {known} strings were interned so far")]
     StringReference { index: i32, known: usize },
+    #[error("its strings that are referred to again take more than {} bytes", super::MOST_SHARED)]
+    Shared,
     #[error("a long has the digit {0}; digits are below 32768")]
     LongDigit(u32),
     #[error("a long has a leading zero digit")]

@@ -112,8 +112,8 @@ mod tests {
         let tables = Tables { constants: 1, names: 3, ..Tables::default() };
         let found = of(&map, &Place { bytes: &bytes, tables, offset: 6, depth: 2, stacksize: 2 });
         let place = |opcode| found.iter().position(|&found| found == opcode).expect("a candidate");
-        assert_eq!(found[..2], [op::COMPARE_OP, op::BUILD_TUPLE]);
-        assert!(place(op::BUILD_LIST) < place(op::LOAD_ATTR));
+        // LOAD_ATTR, though it is frequent, leaves an entry at the end.
+        assert!(place(op::COMPARE_OP) < place(op::BUILD_TUPLE) && place(op::BUILD_TUPLE) < place(op::LOAD_ATTR));
     }
 
     #[test]

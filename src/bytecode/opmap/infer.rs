@@ -150,3 +150,19 @@ fn note(bytes: &[u8], at: usize, zeros: &mut [[u32; 2]; 256]) {
         zeros[usize::from(number)][usize::from(high == 0)] += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytecode::marshal::tests::hello;
+
+    #[test]
+    fn a_sample_has_no_more_bytes_than_asked_for() {
+        let code = MarshalledCode { bytes: vec![9; 100].into(), ..hello() };
+        let lengths = |most| sample(&[&code, &code], most).iter().map(|code| code.bytes.len()).collect::<Vec<_>>();
+        assert_eq!(lengths(300), [100, 100]);
+        assert_eq!(lengths(150), [100, 50]);
+        assert_eq!(lengths(100), [100]);
+        assert_eq!(lengths(7), [7]);
+    }
+}

@@ -185,7 +185,7 @@ impl<'a> Problem<'a> {
     /// The likeliest assignment that was found.
     pub fn solve(&mut self) -> Assignment {
         let mut of = self.first();
-        for _ in 0..ROUNDS {
+        for _ in 0..if self.is_crowded() { 0 } else { ROUNDS } {
             self.look_around(&of);
             let next = self.refine(self.climb(of.clone()));
             if next == of {
@@ -216,10 +216,19 @@ impl<'a> Problem<'a> {
         }
     }
 
+    /// There are more numbers than opcodes: what is read is hardly code, and each step takes long.
+    fn is_crowded(&self) -> bool {
+        self.numbers.len() > EDGE
+    }
+
     /// The likeliest assignment without what stands around.
     fn first(&self) -> Assignment {
         let instructions: u32 = self.counts.iter().sum();
-        let beginnings = if instructions < SMALL { 4 * BEGINNINGS } else { BEGINNINGS };
+        let beginnings = match instructions {
+            _ if self.is_crowded() => 1,
+            ..SMALL => 4 * BEGINNINGS,
+            _ => BEGINNINGS,
+        };
         let mut climbed: Vec<Assignment> = (0..beginnings).map(|seed| self.climb(self.begin(seed))).collect();
         climbed.sort_unstable();
         climbed.dedup();

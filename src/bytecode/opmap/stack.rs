@@ -106,6 +106,8 @@ struct Walk {
     begins: Vec<Option<i32>>,
     wrong: u32,
     deepest: i32,
+    /// Bytes of the code.
+    length: usize,
 }
 
 /// Counts where the depths of a code object contradict one another, or the depth that it says it needs.  The instructions stand in order
@@ -118,6 +120,7 @@ pub fn disorder(all: &[Numbered], length: usize, stacksize: i32) -> u32 {
         begins: vec![None; length + 1],
         wrong: 0,
         deepest: 0,
+        length,
     };
     all.iter().for_each(|one| walk.step(one));
     // The compiler's count is never too small; junk can make it larger than what is needed.
@@ -149,7 +152,9 @@ impl Walk {
             return;
         };
         let change = change(opcode, operand);
-        let is_bad_return = opcode == op::RETURN_VALUE && depth < 1;
+        // The last one stands outside of all blocks.
+        let is_last = one.end() == self.length;
+        let is_bad_return = opcode == op::RETURN_VALUE && (depth < 1 || is_last && depth > 1);
         self.wrong += u32::from(depth < change.needs) + u32::from(is_bad_return);
         if let Some(target) = one.target().and_then(|target| usize::try_from(target).ok())
             && let Some(at) = depth_at_target(opcode, depth)
