@@ -7,9 +7,9 @@ use super::evidence::Executed;
 use super::rebuild::{Program, Result};
 use super::report::Outcome;
 use super::{Untaken, signs};
+use crate::bytecode::Unit;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::{self, op};
-use crate::bytecode::Unit;
 
 /// Attempts for one code object.
 const ATTEMPTS: usize = 64;
