@@ -208,7 +208,14 @@ fn attempt<'a>(
             return unchanged;
         }
         Ok(made) => {
-            return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed, folded, is_ambiguous };
+            return Result {
+                code: Some(made),
+                outcome: Outcome::Rebuilt(sign),
+                changes,
+                assumed,
+                folded,
+                is_ambiguous,
+            };
         }
         Err(_) if is_plain => return unchanged,
         Err(why) => why,
@@ -459,12 +466,12 @@ fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec
     let is_operator = |opcode| matches!(opcode, op::COMPARE_OP | op::BINARY_SUBTRACT | op::BINARY_XOR);
     for bytes in code.bytes.windows(9) {
         let place = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
-        let (load, place) = match bytes {
-            &[op::DUP_TOP, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (op::DUP_TOP, 0),
+        let (load, place) = match *bytes {
+            [op::DUP_TOP, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (op::DUP_TOP, 0),
             // Outside of functions the compiler makes this for `global` alone.
-            &[op::LOAD_CONST, _, _, op::STORE_GLOBAL, ..] if !program.is_looked_up => (op::STORE_GLOBAL, place(4)),
-            &[load, _, _, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (load, place(1)),
-            &[op::LOAD_CONST, _, _, load, _, _, operator, ..] if is_operator(operator) => (load, place(4)),
+            [op::LOAD_CONST, _, _, op::STORE_GLOBAL, ..] if !program.is_looked_up => (op::STORE_GLOBAL, place(4)),
+            [load, _, _, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (load, place(1)),
+            [op::LOAD_CONST, _, _, load, _, _, operator, ..] if is_operator(operator) => (load, place(4)),
             _ => continue,
         };
         let candidate = match load {

@@ -243,7 +243,7 @@ impl<'a, 'n> Runner<'a, 'n> {
             {
                 let equal = left == right && *left != Builtin::Range && *left != Builtin::Id;
                 let is_known = equal || left != right;
-                is_known.then(|| Thing::Plain(Literal::Bool(equal == matches!(operand, 2 | 8))))
+                is_known.then_some(Thing::Plain(Literal::Bool(equal == matches!(operand, 2 | 8))))
             }
             [Thing::Plain(left), Thing::Plain(right)] if opcode == op::COMPARE_OP => {
                 is(value::compare(operand, left, right))
