@@ -138,11 +138,14 @@ fn clean_files_run_like_the_originals_and_are_proven() {
     }
 }
 
-/// A loop whose else returns and that is left through a finally block, an expression of chained comparisons that is returned, and a load
-/// that always fails.
+/// A loop whose else returns and that is left through a finally block, one whose else breaks another, an expression of chained comparisons
+/// that is returned, and a load that always fails; and each of what needs more than constants to see through.
 #[test]
 fn code_is_laid_out_as_statements() {
-    for (name, techniques) in [("finally_paths", "unwind"), ("chained", "shuffle"), ("globals_use", "valid")] {
+    let shown =
+        [("finally_paths", "unwind"), ("chained", "shuffle"), ("globals_use", "valid"), ("while_else", "shuffle")];
+    let opaque = [("loops", "builtins"), ("closures", "noise"), ("generators", "lookups"), ("recursion", "failures")];
+    for (name, techniques) in shown.into_iter().chain(opaque) {
         let program = Program::named(name);
         let (_folder, pyc) = program.obfuscated(techniques, 1);
         let trace = pyc.with_file_name("t.bct");

@@ -98,6 +98,15 @@ fn a_function_that_decodes_nothing_is_called_unless_all_constants_are_folded() {
 }
 
 #[test]
+fn what_a_program_calls_by_a_name_is_not_worked_out() {
+    let source = "SIZE = 76\nPART = 'ab'\nprint SIZE // 4 * 3, PART + 'cd', (lambda t: ''.join([chr(ord(c) ^ 7) for c in t]))('obkkh')\n";
+    let case = Case::new(source);
+    let (_, listing, _) = case.cleaned(&[]);
+    assert!(module(&listing).contains("'hello'") && !module(&listing).contains("'abcd'"), "{listing}");
+    assert!(module(&listing).contains("BINARY_FLOOR_DIVIDE"), "{listing}");
+}
+
+#[test]
 fn a_global_that_changes_is_not_taken_for_what_it_was() {
     let source = "key = 7\n\n\ndef decoded(text):\n    return ''.join([chr(ord(c) ^ key) for c in text])\n\n\n\
                   print decoded('obkkh\\x01')\nkey = 0\nprint decoded('hello\\x01')\n";

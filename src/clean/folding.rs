@@ -208,7 +208,7 @@ impl<'a> Folder<'a, '_, '_> {
                 length.is_some() && (means.decodes || means.makes && (means.mixes || is_secret))
             }
             // A table of all characters is no text that was meant to be hidden.
-            (_, Some(_)) if means.makes && !means.mixes && !means.decodes && is_secret(&known.thing) => false,
+            (_, Some(_)) if self.around.observed.is_none() && is_table(means, &known.thing) => false,
             (_, Some(_)) => means.calls || means.names || means.observed || !means.repeats && means.make_texts(),
             // Division depends on an option of the interpreter.
             (op::BINARY_DIVIDE | op::INPLACE_DIVIDE, None) => false,
@@ -353,6 +353,11 @@ fn names_made(opcode: u8, number: i32, operands: &[Option<Known>]) -> Vec<Found>
 fn is_contiguous(operands: &[Known], place: usize) -> bool {
     operands.windows(2).all(|pair| pair[0].end + 1 == pair[1].start)
         && operands.last().is_none_or(|last| last.end + 1 == place)
+}
+
+/// Whether a text is of characters that were made of numbers alone, and not to be read.
+fn is_table(means: Means, thing: &Thing) -> bool {
+    means.makes && !means.mixes && !means.decodes && is_secret(thing)
 }
 
 /// Whether a text has bytes that no programmer types.

@@ -96,12 +96,17 @@ fn popped(list: &[Instruction], at: usize, allowed: &Allowed<'_>) -> Option<Edit
                 below += 1;
             }
             op::LIST_APPEND => below += 1,
-            op::SET_ADD | op::MAP_ADD => return None,
+            // The compiler copies what `print >> file, x,` prints to, and pops it at the end.
+            op::SET_ADD | op::MAP_ADD | op::PRINT_ITEM_TO => return None,
             opcode => {
                 let (pops, pushes) = effect::of(opcode, number)?;
                 if below >= i64::from(pushes) {
                     below += i64::from(pops) - i64::from(pushes);
                     continue;
+                }
+                if one.opcode == op::GET_ITER && iterates_constant(list, place, allowed) {
+                    places.push((place, vec![pop(one)]));
+                    return Some(Edit { places, why: "its result was popped" });
                 }
                 return pushed(one, (place, number), pops, places, allowed);
             }
@@ -135,6 +140,12 @@ fn pushed(
     }
     places.push((place, (0..pops).map(|_| pop(one)).collect()));
     Some(Edit { places, why: "its result was popped" })
+}
+
+/// Whether GET_ITER works on a tuple or text that was just loaded.
+fn iterates_constant(list: &[Instruction], place: usize, allowed: &Allowed<'_>) -> bool {
+    let before = place.checked_sub(1).map(|before| (list[before].opcode, &list[before].operand));
+    matches!(before, Some((op::LOAD_CONST, Operand::Number(index))) if (allowed.items)(*index).is_some())
 }
 
 /// Whether an instruction makes one value and does nothing else.

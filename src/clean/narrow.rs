@@ -7,14 +7,14 @@ use super::evidence::Executed;
 use super::rebuild::{Program, Result};
 use super::report::Outcome;
 use super::{Untaken, signs};
+use crate::bytecode::Unit;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::{self, op};
-use crate::bytecode::Unit;
 
 /// Attempts for one code object.
 const ATTEMPTS: usize = 64;
 /// Bytes of code in all attempts together.
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 1 << 16;
 
 /// Rebuilds a code object by `attempt`, which is given the offsets of conditions whose sides that never ran are left out.  As few as
 /// possible are.

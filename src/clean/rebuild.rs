@@ -7,8 +7,8 @@ use super::flow::{Flow, Instruction, Operand};
 use super::folding::{self, Around, Folded};
 use super::globals::{self, Globals};
 use super::lay::{self, assemble::Code, peephole};
-use super::narrow;
 use super::machine::{self, Exit, Graph, Input, Variants};
+use super::narrow;
 use super::observed::Observed;
 use super::order::Order;
 use super::report::{Change, Outcome};
@@ -91,9 +91,7 @@ pub fn rebuild<'a>(
     if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
         return Result::as_it_was(Outcome::Kept("it has another number of locals than names for them".into()));
     }
-    narrow::rebuilt(code, executed, program, &mut |cut| {
-        attempt(code, executed, program, globals.as_deref_mut(), cut)
-    })
+    narrow::rebuilt(code, executed, program, &mut |cut| attempt(code, executed, program, globals.as_deref_mut(), cut))
 }
 
 /// Rebuilds a code object without the sides of the conditions at the offsets in `cut` that never ran.
@@ -209,7 +207,16 @@ fn attempt<'a>(
         Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
             return unchanged;
         }
-        Ok(made) => return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, assumed, folded, is_ambiguous },
+        Ok(made) => {
+            return Result {
+                code: Some(made),
+                outcome: Outcome::Rebuilt(sign),
+                changes,
+                assumed,
+                folded,
+                is_ambiguous,
+            };
+        }
         Err(_) if is_plain => return unchanged,
         Err(why) => why,
     };
@@ -218,7 +225,9 @@ fn attempt<'a>(
         checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
     });
     match plain {
-        Ok(code) => Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded, is_ambiguous },
+        Ok(code) => {
+            Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded, is_ambiguous }
+        }
         Err(other) => kept(format!("{why}; {other}")),
     }
 }
@@ -347,9 +356,9 @@ fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
         Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Method(..) | Value::Function(_) => true,
         Value::List(_) | Value::Dict(_) | Value::NoItems => true,
         // What is made of constants alone fails always or never.
-        Value::Fixed => executed.is_some_and(|executed| {
-            executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at)
-        }),
+        Value::Fixed => {
+            executed.is_some_and(|executed| executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at))
+        }
         _ => false,
     }
 }
@@ -457,12 +466,12 @@ fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec
     let is_operator = |opcode| matches!(opcode, op::COMPARE_OP | op::BINARY_SUBTRACT | op::BINARY_XOR);
     for bytes in code.bytes.windows(9) {
         let place = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
-        let (load, place) = match bytes {
-            &[op::DUP_TOP, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (op::DUP_TOP, 0),
+        let (load, place) = match *bytes {
+            [op::DUP_TOP, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (op::DUP_TOP, 0),
             // Outside of functions the compiler makes this for `global` alone.
-            &[op::LOAD_CONST, _, _, op::STORE_GLOBAL, ..] if !program.is_looked_up => (op::STORE_GLOBAL, place(4)),
-            &[load, _, _, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (load, place(1)),
-            &[op::LOAD_CONST, _, _, load, _, _, operator, ..] if is_operator(operator) => (load, place(4)),
+            [op::LOAD_CONST, _, _, op::STORE_GLOBAL, ..] if !program.is_looked_up => (op::STORE_GLOBAL, place(4)),
+            [load, _, _, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (load, place(1)),
+            [op::LOAD_CONST, _, _, load, _, _, operator, ..] if is_operator(operator) => (load, place(4)),
             _ => continue,
         };
         let candidate = match load {

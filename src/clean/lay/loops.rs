@@ -176,9 +176,9 @@ impl Layer<'_> {
             let broken = || exits.iter().copied().find(|&exit| is_break(exit));
             // An else that leaves the loop around this one, or goes on with it: a break goes where that can be left from too.
             let outer = self.innermost().filter(|&(header, exit, ..)| done == header || Some(done) == exit);
-            let stays = |reach: &[bool]| outer.is_some_and(|(header, exit, ..)| {
-                reach[header] || exit.is_some_and(|exit| reach[exit])
-            });
+            let stays = |reach: &[bool]| {
+                outer.is_some_and(|(header, exit, ..)| reach[header] || exit.is_some_and(|exit| reach[exit]))
+            };
             let inner = || exits.iter().zip(&reach).find(|(exit, reach)| can_follow(**exit) && stays(reach));
             return self.first(stop, meets).or_else(broken).or_else(|| inner().map(|(exit, _)| *exit)).or(Some(done));
         }

@@ -1,8 +1,8 @@
 //! What an instruction makes of operands that are known, and whether it fails with them.
 
 use super::effect;
-use super::known;
 use super::explore::Explorer;
+use super::known;
 use super::step::Fails;
 use crate::bytecode::Unit;
 use crate::bytecode::object::MarshalledCode;

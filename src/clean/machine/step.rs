@@ -304,7 +304,11 @@ impl Explorer<'_> {
                     (None, Some(Thing::Builtin(builtin))) => step.stack.push(Value::Builtin(builtin)),
                     _ => {
                         step.stack.push(Value::Unknown);
-                        return Ok(if self.never_found(step) { Fails::Always(Some("NameError")) } else { Fails::Maybe });
+                        return Ok(if self.never_found(step) {
+                            Fails::Always(Some("NameError"))
+                        } else {
+                            Fails::Maybe
+                        });
                     }
                 }
                 Fails::Never

@@ -75,7 +75,8 @@ impl Explorer<'_> {
             implausible::why(self.place(), to, depth, &has_run)
         };
         let describe = |to: i32, why: &str| format!("the side to {to} never ran, and {why}");
-        let without = |to: i32| format!("the side to {to} never ran, and with it the code is none that a compiler makes");
+        let without =
+            |to: i32| format!("the side to {to} never ran, and with it the code is none that a compiler makes");
         match (ran(target), ran(next)) {
             (true, true) => None,
             (true, false) if input.cut.contains(&step.at) => Some((true, without(next))),

@@ -171,7 +171,9 @@ impl<'a, 'n> Runner<'a, 'n> {
         self.spend(1)?;
         match (opcode, operands) {
             (op::CALL_FUNCTION, [called, arguments @ ..]) if operand <= 0xff => return self.call(called, arguments),
-            (op::CALL_FUNCTION_VAR, [called, arguments @ .., Thing::Plain(Literal::Tuple(more))]) if operand <= 0xff => {
+            (op::CALL_FUNCTION_VAR, [called, arguments @ .., Thing::Plain(Literal::Tuple(more))])
+                if operand <= 0xff =>
+            {
                 let more = more.iter().cloned().map(Thing::Plain);
                 let arguments: Vec<Thing> = arguments.iter().cloned().chain(more).collect();
                 return self.call(called, &arguments);
@@ -236,10 +238,12 @@ impl<'a, 'n> Runner<'a, 'n> {
             [Thing::Plain(only)] if (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode) => {
                 is(value::unary(opcode, only))
             }
-            [Thing::Builtin(left), Thing::Builtin(right)] if opcode == op::COMPARE_OP && matches!(operand, 2 | 3 | 8 | 9) => {
+            [Thing::Builtin(left), Thing::Builtin(right)]
+                if opcode == op::COMPARE_OP && matches!(operand, 2 | 3 | 8 | 9) =>
+            {
                 let equal = left == right && *left != Builtin::Range && *left != Builtin::Id;
                 let is_known = equal || left != right;
-                is_known.then(|| Thing::Plain(Literal::Bool(equal == matches!(operand, 2 | 8))))
+                is_known.then_some(Thing::Plain(Literal::Bool(equal == matches!(operand, 2 | 8))))
             }
             [Thing::Plain(left), Thing::Plain(right)] if opcode == op::COMPARE_OP => {
                 is(value::compare(operand, left, right))

@@ -67,6 +67,15 @@ fn a_tuple_with_too_many_items_fails_to_be_taken_apart_and_that_is_a_jump() {
     assert_eq!(clean(bytes, vec![three, Object::None]), RETURN_SECOND);
 }
 
+#[test]
+fn what_print_copies_is_popped_by_the_compiler_too() {
+    // print >> x, 1,
+    let copy = [op::LOAD_GLOBAL, 1, 0, op::DUP_TOP, op::LOAD_CONST, 0, 0, op::ROT_TWO, op::PRINT_ITEM_TO, op::POP_TOP];
+    let bytes = [&copy[..], &RETURN_SECOND].concat();
+    let obfuscated = [&[op::NOP][..], &bytes].concat();
+    assert_eq!(clean(obfuscated, vec![Object::Int(1), Object::None]), bytes);
+}
+
 const LOAD_FIRST: [u8; 3] = [op::LOAD_CONST, 0, 0];
 
 #[test]
@@ -89,8 +98,22 @@ fn copies_and_rotations_of_what_is_popped_go() {
 fn a_side_that_never_ran_is_left_out_where_with_it_the_code_is_no_compilers() {
     // if g: the second way, which ran; else into the loop of another way with a block on the block stack.
     let bytes = vec![
-        op::LOAD_GLOBAL, 1, 0, op::POP_JUMP_IF_TRUE, 12, 0, op::SETUP_LOOP, 0, 0, op::JUMP_ABSOLUTE, 0, 0, // 0
-        op::LOAD_CONST, 0, 0, op::RETURN_VALUE, // 12
+        op::LOAD_GLOBAL,
+        1,
+        0,
+        op::POP_JUMP_IF_TRUE,
+        12,
+        0,
+        op::SETUP_LOOP,
+        0,
+        0,
+        op::JUMP_ABSOLUTE,
+        0,
+        0, // 0
+        op::LOAD_CONST,
+        0,
+        0,
+        op::RETURN_VALUE, // 12
     ];
     let object = code(bytes, vec![Object::None]);
     let offsets: BTreeMap<u32, u64> = [0, 3, 12, 15].into_iter().map(|at| (at, 1)).collect();

@@ -26,7 +26,21 @@ def drain(queue):
     return 'empty'
 
 
+def reduced(parts):
+    while 1:
+        place = 1
+        while place < len(parts):
+            if parts[place] == '..':
+                del parts[place - 1:place + 1]
+                break
+            place += 1
+        else:
+            break
+    return parts
+
+
 find('abc', 'c')
+print reduced(['a', 'b', '..', 'c', '..', 'd'])
 find('abc', 'x')
 print drain([3, 25, None, 42])
 print drain([1, -1, 2])
