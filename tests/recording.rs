@@ -1,5 +1,6 @@
 //! What is recorded and how the recording ends: limits and triggers, filters, and the same trace by every way to it.
 
+mod briefly;
 mod filters;
 mod input;
 mod jumps;

@@ -21,9 +21,10 @@ const MAX_ITEMS: u32 = 1 << 24;
 /// record, and each list that it grows in is copied as it doubles.
 const TIMES: usize = 8;
 const EACH: usize = 512;
-/// Objects of a plain code object, and how deep they may be.
+/// Objects of a plain code object, how deep they may be, and bytes of the strings that it refers to again.
 const MOST_PLAIN: usize = 1 << 16;
 const DEEPEST_PLAIN: usize = 32;
+const MOST_SHARED: usize = 1 << 20;
 /// Bytes of marshal data for which memory is asked for at least.
 const FIRST: usize = 4 << 10;
 
@@ -76,6 +77,7 @@ impl CodeRef {
             // What runs may be no string: then its length is not known, and an empty one stands for it.
             missing: self.length(gil, first).is_none().into(),
             is_plain: true,
+            shared: 0,
         };
         walk.begin_code(*self, &self.bytes(gil, first));
         while let Some(open) = walk.open.last_mut() {
@@ -88,8 +90,8 @@ impl CodeRef {
                 None => walk.end(),
             }
         }
-        let Walk { out, missing, objects, lacks_memory, is_plain, .. } = walk;
-        let is_plain = is_plain && missing == 0 && objects <= MOST_PLAIN;
+        let Walk { out, missing, objects, lacks_memory, is_plain, shared, .. } = walk;
+        let is_plain = is_plain && missing == 0 && objects <= MOST_PLAIN && shared <= MOST_SHARED;
         (!lacks_memory).then(|| Whole { marshal: out.finish(), missing, objects, is_plain })
     }
 }
@@ -177,6 +179,7 @@ struct Walk<'a> {
     items_left: u32,
     missing: u32,
     is_plain: bool,
+    shared: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -226,7 +229,10 @@ impl<'a> Walk<'a> {
             return self.out.str(bytes);
         }
         match self.interned.get(&object.address()) {
-            Some(&place) => self.out.reference(place),
+            Some(&place) => {
+                self.shared = self.shared.saturating_add(bytes.len());
+                self.out.reference(place);
+            }
             None => drop(self.interned.insert(object.address(), self.out.interned(bytes))),
         }
     }
