@@ -63,7 +63,7 @@ extern uint32_t bctrace_modes_here[2] __asm__("bctrace_control") __attribute__((
  * jump, so that no table of labels follows it.  tests/undefined/layout.rs checks the result. */
 #define BCTRACE_UNKNOWN() \
         COUNTED_unknown: BCTRACE_COUNT(_unknown_opcode) \
-        TRACED_unknown: BCTRACE_FETCH(0, BCTRACE_SIZE(*next_instr)) \
+        TRACED_unknown: BCTRACE_FETCH(0, BCTRACE_SIZE(*next_instr)) BCTRACE_MAY_GO_TO(bctrace_jump); \
     _unknown_opcode: BCTRACE_EARLY; \
         BCTRACE_HERE(); \
         bctrace_refused = bctrace_opcode_before(first_instr + f->f_lasti, next_instr); \
@@ -71,6 +71,8 @@ extern uint32_t bctrace_modes_here[2] __asm__("bctrace_control") __attribute__((
 
 /* At a label: has gcc place what follows near the beginning of the function. */
 #define BCTRACE_EARLY __attribute__((hot))
+/* For that gcc must see another way than to the label.  No instruction goes there. */
+#define BCTRACE_MAY_GO_TO(label) __asm__ goto("" : : : : label)
 
 /* Hides from the compiler that an opcode is a byte, and which one.  The empty lines make it long in gcc's eyes, which would otherwise copy
  * the head of the switch to each place that leads there, with short jumps. */

@@ -17,11 +17,12 @@ const ATTEMPTS: usize = 64;
 const BYTES: usize = 1 << 16;
 
 /// Rebuilds a code object by `attempt`, which is given the offsets of conditions whose sides that never ran are left out.  As few as
-/// possible are.
+/// possible are.  Of a module the last attempt is the one that is returned: it makes known what the globals are.
 pub fn rebuilt(
     code: &MarshalledCode,
     executed: Option<&Executed>,
     program: &Program<'_>,
+    is_module: bool,
     attempt: &mut dyn FnMut(&BTreeSet<u32>) -> Result,
 ) -> Result {
     let whole = attempt(&BTreeSet::new());
@@ -39,12 +40,14 @@ pub fn rebuilt(
         return whole;
     }
     let mut best = attempt(&cut);
-    match (&whole.outcome, &best.outcome) {
-        (Outcome::Rebuilt(_), Outcome::Rebuilt(_)) if best.is_ambiguous => return attempt(&BTreeSet::new()),
-        (_, Outcome::Rebuilt(_)) => {}
+    let is_better = match (&whole.outcome, &best.outcome) {
+        (Outcome::Rebuilt(_), Outcome::Rebuilt(_)) => !best.is_ambiguous,
+        (_, Outcome::Rebuilt(_)) => true,
         (Outcome::Kept(_), Outcome::Plain(..)) => return best,
-        // What it makes known of globals must be that of what is returned.
-        _ => return attempt(&BTreeSet::new()),
+        _ => false,
+    };
+    if !is_better {
+        return if is_module { attempt(&BTreeSet::new()) } else { whole };
     }
     let is_ambiguous = best.is_ambiguous;
     let mut attempts = ATTEMPTS.min(BYTES / code.bytes.len().max(1));
@@ -66,7 +69,7 @@ pub fn rebuilt(
             }
         }
     }
-    if is_last { best } else { attempt(&cut) }
+    if is_last || !is_module { best } else { attempt(&cut) }
 }
 
 /// Offsets of conditions of which one side ran, and of instructions that failed whenever they ran.

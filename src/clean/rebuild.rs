@@ -91,7 +91,9 @@ pub fn rebuild<'a>(
     if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
         return Result::as_it_was(Outcome::Kept("it has another number of locals than names for them".into()));
     }
-    narrow::rebuilt(code, executed, program, &mut |cut| attempt(code, executed, program, globals.as_deref_mut(), cut))
+    let is_module = globals.is_some();
+    let mut attempt = |cut: &BTreeSet<u32>| attempt(code, executed, program, globals.as_deref_mut(), cut);
+    narrow::rebuilt(code, executed, program, is_module, &mut attempt)
 }
 
 /// Rebuilds a code object without the sides of the conditions at the offsets in `cut` that never ran.
