@@ -14,7 +14,7 @@ use crate::bytecode::decode::units;
 use crate::trace::{Code, Event, Laps, Run, Sink, SinkError, Start, State, Taken, Then};
 pub use executed::Executed;
 
-/// Offsets outside a code string that are counted one by one, for each code object; the rest is counted in sum.
+/// Offsets outside a code string that are counted, for each code object; a program that has more is far from any code of its own.
 const MOST_OUTSIDE: usize = 4096;
 
 /// What ran in a trace.
