@@ -25,12 +25,14 @@ def deaf():
         if number not in (9, 19, 32, 33): signal.signal(number, signal.SIG_IGN)
 def daemon(work=wait):
     if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            deaf()
-            os.closerange(0, 100)
-            work()
-        os._exit(0)
+        try:
+            os.setsid()
+            if os.fork() == 0:
+                deaf()
+                os.closerange(0, 100)
+                work()
+        finally:
+            os._exit(0)
     os.wait()
 def daemons():
     for number in range(8): daemon()
@@ -46,7 +48,10 @@ def bombs():
         bomb()
     os.read(reader, 1)
 def daemonic_bombs():
-    for number in range(3): daemon(bomb)
+    for number in range(3):
+        # Those before may have left it no process.
+        try: daemon(bomb)
+        except OSError: pass
 def heirs():
     # Each starts the next one and dies.
     def heir():
