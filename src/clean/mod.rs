@@ -20,6 +20,7 @@ pub mod report;
 mod same;
 mod signs;
 mod simplify;
+mod tracked;
 mod value;
 
 pub use evidence::Evidence;

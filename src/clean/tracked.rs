@@ -1,0 +1,237 @@
+//! What a code object can do: its graph of states, and the flow that comes of it.  Code that goes on where a variable says is followed with
+//! the states told apart by that variable; which variable that is, is found by trial.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evidence::Executed;
+use super::flow::Flow;
+use super::machine::{self, Exit, Graph, Input, Variants};
+use super::rebuild::{OPTIMIZED, Program, STATES};
+use super::signs;
+use super::simplify::{self, Allowed, Removed};
+use super::value::{Literal, Value};
+use crate::bytecode::object::MarshalledCode;
+use crate::bytecode::opcode::op;
+
+/// States for each byte of code at most, besides a few thousand.
+const STATES_PER_BYTE: usize = 2;
+/// The same while states are told apart by variables.
+const STATES_PER_BYTE_TRACKED: usize = 12;
+const FEW: usize = 3_000;
+/// Variables that are tried.
+const VARIABLES: usize = 8;
+
+/// A code object's states, and what is known of it by them.
+pub struct Explained {
+    pub graph: Graph,
+    pub flow: Flow,
+    /// What was removed from the flow.
+    pub removed: Removed,
+    /// What is taken for granted.
+    pub assumed: Vec<String>,
+    /// What shows that no compiler made it alone.
+    pub sign: Option<&'static str>,
+}
+
+/// Follows all ways through a code object, but for the sides of the conditions at the offsets in `cut` that never ran.
+pub fn explain(
+    code: &MarshalledCode,
+    executed: Option<&Executed>,
+    program: &Program<'_>,
+    cut: &BTreeSet<u32>,
+) -> Result<Explained, String> {
+    let is_builtin = |name: &[u8]| !program.stored.contains(name);
+    let untaken = program.options.untaken;
+    let mut input = Input {
+        code,
+        executed,
+        untaken,
+        cut,
+        is_builtin: &is_builtin,
+        is_looked_up: program.is_looked_up,
+        runs_prefixes: program.runs_prefixes,
+        tracked: Vec::new(),
+        splits_stack: false,
+        most: STATES,
+        keeps_exceptions: program.keeps_exceptions,
+    };
+    input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
+    let most = STATES.min(FEW + STATES_PER_BYTE_TRACKED * code.bytes.len());
+    let explored = machine::explore(&input);
+    let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
+    // A few tests say little about code that looks like a compiler's.
+    let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
+    let found = candidates(code, program, least);
+    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], executed, program));
+    let mut graph = explored;
+    let mut assumed = Vec::new();
+    for candidate in found {
+        let variable = if let Candidate::Variable(variable) = candidate { Some(variable) } else { None };
+        let tracked: Vec<usize> = input.tracked.iter().copied().chain(variable).collect();
+        let splits_stack = input.splits_stack || variable.is_none();
+        let trial = Input { tracked: tracked.clone(), splits_stack, most, ..input };
+        let Ok(tried) = machine::explore(&trial) else { continue };
+        let (flow, removed) = simplified(code, &tried, &tracked, executed, program);
+        let is_better = best.as_ref().is_none_or(|(known, _)| {
+            let fewer = branches(&flow) < branches(known);
+            flow.len() * 4 <= known.len() * 5 && fewer || flow.len() < known.len() && branches(&flow) <= branches(known)
+        });
+        if is_better {
+            (graph, best) = (Ok(tried), Some((flow, removed)));
+            (input.tracked, input.splits_stack) = (tracked, splits_stack);
+            sign = sign.or(Some("a variable that says where to go on"));
+            let name = variable.and_then(|variable| code.names.get(variable.checked_sub(code.varnames.len())?));
+            if let Some(name) = name {
+                assumed.push(format!("nothing but this code uses the variable {}", String::from_utf8_lossy(name)));
+            }
+        }
+    }
+    let graph = graph.map_err(|error| error.to_string())?;
+    let (flow, removed) = best.ok_or("nothing is known of it")?;
+    Ok(Explained { graph, flow, removed, assumed, sign })
+}
+
+/// Whether the instruction at an offset, which made a value, can go if nothing uses the value.
+fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
+    match value {
+        Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Method(..) | Value::Function(_) => true,
+        Value::List(_) | Value::Dict(_) | Value::NoItems => true,
+        // What is made of constants alone fails always or never.
+        Value::Fixed => {
+            executed.is_some_and(|executed| executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at))
+        }
+        _ => false,
+    }
+}
+
+/// Makes the flow of a graph, without what does nothing.
+fn simplified(
+    code: &MarshalledCode,
+    graph: &Graph,
+    tracked: &[usize],
+    executed: Option<&Executed>,
+    program: &Program<'_>,
+) -> (Flow, Removed) {
+    let mut flow = Flow::of(graph);
+    let mut unbound = BTreeSet::new();
+    let mut unknown = BTreeSet::new();
+    let mut variable = BTreeSet::new();
+    for node in graph.reachable() {
+        let one = &graph.nodes[node];
+        let at = one.key.offset as u32;
+        let Some(known) = graph.variables.get(&node) else { continue };
+        for act in &one.acts {
+            match *act {
+                machine::Act::Run(op::LOAD_FAST, Some(place)) => {
+                    let place = usize::try_from(place).ok().and_then(|place| known.get(place));
+                    if !matches!(place, Some(Variants::Bound | Variants::Constant(_))) {
+                        unbound.insert(at);
+                    }
+                }
+                machine::Act::Run(op::STORE_FAST, Some(place))
+                    if !matches!(one.key.stack.last(), Some(Value::Constant(_))) =>
+                {
+                    variable.insert(place);
+                }
+                _ => {}
+            }
+        }
+        let is_known = match one.exit {
+            Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| is_known(value, at, executed)),
+            _ => false,
+        };
+        if !is_known {
+            unknown.insert(at);
+        }
+    }
+    let plain_locals = if looks_up_locals(code, graph) {
+        BTreeSet::new()
+    } else {
+        let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
+        (arguments..code.nlocals).filter(|place| !variable.contains(place)).collect()
+    };
+    let plain_names: BTreeSet<i32> = match program.is_looked_up {
+        true => BTreeSet::new(),
+        false => tracked
+            .iter()
+            .filter_map(|place| place.checked_sub(code.varnames.len()))
+            .map(|place| place as i32)
+            .collect(),
+    };
+    let allowed = Allowed {
+        plain_names: &plain_names,
+        is_bound: &|at| !unbound.contains(&at),
+        plain_locals: &plain_locals,
+        is_constant: &|at| !unknown.contains(&at),
+        items: &|index| items(code, index),
+    };
+    let mut removed = Removed::new();
+    simplify::simplify(&mut flow, &allowed, &mut removed);
+    (flow, removed)
+}
+
+/// The items of a tuple among the constants.
+fn items(code: &MarshalledCode, index: i32) -> Option<Vec<Literal>> {
+    match Literal::of(code.constants.get(usize::try_from(index).ok()?)?, 0) {
+        Literal::Tuple(items) => Some(items),
+        Literal::Str(bytes) => Some(bytes.iter().map(|&byte| Literal::Str([byte].as_slice().into())).collect()),
+        _ => None,
+    }
+}
+
+/// Whether code can find locals by their names.
+pub fn looks_up_locals(code: &MarshalledCode, graph: &Graph) -> bool {
+    let by_name: [&[u8]; 8] =
+        [b"locals", b"vars", b"dir", b"eval", b"execfile", b"input", b"_getframe", b"currentframe"];
+    let is_exec = |act: &machine::Act| matches!(act, machine::Act::Run(op::EXEC_STMT | op::IMPORT_STAR, _));
+    code.names.iter().any(|name| by_name.contains(&&**name))
+        || graph.reachable().into_iter().any(|node| graph.nodes[node].acts.iter().any(is_exec))
+}
+
+/// What states can be told apart by, besides the constants on the stack.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Candidate {
+    /// All constants on the stack, however many there are in one place.
+    Stack,
+    Variable(usize),
+}
+
+/// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
+/// at every offset, for the model may be lost without the variable.  A value that is kept on the stack is one too.
+fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec<Candidate> {
+    let mut tests: BTreeMap<Candidate, usize> = BTreeMap::new();
+    let is_own = |place: usize| {
+        let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
+        is_own.then_some(Candidate::Variable(place + code.varnames.len()))
+    };
+    let is_operator = |opcode| matches!(opcode, op::COMPARE_OP | op::BINARY_SUBTRACT | op::BINARY_XOR);
+    for bytes in code.bytes.windows(9) {
+        let place = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        let (load, place) = match *bytes {
+            [op::DUP_TOP, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (op::DUP_TOP, 0),
+            // Outside of functions the compiler makes this for `global` alone.
+            [op::LOAD_CONST, _, _, op::STORE_GLOBAL, ..] if !program.is_looked_up => (op::STORE_GLOBAL, place(4)),
+            [load, _, _, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (load, place(1)),
+            [op::LOAD_CONST, _, _, load, _, _, operator, ..] if is_operator(operator) => (load, place(4)),
+            _ => continue,
+        };
+        let candidate = match load {
+            op::DUP_TOP => Some(Candidate::Stack),
+            op::LOAD_FAST if place < code.varnames.len() => Some(Candidate::Variable(place)),
+            op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 => is_own(place),
+            _ => None,
+        };
+        if let Some(candidate) = candidate {
+            *tests.entry(candidate).or_default() += 1;
+        }
+    }
+    let mut found: Vec<(usize, Candidate)> =
+        tests.into_iter().map(|(candidate, count)| (count, candidate)).filter(|&(count, _)| count >= least).collect();
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    found.into_iter().take(VARIABLES).map(|(_, candidate)| candidate).collect()
+}
+
+fn branches(flow: &Flow) -> usize {
+    let is_branch = |block: &usize| matches!(flow.blocks[*block].end, super::flow::End::Branch { .. });
+    flow.reverse_postorder().iter().filter(|block| is_branch(block)).count()
+}
