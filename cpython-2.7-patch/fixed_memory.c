@@ -8,7 +8,8 @@
 
 #include "fixed.h"
 
-/* The program's parts of the heap and of the mappings begin at multiples of these. */
+/* The program's part of the heap begins so far behind the program's image, or twice as far and so on; its part of the mappings at a
+ * multiple of this.  What bctrace has allocated by then is far less. */
 #define HEAP_STEP ((uintptr_t)8 << 20)
 #define MAPPING_STEP ((uintptr_t)64 << 20)
 #define PAGE 4096
@@ -24,10 +25,13 @@
 #define GRAIN 16
 #define EXACT 1032
 
+/* The end of the program's image, where the heap begins: the linker's. */
+extern char image_end[] __asm__("_end") __attribute__((visibility("hidden")));
+
 /* Keeps the compiler from leaving out allocations that nothing uses. */
 static void *volatile used;
 
-/* Uses up what is free in the heap and has it go on at a multiple of HEAP_STEP. */
+/* Uses up what is free in the heap and has it go on where HEAP_STEP says. */
 static void
 settle_heap(void)
 {
@@ -46,7 +50,8 @@ settle_heap(void)
         return;
     /* Where the next block will be, and where it is to be. */
     end = (uintptr_t)last + malloc_usable_size(last) + GRAIN / 2;
-    begin = (end + HEAP_STEP) / HEAP_STEP * HEAP_STEP + GRAIN;
+    begin = (uintptr_t)image_end / PAGE * PAGE;
+    begin += (end - begin + HEAP_STEP) / HEAP_STEP * HEAP_STEP + GRAIN;
     used = malloc(begin - end - GRAIN / 2);
 }
 
