@@ -31,7 +31,7 @@ extern uint32_t bctrace_modes_here[2] __asm__("bctrace_control") __attribute__((
 #define BCTRACE_DISPATCH() goto *bctrace_targets[bctrace_modes_here[0] + *next_instr]
 
 /* Control leaves the sequence, or may have: the next dispatch calls out if the mode is BCTRACE_RUNS.  All that moves next_instr elsewhere
- * than behind the instruction that it was at goes by JUMPTO or JUMPBY, and so comes here. */
+ * than past the instruction that it was at goes by JUMPTO or JUMPBY, and so comes here. */
 #define BCTRACE_JUMP() (bctrace_modes_here[0] = bctrace_modes_here[1])
 
 /* Begins an instruction: says in f_lasti where it is and moves next_instr past it.  The empty asm keeps the compiler from computing

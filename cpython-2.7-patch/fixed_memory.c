@@ -8,7 +8,7 @@
 
 #include "fixed.h"
 
-/* The program's part of the heap begins so far behind the program's image, or twice as far and so on; its part of the mappings at a
+/* The program's part of the heap begins this far after the program's image, or a multiple of that; its part of the mappings at a
  * multiple of this.  What bctrace has allocated by then is far less. */
 #define HEAP_STEP ((uintptr_t)8 << 20)
 #define MAPPING_STEP ((uintptr_t)64 << 20)

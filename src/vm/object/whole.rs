@@ -36,7 +36,7 @@ pub struct Whole {
     /// too large.
     pub missing: u32,
     objects: usize,
-    /// All that it holds is there, and whoever reads it describes it as it is alive: no dict, set or list, whose order or items the
+    /// All that it holds is there, and a reader can describe it as it is alive: no dict, set or list, whose order or items the
     /// program can choose, and little of everything.
     pub is_plain: bool,
 }

@@ -19,16 +19,21 @@ def flatten(function, blocks, random, rate):
         added.append(stub)
         return stub
 
+    entry = redirected(blocks, redirect)
+    for dispatcher in dispatchers:
+        added += dispatcher.finish()
+    return [entry] + blocks + added
+
+
+def redirected(blocks, redirect):
+    """Has all that goes to a block go where `redirect` says for it; returns a block that goes where the first one is now."""
     for block in blocks:
         if block.next is not None:
             block.next = redirect(block.next)
         for instruction in block.code:
             if instruction.target is not None:
                 instruction.target = redirect(instruction.target)
-    entry = Block([], redirect(blocks[0]))
-    for dispatcher in dispatchers:
-        added += dispatcher.finish()
-    return [entry] + blocks + added
+    return Block([], redirect(blocks[0]))
 
 
 class State(object):

@@ -1,7 +1,7 @@
 """Flattening whose states are looked up: indices into tuples, lists and dicts, results of arithmetic, texts, pairs."""
 
 from blocks import Block, Instruction
-from flatten import State
+from flatten import State, redirected
 
 I = Instruction
 STYLES = ['tuple', 'list', 'dict', 'arithmetic', 'text', 'pair', 'difference']
@@ -16,13 +16,7 @@ def flatten(function, blocks, random):
         added.append(dispatcher.lead_to(target))
         return added[-1]
 
-    for block in blocks:
-        if block.next is not None:
-            block.next = redirect(block.next)
-        for instruction in block.code:
-            if instruction.target is not None:
-                instruction.target = redirect(instruction.target)
-    entry = Block([], redirect(blocks[0]))
+    entry = redirected(blocks, redirect)
     dispatcher.finish(added)
     return [entry] + blocks + added
 
