@@ -10,6 +10,21 @@ use crate::running;
 /// Bytes that the expected traces may have together.
 const MAX_EXPECTED: u64 = 3_000_000;
 
+/// The views of one trace, with options that keep what they print short.
+const VIEWS: [&str; 11] = [
+    "info",
+    "calls",
+    "compares",
+    "strings",
+    "find --regex ^[a-z]{3}$",
+    "hot --count 5",
+    "show -r --fold",
+    "edges --no-stdlib",
+    "layers --no-stdlib",
+    "tried",
+    "tricks",
+];
+
 #[test]
 fn every_fixture_prints_and_ends_as_plain_python_does() {
     let scratch = tempfile::tempdir().unwrap();
@@ -38,6 +53,21 @@ fn every_fixture_has_the_expected_trace() {
 #[test]
 fn every_fixture_has_the_expected_trace_with_operands_resolved() {
     assert_expected(&["-r"], ".r.txt");
+}
+
+#[test]
+fn every_view_of_every_fixture_prints_what_is_expected() {
+    let scratch = tempfile::tempdir().unwrap();
+    let runs = manifest::runs().iter().filter(|run| run.has_golden());
+    let wrong: Vec<String> = runs
+        .filter_map(|run| {
+            let trace = scratch.path().join(format!("{}.bct", run.name));
+            let trace = trace.to_str().unwrap();
+            run.traced(&["-q", "--values", "--deterministic", "--allow-read"], trace);
+            different(&format!("{}.views.txt", run.name), views(trace).as_bytes())
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -71,15 +101,34 @@ fn assert_expected(options: &[&str], suffix: &str) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Says where a trace differs from the expected one, and leaves it beside that.
+/// What every view prints of a trace, one after the other, but for the trace's name and size and the version of bctrace.
+fn views(trace: &str) -> String {
+    let mut printed = String::new();
+    for view in VIEWS {
+        let ran = running::run(&mut running::bctrace(view.split(' ').chain([trace])));
+        assert!(ran.status < 2, "bctrace {view} {trace}: {}", ran.stderr());
+        printed += &format!("$ bctrace {view}\n");
+        let varies = |line: &str| view == "info" && (line.starts_with("trace ") || line.starts_with("recorded by "));
+        ran.stdout().lines().filter(|line| !varies(line)).for_each(|line| printed += &format!("{line}\n"));
+        printed.push('\n');
+    }
+    // The folder of the fixtures is wherever the project is.
+    printed.replace(running::fixtures().to_str().unwrap(), "/fixtures")
+}
+
+/// Says where a trace differs from the expected one.
 fn difference(run: &Run, options: &[&str], suffix: &str, scratch: &Path) -> Option<String> {
     let trace = scratch.join(format!("{}{suffix}", run.name));
     run.traced(&[&["-q", "--allow-read"], options].concat(), trace.to_str().unwrap());
-    let got = running::read(&trace);
-    let path = expected().join(format!("{}{suffix}", run.name));
-    let beside = path.with_file_name(format!("{}{suffix}.actual", run.name));
+    different(&format!("{}{suffix}", run.name), &running::read(&trace))
+}
+
+/// Says where something differs from what is expected of it, and leaves it beside that.
+fn different(name: &str, got: &[u8]) -> Option<String> {
+    let path = expected().join(name);
+    let beside = path.with_file_name(format!("{name}.actual"));
     if std::env::var_os("BCTRACE_BLESS").is_some() {
-        fs::write(&path, &got).unwrap();
+        fs::write(&path, got).unwrap();
     }
     let want = fs::read(&path).unwrap_or_default();
     if got == want {
@@ -87,8 +136,8 @@ fn difference(run: &Run, options: &[&str], suffix: &str, scratch: &Path) -> Opti
         let _ = fs::remove_file(&beside);
         return None;
     }
-    fs::write(&beside, &got).unwrap();
-    let (got, want) = (String::from_utf8_lossy(&got).into_owned(), String::from_utf8_lossy(&want).into_owned());
+    fs::write(&beside, got).unwrap();
+    let (got, want) = (String::from_utf8_lossy(got).into_owned(), String::from_utf8_lossy(&want).into_owned());
     let (got, want): (Vec<&str>, Vec<&str>) = (got.lines().collect(), want.lines().collect());
     let line = got.iter().zip(&want).take_while(|(got, want)| got == want).count();
     let at = |lines: &[&str]| lines.get(line).map_or_else(|| "the end".to_string(), |line| (*line).to_string());

@@ -39,8 +39,8 @@ use seen::Seen;
 /// Bytes of JSON lines of each of the other views, and lines of them.
 const VIEW_BYTES: usize = 768 << 10;
 const VIEW_LINES: usize = 4000;
-/// Bytes of memory that an answer of another view may take.
-const MEMORY: u64 = 256 << 20;
+/// Bytes of memory that an answer of another view may take; two are made at the same time.
+const MEMORY: u64 = 128 << 20;
 /// Characters that a string on the page has at least, as `bctrace strings` has it.
 const SHORTEST: usize = 4;
 
@@ -66,34 +66,50 @@ pub struct Report {
 /// Reads a trace, as often as it takes, and makes the page.  What is missing or damaged goes to `report`.
 pub fn run(plan: &ReportPlan, report: &mut dyn FnMut(Flaw)) -> Result<Report, TraceError> {
     let info = info::collect(&InfoPlan { trace: plan.trace.clone(), json: false })?;
-    let mut flaws = Vec::new();
-    let gathered = gather(plan, &mut flaws)?;
     let mut data = Data { trace: Named::input(&plan.trace).to_string(), ..Data::default() };
     data.facts = info.facts();
     data.program = program(&info);
     data.end = info.how_it_ended();
     data.instructions = info.totals.instructions;
-    data.cut.extend(flaws.iter().map(|flaw| format!("The trace is damaged: {flaw}.")));
     data.has_values = info.start.as_ref().is_some_and(|start| start.options.iter().any(|option| option == b"--values"));
-    let seen = if data.has_values { Some(seen(plan)?) } else { None };
-    build::fill(&mut data, &gathered, seen.as_ref(), plan.clean.as_ref());
-    drop(gathered);
-    push_views(plan, &mut data)?;
+    let flaws = fill(plan, &mut data)?;
     let is_flawed = !flaws.is_empty();
     flaws.into_iter().for_each(report);
     Ok(Report { html: page::render(&data).map_err(|error| SinkError::Io(io::Error::other(error)))?, is_flawed })
 }
 
-fn gather(plan: &ReportPlan, flaws: &mut Vec<Flaw>) -> Result<Gathered, TraceError> {
+/// Fills in what takes reading the whole trace.  Two threads share the readings, which takes half the time if the trace has values.
+fn fill(plan: &ReportPlan, data: &mut Data) -> Result<Vec<Flaw>, TraceError> {
+    let has_values = data.has_values;
+    let (plain, valued) = thread::scope(|scope| {
+        let valued = scope.spawn(|| if has_values { valued(plan) } else { Ok(Valued::default()) });
+        let plain = gather(plan).and_then(|gathered| Ok((gathered, seen(plan, has_values)?, others(plan, data)?)));
+        (plain, valued.join())
+    });
+    let ((gathered, flaws), seen, ()) = plain?;
+    let valued = valued.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    data.cut.splice(0..0, flaws.iter().map(|flaw| format!("The trace is damaged: {flaw}.")));
+    build::fill(data, &gathered, seen.as_ref(), plan.clean.as_ref());
+    data.cut.extend(valued.cut);
+    (data.calls, data.compares, data.strings) = (valued.calls, valued.compares, valued.strings);
+    if !has_values {
+        data.cut.push(
+            "The trace has no values: recorded with --values, it shows calls, comparisons and strings.".to_owned(),
+        );
+    }
+    Ok(flaws)
+}
+
+fn gather(plan: &ReportPlan) -> Result<(Gathered, Vec<Flaw>), TraceError> {
     let mut reader = Reader::open(&plan.trace)?;
     let index = reader.index().cloned();
-    let mut gathered = Gathered::default();
+    let (mut gathered, mut flaws) = (Gathered::default(), Vec::new());
     let mut observed = Observed::new(&mut gathered, &Selection::default(), None, plan.progress, index.as_ref());
     reader.read_all(&mut observed, &mut |flaw| {
         flaws.push(flaw);
         Ok(())
     })?;
-    Ok(gathered)
+    Ok((gathered, flaws))
 }
 
 fn program(info: &Info) -> String {
@@ -101,12 +117,15 @@ fn program(info: &Info) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Reads the values of the program's own instructions.
-fn seen(plan: &ReportPlan) -> Result<Seen, TraceError> {
+/// Reads the values of the program's own instructions, if the trace has any.
+fn seen(plan: &ReportPlan, has_values: bool) -> Result<Option<Seen>, TraceError> {
+    if !has_values {
+        return Ok(None);
+    }
     let mut seen = Seen::new(MEMORY);
     // Each flaw was reported by the first reading.
     query(plan, Filter { no_stdlib: true, ..Filter::default() }).ask(&mut seen, &mut |_| {})?;
-    Ok(seen)
+    Ok(Some(seen))
 }
 
 fn query(plan: &ReportPlan, filter: Filter) -> Query {
@@ -120,38 +139,47 @@ fn query(plan: &ReportPlan, filter: Filter) -> Query {
     }
 }
 
-/// Adds what other views say of the trace, as they print it for programs.
-fn push_views(plan: &ReportPlan, data: &mut Data) -> Result<(), TraceError> {
-    let filter = Filter { no_stdlib: true, ..Filter::default() };
-    let query = |filter: Filter| query(plan, filter);
+/// Adds the attempts and the layers, as their views print them for programs.
+fn others(plan: &ReportPlan, data: &mut Data) -> Result<(), TraceError> {
     // Each flaw was reported by the first reading.
     let mut known = |_| {};
-    let everything = query(Filter::default());
+    let everything = query(plan, Filter::default());
     data.tried =
         lines("attempts", &mut data.cut, |pipe| tried::run(&everything, output(pipe)?, &mut known).map(|_| ()))?;
     data.layers = lines("layers", &mut data.cut, |mut pipe| {
-        let plan =
-            LayersPlan { filter: filter.clone(), folder: None, as_module: false, json: true, progress: plan.progress };
+        let filter = Filter { no_stdlib: true, ..Filter::default() };
+        let plan = LayersPlan { filter, folder: None, as_module: false, json: true, progress: plan.progress };
         layers::run(Reader::open(&everything.trace)?, plan, &mut pipe, &mut known).map(|_| ())
     })?;
-    if !data.has_values {
-        data.cut.push(
-            "The trace has no values: recorded with --values, it shows calls, comparisons and strings.".to_owned(),
-        );
-        return Ok(());
-    }
-    let own = query(filter);
-    data.calls = lines("calls", &mut data.cut, |pipe| {
-        calls::run(&own, CallsPlan::default(), output(pipe)?, &mut known).map(|_| ())
-    })?;
-    data.compares = lines("comparisons", &mut data.cut, |pipe| {
+    Ok(())
+}
+
+/// What the views of values print for programs.
+#[derive(Default)]
+struct Valued {
+    calls: Vec<serde_json::Value>,
+    compares: Vec<serde_json::Value>,
+    strings: Vec<serde_json::Value>,
+    /// What is not there.
+    cut: Vec<String>,
+}
+
+fn valued(plan: &ReportPlan) -> Result<Valued, TraceError> {
+    let mut valued = Valued::default();
+    let cut = &mut valued.cut;
+    // The other thread reports the flaws and shows how far it is.
+    let mut known = |_| {};
+    let own = Query { progress: false, ..query(plan, Filter { no_stdlib: true, ..Filter::default() }) };
+    valued.calls =
+        lines("calls", cut, |pipe| calls::run(&own, CallsPlan::default(), output(pipe)?, &mut known).map(|_| ()))?;
+    valued.compares = lines("comparisons", cut, |pipe| {
         compares::run(&own, ComparesPlan::default(), output(pipe)?, &mut known).map(|_| ())
     })?;
-    data.strings = lines("strings", &mut data.cut, |pipe| {
+    valued.strings = lines("strings", cut, |pipe| {
         let plan = StringsPlan { min: SHORTEST, text: None };
         strings::run(&own, plan, output(pipe)?, &mut known).map(|_| ())
     })?;
-    Ok(())
+    Ok(valued)
 }
 
 /// Runs a view and returns the JSON lines that it prints, up to some size: a view stops when its reader leaves.
