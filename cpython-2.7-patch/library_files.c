@@ -127,6 +127,16 @@ contents(const struct bctrace_found *found)
     return bytes;
 }
 
+int64_t
+bctrace_module_at(const char *path)
+{
+    struct bctrace_found found;
+
+    return bctrace_find(path, &found) == BCTRACE_COMPILED
+               ? (int64_t)bctrace_library_seek(found.file.path, found.file.path_len)
+               : -1;
+}
+
 /* What a stream without a descriptor reads from. */
 struct source {
     struct bctrace_found found;

@@ -8,6 +8,7 @@
 #ifndef BCTRACE_LIBRARY_FILES_H
 #define BCTRACE_LIBRARY_FILES_H
 
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -19,6 +20,9 @@ FILE *bctrace_vm_fopen(const char *path, const char *mode);
 
 /* fstat, also for a stream of bctrace_vm_fopen. */
 int bctrace_vm_fstat(FILE *stream, struct stat *status);
+
+/* Returns the place in the index (library.h) of the module whose .pyc the library has at a path, or -1. */
+int64_t bctrace_module_at(const char *path);
 
 /* Returns the init function of the extension module that the library has at a path, or NULL. */
 typedef void (*bctrace_init)(void);
@@ -48,6 +52,9 @@ extern const struct bctrace_extension bctrace_extensions[];
 #ifdef Py_PYTHON_H
 /* Opens the compiled form of a library's module, as the running interpreter compiles it; else as bctrace_vm_fopen. */
 FILE *bctrace_open_compiled(const char *path);
+
+/* Tells the hook of a code object that was read just now from such a stream, if that has the library's own bytes. */
+void bctrace_tell_library(PyObject *code, FILE *stream);
 
 /* os.listdir for a folder of the library; returns NULL without an exception for any other path. */
 PyObject *bctrace_listdir(const char *path, int as_unicode);

@@ -59,6 +59,17 @@ compiled(const char *path, PyObject *text)
     return bytes == NULL ? NULL : bctrace_stream_of(bytes, size);
 }
 
+/* The stream that was opened last, and the place in the index of the module whose bytes it has; -1: it has others. */
+static struct { FILE *stream; int64_t module; } opened;
+
+void
+bctrace_tell_library(PyObject *code, FILE *stream)
+{
+    if (code != NULL && stream == opened.stream && opened.module >= 0 && bctrace_control.mode)
+        bctrace_hooks.from_library(code, (uint32_t)opened.module);
+    opened.stream = NULL;
+}
+
 FILE *
 bctrace_open_compiled(const char *path)
 {
@@ -67,6 +78,8 @@ bctrace_open_compiled(const char *path)
     char source[256];
     PyObject *text;
 
+    opened.stream = stream;
+    opened.module = stream != NULL && fileno(stream) < 0 ? bctrace_module_at(path) : -1;
     if (stream != NULL || len < 4 || len > sizeof source || strcmp(path + len - 4, ".pyo") != 0)
         return stream;
     memcpy(source, path, len - 1);

@@ -1,6 +1,6 @@
-//! Brief descriptions of code objects.  The traced process sends a code object's marshal data alone or, if it is a constant of one that it
-//! has just sent, its place there; the recorder makes the CODE and WHOLE CODE records of that.  They are in the ring alone: no file has
-//! the record.
+//! Brief descriptions of code objects.  The traced process sends a code object's marshal data alone, or which module of the embedded library
+//! it is, or, if it is a constant of one that it has just sent, its place there; the recorder makes the CODE and WHOLE CODE records of
+//! that.  They are in the ring alone: no file has the record.
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -39,6 +39,8 @@ pub struct Brief {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     Marshal(Rc<[u8]>),
+    /// Its place in the index of the embedded library.
+    Module(u32),
     /// Its number among the parent's constants.
     Constant(u32),
 }
@@ -51,6 +53,7 @@ impl Brief {
         payload.u8(self.is_of_library.into());
         match &self.content {
             Content::Constant(constant) => payload.u8(CONSTANT).u32(*constant),
+            Content::Module(module) => payload.u8(MODULE).u32(*module),
             Content::Marshal(marshal) => payload.u8(MARSHAL).bytes(marshal),
         };
         word::push_record(out, record::BRIEF, &payload.finish());
@@ -66,6 +69,7 @@ impl Brief {
             is_of_library: reader.u8()? != 0,
             content: match reader.u8()? {
                 CONSTANT => Content::Constant(reader.u32()?),
+                MODULE => Content::Module(reader.u32()?),
                 MARSHAL => Content::Marshal(reader.bytes()?.into()),
                 _ => return None,
             },
@@ -75,6 +79,7 @@ impl Brief {
 
 const CONSTANT: u8 = 0;
 const MARSHAL: u8 = 1;
+const MODULE: u8 = 2;
 
 /// 0 for none, else one more.
 fn number(id: Option<u32>) -> u32 {
@@ -97,7 +102,7 @@ impl<T> Default for Parents<T> {
 }
 
 impl<T> Parents<T> {
-    /// Adds a code object that was described whole, by `length` bytes of marshal data.
+    /// Adds a code object that has `length` bytes of marshal data of its own.
     pub fn add(&mut self, id: u32, length: usize, known: T) {
         let begin = self.bytes;
         self.bytes = self.bytes.saturating_add(length as u64);
@@ -129,7 +134,7 @@ impl<T> Parents<T> {
     }
 }
 
-/// Where the recorder has a code object: in one that was described whole, by the numbers of the constants on the way.
+/// Where the recorder has a code object: in one that has marshal data of its own, by the numbers of the constants on the way.
 #[derive(Clone, Debug)]
 pub struct Place {
     outermost: Rc<Outermost>,
@@ -144,6 +149,11 @@ struct Outermost {
 }
 
 impl Place {
+    /// That of a code object that has this marshal data of its own.
+    fn whole(marshal: &Rc<[u8]>) -> Place {
+        Place { outermost: Rc::new(Outermost { marshal: Rc::clone(marshal), read: OnceCell::new() }), path: [].into() }
+    }
+
     /// The code object, and the interned strings of all that were sent with it.
     fn read(&self) -> Result<(&MarshalledCode, &Interned), Contradiction> {
         let read = || match marshal::read_with_interned(&self.outermost.marshal) {
@@ -163,18 +173,34 @@ impl Place {
     }
 }
 
-impl Parents<Place> {
+/// Returns the marshal data of a module of the embedded library by its place there.
+pub type Modules = fn(u32) -> Option<Vec<u8>>;
+
+/// Makes whole descriptions of brief ones.
+#[derive(Debug)]
+pub struct Unfolding {
+    parents: Parents<Place>,
+    modules: Modules,
+}
+
+impl Unfolding {
+    pub fn new(modules: Modules) -> Unfolding {
+        Unfolding { parents: Parents::default(), modules }
+    }
+
     /// Makes the two records of a code object of its brief one, and keeps it.
     pub fn unfold(&mut self, payload: &[u8]) -> Result<(Code, WholeCode), Contradiction> {
         let brief = Brief::decode(payload).ok_or("a record that does not hold what its type says")?;
         let Brief { id, first_id, parent, made, is_of_library, content } = brief;
         let (place, marshal) = match content {
-            Content::Marshal(marshal) => {
-                let outermost = Rc::new(Outermost { marshal: Rc::clone(&marshal), read: OnceCell::new() });
-                (Place { outermost, path: [].into() }, Some(marshal))
+            Content::Marshal(marshal) => (Place::whole(&marshal), Some(marshal)),
+            Content::Module(module) => {
+                let marshal = (self.modules)(module).ok_or("a module that the library does not have")?.into();
+                (Place::whole(&marshal), Some(marshal))
             }
             Content::Constant(constant) => {
-                let held = parent.and_then(|parent| self.get(parent)).ok_or("a code object in one that is not kept")?;
+                let held = parent.and_then(|parent| self.parents.get(parent));
+                let held = held.ok_or("a code object in one that is not kept")?;
                 let path = held.path.iter().copied().chain([constant]).collect();
                 (Place { outermost: Rc::clone(&held.outermost), path }, None)
             }
@@ -186,8 +212,8 @@ impl Parents<Place> {
             (None, _) => code_with(code, &Interning::Only(interned)).ok_or("a code object of no marshal data")?.into(),
         };
         match (marshal, parent) {
-            (None, Some(parent)) => self.add_nested(id, parent, place),
-            _ => self.add(id, whole.len(), place),
+            (None, Some(parent)) => self.parents.add_nested(id, parent, place),
+            _ => self.parents.add(id, whole.len(), place),
         }
         let whole = WholeCode { code: id, made, missing: 0, marshal: whole };
         Ok((Code::new(id, first_id, parent, object), whole))
@@ -207,6 +233,11 @@ mod tests {
         code.constants.iter().position(|constant| matches!(constant, Object::Code(_))).expect("a function") as u32
     }
 
+    /// A library that has one module.
+    fn modules(place: u32) -> Option<Vec<u8>> {
+        (place == 7).then(|| MARSHAL.to_vec())
+    }
+
     fn whole(marshal: &[u8]) -> Brief {
         let content = Content::Marshal(marshal.into());
         Brief { id: 0, first_id: 0, parent: None, made: Some(3), is_of_library: false, content }
@@ -217,18 +248,19 @@ mod tests {
         Brief { id, first_id: id, parent: Some(parent), made: None, is_of_library: true, content }
     }
 
-    fn unfold(parents: &mut Parents<Place>, brief: &Brief) -> (Code, WholeCode) {
+    fn unfold(unfolding: &mut Unfolding, brief: &Brief) -> (Code, WholeCode) {
         let mut words = Vec::new();
         brief.encode(&mut words);
         let payload = word::payload_from_words(&words[1..], word::record_fields(words[0]).1).expect("a payload");
-        parents.unfold(&payload).expect("two records")
+        unfolding.unfold(&payload).expect("two records")
     }
 
     #[test]
     fn a_brief_description_is_made_whole() {
-        let mut parents = Parents::default();
-        for brief in [whole(MARSHAL), nested(1, 0, function())] {
-            let (code, written) = unfold(&mut parents, &brief);
+        let mut unfolding = Unfolding::new(modules);
+        let module = Brief { id: 2, first_id: 2, content: Content::Module(7), ..whole(&[]) };
+        for brief in [whole(MARSHAL), nested(1, 0, function()), module, nested(3, 2, function())] {
+            let (code, written) = unfold(&mut unfolding, &brief);
             assert_eq!((code.id, code.first_id, code.parent), (brief.id, brief.first_id, brief.parent));
             assert_eq!((written.code, written.made, written.missing), (brief.id, brief.made, 0));
             let Ok((Object::Code(read), length)) = marshal::read(&written.marshal) else { panic!("a code object") };
@@ -257,7 +289,7 @@ mod tests {
         let refused = |briefs: [Brief; 2]| {
             let mut words = Vec::new();
             briefs.iter().for_each(|brief| brief.encode(&mut words));
-            match Decoder::of_ring().decode(&words, &mut ignore()) {
+            match Decoder::of_ring(modules).decode(&words, &mut ignore()) {
                 Err(StreamError::Contradiction { why, .. }) => why,
                 other => panic!("{other:?}"),
             }
@@ -268,6 +300,8 @@ mod tests {
         assert_eq!(of(nested(1, 0, 1 << 30)), "a code object where another constant is");
         assert_eq!(of(nested(1, 0, function() + 1)), "a code object where another constant is");
         assert_eq!(of(nested(0, 0, function())), "a code object with the id of a live one");
+        let module = Brief { content: Content::Module(8), ..whole(&[]) };
+        assert_eq!(refused([module, nested(1, 0, function())]), "a module that the library does not have");
         assert_eq!(refused([whole(&MARSHAL[..40]), nested(1, 0, 0)]), "a code object that cannot be read");
         assert_eq!(refused([whole(b"N"), nested(1, 0, 0)]), "a code object that cannot be read");
     }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::brief::{Parents, Place};
+use super::brief::{Modules, Unfolding};
 use super::codec::record;
 use super::event::{Event, Run, Then};
 use super::laps::Laps;
@@ -44,8 +44,8 @@ pub struct Decoder {
     /// Steps of searches that take longer than an event should: those taken, and how many they may be in a block of a file.
     searched: u64,
     most_searched: Option<u64>,
-    /// The code objects of a ring that were described briefly.
-    parents: Option<Parents<Place>>,
+    /// What makes whole descriptions of a ring's brief ones.
+    unfolding: Option<Unfolding>,
 }
 
 impl Decoder {
@@ -55,9 +55,10 @@ impl Decoder {
         Decoder { awaits_state: true, max_weight: Some(max_weight), ..Decoder::default() }
     }
 
-    /// Makes a decoder for the ring of a traced process, which describes code objects briefly.
-    pub fn of_ring() -> Decoder {
-        Decoder { parents: Some(Parents::default()), ..Decoder::default() }
+    /// Makes a decoder for the ring of a traced process, which describes code objects briefly, some of them by
+    /// the modules of the library.
+    pub fn of_ring(modules: Modules) -> Decoder {
+        Decoder { unfolding: Some(Unfolding::new(modules)), ..Decoder::default() }
     }
 
     /// Allows this many steps of searches from now on.
@@ -184,8 +185,8 @@ impl Decoder {
                 return Err(self.contradiction("a state where none can be"));
             }
             self.state.restore(&payload).ok_or_else(|| self.contradiction("a state that is none"))?;
-        } else if let (record::BRIEF, Some(parents)) = (record_type, &mut self.parents) {
-            let unfolded = parents.unfold(&payload);
+        } else if let (record::BRIEF, Some(unfolding)) = (record_type, &mut self.unfolding) {
+            let unfolded = unfolding.unfold(&payload);
             let (code, whole) = unfolded.map_err(|why| self.contradiction(why))?;
             let code = Event::Code(Rc::new(code));
             self.check_cost(&code)?;

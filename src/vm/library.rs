@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_int};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::ffi;
+use crate::bytecode::code::STDLIB_PREFIX;
 
 static PACKED: &[u8] = include_bytes!(env!("BCTRACE_LIBRARY"));
 
@@ -17,6 +18,59 @@ pub(super) fn embed(executable: &CStr, home_counts: bool) {
     unsafe { ffi::vm_set_executable(executable.as_ptr(), c_int::from(home_counts)) };
 }
 
+/// What library.h describes: the magic and a count, then an entry of eight numbers for each file.
+const COUNT: usize = 8;
+const ENTRIES: usize = 12;
+const ENTRY: usize = 32;
+
+fn number(at: usize) -> Option<usize> {
+    let bytes = PACKED.get(at..at.checked_add(4)?)?;
+    Some(u32::from_ne_bytes(bytes.try_into().ok()?) as usize)
+}
+
+/// Files of the library.
+fn count() -> usize {
+    number(COUNT).unwrap_or(0)
+}
+
+/// A module of the library.
+#[derive(Clone, Copy, Debug)]
+pub struct Module {
+    /// In the library, as `os.py`.
+    pub path: &'static [u8],
+    packed: &'static [u8],
+    /// Bytes of its marshal data.
+    pub size: usize,
+}
+
+impl Module {
+    /// The one that library.h's index has at a place; None for a file that is no module, or beyond the last.
+    pub fn at(place: u32) -> Option<Module> {
+        let place = Some(place as usize).filter(|place| *place < count())?;
+        let entry = ENTRIES + place * ENTRY;
+        let path = PACKED.get(number(entry)?..)?.get(..number(entry + 4)?)?;
+        let part = entry + 8;
+        let (at, packed, size) = (number(part)?, number(part + 4)?, number(part + 8)?);
+        let packed = PACKED.get(at..at.checked_add(packed)?).filter(|_| size > 0)?;
+        Some(Module { path, packed, size })
+    }
+
+    /// Its marshal data; None if the library is damaged.
+    pub fn marshal(self) -> Option<Vec<u8>> {
+        if self.packed.len() == self.size {
+            return Some(self.packed.to_vec());
+        }
+        let mut module = Vec::with_capacity(self.size);
+        let status = Decompress::new(true).decompress_vec(self.packed, &mut module, FlushDecompress::Finish);
+        (status.ok()? == Status::StreamEnd && module.len() == self.size).then_some(module)
+    }
+
+    /// Whether code of this file name can be this module's: that is where it lies.
+    pub fn is_at(self, filename: &[u8]) -> bool {
+        filename.strip_prefix(STDLIB_PREFIX) == Some(self.path)
+    }
+}
+
 /// The marshalled modules of the library, unpacked one by one; none if it is damaged.
 pub fn modules() -> impl Iterator<Item = Vec<u8>> {
     modules_named(|_| true)
@@ -24,27 +78,8 @@ pub fn modules() -> impl Iterator<Item = Vec<u8>> {
 
 /// Those whose paths in the library, as `os.py`, are wanted.
 pub fn modules_named(is_wanted: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = Vec<u8>> {
-    /// What library.h describes: the magic and a count, then an entry of eight numbers for each file.
-    const HEADER: usize = 12;
-    const ENTRY: usize = 32;
-    let number = |at: usize| -> Option<usize> {
-        let bytes = PACKED.get(at..at + 4)?;
-        Some(u32::from_ne_bytes(bytes.try_into().ok()?) as usize)
-    };
-    let count = number(HEADER - 4).unwrap_or(0);
-    (0..count).filter_map(move |place| {
-        let entry = HEADER + place * ENTRY;
-        let path = PACKED.get(number(entry)?..)?.get(..number(entry + 4)?)?;
-        let part = entry + 8;
-        let (at, packed, size) = (number(part)?, number(part + 4)?, number(part + 8)?);
-        let from = PACKED.get(at..at.checked_add(packed)?).filter(|_| size > 0 && is_wanted(path))?;
-        if packed == size {
-            return Some(from.to_vec());
-        }
-        let mut module = Vec::with_capacity(size);
-        let status = Decompress::new(true).decompress_vec(from, &mut module, FlushDecompress::Finish);
-        (status.ok()? == Status::StreamEnd && module.len() == size).then_some(module)
-    })
+    let modules = (0..count() as u32).filter_map(Module::at);
+    modules.filter(move |module| is_wanted(module.path)).filter_map(Module::marshal)
 }
 
 /// Unpacks one part of the library; any other length than `to_len` means that it is damaged.

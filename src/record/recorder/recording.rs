@@ -21,6 +21,7 @@ use crate::trace::decoder::Decoder;
 use crate::trace::event::{End, EndReason, Event, Sandbox, Skipped, Start, StopReason, Then};
 use crate::trace::repeat::RepeatReader;
 use crate::trace::{Sink, SinkError, State, StreamError};
+use crate::vm::library::Module;
 
 /// Words taken from the ring, and words of the stream decoded, at a time.
 const BATCH: usize = 1 << 14;
@@ -118,7 +119,7 @@ impl<'a> Recording<'a> {
             loop_cap,
             packed: Vec::new(),
             repeats: RepeatReader::default(),
-            decoder: Decoder::of_ring(),
+            decoder: Decoder::of_ring(module),
             progress: Progress::new(shows_progress),
             busy: 0,
             has_lost_standby: false,
@@ -468,4 +469,9 @@ fn place(state: &State) -> Option<(Vec<u8>, i64, Vec<u8>)> {
     let unit = decode::units(&object.bytes, last.start).take_while(|unit| unit.start < last.end).last()?;
     let opname = opcode::name(unit.last.opcode).unwrap_or("**********INVALID**********");
     Some((object.name.clone(), unit.last.offset.into(), opname.into()))
+}
+
+/// The marshal data of a module of the embedded library.
+fn module(place: u32) -> Option<Vec<u8>> {
+    Module::at(place)?.marshal()
 }

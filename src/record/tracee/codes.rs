@@ -1,23 +1,26 @@
 //! The code objects that the hook knows, by address: their versions as described, and whether they are wanted.  Shrinks as they die.
 
+mod description;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use description::Ids;
+pub use description::{Content, Description};
+
 use super::origins::Origins;
 use super::threads::Threads;
 use crate::bytecode::{CodeObject, Layout, verify};
-use crate::process::memory;
 use crate::record::plan::Tracing;
 use crate::select::Trigger;
-use crate::trace::brief::{self, Brief, Parents};
+use crate::trace::brief::Parents;
 use crate::trace::encode_code;
-use crate::trace::origin::WholeCode;
 use crate::trace::word;
 use crate::vm::Gil;
 use crate::vm::hook::Place;
 use crate::vm::lane::{self, Lane, LaneVersion};
-use crate::vm::object::{CodeRef, Whole};
+use crate::vm::object::CodeRef;
 
 /// One state of a code object's bytes.
 #[derive(Debug)]
@@ -90,8 +93,8 @@ pub struct Codes {
     known: HashMap<usize, Known>,
     /// Which described code object has, or had, this live one among its constants, and which of them it is.
     parents: HashMap<usize, (u32, u32)>,
-    /// The code objects that the recorder keeps.
-    kept: Parents<()>,
+    /// The code objects that the recorder keeps, and whether each is the embedded library's.
+    kept: Parents<bool>,
     recent: Box<[Recent]>,
     /// All versions, by their numbers in the lane.
     versions: Vec<Option<Rc<Version>>>,
@@ -107,41 +110,6 @@ pub struct Codes {
 pub struct Found {
     pub version: Rc<Version>,
     pub description: Option<Description>,
-}
-
-/// What is written into the stream for a new version.
-pub struct Description {
-    pub content: Content,
-    /// The id of a version that was forgotten for it.
-    pub forgotten: Option<u32>,
-}
-
-/// What describes a code object.
-pub enum Content {
-    Brief(Brief),
-    /// The payload of its CODE record, and the whole.
-    Whole {
-        code: Vec<u8>,
-        whole: WholeCode,
-    },
-    /// The payload of the CODE record of what stands for code objects that could not be described.
-    Nothing {
-        code: Vec<u8>,
-    },
-}
-
-/// What a new version is called in the stream: as in [`Brief`].
-struct Ids {
-    id: u32,
-    first_id: u32,
-    parent: Option<u32>,
-}
-
-/// What a code object is described by.
-enum Form {
-    /// Its number among its parent's constants.
-    Nested(u32),
-    Whole(Whole),
 }
 
 impl Codes {
@@ -199,6 +167,7 @@ impl Codes {
     /// Describes a version; None if the program has left too little memory.
     fn describe(&mut self, gil: Gil, code: CodeRef, at: &Place, lane: &mut Lane, threads: &Threads) -> Option<Found> {
         let form = self.form(gil, code, at, lane)?;
+        let is_verified = self.is_verified_library(code, &form);
         self.known.try_reserve(1).ok()?;
         self.versions.try_reserve(1).ok()?;
         lane.reserve_version()?;
@@ -216,9 +185,8 @@ impl Codes {
         }
         let forgotten = known.forget_one(lane, threads);
         let (content, object) = self.content(gil, code, at, ids, form);
-        let facts = code.facts(gil);
         let version = Rc::new(make_version(&self.tracing, id, gil, code, object, lane));
-        if !verify::is_verified(&version.bytes, &version.layout, &facts) {
+        if !is_verified && !verify::is_verified(&version.bytes, &version.layout, &code.facts(gil)) {
             lane.distrust();
         }
         self.known.entry(code.address()).and_modify(|known| known.versions.push(Rc::clone(&version)));
@@ -236,70 +204,11 @@ impl Codes {
         parent.filter(|(parent, _)| !self.held_back.contains_key(parent))
     }
 
-    /// How a code object is described; None if there is no memory for that.
-    fn form(&self, gil: Gil, code: CodeRef, at: &Place, lane: &Lane) -> Option<Form> {
-        let nested = self.parent(code).filter(|(parent, _)| self.is_nested(gil, code, at, *parent, lane));
-        let (form, weight) = match nested {
-            Some((_, constant)) => (Form::Nested(constant), code.brief_weight(gil, at.first())),
-            None => {
-                let whole = code.whole(gil, at.first(), &memory::has_room)?;
-                let weight = whole.weight();
-                (Form::Whole(whole), weight)
-            }
-        };
-        memory::has_room(weight).then_some(form)
-    }
-
-    /// What the stream gets of a code object, and what the hook keeps.
-    fn content(&self, gil: Gil, code: CodeRef, at: &Place, ids: Ids, form: Form) -> (Content, CodeObject) {
-        let Ids { id, first_id, parent } = ids;
-        let made = self.origins.get(code.address());
-        let is_of_library = self.origins.is_of_library(code.address());
-        let brief = |content| {
-            let object = CodeObject { is_of_library, ..code.describe_briefly(gil, at.first()) };
-            (Content::Brief(Brief { id, first_id, parent, made, is_of_library, content }), object)
-        };
-        match form {
-            Form::Nested(constant) => brief(brief::Content::Constant(constant)),
-            Form::Whole(whole) if whole.is_plain && self.tracing.copies.is_none() && !code.is_translated() => {
-                brief(brief::Content::Marshal(whole.marshal.into()))
-            }
-            Form::Whole(whole) => {
-                let mut object = code.describe(gil, at.first());
-                let is_copy = self.tracing.copies.as_ref().is_some_and(|copies| copies.has(&object));
-                object.is_of_library = is_copy || is_of_library;
-                let record = encode_code(id, first_id, parent, &object);
-                let whole = WholeCode { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
-                (Content::Whole { code: record, whole }, object)
-            }
-        }
-    }
-
     /// Adds a version to those that frames have.
     fn add(&mut self, version: &Rc<Version>) {
         let index = version.lane.index();
         self.versions.resize(self.versions.len().max(index + 1), None);
         self.versions[index] = Some(Rc::clone(version));
-    }
-
-    /// Whether the recorder can describe a code object that runs for the first time by its place in `parent`: it has been no other since
-    /// that was described.
-    fn is_nested(&self, gil: Gil, code: CodeRef, at: &Place, parent: u32, lane: &Lane) -> bool {
-        lane.is_trusted()
-            && self.tracing.copies.is_none()
-            && self.kept.get(parent).is_some()
-            && !self.known.contains_key(&code.address())
-            && code.runs_its_own(gil, at.first())
-            && !code.is_translated()
-    }
-
-    /// Notes that a description is in the stream.
-    pub fn described(&mut self, brief: &Brief) {
-        match (&brief.content, brief.parent) {
-            (brief::Content::Marshal(marshal), _) => self.kept.add(brief.id, marshal.len(), ()),
-            (brief::Content::Constant(_), Some(parent)) => self.kept.add_nested(brief.id, parent, ()),
-            (brief::Content::Constant(_), None) => {}
-        }
     }
 
     /// What stands for a code object that could not be described; it is described itself the first time.

@@ -138,6 +138,10 @@ impl Hook for Tracee {
         self.code_made(code, by);
     }
 
+    fn from_library(&mut self, _gil: Gil, code: CodeRef, module: u32) {
+        self.codes.origins.insert_module(code.address(), module);
+    }
+
     #[cold]
     fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32 {
         self.record_text(gil, text, by, filename)

@@ -44,6 +44,8 @@ fn cut(path: &[u8]) -> &[u8] {
 pub struct Origins {
     /// The number, and whether the standard library made it of a text of its own.
     made: FxHashMap<usize, (u32, bool)>,
+    /// The modules of the embedded library, by their places there.
+    modules: FxHashMap<usize, u32>,
     /// The last making, and when it was.
     last: Option<(How, Vec<u8>, Moment)>,
     next: u32,
@@ -98,7 +100,21 @@ impl Origins {
         self.made.get(&code).is_some_and(|(_, is_of_library)| *is_of_library)
     }
 
+    /// Remembers that a code object is a module of the embedded library.
+    pub fn insert_module(&mut self, code: usize, module: u32) {
+        // Without room for it, it is described as any other.
+        if self.modules.try_reserve(1).is_ok() {
+            self.modules.insert(code, module);
+        }
+    }
+
+    /// The module of the embedded library that a code object was made of.
+    pub fn module(&self, code: usize) -> Option<u32> {
+        self.modules.get(&code).copied()
+    }
+
     pub fn forget(&mut self, code: usize) {
         self.made.remove(&code);
+        self.modules.remove(&code);
     }
 }

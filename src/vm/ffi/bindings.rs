@@ -180,6 +180,7 @@ pub struct bctrace_hooks {
             making: u32,
         ),
     >,
+    pub from_library: ::core::option::Option<unsafe extern "C" fn(code: *const _object, module: u32)>,
     pub text: ::core::option::Option<
         unsafe extern "C" fn(
             text: *const ::core::ffi::c_uchar,
@@ -214,7 +215,7 @@ pub struct bctrace_hooks {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 168usize];
+    ["Size of bctrace_hooks"][::core::mem::size_of::<bctrace_hooks>() - 176usize];
     ["Alignment of bctrace_hooks"][::core::mem::align_of::<bctrace_hooks>() - 8usize];
     ["Offset of field: bctrace_hooks::jump"][::core::mem::offset_of!(bctrace_hooks, jump) - 0usize];
     ["Offset of field: bctrace_hooks::unit"][::core::mem::offset_of!(bctrace_hooks, unit) - 8usize];
@@ -227,16 +228,17 @@ const _: () = {
     ["Offset of field: bctrace_hooks::frame_gone"][::core::mem::offset_of!(bctrace_hooks, frame_gone) - 64usize];
     ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 72usize];
     ["Offset of field: bctrace_hooks::made"][::core::mem::offset_of!(bctrace_hooks, made) - 80usize];
-    ["Offset of field: bctrace_hooks::text"][::core::mem::offset_of!(bctrace_hooks, text) - 88usize];
-    ["Offset of field: bctrace_hooks::created"][::core::mem::offset_of!(bctrace_hooks, created) - 96usize];
-    ["Offset of field: bctrace_hooks::blob"][::core::mem::offset_of!(bctrace_hooks, blob) - 104usize];
-    ["Offset of field: bctrace_hooks::claimed"][::core::mem::offset_of!(bctrace_hooks, claimed) - 112usize];
-    ["Offset of field: bctrace_hooks::input"][::core::mem::offset_of!(bctrace_hooks, input) - 120usize];
-    ["Offset of field: bctrace_hooks::lookup"][::core::mem::offset_of!(bctrace_hooks, lookup) - 128usize];
-    ["Offset of field: bctrace_hooks::refused"][::core::mem::offset_of!(bctrace_hooks, refused) - 136usize];
-    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 144usize];
-    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 152usize];
-    ["Offset of field: bctrace_hooks::stand_in"][::core::mem::offset_of!(bctrace_hooks, stand_in) - 160usize];
+    ["Offset of field: bctrace_hooks::from_library"][::core::mem::offset_of!(bctrace_hooks, from_library) - 88usize];
+    ["Offset of field: bctrace_hooks::text"][::core::mem::offset_of!(bctrace_hooks, text) - 96usize];
+    ["Offset of field: bctrace_hooks::created"][::core::mem::offset_of!(bctrace_hooks, created) - 104usize];
+    ["Offset of field: bctrace_hooks::blob"][::core::mem::offset_of!(bctrace_hooks, blob) - 112usize];
+    ["Offset of field: bctrace_hooks::claimed"][::core::mem::offset_of!(bctrace_hooks, claimed) - 120usize];
+    ["Offset of field: bctrace_hooks::input"][::core::mem::offset_of!(bctrace_hooks, input) - 128usize];
+    ["Offset of field: bctrace_hooks::lookup"][::core::mem::offset_of!(bctrace_hooks, lookup) - 136usize];
+    ["Offset of field: bctrace_hooks::refused"][::core::mem::offset_of!(bctrace_hooks, refused) - 144usize];
+    ["Offset of field: bctrace_hooks::shutdown"][::core::mem::offset_of!(bctrace_hooks, shutdown) - 152usize];
+    ["Offset of field: bctrace_hooks::forked"][::core::mem::offset_of!(bctrace_hooks, forked) - 160usize];
+    ["Offset of field: bctrace_hooks::stand_in"][::core::mem::offset_of!(bctrace_hooks, stand_in) - 168usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_control: bctrace_control;
