@@ -1,6 +1,8 @@
 //! Owns what is known of a code string before it runs: where its canonical units begin, how many
 //! instructions stand before each, and where each straight-line segment ends. Built once in O(n).
 
+use std::sync::Arc;
+
 use super::decode::Unit;
 use super::opcode::{self, EXTENDED_ARG};
 
@@ -68,6 +70,14 @@ impl Layout {
     pub fn segment<'a>(&self, bytes: &'a [u8], start: usize) -> Option<&'a [u8]> {
         // NONE is beyond every code string's end.
         bytes.get(start..self.cells.get(start)?.segment_end as usize)
+    }
+
+    /// For each offset, the bytes of the segment from there on: what the lane compares.  0 where there is none, or more than it compares.
+    pub fn segment_lengths(&self) -> Arc<[u8]> {
+        let offsets = 0..self.cells.len().saturating_sub(1) as u32;
+        // NONE is farther from every offset than a byte can say.
+        let lengths = offsets.zip(&self.cells).map(|(offset, cell)| cell.segment_end.saturating_sub(offset));
+        lengths.map(|length| u8::try_from(length).unwrap_or(0)).collect()
     }
 
     /// Counts the instructions of the run of sequential units from `start` that ends exactly at `end`;
@@ -166,6 +176,15 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_of_more_than_255_bytes_has_no_length() {
+        let code = [vec![9; 255], vec![83, 9]].concat();
+        let lengths = Layout::new(&code).segment_lengths();
+        assert_eq!(lengths.len(), code.len());
+        assert_eq!([0, 1, 255, 256].map(|offset| lengths[offset]), [0, 255, 1, 0]);
+        assert!(Layout::new(&[]).segment_lengths().is_empty());
+    }
+
+    #[test]
     fn an_empty_code_has_one_boundary() {
         let layout = Layout::new(&[]);
         assert_eq!((layout.index(0), layout.chain_end(), layout.segment_end(0)), (Some(0), 0, None));
@@ -194,7 +213,11 @@ mod tests {
             let layout = Layout::new(&bytes);
             let len = bytes.len() as u32;
             for start in 0..=len + 1 {
-                assert_eq!(layout.segment_end(start), walked_segment_end(&bytes, start), "{bytes:?} {start}");
+                let walked = walked_segment_end(&bytes, start);
+                assert_eq!(layout.segment_end(start), walked, "{bytes:?} {start}");
+                if let Some(length) = layout.segment_lengths().get(start as usize) {
+                    assert_eq!(*length, walked.and_then(|end| u8::try_from(end - start).ok()).unwrap_or(0));
+                }
                 for end in 0..=len + 1 {
                     assert_eq!(layout.count(&bytes, start, end), walked_count(&bytes, start, end), "{bytes:?} {start} {end}");
                 }

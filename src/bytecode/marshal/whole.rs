@@ -1,7 +1,8 @@
 //! Owns writing a whole object that was read or made as plain data: the walk over it, without recursion, and its interned strings.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::write::{Begun, Sequence, Writer};
 use crate::bytecode::literal::Interned;
@@ -42,7 +43,7 @@ pub fn code(code: &MarshalledCode) -> Option<Vec<u8>> {
 
 /// Writes a code object as [`code`] does, with a choice of the strings that are interned.
 pub fn code_with(code: &MarshalledCode, interning: &Interning<'_>) -> Option<Vec<u8>> {
-    let mut writer = Whole { out: Writer::default(), interned: HashMap::new(), interning, todo: Vec::new() };
+    let mut writer = Whole { out: Writer::default(), interned: FxHashMap::default(), interning, todo: Vec::new() };
     writer.begin_code(code);
     while let Some(next) = writer.todo.pop() {
         match next {
@@ -65,7 +66,7 @@ pub fn code_with(code: &MarshalledCode, interning: &Interning<'_>) -> Option<Vec
 struct Whole<'a, 'i> {
     out: Writer,
     /// The places of the interned strings that were written.
-    interned: HashMap<&'a [u8], i32>,
+    interned: FxHashMap<&'a [u8], i32>,
     interning: &'i Interning<'i>,
     todo: Vec<Todo<'a>>,
 }

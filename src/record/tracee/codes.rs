@@ -300,7 +300,7 @@ fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: Cod
     let bytes: Arc<[u8]> = object.bytes.into();
     Version {
         id,
-        lane: lane.add_version(Arc::clone(&bytes), checks(&layout, &bytes), id),
+        lane: lane.add_version(Arc::clone(&bytes), layout.segment_lengths(), id),
         layout,
         is_narrow: id < word::NARROW && bytes.len() < word::NARROW as usize,
         wanted,
@@ -308,11 +308,4 @@ fn make_version(tracing: &Tracing, id: u32, gil: Gil, code: CodeRef, object: Cod
         stop_at: trigger(&tracing.stop_at),
         bytes,
     }
-}
-
-/// For each offset, the bytes up to where the flow surely ends, or foreign code may run: what the lane compares; 0 where they are
-/// more than it does.
-fn checks(layout: &Layout, bytes: &[u8]) -> Arc<[u8]> {
-    let check = |offset| layout.segment(bytes, offset).map_or(0, <[u8]>::len);
-    (0..bytes.len()).map(|offset| u8::try_from(check(offset)).unwrap_or(0)).collect()
 }
