@@ -25,6 +25,9 @@ const VIEWS: [&str; 11] = [
     "tricks",
 ];
 
+/// Programs with values that depend on an address, and so on the build.
+const BY_ADDRESS: [&str; 2] = ["before_the_code", "self_modifying"];
+
 #[test]
 fn every_fixture_prints_and_ends_as_plain_python_does() {
     let scratch = tempfile::tempdir().unwrap();
@@ -58,7 +61,7 @@ fn every_fixture_has_the_expected_trace_with_operands_resolved() {
 #[test]
 fn every_view_of_every_fixture_prints_what_is_expected() {
     let scratch = tempfile::tempdir().unwrap();
-    let runs = manifest::runs().iter().filter(|run| run.has_golden());
+    let runs = manifest::runs().iter().filter(|run| run.has_golden() && !BY_ADDRESS.contains(&&*run.name));
     let wrong: Vec<String> = runs
         .filter_map(|run| {
             let trace = scratch.path().join(format!("{}.bct", run.name));
