@@ -168,6 +168,10 @@ pub fn warning(trace: &Path) -> impl FnMut(Flaw) {
 
 /// Says what of a question has no answer; returns the status of the view.
 pub fn end_of_view(answer: &Answer, query: &Query) -> u8 {
+    // `warning` could not look at its index beforehand.
+    if is_read_once(&query.trace) && answer.capped.iterations > 0 {
+        message::warn(format_args!("{}: {}", Named::input(&query.trace), answer.capped));
+    }
     let mut selection = query.selection.clone();
     // It was not asked for that the standard library is left out.
     selection.filter.no_stdlib = false;

@@ -29,6 +29,7 @@ pub mod tried;
 use std::borrow::Cow;
 
 use crate::select::Miss;
+use crate::trace::totals::Capped;
 
 /// What came of a view.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,4 +42,6 @@ pub struct Answer {
     pub nothing: Option<Cow<'static, str>>,
     /// Instructions of the standard library that were left out and are wanted otherwise.
     pub stdlib_left_out: u64,
+    /// What the recording left out of loops, as far as the trace was read.
+    pub capped: Capped,
 }

@@ -19,6 +19,7 @@ use crate::read::steps::{Entered, Exit};
 use crate::read::visit::{Place, Visit, Visitor};
 use crate::read::{Flaw, TraceError, is_read_once};
 use crate::select::Selection;
+use crate::trace::totals::Capped;
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, Event, Frame, Laps, Raised, Run, SinkError, Start, State, Taken};
 
@@ -147,7 +148,8 @@ impl Query {
             lacks_values: asked.does_without_values,
             ..LeftOut::default()
         };
-        Ok((Answer { is_flawed: is_flawed.get(), misses, nothing, stdlib_left_out }, left_out))
+        let capped = asked.capped;
+        Ok((Answer { is_flawed: is_flawed.get(), misses, nothing, stdlib_left_out, capped }, left_out))
     }
 
     /// Counts what an answer leaves out before it is made, by reading the trace once more; None if it can be read only once.
@@ -214,6 +216,7 @@ pub(super) fn ended(answer: Answer, result: Result<(), SinkError>) -> Result<Ans
 struct Asked<'a> {
     view: &'a mut dyn View,
     choice: Choice,
+    capped: Capped,
     /// Whether the code of the run is wanted.
     is_wanted: bool,
     /// The trace has no values, and the view needs them.
@@ -224,12 +227,20 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn new(query: &Query, view: &'a mut dyn View) -> Asked<'a> {
-        Asked { view, choice: Choice::new(query), is_wanted: false, lacks_values: false, does_without_values: false }
+        Asked {
+            view,
+            choice: Choice::new(query),
+            capped: Capped::default(),
+            is_wanted: false,
+            lacks_values: false,
+            does_without_values: false,
+        }
     }
 }
 
 impl Visitor for Asked<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        self.capped.event(event);
         match event {
             Event::Start(start) if self.view.needs_values() && !has_values(start) => {
                 self.does_without_values = self.view.does_without_values(start);

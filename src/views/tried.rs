@@ -59,7 +59,7 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
         is_flawed: tried.is_flawed,
         misses,
         nothing: is_missed.then_some("attempts".into()),
-        stdlib_left_out: 0,
+        ..Answer::default()
     })
 }
 

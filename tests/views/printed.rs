@@ -170,6 +170,20 @@ fn a_trace_that_comes_through_a_pipe_is_viewed_as_the_file_is() {
 }
 
 #[test]
+fn what_a_loop_cap_left_out_is_said_of_a_trace_from_a_pipe_too() {
+    let program = Program::new("t = 0\nfor i in range(500):\n    t += i == 7\nprint t\n");
+    let ran = program.trace(&["-q", "--values", "--loop-cap", "5"], "t.bct", &[]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr());
+    let trace = fs::read(program.path("t.bct")).unwrap();
+    for view in ["calls", "compares", "strings", "hot"] {
+        let of_file = running::run(&mut program.command([view, "t.bct"])).stderr();
+        assert!(of_file.contains("490 iterations of loops left out by --loop-cap"), "{view}: {of_file}");
+        let of_pipe = running::run_with(&mut program.command([view, "-"]), &trace).stderr();
+        assert_eq!(of_pipe.replace("standard input:", "t.bct:"), of_file, "{view}");
+    }
+}
+
+#[test]
 fn find_ends_with_0_if_the_value_is_there_and_with_1_if_not() {
     let program = Program::new("def f(a):\n    return a * 2\nf(21)\nf('ab')\n");
     record(&program, "t.bct", &[], "");
