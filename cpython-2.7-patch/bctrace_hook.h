@@ -122,7 +122,7 @@ struct bctrace_hooks {
      * what `text` has returned for the text that it was made of. */
     void (*made)(const void *code, int how, const char *path, const struct _frame *frame, uint32_t making);
     /* This code object is what the embedded library (library.h) has at this place of its index, and was made just now. */
-    void (*from_library)(const struct _object *code, uint32_t module);
+    void (*read_from_library)(const struct _object *code, uint32_t module);
     /* This text is about to be compiled, in frame or in none. */
     uint32_t (*text)(const unsigned char *text, size_t length, int how, const struct _frame *frame);
     /* The program gets this, which holds code objects that were made just now. */

@@ -66,7 +66,7 @@ void
 bctrace_tell_library(PyObject *code, FILE *stream)
 {
     if (code != NULL && stream == opened.stream && opened.module >= 0 && bctrace_control.mode)
-        bctrace_hooks.from_library(code, (uint32_t)opened.module);
+        bctrace_hooks.read_from_library(code, (uint32_t)opened.module);
     opened.stream = NULL;
 }
 

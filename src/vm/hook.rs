@@ -103,7 +103,7 @@ pub trait Hook {
     /// The code object at this address has been made.
     fn made(&mut self, gil: Gil, code: usize, by: Maker);
     /// This code object, which was made just now, is a module of the embedded library, by its place there.
-    fn from_library(&mut self, gil: Gil, code: CodeRef, module: u32);
+    fn read_from_library(&mut self, gil: Gil, code: CodeRef, module: u32);
     /// This text is about to be compiled for code of this file name; returns a number for `made`.
     fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32;
     /// The program gets these code objects, which were made just now.

@@ -138,7 +138,7 @@ impl Hook for Tracee {
         self.code_made(code, by);
     }
 
-    fn from_library(&mut self, _gil: Gil, code: CodeRef, module: u32) {
+    fn read_from_library(&mut self, _gil: Gil, code: CodeRef, module: u32) {
         self.codes.origins.insert_module(code.address(), module);
     }
 

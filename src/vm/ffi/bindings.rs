@@ -180,7 +180,7 @@ pub struct bctrace_hooks {
             making: u32,
         ),
     >,
-    pub from_library: ::core::option::Option<unsafe extern "C" fn(code: *const _object, module: u32)>,
+    pub read_from_library: ::core::option::Option<unsafe extern "C" fn(code: *const _object, module: u32)>,
     pub text: ::core::option::Option<
         unsafe extern "C" fn(
             text: *const ::core::ffi::c_uchar,
@@ -228,7 +228,8 @@ const _: () = {
     ["Offset of field: bctrace_hooks::frame_gone"][::core::mem::offset_of!(bctrace_hooks, frame_gone) - 64usize];
     ["Offset of field: bctrace_hooks::code_gone"][::core::mem::offset_of!(bctrace_hooks, code_gone) - 72usize];
     ["Offset of field: bctrace_hooks::made"][::core::mem::offset_of!(bctrace_hooks, made) - 80usize];
-    ["Offset of field: bctrace_hooks::from_library"][::core::mem::offset_of!(bctrace_hooks, from_library) - 88usize];
+    ["Offset of field: bctrace_hooks::read_from_library"]
+        [::core::mem::offset_of!(bctrace_hooks, read_from_library) - 88usize];
     ["Offset of field: bctrace_hooks::text"][::core::mem::offset_of!(bctrace_hooks, text) - 96usize];
     ["Offset of field: bctrace_hooks::created"][::core::mem::offset_of!(bctrace_hooks, created) - 104usize];
     ["Offset of field: bctrace_hooks::blob"][::core::mem::offset_of!(bctrace_hooks, blob) - 112usize];

@@ -35,7 +35,7 @@ fn hooks<H: Hook>() -> ffi::bctrace_hooks {
         frame_gone: Some(frame_gone::<H>),
         code_gone: Some(code_gone::<H>),
         made: Some(made::<H>),
-        from_library: Some(from_library::<H>),
+        read_from_library: Some(read_from_library::<H>),
         text: Some(text::<H>),
         created: Some(created::<H>),
         blob: Some(blob::<H>),
@@ -232,11 +232,11 @@ extern "C" fn made<H: Hook>(
     unsafe { with(|hook: &mut H, gil| hook.made(gil, code as usize, by)) }
 }
 
-extern "C" fn from_library<H: Hook>(code: *const ffi::_object, module: u32) {
+extern "C" fn read_from_library<H: Hook>(code: *const ffi::_object, module: u32) {
     // SAFETY: the code object that import.c has just read, which it holds.
     let code = unsafe { CodeRef::new(code.cast_mut()) };
     // SAFETY: as in `jump`: import holds the GIL.
-    unsafe { with(|hook: &mut H, gil| hook.from_library(gil, code, module)) }
+    unsafe { with(|hook: &mut H, gil| hook.read_from_library(gil, code, module)) }
 }
 
 fn running(frame: *const ffi::_frame) -> Option<(FrameAddress, i32)> {

@@ -399,8 +399,8 @@ impl Hook for Valued {
         self.tracee.made(gil, code, by);
     }
 
-    fn from_library(&mut self, gil: Gil, code: CodeRef, module: u32) {
-        self.tracee.from_library(gil, code, module);
+    fn read_from_library(&mut self, gil: Gil, code: CodeRef, module: u32) {
+        self.tracee.read_from_library(gil, code, module);
     }
 
     fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32 {
