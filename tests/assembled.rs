@@ -283,6 +283,42 @@ fn a_listing_of_one_function_makes_a_module_that_defines_it() {
     assert_eq!(ran.succeeded(), "42 None\n");
 }
 
+/// Two functions, each after a prompt.
+const SESSION: &str = ">>> dis.dis(twice)
+  1           0 LOAD_FAST                0 (a)
+              3 LOAD_CONST               1 (2)
+              6 BINARY_MULTIPLY
+              7 RETURN_VALUE
+>>> dis.dis(module.sign)
+  4           0 LOAD_FAST                0 (a)
+              3 POP_JUMP_IF_FALSE       10
+
+  5           6 LOAD_CONST               1 ('+')
+              9 RETURN_VALUE
+
+  6     >>   10 LOAD_CONST               2 ('-')
+             13 RETURN_VALUE
+";
+
+#[test]
+fn a_listing_may_be_quoted_and_stand_between_prompts() {
+    let quoted = |mark: &str| SESSION.lines().map(|line| format!("{mark}{line}\n")).collect::<String>();
+    let (plain, said) = assembled(SESSION);
+    assert!(said.contains("one that defines twice, sign is made"), "{said}");
+    let fenced = format!("Look at this:\n\n```python\n{SESSION}```\nIs it right?\n");
+    let mail = format!("On Monday X wrote:\n> Hello,\n>\n{}\nThanks\n", quoted("> "));
+    for text in [fenced, mail, quoted("> > "), quoted("# "), quoted("    "), SESSION.replace('\n', "\r\n")] {
+        assert_eq!(format!("{:?}", assembled(&text).0), format!("{plain:?}"), "{text}");
+    }
+    let program = Program::new("print [x for x in 'ab']");
+    let listed = live::run(program.command(["dis", "p.pyc"])).succeeded();
+    let original = format!("{:?}", assembled(&listed).0);
+    let quoted: String = listed.lines().map(|line| format!("> {line}\n")).collect();
+    for text in [quoted, format!("```\n{listed}```\n")] {
+        assert_eq!(format!("{:?}", assembled(&text).0), original);
+    }
+}
+
 #[test]
 fn arguments_that_inner_functions_use_are_found() {
     let source = "def one(n):

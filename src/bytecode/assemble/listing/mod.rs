@@ -3,6 +3,7 @@
 
 mod own;
 mod plain;
+mod quoted;
 mod row;
 mod tree;
 
@@ -83,8 +84,9 @@ fn assembling(error: &AssembleError) -> &'static str {
     }
 }
 
-/// Reads a listing of either kind.
+/// Reads a listing of either kind, quoted or not.
 pub fn read(text: &[u8]) -> Result<Program, ListingError> {
+    let text = &*quoted::unquoted(text);
     let is_own = |line: &&[u8]| line.trim_ascii_start().starts_with(b"listing ");
     match text.split(|&byte| byte == b'\n').find(is_own) {
         Some(_) => own::read(text),
