@@ -3,10 +3,7 @@
 #include "Python.h"
 #include "marshal.h"
 #include "bctrace_origin.h"
-#include "vm.h"
-
-/* Python/importdl.h, which is no public header. */
-PyObject *_PyImport_LoadDynamicModule(char *name, char *pathname, FILE *stream);
+#include "bundle.h"
 
 static struct vm_bundle bundle;
 
@@ -106,50 +103,6 @@ load_stand_in(const char *name)
 
 /* -- Loading -------------------------------------------------------------------------------------------------------------- */
 
-/* Says once for each module why it cannot be loaded; the program gets the error. */
-static void
-report_native(const struct vm_module *module)
-{
-    static unsigned char *reported;
-    size_t place = module - bundle.modules;
-    PyObject *type, *value, *traceback, *text;
-
-    if (reported == NULL)
-        reported = calloc(bundle.count, 1);
-    if (reported == NULL || reported[place])
-        return;
-    reported[place] = 1;
-    PyErr_Fetch(&type, &value, &traceback);
-    text = value == NULL ? NULL : PyObject_Str(value);
-    if (text == NULL)
-        PyErr_Clear();
-    fprintf(stderr, "bctrace: cannot load the bundled native module %s: %s\n", module->shown,
-            text != NULL && PyString_Check(text) ? PyString_AS_STRING(text) : "it is no library");
-    Py_XDECREF(text);
-    PyErr_Restore(type, value, traceback);
-}
-
-static PyObject *
-load_native(const struct vm_module *module)
-{
-    static const char elf[4] = {0x7f, 'E', 'L', 'F'};
-    char begin[sizeof elf] = "";
-    PyObject *loaded = NULL;
-    FILE *stream = fopen(module->file, "rb");
-
-    if (stream == NULL)
-        PyErr_SetString(PyExc_ImportError, "it was not unpacked");
-    else if (fread(begin, 1, sizeof begin, stream) != sizeof begin || memcmp(begin, elf, sizeof elf) != 0)
-        PyErr_SetString(PyExc_ImportError, "it is no library for Linux");
-    else
-        loaded = _PyImport_LoadDynamicModule((char *)module->name, (char *)module->file, stream);
-    if (stream != NULL)
-        fclose(stream);
-    if (loaded == NULL && PyErr_ExceptionMatches(PyExc_ImportError))
-        report_native(module);
-    return loaded;
-}
-
 /* Sets what a module has before its code runs. */
 static int
 prepare(PyObject *self, const struct vm_module *module)
@@ -216,7 +169,7 @@ importer_load_module(PyObject *self, PyObject *arguments)
     }
     if (module->code != NULL)
         return load_code(self, module);
-    return module->file != NULL ? load_native(module) : load_stand_in(name);
+    return module->file != NULL ? bctrace_load_native(&bundle, module) : load_stand_in(name);
 }
 
 static PyObject *
@@ -336,6 +289,8 @@ void
 vm_bundle(const struct vm_bundle *from)
 {
     bundle = *from;
+    if (bundle.frozen != NULL)
+        bctrace_replace_natives(&bundle);
     if (bundle.unpacked != NULL)
         set("_MEIPASS", PyString_FromString(bundle.unpacked));
     if (bundle.frozen != NULL)

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -318,10 +319,39 @@ bctrace_fopen(const char *path, const char *mode)
     return stream;
 }
 
+/* The folder whose extension modules are replaced, or NULL. */
+static const char *replaced_folder;
+
+void
+bctrace_replace_extensions_in(const char *folder)
+{
+    replaced_folder = folder;
+}
+
+/* Whether a file lies in the folder, by whatever path. */
+static int
+is_replaced(const char *path, const char *file)
+{
+    char folder[PATH_MAX];
+    struct stat there, replaced;
+
+    if (replaced_folder == NULL || (size_t)(file - path) >= sizeof folder)
+        return 0;
+    memcpy(folder, path, file - path);
+    strcpy(folder + (file - path), ".");
+    return stat(folder, &there) == 0 && stat(replaced_folder, &replaced) == 0 && there.st_dev == replaced.st_dev &&
+           there.st_ino == replaced.st_ino;
+}
+
 bctrace_init
 bctrace_extension_at(const char *path)
 {
+    const char *slash = strrchr(path, '/'), *file = slash == NULL ? path : slash + 1;
+    const struct bctrace_extension *extension;
     struct bctrace_found found;
 
-    return bctrace_find(path, &found) == BCTRACE_EXTENSION ? found.extension->init : NULL;
+    if (bctrace_find(path, &found) == BCTRACE_EXTENSION)
+        return found.extension->init;
+    extension = bctrace_extension_of(file);
+    return extension != NULL && is_replaced(path, file) ? extension->init : NULL;
 }

@@ -40,21 +40,41 @@ copy_inside_prefix(const char *path, char copy[BCTRACE_ROOM])
 }
 
 static const struct bctrace_extension *
-find_extension(const char *name)
+extension_named(const char *name, size_t len)
 {
     const struct bctrace_extension *extension;
+
+    for (extension = bctrace_extensions; extension->name != NULL; extension++)
+        if (strncmp(extension->name, name, len) == 0 && extension->name[len] == '\0')
+            return extension;
+    return NULL;
+}
+
+const struct bctrace_extension *
+bctrace_extension_of(const char *file)
+{
+    static const char *const suffixes[] = {"module.so", ".so", ".pyd"};
+    const struct bctrace_extension *extension = NULL;
+    size_t len = strlen(file), place;
+
+    for (place = 0; extension == NULL && place < sizeof suffixes / sizeof *suffixes; place++) {
+        size_t suffix = strlen(suffixes[place]);
+        if (len > suffix && strcmp(file + len - suffix, suffixes[place]) == 0)
+            extension = extension_named(file, len - suffix);
+    }
+    return extension;
+}
+
+static const struct bctrace_extension *
+find_extension(const char *name)
+{
     size_t len;
 
     if (strncmp(name, EXTENSIONS "/", sizeof EXTENSIONS) != 0)
         return NULL;
     name += sizeof EXTENSIONS;
     len = strcspn(name, ".");
-    if (strcmp(name + len, ".so") != 0)
-        return NULL;
-    for (extension = bctrace_extensions; extension->name != NULL; extension++)
-        if (strncmp(extension->name, name, len) == 0 && extension->name[len] == '\0')
-            return extension;
-    return NULL;
+    return strcmp(name + len, ".so") == 0 ? extension_named(name, len) : NULL;
 }
 
 /* The first place in the index whose path begins with `name` and a slash, or the number of files. */

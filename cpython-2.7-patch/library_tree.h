@@ -1,4 +1,5 @@
-/* What the embedded library (library.h) has at a path: files, and folders with names in them.  For library_files.c alone. */
+/* What the embedded library (library.h) has at a path: files, and folders with names in them.  For library_files.c, and
+ * for bundle.c. */
 #ifndef BCTRACE_LIBRARY_TREE_H
 #define BCTRACE_LIBRARY_TREE_H
 
@@ -27,6 +28,12 @@ struct bctrace_found {
 
 /* Finds what the library has at a path; returns its kind. */
 enum bctrace_kind bctrace_find(const char *path, struct bctrace_found *found);
+
+/* The extension module that a file of this name holds: NAME.so, NAMEmodule.so or NAME.pyd; NULL if the binary has none of that name. */
+const struct bctrace_extension *bctrace_extension_of(const char *file);
+
+/* Has the binary's own extension modules loaded in place of the files in this folder.  The path must live as long as the process. */
+void bctrace_replace_extensions_in(const char *folder);
 
 /* Whether the VM looks in the library alone: where sys.path leads. */
 int bctrace_is_for_library_alone(const char *path);

@@ -1,5 +1,7 @@
 //! Listings and what is assembled of them: on the whole standard library, the fixtures, hostile code, and what CPython's dis prints.
 
+mod others;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -249,67 +251,6 @@ fn what_dis_prints_of_modules_is_assembled_to_the_same_code() {
         assert_eq!(code::nested(&made).count(), code::nested(&real).count(), "{module}");
     }
     assert!(codes > 500 && equal * 10 > codes * 8, "{equal} of {codes} have the same flags and argument counts");
-}
-
-#[test]
-fn a_listing_of_one_function_makes_a_module_that_defines_it() {
-    let text = "
-  2           0 LOAD_FAST                0 (a)
-              3 LOAD_CONST               1 ('it\\'s')
-              6 COMPARE_OP               2 (==)
-              9 POP_JUMP_IF_FALSE       21
-
-  3          12 LOAD_FAST                1 (b)
-             15 LOAD_CONST               2 (2L)
-             18 BINARY_MULTIPLY
-             19 RETURN_VALUE
-             20 STOP_CODE
-
-  5     >>   21 LOAD_CONST               0 (None)
-             24 RETURN_VALUE
-";
-    let (module, said) = assembled(text);
-    assert_eq!(*module.name, *b"<module>");
-    for part in
-        ["names of functions are made up: function_1", "function_1 2", "the listing has no module", "listing.py"]
-    {
-        assert!(said.contains(part), "{part} is not in {said}");
-    }
-    let program = Program::new("");
-    fs::write(program.path("f.txt"), text).unwrap();
-    live::run(program.command(["asm", "f.txt", "f.pyc"])).succeeded();
-    let ran =
-        live::run(program.command(["python", "-c", "import f; print f.function_1(\"it's\", 21), f.function_1(1, 2)"]));
-    assert_eq!(ran.succeeded(), "42 None\n");
-}
-
-#[test]
-fn arguments_that_inner_functions_use_are_found() {
-    let source = "def one(n):
-    def inner(m): return n + m
-    return inner
-def two(a, b, c):
-    x = a
-    f = lambda: (b, x, f)
-    return f()[:2], c
-def none():
-    def again(k): return k and again(k - 1)
-    return again(3)
-print one(1)(2), two(3, 4, 5), none()
-";
-    let program = Program::new(source);
-    const DIS: &str = "import dis, types
-def all(code):
-    dis.dis(code)
-    print
-    for constant in code.co_consts:
-        if type(constant) is types.CodeType: all(constant)
-all(compile(open('p.py').read(), 'p.py', 'exec'))";
-    fs::write(program.path("p.py"), source).unwrap();
-    fs::write(program.path("p.txt"), live::run(program.command(["python", "-c", DIS])).succeeded()).unwrap();
-    let ran = live::run(program.command(["asm", "p.txt", "made.pyc"]));
-    assert!(ran.stderr().contains("one 1"), "{}", ran.stderr());
-    assert_eq!(live::run(program.command(["python", "made.pyc"])).succeeded(), "3 ((4, 3), 5) 0\n");
 }
 
 #[test]

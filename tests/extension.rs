@@ -46,6 +46,11 @@ fn a_compiled_extension_loads_and_keeps_its_own_functions() {
 
 /// Compiles an extension module into the folder.
 pub fn compile(folder: &Path, name: &str, text: &str) {
+    compile_with(folder, name, text, &[]);
+}
+
+/// Compiles one with more options for the compiler.
+pub fn compile_with(folder: &Path, name: &str, text: &str, options: &[&str]) {
     let source = folder.join(format!("{name}.c"));
     fs::write(&source, text).unwrap();
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
@@ -53,6 +58,6 @@ pub fn compile(folder: &Path, name: &str, text: &str) {
     cc.target(&target).host(&target).opt_level(0).cargo_metadata(false);
     let mut command = cc.get_compiler().to_command();
     command.args(["-shared", "-fPIC", "-w", "-I", env!("BCTRACE_PYTHON_HEADERS"), "-o"]);
-    let output = command.arg(folder.join(format!("{name}.so"))).arg(&source).output().unwrap();
+    let output = command.arg(folder.join(format!("{name}.so"))).arg(&source).args(options).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -5,6 +5,7 @@ mod forms;
 mod frozen;
 mod hostile;
 mod listing;
+mod natives;
 mod others;
 
 use std::fs;

@@ -298,6 +298,31 @@ fn an_opcode_that_the_map_does_not_name_stops_the_program() {
     assert!(program.text("t.jsonl").contains(&record), "{}", program.text("t.jsonl"));
 }
 
+/// Writes code in which numbers below 90 have one byte whatever they stand for, and all others three.
+const BY_NUMBER: &str = r#"
+import imp, json, marshal, sys, types
+code = types.CodeType(0, 0, 1, 64, CODE, (41, None), ('x',), (), 's.py', '<module>', 1, '', (), ())
+open(sys.argv[1] + '/p.pyc', 'wb').write(imp.get_magic() + '\0\0\0\0' + marshal.dumps(code))
+names = {5: 'LOAD_CONST', 71: 'PRINT_ITEM', 100: 'LOAD_CONST', 200: 'RETURN_VALUE', 201: 'PRINT_NEWLINE'}
+json.dump(dict((str(number), name) for number, name in names.items()), open(sys.argv[1] + '/p.json', 'w'))
+"#;
+
+#[test]
+fn an_opcode_without_room_for_its_operand_stops_the_program_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    // Prints 41, and loads by the short form.
+    let code = r"'d\0\0' 'G' '\xc9\0\0' '\5' '\xc8\0\0'";
+    run(bctrace(["python", "-S", "-E", "-c", &BY_NUMBER.replace("CODE", code)]).arg(folder.path())).succeeded();
+    let program = Remapped { folder };
+    let ran = program.record_mapped("t.jsonl");
+    let said = ran.stderr();
+    assert_eq!((ran.status, ran.stdout()), (123, "41\n".into()), "{said}");
+    let why = "opcode 5, which is executed in <module> at 7, stands for LOAD_CONST in the map; that needs an operand";
+    assert!(said.contains(why), "{said}");
+    let trace = program.text("t.jsonl");
+    assert!(trace.contains("\"candidates\":[\"LOAD_CONST\"]"), "{trace}");
+}
+
 #[test]
 fn a_map_that_is_none_is_refused_before_anything_is_written() {
     let program = Remapped::new("print 1\n", "classes", 11, "");

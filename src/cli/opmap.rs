@@ -185,8 +185,9 @@ pub fn read(path: Option<&Path>) -> anyhow::Result<Option<Arc<OpMap>>> {
     read().with_context(cannot).map(|map| Some(Arc::new(map)))
 }
 
-/// Says what is known of the place where a program came to an opcode that its map does not name.
-pub fn described(unmapped: &Unmapped, end: &End) -> Vec<String> {
+/// Says what is known of the place where a program came to an opcode that its map does not name, or that has no room for its operand.
+pub fn described(unmapped: &Unmapped, end: &End, map: Option<&OpMap>) -> Vec<String> {
+    let number = unmapped.number;
     let place = end
         .place
         .as_ref()
@@ -196,13 +197,16 @@ pub fn described(unmapped: &Unmapped, end: &End) -> Vec<String> {
         entries.push(format!("{} more", unmapped.below));
     }
     let stack = if entries.is_empty() { "empty".into() } else { format!("{} (top first)", entries.join(", ")) };
+    let stack = format!("the value stack: {stack}");
+    if let Some(name) = map.and_then(|map| map.get(number)).and_then(opcode::name) {
+        let why = format!(
+            "opcode {number}, which is executed{place}, stands for {name} in the map; that needs an operand, and has one byte here"
+        );
+        return vec![why, stack];
+    }
     let names: Vec<String> = unmapped.candidates.iter().map(|name| Printable::text(name).to_string()).collect();
     let candidates = if names.is_empty() { "no opcode fits".into() } else { format!("it can be {}", names.join(", ")) };
-    vec![
-        format!("the map does not name opcode {}, which is executed{place}", unmapped.number),
-        format!("the value stack: {stack}"),
-        candidates,
-    ]
+    vec![format!("the map does not name opcode {number}, which is executed{place}"), stack, candidates]
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl Program {
             Some(_) => "NAME.pyc",
         };
         Err(anyhow!(
-            "it is a {kind} in which nothing says what runs; name that as {file}/{member}, out of `bctrace list {file}`"
+            "it is {kind} in which nothing says what runs; name that as {file}/{member}, out of `bctrace list {file}`"
         ))
         .with_context(|| format!("cannot run {}", Named::input(path)))
     }

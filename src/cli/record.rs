@@ -171,10 +171,11 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
         sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone(), args.as_module));
     }
     let context = || format!("cannot record into {}", Named::output(job.trace));
+    let map = plan.tracing.opmap.clone();
     let report = |outcome: io::Result<Outcome>| match outcome.with_context(context) {
         Ok(outcome) => {
             let is_well = summary::tell_failure(&outcome.summary, job.trace, None);
-            summary::print(&outcome, args, job.trace);
+            summary::print(&outcome, args, job.trace, map.as_deref());
             if is_well { exit::of_recording(&outcome.summary.end, &outcome.others) } else { exit::FAILED }
         }
         Err(error) => super::status_of(error),

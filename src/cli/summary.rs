@@ -9,6 +9,7 @@ use super::args::RecordingArgs;
 use super::message::{self, warn};
 use super::{missed, opmap};
 use crate::bytecode::escape::Printable;
+use crate::bytecode::opmap::OpMap;
 use crate::format::{self, Format, Named};
 use crate::process::signals;
 use crate::record::{Outcome, Summary, Tried};
@@ -36,7 +37,7 @@ pub fn tell_failure(summary: &Summary, trace: &Path, process: Option<i32>) -> bo
 
 /// Says what did not come true, and, unless it shall be quiet, how it ended: in short if the program did not simply end, and on a
 /// terminal in full.
-pub fn print(outcome: &Outcome, args: &RecordingArgs, trace: &Path) {
+pub fn print(outcome: &Outcome, args: &RecordingArgs, trace: &Path, map: Option<&OpMap>) {
     let end = &outcome.summary.end;
     if let EndReason::OutputFailed(_) = end.reason {
         return;
@@ -49,7 +50,7 @@ pub fn print(outcome: &Outcome, args: &RecordingArgs, trace: &Path) {
         LowMemory::SomeCode => "the program left too little memory to record some of its code".into(),
         LowMemory::TheRest => "the program left too little memory to record its end".into(),
     }));
-    lines.extend(outcome.summary.tally.unmapped.iter().flat_map(|unmapped| opmap::described(unmapped, end)));
+    lines.extend(outcome.summary.tally.unmapped.iter().flat_map(|unmapped| opmap::described(unmapped, end, map)));
     if !args.quiet && std::io::stderr().is_terminal() {
         lines.extend(whole(&outcome.summary, !args.filter.no_stdlib));
     } else if is_failure(end) || !args.quiet && (end.replaced || !matches!(end.reason, EndReason::Exited(_))) {

@@ -88,10 +88,21 @@ pub struct Layers {
     /// Texts that no code object is known to come of.
     pub texts: Vec<Text>,
     pub blobs: Blobs,
+    /// Files of code that changed while it ran.
+    pub wholes: Vec<Whole>,
     /// Code objects that came when there was no room for another layer.
     pub left_out: u64,
     /// Why the others could not be written.
     pub error: Option<String>,
+}
+
+/// The file of an outermost code object, in which each code object has the bytes that ran most.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    pub file: String,
+    pub sha256: [u8; 32],
+    /// The place of its layer.
+    pub layer: usize,
 }
 
 /// A text that was to be compiled, as in `exec` of what is no Python.

@@ -329,3 +329,38 @@ assert f() == 'two'
     assert_eq!(code_strings(&program), ["''"]);
     assert!(!marshalled(&program, f).is_empty());
 }
+
+/// A class and a function that a program changes when their code objects exist, as protectors decrypt what they are about to run.
+const DECRYPTED: &str = "import marshal
+source = '''class A(object):
+    def get(self):
+        inner = lambda: 1 or 'inner'
+        return 'one', inner
+        return 'two', inner
+    def other(self):
+        return 'other'
+'''
+scope = {'__name__': 'layer'}
+exec marshal.loads(marshal.dumps(compile(source, 'layer', 'exec'))) in scope
+code = scope['A'].__dict__['get'].__code__
+scope['A']().get()
+put(code, code.co_code.index('d', 9) + 1, chr(code.co_consts.index('two')))
+for _ in range(3): scope['A']().get()[1]()
+";
+
+#[test]
+fn what_ran_of_changed_code_is_put_together() {
+    let (program, manifest) = changing(DECRYPTED);
+    let script = "import json, marshal
+whole, = json.load(open('layers/manifest.json'))['wholes']
+code = marshal.loads(open('layers/' + str(whole['file']), 'rb').read()[8:])
+scope = {'__name__': 'layer'}
+exec code in scope
+print whole['layer'], whole['file'], scope['A']().get()[0], scope['A']().other()";
+    let [first, second] = manifest.named("get")[..] else { panic!("{:#?}", manifest.layers) };
+    assert_eq!(second["version_of"], first["number"]);
+    let outermost = manifest.number(&manifest.number(&first["parent"])["parent"]);
+    let number = outermost["number"].as_u64().unwrap();
+    assert_eq!(outermost["origin"], "marshal.loads");
+    assert_eq!(python(&program, script), format!("{number} {number:04}-module.whole.pyc two other\n"));
+}

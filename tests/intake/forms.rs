@@ -181,7 +181,10 @@ fn a_member_of_a_zip_can_be_named() {
     assert_eq!(scratch.runs("lib.zip/own.py"), "source lib.zip/own.py\n");
     scratch.refuses(&["lib.zip/none.pyc", "t.bct"], &["there is no none.pyc in it"]);
     scratch.refuses(&["lib.zip/data.txt", "t.bct"], &["data.txt in it is no program"]);
-    scratch.refuses(&["lib.zip", "t.bct"], &["nothing says what runs", "lib.zip/NAME.pyc"]);
+    scratch.refuses(
+        &["lib.zip", "t.bct"],
+        &["cannot run lib.zip: it is a zip archive in which nothing says what runs", "lib.zip/NAME.pyc"],
+    );
     assert!(scratch.run(&["dis", "--format", "lines", "lib.zip"]).succeeded().contains("file \"helper.py\""));
 }
 

@@ -24,8 +24,8 @@ PACKERS = (['--gzip'], ['--bzip2'], ['--obfuscate', '--bzip2'])
 # The code objects of the program that must be readable in some state of their bytes: functions, and what holds functions.
 FUNCTIONS = ('factorial', '__init__', 'add', '__iter__', 'refuses')
 NAMES = FUNCTIONS + ('<module>', 'Account', 'main')
-# Versions, and what must be readable.  Since version 5 what holds functions has them still encrypted; the advanced mode makes opcodes
-# that no decompiler knows.
+# Versions, and what must be readable alone.  Since version 5 what holds functions has them still encrypted, and is readable in the file
+# that is put together.
 PYARMOR = (
     ('pyarmor==4.5.3', NAMES),
     ('pyarmor==5.9.8', FUNCTIONS),
@@ -47,14 +47,23 @@ def decompiler():
     return path
 
 
+def decompiled(path, folder, environment):
+    """Returns the source, or nothing if the decompiler does not read the file."""
+    status, output = run.watched([decompiler(), path], environment, folder, PATIENCE)
+    return output if status == 0 else ''
+
+
 def is_readable(path, folder, environment):
-    status, _ = run.watched([decompiler(), path], environment, folder, PATIENCE)
-    return status == 0
+    return bool(decompiled(path, folder, environment))
+
+
+def manifest(folder):
+    with open(os.path.join(folder, 'layers', 'manifest.json')) as stream:
+        return json.load(stream)
 
 
 def layers(folder):
-    with open(os.path.join(folder, 'layers', 'manifest.json')) as stream:
-        return json.load(stream)['layers']
+    return manifest(folder)['layers']
 
 
 def record(bctrace, program, folder):
@@ -90,7 +99,11 @@ def check_pyarmor(bctrace, version, names, package, folder):
             read += 1
         else:
             yield '%s: the decompiler reads no state of %s' % (version, name)
-    print '%s: %d of %d decompiled' % (version, read, len(names))
+    wholes = [os.path.join('layers', whole['file']) for whole in manifest(folder)['wholes']]
+    sources = [decompiled(path, folder, environment) for path in wholes]
+    if not any(source and all('def %s(' % name in source for name in FUNCTIONS) for source in sources):
+        yield '%s: the decompiler does not read the whole program' % version
+    print '%s: %d of %d decompiled, and %d of %d whole files' % (version, read, len(names), len(filter(None, sources)), len(sources))
 
 
 def check_pyminifier(bctrace, python, folder):

@@ -1,4 +1,5 @@
-//! Stops the program at an opcode that the map of opcodes does not name, and says what is known of the place.
+//! Stops the program at an opcode that cannot be translated, and says what is known of the place: the map of opcodes does not name it, or
+//! names one that needs an operand, and the instruction has no room for that.
 
 use super::Tracee;
 use crate::bytecode::Unit;
@@ -26,14 +27,15 @@ impl Tracee {
     }
 }
 
-/// None if the code is not translated, or the map has the opcode.
+/// None if the code is not translated, or has this opcode because the map says so.
 fn describe(gil: Gil, at: &Place, top: usize) -> Option<Unmapped> {
     let code = at.code(gil);
     let (map, original) = (remap::map()?, remap::original_code(code.address())?);
     let unit = Unit::decode(&code.bytes(gil, at.first()), u32::try_from(at.offset()).ok()?)?;
     let offset = usize::try_from(unit.last.offset).ok()?;
     let number = *original.get(offset)?;
-    if map.get(number).is_some() {
+    let named = map.get(number);
+    if named.is_some_and(|named| !opcode::has_argument(named)) {
         return None;
     }
     let stack = Room::of(gil, at).all(gil, top);
@@ -50,7 +52,8 @@ fn describe(gil: Gil, at: &Place, top: usize) -> Option<Unmapped> {
         text
     };
     let shown = &stack[stack.len().saturating_sub(MOST_ENTRIES)..];
-    let names = candidates::of(&map, &place).into_iter().filter_map(opcode::name);
+    let candidates = named.map_or_else(|| candidates::of(&map, &place), |named| vec![named]);
+    let names = candidates.into_iter().filter_map(opcode::name);
     Some(Unmapped {
         number,
         stack: shown.iter().map(text).collect(),

@@ -2,6 +2,7 @@
 //! layer, so that a loop around `exec` takes no memory.
 
 mod files;
+mod whole;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -42,6 +43,7 @@ pub(super) struct Collector {
     /// The code objects that the program was given, by number.
     new_codes: Remembered<Rc<[u8]>>,
     contents: Contents,
+    kept: whole::Kept,
     /// Texts whose code object is not known yet.
     pending: BTreeMap<u32, Making>,
     /// By layer: under which names it stores what it makes of which code objects.
@@ -143,6 +145,7 @@ impl Collector {
             makings: Remembered::new(),
             new_codes: Remembered::new(),
             contents: Contents::default(),
+            kept: whole::Kept::default(),
             pending: BTreeMap::new(),
             stored: HashMap::new(),
             as_module,
@@ -295,6 +298,7 @@ impl Collector {
         }
         if layer.wanted {
             self.write(place, &layer, &file.bytes)?;
+            self.kept.add(place, &layer, found.marshal);
         }
         if let Some(plain) = found.plain {
             self.note_stored_names(place, plain);
@@ -428,6 +432,7 @@ impl Sink for Collector {
     /// Writes the manifest; the layers' own files are written as they come.  If there are none, no folder is left either.
     fn finish(&mut self) -> Result<u64, SinkError> {
         self.write_other_texts()?;
+        self.write_wholes()?;
         let has_files = !self.layers.texts.is_empty() || !self.layers.blobs.blobs.is_empty();
         match &self.folder {
             Some(folder) if !has_files && !self.layers.layers.iter().any(|layer| layer.wanted) => folder.discard(),

@@ -1,7 +1,7 @@
 //! manifest.json: one object with the layers of a trace, one line each; docs/formats.md describes it.
 
 use super::folder::file_name;
-use super::{Blob, Blobs, Layer, Layers, Origin, Text};
+use super::{Blob, Blobs, Layer, Layers, Origin, Text, Whole};
 use crate::format::json;
 
 /// Renders the manifest.
@@ -22,8 +22,33 @@ pub(super) fn render(layers: &Layers) -> Vec<u8> {
     out.extend_from_slice(b"\n]");
     push_texts(&mut out, &layers.texts);
     push_blobs(&mut out, &layers.blobs);
+    push_wholes(&mut out, &layers.wholes);
     out.extend_from_slice(b"}\n");
     out
+}
+
+/// Appends the files of code that changed while it ran, as a member.
+fn push_wholes(out: &mut Vec<u8>, wholes: &[Whole]) {
+    out.extend_from_slice(b",\"wholes\":[");
+    for (index, whole) in wholes.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+        push_whole(out, whole);
+    }
+    out.extend_from_slice(b"]");
+}
+
+fn push_whole(out: &mut Vec<u8>, whole: &Whole) {
+    out.extend_from_slice(format!("{{\"layer\":{}", whole.layer + 1).as_bytes());
+    json::push_text_member(out, "file", whole.file.as_bytes());
+    json::push_hex_member(out, "sha256", &whole.sha256);
+    out.push(b'}');
+}
+
+/// Bytes that a file will take in the manifest.
+pub(super) fn whole_size(whole: &Whole) -> usize {
+    let mut out = b",\n".to_vec();
+    push_whole(&mut out, whole);
+    out.len()
 }
 
 /// Appends the texts that no code object comes of, as a member.

@@ -1,10 +1,12 @@
-//! Owns reading a listing back into a program: what `bctrace dis` prints, exactly, and what CPython 2.7's own dis prints, as far as
-//! that says it.
+//! Owns reading a listing back into a program: what `bctrace dis` prints, exactly, what CPython 2.7's own dis prints, as far as that
+//! says it, and what `pydisasm` of xdis prints.
 
 mod own;
 mod plain;
+mod quoted;
 mod row;
 mod tree;
+mod xdis;
 
 use thiserror::Error;
 
@@ -83,11 +85,13 @@ fn assembling(error: &AssembleError) -> &'static str {
     }
 }
 
-/// Reads a listing of either kind.
+/// Reads a listing of any of these kinds, quoted or not.
 pub fn read(text: &[u8]) -> Result<Program, ListingError> {
+    let text = &*quoted::unquoted(text);
     let is_own = |line: &&[u8]| line.trim_ascii_start().starts_with(b"listing ");
     match text.split(|&byte| byte == b'\n').find(is_own) {
         Some(_) => own::read(text),
+        None if xdis::is_it(text) => xdis::read(text),
         None => plain::read(text),
     }
 }

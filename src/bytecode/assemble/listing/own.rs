@@ -47,7 +47,8 @@ fn sections(text: &[u8]) -> Result<(u32, Vec<Section<'_>>), ListingError> {
     for (place, whole) in text.split(|&byte| byte == b'\n').enumerate() {
         let line = place + 1;
         let text = whole.trim_ascii();
-        if text.starts_with(b"#") {
+        // A fence of Markdown stands around a listing, not in it.
+        if text.starts_with(b"#") || text.starts_with(b"```") {
             continue;
         }
         let fail = |problem| ListingError { line, problem };

@@ -94,7 +94,7 @@ impl Listing {
         let text = text.strip_prefix(b"#").unwrap_or(text).trim_ascii();
         let text = text.strip_prefix(b"Disassembly of ").unwrap_or(text);
         let text = text.strip_suffix(b":").unwrap_or(text);
-        let name = reference(text).map(|reference| reference.name);
+        let name = reference(text).map(|reference| reference.name).or_else(|| listed(text));
         let is_word = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_<>.".contains(byte));
         self.heading = name.or_else(|| is_word(text).then(|| text.to_vec())).or(self.heading.take());
     }
@@ -210,6 +210,16 @@ impl Section {
             }
         }
     }
+}
+
+/// The name of the function in a call, as `>>> dis.dis(module.NAME)`.
+fn listed(text: &[u8]) -> Option<Vec<u8>> {
+    let call = b"dis(";
+    let at = text.windows(call.len()).position(|window| window == call)?;
+    let path = text[at + call.len()..].strip_suffix(b")")?;
+    let name = path.rsplit(|&byte| byte == b'.').next()?;
+    let is_name = !name.is_empty() && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then(|| name.to_vec())
 }
 
 /// Reads `to 27`, as dis writes it after a jump.
