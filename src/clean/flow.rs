@@ -230,6 +230,23 @@ impl Flow {
         self.blocks.push(Basic { instructions, end, at, depth, around });
     }
 
+    /// Removes the blocks that nothing leads to; those left keep their order.
+    pub fn compact(&mut self) {
+        let mut is_left = vec![false; self.blocks.len()];
+        self.reverse_postorder().into_iter().for_each(|block| is_left[block] = true);
+        let place: Vec<BlockId> = is_left
+            .iter()
+            .scan(0, |count, &is_left| {
+                *count += usize::from(is_left);
+                Some(count.saturating_sub(1))
+            })
+            .collect();
+        let mut is_left = is_left.into_iter();
+        self.blocks.retain(|_| is_left.next() == Some(true));
+        self.blocks.iter_mut().for_each(|block| block.end.each(&mut |next| *next = place[*next]));
+        self.entry = place[self.entry];
+    }
+
     /// How many ways lead to each block; the entry has one more.
     pub fn predecessors(&self) -> Vec<usize> {
         let mut counts = vec![0; self.blocks.len()];

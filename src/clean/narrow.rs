@@ -39,14 +39,23 @@ pub fn rebuilt(
     if cut.is_empty() {
         return whole;
     }
-    let mut best = attempt(&cut);
-    let is_better = match (&whole.outcome, &best.outcome) {
-        (Outcome::Rebuilt(_), Outcome::Rebuilt(_)) => !best.is_ambiguous,
+    let is_better = |made: &Result| match (&whole.outcome, &made.outcome) {
+        (Outcome::Rebuilt(_), Outcome::Rebuilt(_)) => !made.is_ambiguous,
         (_, Outcome::Rebuilt(_)) => true,
-        (Outcome::Kept(_), Outcome::Plain(..)) => return best,
         _ => false,
     };
-    if !is_better {
+    // A side of `and` and `or` is seldom one that an obfuscator made, and no expression is left without it.
+    let of_statements: BTreeSet<u32> = cut.iter().copied().filter(|&at| !keeps_value(code, at)).collect();
+    let mut best = attempt(&of_statements);
+    if is_better(&best) {
+        cut = of_statements;
+    } else if of_statements.len() < cut.len() {
+        best = attempt(&cut);
+    }
+    if !is_better(&best) {
+        if let (Outcome::Kept(_), Outcome::Plain(..)) = (&whole.outcome, &best.outcome) {
+            return best;
+        }
         return if is_module { attempt(&BTreeSet::new()) } else { whole };
     }
     let is_ambiguous = best.is_ambiguous;
@@ -70,6 +79,12 @@ pub fn rebuilt(
         }
     }
     if is_last || !is_module { best } else { attempt(&cut) }
+}
+
+/// Whether the condition at an offset keeps its value on one side.
+fn keeps_value(code: &MarshalledCode, at: u32) -> bool {
+    let unit = Unit::decode(&code.bytes, at);
+    unit.is_some_and(|unit| matches!(unit.last.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP))
 }
 
 /// Offsets of conditions of which one side ran, and of instructions that failed whenever they ran.

@@ -23,7 +23,7 @@ use crate::bytecode::opcode::op;
 
 /// CO_OPTIMIZED and CO_NEWLOCALS (Include/code.h): code that has neither is a module's.
 pub(super) const OPTIMIZED: i32 = 1;
-const NEWLOCALS: i32 = 2;
+pub(super) const NEWLOCALS: i32 = 2;
 
 /// States of a code object at most.
 pub(super) const STATES: usize = 60_000;
@@ -262,7 +262,7 @@ fn checked(
     flow: &Flow,
     is_builtin: &dyn Fn(&[u8]) -> bool,
 ) -> Option<MarshalledCode> {
-    let mut made = laid.assemble(code)?;
+    let made = laid.assemble(code, true)?;
     let input = Input {
         code: &made,
         executed: None,
@@ -282,8 +282,8 @@ fn checked(
     if !is_same((flow, code), (&again, &made)) {
         return None;
     }
-    made.stacksize = stack_size(&graph);
-    Some(made)
+    let ordered = laid.assemble(code, false)?;
+    Some(MarshalledCode { stacksize: stack_size(&graph), ..ordered })
 }
 
 /// Whether code is what the compiler makes of the same statements but for jumps: some that nothing gets to are not there, or go to an

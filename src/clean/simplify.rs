@@ -29,6 +29,7 @@ pub struct Allowed<'a> {
 pub fn simplify(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Removed) {
     loop {
         let mut changed = join_chains(flow);
+        flow.compact();
         for block in 0..flow.blocks.len() {
             changed |= junk::remove(&mut flow.blocks[block].instructions, allowed, removed);
             if matches!(flow.blocks[block].end, End::Final(op::RETURN_VALUE, _)) {

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Executed;
-use super::flow::Flow;
+use super::flow::{Flow, Operand};
 use super::machine::{self, Exit, Graph, Input, Variants};
 use super::rebuild::{OPTIMIZED, Program, STATES};
 use super::signs;
 use super::simplify::{self, Allowed, Removed};
 use super::value::{Literal, Value};
+use crate::bytecode::Unit;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::op;
 
@@ -61,8 +62,8 @@ pub fn explain(
     let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
     // A few tests say little about code that looks like a compiler's.
     let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
-    let found = candidates(code, program, least);
     let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], executed, program));
+    let found = candidates(code, best.as_ref().map(|(flow, _)| flow), program, least);
     let mut graph = explored;
     let mut assumed = Vec::new();
     for candidate in found {
@@ -197,38 +198,81 @@ enum Candidate {
 }
 
 /// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
-/// at every offset, for the model may be lost without the variable.  A value that is kept on the stack is one too.
-fn candidates(code: &MarshalledCode, program: &Program<'_>, least: usize) -> Vec<Candidate> {
-    let mut tests: BTreeMap<Candidate, usize> = BTreeMap::new();
-    let is_own = |place: usize| {
-        let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
-        is_own.then_some(Candidate::Variable(place + code.varnames.len()))
-    };
-    let is_operator = |opcode| matches!(opcode, op::COMPARE_OP | op::BINARY_SUBTRACT | op::BINARY_XOR);
-    for bytes in code.bytes.windows(9) {
-        let place = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
-        let (load, place) = match *bytes {
-            [op::DUP_TOP, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (op::DUP_TOP, 0),
-            // Outside of functions the compiler makes this for `global` alone.
-            [op::LOAD_CONST, _, _, op::STORE_GLOBAL, ..] if !program.is_looked_up => (op::STORE_GLOBAL, place(4)),
-            [load, _, _, op::LOAD_CONST, _, _, operator, ..] if is_operator(operator) => (load, place(1)),
-            [op::LOAD_CONST, _, _, load, _, _, operator, ..] if is_operator(operator) => (load, place(4)),
-            _ => continue,
-        };
-        let candidate = match load {
-            op::DUP_TOP => Some(Candidate::Stack),
-            op::LOAD_FAST if place < code.varnames.len() => Some(Candidate::Variable(place)),
-            op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 => is_own(place),
-            _ => None,
-        };
-        if let Some(candidate) = candidate {
-            *tests.entry(candidate).or_default() += 1;
+/// at every offset, for the model may be lost without the variable, and in what is left of the flow, if there is one.  A value that is kept
+/// on the stack is such a variable too.
+fn candidates(code: &MarshalledCode, flow: Option<&Flow>, program: &Program<'_>, least: usize) -> Vec<Candidate> {
+    let mut tests: BTreeMap<Candidate, BTreeSet<u32>> = BTreeMap::new();
+    let mut add = |at: u32, three: [(u8, i32); 3]| {
+        if let Some(candidate) = candidate(code, program, three) {
+            tests.entry(candidate).or_default().insert(at);
         }
+    };
+    for start in 0..code.bytes.len() as u32 {
+        let mut list = units_from(code, start);
+        let (Some(one), Some(two)) = (list.next(), list.next()) else { continue };
+        let third = list.next().map_or((op::STOP_CODE, 0), |(_, third)| third);
+        add(one.0, [one.1, two.1, third]);
     }
-    let mut found: Vec<(usize, Candidate)> =
-        tests.into_iter().map(|(candidate, count)| (count, candidate)).filter(|&(count, _)| count >= least).collect();
+    let blocks = flow.into_iter().flat_map(|flow| &flow.blocks);
+    for three in blocks.flat_map(|block| block.instructions.windows(3)) {
+        let plain = |place: usize| {
+            let number = if let Operand::Number(number) = three[place].operand { number } else { 0 };
+            (three[place].opcode, number)
+        };
+        add(three[0].at, [plain(0), plain(1), plain(2)]);
+    }
+    let mut found: Vec<(usize, Candidate)> = tests
+        .into_iter()
+        .map(|(candidate, tests)| (tests.len(), candidate))
+        .filter(|&(count, _)| count >= least)
+        .collect();
     found.sort_unstable_by(|one, other| other.cmp(one));
     found.into_iter().take(VARIABLES).map(|(_, candidate)| candidate).collect()
+}
+
+/// What three instructions in a row compare with a constant, or store one to.
+fn candidate(code: &MarshalledCode, program: &Program<'_>, three: [(u8, i32); 3]) -> Option<Candidate> {
+    let is_operator = |opcode| matches!(opcode, op::COMPARE_OP | op::BINARY_SUBTRACT | op::BINARY_XOR);
+    let (load, place) = match three {
+        [(op::DUP_TOP, _), (op::LOAD_CONST, _), (operator, _)] if is_operator(operator) => (op::DUP_TOP, 0),
+        // Outside of functions the compiler makes this for `global` alone.
+        [(op::LOAD_CONST, _), (op::STORE_GLOBAL, place), _] if !program.is_looked_up => (op::STORE_GLOBAL, place),
+        [(load, place), (op::LOAD_CONST, _), (operator, _)] if is_operator(operator) => (load, place),
+        [(op::LOAD_CONST, _), (load, place), (operator, _)] if is_operator(operator) => (load, place),
+        _ => return None,
+    };
+    let place = usize::try_from(place).ok()?;
+    match load {
+        op::DUP_TOP => Some(Candidate::Stack),
+        op::LOAD_FAST if place < code.varnames.len() => Some(Candidate::Variable(place)),
+        op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 => {
+            let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
+            is_own.then_some(Candidate::Variable(place + code.varnames.len()))
+        }
+        _ => None,
+    }
+}
+
+/// The instructions from an offset on, jumps followed and left out, with their own offsets.
+fn units_from(code: &MarshalledCode, start: u32) -> impl Iterator<Item = (u32, (u8, i32))> + '_ {
+    const HOPS: usize = 16;
+    let mut at = Some(start);
+    std::iter::from_fn(move || {
+        for _ in 0..HOPS {
+            let unit = Unit::decode(&code.bytes, at?)?;
+            let operand = unit.last.operand.unwrap_or(0);
+            match unit.last.opcode {
+                op::NOP => at = Some(unit.end),
+                op::JUMP_FORWARD => at = unit.end.checked_add_signed(operand),
+                op::JUMP_ABSOLUTE => at = u32::try_from(operand).ok(),
+                opcode => {
+                    at = Some(unit.end);
+                    return Some((u32::try_from(unit.last.offset).ok()?, (opcode, operand)));
+                }
+            }
+        }
+        None
+    })
 }
 
 fn branches(flow: &Flow) -> usize {

@@ -38,6 +38,8 @@ pub enum Value {
     Fixed,
     /// A list, dict or set that nothing else refers to, and whether something is in it.
     Container(bool),
+    /// A tuple of values, of which some are known.
+    Tuple(Vec<Value>),
     /// A list of constants that nothing else refers to.
     List(Vec<Literal>),
     /// A dict of constants that nothing else refers to: keys and values.
@@ -52,6 +54,8 @@ pub enum Value {
     Function(u32),
     /// A class of exceptions among the builtins.
     Class(&'static str),
+    /// Whether the exception that is handled is of a class: each `except` asks, and has a side for those that are not.
+    Match,
     /// What a finally or with block that can be entered in several ways finds on the stack, by the number of its entry; one to three
     /// entries of the VM's.
     Reason(u32),
@@ -63,6 +67,7 @@ impl Value {
         match self {
             Value::Constant(literal) => literal.truth(),
             Value::Container(full) => Some(*full),
+            Value::Tuple(items) => Some(!items.is_empty()),
             Value::List(items) => Some(!items.is_empty()),
             Value::Dict(items) => Some(!items.is_empty()),
             Value::Class(_) | Value::Function(_) | Value::Builtin(_) | Value::Method(..) => Some(true),

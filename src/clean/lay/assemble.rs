@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Item, Listing};
+use super::{Item, Listing, constants};
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::{self, OperandKind, op};
 use crate::clean::flow::Operand;
@@ -70,16 +70,26 @@ impl Code {
     }
 
     /// Makes the code string, and puts it into a copy of the code object.  None if a jump would have to go backwards that cannot, or a
-    /// constant cannot be added.
-    pub fn assemble(&self, original: &MarshalledCode) -> Option<MarshalledCode> {
+    /// constant cannot be added.  The constants keep their indices, or come in the order in which they are loaded.
+    pub fn assemble(&self, original: &MarshalledCode, keeps_indices: bool) -> Option<MarshalledCode> {
         let mut constants: Vec<Object> = original.constants.to_vec();
         let mut operands = Vec::with_capacity(self.ops.len());
         for one in &self.ops {
             operands.push(match &one.operand {
                 Operand::None => 0,
                 Operand::Number(number) => *number,
-                Operand::Literal(literal) => constant(literal, &mut constants)?,
+                Operand::Literal(literal) => constants::index(literal, &mut constants)?,
             });
+        }
+        if !keeps_indices {
+            let is_load = |place: &usize| self.ops[*place].opcode == op::LOAD_CONST;
+            let loads: Vec<usize> = (0..self.ops.len()).filter(is_load).collect();
+            let before: Vec<i32> = loads.iter().map(|&place| operands[place]).collect();
+            let (ordered, places) = constants::order(original, &constants, &before);
+            constants = ordered;
+            for place in loads {
+                operands[place] = *places.get(&operands[place])?;
+            }
         }
         let mut sizes: Vec<usize> =
             self.ops.iter().map(|one| if opcode::has_argument(one.opcode) { 3 } else { 1 }).collect();
@@ -154,21 +164,4 @@ impl Code {
         }
         table.into()
     }
-}
-
-/// The index of a constant, which is added if there is none.
-fn constant(literal: &Literal, constants: &mut Vec<Object>) -> Option<i32> {
-    let is_same = |(index, object): (usize, &Object)| {
-        let known = Literal::of(object, index as u32);
-        (known == *literal && std::mem::discriminant(&known) == std::mem::discriminant(literal)).then_some(index)
-    };
-    let found = constants.iter().enumerate().find_map(is_same);
-    let index = match found {
-        Some(index) => index,
-        None => {
-            constants.push(literal.object()?);
-            constants.len() - 1
-        }
-    };
-    i32::try_from(index).ok()
 }

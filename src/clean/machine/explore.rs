@@ -62,7 +62,7 @@ pub(super) struct Instance {
     pub arrival: Option<(Vec<Value>, Rc<Vec<Variants>>)>,
     pub handler: Option<NodeId>,
     /// Where the handler begins once jumps and junk are passed.
-    settled: i32,
+    pub settled: i32,
     pub reasons: Reasons,
     /// Nodes that depend on it.
     pub dependents: BTreeSet<NodeId>,

@@ -79,7 +79,10 @@ fn walk(
         if !has_prefixes && is_useless_prefix(&unit) && !is_shared() {
             return Some("it leads to a useless EXTENDED_ARG");
         }
-        if is_out_of_range(code, opcode, operand) {
+        // A distance backwards needs a prefix that is as strange as a useless one.
+        let is_backwards = operand < 0 && opcode::operand_kind(opcode) == OperandKind::JumpRelative;
+        let is_usual = is_backwards && has_prefixes && unit.last.end().checked_add(operand) >= Some(0);
+        if !is_usual && is_out_of_range(code, opcode, operand) {
             return Some("it leads to an index out of range");
         }
         offset = unit.end as i32;
@@ -89,6 +92,8 @@ fn walk(
             op::RETURN_VALUE | op::RAISE_VARARGS | op::BREAK_LOOP => {
                 return (depth < 1 && opcode == op::RETURN_VALUE).then_some("it pops more than there is");
             }
+            // What fails on purpose is not known here: its handler is another way.
+            op::SETUP_EXCEPT | op::SETUP_FINALLY => ways.push((unit.last.end().wrapping_add(operand), depth + 3)),
             op::DUP_TOP => depth += 1,
             op::DUP_TOPX => depth += i64::from(operand),
             // What they leave depends on more than the depth.

@@ -8,6 +8,8 @@ use crate::clean::value::{Literal, Value};
 
 /// Items of a list or dict that are kept.
 const ITEMS: usize = 512;
+/// Items of a tuple of which only some are known.
+const PAIRS: usize = 8;
 /// Bytes of a text that is made.
 const BYTES: usize = 4096;
 /// Instructions of a called function that are followed.
@@ -23,6 +25,7 @@ pub fn of_containers(opcode: u8, operands: &[Value]) -> Option<Known> {
             Some(items) => (Some(Value::List(items)), Fails::Never),
             None => full(!operands.is_empty()),
         },
+        (op::BUILD_TUPLE, _) => (tuple(operands), Fails::Never),
         (op::BUILD_SET, _) => {
             let fails = if operands.is_empty() { Fails::Never } else { Fails::Maybe };
             (Some(Value::Container(!operands.is_empty())), fails)
@@ -69,6 +72,16 @@ fn stored(of: &Value, value: &Value, key: &Value) -> Option<Known> {
         (Value::Dict(_) | Value::Container(_), ..) => (Some(Value::Container(true)), Fails::Maybe),
         _ => return None,
     })
+}
+
+/// The tuple of some values; None if nothing is known of any.
+fn tuple(values: &[Value]) -> Option<Value> {
+    if let Some(items) = literals(values) {
+        return Some(Value::Constant(Literal::Tuple(items)));
+    }
+    let is_known = |value: &Value| matches!(value, Value::Constant(_) | Value::Class(_) | Value::Builtin(_));
+    let item = |value: &Value| if is_known(value) { value.clone() } else { Value::Unknown };
+    (values.len() <= PAIRS && values.iter().any(is_known)).then(|| Value::Tuple(values.iter().map(item).collect()))
 }
 
 /// Whether two keys of this kind are equal only if they are the same.
@@ -192,6 +205,9 @@ pub fn is_pure_call(opcode: u8, operand: i32, operands: &[Value]) -> bool {
 /// What UNPACK_SEQUENCE makes of a constant or a list of constants, the last entry on top; Err if there are more or fewer items.
 pub fn unpacked(of: &Value, count: usize) -> Option<Result<Vec<Value>, ()>> {
     let items: Vec<Literal> = match of {
+        Value::Tuple(values) => {
+            return Some(if values.len() == count { Ok(values.iter().rev().cloned().collect()) } else { Err(()) });
+        }
         Value::List(items) | Value::Constant(Literal::Tuple(items)) => items.clone(),
         Value::Constant(Literal::Str(bytes)) => {
             bytes.iter().take(ITEMS).map(|&byte| Literal::Str([byte].as_slice().into())).collect()

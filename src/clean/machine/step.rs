@@ -23,6 +23,9 @@ pub(super) struct Step {
     pub acts: Vec<Act>,
 }
 
+/// The operand of COMPARE_OP that asks whether an exception is of a class (`PyCmp_EXC_MATCH`).
+const EXCEPTION_MATCH: i32 = 10;
+
 /// How an instruction can fail.
 pub(super) enum Fails {
     Never,
@@ -208,6 +211,8 @@ impl Explorer<'_> {
         }
         let (result, fails) = self.result(step.opcode, operand, &operands);
         self.use_exceptions(step.opcode, &operands, &result);
+        let is_match = matches!(operands[..], [Value::Exception { .. }, _]) && operand == EXCEPTION_MATCH;
+        let result = result.or((step.opcode == op::COMPARE_OP && is_match).then_some(Value::Match));
         if operands.iter().any(|value| matches!(value, Value::Reason(_))) {
             return Err("what a finally block was entered with is used");
         }

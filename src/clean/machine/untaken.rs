@@ -77,10 +77,11 @@ impl Explorer<'_> {
         let describe = |to: i32, why: &str| format!("the side to {to} never ran, and {why}");
         let without =
             |to: i32| format!("the side to {to} never ran, and with it the code is none that a compiler makes");
+        let is_cut = input.cut.contains(&step.at) && step.stack.last() != Some(&Value::Match);
         match (ran(target), ran(next)) {
             (true, true) => None,
-            (true, false) if input.cut.contains(&step.at) => Some((true, without(next))),
-            (false, true) if input.cut.contains(&step.at) => Some((false, without(target))),
+            (true, false) if is_cut => Some((true, without(next))),
+            (false, true) if is_cut => Some((false, without(target))),
             (true, false) if input.untaken == Untaken::Cut => Some((true, format!("the side to {next} never ran"))),
             (false, true) if input.untaken == Untaken::Cut => Some((false, format!("the side to {target} never ran"))),
             (true, false) => strange(next).map(|why| (true, describe(next, why))),

@@ -51,6 +51,14 @@ fn an_item_of_a_dict_that_was_just_made_is_known() {
 }
 
 #[test]
+fn an_entry_of_a_tuple_is_known_beside_one_that_is_not() {
+    let pair =
+        [&[op::LOAD_GLOBAL, 0, 0][..], &LOAD_THIRD, &[op::BUILD_TUPLE, 2, 0, op::UNPACK_SEQUENCE, 2, 0]].concat();
+    let made = decided(&[&pair[..], &[op::STORE_GLOBAL, 1, 0]].concat(), &[Object::Int(1)]);
+    assert!(!made.contains(&op::POP_JUMP_IF_FALSE), "{made:?}");
+}
+
+#[test]
 fn a_list_that_something_else_refers_to_is_not_known() {
     // x = y = []; the copy on the stack may have changed.
     let list = [op::BUILD_LIST, 0, 0, op::DUP_TOP, op::STORE_GLOBAL, 0, 0];

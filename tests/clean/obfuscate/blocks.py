@@ -64,6 +64,7 @@ class Function(object):
         self.names = Pool(code.co_names)
         self.varnames = Pool(code.co_varnames)
         self.blocks = decode(code.co_code)
+        self.pushed = 24  # entries that the techniques may push
 
     @property
     def is_module(self):
@@ -155,7 +156,7 @@ def rebuilt(function, text, lines):
     code = function.original
     varnames = tuple(function.varnames.entries)
     return types.CodeType(
-        code.co_argcount, len(varnames), code.co_stacksize + 24, code.co_flags, text, tuple(function.consts.entries),
+        code.co_argcount, len(varnames), code.co_stacksize + function.pushed, code.co_flags, text, tuple(function.consts.entries),
         tuple(function.names.entries), varnames, code.co_filename, code.co_name, code.co_firstlineno, lines,
         code.co_freevars, code.co_cellvars)
 

@@ -56,6 +56,7 @@ class Dispatcher(object):
             return [constant(tuple(order)), load(), I('BINARY_SUBSCR'), store()]
         if self.style == 'list':
             items = [constant(number * 5) for number in order]
+            self.state.function.pushed += len(order)
             return items + [I('BUILD_LIST', len(order)), load(), I('BINARY_SUBSCR'), store()]
         if self.style == 'dict':
             pairs = [[constant(number * 11), constant(place), I('STORE_MAP')] for place, number in enumerate(order)]

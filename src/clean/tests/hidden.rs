@@ -1,0 +1,80 @@
+//! What compilers make, hidden among instructions that do nothing, or beside sides of conditions that never ran.
+
+use super::*;
+use crate::bytecode::opcode::op;
+
+const LOAD_G: [u8; 3] = [op::LOAD_GLOBAL, 1, 0];
+
+/// Cleans code that ran from one offset to the next, as far as `way` says.
+fn after_run(bytes: Vec<u8>, way: &[u32], raised: &[u32]) -> Rebuilt {
+    let mut evidence = Evidence::default();
+    let executed = evidence.codes.entry(bytes.as_slice().into()).or_default();
+    executed.offsets.extend(way.iter().map(|&offset| (offset, 1)));
+    executed.edges.extend(way.windows(2).map(|pair| ((pair[0], pair[1]), 1)));
+    executed.raised.extend(raised.iter().map(|&offset| (offset, 1)));
+    let code = MarshalledCode { argcount: 1, ..code(bytes, vec![Object::None, Object::Int(1), Object::Int(2)]) };
+    rebuild(&code, &evidence, &Options::default())
+}
+
+#[test]
+fn a_dispatcher_whose_comparisons_are_split_up_goes_away() {
+    // y = 1; while y != 2: g; y = 2, with a prefix and a jump within the comparison.
+    let test = [
+        &[op::LOAD_FAST, 1, 0, op::EXTENDED_ARG, 0, 0, op::LOAD_CONST, 2, 0, op::JUMP_FORWARD, 1, 0, 6][..],
+        &[op::COMPARE_OP, 2, 0, op::POP_JUMP_IF_TRUE, 38, 0],
+    ];
+    let body =
+        [op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::LOAD_CONST, 2, 0, op::STORE_FAST, 1, 0, op::JUMP_ABSOLUTE, 6, 0];
+    let start = [op::LOAD_CONST, 1, 0, op::STORE_FAST, 1, 0];
+    let bytes = [&start[..], &test.concat(), &body, &RETURN_FIRST].concat();
+    let constants = vec![Object::None, Object::Int(1), Object::Int(2)];
+    assert_eq!(clean(bytes, constants), [&LOAD_G[..], &[op::POP_TOP], &RETURN_FIRST].concat());
+}
+
+#[test]
+fn a_finally_block_is_entered_with_a_none_that_is_hidden() {
+    // try: g; finally: g
+    let hidden = [op::LOAD_CONST, 0, 0, op::LOAD_CONST, 1, 0, op::BUILD_TUPLE, 2, 0, op::UNPACK_SEQUENCE, 2, 0];
+    let junk = [op::SETUP_LOOP, 1, 0, op::POP_BLOCK, op::BUILD_MAP, 0, 0, op::POP_TOP];
+    let g = [op::LOAD_GLOBAL, 1, 0, op::POP_TOP];
+    let last = [&g[..], &[op::END_FINALLY], &RETURN_FIRST].concat();
+    let turned = [op::ROT_TWO, op::POP_TOP];
+    let bytes = [&[op::SETUP_FINALLY, 19, 0][..], &g, &[op::POP_BLOCK], &hidden, &turned, &junk, &last].concat();
+    let wanted = [&[op::SETUP_FINALLY, 8, 0][..], &g, &[op::POP_BLOCK, op::LOAD_CONST, 0, 0], &last].concat();
+    assert_eq!(clean(bytes, vec![Object::None, Object::Int(1)]), wanted);
+}
+
+#[test]
+fn an_except_keeps_the_side_for_other_exceptions() {
+    // The first condition leads into a loop, and never did; the exception was always the one that is asked for.
+    let class = [op::DUP_TOP, op::LOAD_GLOBAL, 0, 0, op::COMPARE_OP, 10, 0, op::POP_JUMP_IF_FALSE, 30, 0];
+    let handler = [&class[..], &[op::POP_TOP; 3], &[op::JUMP_FORWARD, 1, 0, op::END_FINALLY]].concat();
+    let body = [op::SETUP_EXCEPT, 5, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK];
+    let turn = [op::LOAD_GLOBAL, 1, 0, op::POP_JUMP_IF_FALSE, 44, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP];
+    let start = [op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_TRUE, 37, 0];
+    let bytes = [&start[..], &body, &handler, &turn, &[op::JUMP_ABSOLUTE, 31, 0], &RETURN_FIRST].concat();
+    let way = [0, 3, 6, 9, 14, 15, 18, 21, 24, 25, 26, 27, 31, 34, 37, 40, 41, 31, 34, 44, 47];
+    let made = after_run(bytes, &way, &[9]);
+    assert!(matches!(made.report[0].result, Outcome::Rebuilt(_)), "{:?}", made.report[0].result);
+    assert!(made.code.bytes.contains(&op::END_FINALLY), "{:?}", made.code.bytes);
+}
+
+#[test]
+fn a_side_with_a_failure_that_is_caught_is_kept() {
+    // if not x: try: an undefined opcode; except: return g
+    let side = [&[op::SETUP_EXCEPT, 1, 0, 6][..], &[op::POP_TOP; 3], &LOAD_G, &[op::RETURN_VALUE]].concat();
+    let bytes = [&[op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 10, 0][..], &RETURN_FIRST, &side].concat();
+    let made = after_run(bytes, &[0, 3, 6, 9], &[]).code.bytes;
+    let start = [op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 10, 0];
+    assert!(made.starts_with(&[&start[..], &RETURN_FIRST, &LOAD_G, &[op::RETURN_VALUE]].concat()), "{made:?}");
+}
+
+#[test]
+fn constants_are_those_that_are_loaded_in_that_order() {
+    let load = |index: u8| [op::LOAD_CONST, index, 0, op::STORE_GLOBAL, 1, 0];
+    let bytes = [&load(3)[..], &[op::NOP, op::ROT_TWO, op::ROT_TWO][..1], &load(1), &RETURN_FIRST].concat();
+    let constants = [Object::None, Object::Int(5), Object::Int(6), Object::Int(7)];
+    let made = rebuild(&code(bytes, constants.to_vec()), &Evidence::default(), &Options::default()).code;
+    assert_eq!(*made.bytes, [&load(1)[..], &load(2), &RETURN_FIRST].concat());
+    assert!(matches!(made.constants[..], [Object::None, Object::Int(7), Object::Int(5)]), "{:?}", made.constants);
+}
