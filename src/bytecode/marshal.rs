@@ -2,7 +2,6 @@
 //! accepts, and refuses besides the few code objects that abort plain Python or that it would run as
 //! raw memory. Never trusts a size before the data is there; never recurses.
 
-mod code;
 mod code_fields;
 mod error;
 pub mod whole;
@@ -12,9 +11,9 @@ use std::sync::Arc;
 
 use super::literal::Interned;
 use super::object::Object;
-pub use code::of_code;
 use code_fields::CodeFields;
 pub use error::{MarshalError, Problem};
+pub use whole::of_code;
 
 /// The nesting that marshal.c allows (MAX_MARSHAL_STACK_DEPTH).
 pub const DEPTH_LIMIT: usize = 2000;

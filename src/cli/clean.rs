@@ -51,8 +51,8 @@ pub struct Clean {
 pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let program = program::read_code(&args.program, Reading::from(&args.file))?;
     program.report_guesses(&args.program);
-    let recorded: Vec<Recorded> =
-        args.traces.iter().map(|trace| Recorded::read(trace, program.sha256)).collect::<anyhow::Result<_>>()?;
+    let recorded = args.traces.iter().map(|trace| Recorded::read(trace, &args.program, &program.sha256));
+    let recorded: Vec<Recorded> = recorded.collect::<anyhow::Result<_>>()?;
     let options = Options { untaken: args.untaken.into(), rename: args.rename, fold_constants: args.fold_constants };
     let (folder, files) = write_files(&args.program, &program, &args.traces, options, &args.folder)?;
     let is_text = args.format == AnswerFormat::Text;

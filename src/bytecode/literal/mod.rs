@@ -1,6 +1,7 @@
 //! Owns constants as text that says everything: what repr() of 2.7 says, and what it does not (which str is interned, the bits of a
 //! nan).  Written and read without recursion, however deep the nesting.
 
+mod number;
 mod read;
 mod write;
 

@@ -25,6 +25,8 @@ pub enum Interning<'a> {
     Names,
     /// These.
     Only(&'a Interned),
+    /// Those that stand in several places of what was read, as interned ones do: a file can have one long string many times.
+    Shared,
 }
 
 impl Interning<'_> {
@@ -32,6 +34,7 @@ impl Interning<'_> {
         match self {
             Interning::Names => is_name,
             Interning::Only(strings) => strings.has(string),
+            Interning::Shared => Arc::strong_count(string) > 1,
         }
     }
 }
@@ -41,9 +44,15 @@ pub fn code(code: &MarshalledCode) -> Option<Vec<u8>> {
     code_with(code, &Interning::Names)
 }
 
+/// Writes a code object that was read, so that it can be read alone.  What was read has nothing that marshal does not have.
+pub fn of_code(code: &MarshalledCode) -> Vec<u8> {
+    code_with(code, &Interning::Shared).unwrap_or_default()
+}
+
 /// Writes a code object as [`code`] does, with a choice of the strings that are interned.
 pub fn code_with(code: &MarshalledCode, interning: &Interning<'_>) -> Option<Vec<u8>> {
-    let mut writer = Whole { out: Writer::default(), interned: FxHashMap::default(), interning, todo: Vec::new() };
+    let (interned, places) = Default::default();
+    let mut writer = Whole { out: Writer::default(), interned, places, interning, todo: Vec::new() };
     writer.begin_code(code);
     while let Some(next) = writer.todo.pop() {
         match next {
@@ -67,6 +76,8 @@ struct Whole<'a, 'i> {
     out: Writer,
     /// The places of the interned strings that were written.
     interned: FxHashMap<&'a [u8], i32>,
+    /// The same by their addresses, so that a long one is hashed once.
+    places: FxHashMap<*const u8, i32>,
     interning: &'i Interning<'i>,
     todo: Vec<Todo<'a>>,
 }
@@ -76,10 +87,22 @@ impl<'a> Whole<'a, '_> {
         if !self.interning.has(string, is_name) {
             return self.out.str(string);
         }
-        match self.interned.get(&**string) {
-            Some(&place) => self.out.reference(place),
-            None => drop(self.interned.insert(string, self.out.interned(string))),
+        let at = string.as_ptr();
+        if let Some(&place) = self.places.get(&at) {
+            return self.out.reference(place);
         }
+        let place = match self.interned.get(&**string) {
+            Some(&place) => {
+                self.out.reference(place);
+                place
+            }
+            None => {
+                let place = self.out.interned(string);
+                self.interned.insert(string, place);
+                place
+            }
+        };
+        self.places.insert(at, place);
     }
 
     fn begin_code(&mut self, code: &'a MarshalledCode) {
@@ -166,6 +189,44 @@ mod tests {
         let (back, length) = read(&written).expect("marshal data");
         assert_eq!(length, written.len());
         assert_eq!(format!("{back:?}"), format!("{:?}", Object::Code(Box::new(outer))));
+    }
+
+    fn back(code: &MarshalledCode) -> MarshalledCode {
+        let bytes = of_code(code);
+        match read(&bytes) {
+            Ok((Object::Code(code), length)) if length == bytes.len() => *code,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_code_object_that_was_read_comes_back_with_all_that_it_holds() {
+        let inner = MarshalledCode { name: b"inner".as_slice().into(), first_line: -7, ..hello() };
+        let shared: Arc<[u8]> = b"shared".as_slice().into();
+        let constants = vec![
+            Object::None,
+            Object::Tuple(vec![Object::Str(shared.clone()), Object::Code(Box::new(inner))].into()),
+            Object::Dict(vec![Object::Str(shared), Object::List(vec![Object::Bool(true)].into())].into()),
+            Object::FrozenSet(vec![Object::Int(1 << 40)].into()),
+            Object::long(true, [0, 0x3fff_ffff, 5], 30),
+            Object::Unicode(vec![0xd800, 0x1_0000, 65].into()),
+            Object::Complex(Box::new((0.5, -0.0))),
+            Object::Ellipsis,
+            Object::StopIteration,
+        ];
+        let code = MarshalledCode { constants: constants.into(), ..hello() };
+        let again = back(&code);
+        assert_eq!(format!("{again:?}"), format!("{code:?}"));
+    }
+
+    #[test]
+    fn a_string_that_is_shared_is_written_once() {
+        let shared: Arc<[u8]> = vec![b'x'; 1 << 20].into();
+        let constants: Vec<Object> = (0..50).map(|_| Object::Str(shared.clone())).collect();
+        let code = MarshalledCode { constants: constants.into(), ..hello() };
+        drop(shared);
+        assert!(of_code(&code).len() < 2 << 20);
+        assert_eq!(back(&code).constants.len(), 50);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
+use crate::cli::matching;
 use crate::format::Named;
 use crate::read::Reader;
 use crate::sandbox;
@@ -33,8 +34,8 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Reads what a trace says of its run.  It fails for a trace of another file than the one whose SHA-256 is given.
-    pub fn read(trace: &Path, sha256: [u8; 32]) -> anyhow::Result<Recorded> {
+    /// Reads what a trace says of its run.  It fails for a trace of another file than this one, whose SHA-256 is given.
+    pub fn read(trace: &Path, file: &Path, sha256: &[u8; 32]) -> anyhow::Result<Recorded> {
         let cannot = || format!("cannot use {}", Named::input(trace));
         let mut noted = Noted::default();
         let mut reader = Reader::open(trace)?;
@@ -45,9 +46,8 @@ impl Recorded {
         })?;
         let start =
             noted.start.take().ok_or_else(|| anyhow!("it does not say of which program it is")).with_context(cannot)?;
-        if start.sha256.is_some_and(|recorded| recorded != sha256) {
-            return Err(anyhow!("it was recorded of another file: the SHA-256 in it is not that of FILE"))
-                .with_context(cannot);
+        if start.sha256.is_some() {
+            matching::check(file, sha256, trace, Some(&start))?;
         }
         let obstacle = noted.obstacle(&start, is_damaged);
         let arguments = start.argv.iter().skip(1).map(|word| OsString::from_vec(word.clone())).collect();

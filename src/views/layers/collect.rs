@@ -2,6 +2,8 @@
 //! layer, so that a loop around `exec` takes no memory.
 
 mod files;
+mod place;
+mod remembered;
 mod whole;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,14 +22,12 @@ use crate::trace::by_id::ById;
 use crate::trace::content::NewCode;
 use crate::trace::origin::{How, Made, WholeCode};
 use crate::trace::{Code, Event, Laps, Run, Sink, SinkError, State, Taken, Then};
+use place::{Making, Place, Same};
+use remembered::{ENTRY, Remembered};
 
 /// Layers, and bytes of their names and paths, beyond which further ones are only counted: a program can make new ones for ever.
 const LAYERS: usize = 1 << 18;
 const TEXTS: usize = 64 << 20;
-/// Bytes of code objects, and of makings, that are remembered for what may come of them, and what an entry takes besides its texts; the
-/// oldest are forgotten.
-const REMEMBERED: usize = 64 << 20;
-const ENTRY: usize = 64;
 
 /// Collects layers.
 pub(super) struct Collector {
@@ -56,43 +56,6 @@ pub(super) struct Collector {
     taken: Taken,
 }
 
-/// What makes two code objects one layer.
-#[derive(PartialEq, Eq, Hash)]
-struct Same {
-    digest: [u8; 32],
-    place: Place,
-    version_of: Option<usize>,
-}
-
-/// Where a code object comes from, whenever it was.
-#[derive(PartialEq, Eq, Hash)]
-enum Place {
-    Origin(Origin),
-    Making(How, Option<(usize, i32)>, Rc<[u8]>),
-}
-
-/// A making, placed in the trace.
-#[derive(Clone)]
-struct Making {
-    how: How,
-    instruction: u64,
-    place: Option<(usize, i32)>,
-    path: Rc<[u8]>,
-    /// The number of the content that is compiled.
-    text: Option<u32>,
-}
-
-impl Making {
-    fn place(&self) -> Place {
-        Place::Making(self.how, self.place, Rc::clone(&self.path))
-    }
-
-    fn origin(&self) -> Origin {
-        let Making { how, instruction, place, .. } = *self;
-        Origin::Made { how, instruction, place, path: self.path.to_vec() }
-    }
-}
-
 /// A code object that becomes a layer.
 struct Found<'a> {
     marshal: &'a [u8],
@@ -100,37 +63,6 @@ struct Found<'a> {
     plain: Option<&'a MarshalledCode>,
     missing: u32,
     stored_as: Option<Vec<u8>>,
-}
-
-/// A map from ascending numbers that forgets the lowest ones.
-struct Remembered<T> {
-    map: BTreeMap<u32, (T, usize)>,
-    /// The sum of what the entries take.
-    bytes: usize,
-}
-
-impl<T> Remembered<T> {
-    fn new() -> Remembered<T> {
-        Remembered { map: BTreeMap::new(), bytes: 0 }
-    }
-
-    fn get(&self, number: u32) -> Option<&T> {
-        self.map.get(&number).map(|(value, _)| value)
-    }
-
-    /// Adds a value that refers to this many bytes.
-    fn insert(&mut self, number: u32, value: T, bytes: usize) {
-        let bytes = bytes + ENTRY;
-        self.bytes += bytes;
-        if let Some((_, before)) = self.map.insert(number, (value, bytes)) {
-            self.bytes -= before;
-        }
-        while self.bytes > REMEMBERED
-            && let Some((_, (_, bytes))) = self.map.pop_first()
-        {
-            self.bytes -= bytes;
-        }
-    }
 }
 
 impl Collector {

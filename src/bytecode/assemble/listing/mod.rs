@@ -6,6 +6,7 @@ mod plain;
 mod quoted;
 mod row;
 mod tree;
+mod words;
 mod xdis;
 
 use thiserror::Error;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::row::{self, Row};
+use super::words::{bytes_of, flags_of, is_remark, word_of};
 use super::{ListingError, Problem, Program, VERSION, printable};
 use crate::bytecode::assemble::{
     AssembleError, Assembled, Instruction, Item, Label, Operand, assemble, depth, flags, lines,
@@ -75,11 +76,6 @@ fn sections(text: &[u8]) -> Result<(u32, Vec<Section<'_>>), ListingError> {
         }
     }
     Ok((time, sections))
-}
-
-fn word_of(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
-    (&text[..end], text[end..].trim_ascii())
 }
 
 /// Makes a code object of its lines.
@@ -402,32 +398,4 @@ impl<'a, 's> Builder<'a, 's> {
         }
         given
     }
-}
-
-fn is_remark(text: &[u8]) -> bool {
-    let text = text.trim_ascii();
-    text.is_empty() || text.starts_with(b"#")
-}
-
-fn flags_of(text: &[u8]) -> Result<i32, Problem> {
-    let mut flags = 0;
-    for word in text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-        if word.starts_with(b"#") {
-            break;
-        }
-        let name = std::str::from_utf8(word).unwrap_or_default();
-        let number = name.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        flags |= number.or_else(|| flags::of_name(name)).ok_or_else(|| Problem::Flag(printable(word)))?;
-    }
-    Ok(flags.cast_signed())
-}
-
-fn bytes_of(text: &[u8]) -> Result<Vec<u8>, Problem> {
-    let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let byte = |word: &[u8]| {
-        let digits = std::str::from_utf8(word).ok().filter(|digits| digits.len() == 2);
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        byte.ok_or_else(|| Problem::Byte(printable(word)))
-    };
-    words.take_while(|word| !word.starts_with(b"#")).map(byte).collect()
 }

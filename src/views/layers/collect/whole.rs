@@ -122,7 +122,7 @@ impl Family<'_> {
             let Some(found) = layers.iter().position(|&place| self.is_it(place, inner)) else { continue };
             let place = layers.remove(found);
             let state = self.state(place).filter(|state| has_same_tables(state, inner));
-            *inner = Box::new(self.put_together(place, state.unwrap_or_else(|| (**inner).clone()), depth + 1));
+            **inner = self.put_together(place, state.unwrap_or_else(|| (**inner).clone()), depth + 1);
         }
         MarshalledCode { constants: constants.into(), ..code }
     }
