@@ -7,6 +7,7 @@ pub mod evidence;
 mod flow;
 mod folding;
 mod globals;
+mod integer;
 mod junk;
 mod lay;
 mod machine;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::Executed;
 use super::flow::{Flow, Operand};
 use super::machine::{self, Exit, Graph, Input, Variants};
+use super::pure::Builtin;
 use super::rebuild::{OPTIMIZED, Program, STATES};
 use super::signs;
 use super::simplify::{self, Allowed, Removed};
@@ -96,7 +97,7 @@ pub fn explain(
 fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
     match value {
         Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Method(..) | Value::Function(_) => true,
-        Value::List(_) | Value::Dict(_) | Value::NoItems => true,
+        Value::List(_) | Value::Dict(_) | Value::NoItems | Value::Truth | Value::Tuple(_) | Value::Instance(_) => true,
         // What is made of constants alone fails always or never.
         Value::Fixed => {
             executed.is_some_and(|executed| executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at))
@@ -117,6 +118,12 @@ fn simplified(
     let mut unbound = BTreeSet::new();
     let mut unknown = BTreeSet::new();
     let mut variable = BTreeSet::new();
+    let is_call = |act: &machine::Act| matches!(act, machine::Act::Run(op::CALL_FUNCTION, _));
+    // The `id` or `hash` of a constant.
+    let makes_id = |stack: &[Value]| {
+        let [.., Value::Builtin(Builtin::Id), Value::Constant(of)] = stack else { return false };
+        matches!(of, Literal::None | Literal::Str(_))
+    };
     for node in graph.reachable() {
         let one = &graph.nodes[node];
         let at = one.key.offset as u32;
@@ -138,7 +145,10 @@ fn simplified(
             }
         }
         let is_known = match one.exit {
-            Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| is_known(value, at, executed)),
+            Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| match value {
+                Value::Integer(_) => !one.acts.iter().any(is_call) || makes_id(&one.key.stack),
+                value => is_known(value, at, executed),
+            }),
             _ => false,
         };
         if !is_known {
@@ -164,6 +174,7 @@ fn simplified(
         is_bound: &|at| !unbound.contains(&at),
         plain_locals: &plain_locals,
         is_constant: &|at| !unknown.contains(&at),
+        constant: &|index| Some(Literal::of(code.constants.get(usize::try_from(index).ok()?)?, 0)),
         items: &|index| items(code, index),
     };
     let mut removed = Removed::new();

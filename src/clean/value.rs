@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::integer::Integer;
 use super::pure::{Builtin, Method};
 use crate::bytecode::object::Object;
 use crate::bytecode::opcode::op;
@@ -34,6 +35,10 @@ pub enum Value {
         setup: u32,
         class: Option<&'static str>,
     },
+    /// An int or long whose value is not known.
+    Integer(Integer),
+    /// An exception that was just made of constants, by its class among the builtins.
+    Instance(&'static str),
     /// Not known, but made of constants alone.
     Fixed,
     /// A list, dict or set that nothing else refers to, and whether something is in it.
@@ -50,6 +55,10 @@ pub enum Value {
     Method(Literal, Method),
     /// An iterator that yields nothing.
     NoItems,
+    /// An iterator over constants that is at the first one, which is this.
+    Iterator(Literal),
+    /// The name of a truth value that nothing gives another meaning.  A loop on it is what the compiler makes of `while True`.
+    Truth,
     /// A function that was made of the code object with this index among the constants.
     Function(u32),
     /// A class of exceptions among the builtins.

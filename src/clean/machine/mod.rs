@@ -8,6 +8,7 @@ mod fold;
 mod handlers;
 mod implausible;
 mod known;
+mod opaque;
 mod step;
 mod untaken;
 mod unwind;

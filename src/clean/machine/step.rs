@@ -7,6 +7,7 @@ use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect, known}
 use crate::bytecode::Unit;
 use crate::bytecode::opcode::{self, op};
 use crate::clean::Change;
+use crate::clean::integer::Integer;
 use crate::clean::pure::{self, Thing};
 use crate::clean::value::{self, Literal, Value};
 
@@ -170,7 +171,10 @@ impl Explorer<'_> {
                 let operands: Vec<Value> = stack.drain(from..).collect();
                 self.use_exceptions(op::RAISE_VARARGS, &operands, &None);
                 return Ok(match operands.first() {
-                    Some(Value::Class(class)) if place <= 2 => Fails::Always(Some(class)),
+                    Some(Value::Class(class)) if matches!(operands[1..], [] | [Value::Constant(_)]) => {
+                        Fails::Always(Some(class))
+                    }
+                    Some(Value::Instance(class)) if place == 1 => Fails::Always(Some(class)),
                     Some(Value::Constant(_)) if place == 1 => Fails::Always(Some("TypeError")),
                     _ => Fails::Always(None),
                 });
@@ -209,7 +213,12 @@ impl Explorer<'_> {
                 Err(()) => Fails::Always(Some("ValueError")),
             });
         }
-        let (result, fails) = self.result(step.opcode, operand, &operands);
+        let (result, fails) = self.result(step.at, step.opcode, operand, &operands);
+        if opcode::is_call(step.opcode) {
+            // A number that the same instruction made before is another one.
+            let before = |value: &&mut Value| matches!(value, Value::Integer(integer) if integer.is_of(step.at));
+            step.stack.iter_mut().filter(before).for_each(|value| *value = Value::Integer(Integer::Any));
+        }
         self.use_exceptions(step.opcode, &operands, &result);
         let is_match = matches!(operands[..], [Value::Exception { .. }, _]) && operand == EXCEPTION_MATCH;
         let result = result.or((step.opcode == op::COMPARE_OP && is_match).then_some(Value::Match));
@@ -307,6 +316,7 @@ impl Explorer<'_> {
                 match (class, pure::builtin(name)) {
                     (Some(class), _) => step.stack.push(Value::Class(class)),
                     (None, Some(Thing::Builtin(builtin))) => step.stack.push(Value::Builtin(builtin)),
+                    (None, Some(Thing::Plain(_))) => step.stack.push(Value::Truth),
                     _ => {
                         step.stack.push(Value::Unknown);
                         return Ok(if self.never_found(step) {
@@ -388,6 +398,14 @@ impl Explorer<'_> {
                 self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
                 return Ok(Ok(Exit::Go(self.go(step, step.end.wrapping_add(operand))?)));
             }
+            Some(Value::Iterator(first)) if self.runs_once(step, operand) => {
+                let first = first.clone();
+                step.acts.push(Act::Push(first.clone()));
+                step.stack.extend([Value::Constant(first)]);
+                let why = "its condition is always true: it goes over constants, and never came back".into();
+                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
+                return Ok(Ok(Exit::Go(self.go(step, step.end)?)));
+            }
             Some(_) => {}
         }
         self.may_raise(step)?;
@@ -461,9 +479,8 @@ impl Explorer<'_> {
     /// Lets an instruction fail that always does: a jump to the handler, if nothing else in the block can fail.
     fn always_raise(&mut self, step: &mut Step, class: Option<&'static str>) -> Stepped {
         let place = step.blocks.iter().rposition(|block| self.catches(block));
-        // An exception that a program raises itself is more than a jump: its handler can ask for it.
-        let raises_constant = matches!(step.stack.last(), Some(Value::Constant(_)));
-        if (step.opcode == op::RAISE_VARARGS && !raises_constant || self.keeps_exceptions)
+        // To make an exception of a program's own class can have an effect.
+        if (step.opcode == op::RAISE_VARARGS && class.is_none() || self.keeps_exceptions)
             && let Some(place) = place
         {
             self.make_real(step.blocks[place].setup);
