@@ -99,7 +99,6 @@ fn attempt<'a>(
     cut: &BTreeSet<u32>,
 ) -> Result {
     let kept = |why: String| Result::as_it_was(Outcome::Kept(why));
-    let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let explained = match tracked::explain(code, executed, program, cut) {
         Ok(explained) => explained,
         Err(why) => return kept(why),
@@ -129,7 +128,7 @@ fn attempt<'a>(
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     folded.extend(gone(&flow, removed.keys().chain(&graph.thrown)));
     let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
-    let why = match structured(code, &flow, end, &is_builtin) {
+    let why = match structured(code, &flow, end, program) {
         Ok(made) if is_plain && made.bytes == code.bytes => return unchanged,
         // All that is there is in the layout, and more.
         Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
@@ -150,7 +149,7 @@ fn attempt<'a>(
     };
     let plain = lay::plain(&flow).map_err(|error| error.0).and_then(|listing| {
         let laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
-        checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
+        checked(&laid, code, &flow, program).ok_or("the layout was not the same")
     });
     match plain {
         Ok(code) => {
@@ -178,7 +177,7 @@ fn structured(
     code: &MarshalledCode,
     flow: &Flow,
     end: Option<usize>,
-    is_builtin: &dyn Fn(&[u8]) -> bool,
+    program: &Program<'_>,
 ) -> std::result::Result<MarshalledCode, &'static str> {
     if flow.blocks.len() > BLOCKS {
         return Err("there are too many blocks");
@@ -190,7 +189,7 @@ fn structured(
     let listing = lay::structured(flow, &order, is_comprehension, end).map_err(|error| error.0)?;
     let mut laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
     peephole::optimize(&mut laid);
-    checked(&laid, code, flow, is_builtin).ok_or("the layout was not the same")
+    checked(&laid, code, flow, program).ok_or("the layout was not the same")
 }
 
 /// Folds expressions of constants, if the code was not made by a compiler alone; returns what was folded.
@@ -260,21 +259,22 @@ fn checked(
     laid: &Code,
     code: &MarshalledCode,
     flow: &Flow,
-    is_builtin: &dyn Fn(&[u8]) -> bool,
+    program: &Program<'_>,
 ) -> Option<MarshalledCode> {
     let made = laid.assemble(code, true)?;
+    let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let input = Input {
         code: &made,
         executed: None,
         untaken: Untaken::Keep,
         cut: &BTreeSet::new(),
-        is_builtin,
+        is_builtin: &is_builtin,
         is_looked_up: true,
         runs_prefixes: false,
         tracked: Vec::new(),
         splits_stack: false,
         most: STATES,
-        keeps_exceptions: false,
+        keeps_exceptions: program.keeps_exceptions,
     };
     let graph = machine::explore(&input).ok()?;
     let mut again = Flow::of(&graph);

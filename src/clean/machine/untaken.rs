@@ -98,6 +98,14 @@ impl Explorer<'_> {
     pub(super) fn runs_once(&self, step: &Step, operand: i32) -> bool {
         let Some(executed) = self.input.executed else { return false };
         let done = step.end.wrapping_add(operand) as u32;
+        if !executed.offsets.contains_key(&step.at) {
+            let has_run = |at: u32| executed.offsets.contains_key(&at);
+            let is_strange = |to: i32, depth| implausible::why(self.place(), to, depth, &has_run).is_some();
+            let depth = step.stack.len();
+            return self.input.untaken == Untaken::Plausible
+                && is_strange(step.end.wrapping_add(operand), depth - 1)
+                && !is_strange(step.end, depth + 1);
+        }
         let comes_back = executed.edges.keys().filter(|edge| edge.1 == step.at).count() > 1;
         let went_on = executed.edges.contains_key(&(step.at, step.end as u32));
         went_on && !comes_back && !executed.edges.contains_key(&(step.at, done))
