@@ -56,6 +56,7 @@ pub struct Program<'a> {
 }
 
 /// What became of a code object.
+#[derive(Clone)]
 pub struct Result {
     pub code: Option<MarshalledCode>,
     pub outcome: Outcome,
@@ -68,6 +69,11 @@ pub struct Result {
 }
 
 impl Result {
+    /// Whether the code object itself shows that no compiler made it alone, so that it does not matter what the others show.
+    pub fn has_sign(&self) -> bool {
+        matches!(self.outcome, Outcome::Rebuilt(sign) | Outcome::Plain(sign, _) if sign != MISSING)
+    }
+
     /// The code object is as it was.
     fn as_it_was(outcome: Outcome) -> Result {
         let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -86,23 +92,26 @@ pub fn rebuild<'a>(
         return Result::as_it_was(Outcome::Kept("it has another number of locals than names for them".into()));
     }
     let is_module = globals.is_some();
-    let mut attempt = |cut: &BTreeSet<u32>| attempt(code, executed, program, globals.as_deref_mut(), cut);
+    let mut chosen = None;
+    let mut attempt = |cut: &BTreeSet<u32>| {
+        let explained = tracked::explain(code, executed, program, cut, &mut chosen);
+        match explained {
+            Ok(explained) => attempt(code, executed, program, globals.as_deref_mut(), explained),
+            Err(why) => Result::as_it_was(Outcome::Kept(why)),
+        }
+    };
     narrow::rebuilt(code, executed, program, is_module, &mut attempt)
 }
 
-/// Rebuilds a code object without the sides of the conditions at the offsets in `cut` that never ran.
+/// Rebuilds a code object of which is known what it can do.
 fn attempt<'a>(
     code: &'a MarshalledCode,
     executed: Option<&Executed>,
     program: &Program<'_>,
     globals: Option<&mut Globals<'a>>,
-    cut: &BTreeSet<u32>,
+    explained: Explained,
 ) -> Result {
     let kept = |why: String| Result::as_it_was(Outcome::Kept(why));
-    let explained = match tracked::explain(code, executed, program, cut) {
-        Ok(explained) => explained,
-        Err(why) => return kept(why),
-    };
     let Explained { graph, mut flow, removed, mut assumed, mut sign } = explained;
     let unchanged = Result::as_it_was(Outcome::Unchanged);
     let mut program = *program;
@@ -255,12 +264,7 @@ fn gone<'a>(flow: &Flow, offsets: impl Iterator<Item = &'a u32>) -> BTreeSet<u32
 }
 
 /// Assembles what was laid out, and compares what it does with the flow that it was laid out from.
-fn checked(
-    laid: &Code,
-    code: &MarshalledCode,
-    flow: &Flow,
-    program: &Program<'_>,
-) -> Option<MarshalledCode> {
+fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_>) -> Option<MarshalledCode> {
     let made = laid.assemble(code, true)?;
     let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let input = Input {

@@ -205,6 +205,12 @@ impl Layer<'_> {
                     best = Some((parts.clone(), next, taken));
                 }
             }
+            // `if x: pass`, or a `continue` at the end of a loop.
+            if let ([exit], [part]) = (&exits[..], &parts[..])
+                && self.ways(part.last) == Some((*exit, *exit))
+            {
+                return Some((parts.clone(), *exit, *exit));
+            }
             if exits.len() > 4 || parts.len() > 200 {
                 return best;
             }
@@ -338,7 +344,7 @@ impl Layer<'_> {
             let part = parts.iter().position(|part| part.first == block);
             match part {
                 Some(part) => Some(labels[part]),
-                None if block == body => Some(inner),
+                None if block == body && body != away => Some(inner),
                 None if block == away => Some(otherwise),
                 None => None,
             }
