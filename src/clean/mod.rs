@@ -2,6 +2,7 @@
 //! CPython's own compiler would.  Takes and returns plain data; knows no file and no VM.
 
 pub mod behaviour;
+mod classes;
 pub mod compare;
 pub mod evidence;
 mod flow;
@@ -14,6 +15,7 @@ mod machine;
 mod narrow;
 pub mod observed;
 mod order;
+mod prepare;
 mod pure;
 mod rebuild;
 pub mod rename;

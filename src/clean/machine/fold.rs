@@ -8,6 +8,7 @@ use super::step::Fails;
 use crate::bytecode::Unit;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::op;
+use crate::clean::classes;
 use crate::clean::value::{self, Literal, Outcome, Value};
 
 impl Explorer<'_> {
@@ -51,7 +52,7 @@ impl Explorer<'_> {
 fn outcome(opcode: u8, operand: i32, operands: &[Value]) -> Outcome {
     match (opcode, operands) {
         (op::COMPARE_OP, [Value::Exception { class: Some(class), .. }, Value::Class(by)]) if operand == 10 => {
-            let caught = value::is_caught(class, by);
+            let caught = classes::is_caught(class, by);
             caught.map_or(Outcome::Unknown, |caught| Outcome::Is(Literal::Bool(caught)))
         }
         (op::COMPARE_OP, [Value::Constant(left), Value::Constant(right)]) => value::compare(operand, left, right),
