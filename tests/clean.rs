@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::running::{self, Ran, bctrace, run, run_with};
 
 /// Each technique alone, and some together; tests/clean/obfuscate says what they are.
-const TECHNIQUES: [&str; 22] = [
+const TECHNIQUES: [&str; 24] = [
     "shuffle",
     "junk",
     "overlap",
@@ -30,6 +30,8 @@ const TECHNIQUES: [&str; 22] = [
     "failures",
     "noise",
     "lookups",
+    "raises",
+    "detours",
     "shuffle,junk,overlap,constant,trampolines,exceptions",
     "shuffle,junk,unwind,flatten,valid,calls",
     "all",

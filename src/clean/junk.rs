@@ -3,7 +3,7 @@
 use super::flow::{Instruction, Operand};
 use super::machine::effect;
 use super::simplify::{Allowed, Removed, only_pushes};
-use super::value;
+use super::value::{self, Literal};
 use crate::bytecode::opcode::op;
 
 /// Entries that an instruction which is split up takes at most.
@@ -23,6 +23,8 @@ pub fn remove(list: &mut Vec<Instruction>, allowed: &Allowed<'_>, removed: &mut 
         let edit = match list[at].opcode {
             op::POP_TOP => popped(list, at, allowed),
             op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR => rotated(list, at),
+            op::UNPACK_SEQUENCE => taken_apart(list, at),
+            op::BINARY_SUBSCR => only_item(list, at, allowed),
             _ => None,
         };
         let Some(Edit { mut places, why }) = edit else {
@@ -40,6 +42,41 @@ pub fn remove(list: &mut Vec<Instruction>, allowed: &Allowed<'_>, removed: &mut 
         changed = true;
     }
     changed
+}
+
+/// A tuple or list that is taken apart again at once.  The compiler's optimizer does the same.
+fn taken_apart(list: &[Instruction], at: usize) -> Option<Edit> {
+    let made = &list[at.checked_sub(1)?];
+    let is_made = matches!(made.opcode, op::BUILD_TUPLE | op::BUILD_LIST) && made.operand == list[at].operand;
+    let Operand::Number(count) = made.operand else { return None };
+    let instead = rotations(count, list[at].at).filter(|_| is_made)?;
+    Some(Edit { places: vec![(at - 1, Vec::new()), (at, instead)], why: "it was put together and taken apart" })
+}
+
+/// The first item of a tuple or list of one.
+fn only_item(list: &[Instruction], at: usize, allowed: &Allowed<'_>) -> Option<Edit> {
+    let [made, index, _] = list.get(at.checked_sub(2)?..=at)? else { return None };
+    let is_made = matches!(made.opcode, op::BUILD_TUPLE | op::BUILD_LIST) && made.operand == Operand::Number(1);
+    let first = Some(Literal::Int(0));
+    let is_first = index.opcode == op::LOAD_CONST
+        && match &index.operand {
+            Operand::Number(place) => (allowed.constant)(*place) == first,
+            Operand::Literal(literal) => Some(literal) == first.as_ref(),
+            Operand::None => false,
+        };
+    let places = (at - 2..=at).map(|place| (place, Vec::new())).collect();
+    (is_made && is_first).then_some(Edit { places, why: "it was put together and taken apart" })
+}
+
+/// What turns the topmost entries into those that a tuple of them is taken apart into.
+fn rotations(count: i32, at: u32) -> Option<Vec<Instruction>> {
+    let opcodes: &[u8] = match count {
+        1 => &[],
+        2 => &[op::ROT_TWO],
+        3 => &[op::ROT_THREE, op::ROT_TWO],
+        _ => return None,
+    };
+    Some(opcodes.iter().map(|&opcode| Instruction { opcode, operand: Operand::None, at }).collect())
 }
 
 /// Rotations that come back to where they began.
@@ -142,10 +179,14 @@ fn pushed(
     Some(Edit { places, why: "its result was popped" })
 }
 
-/// Whether GET_ITER works on a tuple or text that was just loaded.
-fn iterates_constant(list: &[Instruction], place: usize, allowed: &Allowed<'_>) -> bool {
-    let before = place.checked_sub(1).map(|before| (list[before].opcode, &list[before].operand));
-    matches!(before, Some((op::LOAD_CONST, Operand::Number(index))) if (allowed.items)(*index).is_some())
+/// Whether GET_ITER works on a tuple or text that was just loaded, or on a list of constants that was just made.
+pub fn iterates_constant(list: &[Instruction], place: usize, allowed: &Allowed<'_>) -> bool {
+    let Some(before) = place.checked_sub(1).map(|before| &list[before]) else { return false };
+    match (before.opcode, &before.operand) {
+        (op::LOAD_CONST, Operand::Number(index)) => (allowed.items)(*index).is_some(),
+        (op::CALL_FUNCTION | op::BUILD_LIST, _) => (allowed.is_constant)(before.at),
+        _ => false,
+    }
 }
 
 /// Whether an instruction makes one value and does nothing else.
@@ -176,15 +217,7 @@ fn unpacked(list: &[Instruction], place: usize, count: i32, allowed: &Allowed<'_
     let before = place.checked_sub(1)?;
     let (made, at) = (&list[before], list[place].at);
     let instead = match (made.opcode, &made.operand) {
-        (op::BUILD_TUPLE | op::BUILD_LIST, Operand::Number(number)) if *number == count => {
-            let rotations: &[u8] = match count {
-                1 => &[],
-                2 => &[op::ROT_TWO],
-                3 => &[op::ROT_THREE, op::ROT_TWO],
-                _ => return None,
-            };
-            rotations.iter().map(|&opcode| Instruction { opcode, operand: Operand::None, at }).collect()
-        }
+        (op::BUILD_TUPLE | op::BUILD_LIST, Operand::Number(number)) if *number == count => rotations(count, at)?,
         (op::LOAD_CONST, Operand::Number(index)) => {
             let items = (allowed.items)(*index).filter(|items| i32::try_from(items.len()) == Ok(count))?;
             let load = |item| Instruction { opcode: op::LOAD_CONST, operand: Operand::Literal(item), at };

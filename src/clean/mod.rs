@@ -2,17 +2,20 @@
 //! CPython's own compiler would.  Takes and returns plain data; knows no file and no VM.
 
 pub mod behaviour;
+mod classes;
 pub mod compare;
 pub mod evidence;
 mod flow;
 mod folding;
 mod globals;
+mod integer;
 mod junk;
 mod lay;
 mod machine;
 mod narrow;
 pub mod observed;
 mod order;
+mod prepare;
 mod pure;
 mod rebuild;
 pub mod rename;
@@ -119,27 +122,37 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
         is_suspicious: false,
     };
     let mut report = Vec::new();
-    let made = rebuild_tree(code, evidence, &program, 0, &mut report);
+    let mut before = Vec::new();
+    let made = rebuild_tree(code, evidence, &program, 0, &mut report, &mut before);
     if report.iter().all(|one| one.result == Outcome::Unchanged) {
         return Rebuilt { code: made, report, renamed: Vec::new() };
     }
     // Where some code was made by something else than a compiler, the rest may only look as if it was not.
     program.is_suspicious = true;
     report.clear();
-    let made = rebuild_tree(code, evidence, &program, 0, &mut report);
+    let made = rebuild_tree(code, evidence, &program, 0, &mut report, &mut before);
     Rebuilt { code: made, report, renamed: Vec::new() }
 }
 
+/// Rebuilds a code object and those among its constants.  `before` has what became of the first ones of them without anything being known of
+/// the others, in the order of the report; it gets that of the rest.
 fn rebuild_tree(
     code: &MarshalledCode,
     evidence: &Evidence,
     program: &Program<'_>,
     depth: usize,
     report: &mut Vec<CodeReport>,
+    before: &mut Vec<rebuild::Result>,
 ) -> MarshalledCode {
     let executed = evidence.of(&code.bytes);
     let mut globals = Globals::new();
-    let done = rebuild::rebuild(code, executed, program, (depth == 0).then_some(&mut globals));
+    let done = match before.get(report.len()).filter(|done| depth > 0 && done.has_sign()) {
+        Some(done) => done.clone(),
+        None => rebuild::rebuild(code, executed, program, (depth == 0).then_some(&mut globals)),
+    };
+    if before.len() == report.len() {
+        before.push(done.clone());
+    }
     let globals = if depth == 0 { &globals } else { program.globals };
     let program = &Program { globals, ..*program };
     let mut made = done.code.unwrap_or_else(|| code.clone());
@@ -157,11 +170,13 @@ fn rebuild_tree(
         folded: done.folded,
     });
     if depth < DEPTH {
-        let inner = |object: &Object, report: &mut Vec<CodeReport>| match object {
-            Object::Code(code) => Object::Code(Box::new(rebuild_tree(code, evidence, program, depth + 1, report))),
+        let mut inner = |object: &Object| match object {
+            Object::Code(code) => {
+                Object::Code(Box::new(rebuild_tree(code, evidence, program, depth + 1, report, before)))
+            }
             other => other.clone(),
         };
-        let constants: Vec<Object> = made.constants.iter().map(|object| inner(object, report)).collect();
+        let constants: Vec<Object> = made.constants.iter().map(&mut inner).collect();
         made.constants = constants.into();
     }
     made

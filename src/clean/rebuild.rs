@@ -56,6 +56,7 @@ pub struct Program<'a> {
 }
 
 /// What became of a code object.
+#[derive(Clone)]
 pub struct Result {
     pub code: Option<MarshalledCode>,
     pub outcome: Outcome,
@@ -68,6 +69,11 @@ pub struct Result {
 }
 
 impl Result {
+    /// Whether the code object itself shows that no compiler made it alone, so that it does not matter what the others show.
+    pub fn has_sign(&self) -> bool {
+        matches!(self.outcome, Outcome::Rebuilt(sign) | Outcome::Plain(sign, _) if sign != MISSING)
+    }
+
     /// The code object is as it was.
     fn as_it_was(outcome: Outcome) -> Result {
         let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -86,24 +92,26 @@ pub fn rebuild<'a>(
         return Result::as_it_was(Outcome::Kept("it has another number of locals than names for them".into()));
     }
     let is_module = globals.is_some();
-    let mut attempt = |cut: &BTreeSet<u32>| attempt(code, executed, program, globals.as_deref_mut(), cut);
+    let mut chosen = None;
+    let mut attempt = |cut: &BTreeSet<u32>| {
+        let explained = tracked::explain(code, executed, program, cut, &mut chosen);
+        match explained {
+            Ok(explained) => attempt(code, executed, program, globals.as_deref_mut(), explained),
+            Err(why) => Result::as_it_was(Outcome::Kept(why)),
+        }
+    };
     narrow::rebuilt(code, executed, program, is_module, &mut attempt)
 }
 
-/// Rebuilds a code object without the sides of the conditions at the offsets in `cut` that never ran.
+/// Rebuilds a code object of which is known what it can do.
 fn attempt<'a>(
     code: &'a MarshalledCode,
     executed: Option<&Executed>,
     program: &Program<'_>,
     globals: Option<&mut Globals<'a>>,
-    cut: &BTreeSet<u32>,
+    explained: Explained,
 ) -> Result {
     let kept = |why: String| Result::as_it_was(Outcome::Kept(why));
-    let is_builtin = |name: &[u8]| !program.stored.contains(name);
-    let explained = match tracked::explain(code, executed, program, cut) {
-        Ok(explained) => explained,
-        Err(why) => return kept(why),
-    };
     let Explained { graph, mut flow, removed, mut assumed, mut sign } = explained;
     let unchanged = Result::as_it_was(Outcome::Unchanged);
     let mut program = *program;
@@ -129,7 +137,7 @@ fn attempt<'a>(
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     folded.extend(gone(&flow, removed.keys().chain(&graph.thrown)));
     let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
-    let why = match structured(code, &flow, end, &is_builtin) {
+    let why = match structured(code, &flow, end, program) {
         Ok(made) if is_plain && made.bytes == code.bytes => return unchanged,
         // All that is there is in the layout, and more.
         Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
@@ -150,7 +158,7 @@ fn attempt<'a>(
     };
     let plain = lay::plain(&flow).map_err(|error| error.0).and_then(|listing| {
         let laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
-        checked(&laid, code, &flow, &is_builtin).ok_or("the layout was not the same")
+        checked(&laid, code, &flow, program).ok_or("the layout was not the same")
     });
     match plain {
         Ok(code) => {
@@ -178,7 +186,7 @@ fn structured(
     code: &MarshalledCode,
     flow: &Flow,
     end: Option<usize>,
-    is_builtin: &dyn Fn(&[u8]) -> bool,
+    program: &Program<'_>,
 ) -> std::result::Result<MarshalledCode, &'static str> {
     if flow.blocks.len() > BLOCKS {
         return Err("there are too many blocks");
@@ -190,7 +198,7 @@ fn structured(
     let listing = lay::structured(flow, &order, is_comprehension, end).map_err(|error| error.0)?;
     let mut laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
     peephole::optimize(&mut laid);
-    checked(&laid, code, flow, is_builtin).ok_or("the layout was not the same")
+    checked(&laid, code, flow, program).ok_or("the layout was not the same")
 }
 
 /// Folds expressions of constants, if the code was not made by a compiler alone; returns what was folded.
@@ -256,25 +264,21 @@ fn gone<'a>(flow: &Flow, offsets: impl Iterator<Item = &'a u32>) -> BTreeSet<u32
 }
 
 /// Assembles what was laid out, and compares what it does with the flow that it was laid out from.
-fn checked(
-    laid: &Code,
-    code: &MarshalledCode,
-    flow: &Flow,
-    is_builtin: &dyn Fn(&[u8]) -> bool,
-) -> Option<MarshalledCode> {
+fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_>) -> Option<MarshalledCode> {
     let made = laid.assemble(code, true)?;
+    let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let input = Input {
         code: &made,
         executed: None,
         untaken: Untaken::Keep,
         cut: &BTreeSet::new(),
-        is_builtin,
+        is_builtin: &is_builtin,
         is_looked_up: true,
         runs_prefixes: false,
         tracked: Vec::new(),
         splits_stack: false,
         most: STATES,
-        keeps_exceptions: false,
+        keeps_exceptions: program.keeps_exceptions,
     };
     let graph = machine::explore(&input).ok()?;
     let mut again = Flow::of(&graph);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::flow::{BlockId, End, Flow, Instruction, Operand};
+use super::flow::{Basic, BlockId, End, Flow, Instruction, Operand};
 use super::junk;
 use super::machine::effect;
 use super::value::Literal;
@@ -21,6 +21,8 @@ pub struct Allowed<'a> {
     pub plain_names: &'a BTreeSet<i32>,
     /// Instructions there that gave a constant, or what can be made and dropped without anything noticing.
     pub is_constant: &'a dyn Fn(u32) -> bool,
+    /// The constant with an index, as far as it is a plain one.
+    pub constant: &'a dyn Fn(i32) -> Option<Literal>,
     /// The items of the constant with an index, if it is a tuple or text.
     pub items: &'a dyn Fn(i32) -> Option<Vec<Literal>>,
 }
@@ -36,7 +38,7 @@ pub fn simplify(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Removed) {
                 changed |= remove_below_return(&mut flow.blocks[block].instructions, allowed, removed);
             }
         }
-        changed |= remove_dead_stores(flow, allowed, removed);
+        changed |= remove_dead_stores(flow, allowed, removed) | remove_empty_loops(flow, allowed, removed);
         if !changed {
             return;
         }
@@ -88,6 +90,35 @@ pub fn join_chains(flow: &mut Flow) -> bool {
             let end = std::mem::replace(&mut flow.blocks[next].end, End::Final(op::STOP_CODE, None));
             flow.blocks[block].end = end;
             flow.blocks[block].at = flow.blocks[next].at;
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// Removes loops over constants that only pop each item: what they go over is popped instead.
+fn remove_empty_loops(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Removed) -> bool {
+    let order = flow.reverse_postorder();
+    let mut changed = false;
+    for &header in &order {
+        let End::Iterate { done, next } = flow.blocks[header].end else { continue };
+        let body = &flow.blocks[next];
+        let pops = matches!(body.instructions[..], [Instruction { opcode: op::POP_TOP, .. }]);
+        if !pops || body.end != End::Jump(header) || !flow.blocks[header].instructions.is_empty() {
+            continue;
+        }
+        let goes_over_constants = |&block: &BlockId| {
+            let Basic { instructions: list, end, .. } = &flow.blocks[block];
+            let is_iterator = |last: &Instruction| last.opcode == op::GET_ITER;
+            block == next
+                || !end.successors().contains(&header)
+                || list.last().is_some_and(is_iterator) && junk::iterates_constant(list, list.len() - 1, allowed)
+        };
+        if order.iter().all(goes_over_constants) {
+            let header = &mut flow.blocks[header];
+            removed.entry(header.at).or_insert("a loop over constants that does nothing");
+            header.instructions.push(Instruction { opcode: op::POP_TOP, operand: Operand::None, at: header.at });
+            header.end = End::Jump(done);
             changed = true;
         }
     }

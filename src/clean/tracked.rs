@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::Executed;
 use super::flow::{Flow, Operand};
 use super::machine::{self, Exit, Graph, Input, Variants};
+use super::pure::Builtin;
 use super::rebuild::{OPTIMIZED, Program, STATES};
 use super::signs;
 use super::simplify::{self, Allowed, Removed};
@@ -19,6 +20,8 @@ const STATES_PER_BYTE: usize = 2;
 /// The same while states are told apart by variables.
 const STATES_PER_BYTE_TRACKED: usize = 12;
 const FEW: usize = 3_000;
+/// How many times as many states another variable may make.
+const MORE: usize = 4;
 /// Variables that are tried.
 const VARIABLES: usize = 8;
 
@@ -34,12 +37,23 @@ pub struct Explained {
     pub sign: Option<&'static str>,
 }
 
-/// Follows all ways through a code object, but for the sides of the conditions at the offsets in `cut` that never ran.
+/// What states of a code object are told apart by, as it was found the first time, and what that says.
+#[derive(Clone)]
+pub struct Chosen {
+    tracked: Vec<usize>,
+    splits_stack: bool,
+    assumed: Vec<String>,
+    sign: Option<&'static str>,
+}
+
+/// Follows all ways through a code object, but for the sides of the conditions at the offsets in `cut` that never ran.  What states are told
+/// apart by is looked for only if it is not in `chosen`, and goes there.
 pub fn explain(
     code: &MarshalledCode,
     executed: Option<&Executed>,
     program: &Program<'_>,
     cut: &BTreeSet<u32>,
+    chosen: &mut Option<Chosen>,
 ) -> Result<Explained, String> {
     let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let untaken = program.options.untaken;
@@ -56,8 +70,14 @@ pub fn explain(
         most: STATES,
         keeps_exceptions: program.keeps_exceptions,
     };
-    input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
     let most = STATES.min(FEW + STATES_PER_BYTE_TRACKED * code.bytes.len());
+    if let Some(Chosen { tracked, splits_stack, assumed, sign }) = chosen.clone()
+        && let Ok(graph) = machine::explore(&Input { tracked: tracked.clone(), splits_stack, most, ..input })
+    {
+        let (flow, removed) = simplified(code, &graph, &tracked, executed, program);
+        return Ok(Explained { graph, flow, removed, assumed, sign });
+    }
+    input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
     let explored = machine::explore(&input);
     let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
     // A few tests say little about code that looks like a compiler's.
@@ -70,14 +90,16 @@ pub fn explain(
         let variable = if let Candidate::Variable(variable) = candidate { Some(variable) } else { None };
         let tracked: Vec<usize> = input.tracked.iter().copied().chain(variable).collect();
         let splits_stack = input.splits_stack || variable.is_none();
+        // A second variable that says where to go on does not make many more states of those that a first one has told apart.
+        let is_told_apart = !input.tracked.is_empty() || input.splits_stack;
+        let most = match &graph {
+            Ok(graph) if is_told_apart => most.min(FEW / 2 + MORE * graph.nodes.len()),
+            _ => most,
+        };
         let trial = Input { tracked: tracked.clone(), splits_stack, most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
         let (flow, removed) = simplified(code, &tried, &tracked, executed, program);
-        let is_better = best.as_ref().is_none_or(|(known, _)| {
-            let fewer = branches(&flow) < branches(known);
-            flow.len() * 4 <= known.len() * 5 && fewer || flow.len() < known.len() && branches(&flow) <= branches(known)
-        });
-        if is_better {
+        if best.as_ref().is_none_or(|(known, _)| is_simpler(&flow, known)) {
             (graph, best) = (Ok(tried), Some((flow, removed)));
             (input.tracked, input.splits_stack) = (tracked, splits_stack);
             sign = sign.or(Some("a variable that says where to go on"));
@@ -89,14 +111,23 @@ pub fn explain(
     }
     let graph = graph.map_err(|error| error.to_string())?;
     let (flow, removed) = best.ok_or("nothing is known of it")?;
+    let (tracked, splits_stack) = (input.tracked, input.splits_stack);
+    *chosen = Some(Chosen { tracked, splits_stack, assumed: assumed.clone(), sign });
     Ok(Explained { graph, flow, removed, assumed, sign })
+}
+
+/// Whether a flow is better than another one: shorter without more branches, or with fewer and not much longer.
+fn is_simpler(flow: &Flow, known: &Flow) -> bool {
+    let (length, known_length) = (flow.len(), known.len());
+    let (count, known_count) = (branches(flow), branches(known));
+    length * 4 <= known_length * 5 && count < known_count || length < known_length && count <= known_count
 }
 
 /// Whether the instruction at an offset, which made a value, can go if nothing uses the value.
 fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
     match value {
         Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Method(..) | Value::Function(_) => true,
-        Value::List(_) | Value::Dict(_) | Value::NoItems => true,
+        Value::List(_) | Value::Dict(_) | Value::NoItems | Value::Truth | Value::Tuple(_) | Value::Instance(_) => true,
         // What is made of constants alone fails always or never.
         Value::Fixed => {
             executed.is_some_and(|executed| executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at))
@@ -117,6 +148,12 @@ fn simplified(
     let mut unbound = BTreeSet::new();
     let mut unknown = BTreeSet::new();
     let mut variable = BTreeSet::new();
+    let is_call = |act: &machine::Act| matches!(act, machine::Act::Run(op::CALL_FUNCTION, _));
+    // The `id` or `hash` of a constant.
+    let makes_id = |stack: &[Value]| {
+        let [.., Value::Builtin(Builtin::Id), Value::Constant(of)] = stack else { return false };
+        matches!(of, Literal::None | Literal::Str(_))
+    };
     for node in graph.reachable() {
         let one = &graph.nodes[node];
         let at = one.key.offset as u32;
@@ -138,7 +175,10 @@ fn simplified(
             }
         }
         let is_known = match one.exit {
-            Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| is_known(value, at, executed)),
+            Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| match value {
+                Value::Integer(_) => !one.acts.iter().any(is_call) || makes_id(&one.key.stack),
+                value => is_known(value, at, executed),
+            }),
             _ => false,
         };
         if !is_known {
@@ -164,6 +204,7 @@ fn simplified(
         is_bound: &|at| !unbound.contains(&at),
         plain_locals: &plain_locals,
         is_constant: &|at| !unknown.contains(&at),
+        constant: &|index| Some(Literal::of(code.constants.get(usize::try_from(index).ok()?)?, 0)),
         items: &|index| items(code, index),
     };
     let mut removed = Removed::new();

@@ -20,6 +20,7 @@ PROGRAMS = HERE / "programs"
 SINGLE = [
     "shuffle", "junk", "overlap", "constant", "valid", "trampolines", "exceptions", "unwind", "calls", "flatten", "strings",
     "names", "extended", "tables", "layers", "builtins", "failures", "noise", "lookups",
+    "raises", "detours",
 ]
 # What the small obfuscators of this kind of file do, together.
 BASIC = "shuffle,junk,overlap,constant,trampolines,exceptions"

@@ -1,6 +1,7 @@
 //! Laying out flow as bytecode: as CPython's compiler would have emitted it, where the flow is that of statements, or else block by block.
 
 pub mod assemble;
+mod conditions;
 mod constants;
 mod expression;
 mod loops;

@@ -3,15 +3,17 @@
 use super::effect;
 use super::explore::Explorer;
 use super::known;
+use super::opaque;
 use super::step::Fails;
 use crate::bytecode::Unit;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::op;
+use crate::clean::classes;
 use crate::clean::value::{self, Literal, Outcome, Value};
 
 impl Explorer<'_> {
-    /// What an instruction makes of its operands, as far as they are known.
-    pub(super) fn result(&self, opcode: u8, operand: i32, operands: &[Value]) -> (Option<Value>, Fails) {
+    /// What an instruction at an offset makes of its operands, as far as they are known.
+    pub(super) fn result(&self, at: u32, opcode: u8, operand: i32, operands: &[Value]) -> (Option<Value>, Fails) {
         if let Some(found) = known::of_containers(opcode, operands) {
             return found;
         }
@@ -29,8 +31,14 @@ impl Explorer<'_> {
             Outcome::Is(literal) => (Some(Value::Constant(literal)), Fails::Never),
             Outcome::Raises(class) => (None, Fails::Always(Some(class))),
             Outcome::Unknown => {
-                let is_fixed = is_pure(opcode) && !operands.is_empty() && operands.iter().all(known::is_fixed)
-                    || known::is_pure_call(opcode, operand, operands);
+                let is_fixed = is_pure(opcode) && !operands.is_empty() && operands.iter().all(opaque::is_fixed)
+                    || opaque::is_pure_call(opcode, operand, operands);
+                if let Some(value) = opaque::exception(opcode, operand, operands) {
+                    return (Some(value), Fails::Never);
+                }
+                if let Some(found) = opaque::integer(at, opcode, operand, operands) {
+                    return found;
+                }
                 // Identity asks no object.
                 let is_identity = opcode == op::COMPARE_OP && matches!(operand, 8 | 9);
                 let fails = if effect::is_safe(opcode) || is_identity { Fails::Never } else { Fails::Maybe };
@@ -44,7 +52,7 @@ impl Explorer<'_> {
 fn outcome(opcode: u8, operand: i32, operands: &[Value]) -> Outcome {
     match (opcode, operands) {
         (op::COMPARE_OP, [Value::Exception { class: Some(class), .. }, Value::Class(by)]) if operand == 10 => {
-            let caught = value::is_caught(class, by);
+            let caught = classes::is_caught(class, by);
             caught.map_or(Outcome::Unknown, |caught| Outcome::Is(Literal::Bool(caught)))
         }
         (op::COMPARE_OP, [Value::Constant(left), Value::Constant(right)]) => value::compare(operand, left, right),

@@ -3,7 +3,7 @@
 use super::step::Fails;
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
-use crate::clean::pure::{self, Builtin, Runner, Thing};
+use crate::clean::pure::{self, Runner, Thing};
 use crate::clean::value::{Literal, Value};
 
 /// Items of a list or dict that are kept.
@@ -37,6 +37,9 @@ pub fn of_containers(opcode: u8, operands: &[Value]) -> Option<Known> {
         }
         (op::GET_ITER, [Value::List(items)]) if items.is_empty() => (Some(Value::NoItems), Fails::Never),
         (op::GET_ITER, [Value::Constant(only)]) if is_empty(only) => (Some(Value::NoItems), Fails::Never),
+        (op::GET_ITER, [Value::List(items) | Value::Constant(Literal::Tuple(items))]) => {
+            (Some(Value::Iterator(items.first()?.clone())), Fails::Never)
+        }
         (op::BINARY_SUBSCR, [Value::Container(false), Value::Constant(_)]) => (None, Fails::Always(None)),
         (op::BINARY_SUBSCR, [Value::List(items), Value::Constant(Literal::Int(index))]) => {
             let place = if *index < 0 { index.saturating_add(items.len() as i64) } else { *index };
@@ -187,19 +190,6 @@ pub fn always_fails(code: &MarshalledCode, opcode: u8, operand: i32, operands: &
         }
         _ => false,
     }
-}
-
-/// Whether a value is made of constants alone.
-pub fn is_fixed(value: &Value) -> bool {
-    let is_constant = matches!(value, Value::Constant(_) | Value::Fixed | Value::Container(_));
-    is_constant || matches!(value, Value::List(_) | Value::Dict(_) | Value::Builtin(_) | Value::Method(..))
-}
-
-/// Whether an instruction calls a builtin or a method of a constant that has no effect, with what is made of constants alone.
-pub fn is_pure_call(opcode: u8, operand: i32, operands: &[Value]) -> bool {
-    let [Value::Builtin(called), arguments @ ..] = operands else { return false };
-    let takes_functions = matches!(called, Builtin::Map);
-    opcode == op::CALL_FUNCTION && operand <= 0xff && !takes_functions && arguments.iter().all(is_fixed)
 }
 
 /// What UNPACK_SEQUENCE makes of a constant or a list of constants, the last entry on top; Err if there are more or fewer items.

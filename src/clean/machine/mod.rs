@@ -2,15 +2,19 @@
 //! instruction in it comes down to once loops, jumps and blocks that catch nothing are taken away.  Follows PyEval_EvalFrameEx
 //! (Python/ceval.c) of 2.7.18.
 
+mod conditions;
 pub mod effect;
 mod explore;
 mod fold;
+mod graph;
 mod handlers;
 mod implausible;
 mod known;
+mod opaque;
 mod step;
 mod untaken;
 mod unwind;
+mod variables;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;

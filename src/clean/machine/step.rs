@@ -6,9 +6,10 @@ use super::explore::Explorer;
 use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect, known};
 use crate::bytecode::Unit;
 use crate::bytecode::opcode::{self, op};
-use crate::clean::Change;
-use crate::clean::pure::{self, Thing};
-use crate::clean::value::{self, Literal, Value};
+
+use crate::clean::integer::Integer;
+
+use crate::clean::value::{Literal, Value};
 
 /// What an instruction works on.
 pub(super) struct Step {
@@ -170,7 +171,10 @@ impl Explorer<'_> {
                 let operands: Vec<Value> = stack.drain(from..).collect();
                 self.use_exceptions(op::RAISE_VARARGS, &operands, &None);
                 return Ok(match operands.first() {
-                    Some(Value::Class(class)) if place <= 2 => Fails::Always(Some(class)),
+                    Some(Value::Class(class)) if matches!(operands[1..], [] | [Value::Constant(_)]) => {
+                        Fails::Always(Some(class))
+                    }
+                    Some(Value::Instance(class)) if place == 1 => Fails::Always(Some(class)),
                     Some(Value::Constant(_)) if place == 1 => Fails::Always(Some("TypeError")),
                     _ => Fails::Always(None),
                 });
@@ -209,7 +213,12 @@ impl Explorer<'_> {
                 Err(()) => Fails::Always(Some("ValueError")),
             });
         }
-        let (result, fails) = self.result(step.opcode, operand, &operands);
+        let (result, fails) = self.result(step.at, step.opcode, operand, &operands);
+        if opcode::is_call(step.opcode) {
+            // A number that the same instruction made before is another one.
+            let before = |value: &&mut Value| matches!(value, Value::Integer(integer) if integer.is_of(step.at));
+            step.stack.iter_mut().filter(before).for_each(|value| *value = Value::Integer(Integer::Any));
+        }
         self.use_exceptions(step.opcode, &operands, &result);
         let is_match = matches!(operands[..], [Value::Exception { .. }, _]) && operand == EXCEPTION_MATCH;
         let result = result.or((step.opcode == op::COMPARE_OP && is_match).then_some(Value::Match));
@@ -228,7 +237,7 @@ impl Explorer<'_> {
     }
 
     /// A block whose exception is looked at catches something.
-    fn use_exceptions(&mut self, opcode: u8, operands: &[Value], result: &Option<Value>) {
+    pub(super) fn use_exceptions(&mut self, opcode: u8, operands: &[Value], result: &Option<Value>) {
         if opcode == op::COMPARE_OP && result.is_some() {
             return;
         }
@@ -237,167 +246,6 @@ impl Explorer<'_> {
                 self.make_real(*setup);
             }
         }
-    }
-
-    fn local(&mut self, step: &mut Step, place: usize) -> Result<Fails, &'static str> {
-        if place >= self.input.code.varnames.len() {
-            return Err("an index is out of range");
-        }
-        let known = step.variables[place].clone();
-        let set = |step: &mut Step, variable| {
-            let mut variables = (*step.variables).clone();
-            variables[place] = variable;
-            step.variables = Rc::new(variables);
-        };
-        Ok(match step.opcode {
-            op::LOAD_FAST => {
-                step.stack.push(match &known {
-                    Variants::Constant(literal) => Value::Constant(literal.clone()),
-                    _ => Value::Unknown,
-                });
-                match known {
-                    Variants::Unbound => Fails::Always(Some("UnboundLocalError")),
-                    Variants::Any => Fails::Maybe,
-                    _ => Fails::Never,
-                }
-            }
-            op::STORE_FAST => {
-                let value = step.stack.pop().ok_or("more is popped than there is")?;
-                self.use_exceptions(op::STORE_FAST, std::slice::from_ref(&value), &None);
-                let variable = match value {
-                    Value::Constant(literal) => Variants::Constant(literal),
-                    Value::Reason(_) => return Err("what a finally block was entered with is used"),
-                    _ => Variants::Bound,
-                };
-                set(step, variable);
-                Fails::Never
-            }
-            _ => {
-                set(step, Variants::Unbound);
-                match known {
-                    Variants::Unbound => Fails::Always(Some("UnboundLocalError")),
-                    Variants::Any => Fails::Maybe,
-                    _ => Fails::Never,
-                }
-            }
-        })
-    }
-
-    fn name(&mut self, step: &mut Step, place: usize) -> Result<Fails, &'static str> {
-        let code = self.input.code;
-        let name = code.names.get(place).ok_or("an index is out of range")?;
-        let variable = code.varnames.len() + place;
-        let is_tracked = self.input.tracked.contains(&variable);
-        let set = |step: &mut Step, known| {
-            let mut variables = (*step.variables).clone();
-            variables[variable] = known;
-            step.variables = Rc::new(variables);
-        };
-        Ok(match step.opcode {
-            op::LOAD_NAME | op::LOAD_GLOBAL => {
-                if is_tracked && let Variants::Constant(literal) = &step.variables[variable] {
-                    step.stack.push(Value::Constant(literal.clone()));
-                    return Ok(Fails::Never);
-                }
-                if !(self.input.is_builtin)(name) {
-                    step.stack.push(Value::Unknown);
-                    return Ok(Fails::Maybe);
-                }
-                let class = std::str::from_utf8(name).ok().and_then(value::class_of).map(|class| class.0);
-                match (class, pure::builtin(name)) {
-                    (Some(class), _) => step.stack.push(Value::Class(class)),
-                    (None, Some(Thing::Builtin(builtin))) => step.stack.push(Value::Builtin(builtin)),
-                    _ => {
-                        step.stack.push(Value::Unknown);
-                        return Ok(if self.never_found(step) {
-                            Fails::Always(Some("NameError"))
-                        } else {
-                            Fails::Maybe
-                        });
-                    }
-                }
-                Fails::Never
-            }
-            op::STORE_NAME | op::STORE_GLOBAL => {
-                let value = step.stack.pop().ok_or("more is popped than there is")?;
-                self.use_exceptions(step.opcode, std::slice::from_ref(&value), &None);
-                let known = match value {
-                    Value::Constant(literal) if is_tracked => Variants::Constant(literal),
-                    Value::Reason(_) => return Err("what a finally block was entered with is used"),
-                    _ => Variants::Any,
-                };
-                set(step, known);
-                Fails::Maybe
-            }
-            _ => {
-                set(step, Variants::Any);
-                Fails::Maybe
-            }
-        })
-    }
-
-    fn branch(&mut self, step: &mut Step, target: i32) -> Stepped {
-        let Some(condition) = step.stack.last().cloned() else { return Ok(Err("more is popped than there is")) };
-        if matches!(condition, Value::Reason(_)) {
-            return Ok(Err("what a finally block was entered with is used"));
-        }
-        let on_true = matches!(step.opcode, op::POP_JUMP_IF_TRUE | op::JUMP_IF_TRUE_OR_POP);
-        let keeps = matches!(step.opcode, op::JUMP_IF_FALSE_OR_POP | op::JUMP_IF_TRUE_OR_POP);
-        let truth = condition.truth();
-        let decided = match truth {
-            // A comparison of constants within a chained one.
-            Some(_) if keeps && (is_kept(&step.stack) || self.drops_operand(target)) => None,
-            Some(truth) => Some((truth == on_true, format!("its condition is always {truth}"))),
-            None => self.untaken(step, target).or_else(|| self.fixed(step, target, &condition)),
-        };
-        if let Some((is_taken, why)) = decided {
-            if !(keeps && is_taken) {
-                step.stack.pop();
-                step.acts.push(Act::Run(op::POP_TOP, None));
-            }
-            if is_taken || target != step.end {
-                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
-            }
-            return Ok(Ok(Exit::Go(self.go(step, if is_taken { target } else { step.end })?)));
-        }
-        if let Value::Exception { setup, .. } = condition {
-            self.make_real(setup);
-        }
-        if !matches!(condition, Value::Constant(_)) {
-            self.may_raise(step)?;
-        }
-        let mut popped = step.stack.clone();
-        popped.pop();
-        let whole = std::mem::replace(&mut step.stack, popped);
-        let next = self.go(step, step.end)?;
-        if keeps {
-            step.stack = whole;
-        }
-        let taken = self.go(step, target)?;
-        Ok(Ok(Exit::Branch { opcode: step.opcode, taken, next }))
-    }
-
-    fn iterate(&mut self, step: &mut Step, operand: i32) -> Stepped {
-        match step.stack.last() {
-            None => return Ok(Err("more is popped than there is")),
-            Some(Value::Reason(_)) => return Ok(Err("what a finally block was entered with is used")),
-            Some(Value::NoItems) => {
-                step.stack.pop();
-                step.acts.push(Act::Run(op::POP_TOP, None));
-                let why = "its condition is always false: there is nothing to go over".into();
-                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
-                return Ok(Ok(Exit::Go(self.go(step, step.end.wrapping_add(operand))?)));
-            }
-            Some(_) => {}
-        }
-        self.may_raise(step)?;
-        let mut fewer = step.stack.clone();
-        fewer.pop();
-        step.stack.push(Value::Unknown);
-        let next = self.go(step, step.end)?;
-        step.stack = fewer;
-        let done = self.go(step, step.end.wrapping_add(operand))?;
-        Ok(Ok(Exit::Iterate { done, next }))
     }
 
     fn set_up(&mut self, step: &mut Step, operand: i32) -> Stepped {
@@ -461,9 +309,8 @@ impl Explorer<'_> {
     /// Lets an instruction fail that always does: a jump to the handler, if nothing else in the block can fail.
     fn always_raise(&mut self, step: &mut Step, class: Option<&'static str>) -> Stepped {
         let place = step.blocks.iter().rposition(|block| self.catches(block));
-        // An exception that a program raises itself is more than a jump: its handler can ask for it.
-        let raises_constant = matches!(step.stack.last(), Some(Value::Constant(_)));
-        if (step.opcode == op::RAISE_VARARGS && !raises_constant || self.keeps_exceptions)
+        // To make an exception of a program's own class can have an effect.
+        if (step.opcode == op::RAISE_VARARGS && class.is_none() || self.keeps_exceptions)
             && let Some(place) = place
         {
             self.make_real(step.blocks[place].setup);
@@ -492,11 +339,6 @@ impl Step {
             self.acts.push(if is_reason { Act::Drop } else { Act::Run(op::POP_TOP, None) });
         }
     }
-}
-
-/// Whether a constant is below the result of a comparison of constants: a chained one keeps its second operand there.
-fn is_kept(stack: &[Value]) -> bool {
-    matches!(stack, [.., Value::Constant(_), Value::Constant(Literal::Bool(_))])
 }
 
 /// Forgets what is known of lists and dicts that something else may refer to, or that an instruction adds to.

@@ -94,6 +94,23 @@ impl Explorer<'_> {
         }
     }
 
+    /// Whether a FOR_ITER always went on with an item, and never was come back to.
+    pub(super) fn runs_once(&self, step: &Step, operand: i32) -> bool {
+        let Some(executed) = self.input.executed else { return false };
+        let done = step.end.wrapping_add(operand) as u32;
+        if !executed.offsets.contains_key(&step.at) {
+            let has_run = |at: u32| executed.offsets.contains_key(&at);
+            let is_strange = |to: i32, depth| implausible::why(self.place(), to, depth, &has_run).is_some();
+            let depth = step.stack.len();
+            return self.input.untaken == Untaken::Plausible
+                && is_strange(step.end.wrapping_add(operand), depth - 1)
+                && !is_strange(step.end, depth + 1);
+        }
+        let comes_back = executed.edges.keys().filter(|edge| edge.1 == step.at).count() > 1;
+        let went_on = executed.edges.contains_key(&(step.at, step.end as u32));
+        went_on && !comes_back && !executed.edges.contains_key(&(step.at, done))
+    }
+
     /// Decides a condition that is made of constants alone, and that always went one way in the traces.
     pub(super) fn fixed(&mut self, step: &Step, target: i32, condition: &Value) -> Option<(bool, String)> {
         if *condition != Value::Fixed || self.input.untaken == Untaken::Keep || target == step.end {

@@ -1,6 +1,7 @@
 //! Runs functions of constants as the VM would: what encrypted strings are decoded with.  It knows a few builtins and methods that have no
 //! effect but their result, and gives up on all else, on whatever could fail, and on what takes long.
 
+mod builtins;
 mod codecs;
 pub mod frame;
 mod methods;
@@ -12,6 +13,7 @@ use super::machine::effect;
 use super::value::{self, Literal, Outcome};
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
+pub use builtins::{Builtin, builtin};
 pub use methods::Method;
 
 /// Bytes or items that a value has at most.
@@ -71,35 +73,6 @@ impl<'a> Function<'a> {
 pub enum Source {
     Fixed(std::vec::IntoIter<Literal>),
     List(Rc<RefCell<Vec<Literal>>>, usize),
-}
-
-/// A builtin function or type that only makes a value of its arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Builtin {
-    Abs,
-    Bool,
-    Float,
-    /// What it makes differs from run to run, but not within one.
-    Id,
-    Isinstance,
-    Max,
-    Min,
-    Type,
-    Unicode,
-    Chr,
-    Unichr,
-    Ord,
-    Len,
-    Range,
-    Str,
-    Int,
-    List,
-    Tuple,
-    Bytearray,
-    Reversed,
-    Enumerate,
-    Zip,
-    Map,
 }
 
 /// What an expression did that encrypted strings are decoded with.
@@ -241,7 +214,7 @@ impl<'a, 'n> Runner<'a, 'n> {
             [Thing::Builtin(left), Thing::Builtin(right)]
                 if opcode == op::COMPARE_OP && matches!(operand, 2 | 3 | 8 | 9) =>
             {
-                let equal = left == right && *left != Builtin::Range && *left != Builtin::Id;
+                let equal = left == right && !matches!(left, Builtin::Range | Builtin::Id | Builtin::Other);
                 let is_known = equal || left != right;
                 is_known.then_some(Thing::Plain(Literal::Bool(equal == matches!(operand, 2 | 8))))
             }
@@ -359,38 +332,6 @@ pub fn constant(object: &Object) -> Option<Thing<'_>> {
             literal => Some(Thing::Plain(literal)),
         },
     }
-}
-
-/// Returns what a name of a builtin stands for.
-pub fn builtin<'a>(name: &[u8]) -> Option<Thing<'a>> {
-    Some(Thing::Builtin(match name {
-        b"abs" => Builtin::Abs,
-        b"bool" => Builtin::Bool,
-        b"float" => Builtin::Float,
-        b"id" | b"hash" => Builtin::Id,
-        b"isinstance" => Builtin::Isinstance,
-        b"max" => Builtin::Max,
-        b"min" => Builtin::Min,
-        b"type" => Builtin::Type,
-        b"unicode" => Builtin::Unicode,
-        b"chr" => Builtin::Chr,
-        b"unichr" => Builtin::Unichr,
-        b"ord" => Builtin::Ord,
-        b"len" => Builtin::Len,
-        b"range" | b"xrange" => Builtin::Range,
-        b"str" => Builtin::Str,
-        b"int" => Builtin::Int,
-        b"list" => Builtin::List,
-        b"tuple" => Builtin::Tuple,
-        b"bytearray" => Builtin::Bytearray,
-        b"reversed" => Builtin::Reversed,
-        b"enumerate" => Builtin::Enumerate,
-        b"zip" => Builtin::Zip,
-        b"map" => Builtin::Map,
-        b"True" => return Some(Thing::Plain(Literal::Bool(true))),
-        b"False" => return Some(Thing::Plain(Literal::Bool(false))),
-        _ => return None,
-    }))
 }
 
 fn literal(thing: &Thing) -> Option<Literal> {

@@ -70,6 +70,19 @@ fn a_side_with_a_failure_that_is_caught_is_kept() {
 }
 
 #[test]
+fn a_condition_whose_sides_go_to_the_same_place_is_laid_out() {
+    // while g: if x: continue, in blocks out of order.
+    let top = [op::LOAD_GLOBAL, 1, 0, op::POP_JUMP_IF_FALSE, 19, 0];
+    let inside = [op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 4, 0];
+    let start = [op::JUMP_FORWARD, 1, 0, 6];
+    let bytes = [&start[..], &top, &inside, &[op::JUMP_ABSOLUTE, 4, 0], &RETURN_FIRST].concat();
+    let made = after_run(bytes, &[0, 4, 7, 19, 22], &[]);
+    assert!(matches!(made.report[0].result, Outcome::Rebuilt(_)), "{:?}", made.report[0].result);
+    let tests = made.code.bytes.iter().filter(|&&byte| byte == op::POP_JUMP_IF_FALSE).count();
+    assert_eq!(tests, 2, "{:?}", made.code.bytes);
+}
+
+#[test]
 fn constants_are_those_that_are_loaded_in_that_order() {
     let load = |index: u8| [op::LOAD_CONST, index, 0, op::STORE_GLOBAL, 1, 0];
     let bytes = [&load(3)[..], &[op::NOP, op::ROT_TWO, op::ROT_TWO][..1], &load(1), &RETURN_FIRST].concat();

@@ -136,3 +136,39 @@ fn a_side_that_never_ran_is_left_out_where_with_it_the_code_is_no_compilers() {
     let keep = Options { untaken: Untaken::Keep, ..Options::default() };
     assert_ne!(rebuild(&object, &evidence, &keep).code.bytes.to_vec(), expected);
 }
+
+#[test]
+fn a_number_times_the_next_one_is_even_though_it_is_not_known() {
+    // id(None) * (id(None) + 1) % 2
+    let id = [op::LOAD_GLOBAL, 2, 0, op::LOAD_CONST, 0, 0, op::CALL_FUNCTION, 1, 0];
+    let product = [&[op::DUP_TOP][..], &LOAD_THIRD, &[op::BINARY_ADD, op::BINARY_MULTIPLY]].concat();
+    let condition = [&id[..], &product, &LOAD_FOURTH, &[op::BINARY_MODULO]].concat();
+    assert_eq!(decided(&condition, &[Object::Int(1), Object::Int(2)]), RETURN_SECOND);
+}
+
+#[test]
+fn a_raise_in_a_try_is_a_jump_to_its_handler() {
+    // try: raise AssertionError(1); except AssertionError: pass, with bytes that no compiler makes after it.
+    let load = [op::LOAD_GLOBAL, 0, 0];
+    let raise = [&load[..], &[op::LOAD_CONST, 1, 0, op::CALL_FUNCTION, 1, 0, op::RAISE_VARARGS, 1, 0, 6]].concat();
+    let test = [&[op::DUP_TOP][..], &load, &[op::COMPARE_OP, 10, 0, op::POP_JUMP_IF_FALSE, 33, 0]].concat();
+    let handler = [&test[..], &[op::POP_TOP; 3], &RETURN_FIRST, &[op::END_FINALLY]].concat();
+    let bytes = [&[op::SETUP_EXCEPT, 13, 0][..], &raise, &handler].concat();
+    assert_eq!(clean(bytes, vec![Object::None, Object::Int(1)]), RETURN_FIRST);
+}
+
+#[test]
+fn a_loop_over_constants_that_does_nothing_goes() {
+    let start = [op::LOAD_CONST, 1, 0, op::GET_ITER, op::FOR_ITER, 4, 0, op::POP_TOP, op::JUMP_ABSOLUTE, 4, 0];
+    let pair = Object::Tuple(vec![Object::Int(1), Object::Int(2)].into());
+    let bytes = [&start[..], &[op::LOAD_CONST, 0, 0, op::JUMP_ABSOLUTE, 18, 0, op::NOP, op::RETURN_VALUE]].concat();
+    assert_eq!(clean(bytes, vec![Object::None, pair]), RETURN_FIRST);
+}
+
+#[test]
+fn the_only_item_of_a_list_is_that_item() {
+    let item = [op::LOAD_GLOBAL, 1, 0, op::BUILD_LIST, 1, 0, op::LOAD_CONST, 1, 0, op::BINARY_SUBSCR];
+    let pair = [op::BUILD_TUPLE, 1, 0, op::UNPACK_SEQUENCE, 1, 0, op::ROT_TWO, op::ROT_TWO, op::RETURN_VALUE];
+    let made = clean([&[op::LOAD_CONST, 0, 0][..], &item, &pair].concat(), vec![Object::None, Object::Int(0)]);
+    assert_eq!(made, [op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE]);
+}

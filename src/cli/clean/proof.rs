@@ -337,6 +337,7 @@ impl Proof {
             }
             run.notes.iter().for_each(|note| out += &format!("  {note}\n"));
         }
+        let is_compared = self.runs.iter().any(|run| run.obstacle.is_none());
         for file in &self.files {
             out += &format!("{}: {}\n", file.name, described(&file.verdict));
             for code in &file.codes {
@@ -345,6 +346,7 @@ impl Proof {
                     out += &format!(", {} acts compared", code.compared);
                 }
                 if code.never_ran > 0
+                    && is_compared
                     && !matches!(code.verdict, Verdict::NeverRan | Verdict::Folded | Verdict::Unchanged)
                 {
                     out += &format!("; {} of {} sides of branches never ran", code.never_ran, code.sides);

@@ -11,6 +11,7 @@ import marshal
 import random
 import sys
 
+import detours
 import encrypt
 import flatten
 import gadgets
@@ -32,6 +33,8 @@ TECHNIQUES = {
     'builtins': 'opaque predicates of builtins, methods, lists, dicts, and calls with * and **',
     'failures': 'exceptions of many kinds used as jumps',
     'noise': 'blocks and values that are made and thrown away',
+    'raises': 'exceptions that are raised, and returns that are swallowed, used as jumps',
+    'detours': 'loops over constants, predicates of unknown numbers and builtins, values that are put into lists and taken out',
     'lookups': 'a dispatcher whose states are looked up or computed',
     'unwind': 'END_FINALLY, break, continue and return used as jumps; a finally around functions',
     'calls': 'the outcome of a call decides where a jump goes',
@@ -54,7 +57,7 @@ class Obfuscator(object):
         self.bound = naming.bound_names(module)
         self.names = naming.mapping(module, self.random) if 'names' in self.techniques else {}
         if looks_at_exceptions(module):
-            self.techniques -= set(['exceptions', 'failures'])
+            self.techniques -= set(['exceptions', 'failures', 'raises'])
         self.module = module
 
     def run(self):
@@ -93,6 +96,8 @@ class Obfuscator(object):
             blocks = split(blocks, chance)
         if 'noise' in techniques:
             noise.hide_loads(function, blocks, chance)
+        if 'detours' in techniques:
+            detours.hide_loads(function, blocks, chance)
         # A function that asks for its variables would see the state among them.
         reveals_names = naming.reveals_names(function.original)
         if 'lookups' in techniques and not reveals_names and ('flatten' not in techniques or chance.random() < 0.5):

@@ -64,6 +64,7 @@ class Function(object):
         self.names = Pool(code.co_names)
         self.varnames = Pool(code.co_varnames)
         self.blocks = decode(code.co_code)
+        self.loads = [OP[name] for name in ('LOAD_CONST', 'LOAD_FAST', 'LOAD_NAME', 'LOAD_GLOBAL')]
         self.pushed = 24  # entries that the techniques may push
 
     @property

@@ -3,6 +3,7 @@ that leads to the target."""
 
 import types
 
+import detours
 import noise
 import opaque
 from blocks import Block, Instruction, OP
@@ -153,7 +154,21 @@ def nothing(function, target, random, others):
     return noise.nothing(function, target, random, decoy(random, others))
 
 
+def raised(function, target, random, others):
+    make = random.choice([detours.raised, detours.raised, detours.swallowed])
+    return make(function, target, random, decoy(random, others))
+
+
+def detour(function, target, random, others):
+    if random.random() < 0.4:
+        return detours.loop(function, target, random, decoy(random, others))
+    test, is_true = detours.predicate(function, random, function.rebound)
+    return branch(test, is_true, target, random.choice([misdecoded(random), decoy(random, others)]), random)
+
+
 GADGETS = {
+    'raises': [raised],
+    'detours': [detour],
     'builtins': [opaque_predicate],
     'failures': [failing_jump],
     'noise': [nothing],

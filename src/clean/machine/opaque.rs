@@ -1,0 +1,84 @@
+//! What is known of results that are not worked out: that they are ints, exceptions, or made of constants alone.
+
+use super::step::Fails;
+use crate::bytecode::opcode::op;
+use crate::clean::integer::Integer;
+use crate::clean::pure::Builtin;
+use crate::clean::value::{Literal, Value};
+
+/// What an instruction at an offset makes of ints; None if it makes none, or fails with some.
+pub fn integer(at: u32, opcode: u8, operand: i32, operands: &[Value]) -> Option<(Option<Value>, Fails)> {
+    let is_known = |of: &Value| matches!(of, Value::Constant(Literal::None | Literal::Str(_)));
+    if let (op::CALL_FUNCTION, 1, [Value::Builtin(Builtin::Len | Builtin::Ord | Builtin::Id), of]) =
+        (opcode, operand, operands)
+    {
+        let is_id = matches!(operands[0], Value::Builtin(Builtin::Id)) && is_known(of);
+        let fails = if is_id { Fails::Never } else { Fails::Maybe };
+        return (is_id || !is_fixed(of)).then(|| (Some(Value::Integer(Integer::new(at))), fails));
+    }
+    let int = |value: &Value| match value {
+        Value::Integer(integer) => Some(integer.clone()),
+        Value::Constant(Literal::Int(value)) => Some(Integer::known(*value)),
+        Value::Constant(Literal::Bool(value)) => Some(Integer::known((*value).into())),
+        _ => None,
+    };
+    if !operands.iter().any(|value| matches!(value, Value::Integer(_))) {
+        return None;
+    }
+    let ints: Vec<Integer> = operands.iter().map(int).collect::<Option<_>>()?;
+    let truth = |truth| Some(Value::Constant(Literal::Bool(truth)));
+    let value = match (opcode, &ints[..]) {
+        (op::COMPARE_OP, [one, other]) if (0..=5).contains(&operand) => {
+            Integer::compare(operand, one, other).map_or(Some(Value::Integer(Integer::Any)), truth)
+        }
+        (op::UNARY_POSITIVE | op::UNARY_NEGATIVE | op::UNARY_NOT | op::UNARY_INVERT, _) => {
+            Some(Value::Integer(Integer::Any))
+        }
+        (_, [one, other]) if never_fails(opcode, operands) => {
+            let made = Integer::operate(opcode, one, other);
+            Some(made.value().map_or(Value::Integer(made), |value| Value::Constant(Literal::Int(value))))
+        }
+        _ => return None,
+    };
+    Some((value, Fails::Never))
+}
+
+/// Whether an operator makes an int of any two ints like these.
+fn never_fails(opcode: u8, operands: &[Value]) -> bool {
+    let is_division = matches!(opcode, op::BINARY_MODULO | op::BINARY_DIVIDE | op::BINARY_FLOOR_DIVIDE);
+    let by = operands.last().and_then(Value::truth);
+    match opcode {
+        op::BINARY_ADD | op::BINARY_SUBTRACT | op::BINARY_MULTIPLY => true,
+        op::INPLACE_ADD | op::INPLACE_SUBTRACT | op::INPLACE_MULTIPLY => true,
+        op::BINARY_AND | op::BINARY_OR | op::BINARY_XOR => true,
+        op::BINARY_POWER => matches!(operands, [_, Value::Constant(Literal::Int(0..=8))]),
+        _ => is_division && by == Some(true),
+    }
+}
+
+/// The exception that a call of a class among the builtins makes of constants.  Those of UnicodeError want arguments of their own.
+pub fn exception(opcode: u8, operand: i32, operands: &[Value]) -> Option<Value> {
+    let [Value::Class(class), arguments @ ..] = operands else { return None };
+    let is_made = opcode == op::CALL_FUNCTION && operand <= 0xff && !class.starts_with("Unicode");
+    (is_made && arguments.iter().all(|value| matches!(value, Value::Constant(_)))).then_some(Value::Instance(class))
+}
+
+/// Whether a value is made of constants alone.
+pub fn is_fixed(value: &Value) -> bool {
+    let is_constant =
+        matches!(value, Value::Constant(_) | Value::Fixed | Value::Container(_) | Value::Class(_) | Value::Truth);
+    is_constant || matches!(value, Value::List(_) | Value::Dict(_) | Value::Builtin(_) | Value::Method(..))
+}
+
+/// Whether an instruction looks up or calls something that has no effect, with what is made of constants alone: a builtin, or a method of
+/// a constant.
+pub fn is_pure_call(opcode: u8, operand: i32, operands: &[Value]) -> bool {
+    match (opcode, operands) {
+        (op::LOAD_ATTR, [Value::Constant(of)]) => !matches!(of, Literal::Other(_)),
+        (op::CALL_FUNCTION, [Value::Builtin(called), arguments @ ..]) => {
+            operand <= 0xff && !matches!(called, Builtin::Map) && arguments.iter().all(is_fixed)
+        }
+        (op::CALL_FUNCTION, [Value::Fixed, arguments @ ..]) => operand <= 0xff && arguments.iter().all(is_fixed),
+        _ => false,
+    }
+}
