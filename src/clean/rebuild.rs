@@ -156,16 +156,23 @@ fn attempt<'a>(
         Err(_) if is_plain => return unchanged,
         Err(why) => why,
     };
-    let plain = lay::plain(&flow).map_err(|error| error.0).and_then(|listing| {
-        let laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
-        checked(&laid, code, &flow, program).ok_or("the layout was not the same")
-    });
-    match plain {
+    match block_by_block(code, &flow, program) {
         Ok(code) => {
             Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded, is_ambiguous }
         }
         Err(other) => kept(format!("{why}; {other}")),
     }
+}
+
+/// Lays a flow out without statements; an error says why that is not possible.
+fn block_by_block(
+    code: &MarshalledCode,
+    flow: &Flow,
+    program: &Program<'_>,
+) -> std::result::Result<MarshalledCode, &'static str> {
+    let listing = lay::plain(flow).map_err(|error| error.0)?;
+    let laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
+    checked(&laid, code, flow, program).ok_or("the layout was not the same")
 }
 
 /// What was done to a code object, in the order of offsets.
