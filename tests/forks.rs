@@ -345,7 +345,10 @@ work()
         assert_eq!((ran.status, ran.stderr().as_str()), (0, ""));
         let others = program.descendants();
         assert_eq!(others.len(), 1);
-        assert_eq!(program.end(&others[0]), "exited with status 7");
+        let end = program.end(&others[0]);
+        // The process can have ended, and its parent can have taken its status, before the next recorder looks.
+        let is_unknown = !arguments.is_empty() && end == "ended, and only its parent was told how";
+        assert!(end == "exited with status 7" || is_unknown, "{end}");
         let found = (work("t.bct"), work(&others[0]));
         assert!(found.0.lines().count() > 30 && found.1.lines().count() == 2 * found.0.lines().count());
         assert_eq!(*whole.get_or_insert_with(|| found.clone()), found);
