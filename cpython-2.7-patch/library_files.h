@@ -53,7 +53,7 @@ extern const struct bctrace_extension bctrace_extensions[];
 /* Opens the compiled form of a library's module, as the running interpreter compiles it; else as bctrace_vm_fopen. */
 FILE *bctrace_open_compiled(const char *path);
 
-/* Tells the hook of a code object that was read just now from such a stream, if that has the library's own bytes. */
+/* Names to the hook a code object that was read just now from such a stream, if that has the library's own bytes. */
 void bctrace_tell_library(PyObject *code, FILE *stream);
 
 /* os.listdir for a folder of the library; returns NULL without an exception for any other path. */

@@ -1,5 +1,5 @@
 //! Ints that are not known, but of which is known what they leave when they are divided by 12, for each thing that another int can leave.
-//! It tells that x * (x + 1) is even and that no square leaves 3 divided by 4, whatever x is.
+//! It shows that x * (x + 1) is even and that no square leaves 3 divided by 4, whatever x is.
 
 use crate::bytecode::opcode::op;
 

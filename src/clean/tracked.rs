@@ -1,5 +1,5 @@
 //! What a code object can do: its graph of states, and the flow that comes of it.  Code that goes on where a variable says is followed with
-//! the states told apart by that variable; which variable that is, is found by trial.
+//! the states distinguished by that variable; which variable that is, is found by trial.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::bytecode::opcode::op;
 
 /// States for each byte of code at most, besides a few thousand.
 const STATES_PER_BYTE: usize = 2;
-/// The same while states are told apart by variables.
+/// The same while states are distinguished by variables.
 const STATES_PER_BYTE_TRACKED: usize = 12;
 const FEW: usize = 3_000;
 /// How many times as many states another variable may make.
@@ -37,7 +37,7 @@ pub struct Explained {
     pub sign: Option<&'static str>,
 }
 
-/// What states of a code object are told apart by, as it was found the first time, and what that says.
+/// What states of a code object are distinguished by, as it was found the first time, and what that says.
 #[derive(Clone)]
 pub struct Chosen {
     tracked: Vec<usize>,
@@ -90,7 +90,7 @@ pub fn explain(
         let variable = if let Candidate::Variable(variable) = candidate { Some(variable) } else { None };
         let tracked: Vec<usize> = input.tracked.iter().copied().chain(variable).collect();
         let splits_stack = input.splits_stack || variable.is_none();
-        // A second variable that says where to go on does not make many more states of those that a first one has told apart.
+        // A second variable that says where to go on does not make many more states of those that a first one has distinguished.
         let is_told_apart = !input.tracked.is_empty() || input.splits_stack;
         let most = match &graph {
             Ok(graph) if is_told_apart => most.min(FEW / 2 + MORE * graph.nodes.len()),
@@ -230,7 +230,7 @@ pub fn looks_up_locals(code: &MarshalledCode, graph: &Graph) -> bool {
         || graph.reachable().into_iter().any(|node| graph.nodes[node].acts.iter().any(is_exec))
 }
 
-/// What states can be told apart by, besides the constants on the stack.
+/// What states can be distinguished by, besides the constants on the stack.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Candidate {
     /// All constants on the stack, however many there are in one place.

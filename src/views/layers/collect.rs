@@ -230,7 +230,9 @@ impl Collector {
         }
         if layer.wanted {
             self.write(place, &layer, &file.bytes)?;
-            self.kept.add(place, &layer, found.marshal);
+            if self.folder.is_some() {
+                self.kept.add(place, &layer, found.marshal);
+            }
         }
         if let Some(plain) = found.plain {
             self.note_stored_names(place, plain);

@@ -20,25 +20,26 @@ pub(super) fn render(layers: &Layers) -> Vec<u8> {
         push_layer(&mut out, place, layer);
     }
     out.extend_from_slice(b"\n]");
-    push_texts(&mut out, &layers.texts);
+    push_list(&mut out, "texts", &layers.texts, push_text);
     push_blobs(&mut out, &layers.blobs);
-    push_wholes(&mut out, &layers.wholes);
+    push_list(&mut out, "wholes", &layers.wholes, push_whole);
     out.extend_from_slice(b"}\n");
     out
 }
 
-/// Appends the files of code that changed while it ran, as a member.
-fn push_wholes(out: &mut Vec<u8>, wholes: &[Whole]) {
-    out.extend_from_slice(b",\"wholes\":[");
-    for (index, whole) in wholes.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
-        push_whole(out, whole);
+/// Appends a list of objects, one in each line, as a member; `push` appends the members of one and the brace that ends them.
+fn push_list<T>(out: &mut Vec<u8>, name: &str, items: &[T], push: impl Fn(&mut Vec<u8>, &T)) {
+    out.extend_from_slice(format!(",\"{name}\":[").as_bytes());
+    for (index, item) in items.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"\n{" } else { b",\n{" });
+        push(out, item);
     }
-    out.extend_from_slice(b"]");
+    out.push(b']');
 }
 
+/// Appends the members of a file of code that changed while it ran, and the brace that ends them.
 fn push_whole(out: &mut Vec<u8>, whole: &Whole) {
-    out.extend_from_slice(format!("{{\"layer\":{}", whole.layer + 1).as_bytes());
+    out.extend_from_slice(format!("\"layer\":{}", whole.layer + 1).as_bytes());
     json::push_text_member(out, "file", whole.file.as_bytes());
     json::push_hex_member(out, "sha256", &whole.sha256);
     out.push(b'}');
@@ -46,19 +47,9 @@ fn push_whole(out: &mut Vec<u8>, whole: &Whole) {
 
 /// Bytes that a file will take in the manifest.
 pub(super) fn whole_size(whole: &Whole) -> usize {
-    let mut out = b",\n".to_vec();
+    let mut out = b",\n{".to_vec();
     push_whole(&mut out, whole);
     out.len()
-}
-
-/// Appends the texts that no code object comes of, as a member.
-fn push_texts(out: &mut Vec<u8>, texts: &[Text]) {
-    out.extend_from_slice(b",\"texts\":[");
-    for (index, text) in texts.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"\n{" } else { b",\n{" });
-        push_text(out, text);
-    }
-    out.extend_from_slice(b"]");
 }
 
 /// Appends the members of a text and the brace that ends them.
@@ -81,12 +72,7 @@ fn push_place(out: &mut Vec<u8>, instruction: u64, place: Option<(usize, i32)>) 
 fn push_blobs(out: &mut Vec<u8>, blobs: &Blobs) {
     json::push_member(out, "blobs_left_out", blobs.left_out);
     json::push_member(out, "blob_bytes_left_out", blobs.left_out_bytes);
-    out.extend_from_slice(b",\"blobs\":[");
-    for (index, blob) in blobs.blobs.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"\n{" } else { b",\n{" });
-        push_blob(out, blob);
-    }
-    out.extend_from_slice(b"]");
+    push_list(out, "blobs", &blobs.blobs, push_blob);
 }
 
 /// Appends the members of a blob and the brace that ends them.

@@ -194,7 +194,7 @@ impl Rewriting {
         if let Some((number, _)) = row::number(rest.as_bytes()) {
             return Some(number.to_string());
         }
-        // The form `extended` has a comment behind.
+        // The form `extended` ends with a comment.
         let rest = rest.split_once(") ; ").map_or(rest, |(before, _)| &rest[..before.len() + 1]);
         let inner = rest.strip_prefix('(')?.strip_suffix(')')?;
         match opcode::operand_kind(opcode) {
