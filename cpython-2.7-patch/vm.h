@@ -168,6 +168,10 @@ enum vm_kind {
 struct vm_seen { uint32_t kind, is_negative; uint64_t number, known; const void *data, *type; };
 void vm_look(const struct _object *object, struct vm_seen *out);
 
+/* The same of a number, None or a bool, in registers; VM_BAD where it is anything else, or where that takes longer to find out. */
+struct vm_scalar { uint64_t kind, number; };
+struct vm_scalar vm_look_at_scalar(const struct _object *object);
+
 /* The same of a part of a code object, where what is derived from tuple or str serves as well as one. */
 void vm_look_at_part(const struct _object *object, struct vm_seen *out);
 

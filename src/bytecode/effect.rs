@@ -26,11 +26,12 @@ const fn effect(operands: u32, results: u32, growth: i32) -> Effect {
 /// Returns what an instruction shows.
 #[inline]
 pub fn of(opcode: u8, operand: i32) -> Effect {
-    match FIXED[opcode as usize] {
-        VARIES => varying(opcode, operand),
-        effect => effect,
-    }
+    let effect = FIXED[opcode as usize];
+    if effect.operands == VARIES.operands { varying(opcode, operand) } else { effect }
 }
+
+/// The effect of what shows nothing.
+pub const NOTHING: Effect = effect(0, 0, 0);
 
 /// The effect of LOAD_CONST and LOAD_FAST where the code does not have what they load, so that it does not say what that is.
 pub const LOADS_UNDEFINED: Effect = effect(0, 1, 1);
@@ -52,7 +53,7 @@ fn varying(opcode: u8, operand: i32) -> Effect {
         op::BUILD_SLICE if operand == 3 => effect(3, 1, -2),
         op::BUILD_SLICE => effect(2, 1, -1),
         op::RAISE_VARARGS => effect(count.min(3) as u32, 0, 0),
-        _ => effect(0, 0, 0),
+        _ => NOTHING,
     }
 }
 
@@ -135,7 +136,7 @@ const fn fixed(opcode: u8) -> Effect {
         | op::CALL_FUNCTION_VAR..=op::CALL_FUNCTION_VAR_KW => VARIES,
         // An undefined opcode to which a library gives a meaning: what it pushes, if it pushes one entry.
         _ if opcode::name(opcode).is_none() => effect(0, 1, 1),
-        _ => effect(0, 0, 0),
+        _ => NOTHING,
     }
 }
 

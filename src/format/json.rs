@@ -2,6 +2,8 @@
 //! after it has them all: any reader of JSON can read both, and nothing is lost.  Control and bidi characters are
 //! escaped, for terminals' sake.
 
+use std::io::Write as _;
+
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends a string.
@@ -92,7 +94,14 @@ pub fn push_list_member(out: &mut Vec<u8>, key: &str, list: &[Vec<u8>]) {
 /// Appends `,"key":value` for a number, a boolean or null.
 pub fn push_member(out: &mut Vec<u8>, key: &str, value: impl std::fmt::Display) {
     push_key(out, key);
-    out.extend_from_slice(value.to_string().as_bytes());
+    // Writing to a vector does not fail.
+    let _ = write!(out, "{value}");
+}
+
+/// The same of a number, faster.
+pub fn push_number_member(out: &mut Vec<u8>, key: &str, value: u64) {
+    push_key(out, key);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends `,"key":value`, null for None.

@@ -1,14 +1,18 @@
 //! JSON lines: one object per instruction, and objects of their own for code objects, exceptions, and the beginning and
 //! end; docs/formats.md describes them.  A code object's line stands before the first line that names it.
 
+mod again;
+mod number;
 mod records;
 mod rendered;
 
+use self::again::{Again, Piece};
+use self::number::Number;
 use self::rendered::Rendered;
 use super::kept::Kept;
 use super::lines::Lines;
 use super::output::Output;
-use super::{Options, Quota};
+use super::{Options, Quota, json};
 use crate::bytecode::Instruction;
 use crate::select::Share;
 use crate::trace::by_id::ById;
@@ -26,10 +30,9 @@ pub(super) struct Jsonl {
     rendered: Kept<Rendered>,
     /// Code objects whose own line was printed.
     described: ById<()>,
-    /// `,"thread":…,"frame":…,"depth":…` of this thread, frame and depth: a resumed frame has another one.
-    place: Vec<u8>,
-    place_of: (u32, u64, u32),
+    place: Place,
     number: Number,
+    again: Again,
     quota: Quota,
     /// The values of the next run.
     pending: Pending,
@@ -44,27 +47,16 @@ impl Jsonl {
             options,
             rendered: Kept::default(),
             described: ById::default(),
-            place: Vec::new(),
-            place_of: (0, 0, 0),
+            place: Place::default(),
             number: Number::new(),
+            again: Again::default(),
             pending: Pending::default(),
         }
     }
 
     /// Returns whether the current frame is wanted; then its code object is described and rendered.
     fn wants_frame(&mut self, frame: &Frame, at: &State) -> Result<bool, SinkError> {
-        if !self.options.selection.wants_frame(at) || !self.prepare(&frame.code)? {
-            return Ok(false);
-        }
-        let place_of = (at.thread, frame.id, frame.depth);
-        if self.place_of != place_of {
-            self.place_of = place_of;
-            self.place.clear();
-            super::json::push_member(&mut self.place, "thread", at.thread);
-            super::json::push_member(&mut self.place, "frame", frame.id);
-            super::json::push_member(&mut self.place, "depth", frame.depth);
-        }
-        Ok(true)
+        Ok(self.options.selection.wants_frame(at) && self.prepare(&frame.code)?)
     }
 
     /// Describes and renders a code object if it is wanted; returns whether it is.
@@ -94,13 +86,14 @@ impl Jsonl {
             return Ok(());
         };
         let (selection, lines, quota) = (&self.options.selection, &mut self.lines, &mut self.quota);
+        let place = self.place.of(frame, at);
         self.pending.each(run, at, &frame.code, |number, _, instruction, values| {
             if !selection.wants_number(number) {
                 return Ok(());
             }
             quota.check()?;
             let out = lines.open();
-            self.number.push_head(out, number, &self.place);
+            self.number.push_head(out, number, place);
             rendered.push(out, instruction);
             if let Some(values) = values.filter(|values| !values.is_empty()) {
                 // Before the brace and the line break.
@@ -119,32 +112,54 @@ impl Jsonl {
         if share == Share::Nothing || !self.wants_frame(frame, at)? {
             return Ok(());
         }
-        let Some(rendered) = self.rendered.get(frame.code.id) else { return Ok(()) };
-        let first = at.instructions + 1;
         let is_whole = share == Share::Whole && self.options.count.is_none();
-        let kept = frame.code.layout.index(run.start).filter(|_| is_whole);
-        if let Some(index) = kept.map(|index| index as usize)
-            && rendered.kept(index + run.count as usize - 1).is_some()
+        let index = frame.code.layout.index(run.start).filter(|_| is_whole).map(|index| index as usize);
+        if let Some(first) = index
+            && self.print_kept(first, run.count as usize, frame, at)?
         {
-            for (number, index) in (first..).zip(index..index + run.count as usize) {
-                let out = self.lines.open();
-                self.number.push_head(out, number, &self.place);
-                out.extend_from_slice(rendered.kept(index).unwrap_or_default());
-                self.lines.ended()?;
-            }
             return Ok(());
         }
-        self.print_each(numbered::of_run(run, at, &frame.code), frame.code.id)
+        self.print_each(numbered::of_run(run, at, &frame.code), frame, at)
+    }
+
+    /// Prints so many instructions of the canonical chain, if their ends are kept; returns whether they are.
+    fn print_kept(&mut self, first: usize, count: usize, frame: &Frame, at: &State) -> Result<bool, SinkError> {
+        let Some(rendered) = self.rendered.get(frame.code.id) else { return Ok(false) };
+        if rendered.kept(first + count - 1).is_none() {
+            return Ok(false);
+        }
+        let ends = (first..first + count).map(|index| rendered.kept(index).unwrap_or_default());
+        let piece = Piece { code: frame.code.id, first, count };
+        let (lines, head) = (&mut self.lines, (&mut self.number, &mut self.place));
+        if self.again.print(&piece, ends.clone(), (frame, at), head, lines)? {
+            return Ok(true);
+        }
+        let place = self.place.of(frame, at);
+        let begin = (lines.open().len(), lines.emptied());
+        for (number, end) in (at.instructions + 1..).zip(ends) {
+            let out = lines.open();
+            self.number.push_head(out, number, place);
+            out.extend_from_slice(end);
+            lines.ended()?;
+        }
+        self.again.remember(&piece, (frame, at), place.len(), begin, lines);
+        Ok(true)
     }
 
     /// Prints instructions that are not kept, as far as they are in the window.
-    fn print_each(&mut self, all: impl Iterator<Item = (u64, Instruction)>, code: u32) -> Result<(), SinkError> {
-        let Some(rendered) = self.rendered.get(code) else { return Ok(()) };
+    fn print_each(
+        &mut self,
+        all: impl Iterator<Item = (u64, Instruction)>,
+        frame: &Frame,
+        at: &State,
+    ) -> Result<(), SinkError> {
+        let Some(rendered) = self.rendered.get(frame.code.id) else { return Ok(()) };
+        let place = self.place.of(frame, at);
         for (number, instruction) in all {
             if self.options.selection.wants_number(number) {
                 self.quota.check()?;
                 let out = self.lines.open();
-                self.number.push_head(out, number, &self.place);
+                self.number.push_head(out, number, place);
                 rendered.push(out, &instruction);
                 self.lines.ended()?;
                 self.quota.printed()?;
@@ -168,49 +183,36 @@ impl Jsonl {
     fn outside(&mut self, outside: &Outside, at: &State) -> Result<(), SinkError> {
         match at.frame() {
             Some(frame) if self.wants_frame(frame, at)? => {
-                self.print_each(numbered::of_outside(outside, at), frame.code.id)
+                self.print_each(numbered::of_outside(outside, at), frame, at)
             }
             _ => Ok(()),
         }
     }
 }
 
-/// An instruction's number in digits: nearly always one more than the last.
-struct Number {
-    digits: [u8; 20],
-    begin: usize,
-    value: u64,
+/// Where instructions run: `,"thread":…,"frame":…,"depth":…`, as it was asked for last.
+#[derive(Default)]
+struct Place {
+    text: Vec<u8>,
+    of: Option<(u32, u64, u32)>,
 }
 
-impl Number {
-    fn new() -> Number {
-        Number { digits: [b'0'; 20], begin: 19, value: 0 }
+impl Place {
+    fn of(&mut self, frame: &Frame, at: &State) -> &[u8] {
+        let of = Place::id(frame, at);
+        if self.of != Some(of) {
+            self.of = Some(of);
+            self.text.clear();
+            json::push_number_member(&mut self.text, "thread", at.thread.into());
+            json::push_number_member(&mut self.text, "frame", frame.id);
+            json::push_number_member(&mut self.text, "depth", frame.depth.into());
+        }
+        &self.text
     }
 
-    /// Appends the beginning of an instruction's object.
-    #[inline]
-    fn push_head(&mut self, out: &mut Vec<u8>, number: u64, place: &[u8]) {
-        self.set(number);
-        out.extend_from_slice(b"{\"type\":\"instruction\",\"number\":");
-        out.extend_from_slice(&self.digits[self.begin..]);
-        out.extend_from_slice(place);
-    }
-
-    #[inline]
-    fn set(&mut self, number: u64) {
-        let is_next = number == self.value + 1;
-        self.value = number;
-        if is_next && self.digits[19] < b'9' {
-            self.digits[19] += 1;
-            return;
-        }
-        let mut rest = number;
-        self.begin = 20;
-        while rest > 0 || self.begin == 20 {
-            self.begin -= 1;
-            self.digits[self.begin] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
+    /// Thread, frame and depth: a resumed frame has another one.
+    fn id(frame: &Frame, at: &State) -> (u32, u64, u32) {
+        (at.thread, frame.id, frame.depth)
     }
 }
 
@@ -259,6 +261,7 @@ impl Sink for Jsonl {
         if let Then::CodeGone { code } = run.then() {
             self.rendered.forget(code);
             self.described.remove(code);
+            self.again.forget(code);
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ pub struct Lines {
     full: usize,
     /// Bytes of lines that may still be written.
     room: u64,
+    /// How often the buffer was emptied.
+    emptied: u64,
 }
 
 impl Lines {
@@ -27,7 +29,7 @@ impl Lines {
         let is_compressed = output.is_compressed();
         let room = if is_compressed { u64::MAX } else { max_size.unwrap_or(u64::MAX) };
         let largest = if is_compressed { COMPRESSED } else { BUFFER };
-        let mut lines = Lines { output, buffer: Vec::with_capacity(largest), largest, full: 0, room };
+        let mut lines = Lines { output, buffer: Vec::with_capacity(largest), largest, full: 0, room, emptied: 0 };
         lines.set_full();
         lines
     }
@@ -46,6 +48,12 @@ impl Lines {
     #[inline]
     pub fn open(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
+    }
+
+    /// How often what `open` gives was emptied.
+    #[inline]
+    pub fn emptied(&self) -> u64 {
+        self.emptied
     }
 
     /// Says that what was put into the buffer ends a line.
@@ -104,6 +112,7 @@ impl Lines {
             let result = self.write(&buffer);
             self.buffer = buffer;
             self.buffer.clear();
+            self.emptied += 1;
             // A single long line may have made it grow.
             self.buffer.shrink_to(2 * BUFFER);
             self.set_full();

@@ -22,8 +22,10 @@ pub const HISTORY: usize = 1 << 14;
 pub const MAX_REPEAT: u64 = 1 << 20;
 
 const MASK: usize = HISTORY - 1;
-/// Words by which a place to go on from is found, and the table of places.
-const CONTEXT: u64 = 4;
+/// A place to go on from is found by as many words as there are factors, the last one first: the upper bits of the sum of their products.
+/// The factors are the first odd numbers of splitmix64 from 0.
+const FACTORS: [u64; 4] = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f5, 0x06c4_5d18_8009_454f, 0xf88b_b8a8_724c_81ed];
+/// Places in the table of them.
 const PLACES: usize = 1 << 12;
 
 const DISTANCE: u32 = 4;
@@ -154,15 +156,20 @@ impl<P: Past> RepeatWriter<P> {
     #[inline]
     pub fn put(&mut self, word: u64, out: impl FnMut(u64)) {
         if !self.takes(word) {
-            self.put_new(word, out);
+            self.put_new([word], out);
         }
     }
 
-    /// Takes a word that `takes` has refused.
-    pub fn put_new(&mut self, word: u64, mut out: impl FnMut(u64)) {
-        self.flush(&mut out);
-        out(word);
-        self.past.keep(word);
+    /// Takes a word that `takes` has refused, and others that come with it.
+    #[inline]
+    pub fn put_new<const COUNT: usize>(&mut self, words: [u64; COUNT], mut out: impl FnMut(u64)) {
+        if self.is_repeating() {
+            self.flush(&mut out);
+        }
+        for word in words {
+            out(word);
+            self.past.keep(word);
+        }
         self.written = self.position();
         let context = self.context();
         let last = std::mem::replace(&mut self.places[context], self.written);
@@ -199,6 +206,7 @@ impl<P: Past> RepeatWriter<P> {
     }
 
     /// Puts out the repeat words that are pending.
+    #[inline(never)]
     pub fn flush(&mut self, out: impl FnMut(u64)) {
         self.pending().for_each(out);
         self.written = self.position();
@@ -218,13 +226,14 @@ impl<P: Past> RepeatWriter<P> {
     }
 
     /// The place in the table of the last words.
+    #[inline]
     fn context(&self) -> usize {
-        let mut hash = 0u64;
-        for back in 1..=CONTEXT {
-            let word = self.past.word(self.position().wrapping_sub(back));
-            hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-        (hash >> 52) as usize
+        let position = self.position();
+        let terms = FACTORS
+            .iter()
+            .zip(1u64..)
+            .map(|(factor, back)| self.past.word(position.wrapping_sub(back)).wrapping_mul(*factor));
+        (terms.fold(0, u64::wrapping_add) >> 52) as usize
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::ffi;
 use super::gil::Gil;
 use super::memory::Span;
-use super::value::{self, Entry, Look, ObjectRef, Seen};
+use super::value::{self, Entry, Look, ObjectRef, Scalar, Seen};
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opmap::Tables;
 use crate::bytecode::order::Order;
@@ -136,7 +136,7 @@ impl CodeRef {
     /// What it is verified by, beside its code string; `described` is its description.
     pub fn facts(&self, gil: Gil) -> Facts {
         let constant = |item: ObjectRef| match item.look(gil).seen {
-            Seen::None => Constant::None,
+            Seen::Scalar(Scalar::None) => Constant::None,
             Seen::Code => Constant::Code,
             _ => Constant::Other,
         };
@@ -296,13 +296,13 @@ impl<'a> Copier<'a> {
         }
         self.left -= 1;
         match look.seen {
-            Seen::None => Object::None,
+            Seen::Scalar(Scalar::None) => Object::None,
             Seen::Ellipsis => Object::Ellipsis,
             Seen::StopIteration => Object::StopIteration,
-            Seen::False => Object::Bool(false),
-            Seen::True => Object::Bool(true),
-            Seen::Int(number) => Object::Int(number),
-            Seen::Float(number) => Object::Float(number),
+            Seen::Scalar(Scalar::False) => Object::Bool(false),
+            Seen::Scalar(Scalar::True) => Object::Bool(true),
+            Seen::Scalar(Scalar::Int(number)) => Object::Int(number),
+            Seen::Scalar(Scalar::Float(number)) => Object::Float(number),
             Seen::Complex(real, imaginary) => Object::Complex(Box::new((real, imaginary))),
             Seen::Long { negative, digits } => match digits.get(0..digits.count()) {
                 Some(digits) => Object::long(negative, digits.iter().copied(), 30),

@@ -55,7 +55,7 @@ impl Room {
     /// The topmost entries of the value stack, the top last; none where the frame's own memory does not have that many.
     #[inline]
     pub fn entries<'a>(&self, _gil: Gil<'a>, top: usize, count: usize) -> &'a [ObjectRef] {
-        if top > self.end || top < self.stack || (top - self.stack) / size_of::<usize>() < count {
+        if count == 0 || top > self.end || top < self.stack || (top - self.stack) / size_of::<usize>() < count {
             return &[];
         }
         let first = (top as *const ObjectRef).wrapping_sub(count);

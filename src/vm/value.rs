@@ -20,13 +20,9 @@ pub enum Seen<'a> {
     /// No object: no memory is there, or none of an object.
     Bad,
     Missing,
-    None,
-    False,
-    True,
+    Scalar(Scalar),
     Ellipsis,
     NotImplemented,
-    Int(i64),
-    Float(f64),
     Complex(f64, f64),
     /// Digits of 30 bits, least significant first.
     Long {
@@ -46,6 +42,30 @@ pub enum Seen<'a> {
     Code,
     /// Anything else: what its name is one of.
     Object(Named),
+}
+
+/// What fits registers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar {
+    None,
+    False,
+    True,
+    Int(i64),
+    Float(f64),
+}
+
+impl Scalar {
+    #[inline(always)]
+    fn of(kind: ffi::vm_kind, number: u64) -> Option<Scalar> {
+        match kind {
+            ffi::vm_kind_VM_INT => Some(Scalar::Int(number.cast_signed())),
+            ffi::vm_kind_VM_FLOAT => Some(Scalar::Float(f64::from_bits(number))),
+            ffi::vm_kind_VM_NONE => Some(Scalar::None),
+            ffi::vm_kind_VM_TRUE => Some(Scalar::True),
+            ffi::vm_kind_VM_FALSE => Some(Scalar::False),
+            _ => None,
+        }
+    }
 }
 
 /// What an object without a value of its own is.
@@ -155,6 +175,14 @@ impl ObjectRef {
         unsafe { ffi::vm_look(self.pointer, seen.as_mut_ptr()) };
         // SAFETY: vm_look has filled it in.
         self.seen(gil, unsafe { seen.assume_init_ref() })
+    }
+
+    /// Looks at the object where it is a number, None or a bool.  None where it is anything else, or where more is needed to find out.
+    #[inline(always)]
+    pub fn scalar(&self, _gil: Gil) -> Option<Scalar> {
+        // SAFETY: it takes any pointer.
+        let scalar = unsafe { ffi::vm_look_at_scalar(self.pointer) };
+        Scalar::of(scalar.kind as ffi::vm_kind, scalar.number)
     }
 
     /// Looks at a part of a code object, where what is derived from tuple or str serves as well as one.
@@ -303,19 +331,17 @@ pub(super) fn bytes(_gil: Gil<'_>, text: ffi::vm_text) -> &'_ [u8] {
 
 #[inline(always)]
 fn interpret<'a>(gil: Gil<'a>, seen: &ffi::vm_seen) -> Seen<'a> {
+    if let Some(scalar) = Scalar::of(seen.kind, seen.number) {
+        return Seen::Scalar(scalar);
+    }
     match seen.kind {
-        ffi::vm_kind_VM_INT => Seen::Int(seen.number.cast_signed()),
         ffi::vm_kind_VM_STR => Seen::Str(Span::of(gil, seen)),
-        ffi::vm_kind_VM_FLOAT => Seen::Float(f64::from_bits(seen.number)),
         ffi::vm_kind_VM_TUPLE => Seen::Tuple(Span::of(gil, seen)),
         ffi::vm_kind_VM_LIST => Seen::List(Span::of(gil, seen)),
         ffi::vm_kind_VM_DICT => Seen::Dict(seen.number),
         ffi::vm_kind_VM_UNICODE => Seen::Unicode(Span::of(gil, seen)),
         ffi::vm_kind_VM_SET => Seen::Set(seen.number),
         ffi::vm_kind_VM_FROZENSET => Seen::FrozenSet(seen.number),
-        ffi::vm_kind_VM_NONE => Seen::None,
-        ffi::vm_kind_VM_TRUE => Seen::True,
-        ffi::vm_kind_VM_FALSE => Seen::False,
         ffi::vm_kind_VM_ELLIPSIS => Seen::Ellipsis,
         ffi::vm_kind_VM_NOT_IMPLEMENTED => Seen::NotImplemented,
         ffi::vm_kind_VM_MISSING => Seen::Missing,

@@ -108,6 +108,26 @@ fn a_window_of_a_long_trace_has_the_lines_of_the_whole() {
     assert!(instructions(&json)[0].contains("\"number\":400000,"), "{}", instructions(&json)[0]);
 }
 
+/// Most objects are copies of what the same run had before; with a count, each is made by itself.  Places and numbers get longer here, and
+/// the buffer is emptied many times.
+#[test]
+fn objects_of_runs_that_repeat_are_those_of_their_instructions() {
+    let program = crate::live::Program::new(
+        "def f(i):\n    return i if i < 1 else f(i - 1)\ndef g(n):\n    while n:\n        n -= 1\n        yield n\n\
+         for i in range(150):\n    f(i % 12)\n    for n in g(i % 9): f(n)\n    exec 'def h(a): return a + %d' % i\n    h(1); h(2)\n\
+         n = 0\nwhile n < 2000:\n    n += 1\n",
+    );
+    assert_eq!(program.trace(&[], "t.bct", &[]).status, 0);
+    let whole = program.show(&["-f", "jsonl"], "t.bct");
+    let each = program.show(&["-f", "jsonl", "--count", "99999999"], "t.bct");
+    assert!(instructions(&whole).len() > 30_000);
+    assert_eq!(instructions(&whole).len(), instructions(&each).len());
+    for (number, (of_run, single)) in (1..).zip(instructions(&whole).into_iter().zip(instructions(&each))) {
+        assert_eq!(of_run, single);
+        assert!(of_run.contains(&format!("\"number\":{number},")), "{of_run}");
+    }
+}
+
 #[test]
 fn two_recordings_of_the_same_are_the_same() {
     let scratch = tempfile::tempdir().unwrap();

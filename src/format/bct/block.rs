@@ -103,7 +103,7 @@ impl Block {
 
     #[inline(never)]
     fn push_new(&mut self, word: u64) {
-        self.repeats.put_new(word, |word| self.body.push(word));
+        self.repeats.put_new([word], |word| self.body.push(word));
     }
 
     #[cold]

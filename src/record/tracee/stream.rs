@@ -89,6 +89,7 @@ impl Stream {
     }
 
     /// Words of the stream so far.
+    #[inline]
     pub(super) fn position(&self) -> u64 {
         self.repeats.position()
     }
@@ -99,7 +100,7 @@ impl Stream {
         match word::pack(kind, fields) {
             ([word, _], 1) => {
                 if !self.repeats.takes(word) {
-                    self.push_new(word);
+                    self.push_new([word]);
                 }
             }
             (words, _) => self.push_together(&words),
@@ -107,8 +108,8 @@ impl Stream {
     }
 
     #[inline(never)]
-    fn push_new(&mut self, word: u64) {
-        self.repeats.put_new(word, |word| self.ring.push(word));
+    fn push_new<const COUNT: usize>(&mut self, words: [u64; COUNT]) {
+        self.repeats.put_new(words, |word| self.ring.push(word));
     }
 
     /// Adds the words of a record, or of a wide run.
@@ -119,7 +120,7 @@ impl Stream {
 
     /// Adds a word that was not expected and opens a run.
     pub(super) fn push_new_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
-        self.push_new(word);
+        self.push_new([word]);
         self.open(first, start, start as u64)
     }
 
@@ -152,7 +153,11 @@ impl Stream {
     }
 
     /// Makes what was added count while the slot stays as it is: the open run comes after it.
+    #[inline]
     pub(super) fn commit(&mut self) {
+        if Slot::get().position.load(Ordering::Relaxed) == self.repeats.position() {
+            return;
+        }
         self.publish();
         if self.repeats.position() >= Slot::get().pause() {
             self.pause();
@@ -160,6 +165,7 @@ impl Stream {
     }
 
     /// Says how far the stream goes.
+    #[inline]
     fn publish(&mut self) {
         self.head = self.ring.head();
         slot::publish(self.head, self.repeats.position(), self.repeats.distance());
@@ -183,7 +189,15 @@ impl Words for Stream {
     #[inline]
     fn push(&mut self, word: u64) {
         if !self.repeats.takes(word) {
-            self.push_new(word);
+            self.push_new([word]);
+        }
+    }
+
+    #[inline]
+    fn push_two(&mut self, words: [u64; 2]) {
+        match self.repeats.takes(words[0]) {
+            true => self.push(words[1]),
+            false => self.push_new(words),
         }
     }
 

@@ -825,6 +825,22 @@ const _: () = {
 unsafe extern "C" {
     pub fn vm_look(object: *const _object, out: *mut vm_seen);
 }
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_scalar {
+    pub kind: u64,
+    pub number: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_scalar"][::core::mem::size_of::<vm_scalar>() - 16usize];
+    ["Alignment of vm_scalar"][::core::mem::align_of::<vm_scalar>() - 8usize];
+    ["Offset of field: vm_scalar::kind"][::core::mem::offset_of!(vm_scalar, kind) - 0usize];
+    ["Offset of field: vm_scalar::number"][::core::mem::offset_of!(vm_scalar, number) - 8usize];
+};
+unsafe extern "C" {
+    pub fn vm_look_at_scalar(object: *const _object) -> vm_scalar;
+}
 unsafe extern "C" {
     pub fn vm_look_at_part(object: *const _object, out: *mut vm_seen);
 }

@@ -8,7 +8,7 @@ use crate::bytecode::marshal::DEPTH_LIMIT;
 use crate::bytecode::marshal::write::{Begun, Sequence, Writer};
 use crate::vm::Gil;
 use crate::vm::memory::{Plain, Span};
-use crate::vm::value::{Look, ObjectRef, Seen};
+use crate::vm::value::{Look, ObjectRef, Scalar, Seen};
 
 /// Bytes of marshal data of one code object, and containers in it.  What does not fit is left out; a graph of shared tuples can unfold
 /// to any size.
@@ -191,13 +191,13 @@ impl<'a> Walk<'a> {
         let look = object.look(self.gil);
         let out = &mut self.out;
         match look.seen {
-            Seen::None => out.none(),
+            Seen::Scalar(Scalar::None) => out.none(),
             Seen::Ellipsis => out.ellipsis(),
             Seen::StopIteration => out.stop_iteration(),
-            Seen::False => out.bool(false),
-            Seen::True => out.bool(true),
-            Seen::Int(number) => out.int(number),
-            Seen::Float(number) => out.float(number),
+            Seen::Scalar(Scalar::False) => out.bool(false),
+            Seen::Scalar(Scalar::True) => out.bool(true),
+            Seen::Scalar(Scalar::Int(number)) => out.int(number),
+            Seen::Scalar(Scalar::Float(number)) => out.float(number),
             Seen::Complex(real, imaginary) => out.complex(real, imaginary),
             Seen::Long { negative, digits } => {
                 match self.read(&digits) {

@@ -39,9 +39,14 @@ impl Walk {
         step: u32,
         out: &mut impl Words,
     ) {
-        let look = object.look(gil);
         self.begin_value();
         let at = At::Front { role, step };
+        if let Some(scalar) = object.scalar(gil)
+            && !is_last
+        {
+            return self.scalar(scalar, at, out);
+        }
+        let look = object.look(gil);
         match self.bound_method(gil, object, &look, at, out) {
             true => {}
             false if is_last => out.push(value::pack(Tag::Same, role, step, 0)),

@@ -77,7 +77,6 @@ enum Due {
 }
 
 /// How far the values of the open run are.
-#[derive(Default)]
 struct OpenRun {
     /// The unit that was fetched last, counted from 0; -1 before the first.
     unit: i64,
@@ -85,8 +84,16 @@ struct OpenRun {
     shown: i64,
     /// The stream's position when it began.
     begin: u64,
+    /// The frame that it belongs to, and where it began there.
+    frame: FrameAddress,
+    start: usize,
     /// The last result.
     last: Option<ObjectRef>,
+}
+
+impl OpenRun {
+    /// No run.
+    const NONE: OpenRun = OpenRun { unit: -1, shown: -1, begin: 0, frame: FrameAddress::NONE, start: 0, last: None };
 }
 
 impl Valued {
@@ -98,7 +105,7 @@ impl Valued {
             caps,
             current: Current::none(),
             waiting: Vec::new(),
-            run: OpenRun::default(),
+            run: OpenRun::NONE,
             making: None,
             stacks,
         }
@@ -155,14 +162,14 @@ impl Valued {
     /// Whether the frame's last unit is in the open run.
     #[inline]
     fn is_in_run(&self, frame: FrameAddress) -> bool {
-        let tracee = &self.tracee;
-        tracee.lane.start() != 0
-            && fetched() != tracee.lane.start()
-            && tracee.lane.top().is_some_and(|top| top.frame == frame && top.is(Is::Recorded))
+        let start = self.tracee.lane.start();
+        // Whatever opens another run at this address is seen to fetch there first.
+        start == self.run.start && frame == self.run.frame && start != 0 && fetched() != start
     }
 
-    fn begin_run(&mut self, unit: i64) {
-        self.run = OpenRun { unit, shown: -1, begin: self.tracee.stream.position(), last: None };
+    fn begin_run(&mut self, frame: FrameAddress) {
+        let (begin, start) = (self.tracee.stream.position(), self.tracee.lane.start());
+        self.run = OpenRun { begin, frame, start, ..OpenRun::NONE };
     }
 
     /// Writes one value of the unit that was fetched last, or, before the run's first, of the one before.
@@ -260,6 +267,11 @@ impl Valued {
             _ => effect::of(opcode, operand),
         };
         let last = if only_loads(opcode) { self.run.last } else { None };
+        if effect == effect::NOTHING {
+            // What it changes can be in the last result.
+            (self.run.last, self.current.due) = (last, Due::Nothing);
+            return;
+        }
         let operands = room.entries(gil, top, effect.operands as usize);
         if opcode == op::COMPARE_OP {
             // What was shown as a result can be cut shorter.
@@ -304,10 +316,11 @@ impl Valued {
             self.tracee.lane.start() != 0 && self.tracee.lane.top().is_some_and(|top| top.is(Is::Recorded));
         if flow == Flow::Stop || !is_recorded {
             self.current.due = Due::Nothing;
+            self.run = OpenRun::NONE;
             return flow;
         }
         if self.tracee.lane.start() == at.instruction() {
-            self.begin_run(-1);
+            self.begin_run(at.frame());
             self.show_results(gil, top);
             self.run.unit = 0;
         } else {
@@ -443,7 +456,7 @@ impl Hook for Valued {
         // Numbers and names of values are the stream's.
         self.walk = Walk::new(self.caps);
         self.current = Current::none();
-        (self.run, self.making) = (OpenRun::default(), None);
+        (self.run, self.making) = (OpenRun::NONE, None);
         self.waiting.clear();
         self.tracee.begin_anew(gil, thread, &frames);
     }

@@ -9,11 +9,14 @@ use crate::trace::value::{self, Role, Tag, What};
 use crate::trace::word;
 use crate::vm::Gil;
 use crate::vm::memory::Span;
-use crate::vm::value::{BadTable, Entry, Look, Named, ObjectRef, Seen};
+use crate::vm::value::{BadTable, Entry, Look, Named, ObjectRef, Scalar, Seen};
 
 /// Where the words of values go.
 pub trait Words {
     fn push(&mut self, word: u64);
+
+    /// Takes the words of a number.
+    fn push_two(&mut self, words: [u64; 2]);
 
     /// Takes the words of a record.
     fn push_together(&mut self, words: &[u64]);
@@ -128,22 +131,43 @@ impl Walk {
 
     #[inline]
     pub(super) fn object(&mut self, gil: Gil, object: ObjectRef, at: At, out: &mut impl Words) {
-        self.looked_at(gil, object, &object.look(gil), at, out);
+        match object.scalar(gil) {
+            Some(scalar) => self.scalar(scalar, at, out),
+            None => self.looked_at(gil, object, &object.look(gil), at, out),
+        }
+    }
+
+    /// Writes a value that is no object to speak of.
+    #[inline]
+    pub(super) fn scalar(&mut self, scalar: Scalar, at: At, out: &mut impl Words) {
+        self.words = self.words.saturating_sub(1);
+        let (tag, payload) = match scalar {
+            Scalar::Int(number) if number << 16 >> 16 == number => (Tag::Int, number.cast_unsigned() & ((1 << 48) - 1)),
+            Scalar::Int(number) => {
+                let bits = number.cast_unsigned();
+                let word = at.pack(Tag::WideInt, bits & ((1 << 48) - 1));
+                return out.push_two([word, value::pack_raw(bits >> 48)]);
+            }
+            Scalar::Float(number) => return push_float(number, at, out),
+            Scalar::None => (Tag::None, 0),
+            Scalar::True => (Tag::True, 0),
+            Scalar::False => (Tag::False, 0),
+        };
+        out.push(at.pack(tag, payload));
     }
 
     /// The same of one that was looked at.
     #[inline]
     pub(super) fn looked_at(&mut self, gil: Gil, object: ObjectRef, look: &Look, at: At, out: &mut impl Words) {
+        if let Seen::Scalar(scalar) = look.seen {
+            return self.scalar(scalar, at, out);
+        }
         self.words = self.words.saturating_sub(1);
         let is_item = matches!(at, At::Inside { depth } if depth < self.caps.depth);
         if is_item && self.words > 0 && self.objects > 0 && self.bound_method(gil, object, look, at, out) {
             return;
         }
         let (tag, payload) = match look.seen {
-            Seen::Int(number) if number << 16 >> 16 == number => (Tag::Int, number.cast_unsigned() & ((1 << 48) - 1)),
-            Seen::None => (Tag::None, 0),
-            Seen::True => (Tag::True, 0),
-            Seen::False => (Tag::False, 0),
             Seen::Str(bytes) if bytes.count() <= 5 => match bytes.get(0..bytes.count()) {
                 Some(bytes) => {
                     let mut payload = [bytes.len() as u8, 0, 0, 0, 0, 0, 0, 0];
@@ -167,16 +191,6 @@ impl Walk {
     /// Values of more than one word.
     fn large(&mut self, gil: Gil, object: ObjectRef, look: &Look, at: At, out: &mut impl Words) {
         let is_read = match look.seen {
-            Seen::Int(number) => {
-                let bits = number.cast_unsigned();
-                out.push(at.pack(Tag::WideInt, bits & ((1 << 48) - 1)));
-                out.push(value::pack_raw(bits >> 48));
-                Some(())
-            }
-            Seen::Float(number) => {
-                push_float(number, at, out);
-                Some(())
-            }
             Seen::Complex(real, imaginary) => {
                 out.push(at.pack(Tag::Complex, 0));
                 let bytes = [real.to_le_bytes(), imaginary.to_le_bytes()].concat();
@@ -386,13 +400,13 @@ pub(super) fn what(named: Named) -> What {
     }
 }
 
+#[inline]
 fn push_float(number: f64, at: At, out: &mut impl Words) {
     let bits = number.to_bits();
     if bits & 0xffff == 0 {
         out.push(at.pack(Tag::Float, bits >> 16));
     } else {
-        out.push(at.pack(Tag::WideFloat, bits >> 16));
-        out.push(value::pack_raw(bits & 0xffff));
+        out.push_two([at.pack(Tag::WideFloat, bits >> 16), value::pack_raw(bits & 0xffff)]);
     }
 }
 
