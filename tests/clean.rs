@@ -262,6 +262,29 @@ fn a_decompiler_that_fails_on_one_function_gets_the_others() {
     assert!(!text.contains("return\n"), "{text}");
 }
 
+/// A decompiler that prints assignments, and for code objects that are called `bad` what is no Python, as uncompyle6 does.
+const HALF: &str = "
+import marshal, sys
+module = marshal.loads(open(sys.argv[1], 'rb').read()[8:])
+for code in module.co_consts:
+    if hasattr(code, 'co_name'):
+        print(code.co_name + ' = 1' if code.co_name != 'bad' or len(code.co_code) == 4 else 'def badParse error at offset 287')
+print('return')
+";
+
+#[test]
+fn a_decompiler_that_prints_no_python_for_one_function_gets_the_others() {
+    let (folder, pyc) = running::compiled("def fine():\n    return x\n\ndef bad():\n    return x + 1\n", "two.pyc");
+    let script = folder.path().join("decompiler.py");
+    fs::write(&script, HALF).unwrap();
+    let clean = folder.path().join("clean");
+    let command = format!("'{}' python {} {{}}", running::binary().display(), script.display());
+    let ran = run(bctrace(["clean"]).arg(&pyc).arg("-o").arg(&clean).args(["--decompile", &command]));
+    let why = "the decompiler fails on bad (what it prints is not Python 2.7); the rest is there";
+    assert!(ran.stderr().contains(why), "{}", ran.stderr());
+    assert_eq!(fs::read_to_string(clean.join("two.py")).unwrap(), "fine = 1\nbad = 1\n");
+}
+
 #[test]
 fn a_decompiler_that_is_not_there_leaves_the_clean_files() {
     let (folder, pyc) = running::compiled("print 1\n", "a.pyc");

@@ -86,20 +86,26 @@ pub fn alone(code: &MarshalledCode) -> MarshalledCode {
         [&make[..], &end].concat()
     };
     MarshalledCode {
-        argcount: 0,
-        nlocals: 0,
         stacksize: 3,
-        flags: NO_FREE,
         bytes: bytes.into(),
         constants: constants.into(),
         names: vec![code.name.clone()],
-        varnames: Vec::new(),
-        freevars: Vec::new(),
-        cellvars: Vec::new(),
         filename: code.filename.clone(),
+        ..empty()
+    }
+}
+
+/// A module that does nothing.
+pub fn empty() -> MarshalledCode {
+    MarshalledCode {
+        stacksize: 1,
+        flags: NO_FREE,
+        bytes: Arc::from(&[op::LOAD_CONST, 0, 0, op::RETURN_VALUE][..]),
+        constants: vec![Object::None].into(),
+        filename: Arc::from(&b"empty.py"[..]),
         name: Arc::from(&b"<module>"[..]),
         first_line: 1,
-        lnotab: Arc::from(&b""[..]),
+        ..MarshalledCode::empty()
     }
 }
 
