@@ -84,6 +84,9 @@ impl Decompiler {
     pub fn run(&self, folder: &OutputFolder, name: &str, code: &MarshalledCode) -> anyhow::Result<bool> {
         let end = Instant::now() + ALL_RUNS;
         let shown = Printable::text(name.as_bytes());
+        // A function that stands alone is shown as one.
+        let module = (code.flags & stubs::OPTIMIZED != 0).then(|| stubs::defined(code.clone()));
+        let code = module.as_ref().unwrap_or(code);
         let source = match self.decompile(code, name) {
             Ok(source) => source,
             Err(Failure::Missing(error)) => {
