@@ -262,6 +262,29 @@ fn a_decompiler_that_fails_on_one_function_gets_the_others() {
     assert!(!text.contains("return\n"), "{text}");
 }
 
+/// A decompiler that prints assignments, and for code objects that are called `bad` what is no Python, as uncompyle6 does.
+const HALF: &str = "
+import marshal, sys
+module = marshal.loads(open(sys.argv[1], 'rb').read()[8:])
+for code in module.co_consts:
+    if hasattr(code, 'co_name'):
+        print(code.co_name + ' = 1' if code.co_name != 'bad' or len(code.co_code) == 4 else 'def badParse error at offset 287')
+print('return')
+";
+
+#[test]
+fn a_decompiler_that_prints_no_python_for_one_function_gets_the_others() {
+    let (folder, pyc) = running::compiled("def fine():\n    return x\n\ndef bad():\n    return x + 1\n", "two.pyc");
+    let script = folder.path().join("decompiler.py");
+    fs::write(&script, HALF).unwrap();
+    let clean = folder.path().join("clean");
+    let command = format!("'{}' python {} {{}}", running::binary().display(), script.display());
+    let ran = run(bctrace(["clean"]).arg(&pyc).arg("-o").arg(&clean).args(["--decompile", &command]));
+    let why = "the decompiler fails on bad (what it prints is not Python 2.7); the rest is there";
+    assert!(ran.stderr().contains(why), "{}", ran.stderr());
+    assert_eq!(fs::read_to_string(clean.join("two.py")).unwrap(), "fine = 1\nbad = 1\n");
+}
+
 #[test]
 fn a_decompiler_that_is_not_there_leaves_the_clean_files() {
     let (folder, pyc) = running::compiled("print 1\n", "a.pyc");
@@ -269,4 +292,87 @@ fn a_decompiler_that_is_not_there_leaves_the_clean_files() {
     let ran = run(bctrace(["clean"]).arg(&pyc).arg("-o").arg(&clean).args(["--decompile", "/nowhere/decompiler"]));
     assert!(ran.stderr().contains("cannot run /nowhere/decompiler"), "{}", ran.stderr());
     assert!(clean.join("a.pyc").exists() && !clean.join("a.py").exists());
+}
+
+/// Decrypts the bytes of a function before it is called, and encrypts them again.
+const ENCRYPTED: &str = "import ctypes
+HEADER = str.__basicsize__ - 1
+def overwrite(code, new):
+    ctypes.memmove(id(code.co_code) + HEADER, new, len(new))
+def xor(text):
+    return ''.join(chr(ord(c) ^ 0x5a) for c in text)
+def secret(n):
+    total = 0
+    for i in range(n):
+        total += i * 3
+    return total
+def call(n):
+    code = secret.__code__
+    overwrite(code, xor(code.co_code))
+    try:
+        return secret(n)
+    finally:
+        overwrite(code, xor(code.co_code))
+print call(5), call(6)
+";
+
+/// Encrypts the bytes of `secret` in a file.
+const ENCRYPT: &str = "import marshal, sys, types
+def swapped(c):
+    if getattr(c, 'co_name', '') != 'secret': return c
+    bytes = ''.join(chr(ord(byte) ^ 0x5a) for byte in c.co_code)
+    return changed(c, bytes, c.co_consts)
+def changed(c, bytes, constants):
+    return types.CodeType(c.co_argcount, c.co_nlocals, c.co_stacksize, c.co_flags, bytes, constants, c.co_names, c.co_varnames,
+        c.co_filename, c.co_name, c.co_firstlineno, c.co_lnotab)
+content = open(sys.argv[1], 'rb').read()
+module = marshal.loads(content[8:])
+module = changed(module, module.co_code, tuple(map(swapped, module.co_consts)))
+open(sys.argv[1], 'wb').write(content[:8] + marshal.dumps(module))
+";
+
+#[test]
+fn code_that_is_decrypted_only_while_it_runs_is_written_as_it_ran() {
+    let (_folder, pyc) = running::compiled(ENCRYPTED, "it.pyc");
+    let plain = running::read(&pyc);
+    run(bctrace(["python", "-c", ENCRYPT]).arg(&pyc)).succeeded();
+    let trace = pyc.with_file_name("t.bct");
+    assert_eq!(run(bctrace(["-q", "--deterministic", "--values"]).arg(&pyc).arg(&trace)).succeeded(), "30 45\n");
+    let (ran, folder) = clean(&pyc, &[], &trace);
+    let text = ran.stdout();
+    assert!(text.contains("it-as-it-ran.pyc, made by the bytes that ran\n"), "{text}");
+    assert_eq!(ran.status, 0, "{text}");
+    let walk = "import marshal, sys
+def walk(code):
+    print code.co_name, repr(code.co_code)
+    [walk(inner) for inner in code.co_consts if hasattr(inner, 'co_code')]
+walk(marshal.load(sys.stdin))";
+    let codes = |pyc: &[u8]| running::run_with(&mut bctrace(["python", "-c", walk]), &pyc[8..]).succeeded();
+    assert_eq!(codes(&running::read(&folder.join("it-as-it-ran.pyc"))), codes(&plain));
+    // It is the only version that ran, and stands alone too.
+    assert!(folder.join("version-0001.pyc").exists() && !folder.join("version-0002.pyc").exists());
+}
+
+#[test]
+fn each_of_two_stages_in_the_bytes_of_one_function_is_written() {
+    let source = "import ctypes
+HEADER = str.__basicsize__ - 1
+def overwrite(code, new):
+    ctypes.memmove(id(code.co_code) + HEADER, new, len(new))
+def stage(n):
+    print 'one', n
+    return n + 1
+first = ''.join(list(stage.__code__.co_code))
+overwrite(stage.__code__, first) or stage(1)
+overwrite(stage.__code__, first.replace(chr(23), chr(20))) or stage(2)
+overwrite(stage.__code__, first) or stage(3)
+";
+    let (_folder, pyc) = running::compiled(source, "it.pyc");
+    let trace = pyc.with_file_name("t.bct");
+    run(bctrace(["-q", "--deterministic", "--values"]).arg(&pyc).arg(&trace)).succeeded();
+    let (ran, folder) = clean(&pyc, &[], &trace);
+    let dis = |name: &str| run(bctrace(["dis"]).arg(folder.join(name))).succeeded();
+    assert!(dis("it.pyc").contains("BINARY_ADD") && dis("version-0001.pyc").contains("BINARY_MULTIPLY"));
+    let text = ran.stdout();
+    assert!(!text.contains("as-it-ran") && !text.contains("version-0002"), "{text}");
 }

@@ -4,7 +4,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::observed::Observed;
+use crate::bytecode::CodeObject;
+use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
 use crate::bytecode::marshal;
 use crate::bytecode::object::{MarshalledCode, Object};
@@ -15,16 +19,21 @@ use crate::trace::{Event, Run, Sink, SinkError, State, Then};
 /// Bytes of layers that are kept; a program can make new ones for ever.
 const LAYER_BYTES: usize = 256 << 20;
 
+/// Code objects nested in each other in which bytes are replaced.
+const DEPTH: usize = 64;
+
 /// What is known of how code objects ran, by their code strings.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     pub codes: HashMap<Arc<[u8]>, Executed>,
     /// Code objects that the program made, each once, in the order in which they began to run.
     pub layers: Vec<Layer>,
-    /// Code strings that replaced others while the program ran: the first bytes and the later ones.
-    pub versions: Vec<(Arc<[u8]>, MarshalledCode)>,
+    /// Code objects with bytes that replaced others: those with other bytes ran before, or the file has them with others.
+    pub versions: Vec<MarshalledCode>,
     /// What calls returned; empty unless it is asked for.
     pub observed: Observed,
+    /// The code objects of the file and of the layers; see [`identity`].
+    stored: HashSet<[u8; 32]>,
     /// Bytes of layers so far, and layers that were left out.
     kept: usize,
     pub left_out: usize,
@@ -51,9 +60,41 @@ pub struct Executed {
 }
 
 impl Evidence {
+    /// Makes what is known of a file's code objects before any trace is read: other bytes than theirs replaced them.
+    pub fn of_file<'a>(codes: impl Iterator<Item = &'a MarshalledCode>) -> Evidence {
+        let stored = codes.flat_map(nested).map(|(code, _)| identity_of(code)).collect();
+        Evidence { stored, ..Evidence::default() }
+    }
+
     /// Returns what ran of a code string; None if none of it did.
     pub fn of(&self, bytes: &[u8]) -> Option<&Executed> {
         self.codes.get(bytes).filter(|executed| !executed.offsets.is_empty())
+    }
+
+    /// Returns a code object and those among its constants, each with the bytes of which most instructions ran; None if these are the ones
+    /// that it has.
+    pub fn as_it_ran(&self, code: &MarshalledCode) -> Option<MarshalledCode> {
+        self.replaced(code, 0)
+    }
+
+    fn replaced(&self, code: &MarshalledCode, depth: usize) -> Option<MarshalledCode> {
+        let ran = |code: &MarshalledCode| self.of(&code.bytes).map_or(0, |executed| executed.offsets.len());
+        let versions = self.versions.iter().filter(|version| ran(version) > ran(code) && is_same(version, code));
+        let version = versions.max_by_key(|version| ran(version));
+        let code = version.unwrap_or(code);
+        let mut is_changed = version.is_some();
+        let constants = code.constants.iter().map(|constant| match constant {
+            Object::Code(inner) if depth < DEPTH => match self.replaced(inner, depth + 1) {
+                Some(inner) => {
+                    is_changed = true;
+                    Object::Code(Box::new(inner))
+                }
+                None => constant.clone(),
+            },
+            other => other.clone(),
+        });
+        let constants: Vec<Object> = constants.collect();
+        is_changed.then(|| MarshalledCode { constants: constants.into(), ..code.clone() })
     }
 
     /// Adds what a trace says.  What is missing or damaged in it goes to `flaws`.
@@ -66,6 +107,27 @@ impl Evidence {
         collector.finish_runs();
         Ok(())
     }
+}
+
+/// The SHA-256 of what makes a code object another one than those with the same bytes, and of the bytes.
+fn identity(name: &[u8], first_line: i32, bytes: &[u8]) -> [u8; 32] {
+    let hash = Sha256::new().chain_update((name.len() as u64).to_le_bytes()).chain_update(name);
+    hash.chain_update(first_line.to_le_bytes()).chain_update(bytes).finalize().into()
+}
+
+fn identity_of(code: &MarshalledCode) -> [u8; 32] {
+    identity(&code.name, code.first_line, &code.bytes)
+}
+
+/// Whether two code objects are one but for their bytes and what those refer to.
+fn is_same(one: &MarshalledCode, other: &MarshalledCode) -> bool {
+    one.name == other.name
+        && one.filename == other.filename
+        && one.first_line == other.first_line
+        && one.argcount == other.argcount
+        && one.names == other.names
+        && one.varnames == other.varnames
+        && one.constants.len() == other.constants.len()
 }
 
 /// Stretches of code that ran in one go: the code object's id, start and length.
@@ -104,9 +166,13 @@ impl Collector<'_> {
     /// Keeps a code object that the program made or that replaces another one.
     fn keep(&mut self, whole: &crate::trace::origin::WholeCode, at: &State) {
         let Some(described) = at.code(whole.code) else { return };
-        let is_version = described.first_id != described.id;
-        if described.is_stdlib || (described.parent.is_some() && !is_version) || described.first_id == 0 && !is_version
-        {
+        let is_stored =
+            |code: &CodeObject| self.evidence.stored.contains(&identity(&code.name, code.first_line, &code.bytes));
+        let is_in_stored = |parent| at.code(parent).is_some_and(|parent| is_stored(&parent.object));
+        let has_other_bytes = described.first_id != described.id || described.parent.is_some_and(is_in_stored);
+        let is_version = has_other_bytes && !is_stored(&described.object);
+        let is_of_file = has_other_bytes || described.parent.is_some() || described.first_id == 0;
+        if described.is_stdlib || is_of_file && !is_version {
             return;
         }
         let how = whole.made.and_then(|number| self.makings.get(&number)).copied();
@@ -119,9 +185,9 @@ impl Collector<'_> {
         }
         let Ok((Object::Code(code), _)) = marshal::read(&whole.marshal) else { return };
         self.evidence.kept += whole.marshal.len();
+        self.evidence.stored.extend(nested(&code).map(|(code, _)| identity_of(code)));
         if is_version {
-            let first = self.strings.get(&described.first_id).cloned().unwrap_or_else(|| code.bytes.clone());
-            self.evidence.versions.push((first, *code));
+            self.evidence.versions.push(*code);
         } else if let Some(how) = how {
             self.evidence.layers.push(Layer { how, missing: whole.missing, code: *code });
         }

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use rustc_hash::FxHashMap;
+
 use super::machine::{Act, Exit, Graph, NodeId};
 use super::value::Literal;
 use crate::bytecode::opcode::op;
@@ -317,43 +319,67 @@ pub fn growth(instruction: &Instruction) -> i64 {
 
 /// Puts nodes into classes of those that do the same: at the same offset with the same stacks, and what follows is the same.
 fn classes(graph: &Graph, nodes: &[NodeId]) -> Vec<usize> {
-    let mut classes = vec![0usize; graph.nodes.len()];
-    let mut count = 0;
-    let mut first = true;
-    loop {
-        let mut index: HashMap<Vec<usize>, usize> = HashMap::new();
-        let mut acts: HashMap<(&[Act], &[super::machine::Block]), usize> = HashMap::new();
-        let mut next = classes.clone();
-        for &node in nodes {
-            let one = &graph.nodes[node];
-            let signature = if first {
-                let count = acts.len();
-                let acts = *acts.entry((&one.acts, &one.key.blocks)).or_insert(count);
-                let (kind, detail) = match &one.exit {
-                    Exit::Go(_) => (0, 0),
-                    Exit::Branch { opcode, .. } => (1, usize::from(*opcode)),
-                    Exit::Iterate { .. } => (2, 0),
-                    Exit::Setup { opcode, .. } => (3, usize::from(*opcode)),
-                    Exit::EndFinally { .. } => (4, 0),
-                    Exit::End(opcode, operand) => {
-                        (5, usize::from(*opcode) | (operand.unwrap_or(0) as u32 as usize) << 8)
-                    }
-                    Exit::Through(opcode) => (6, usize::from(*opcode)),
-                    Exit::Lost(_) => (7, 0),
-                };
-                vec![one.key.offset as u32 as usize, one.key.stack.len(), acts, kind, detail]
-            } else {
-                let mut signature = vec![classes[node]];
-                one.exit.successors(&mut |next| signature.push(classes[next]));
-                signature
-            };
-            let number = index.len();
-            next[node] = *index.entry(signature).or_insert(number);
-        }
-        classes = next;
-        if !first && index.len() == count {
-            return classes;
-        }
-        (count, first) = (index.len(), false);
+    let (mut classes, mut count) = alike(graph, nodes);
+    let mut sizes = vec![0usize; count];
+    let mut before = vec![Vec::new(); graph.nodes.len()];
+    for &node in nodes {
+        sizes[classes[node]] += 1;
+        graph.nodes[node].exit.successors(&mut |next| before[next].push(node));
     }
+    // Nodes of which something that follows got into another class.  All others of a class are followed by the same classes.
+    let mut affected = nodes.to_vec();
+    while !affected.is_empty() {
+        let signature = |&node: &NodeId| {
+            let mut signature = vec![classes[node]];
+            graph.nodes[node].exit.successors(&mut |next| signature.push(classes[next]));
+            (signature, node)
+        };
+        let mut signed: Vec<(Vec<usize>, NodeId)> = affected.iter().map(signature).collect();
+        signed.sort_unstable();
+        affected.clear();
+        for class in signed.chunk_by(|(one, _), (other, _)| one[0] == other[0]) {
+            let number = class[0].0[0];
+            let mut parts: Vec<&[(Vec<usize>, NodeId)]> = class.chunk_by(|(one, _), (other, _)| one == other).collect();
+            if class.len() == sizes[number] {
+                // The largest part stays, so that few nodes change.
+                let largest = (0..parts.len()).max_by_key(|&part| parts[part].len());
+                largest.map(|part| parts.swap_remove(part));
+            }
+            for part in parts {
+                sizes[number] -= part.len();
+                sizes.push(part.len());
+                for &(_, node) in part {
+                    classes[node] = count;
+                    affected.extend(&before[node]);
+                }
+                count += 1;
+            }
+        }
+        affected.sort_unstable();
+        affected.dedup();
+    }
+    classes
+}
+
+/// Puts nodes into classes by what they do alone; returns how many classes there are too.
+fn alike(graph: &Graph, nodes: &[NodeId]) -> (Vec<usize>, usize) {
+    let mut classes = vec![0usize; graph.nodes.len()];
+    let mut index = FxHashMap::default();
+    for &node in nodes {
+        let one = &graph.nodes[node];
+        let end = match &one.exit {
+            Exit::Go(_) => (0, 0, None),
+            Exit::Branch { opcode, .. } => (1, *opcode, None),
+            Exit::Iterate { .. } => (2, 0, None),
+            Exit::Setup { opcode, .. } => (3, *opcode, None),
+            Exit::EndFinally { .. } => (4, 0, None),
+            Exit::End(opcode, operand) => (5, *opcode, *operand),
+            Exit::Through(opcode) => (6, *opcode, None),
+            Exit::Lost(_) => (7, 0, None),
+        };
+        let count = index.len();
+        let alone = (one.key.offset, one.key.stack.len(), &one.acts, &one.key.blocks, end);
+        classes[node] = *index.entry(alone).or_insert(count);
+    }
+    (classes, index.len())
 }

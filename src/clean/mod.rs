@@ -23,6 +23,7 @@ pub mod report;
 mod same;
 mod signs;
 mod simplify;
+mod threads;
 mod tracked;
 mod value;
 
@@ -30,6 +31,7 @@ pub use evidence::Evidence;
 pub use report::{Change, CodeReport, Outcome};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use sha2::{Digest, Sha256};
 
@@ -121,49 +123,68 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
         runs_prefixes,
         is_suspicious: false,
     };
-    let mut report = Vec::new();
-    let mut before = Vec::new();
-    let made = rebuild_tree(code, evidence, &program, 0, &mut report, &mut before);
-    if report.iter().all(|one| one.result == Outcome::Unchanged) {
-        return Rebuilt { code: made, report, renamed: Vec::new() };
+    let mut codes = Vec::new();
+    add_codes(code, 0, &mut codes);
+    let mut made = each(&codes, evidence, &program, &[]);
+    if made.iter().any(|one| one.outcome != Outcome::Unchanged) {
+        // Where some code was made by something else than a compiler, the rest may only look as if it was not.
+        program.is_suspicious = true;
+        made = each(&codes, evidence, &program, &made);
     }
-    // Where some code was made by something else than a compiler, the rest may only look as if it was not.
-    program.is_suspicious = true;
-    report.clear();
-    let made = rebuild_tree(code, evidence, &program, 0, &mut report, &mut before);
-    Rebuilt { code: made, report, renamed: Vec::new() }
+    let mut report = Vec::new();
+    let code = put_together(code, evidence, &mut made.into_iter(), 0, &mut report);
+    Rebuilt { code, report, renamed: Vec::new() }
 }
 
-/// Rebuilds a code object and those among its constants.  `before` has what became of the first ones of them without anything being known of
-/// the others, in the order of the report; it gets that of the rest.
-fn rebuild_tree(
-    code: &MarshalledCode,
+/// Adds a code object and those among its constants, each before those that it holds.
+fn add_codes<'a>(code: &'a MarshalledCode, depth: usize, codes: &mut Vec<&'a MarshalledCode>) {
+    codes.push(code);
+    for constant in code.constants.iter().filter(|_| depth < DEPTH) {
+        if let Object::Code(code) = constant {
+            add_codes(code, depth + 1, codes);
+        }
+    }
+}
+
+/// Rebuilds a module, which comes first, and the code objects in it, each alone.  What was made of them `before`, when nothing was known of
+/// the others, is used again as far as that does not matter.
+fn each(
+    codes: &[&MarshalledCode],
     evidence: &Evidence,
     program: &Program<'_>,
+    before: &[rebuild::Result],
+) -> Vec<rebuild::Result> {
+    let Some((module, inner)) = codes.split_first() else { return Vec::new() };
+    let mut globals = Globals::new();
+    let of_module = rebuild::rebuild(module, evidence.of(&module.bytes), program, Some(&mut globals));
+    let program = &Program { globals: &globals, ..*program };
+    let inner: Vec<_> = inner.iter().zip(before.iter().skip(1).map(Some).chain(iter::repeat(None))).collect();
+    let of_inner = threads::map(&inner, |(code, before)| match before.filter(|done| done.has_sign()) {
+        Some(done) => done.clone(),
+        None => rebuild::rebuild(code, evidence.of(&code.bytes), program, None),
+    });
+    iter::once(of_module).chain(of_inner).collect()
+}
+
+/// Puts what was made of a code object and of those among its constants into one, and reports it.  The order of code objects among the
+/// constants is what it was.
+fn put_together(
+    code: &MarshalledCode,
+    evidence: &Evidence,
+    made: &mut dyn Iterator<Item = rebuild::Result>,
     depth: usize,
     report: &mut Vec<CodeReport>,
-    before: &mut Vec<rebuild::Result>,
 ) -> MarshalledCode {
-    let executed = evidence.of(&code.bytes);
-    let mut globals = Globals::new();
-    let done = match before.get(report.len()).filter(|done| depth > 0 && done.has_sign()) {
-        Some(done) => done.clone(),
-        None => rebuild::rebuild(code, executed, program, (depth == 0).then_some(&mut globals)),
-    };
-    if before.len() == report.len() {
-        before.push(done.clone());
-    }
-    let globals = if depth == 0 { &globals } else { program.globals };
-    let program = &Program { globals, ..*program };
-    let mut made = done.code.unwrap_or_else(|| code.clone());
+    let Some(done) = made.next() else { return code.clone() };
+    let mut whole = done.code.unwrap_or_else(|| code.clone());
     report.push(CodeReport {
         original: Sha256::digest(&code.bytes).into(),
         name: code.name.to_vec(),
         readable: code.name.to_vec(),
         depth,
         instructions_before: rebuild::count(&code.bytes),
-        instructions_after: rebuild::count(&made.bytes),
-        ran: executed.is_some(),
+        instructions_after: rebuild::count(&whole.bytes),
+        ran: evidence.of(&code.bytes).is_some(),
         result: done.outcome,
         changes: done.changes,
         assumed: done.assumed,
@@ -171,15 +192,13 @@ fn rebuild_tree(
     });
     if depth < DEPTH {
         let mut inner = |object: &Object| match object {
-            Object::Code(code) => {
-                Object::Code(Box::new(rebuild_tree(code, evidence, program, depth + 1, report, before)))
-            }
+            Object::Code(code) => Object::Code(Box::new(put_together(code, evidence, made, depth + 1, report))),
             other => other.clone(),
         };
-        let constants: Vec<Object> = made.constants.iter().map(&mut inner).collect();
-        made.constants = constants.into();
+        let constants: Vec<Object> = whole.constants.iter().map(&mut inner).collect();
+        whole.constants = constants.into();
     }
-    made
+    whole
 }
 
 #[cfg(test)]

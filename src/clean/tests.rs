@@ -44,6 +44,34 @@ fn an_undefined_opcode_in_a_try_is_a_jump_to_its_handler() {
     assert_eq!(clean(bytes, vec![Object::None]), RETURN_FIRST);
 }
 
+/// Returns whether what a compiler made of statements comes back if a byte at its end says that the compiler did not make all.
+fn comes_back(bytes: &[u8]) -> bool {
+    let original = MarshalledCode { argcount: 2, ..code([bytes, &[200]].concat(), vec![Object::None]) };
+    *rebuild(&original, &Evidence::default(), &Options::default()).code.bytes == *bytes
+}
+
+#[test]
+fn what_follows_an_elif_that_raises_is_an_elif_too() {
+    let print = |to| [op::LOAD_FAST, 0, 0, op::PRINT_ITEM, op::JUMP_FORWARD, to, 0];
+    let test = |place, to| [op::LOAD_FAST, place, 0, op::POP_JUMP_IF_FALSE, to, 0];
+    let raise = [op::LOAD_FAST, 1, 0, op::RAISE_VARARGS, 1, 0, op::JUMP_FORWARD, 13, 0];
+    let bytes = [&test(0, 13)[..], &print(28), &test(1, 28), &raise, &test(0, 41), &print(0), &RETURN_FIRST].concat();
+    assert!(comes_back(&bytes));
+}
+
+#[test]
+fn a_break_in_a_handler_stays_there() {
+    // while x: (try: print y, except y: break); if y: break
+    let start = [op::SETUP_LOOP, 49, 0, op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 51, 0];
+    let body = [op::SETUP_EXCEPT, 8, 0, op::LOAD_FAST, 1, 0, op::PRINT_ITEM, op::POP_BLOCK, op::JUMP_FORWARD, 18, 0];
+    let clause = [op::DUP_TOP, op::LOAD_FAST, 1, 0, op::COMPARE_OP, 10, 0, op::POP_JUMP_IF_FALSE, 37, 0];
+    let end = [op::POP_TOP, op::POP_TOP, op::POP_TOP, op::BREAK_LOOP, op::JUMP_FORWARD, 1, 0, op::END_FINALLY];
+    let after = [op::LOAD_FAST, 1, 0, op::POP_JUMP_IF_FALSE, 3, 0, op::BREAK_LOOP];
+    let again = [op::JUMP_ABSOLUTE, 3, 0, op::JUMP_ABSOLUTE, 3, 0, op::POP_BLOCK];
+    let bytes = [&start[..], &body, &clause, &end, &after, &again, &RETURN_FIRST].concat();
+    assert!(comes_back(&bytes));
+}
+
 #[test]
 fn a_handler_that_asks_for_the_exception_keeps_its_try() {
     let handler = [op::STORE_FAST, 0, 0, op::POP_TOP, op::POP_TOP];

@@ -36,6 +36,12 @@ const PROOF: &str = "proof.json";
 /// The file in the folder that lists the others.
 const MANIFEST: &str = "manifest.json";
 
+/// What the name of the program's file gets for the one with the bytes that ran in the place of those that never did.
+const AS_IT_RAN: &str = "-as-it-ran";
+
+/// What that file is made by.
+const BYTES_THAT_RAN: &str = "the bytes that ran";
+
 /// A clean file.
 pub struct Clean {
     /// Its name in the folder.
@@ -78,11 +84,16 @@ pub fn write_files(
     folder: &Path,
 ) -> anyhow::Result<(OutputFolder, Vec<Clean>)> {
     let (main, modules) = codes(program, path)?;
-    let evidence = evidence(traces, options.fold_constants)?;
+    let of_file = Evidence::of_file(modules.iter().map(|(_, code)| code).chain([&main]));
+    let evidence = evidence(of_file, traces, options.fold_constants)?;
     let folder = OutputFolder::new(folder)?;
+    let as_it_ran = evidence.as_it_ran(&main);
     let mut files = vec![clean(stem(path), main, None, &evidence, &options)];
     for (name, code) in modules {
         files.push(clean(stem(Path::new(OsStr::from_bytes(&name))), code, None, &evidence, &options));
+    }
+    if let Some(code) = as_it_ran {
+        files.push(clean(format!("{}{AS_IT_RAN}", stem(path)), code, Some(BYTES_THAT_RAN), &evidence, &options));
     }
     tell_apart(&mut files);
     for (number, layer) in evidence.layers.iter().enumerate() {
@@ -92,7 +103,7 @@ pub fn write_files(
         }
         files.push(clean(name, layer.code.clone(), Some(layer.how.name()), &evidence, &options));
     }
-    for (number, (_, code)) in evidence.versions.iter().enumerate() {
+    for (number, code) in evidence.versions.iter().enumerate() {
         let name = format!("version-{:04}", number + 1);
         files.push(clean(name, code.clone(), Some("bytes that replaced others"), &evidence, &options));
     }
@@ -160,6 +171,8 @@ fn prove(
             report: &file.rebuilt.report,
             renamed: &file.rebuilt.renamed,
             is_main: number == 0,
+            obstacle: (file.made == Some(BYTES_THAT_RAN))
+                .then_some("it is there to be read: the program writes over these bytes"),
         })
         .collect();
     let main = program.contents.scripts().last().map(Code::marshalled).unwrap_or_default();
@@ -167,8 +180,8 @@ fn prove(
 }
 
 /// Reads the traces, and what calls returned if that is wanted.
-fn evidence(traces: &[PathBuf], wants_calls: bool) -> anyhow::Result<Evidence> {
-    let mut evidence = Evidence::default();
+fn evidence(of_file: Evidence, traces: &[PathBuf], wants_calls: bool) -> anyhow::Result<Evidence> {
+    let mut evidence = of_file;
     for path in traces {
         let mut warn = |flaw| message::warn(format_args!("{}: {flaw}", Named::input(path)));
         evidence.add(Reader::open(path)?, &mut warn)?;

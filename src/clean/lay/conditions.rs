@@ -121,6 +121,7 @@ impl Layer<'_> {
         let Some((parts, next, other)) = self.parts(block, base, &|block| !self.is_boundary(block, stop)) else {
             return Err(Unstructured("a condition has more than two ways out"));
         };
+        let is_elif = self.otherwise.take() == Some(block);
         let reach = |from| self.reach(from, stop);
         let (from_next, from_other) = (reach(next), reach(other));
         let join = self.first(stop, |block| from_next[block] && from_other[block]);
@@ -130,6 +131,8 @@ impl Layer<'_> {
             Some(join) if join == other => (next, None, Some(join)),
             Some(join) if join == next => (other, None, Some(join)),
             Some(join) => (next, Some(other), Some(join)),
+            // What follows an `elif` that leaves is an `elif` or `else` of it: uncompyle6 takes it out of the `else` if it is not.
+            None if is_elif && stop.is_some_and(|stop| other != stop && from_other[stop]) => (next, Some(other), stop),
             None if !stop.is_some_and(|stop| from_next[stop]) => (next, None, Some(other)),
             None => (next, Some(other), stop),
         };
@@ -146,6 +149,7 @@ impl Layer<'_> {
         }
         if let Some(orelse) = orelse {
             self.put(otherwise);
+            self.otherwise = Some(orelse);
             self.statements(orelse, join, base, None)?;
         }
         self.put(end);

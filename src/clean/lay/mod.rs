@@ -74,6 +74,8 @@ struct Layer<'a> {
     statement: usize,
     /// Statements nested in each other.
     nesting: usize,
+    /// The block with which the last `else` of a condition begins: if it is a condition, that is an `elif`.
+    otherwise: Option<BlockId>,
 }
 
 /// Lays out a whole code object.  `is_comprehension` says that loops are those of a generator expression or the like; `end` is the block
@@ -88,6 +90,7 @@ pub fn structured(flow: &Flow, order: &Order, is_comprehension: bool, end: Optio
         around: Vec::new(),
         statement: 0,
         nesting: 0,
+        otherwise: None,
     };
     if order.is_irreducible {
         return Err(Unstructured("a loop has two ways in"));

@@ -1,5 +1,6 @@
 //! `try` with `except` or `finally`, and `with`: compiler_try_except, compiler_try_finally and compiler_with in Python/compile.c.
 
+use super::statements::Leaving;
 use super::{Around, Laid, Layer, Unstructured};
 use crate::bytecode::opcode::op;
 use crate::clean::flow::{BlockId, End, Operand};
@@ -184,6 +185,10 @@ impl Layer<'_> {
             Clause::Typed { body, .. } | Clause::Bare(body) => Some(body),
             Clause::Reraise(_) => None,
         });
+        // A `break` says nothing of where the statement ends, if what comes after the body is more than one.
+        let way = |block: BlockId| self.leaving(block, self.depth(block));
+        let goes_on = after_body.is_some_and(|after| way(after).is_none());
+        let bodies = bodies.filter(|&body| !goes_on || way(body) != Some(Leaving::Break));
         let reaches: Vec<Vec<bool>> = bodies.map(|body| self.reach(body, stop)).collect();
         match after_body {
             Some(after) => {

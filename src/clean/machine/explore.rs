@@ -1,7 +1,9 @@
 //! The search for all states, until nothing new is found: blocks are taken to catch nothing until something in them can fail.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use super::fold::settled;
 use super::{Block, Exit, Graph, Input, Key, Kind, Node, NodeId, Reasons, Unmodelled, Variants, implausible};
@@ -70,15 +72,15 @@ pub(super) struct Instance {
 pub(super) struct Explorer<'a> {
     pub input: &'a Input<'a>,
     pub nodes: Vec<Node>,
-    index: HashMap<Key, NodeId>,
+    index: FxHashMap<Key, NodeId>,
     pub variables: Vec<Rc<Vec<Variants>>>,
     queue: VecDeque<NodeId>,
     queued: Vec<bool>,
-    splits: HashMap<(i32, Rc<[Block]>), u32>,
+    splits: FxHashMap<(i32, Rc<[Block]>), u32>,
     pub real: BTreeSet<u32>,
     pub found_real: BTreeSet<u32>,
     pub instances: Vec<Instance>,
-    instance_index: HashMap<(Block, Rc<[Block]>), u32>,
+    instance_index: FxHashMap<(Block, Rc<[Block]>), u32>,
     pub decided: BTreeMap<u32, Change>,
     pub thrown: BTreeSet<u32>,
     pub transparent: BTreeSet<u32>,
@@ -96,15 +98,15 @@ impl<'a> Explorer<'a> {
         Explorer {
             input,
             nodes: Vec::new(),
-            index: HashMap::new(),
+            index: FxHashMap::default(),
             variables: Vec::new(),
             queue: VecDeque::new(),
             queued: Vec::new(),
-            splits: HashMap::new(),
+            splits: FxHashMap::default(),
             real,
             found_real: BTreeSet::new(),
             instances: Vec::new(),
-            instance_index: HashMap::new(),
+            instance_index: FxHashMap::default(),
             decided: BTreeMap::new(),
             thrown: BTreeSet::new(),
             transparent: BTreeSet::new(),
@@ -150,7 +152,8 @@ impl<'a> Explorer<'a> {
         let tracked: Vec<Option<Literal>> =
             self.input.tracked.iter().map(|&place| constant(&variables[place])).collect();
         let mut key = Key { offset, blocks: blocks.clone(), stack: stack.as_slice().into(), tracked };
-        if !self.index.contains_key(&key) {
+        let mut found = self.index.get(&key).copied();
+        if found.is_none() {
             let is_flat = self.input.splits_stack || !self.input.tracked.is_empty();
             let most = if is_flat { SPLIT_TRACKED } else { SPLIT };
             let split = self.splits.entry((offset, blocks)).or_default();
@@ -162,27 +165,28 @@ impl<'a> Explorer<'a> {
                     .for_each(|value| *value = Value::Unknown);
                 key.stack = stack.into();
                 key.tracked.iter_mut().for_each(|value| *value = None);
+                found = self.index.get(&key).copied();
             }
         }
-        let node = match self.index.get(&key) {
-            Some(&node) => node,
-            None => {
-                if self.nodes.len() >= self.input.most {
-                    return Err(Unmodelled { offset, why: "there are too many states" });
-                }
-                let node = self.nodes.len();
-                self.index.insert(key.clone(), node);
-                self.nodes.push(Node { key, end: 0, acts: Vec::new(), exit: Exit::Lost("it was not looked at") });
-                self.variables.push(variables.clone());
-                self.queued.push(true);
-                self.queue.push_back(node);
-                return Ok(node);
-            }
-        };
+        let Some(node) = found else { return self.add(key, variables) };
         if let Some(joined) = join(&self.variables[node], variables) {
             self.variables[node] = Rc::new(joined);
             self.enqueue(node);
         }
+        Ok(node)
+    }
+
+    /// Adds a state that was not known.
+    fn add(&mut self, key: Key, variables: &Rc<Vec<Variants>>) -> Result<NodeId, Unmodelled> {
+        if self.nodes.len() >= self.input.most {
+            return Err(Unmodelled { offset: key.offset, why: "there are too many states" });
+        }
+        let node = self.nodes.len();
+        self.index.insert(key.clone(), node);
+        self.nodes.push(Node { key, end: 0, acts: Vec::new(), exit: Exit::Lost("it was not looked at") });
+        self.variables.push(variables.clone());
+        self.queued.push(true);
+        self.queue.push_back(node);
         Ok(node)
     }
 

@@ -1,8 +1,10 @@
 //! Runs a decompiler, which is another program, on clean files, and writes what it prints next to each.  If it fails on a file, it gets the
 //! file without the functions that it fails on.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -35,6 +37,8 @@ const HOLE: &[u8] = b"{}";
 pub struct Decompiler {
     words: Vec<OsString>,
     scratch: Scratch,
+    /// Whether what it prints of a module without statements is Python; known once it is asked for.
+    prints_python: OnceCell<bool>,
 }
 
 /// Why there is no source.
@@ -43,6 +47,18 @@ enum Failure {
     Missing(io::Error),
     /// It did not finish well.
     Failed(String),
+    /// It says that it finished, but what it printed is not Python 2.7.
+    NotPython(Vec<u8>),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Missing(error) => write!(f, "{error}"),
+            Failure::Failed(why) => f.write_str(why),
+            Failure::NotPython(_) => f.write_str("what it prints is not Python 2.7"),
+        }
+    }
 }
 
 impl Decompiler {
@@ -56,7 +72,7 @@ impl Decompiler {
             words.push(OsString::from_vec(HOLE.to_vec()));
         }
         let scratch = Scratch::create(b"decompiled").context("cannot make a folder for the decompiler")?;
-        Ok(Decompiler { words, scratch })
+        Ok(Decompiler { words, scratch, prints_python: OnceCell::new() })
     }
 
     /// Removes its folder.
@@ -68,6 +84,9 @@ impl Decompiler {
     pub fn run(&self, folder: &OutputFolder, name: &str, code: &MarshalledCode) -> anyhow::Result<bool> {
         let end = Instant::now() + ALL_RUNS;
         let shown = Printable::text(name.as_bytes());
+        // A function that stands alone is shown as one.
+        let module = (code.flags & stubs::OPTIMIZED != 0).then(|| stubs::defined(code.clone()));
+        let code = module.as_ref().unwrap_or(code);
         let source = match self.decompile(code, name) {
             Ok(source) => source,
             Err(Failure::Missing(error)) => {
@@ -75,8 +94,8 @@ impl Decompiler {
                 message::warn(format_args!("cannot run {program}: {error}; the clean files are there without source"));
                 return Ok(false);
             }
-            Err(Failure::Failed(why)) => match self.without_failing(code, name, end) {
-                Some((source, left_out)) => {
+            Err(why) => match (self.without_failing(code, name, end), why) {
+                (Some((source, left_out)), why) => {
                     let left_out: Vec<String> = left_out.iter().map(|name| Printable::text(name).to_string()).collect();
                     let left_out = left_out.join(", ");
                     message::warn(format_args!(
@@ -84,7 +103,11 @@ impl Decompiler {
                     ));
                     source
                 }
-                None => {
+                (None, Failure::NotPython(source)) => {
+                    message::warn(format_args!("{shown}: what the decompiler prints is not Python 2.7"));
+                    source
+                }
+                (None, why) => {
                     message::warn(format_args!("{shown}: the decompiler fails: {why}"));
                     return Ok(true);
                 }
@@ -93,7 +116,7 @@ impl Decompiler {
         let name = PathBuf::from(name).with_extension("py");
         let cannot = || format!("cannot write {}", Printable::path(&folder.path_of(&name)));
         let mut file = folder.create(name.as_os_str()).with_context(cannot)?;
-        file.write_all(&without_return(&source)).with_context(cannot)?;
+        file.write_all(&source).with_context(cannot)?;
         Ok(true)
     }
 
@@ -117,7 +140,33 @@ impl Decompiler {
         Some((self.decompile(&stubs::with_stubs(code, &failing), name).ok()?, names))
     }
 
+    /// Decompiles a file, and looks whether what comes out is Python, if that is what the command prints at all.
     fn decompile(&self, code: &MarshalledCode, name: &str) -> Result<Vec<u8>, Failure> {
+        let source = without_return(&self.printed(code, name)?);
+        let nothing =
+            || self.printed(&stubs::empty(), name).is_ok_and(|source| self.is_python(&without_return(&source)));
+        if self.is_python(&source) || !self.prints_python.get_or_init(nothing) {
+            return Ok(source);
+        }
+        Err(Failure::NotPython(source))
+    }
+
+    /// Whether the interpreter can compile a source; it is not run.
+    fn is_python(&self, source: &[u8]) -> bool {
+        const COMPILE: &str = "import sys; compile(sys.stdin.read(), 'source', 'exec')";
+        let path = self.scratch.path().join("source");
+        let compiles = || -> io::Result<bool> {
+            fs::write(&path, source)?;
+            let mut command = Command::new("/proc/self/exe");
+            command.args(["python", "-E", "-s", "-S", "-c", COMPILE]).process_group(0);
+            command.stdin(File::open(&path)?).stdout(Stdio::null()).stderr(Stdio::null());
+            Ok(wait(command.spawn()?)?.is_some_and(|status| status.success()))
+        };
+        compiles().unwrap_or(false)
+    }
+
+    /// What the command prints of a file.
+    fn printed(&self, code: &MarshalledCode, name: &str) -> Result<Vec<u8>, Failure> {
         let failed = |error: io::Error| Failure::Failed(error.to_string());
         let marshalled =
             marshal::whole::code(code).ok_or_else(|| Failure::Failed("marshal cannot hold a constant".into()))?;

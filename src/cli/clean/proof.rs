@@ -32,6 +32,8 @@ pub struct Candidate<'a> {
     pub renamed: &'a [Renamed],
     /// It is the program itself, and not code that the program made while it ran.
     pub is_main: bool,
+    /// Why it cannot be run, if it cannot.
+    pub obstacle: Option<&'static str>,
 }
 
 /// What was proven, and what was not.
@@ -135,7 +137,7 @@ pub fn prove(program: &Path, bytes: &[u8], recorded: &[Recorded], candidates: &[
             if run.end.is_some() && done.behaviour.end != run.end {
                 proof.notes.push("the original ended differently when it ran again".into());
             }
-            for trial in trials.iter_mut().filter(|trial| trial.is_open()) {
+            for trial in trials.iter_mut().filter(|trial| trial.can_run()) {
                 if begun.elapsed() > MOST_TIME {
                     trial.doubt = Some("the runs before it took too long".into());
                     continue;
@@ -201,6 +203,10 @@ impl<'a> Trial<'a> {
         self.pairs.iter().any(|pair| !pair.is_unchanged)
     }
 
+    fn can_run(&self) -> bool {
+        self.is_open() && self.candidate.obstacle.is_none()
+    }
+
     /// Compares a run of the original with one of the clean file.
     fn add(&mut self, original: &Ran, clean: &Ran) -> anyhow::Result<()> {
         self.runs += 1;
@@ -251,7 +257,7 @@ impl<'a> Trial<'a> {
             }
             Some(reason) => Verdict::Unequal(reason.clone()),
             None if self.runs == 0 => {
-                let why = obstacle.or(self.doubt.as_deref());
+                let why = self.candidate.obstacle.or(obstacle).or(self.doubt.as_deref());
                 Verdict::NotCompared(why.unwrap_or("there is no trace to repeat").to_owned())
             }
             None if differs && self.has_threads => Verdict::NotCompared(

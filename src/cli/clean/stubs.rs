@@ -12,7 +12,7 @@ use crate::bytecode::opcode::op;
 pub type Place = Vec<usize>;
 
 /// CO_OPTIMIZED and CO_GENERATOR (code.h).
-const OPTIMIZED: i32 = 0x1;
+pub const OPTIMIZED: i32 = 0x1;
 const GENERATOR: i32 = 0x20;
 /// CO_NOFREE, all that the flags of a module without a future statement have.
 const NO_FREE: i32 = 0x40;
@@ -32,7 +32,7 @@ fn collect(code: &MarshalledCode, place: &mut Place, found: &mut Vec<Place>) {
     }
     for (index, constant) in code.constants.iter().enumerate() {
         if let Object::Code(inner) = constant
-            && !inner.name.starts_with(b"<")
+            && is_function(inner)
         {
             place.push(index);
             collect(inner, place, found);
@@ -52,10 +52,14 @@ pub fn at<'a>(module: &'a MarshalledCode, place: &[usize]) -> Option<&'a Marshal
 
 /// A copy of a code object in which those at the places `stubs` do nothing.
 pub fn with_stubs(code: &MarshalledCode, stubs: &HashSet<Place>) -> MarshalledCode {
-    replaced(code, &mut Vec::new(), &|place| stubs.contains(place))
+    replaced(code, &mut Vec::new(), &|place, _| stubs.contains(place))
 }
 
-fn replaced(code: &MarshalledCode, place: &mut Place, is_stub: &dyn Fn(&Place) -> bool) -> MarshalledCode {
+fn replaced(
+    code: &MarshalledCode,
+    place: &mut Place,
+    is_stub: &dyn Fn(&Place, &MarshalledCode) -> bool,
+) -> MarshalledCode {
     if place.len() >= DEEPEST {
         return code.clone();
     }
@@ -63,7 +67,7 @@ fn replaced(code: &MarshalledCode, place: &mut Place, is_stub: &dyn Fn(&Place) -
     for (index, constant) in code.constants.iter().enumerate() {
         place.push(index);
         constants.push(match constant {
-            Object::Code(inner) if is_stub(place) => Object::Code(Box::new(stub(inner))),
+            Object::Code(inner) if is_stub(place, inner) => Object::Code(Box::new(stub(inner))),
             Object::Code(inner) => Object::Code(Box::new(replaced(inner, place, is_stub))),
             other => other.clone(),
         });
@@ -72,34 +76,51 @@ fn replaced(code: &MarshalledCode, place: &mut Place, is_stub: &dyn Fn(&Place) -
     MarshalledCode { constants: constants.into(), ..code.clone() }
 }
 
+/// Whether a code object is what a function or class statement makes.
+fn is_function(code: &MarshalledCode) -> bool {
+    !code.name.starts_with(b"<")
+}
+
 /// A module that only defines one function or class, with stubs for the functions in it.
 pub fn alone(code: &MarshalledCode) -> MarshalledCode {
-    let inner = replaced(code, &mut Vec::new(), &|place| place.len() == 1);
-    let mut constants = vec![Object::Code(Box::new(inner)), Object::None];
+    defined(replaced(code, &mut Vec::new(), &|place, inner| place.len() == 1 && is_function(inner)))
+}
+
+/// A module that only defines a function or class.
+pub fn defined(code: MarshalledCode) -> MarshalledCode {
     let make = [op::LOAD_CONST, 0, 0, op::MAKE_FUNCTION, 0, 0];
     let end = [op::STORE_NAME, 0, 0, op::LOAD_CONST, 1, 0, op::RETURN_VALUE];
-    let bytes = if is_class(code) {
-        constants.extend([Object::Str(code.name.clone()), Object::Tuple(Vec::new().into())]);
+    let (name, filename) = (code.name.clone(), code.filename.clone());
+    let is_class = is_class(&code);
+    let mut constants = vec![Object::Code(Box::new(code)), Object::None];
+    let bytes = if is_class {
+        constants.extend([Object::Str(name.clone()), Object::Tuple(Vec::new().into())]);
         let begin = [op::LOAD_CONST, 2, 0, op::LOAD_CONST, 3, 0];
         [&begin[..], &make, &[op::CALL_FUNCTION, 0, 0, op::BUILD_CLASS], &end].concat()
     } else {
         [&make[..], &end].concat()
     };
     MarshalledCode {
-        argcount: 0,
-        nlocals: 0,
         stacksize: 3,
-        flags: NO_FREE,
         bytes: bytes.into(),
         constants: constants.into(),
-        names: vec![code.name.clone()],
-        varnames: Vec::new(),
-        freevars: Vec::new(),
-        cellvars: Vec::new(),
-        filename: code.filename.clone(),
+        names: vec![name],
+        filename,
+        ..empty()
+    }
+}
+
+/// A module that does nothing.
+pub fn empty() -> MarshalledCode {
+    MarshalledCode {
+        stacksize: 1,
+        flags: NO_FREE,
+        bytes: Arc::from(&[op::LOAD_CONST, 0, 0, op::RETURN_VALUE][..]),
+        constants: vec![Object::None].into(),
+        filename: Arc::from(&b"empty.py"[..]),
         name: Arc::from(&b"<module>"[..]),
         first_line: 1,
-        lnotab: Arc::from(&b""[..]),
+        ..MarshalledCode::empty()
     }
 }
 
