@@ -57,6 +57,7 @@ pub fn explain(
 ) -> Result<Explained, String> {
     let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let untaken = program.options.untaken;
+    let own = own_names(code, program);
     let mut input = Input {
         code,
         executed,
@@ -65,6 +66,7 @@ pub fn explain(
         is_builtin: &is_builtin,
         is_looked_up: program.is_looked_up,
         runs_prefixes: program.runs_prefixes,
+        own: &own,
         tracked: Vec::new(),
         splits_stack: false,
         most: STATES,
@@ -74,15 +76,15 @@ pub fn explain(
     if let Some(Chosen { tracked, splits_stack, assumed, sign }) = chosen.clone()
         && let Ok(graph) = machine::explore(&Input { tracked: tracked.clone(), splits_stack, most, ..input })
     {
-        let (flow, removed) = simplified(code, &graph, &tracked, executed, program);
-        return Ok(Explained { graph, flow, removed, assumed, sign });
+        let (flow, removed) = simplified(code, &graph, (&tracked, &own), executed, program);
+        return Ok(explained(code, graph, flow, removed, assumed, sign));
     }
     input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
     let explored = machine::explore(&input);
     let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
     // A few tests say little about code that looks like a compiler's.
     let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
-    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], executed, program));
+    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, (&[], &own), executed, program));
     let found = candidates(code, best.as_ref().map(|(flow, _)| flow), program, least);
     let mut graph = explored;
     let mut assumed = Vec::new();
@@ -98,7 +100,7 @@ pub fn explain(
         };
         let trial = Input { tracked: tracked.clone(), splits_stack, most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
-        let (flow, removed) = simplified(code, &tried, &tracked, executed, program);
+        let (flow, removed) = simplified(code, &tried, (&tracked, &own), executed, program);
         if best.as_ref().is_none_or(|(known, _)| is_simpler(&flow, known)) {
             (graph, best) = (Ok(tried), Some((flow, removed)));
             (input.tracked, input.splits_stack) = (tracked, splits_stack);
@@ -113,7 +115,46 @@ pub fn explain(
     let (flow, removed) = best.ok_or("nothing is known of it")?;
     let (tracked, splits_stack) = (input.tracked, input.splits_stack);
     *chosen = Some(Chosen { tracked, splits_stack, assumed: assumed.clone(), sign });
-    Ok(Explained { graph, flow, removed, assumed, sign })
+    Ok(explained(code, graph, flow, removed, assumed, sign))
+}
+
+/// Adds what is taken for granted of names whose stores were removed.
+fn explained(
+    code: &MarshalledCode,
+    graph: Graph,
+    flow: Flow,
+    removed: Removed,
+    mut assumed: Vec<String>,
+    sign: Option<&'static str>,
+) -> Explained {
+    let stores: BTreeSet<u32> = removed.iter().filter(|one| *one.1 == simplify::NOT_READ).map(|one| *one.0).collect();
+    let nodes = graph.nodes.iter().filter(|node| stores.contains(&(node.key.offset as u32)));
+    let names: BTreeSet<i32> = nodes
+        .flat_map(|node| &node.acts)
+        .filter_map(|act| match *act {
+            machine::Act::Run(op::STORE_GLOBAL, place) => place,
+            _ => None,
+        })
+        .collect();
+    for name in names.into_iter().filter_map(|place| code.names.get(usize::try_from(place).ok()?)) {
+        let what = format!("nothing but this code uses the variable {}", String::from_utf8_lossy(name));
+        if !assumed.contains(&what) {
+            assumed.push(what);
+        }
+    }
+    Explained { graph, flow, removed, assumed, sign }
+}
+
+/// The places of names that are stored to as globals, and that no other code mentions.
+fn own_names(code: &MarshalledCode, program: &Program<'_>) -> BTreeSet<usize> {
+    if program.is_looked_up {
+        return BTreeSet::new();
+    }
+    let at = |start: u32| Unit::decode(&code.bytes, start).filter(|unit| unit.last.opcode == op::STORE_GLOBAL);
+    let stored = (0..code.bytes.len() as u32).filter_map(at);
+    let places = stored.filter_map(|unit| usize::try_from(unit.last.operand?).ok());
+    let is_own = |place: &usize| code.names.get(*place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
+    places.filter(is_own).collect()
 }
 
 /// Whether a flow is better than another one: shorter without more branches, or with fewer and not much longer.
@@ -140,15 +181,19 @@ fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
 fn simplified(
     code: &MarshalledCode,
     graph: &Graph,
-    tracked: &[usize],
+    (tracked, own): (&[usize], &BTreeSet<usize>),
     executed: Option<&Executed>,
     program: &Program<'_>,
 ) -> (Flow, Removed) {
     let mut flow = Flow::of(graph);
     let mut unbound = BTreeSet::new();
     let mut unknown = BTreeSet::new();
-    let mut variable = BTreeSet::new();
+    let (mut variable, mut loaded) = (BTreeSet::new(), BTreeSet::new());
+    let is_plain = |value: &Value| {
+        machine::is_unchanging(value) || matches!(value, Value::List(_) | Value::Dict(_) | Value::NoItems)
+    };
     let is_call = |act: &machine::Act| matches!(act, machine::Act::Run(op::CALL_FUNCTION, _));
+    let is_set = |act: &machine::Act| matches!(act, machine::Act::Run(op::BUILD_SET, _));
     // The `id` or `hash` of a constant.
     let makes_id = |stack: &[Value]| {
         let [.., Value::Builtin(Builtin::Id), Value::Constant(of)] = stack else { return false };
@@ -162,14 +207,21 @@ fn simplified(
             match *act {
                 machine::Act::Run(op::LOAD_FAST, Some(place)) => {
                     let place = usize::try_from(place).ok().and_then(|place| known.get(place));
-                    if !matches!(place, Some(Variants::Bound | Variants::Constant(_))) {
+                    if !matches!(place, Some(Variants::Bound | Variants::Constant(_) | Variants::Known(_))) {
                         unbound.insert(at);
                     }
                 }
-                machine::Act::Run(op::STORE_FAST, Some(place))
-                    if !matches!(one.key.stack.last(), Some(Value::Constant(_))) =>
-                {
+                machine::Act::Run(op::STORE_FAST, Some(place)) if !one.key.stack.last().is_some_and(is_plain) => {
                     variable.insert(place);
+                }
+                machine::Act::Run(op::LOAD_GLOBAL | op::LOAD_NAME, Some(place)) => {
+                    loaded.insert(place);
+                }
+                // Names are numbered down from -1.
+                machine::Act::Run(op::STORE_GLOBAL | op::STORE_NAME, Some(place))
+                    if !one.key.stack.last().is_some_and(is_plain) =>
+                {
+                    variable.insert(-1 - place);
                 }
                 _ => {}
             }
@@ -177,6 +229,8 @@ fn simplified(
         let is_known = match one.exit {
             Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| match value {
                 Value::Integer(_) => !one.acts.iter().any(is_call) || makes_id(&one.key.stack),
+                // Only a set of constants is one of which something is known.
+                Value::Fixed if one.acts.iter().any(is_set) => true,
                 value => is_known(value, at, executed),
             }),
             _ => false,
@@ -199,8 +253,11 @@ fn simplified(
             .map(|place| place as i32)
             .collect(),
     };
+    // What nothing ever read may be there for others.
+    let own = own.iter().filter_map(|place| i32::try_from(*place).ok()).filter(|place| loaded.contains(place));
     let allowed = Allowed {
         plain_names: &plain_names,
+        own_names: &own.filter(|place| !variable.contains(&(-1 - place))).collect(),
         is_bound: &|at| !unbound.contains(&at),
         plain_locals: &plain_locals,
         is_constant: &|at| !unknown.contains(&at),

@@ -1,10 +1,13 @@
 //! Runs functions of constants as the VM would: what encrypted strings are decoded with.  It knows a few builtins and methods that have no
 //! effect but their result, and gives up on all else, on whatever could fail, and on what takes long.
 
+mod attributes;
 mod builtins;
 mod codecs;
 pub mod frame;
 mod methods;
+mod results;
+mod texts;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -220,6 +223,11 @@ impl<'a, 'n> Runner<'a, 'n> {
             }
             [Thing::Plain(left), Thing::Plain(right)] if opcode == op::COMPARE_OP => {
                 is(value::compare(operand, left, right))
+            }
+            [Thing::Plain(Literal::Str(format)), Thing::Plain(by)]
+                if matches!(opcode, op::BINARY_MODULO | op::INPLACE_MODULO) =>
+            {
+                self.formatted(format, by)
             }
             [Thing::Plain(left), Thing::Plain(right)] if value::is_operator(opcode) => {
                 let texts = [left, right].into_iter().filter(|one| is_text(one)).count();
