@@ -26,6 +26,8 @@ impl Graph {
                 let why = match self.nodes[node].exit {
                     Exit::Go(next) | Exit::Setup { next, .. } => of(next),
                     Exit::Branch { taken, next, .. } => of(taken).and(of(next)),
+                    // A loop that does nothing comes to its end.
+                    Exit::Iterate { done, next } if self.comes_back(next, node) => of(done),
                     Exit::Iterate { done, next } => of(done).and(of(next)),
                     _ => None,
                 };
@@ -91,6 +93,19 @@ impl Graph {
             Some((node, why)) => Err(Unmodelled { offset: self.nodes[node].key.offset, why }),
             None => Ok(()),
         }
+    }
+
+    /// Whether nothing but jumps and instructions without a choice leads from a node to another one.
+    fn comes_back(&self, from: NodeId, to: NodeId) -> bool {
+        let mut node = from;
+        for _ in 0..self.nodes.len() {
+            match self.nodes[node].exit {
+                _ if node == to => return true,
+                Exit::Go(next) => node = next,
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// The nodes that can be reached, in no particular order.

@@ -95,3 +95,14 @@ fn a_while_whose_body_is_a_with_that_breaks_is_a_loop() {
     let made = clean([&[op::NOP][..], &loops(1)].concat(), vec![Object::None]);
     assert_eq!(made, loops(0));
 }
+
+#[test]
+fn a_loop_that_does_nothing_is_left() {
+    // if g: for x in (1, 2): pass; then an index out of range.  Else the first constant is returned.
+    let start = [op::LOAD_GLOBAL, 3, 0, op::POP_JUMP_IF_FALSE, 17, 0, op::LOAD_CONST, 1, 0, op::GET_ITER];
+    let nothing = [op::FOR_ITER, 8, 0, op::POP_TOP, op::JUMP_ABSOLUTE, 10, 0];
+    let bytes = [&start[..], &nothing, &RETURN_FIRST, &[op::LOAD_GLOBAL, 99, 0, op::RETURN_VALUE]].concat();
+    let pair = Object::Tuple(vec![Object::Int(1), Object::Int(2)].into());
+    let made = cleaned(bytes, &[Object::None, pair]);
+    assert_eq!(*made.code.bytes, [&[op::LOAD_GLOBAL, 3, 0, op::POP_TOP][..], &RETURN_FIRST].concat());
+}
