@@ -27,6 +27,8 @@ pub(super) const NEWLOCALS: i32 = 2;
 
 /// States of a code object at most.
 pub(super) const STATES: usize = 60_000;
+/// States of code that was laid out, for each of its bytes, besides a few thousand.
+const STATES_PER_BYTE: usize = 4;
 /// Blocks beyond which no statements are looked for.
 const BLOCKS: usize = 6_000;
 
@@ -290,7 +292,8 @@ fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_
         own: &BTreeSet::new(),
         tracked: Vec::new(),
         splits_stack: false,
-        most: STATES,
+        // Code that was laid out right has about as many states as instructions; of wrong code the stack can grow without end.
+        most: STATES.min(tracked::FEW + STATES_PER_BYTE * made.bytes.len()),
         keeps_exceptions: program.keeps_exceptions,
     };
     let graph = machine::explore(&input).ok()?;

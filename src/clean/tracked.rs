@@ -19,7 +19,7 @@ use crate::bytecode::opcode::op;
 const STATES_PER_BYTE: usize = 2;
 /// The same while states are distinguished by variables.
 const STATES_PER_BYTE_TRACKED: usize = 12;
-const FEW: usize = 3_000;
+pub(super) const FEW: usize = 3_000;
 /// How many times as many states another variable may make.
 const MORE: usize = 4;
 /// Variables that are tried.
@@ -85,7 +85,7 @@ pub fn explain(
     // A few tests say little about code that looks like a compiler's.
     let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
     let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, (&[], &own), executed, program));
-    let found = candidates(code, best.as_ref().map(|(flow, _)| flow), program, least);
+    let found = candidates(code, best.as_ref().map(|(flow, _)| flow), program, &own, least);
     let mut graph = explored;
     let mut assumed = Vec::new();
     for candidate in found {
@@ -245,7 +245,8 @@ fn simplified(
         let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
         (arguments..code.nlocals).filter(|place| !variable.contains(place)).collect()
     };
-    let plain_names: BTreeSet<i32> = match program.is_looked_up {
+    // A function's globals outlive it: its stores go only if nothing reads them at all.
+    let plain_names: BTreeSet<i32> = match program.is_looked_up || code.flags & OPTIMIZED != 0 {
         true => BTreeSet::new(),
         false => tracked
             .iter()
@@ -298,10 +299,16 @@ enum Candidate {
 /// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
 /// at every offset, for the model may be lost without the variable, and in what is left of the flow, if there is one.  A value that is kept
 /// on the stack is such a variable too.
-fn candidates(code: &MarshalledCode, flow: Option<&Flow>, program: &Program<'_>, least: usize) -> Vec<Candidate> {
+fn candidates(
+    code: &MarshalledCode,
+    flow: Option<&Flow>,
+    program: &Program<'_>,
+    own: &BTreeSet<usize>,
+    least: usize,
+) -> Vec<Candidate> {
     let mut tests: BTreeMap<Candidate, BTreeSet<u32>> = BTreeMap::new();
     let mut add = |at: u32, three: [(u8, i32); 3]| {
-        if let Some(candidate) = candidate(code, program, three) {
+        if let Some(candidate) = candidate(code, program, own, three) {
             tests.entry(candidate).or_default().insert(at);
         }
     };
@@ -329,7 +336,12 @@ fn candidates(code: &MarshalledCode, flow: Option<&Flow>, program: &Program<'_>,
 }
 
 /// What three instructions in a row compare with a constant, or store one to.
-fn candidate(code: &MarshalledCode, program: &Program<'_>, three: [(u8, i32); 3]) -> Option<Candidate> {
+fn candidate(
+    code: &MarshalledCode,
+    program: &Program<'_>,
+    own: &BTreeSet<usize>,
+    three: [(u8, i32); 3],
+) -> Option<Candidate> {
     let is_operator = |opcode| matches!(opcode, op::COMPARE_OP | op::BINARY_SUBTRACT | op::BINARY_XOR);
     let (load, place) = match three {
         [(op::DUP_TOP, _), (op::LOAD_CONST, _), (operator, _)] if is_operator(operator) => (op::DUP_TOP, 0),
@@ -337,13 +349,16 @@ fn candidate(code: &MarshalledCode, program: &Program<'_>, three: [(u8, i32); 3]
         [(op::LOAD_CONST, _), (op::STORE_GLOBAL, place), _] if !program.is_looked_up => (op::STORE_GLOBAL, place),
         [(load, place), (op::LOAD_CONST, _), (operator, _)] if is_operator(operator) => (load, place),
         [(op::LOAD_CONST, _), (load, place), (operator, _)] if is_operator(operator) => (load, place),
+        // A function that was just made compares it.
+        [(op::MAKE_FUNCTION, 0), (load, place), (op::CALL_FUNCTION, 1)] => (load, place),
         _ => return None,
     };
     let place = usize::try_from(place).ok()?;
     match load {
         op::DUP_TOP => Some(Candidate::Stack),
         op::LOAD_FAST if place < code.varnames.len() => Some(Candidate::Variable(place)),
-        op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 => {
+        // What is known of a function's own global is forgotten where other code runs.
+        op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 || own.contains(&place) => {
             let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
             is_own.then_some(Candidate::Variable(place + code.varnames.len()))
         }

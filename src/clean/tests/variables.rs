@@ -106,3 +106,31 @@ fn a_loop_that_does_nothing_is_left() {
     let made = cleaned(bytes, &[Object::None, pair]);
     assert_eq!(*made.code.bytes, [&[op::LOAD_GLOBAL, 3, 0, op::POP_TOP][..], &RETURN_FIRST].concat());
 }
+
+/// A dispatcher that goes to the end once a variable is 2: `compare` leaves the outcome on the stack.
+fn dispatched(store: [u8; 3], compare: &[u8]) -> Vec<u8> {
+    let start = [op::LOAD_CONST, 1, 0, store[0], store[1], store[2]];
+    let end = start.len() as u8 + compare.len() as u8 + 3 + 13;
+    let body = [op::LOAD_GLOBAL, 3, 0, op::POP_TOP, op::LOAD_CONST, 2, 0, store[0], store[1], store[2]];
+    let jump = [op::POP_JUMP_IF_TRUE, end, 0];
+    [&start[..], compare, &jump, &body, &[op::JUMP_ABSOLUTE, 6, 0], &RETURN_FIRST, &[op::NOP]].concat()
+}
+
+const ONE_TURN: [u8; 8] = [op::LOAD_GLOBAL, 3, 0, op::POP_TOP, op::LOAD_CONST, 0, 0, op::RETURN_VALUE];
+
+#[test]
+fn a_functions_own_global_says_where_to_go_on() {
+    let compare = [op::LOAD_GLOBAL, 2, 0, op::LOAD_CONST, 2, 0, op::COMPARE_OP, 2, 0];
+    let bytes = dispatched([op::STORE_GLOBAL, 2, 0], &compare);
+    assert_eq!(*cleaned(bytes, &[Object::None, Object::Int(1), Object::Int(2)]).code.bytes, ONE_TURN);
+}
+
+#[test]
+fn a_function_that_was_just_made_compares_what_says_where_to_go_on() {
+    let inner = [op::LOAD_FAST, 0, 0, op::LOAD_CONST, 0, 0, op::COMPARE_OP, 2, 0, op::RETURN_VALUE].to_vec();
+    let inner = MarshalledCode { argcount: 1, ..code(inner, vec![Object::Int(2)]) };
+    let compare = [op::LOAD_CONST, 3, 0, op::MAKE_FUNCTION, 0, 0, op::LOAD_FAST, 0, 0, op::CALL_FUNCTION, 1, 0];
+    let bytes = dispatched([op::STORE_FAST, 0, 0], &compare);
+    let constants = [Object::None, Object::Int(1), Object::Int(2), Object::Code(Box::new(inner))];
+    assert_eq!(*cleaned(bytes, &constants).code.bytes, ONE_TURN);
+}
