@@ -10,7 +10,7 @@ use super::value::Literal;
 use crate::bytecode::opcode::op;
 
 /// The operand of an instruction.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operand {
     None,
     Number(i32),

@@ -1,10 +1,11 @@
-//! Ints that are not known, but of which is known what they leave when they are divided by 12, for each thing that another int can leave.
-//! It shows that x * (x + 1) is even and that no square leaves 3 divided by 4, whatever x is.
+//! Ints that are not known, but of which is known what they leave when they are divided by 24, for each thing that another int can leave,
+//! how they differ from that int, and what they are at least.  It shows that x * (x + 1) is even, that no square leaves 3 divided by 4 and
+//! that x - x is 0, whatever x is.
 
 use crate::bytecode::opcode::op;
 
 /// Divisors that are looked at divide this.
-const BASE: i64 = 12;
+const BASE: i64 = 24;
 
 /// An int or long.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,9 +13,11 @@ pub enum Integer {
     /// No more is known of it.
     Any,
     Left(Left),
+    /// It was made of several ints: a bit for each thing that it can leave.
+    Mixed(u32),
 }
 
-/// What an int leaves divided by 12, by what the int leaves that it was made of.
+/// What an int leaves divided by 24, by what the int leaves that it was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Left {
     /// The offset of the instruction that made the other int; None if this is a constant.
@@ -22,6 +25,12 @@ pub struct Left {
     left: [u8; BASE as usize],
     /// It is itself what it leaves.
     is_whole: bool,
+    /// How much more it is than the other int, or than 0 if this is a constant; None if that is not always the same.
+    more: Option<i64>,
+    /// It is never less.
+    least: Option<i64>,
+    /// It is the very object that the instruction made.
+    is_itself: bool,
 }
 
 impl Integer {
@@ -29,18 +38,20 @@ impl Integer {
     pub fn new(at: u32) -> Integer {
         let mut left = [0; BASE as usize];
         left.iter_mut().enumerate().for_each(|(place, left)| *left = place as u8);
-        Integer::Left(Left { of: Some(at), left, is_whole: false })
+        Integer::Left(Left { of: Some(at), left, is_whole: false, more: Some(0), least: None, is_itself: true })
     }
 
     /// A constant.
     pub fn known(value: i64) -> Integer {
         let left = [value.rem_euclid(BASE) as u8; BASE as usize];
-        Integer::Left(Left { of: None, left, is_whole: (0..BASE).contains(&value) })
+        let is_whole = (0..BASE).contains(&value);
+        Integer::Left(Left { of: None, left, is_whole, more: Some(value), least: Some(value), is_itself: false })
     }
 
     /// Returns its value, if that is the same whatever it was made of.
     pub fn value(&self) -> Option<i64> {
         match self {
+            Integer::Left(Left { of: None, more: Some(value), .. }) => Some(*value),
             Integer::Left(Left { left, is_whole: true, .. }) if left.iter().all(|one| *one == left[0]) => {
                 Some(left[0].into())
             }
@@ -55,39 +66,105 @@ impl Integer {
 
     /// What an operator makes of two ints.
     pub fn operate(opcode: u8, one: &Integer, other: &Integer) -> Integer {
-        let (Integer::Left(one), Integer::Left(by)) = (one, other) else { return Integer::Any };
-        let each = |operate: &dyn Fn(i64, i64) -> i64, is_whole: bool| one.with(by, operate, is_whole);
-        let divisor = other.value();
-        match (opcode, divisor) {
-            (op::BINARY_ADD | op::INPLACE_ADD, _) => each(&|one, other| one + other, false),
-            (op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT, _) => each(&|one, other| one - other, false),
-            (op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY, _) => each(&|one, other| one * other, false),
-            (op::BINARY_POWER, Some(2)) => one.with(one, &|one, other| one * other, false),
+        let by = other.value();
+        let (Integer::Left(left), Integer::Left(right)) = (one, other) else { return mixed(opcode, one, other) };
+        if left.source(right).is_err() {
+            return mixed(opcode, one, other);
+        }
+        let each = |operate: &dyn Fn(i64, i64) -> i64, is_whole: bool| left.with(right, operate, is_whole);
+        let mut made = match (opcode, by) {
+            (op::BINARY_XOR | op::INPLACE_XOR, _)
+                if left.of == right.of && left.more.is_some() && left.more == right.more =>
+            {
+                return Integer::known(0);
+            }
+            (op::BINARY_POWER, Some(2)) => left.with(left, &|one, other| one * other, false),
             (op::BINARY_MODULO | op::INPLACE_MODULO, Some(by)) if by > 0 && BASE % by == 0 => {
                 each(&|one, by| one % by, true)
             }
-            (op::BINARY_AND | op::INPLACE_AND, Some(by @ (1 | 3))) => each(&|one, _| one % (by + 1), true),
-            _ => Integer::Any,
+            (op::BINARY_AND | op::INPLACE_AND, Some(by @ (1 | 3 | 7))) => each(&|one, _| one % (by + 1), true),
+            _ => match ring(opcode) {
+                Some(operate) => each(&operate, false),
+                None => return Integer::Any,
+            },
+        };
+        made.more = left.more_of(opcode, right);
+        made.least = left.least_of(opcode, right);
+        match (made.more, left.of == right.of, opcode) {
+            (Some(value), true, op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT) => Integer::known(value),
+            _ => Integer::Left(made),
         }
     }
 
     /// Compares two ints by an operand of COMPARE_OP; None if the outcome depends on what they were made of.
     pub fn compare(operand: i32, one: &Integer, other: &Integer) -> Option<bool> {
-        let (Integer::Left(one), Integer::Left(other)) = (one, other) else { return None };
-        if !one.is_whole || !other.is_whole || one.source(other).is_err() {
-            return None;
+        if let (8 | 9, Integer::Left(one), Integer::Left(other)) = (operand, one, other) {
+            return (one.is_itself && other.is_itself && one.of == other.of).then_some(operand == 8);
         }
-        let mut outcomes = one.left.iter().zip(&other.left).map(|(one, other)| match operand {
+        if matches!(operand, 2 | 3) && one.all() & other.all() == 0 {
+            return Some(operand == 3);
+        }
+        let (Integer::Left(one), Integer::Left(other)) = (one, other) else { return None };
+        let by = |one: i64, other: i64| match operand {
             0 => one < other,
             1 => one <= other,
             2 => one == other,
             3 => one != other,
             4 => one > other,
             _ => one >= other,
-        });
-        let first = outcomes.next()?;
-        outcomes.all(|outcome| outcome == first).then_some(first)
+        };
+        if let (true, Some(one), Some(other)) = (one.of == other.of, one.more, other.more) {
+            return Some(by(one, other));
+        }
+        // What is at least something is not less than a constant that is not more.
+        if let (Some(least), None, Some(most)) = (one.least, other.of, other.more)
+            && (least > most || least == most && matches!(operand, 0 | 5))
+        {
+            return Some(matches!(operand, 3..=5));
+        }
+        let outcome = |(one, other): (&u8, &u8)| by((*one).into(), (*other).into());
+        let pairs = || one.left.iter().zip(&other.left);
+        if matches!(operand, 2 | 3) && one.source(other).is_ok() && pairs().all(|(one, other)| one != other) {
+            return Some(operand == 3);
+        }
+        if !one.is_whole || !other.is_whole || one.source(other).is_err() {
+            return None;
+        }
+        let first = pairs().map(outcome).next()?;
+        pairs().map(outcome).all(|outcome| outcome == first).then_some(first)
     }
+
+    /// A bit for each thing that it can leave.
+    fn all(&self) -> u32 {
+        match self {
+            Integer::Any => (1 << BASE) - 1,
+            Integer::Mixed(all) => *all,
+            Integer::Left(Left { left, .. }) => left.iter().fold(0, |all, one| all | 1 << one),
+        }
+    }
+}
+
+/// The operator, if what its result leaves depends on what its operands leave alone.
+fn ring(opcode: u8) -> Option<fn(i64, i64) -> i64> {
+    Some(match opcode {
+        op::BINARY_ADD | op::INPLACE_ADD => |one, other| one + other,
+        op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT => |one, other| one - other,
+        op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY => |one, other| one * other,
+        _ => return None,
+    })
+}
+
+/// What an operator makes of ints that were made of different ones.
+fn mixed(opcode: u8, one: &Integer, other: &Integer) -> Integer {
+    let Some(operate) = ring(opcode) else { return Integer::Any };
+    let each = |all: u32| (0..BASE).filter(move |bit| all >> bit & 1 == 1);
+    let mut all = 0;
+    for left in each(one.all()) {
+        for right in each(other.all()) {
+            all |= 1 << operate(left, right).rem_euclid(BASE);
+        }
+    }
+    if all == (1 << BASE) - 1 { Integer::Any } else { Integer::Mixed(all) }
 }
 
 impl Left {
@@ -99,13 +176,37 @@ impl Left {
         }
     }
 
-    fn with(&self, other: &Left, operate: &dyn Fn(i64, i64) -> i64, is_whole: bool) -> Integer {
-        let Ok(of) = self.source(other) else { return Integer::Any };
+    fn with(&self, other: &Left, operate: &dyn Fn(i64, i64) -> i64, is_whole: bool) -> Left {
         let mut left = [0; BASE as usize];
         for (place, one) in left.iter_mut().enumerate() {
             *one = operate(self.left[place].into(), other.left[place].into()).rem_euclid(BASE) as u8;
         }
-        Integer::Left(Left { of, left, is_whole })
+        Left { of: self.of.or(other.of), left, is_whole, more: None, least: None, is_itself: false }
+    }
+
+    /// How much more the result is than what both were made of.
+    fn more_of(&self, opcode: u8, other: &Left) -> Option<i64> {
+        let (one, by) = (self.more?, other.more?);
+        match (opcode, self.of, other.of) {
+            (op::BINARY_ADD | op::INPLACE_ADD, None, _) | (op::BINARY_ADD | op::INPLACE_ADD, _, None) => {
+                one.checked_add(by)
+            }
+            (op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT, _, None) => one.checked_sub(by),
+            (op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT, Some(_), Some(_)) => one.checked_sub(by),
+            _ => None,
+        }
+    }
+
+    /// What the result is at least.
+    fn least_of(&self, opcode: u8, other: &Left) -> Option<i64> {
+        let is_square = self.of == other.of && self.more.is_some() && self.more == other.more;
+        match opcode {
+            op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY if is_square => Some(0),
+            op::BINARY_POWER if other.of.is_none() && other.more == Some(2) => Some(0),
+            op::BINARY_ADD | op::INPLACE_ADD => self.least?.checked_add(other.least?),
+            op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY if self.least >= Some(0) && other.least >= Some(0) => Some(0),
+            _ => None,
+        }
     }
 }
 
@@ -144,5 +245,30 @@ mod tests {
         let even = product(&x, &Integer::known(2));
         assert_eq!(Integer::compare(0, &even, &Integer::known(11)), None);
         assert_eq!(left(&x, 5), Integer::Any);
+    }
+
+    #[test]
+    fn a_number_is_compared_with_itself() {
+        let (x, sum) = (Integer::new(5), |by| Integer::operate(op::BINARY_ADD, &Integer::new(5), &Integer::known(by)));
+        assert_eq!(Integer::compare(2, &x, &x), Some(true));
+        assert_eq!(Integer::compare(0, &x, &sum(40)), Some(true));
+        assert_eq!(Integer::compare(0, &x, &Integer::new(6)), None, "these are two numbers");
+        assert_eq!(Integer::operate(op::BINARY_SUBTRACT, &sum(40), &x).value(), Some(40));
+        assert_eq!(Integer::operate(op::BINARY_XOR, &x, &x).value(), Some(0));
+        let even = product(&x, &Integer::known(24));
+        assert_eq!(Integer::operate(op::BINARY_SUBTRACT, &even, &x).value(), None);
+        assert_eq!(Integer::operate(op::BINARY_XOR, &even, &even).value(), None, "what they leave does not say that");
+    }
+
+    #[test]
+    fn squares_are_never_negative_and_seven_squares_less_one_are_no_square() {
+        let (x, y) = (Integer::new(5), Integer::new(6));
+        assert_eq!(Integer::compare(5, &product(&x, &x), &Integer::known(0)), Some(true));
+        assert_eq!(Integer::compare(0, &product(&x, &x), &Integer::known(0)), Some(false));
+        assert_eq!(Integer::compare(4, &product(&x, &x), &Integer::known(0)), None);
+        let seven = product(&Integer::known(7), &product(&y, &y));
+        let less = Integer::operate(op::BINARY_SUBTRACT, &seven, &Integer::known(1));
+        assert_eq!(Integer::compare(2, &less, &product(&x, &x)), Some(false));
+        assert_eq!(Integer::compare(2, &product(&y, &y), &product(&x, &x)), None);
     }
 }

@@ -195,6 +195,7 @@ fn is_pure(one: &Instruction, number: i32, allowed: &Allowed<'_>) -> bool {
         op::BUILD_TUPLE | op::BUILD_LIST => (0..=MOST).contains(&number),
         op::BUILD_SLICE | op::MAKE_FUNCTION => true,
         op::COMPARE_OP if matches!(number, 8 | 9) => true,
+        op::BUILD_SET => (0..=MOST).contains(&number) && (allowed.is_constant)(one.at),
         op::CALL_FUNCTION | op::CALL_FUNCTION_VAR | op::CALL_FUNCTION_KW => (allowed.is_constant)(one.at),
         op::LOAD_ATTR | op::GET_ITER | op::COMPARE_OP => (allowed.is_constant)(one.at),
         op::UNARY_POSITIVE..=op::UNARY_INVERT | op::SLICE_0..=op::SLICE_3 => (allowed.is_constant)(one.at),

@@ -27,6 +27,8 @@ pub(super) const NEWLOCALS: i32 = 2;
 
 /// States of a code object at most.
 pub(super) const STATES: usize = 60_000;
+/// States of code that was laid out, for each of its bytes, besides a few thousand.
+const STATES_PER_BYTE: usize = 4;
 /// Blocks beyond which no statements are looked for.
 const BLOCKS: usize = 6_000;
 
@@ -202,7 +204,12 @@ fn structured(
     let assertion = code.names.iter().position(|name| &**name == b"AssertionError");
     order.assertion = assertion.and_then(|place| i32::try_from(place).ok());
     let is_comprehension = code.varnames.first().is_some_and(|name| name.starts_with(b"."));
-    let listing = lay::structured(flow, &order, is_comprehension, end).map_err(|error| error.0)?;
+    let body = match is_comprehension {
+        true => lay::Body::Comprehension,
+        false if &*code.name == b"<lambda>" => lay::Body::Lambda,
+        false => lay::Body::Statements,
+    };
+    let listing = lay::structured(flow, &order, body, end).map_err(|error| error.0)?;
     let mut laid = Code::of(&listing).ok_or("a jump leads nowhere")?;
     peephole::optimize(&mut laid);
     checked(&laid, code, flow, program).ok_or("the layout was not the same")
@@ -282,9 +289,11 @@ fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_
         is_builtin: &is_builtin,
         is_looked_up: true,
         runs_prefixes: false,
+        own: &BTreeSet::new(),
         tracked: Vec::new(),
         splits_stack: false,
-        most: STATES,
+        // Code that was laid out right has about as many states as instructions; of wrong code the stack can grow without end.
+        most: STATES.min(tracked::FEW + STATES_PER_BYTE * made.bytes.len()),
         keeps_exceptions: program.keeps_exceptions,
     };
     let graph = machine::explore(&input).ok()?;

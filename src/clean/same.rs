@@ -154,7 +154,8 @@ fn ends(left: &End, right: &End) -> Option<Vec<(BlockId, BlockId)>> {
             _ => None,
         },
         (End::Finally { next: left, others: left_others }, End::Finally { next: right, others: right_others }) => {
-            if left.is_some() != right.is_some() {
+            // What could fail only before it was simplified entered the block once more.  All ways into it are compared by themselves.
+            if left.is_none() && right.is_some() {
                 return None;
             }
             let mut pairs: Vec<(BlockId, BlockId)> = left.iter().copied().zip(right.iter().copied()).collect();

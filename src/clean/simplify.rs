@@ -8,6 +8,9 @@ use super::machine::effect;
 use super::value::Literal;
 use crate::bytecode::opcode::op;
 
+/// Why a store was removed.
+pub const NOT_READ: &str = "no path reads what it stores";
+
 /// What was removed, by offset: why.
 pub type Removed = BTreeMap<u32, &'static str>;
 
@@ -19,6 +22,8 @@ pub struct Allowed<'a> {
     pub plain_locals: &'a BTreeSet<i32>,
     /// Names of which the same is true.
     pub plain_names: &'a BTreeSet<i32>,
+    /// Names of which the same is true if nothing in the flow reads them.
+    pub own_names: &'a BTreeSet<i32>,
     /// Instructions there that gave a constant, or what can be made and dropped without anything noticing.
     pub is_constant: &'a dyn Fn(u32) -> bool,
     /// The constant with an index, as far as it is a plain one.
@@ -162,7 +167,7 @@ pub fn only_pushes(one: &Instruction, allowed: &Allowed<'_>) -> bool {
 
 /// Replaces stores to locals that no path reads by pops.
 fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Removed) -> bool {
-    if allowed.plain_locals.is_empty() && allowed.plain_names.is_empty() {
+    if allowed.plain_locals.is_empty() && allowed.plain_names.is_empty() && allowed.own_names.is_empty() {
         return false;
     }
     // Reads of all blocks together: a local that is plain and read nowhere is dead everywhere; else, liveness decides.
@@ -208,6 +213,11 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
     }
     let in_handlers = read_by_handlers(flow, &order, &live);
     let mut changed = false;
+    let instructions = order.iter().flat_map(|&block| &flow.blocks[block].instructions);
+    let read: BTreeSet<Operand> = instructions
+        .filter(|one| matches!(one.opcode, op::LOAD_NAME | op::LOAD_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL))
+        .map(|one| one.operand.clone())
+        .collect();
     for &block in &order {
         let mut after = live_after(flow, block, &live);
         // An exception can leave the block anywhere, for any handler.
@@ -219,6 +229,7 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
                 }
                 (op::STORE_NAME | op::STORE_GLOBAL, Operand::Number(place)) => {
                     allowed.plain_names.contains(place) && !after.contains(&(-1 - place))
+                        || allowed.own_names.contains(place) && !read.contains(&one.operand)
                 }
                 _ => false,
             };
@@ -228,7 +239,7 @@ fn remove_dead_stores(flow: &mut Flow, allowed: &Allowed<'_>, removed: &mut Remo
                 _ => 0,
             };
             if is_dead && !caught.contains(&key) {
-                removed.entry(one.at).or_insert("no path reads what it stores");
+                removed.entry(one.at).or_insert(NOT_READ);
                 (one.opcode, one.operand) = (op::POP_TOP, Operand::None);
                 changed = true;
             }

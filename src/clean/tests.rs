@@ -36,6 +36,7 @@ const RETURN_FIRST: [u8; 4] = [op::LOAD_CONST, 0, 0, op::RETURN_VALUE];
 
 mod hidden;
 mod opaque;
+mod variables;
 
 #[test]
 fn an_undefined_opcode_in_a_try_is_a_jump_to_its_handler() {

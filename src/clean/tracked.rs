@@ -19,7 +19,7 @@ use crate::bytecode::opcode::op;
 const STATES_PER_BYTE: usize = 2;
 /// The same while states are distinguished by variables.
 const STATES_PER_BYTE_TRACKED: usize = 12;
-const FEW: usize = 3_000;
+pub(super) const FEW: usize = 3_000;
 /// How many times as many states another variable may make.
 const MORE: usize = 4;
 /// Variables that are tried.
@@ -57,6 +57,7 @@ pub fn explain(
 ) -> Result<Explained, String> {
     let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let untaken = program.options.untaken;
+    let own = own_names(code, program);
     let mut input = Input {
         code,
         executed,
@@ -65,6 +66,7 @@ pub fn explain(
         is_builtin: &is_builtin,
         is_looked_up: program.is_looked_up,
         runs_prefixes: program.runs_prefixes,
+        own: &own,
         tracked: Vec::new(),
         splits_stack: false,
         most: STATES,
@@ -74,16 +76,16 @@ pub fn explain(
     if let Some(Chosen { tracked, splits_stack, assumed, sign }) = chosen.clone()
         && let Ok(graph) = machine::explore(&Input { tracked: tracked.clone(), splits_stack, most, ..input })
     {
-        let (flow, removed) = simplified(code, &graph, &tracked, executed, program);
-        return Ok(Explained { graph, flow, removed, assumed, sign });
+        let (flow, removed) = simplified(code, &graph, (&tracked, &own), executed, program);
+        return Ok(explained(code, graph, flow, removed, assumed, sign));
     }
     input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
     let explored = machine::explore(&input);
     let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
     // A few tests say little about code that looks like a compiler's.
     let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
-    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, &[], executed, program));
-    let found = candidates(code, best.as_ref().map(|(flow, _)| flow), program, least);
+    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, (&[], &own), executed, program));
+    let found = candidates(code, best.as_ref().map(|(flow, _)| flow), program, &own, least);
     let mut graph = explored;
     let mut assumed = Vec::new();
     for candidate in found {
@@ -98,7 +100,7 @@ pub fn explain(
         };
         let trial = Input { tracked: tracked.clone(), splits_stack, most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
-        let (flow, removed) = simplified(code, &tried, &tracked, executed, program);
+        let (flow, removed) = simplified(code, &tried, (&tracked, &own), executed, program);
         if best.as_ref().is_none_or(|(known, _)| is_simpler(&flow, known)) {
             (graph, best) = (Ok(tried), Some((flow, removed)));
             (input.tracked, input.splits_stack) = (tracked, splits_stack);
@@ -113,7 +115,46 @@ pub fn explain(
     let (flow, removed) = best.ok_or("nothing is known of it")?;
     let (tracked, splits_stack) = (input.tracked, input.splits_stack);
     *chosen = Some(Chosen { tracked, splits_stack, assumed: assumed.clone(), sign });
-    Ok(Explained { graph, flow, removed, assumed, sign })
+    Ok(explained(code, graph, flow, removed, assumed, sign))
+}
+
+/// Adds what is taken for granted of names whose stores were removed.
+fn explained(
+    code: &MarshalledCode,
+    graph: Graph,
+    flow: Flow,
+    removed: Removed,
+    mut assumed: Vec<String>,
+    sign: Option<&'static str>,
+) -> Explained {
+    let stores: BTreeSet<u32> = removed.iter().filter(|one| *one.1 == simplify::NOT_READ).map(|one| *one.0).collect();
+    let nodes = graph.nodes.iter().filter(|node| stores.contains(&(node.key.offset as u32)));
+    let names: BTreeSet<i32> = nodes
+        .flat_map(|node| &node.acts)
+        .filter_map(|act| match *act {
+            machine::Act::Run(op::STORE_GLOBAL, place) => place,
+            _ => None,
+        })
+        .collect();
+    for name in names.into_iter().filter_map(|place| code.names.get(usize::try_from(place).ok()?)) {
+        let what = format!("nothing but this code uses the variable {}", String::from_utf8_lossy(name));
+        if !assumed.contains(&what) {
+            assumed.push(what);
+        }
+    }
+    Explained { graph, flow, removed, assumed, sign }
+}
+
+/// The places of names that are stored to as globals, and that no other code mentions.
+fn own_names(code: &MarshalledCode, program: &Program<'_>) -> BTreeSet<usize> {
+    if program.is_looked_up {
+        return BTreeSet::new();
+    }
+    let at = |start: u32| Unit::decode(&code.bytes, start).filter(|unit| unit.last.opcode == op::STORE_GLOBAL);
+    let stored = (0..code.bytes.len() as u32).filter_map(at);
+    let places = stored.filter_map(|unit| usize::try_from(unit.last.operand?).ok());
+    let is_own = |place: &usize| code.names.get(*place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
+    places.filter(is_own).collect()
 }
 
 /// Whether a flow is better than another one: shorter without more branches, or with fewer and not much longer.
@@ -140,15 +181,19 @@ fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
 fn simplified(
     code: &MarshalledCode,
     graph: &Graph,
-    tracked: &[usize],
+    (tracked, own): (&[usize], &BTreeSet<usize>),
     executed: Option<&Executed>,
     program: &Program<'_>,
 ) -> (Flow, Removed) {
     let mut flow = Flow::of(graph);
     let mut unbound = BTreeSet::new();
     let mut unknown = BTreeSet::new();
-    let mut variable = BTreeSet::new();
+    let (mut variable, mut loaded) = (BTreeSet::new(), BTreeSet::new());
+    let is_plain = |value: &Value| {
+        machine::is_unchanging(value) || matches!(value, Value::List(_) | Value::Dict(_) | Value::NoItems)
+    };
     let is_call = |act: &machine::Act| matches!(act, machine::Act::Run(op::CALL_FUNCTION, _));
+    let is_set = |act: &machine::Act| matches!(act, machine::Act::Run(op::BUILD_SET, _));
     // The `id` or `hash` of a constant.
     let makes_id = |stack: &[Value]| {
         let [.., Value::Builtin(Builtin::Id), Value::Constant(of)] = stack else { return false };
@@ -162,14 +207,21 @@ fn simplified(
             match *act {
                 machine::Act::Run(op::LOAD_FAST, Some(place)) => {
                     let place = usize::try_from(place).ok().and_then(|place| known.get(place));
-                    if !matches!(place, Some(Variants::Bound | Variants::Constant(_))) {
+                    if !matches!(place, Some(Variants::Bound | Variants::Constant(_) | Variants::Known(_))) {
                         unbound.insert(at);
                     }
                 }
-                machine::Act::Run(op::STORE_FAST, Some(place))
-                    if !matches!(one.key.stack.last(), Some(Value::Constant(_))) =>
-                {
+                machine::Act::Run(op::STORE_FAST, Some(place)) if !one.key.stack.last().is_some_and(is_plain) => {
                     variable.insert(place);
+                }
+                machine::Act::Run(op::LOAD_GLOBAL | op::LOAD_NAME, Some(place)) => {
+                    loaded.insert(place);
+                }
+                // Names are numbered down from -1.
+                machine::Act::Run(op::STORE_GLOBAL | op::STORE_NAME, Some(place))
+                    if !one.key.stack.last().is_some_and(is_plain) =>
+                {
+                    variable.insert(-1 - place);
                 }
                 _ => {}
             }
@@ -177,6 +229,8 @@ fn simplified(
         let is_known = match one.exit {
             Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| match value {
                 Value::Integer(_) => !one.acts.iter().any(is_call) || makes_id(&one.key.stack),
+                // Only a set of constants is one of which something is known.
+                Value::Fixed if one.acts.iter().any(is_set) => true,
                 value => is_known(value, at, executed),
             }),
             _ => false,
@@ -191,7 +245,8 @@ fn simplified(
         let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
         (arguments..code.nlocals).filter(|place| !variable.contains(place)).collect()
     };
-    let plain_names: BTreeSet<i32> = match program.is_looked_up {
+    // A function's globals outlive it: its stores go only if nothing reads them at all.
+    let plain_names: BTreeSet<i32> = match program.is_looked_up || code.flags & OPTIMIZED != 0 {
         true => BTreeSet::new(),
         false => tracked
             .iter()
@@ -199,8 +254,11 @@ fn simplified(
             .map(|place| place as i32)
             .collect(),
     };
+    // What nothing ever read may be there for others.
+    let own = own.iter().filter_map(|place| i32::try_from(*place).ok()).filter(|place| loaded.contains(place));
     let allowed = Allowed {
         plain_names: &plain_names,
+        own_names: &own.filter(|place| !variable.contains(&(-1 - place))).collect(),
         is_bound: &|at| !unbound.contains(&at),
         plain_locals: &plain_locals,
         is_constant: &|at| !unknown.contains(&at),
@@ -241,10 +299,16 @@ enum Candidate {
 /// Variables that may say where flattened code goes on: they are compared with constants several times.  The comparisons are looked for
 /// at every offset, for the model may be lost without the variable, and in what is left of the flow, if there is one.  A value that is kept
 /// on the stack is such a variable too.
-fn candidates(code: &MarshalledCode, flow: Option<&Flow>, program: &Program<'_>, least: usize) -> Vec<Candidate> {
+fn candidates(
+    code: &MarshalledCode,
+    flow: Option<&Flow>,
+    program: &Program<'_>,
+    own: &BTreeSet<usize>,
+    least: usize,
+) -> Vec<Candidate> {
     let mut tests: BTreeMap<Candidate, BTreeSet<u32>> = BTreeMap::new();
     let mut add = |at: u32, three: [(u8, i32); 3]| {
-        if let Some(candidate) = candidate(code, program, three) {
+        if let Some(candidate) = candidate(code, program, own, three) {
             tests.entry(candidate).or_default().insert(at);
         }
     };
@@ -272,7 +336,12 @@ fn candidates(code: &MarshalledCode, flow: Option<&Flow>, program: &Program<'_>,
 }
 
 /// What three instructions in a row compare with a constant, or store one to.
-fn candidate(code: &MarshalledCode, program: &Program<'_>, three: [(u8, i32); 3]) -> Option<Candidate> {
+fn candidate(
+    code: &MarshalledCode,
+    program: &Program<'_>,
+    own: &BTreeSet<usize>,
+    three: [(u8, i32); 3],
+) -> Option<Candidate> {
     let is_operator = |opcode| matches!(opcode, op::COMPARE_OP | op::BINARY_SUBTRACT | op::BINARY_XOR);
     let (load, place) = match three {
         [(op::DUP_TOP, _), (op::LOAD_CONST, _), (operator, _)] if is_operator(operator) => (op::DUP_TOP, 0),
@@ -280,13 +349,16 @@ fn candidate(code: &MarshalledCode, program: &Program<'_>, three: [(u8, i32); 3]
         [(op::LOAD_CONST, _), (op::STORE_GLOBAL, place), _] if !program.is_looked_up => (op::STORE_GLOBAL, place),
         [(load, place), (op::LOAD_CONST, _), (operator, _)] if is_operator(operator) => (load, place),
         [(op::LOAD_CONST, _), (load, place), (operator, _)] if is_operator(operator) => (load, place),
+        // A function that was just made compares it.
+        [(op::MAKE_FUNCTION, 0), (load, place), (op::CALL_FUNCTION, 1)] => (load, place),
         _ => return None,
     };
     let place = usize::try_from(place).ok()?;
     match load {
         op::DUP_TOP => Some(Candidate::Stack),
         op::LOAD_FAST if place < code.varnames.len() => Some(Candidate::Variable(place)),
-        op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 => {
+        // What is known of a function's own global is forgotten where other code runs.
+        op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 || own.contains(&place) => {
             let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
             is_own.then_some(Candidate::Variable(place + code.varnames.len()))
         }

@@ -9,7 +9,7 @@ use crate::bytecode::object::Object;
 use crate::bytecode::opcode::op;
 
 /// A constant that can be compared and kept as part of a state.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Literal {
     None,
     Ellipsis,
@@ -71,6 +71,11 @@ pub enum Value {
 }
 
 impl Value {
+    /// Returns the constant that it is.
+    pub fn literal(&self) -> Option<&Literal> {
+        if let Value::Constant(literal) = self { Some(literal) } else { None }
+    }
+
     /// Returns whether it is true; None if that is not known.
     pub fn truth(&self) -> Option<bool> {
         match self {

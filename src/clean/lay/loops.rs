@@ -36,6 +36,37 @@ impl Layer<'_> {
         others.iter().find(|other| other.0 == op::BREAK_LOOP).map(|other| other.1)
     }
 
+    /// Lays out a `while` loop that is left in its first turn if its condition, a mere name, is true: the name begins a statement, and the
+    /// body is a finally or with block that is left at once to where the other side goes.  None, and nothing laid out, if there is none.
+    pub fn once_with_condition(&mut self, block: BlockId, base: usize) -> Laid<Option<BlockId>> {
+        let basic = &self.flow.blocks[block];
+        let End::Branch { opcode: op::POP_JUMP_IF_FALSE, taken, next } = basic.end else { return Ok(None) };
+        let [.., name] = &basic.instructions[..] else { return Ok(None) };
+        let begins = basic.instructions.len() == 1 || self.ends_before_last(block, base);
+        let is_name = matches!(name.opcode, op::LOAD_NAME | op::LOAD_GLOBAL) && begins;
+        if !is_name || self.left_at_once(next) != Some(taken) || self.depth(next) != base {
+            return Ok(None);
+        }
+        let (name, at) = (name.clone(), basic.at);
+        self.place_header(block)?;
+        self.lines_but_last(block, base);
+        let (top, anchor, end) = (self.label(), self.label(), self.label());
+        self.begin_statement();
+        self.jump(op::SETUP_LOOP, end, at);
+        self.put(top);
+        self.run(name.opcode, name.operand, name.at);
+        self.jump(op::POP_JUMP_IF_FALSE, anchor, at);
+        self.around.push(Around::Loop { header: block, exit: Some(taken), top, depth: base });
+        self.statements(next, Some(block), base, None)?;
+        self.jump(op::JUMP_ABSOLUTE, top, 0);
+        self.around.pop();
+        self.put(anchor);
+        self.run(op::POP_BLOCK, Operand::None, 0);
+        self.put(end);
+        self.begin_statement();
+        Ok(Some(taken))
+    }
+
     /// Lays out a loop that is left in its first turn.
     pub fn once(&mut self, block: BlockId, exit: BlockId, base: usize) -> Laid<Option<BlockId>> {
         let (top, end) = (self.label(), self.label());

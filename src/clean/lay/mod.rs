@@ -66,6 +66,7 @@ enum Around {
 struct Layer<'a> {
     flow: &'a Flow,
     order: &'a Order,
+    body: Body,
     out: Listing,
     labels: Label,
     placed: Vec<bool>,
@@ -78,12 +79,22 @@ struct Layer<'a> {
     otherwise: Option<BlockId>,
 }
 
-/// Lays out a whole code object.  `is_comprehension` says that loops are those of a generator expression or the like; `end` is the block
-/// that no statement leads to but the last.
-pub fn structured(flow: &Flow, order: &Order, is_comprehension: bool, end: Option<BlockId>) -> Laid<Listing> {
+/// What a code object's statements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    Statements,
+    /// The loops of a generator expression or the like.
+    Comprehension,
+    /// One expression, which is returned.
+    Lambda,
+}
+
+/// Lays out a whole code object.  `end` is the block that no statement leads to but the last.
+pub fn structured(flow: &Flow, order: &Order, body: Body, end: Option<BlockId>) -> Laid<Listing> {
     let mut layer = Layer {
         flow,
         order,
+        body,
         out: Listing::default(),
         labels: 0,
         placed: vec![false; flow.blocks.len()],
@@ -95,7 +106,7 @@ pub fn structured(flow: &Flow, order: &Order, is_comprehension: bool, end: Optio
     if order.is_irreducible {
         return Err(Unstructured("a loop has two ways in"));
     }
-    if is_comprehension {
+    if body == Body::Comprehension {
         layer.expression(flow.entry, None)?;
     } else {
         layer.statements(flow.entry, end, 0, None)?;

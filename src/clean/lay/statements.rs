@@ -1,6 +1,6 @@
 //! Statements one after the other: compiler_visit_stmt and its kind in Python/compile.c.
 
-use super::{Item, Laid, Layer, Unstructured};
+use super::{Body, Item, Laid, Layer, Unstructured};
 use crate::bytecode::opcode::op;
 use crate::clean::flow::{BlockId, End, Instruction, Operand, growth};
 use crate::clean::same::goes_on;
@@ -50,6 +50,10 @@ impl Layer<'_> {
                 }
                 if let Some(exit) = self.left_at_once(block) {
                     next = self.once(block, exit, base)?;
+                    continue;
+                }
+                if let Some(made) = self.once_with_condition(block, base)? {
+                    next = Some(made);
                     continue;
                 }
             }
@@ -142,14 +146,19 @@ impl Layer<'_> {
         }
     }
 
-    /// Ends a statement that always fails, as if it did not: its values are popped.
+    /// Ends a statement that always fails, as if it did not: its values are popped, and that of a lambda is returned.
     fn end_failed(&mut self, block: BlockId, opcode: u8, operand: Option<i32>, base: usize) {
         let basic = &self.flow.blocks[block];
         let last = Instruction { opcode, operand: operand.map_or(Operand::None, Operand::Number), at: basic.at };
         let all = basic.instructions.iter().chain([&last]);
         let depth = all.fold(basic.depth as i64, |depth, one| depth + growth(one));
+        let at = basic.at;
+        if self.body == Body::Lambda && depth == 1 {
+            self.run(op::RETURN_VALUE, Operand::None, at);
+            return;
+        }
         for _ in (base as i64)..depth {
-            self.run(op::POP_TOP, Operand::None, basic.at);
+            self.run(op::POP_TOP, Operand::None, at);
         }
         self.begin_statement();
     }
@@ -160,10 +169,27 @@ impl Layer<'_> {
         matches!(basic.end, End::Final(op::RETURN_VALUE, _)) && basic.instructions.len() <= 3
     }
 
+    /// Whether a block's last instruction begins a statement.
+    pub(super) fn ends_before_last(&self, block: BlockId, base: usize) -> bool {
+        let [before @ .., _] = &self.flow.blocks[block].instructions[..] else { return false };
+        let depth = before.iter().fold(self.depth(block) as i64, |depth, one| depth + growth(one));
+        depth == base as i64 && before.last().is_none_or(ends_statement)
+    }
+
+    /// Lays out the instructions of a block but the last, and notes where statements begin.
+    pub(super) fn lines_but_last(&mut self, block: BlockId, base: usize) {
+        let count = self.flow.blocks[block].instructions.len();
+        self.first_lines(block, base, count.saturating_sub(1));
+    }
+
     /// Lays out the instructions of a block, and notes where statements begin.
     fn lines(&mut self, block: BlockId, base: usize) {
+        self.first_lines(block, base, usize::MAX);
+    }
+
+    fn first_lines(&mut self, block: BlockId, base: usize, count: usize) {
         let mut depth = self.depth(block) as i64;
-        for one in &self.flow.blocks[block].instructions {
+        for one in self.flow.blocks[block].instructions.iter().take(count) {
             self.out.items.push(Item::Run { opcode: one.opcode, operand: one.operand.clone(), at: one.at });
             depth += growth(one);
             if depth == base as i64 && ends_statement(one) {

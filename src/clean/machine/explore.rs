@@ -340,8 +340,8 @@ fn join(known: &Rc<Vec<Variants>>, arriving: &Rc<Vec<Variants>>) -> Option<Vec<V
     }
     let join = |(known, arriving): (&Variants, &Variants)| match (known, arriving) {
         (known, arriving) if known == arriving => known.clone(),
-        (Variants::Bound | Variants::Constant(_), Variants::Bound | Variants::Constant(_)) => Variants::Bound,
-        _ => Variants::Any,
+        (Variants::Unbound | Variants::Any, _) | (_, Variants::Unbound | Variants::Any) => Variants::Any,
+        _ => Variants::Bound,
     };
     let joined: Vec<Variants> = known.iter().zip(arriving.iter()).map(join).collect();
     (joined != **known).then_some(joined)

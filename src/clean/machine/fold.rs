@@ -14,7 +14,7 @@ use crate::clean::value::{self, Literal, Outcome, Value};
 impl Explorer<'_> {
     /// What an instruction at an offset makes of its operands, as far as they are known.
     pub(super) fn result(&self, at: u32, opcode: u8, operand: i32, operands: &[Value]) -> (Option<Value>, Fails) {
-        if let Some(found) = known::of_containers(opcode, operands) {
+        if let Some(found) = known::of_containers(opcode, operand, operands) {
             return found;
         }
         if let (op::MAKE_FUNCTION, [Value::Constant(Literal::Other(index))]) = (opcode, operands) {

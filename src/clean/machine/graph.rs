@@ -3,6 +3,7 @@
 use super::{Act, Exit, Graph, Input, Node, NodeId, Unmodelled};
 use crate::bytecode::opcode::op;
 use crate::clean::Change;
+use crate::clean::value::Value;
 
 impl Graph {
     /// Removes the sides of conditions that lead to where the model is lost, as far as they never ran.
@@ -25,6 +26,8 @@ impl Graph {
                 let why = match self.nodes[node].exit {
                     Exit::Go(next) | Exit::Setup { next, .. } => of(next),
                     Exit::Branch { taken, next, .. } => of(taken).and(of(next)),
+                    // A loop that does nothing comes to its end.
+                    Exit::Iterate { done, next } if self.comes_back(next, node) => of(done),
                     Exit::Iterate { done, next } => of(done).and(of(next)),
                     _ => None,
                 };
@@ -67,7 +70,21 @@ impl Graph {
                     self.decided.insert(offset, Change { offsets: offset..end, why });
                 }
                 Exit::Iterate { done, next } if lost[done].is_some() != lost[next].is_some() => {
-                    return fail("one side of a loop is unknown");
+                    let why = "one side of a loop is unknown";
+                    let ran = |to: NodeId| {
+                        let target = self.nodes[to].key.offset as u32;
+                        input.executed.is_some_and(|executed| executed.edges.contains_key(&(offset, target)))
+                    };
+                    let is_first = input.untaken != crate::clean::Untaken::Keep && !ran(done) && lost[next].is_none();
+                    let Some(Value::Iterator(first)) = key.stack.last().filter(|_| is_first) else { return fail(why) };
+                    if self.reachable_from(next).contains(&node) {
+                        return fail(why);
+                    }
+                    self.nodes[node].acts.push(Act::Push(first.clone()));
+                    self.nodes[node].exit = Exit::Go(next);
+                    let why =
+                        "its condition is always true: it goes over constants, and nothing comes back to it".into();
+                    self.decided.insert(offset, Change { offsets: offset..end, why });
                 }
                 _ => {}
             }
@@ -78,9 +95,26 @@ impl Graph {
         }
     }
 
+    /// Whether nothing but jumps and instructions without a choice leads from a node to another one.
+    fn comes_back(&self, from: NodeId, to: NodeId) -> bool {
+        let mut node = from;
+        for _ in 0..self.nodes.len() {
+            match self.nodes[node].exit {
+                _ if node == to => return true,
+                Exit::Go(next) => node = next,
+                _ => return false,
+            }
+        }
+        false
+    }
+
     /// The nodes that can be reached, in no particular order.
     pub fn reachable(&self) -> Vec<NodeId> {
-        let (mut seen, mut todo) = (vec![false; self.nodes.len()], vec![self.entry]);
+        self.reachable_from(self.entry)
+    }
+
+    fn reachable_from(&self, from: NodeId) -> Vec<NodeId> {
+        let (mut seen, mut todo) = (vec![false; self.nodes.len()], vec![from]);
         let mut found = Vec::new();
         while let Some(node) = todo.pop() {
             if std::mem::replace(&mut seen[node], true) {

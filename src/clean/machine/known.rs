@@ -3,8 +3,8 @@
 use super::step::Fails;
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
-use crate::clean::pure::{self, Runner, Thing};
-use crate::clean::value::{Literal, Value};
+use crate::clean::pure::{self, Builtin, Runner, Thing};
+use crate::clean::value::{self, Literal, Outcome, Value};
 
 /// Items of a list or dict that are kept.
 const ITEMS: usize = 512;
@@ -18,7 +18,7 @@ const STEPS: usize = 2000;
 type Known = (Option<Value>, Fails);
 
 /// What an instruction makes of lists and dicts; None if it works on none of which something is known.
-pub fn of_containers(opcode: u8, operands: &[Value]) -> Option<Known> {
+pub fn of_containers(opcode: u8, operand: i32, operands: &[Value]) -> Option<Known> {
     let full = |is_full| (Some(Value::Container(is_full)), Fails::Never);
     Some(match (opcode, operands) {
         (op::BUILD_LIST, _) => match literals(operands) {
@@ -26,6 +26,9 @@ pub fn of_containers(opcode: u8, operands: &[Value]) -> Option<Known> {
             None => full(!operands.is_empty()),
         },
         (op::BUILD_TUPLE, _) => (tuple(operands), Fails::Never),
+        (op::BUILD_SET, [_, ..]) if operands.iter().all(|one| one.literal().is_some_and(is_key)) => {
+            (Some(Value::Fixed), Fails::Never)
+        }
         (op::BUILD_SET, _) => {
             let fails = if operands.is_empty() { Fails::Never } else { Fails::Maybe };
             (Some(Value::Container(!operands.is_empty())), fails)
@@ -40,6 +43,15 @@ pub fn of_containers(opcode: u8, operands: &[Value]) -> Option<Known> {
         (op::GET_ITER, [Value::List(items) | Value::Constant(Literal::Tuple(items))]) => {
             (Some(Value::Iterator(items.first()?.clone())), Fails::Never)
         }
+        (op::COMPARE_OP, [..]) => (compared(operand, operands)?, Fails::Never),
+        (op::CALL_FUNCTION, [Value::Builtin(called), arguments @ ..]) => match (called, arguments) {
+            // Nothing of the value is asked.
+            (Builtin::Isinstance, [_, Value::Builtin(Builtin::Object)]) => (truth(true), Fails::Never),
+            (Builtin::Len, [Value::Dict(items)]) => {
+                (Some(Value::Constant(Literal::Int(i64::try_from(items.len()).ok()?))), Fails::Never)
+            }
+            _ => return None,
+        },
         (op::BINARY_SUBSCR, [Value::Container(false), Value::Constant(_)]) => (None, Fails::Always(None)),
         (op::BINARY_SUBSCR, [Value::List(items), Value::Constant(Literal::Int(index))]) => {
             let place = if *index < 0 { index.saturating_add(items.len() as i64) } else { *index };
@@ -56,6 +68,40 @@ pub fn of_containers(opcode: u8, operands: &[Value]) -> Option<Known> {
         }
         _ => return None,
     })
+}
+
+fn truth(is_true: bool) -> Option<Value> {
+    Some(Value::Constant(Literal::Bool(is_true)))
+}
+
+/// What COMPARE_OP makes of lists and dicts; None if that is not known.
+fn compared(operand: i32, operands: &[Value]) -> Option<Option<Value>> {
+    let is_new = |of: &Value| matches!(of, Value::List(_) | Value::Dict(_) | Value::Container(_));
+    let is_single = |of: &Value| matches!(of, Value::Constant(Literal::None | Literal::Bool(_) | Literal::Ellipsis));
+    let is_in = |found: bool| truth(found == (operand == 6));
+    Some(match (operand, operands) {
+        (8 | 9, [one, other]) if is_new(one) && is_single(other) || is_new(other) && is_single(one) => {
+            truth(operand == 9)
+        }
+        (6 | 7, [Value::Constant(of), Value::Dict(items)])
+            if is_key(of) && items.iter().all(|item| is_key(&item.0)) =>
+        {
+            is_in(items.iter().any(|item| item.0 == *of))
+        }
+        (6 | 7, [Value::Constant(_), Value::List(items)]) => {
+            let tuple = Value::Constant(Literal::Tuple(items.clone()));
+            constant(value::compare(operand, operands[0].literal()?, tuple.literal()?))?
+        }
+        (2 | 3, [Value::List(one), Value::List(other)]) => {
+            let [one, other] = [one, other].map(|items| Literal::Tuple(items.clone()));
+            constant(value::compare(operand, &one, &other))?
+        }
+        _ => return None,
+    })
+}
+
+fn constant(outcome: Outcome) -> Option<Option<Value>> {
+    if let Outcome::Is(literal) = outcome { Some(Some(Value::Constant(literal))) } else { None }
 }
 
 /// What STORE_MAP makes of a dict.
@@ -113,7 +159,12 @@ fn literals(values: &[Value]) -> Option<Vec<Literal>> {
 pub fn made(code: &MarshalledCode, opcode: u8, operand: i32, operands: &[Value]) -> Option<Value> {
     let is_followed = matches!(
         opcode,
-        op::CALL_FUNCTION | op::CALL_FUNCTION_VAR | op::CALL_FUNCTION_KW | op::LOAD_ATTR | op::COMPARE_OP
+        op::CALL_FUNCTION
+            | op::CALL_FUNCTION_VAR
+            | op::CALL_FUNCTION_KW
+            | op::LOAD_ATTR
+            | op::COMPARE_OP
+            | op::BINARY_MODULO
     ) || (op::SLICE_0..=op::SLICE_3).contains(&opcode);
     let is_callable = !matches!(opcode, op::CALL_FUNCTION | op::CALL_FUNCTION_VAR | op::CALL_FUNCTION_KW)
         || matches!(operands.first(), Some(Value::Function(_) | Value::Builtin(_) | Value::Method(..)));

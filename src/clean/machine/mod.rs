@@ -25,6 +25,7 @@ use super::{Change, Untaken};
 use crate::bytecode::object::MarshalledCode;
 pub use explore::explore;
 pub use implausible::runs_prefixes;
+pub use variables::is_unchanging;
 
 /// What a block on the block stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,6 +66,8 @@ pub enum Variants {
     Unbound,
     Bound,
     Constant(Literal),
+    /// Something else that never changes, such as an int of which only something is known.
+    Known(Value),
     /// It may be unbound.
     Any,
 }
@@ -160,6 +163,8 @@ pub struct Input<'a> {
     pub runs_prefixes: bool,
     /// Some code may look up globals by their names.
     pub is_looked_up: bool,
+    /// Names that nothing else uses, by their places: what is known of them stays known.
+    pub own: &'a BTreeSet<usize>,
     /// Variables that states are told apart by.
     pub tracked: Vec<Variable>,
     /// Constants on the stack say where to go on: states are told apart by all of them.

@@ -28,7 +28,7 @@ pub fn integer(at: u32, opcode: u8, operand: i32, operands: &[Value]) -> Option<
     let ints: Vec<Integer> = operands.iter().map(int).collect::<Option<_>>()?;
     let truth = |truth| Some(Value::Constant(Literal::Bool(truth)));
     let value = match (opcode, &ints[..]) {
-        (op::COMPARE_OP, [one, other]) if (0..=5).contains(&operand) => {
+        (op::COMPARE_OP, [one, other]) if matches!(operand, 0..=5 | 8 | 9) => {
             Integer::compare(operand, one, other).map_or(Some(Value::Integer(Integer::Any)), truth)
         }
         (op::UNARY_POSITIVE | op::UNARY_NEGATIVE | op::UNARY_NOT | op::UNARY_INVERT, _) => {

@@ -7,8 +7,6 @@ use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect, known}
 use crate::bytecode::Unit;
 use crate::bytecode::opcode::{self, op};
 
-use crate::clean::integer::Integer;
-
 use crate::clean::value::{Literal, Value};
 
 /// What an instruction works on.
@@ -216,8 +214,10 @@ impl Explorer<'_> {
         let (result, fails) = self.result(step.at, step.opcode, operand, &operands);
         if opcode::is_call(step.opcode) {
             // A number that the same instruction made before is another one.
-            let before = |value: &&mut Value| matches!(value, Value::Integer(integer) if integer.is_of(step.at));
-            step.stack.iter_mut().filter(before).for_each(|value| *value = Value::Integer(Integer::Any));
+            Self::forget_made_at(step);
+        }
+        if !matches!(fails, Fails::Never) {
+            self.forget_own(step);
         }
         self.use_exceptions(step.opcode, &operands, &result);
         let is_match = matches!(operands[..], [Value::Exception { .. }, _]) && operand == EXCEPTION_MATCH;

@@ -7,6 +7,7 @@ use super::explore::Explorer;
 use super::step::{Fails, Step};
 use crate::bytecode::opcode::op;
 use crate::clean::classes;
+use crate::clean::integer::Integer;
 use crate::clean::pure::{self, Thing};
 use crate::clean::value::Value;
 
@@ -25,6 +26,7 @@ impl Explorer<'_> {
             op::LOAD_FAST => {
                 step.stack.push(match &known {
                     Variants::Constant(literal) => Value::Constant(literal.clone()),
+                    Variants::Known(value) => value.clone(),
                     _ => Value::Unknown,
                 });
                 match known {
@@ -37,9 +39,8 @@ impl Explorer<'_> {
                 let value = step.stack.pop().ok_or("more is popped than there is")?;
                 self.use_exceptions(op::STORE_FAST, std::slice::from_ref(&value), &None);
                 let variable = match value {
-                    Value::Constant(literal) => Variants::Constant(literal),
                     Value::Reason(_) => return Err("what a finally block was entered with is used"),
-                    _ => Variants::Bound,
+                    value => of_value(value).unwrap_or(Variants::Bound),
                 };
                 set(step, variable);
                 Fails::Never
@@ -59,7 +60,7 @@ impl Explorer<'_> {
         let code = self.input.code;
         let name = code.names.get(place).ok_or("an index is out of range")?;
         let variable = code.varnames.len() + place;
-        let is_tracked = self.input.tracked.contains(&variable);
+        let is_tracked = self.input.tracked.contains(&variable) || self.input.own.contains(&place);
         let set = |step: &mut Step, known| {
             let mut variables = (*step.variables).clone();
             variables[variable] = known;
@@ -67,8 +68,13 @@ impl Explorer<'_> {
         };
         Ok(match step.opcode {
             op::LOAD_NAME | op::LOAD_GLOBAL => {
-                if is_tracked && let Variants::Constant(literal) = &step.variables[variable] {
-                    step.stack.push(Value::Constant(literal.clone()));
+                let value = match &step.variables[variable] {
+                    Variants::Constant(literal) if is_tracked => Some(Value::Constant(literal.clone())),
+                    Variants::Known(value) if is_tracked => Some(value.clone()),
+                    _ => None,
+                };
+                if let Some(value) = value {
+                    step.stack.push(value);
                     return Ok(Fails::Never);
                 }
                 if !(self.input.is_builtin)(name) {
@@ -95,17 +101,68 @@ impl Explorer<'_> {
                 let value = step.stack.pop().ok_or("more is popped than there is")?;
                 self.use_exceptions(step.opcode, std::slice::from_ref(&value), &None);
                 let known = match value {
-                    Value::Constant(literal) if is_tracked => Variants::Constant(literal),
                     Value::Reason(_) => return Err("what a finally block was entered with is used"),
-                    _ => Variants::Any,
+                    value => of_value(value).filter(|_| is_tracked).unwrap_or(Variants::Any),
                 };
                 set(step, known);
-                Fails::Maybe
+                // A module's globals are a dict.
+                if is_tracked && step.opcode == op::STORE_GLOBAL { Fails::Never } else { Fails::Maybe }
             }
             _ => {
                 set(step, Variants::Any);
                 Fails::Maybe
             }
         })
+    }
+}
+
+/// What is known of a variable that a value is stored in; None if the value can change, or nothing is known of it.
+fn of_value(value: Value) -> Option<Variants> {
+    match value {
+        Value::Constant(literal) => Some(Variants::Constant(literal)),
+        value if is_unchanging(&value) => Some(Variants::Known(value)),
+        _ => None,
+    }
+}
+
+/// Whether a value stays what it is, and nothing notices when it goes.
+pub fn is_unchanging(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Constant(_)
+            | Value::Integer(_)
+            | Value::Fixed
+            | Value::Builtin(_)
+            | Value::Method(..)
+            | Value::Class(_)
+            | Value::Function(_)
+            | Value::Truth
+    )
+}
+
+impl Explorer<'_> {
+    /// Forgets ints that an instruction made before, which makes another one now.
+    pub(super) fn forget_made_at(step: &mut Step) {
+        let (at, any) = (step.at, || Value::Integer(Integer::Any));
+        let is_before = |value: &Value| matches!(value, Value::Integer(integer) if integer.is_of(at));
+        step.stack.iter_mut().filter(|value| is_before(value)).for_each(|value| *value = any());
+        let is_known = |variable: &Variants| matches!(variable, Variants::Known(value) if is_before(value));
+        if step.variables.iter().any(is_known) {
+            let mut variables = (*step.variables).clone();
+            variables.iter_mut().filter(|one| is_known(one)).for_each(|one| *one = Variants::Known(any()));
+            step.variables = Rc::new(variables);
+        }
+    }
+
+    /// Forgets what is known of a function's own globals if other code can run, which may call the function again.
+    pub(super) fn forget_own(&self, step: &mut Step) {
+        const OPTIMIZED: i32 = 1;
+        let code = self.input.code;
+        if self.input.own.is_empty() || code.flags & OPTIMIZED == 0 {
+            return;
+        }
+        let mut variables = (*step.variables).clone();
+        self.input.own.iter().for_each(|place| variables[code.varnames.len() + place] = Variants::Any);
+        step.variables = Rc::new(variables);
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Builtin, DEPTH, Runner, Thing, codecs, literal, sized, text};
+use super::{Builtin, DEPTH, Runner, Thing, codecs, literal, results, sized, text, texts};
 use crate::clean::value::Literal;
 
 /// A method.
@@ -21,6 +21,24 @@ pub enum Method {
     Translate,
     Append,
     Reverse,
+    Find,
+    Index,
+    Count,
+    Startswith,
+    Endswith,
+    Isalnum,
+    Isalpha,
+    Isdigit,
+    Islower,
+    Isspace,
+    Isupper,
+    Capitalize,
+    Lstrip,
+    Rstrip,
+    Ljust,
+    Rjust,
+    Zfill,
+    BitLength,
 }
 
 impl<'a> Runner<'a, '_> {
@@ -29,6 +47,8 @@ impl<'a> Runner<'a, '_> {
         let is_list = matches!(of, Thing::List(_));
         let is_str = matches!(of, Thing::Plain(Literal::Str(_)));
         let is_unicode = matches!(of, Thing::Plain(Literal::Unicode(_)));
+        let is_int = matches!(of, Thing::Plain(Literal::Int(_)));
+        let is_tuple = matches!(of, Thing::Plain(Literal::Tuple(_)));
         let method = match name {
             b"append" if is_list => Method::Append,
             b"reverse" if is_list => Method::Reverse,
@@ -42,6 +62,12 @@ impl<'a> Runner<'a, '_> {
             b"strip" if is_str => Method::Strip,
             b"split" if is_str => Method::Split,
             b"translate" if is_str => Method::Translate,
+            b"real" | b"numerator" if is_int => return Some(of.clone()),
+            b"imag" if is_int => return Some(Thing::Plain(Literal::Int(0))),
+            b"bit_length" if is_int => Method::BitLength,
+            b"count" if is_str || is_tuple => Method::Count,
+            b"index" if is_str || is_tuple => Method::Index,
+            _ if is_str => texts::method(name)?,
             _ => return None,
         };
         Some(Thing::Method(Box::new(of.clone()), method))
@@ -107,6 +133,10 @@ impl<'a> Runner<'a, '_> {
                 let arguments: Option<Vec<Literal>> = arguments.iter().map(literal).collect();
                 self.of_text(bytes, method, &arguments?)
             }
+            (Thing::Plain(of), _, _) => {
+                let arguments: Option<Vec<Literal>> = arguments.iter().map(literal).collect();
+                results::of_method(of, method, &arguments?).map(Thing::Plain)
+            }
             _ => None,
         }
     }
@@ -158,7 +188,7 @@ impl<'a> Runner<'a, '_> {
                 self.means.decodes = true;
                 Some(text(bytes.iter().map(|&byte| table[usize::from(byte)]).collect()))
             }
-            _ => None,
+            _ => texts::result(bytes, method, arguments).map(Thing::Plain),
         }
     }
 
@@ -169,11 +199,7 @@ impl<'a> Runner<'a, '_> {
             (Builtin::Abs, [Thing::Plain(Literal::Int(number))]) => plain(Literal::Int(number.checked_abs()?)),
             (Builtin::Bool, [Thing::Plain(literal)]) => plain(Literal::Bool(literal.truth()?)),
             (Builtin::Isinstance, [Thing::Plain(of), Thing::Builtin(class)]) => {
-                let own = type_of(of)?;
-                is_type(*class).then(|| {
-                    let is_bool_of_int = own == Builtin::Bool && *class == Builtin::Int;
-                    Thing::Plain(Literal::Bool(own == *class || is_bool_of_int))
-                })
+                plain(Literal::Bool(is_subclass(type_of(of)?, *class)?))
             }
             (Builtin::Max | Builtin::Min, [_, _, ..]) => {
                 let numbers: Option<Vec<i64>> = arguments
@@ -248,7 +274,7 @@ impl<'a> Runner<'a, '_> {
                 }
                 Some(list(made))
             }
-            _ => None,
+            _ => self.plain_result(builtin, arguments),
         }
     }
 
@@ -300,6 +326,18 @@ fn type_of(literal: &Literal) -> Option<Builtin> {
 fn is_type(builtin: Builtin) -> bool {
     use Builtin::{Bool, Bytearray, Float, Int, List, Str, Tuple, Unicode};
     matches!(builtin, Bool | Bytearray | Float | Int | List | Str | Tuple | Unicode)
+}
+
+/// Whether a builtin type is another one, or made of it; None if one of them is not known.
+pub(super) fn is_subclass(one: Builtin, other: Builtin) -> Option<bool> {
+    let is_based = match other {
+        Builtin::Object => true,
+        Builtin::Basestring => matches!(one, Builtin::Str | Builtin::Unicode),
+        Builtin::Int => one == Builtin::Bool,
+        _ => false,
+    };
+    let is_class = |class| is_type(class) || matches!(class, Builtin::Object | Builtin::Basestring);
+    (is_class(one) && is_class(other)).then_some(one == other || is_based)
 }
 
 /// Whether a tuple has tuples that have tuples.

@@ -1,10 +1,14 @@
 //! Runs functions of constants as the VM would: what encrypted strings are decoded with.  It knows a few builtins and methods that have no
 //! effect but their result, and gives up on all else, on whatever could fail, and on what takes long.
 
+mod attributes;
 mod builtins;
 mod codecs;
 pub mod frame;
 mod methods;
+mod results;
+mod slices;
+mod texts;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,6 +19,7 @@ use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
 pub use builtins::{Builtin, builtin};
 pub use methods::Method;
+use slices::picked;
 
 /// Bytes or items that a value has at most.
 const MOST: usize = 1 << 16;
@@ -221,6 +226,11 @@ impl<'a, 'n> Runner<'a, 'n> {
             [Thing::Plain(left), Thing::Plain(right)] if opcode == op::COMPARE_OP => {
                 is(value::compare(operand, left, right))
             }
+            [Thing::Plain(Literal::Str(format)), Thing::Plain(by)]
+                if matches!(opcode, op::BINARY_MODULO | op::INPLACE_MODULO) =>
+            {
+                self.formatted(format, by)
+            }
             [Thing::Plain(left), Thing::Plain(right)] if value::is_operator(opcode) => {
                 let texts = [left, right].into_iter().filter(|one| is_text(one)).count();
                 self.means.mixes |= matches!(opcode, op::BINARY_XOR | op::INPLACE_XOR);
@@ -375,30 +385,4 @@ fn is<'a>(outcome: Outcome) -> Option<Thing<'a>> {
 /// Refuses what is too long.
 fn sized(length: usize) -> Option<()> {
     (length <= MOST).then_some(())
-}
-
-/// The indices that a slice picks (PySlice_GetIndicesEx, Objects/sliceobject.c).
-fn picked(length: usize, slice: &[Literal; 3]) -> Option<Vec<usize>> {
-    let length = i64::try_from(length).ok()?;
-    let part = |part: &Literal| match part {
-        Literal::None => Some(None),
-        Literal::Int(number) => Some(Some(*number)),
-        _ => None,
-    };
-    let (start, stop, step) = (part(&slice[0])?, part(&slice[1])?, part(&slice[2])?.unwrap_or(1));
-    if step == 0 {
-        return None;
-    }
-    let (low, high) = if step < 0 { (-1, length - 1) } else { (0, length) };
-    let clamped = |number: i64| if number < 0 { number.saturating_add(length).max(low) } else { number.min(high) };
-    let (mut at, stop) = match step < 0 {
-        true => (start.map_or(high, clamped), stop.map_or(low, clamped)),
-        false => (start.map_or(low, clamped), stop.map_or(high, clamped)),
-    };
-    let mut places = Vec::new();
-    while if step < 0 { at > stop } else { at < stop } {
-        places.push(usize::try_from(at).ok()?);
-        at = at.checked_add(step)?;
-    }
-    Some(places)
 }
