@@ -286,6 +286,18 @@ fn a_decompiler_that_prints_no_python_for_one_function_gets_the_others() {
 }
 
 #[test]
+fn a_decompiler_gets_no_more_than_4_gib_of_memory() {
+    let (folder, pyc) = running::compiled("print 1\n", "a.pyc");
+    let clean = folder.path().join("clean");
+    // The memory is not touched, whether it is given or not.
+    let script = "import mmap; mmap.mmap(-1, 5 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); print 1";
+    let command = format!("'{}' python -c '{script}' {{}}", running::binary().display());
+    let ran = run(bctrace(["clean"]).arg(&pyc).arg("-o").arg(&clean).args(["--decompile", &command]));
+    assert!(ran.stderr().contains("the decompiler fails: status 1"), "{}", ran.stderr());
+    assert!(clean.join("a.pyc").exists() && !clean.join("a.py").exists());
+}
+
+#[test]
 fn a_decompiler_that_is_not_there_leaves_the_clean_files() {
     let (folder, pyc) = running::compiled("print 1\n", "a.pyc");
     let clean = folder.path().join("clean");

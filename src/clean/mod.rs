@@ -25,6 +25,7 @@ mod signs;
 mod simplify;
 mod threads;
 mod tracked;
+mod uses;
 mod value;
 
 pub use evidence::Evidence;

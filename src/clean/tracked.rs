@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Executed;
 use super::flow::{Flow, Operand};
-use super::machine::{self, Exit, Graph, Input, Variants};
-use super::pure::Builtin;
+use super::machine::{self, Graph, Input};
 use super::rebuild::{OPTIMIZED, Program, STATES};
 use super::signs;
 use super::simplify::{self, Allowed, Removed};
-use super::value::{Literal, Value};
+use super::uses::Uses;
+use super::value::Literal;
 use crate::bytecode::Unit;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::op;
@@ -164,19 +164,6 @@ fn is_simpler(flow: &Flow, known: &Flow) -> bool {
     length * 4 <= known_length * 5 && count < known_count || length < known_length && count <= known_count
 }
 
-/// Whether the instruction at an offset, which made a value, can go if nothing uses the value.
-fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
-    match value {
-        Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Method(..) | Value::Function(_) => true,
-        Value::List(_) | Value::Dict(_) | Value::NoItems | Value::Truth | Value::Tuple(_) | Value::Instance(_) => true,
-        // What is made of constants alone fails always or never.
-        Value::Fixed => {
-            executed.is_some_and(|executed| executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at))
-        }
-        _ => false,
-    }
-}
-
 /// Makes the flow of a graph, without what does nothing.
 fn simplified(
     code: &MarshalledCode,
@@ -186,64 +173,12 @@ fn simplified(
     program: &Program<'_>,
 ) -> (Flow, Removed) {
     let mut flow = Flow::of(graph);
-    let mut unbound = BTreeSet::new();
-    let mut unknown = BTreeSet::new();
-    let (mut variable, mut loaded) = (BTreeSet::new(), BTreeSet::new());
-    let is_plain = |value: &Value| {
-        machine::is_unchanging(value) || matches!(value, Value::List(_) | Value::Dict(_) | Value::NoItems)
-    };
-    let is_call = |act: &machine::Act| matches!(act, machine::Act::Run(op::CALL_FUNCTION, _));
-    let is_set = |act: &machine::Act| matches!(act, machine::Act::Run(op::BUILD_SET, _));
-    // The `id` or `hash` of a constant.
-    let makes_id = |stack: &[Value]| {
-        let [.., Value::Builtin(Builtin::Id), Value::Constant(of)] = stack else { return false };
-        matches!(of, Literal::None | Literal::Str(_))
-    };
-    for node in graph.reachable() {
-        let one = &graph.nodes[node];
-        let at = one.key.offset as u32;
-        let Some(known) = graph.variables.get(&node) else { continue };
-        for act in &one.acts {
-            match *act {
-                machine::Act::Run(op::LOAD_FAST, Some(place)) => {
-                    let place = usize::try_from(place).ok().and_then(|place| known.get(place));
-                    if !matches!(place, Some(Variants::Bound | Variants::Constant(_) | Variants::Known(_))) {
-                        unbound.insert(at);
-                    }
-                }
-                machine::Act::Run(op::STORE_FAST, Some(place)) if !one.key.stack.last().is_some_and(is_plain) => {
-                    variable.insert(place);
-                }
-                machine::Act::Run(op::LOAD_GLOBAL | op::LOAD_NAME, Some(place)) => {
-                    loaded.insert(place);
-                }
-                // Names are numbered down from -1.
-                machine::Act::Run(op::STORE_GLOBAL | op::STORE_NAME, Some(place))
-                    if !one.key.stack.last().is_some_and(is_plain) =>
-                {
-                    variable.insert(-1 - place);
-                }
-                _ => {}
-            }
-        }
-        let is_known = match one.exit {
-            Exit::Go(next) => graph.nodes[next].key.stack.last().is_some_and(|value| match value {
-                Value::Integer(_) => !one.acts.iter().any(is_call) || makes_id(&one.key.stack),
-                // Only a set of constants is one of which something is known.
-                Value::Fixed if one.acts.iter().any(is_set) => true,
-                value => is_known(value, at, executed),
-            }),
-            _ => false,
-        };
-        if !is_known {
-            unknown.insert(at);
-        }
-    }
+    let uses = Uses::of(graph, executed);
     let plain_locals = if looks_up_locals(code, graph) {
         BTreeSet::new()
     } else {
         let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
-        (arguments..code.nlocals).filter(|place| !variable.contains(place)).collect()
+        (arguments..code.nlocals).filter(|place| !uses.variable.contains(place)).collect()
     };
     // A function's globals outlive it: its stores go only if nothing reads them at all.
     let plain_names: BTreeSet<i32> = match program.is_looked_up || code.flags & OPTIMIZED != 0 {
@@ -255,13 +190,13 @@ fn simplified(
             .collect(),
     };
     // What nothing ever read may be there for others.
-    let own = own.iter().filter_map(|place| i32::try_from(*place).ok()).filter(|place| loaded.contains(place));
+    let own = own.iter().filter_map(|place| i32::try_from(*place).ok()).filter(|place| uses.loaded.contains(place));
     let allowed = Allowed {
         plain_names: &plain_names,
-        own_names: &own.filter(|place| !variable.contains(&(-1 - place))).collect(),
-        is_bound: &|at| !unbound.contains(&at),
+        own_names: &own.filter(|place| !uses.variable.contains(&(-1 - place))).collect(),
+        is_bound: &|at| !uses.unbound.contains(&at),
         plain_locals: &plain_locals,
-        is_constant: &|at| !unknown.contains(&at),
+        is_constant: &|at| !uses.unknown.contains(&at),
         constant: &|index| Some(Literal::of(code.constants.get(usize::try_from(index).ok()?)?, 0)),
         items: &|index| items(code, index),
     };

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use libc::pid_t;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
@@ -23,6 +25,17 @@ pub fn set(memory: u64, file: u64) -> io::Result<()> {
 pub fn set_memory_of(process: pid_t, bytes: u64) {
     let Some(process) = Pid::from_raw(process) else { return };
     let _ = prlimit(Some(process), Resource::Data, Rlimit { current: Some(bytes), maximum: None });
+}
+
+/// Limits the private memory of a process that is about to be started, and of those that it starts.
+pub fn set_memory_in(command: &mut Command, bytes: u64) {
+    let limit = move || -> io::Result<()> {
+        let now = getrlimit(Resource::Data);
+        let current = Some(now.current.map_or(bytes, |limit| limit.min(bytes)));
+        Ok(setrlimit(Resource::Data, Rlimit { current, maximum: now.maximum })?)
+    };
+    // SAFETY: between fork and exec it makes two system calls and takes no memory.
+    unsafe { command.pre_exec(limit) };
 }
 
 /// Bytes of private memory that a process has, as the limit counts them (/proc/PID/status, VmData).

@@ -52,6 +52,11 @@ def execute(command, stdin=b"", timeout=TIMEOUT, cwd=None):
     return done.returncode, done.stdout, done.stderr
 
 
+def limited(command):
+    """The command with at most 4 GiB of memory: a decompiler can want any amount."""
+    return ["sh", "-c", 'ulimit -d 4194304; exec "$@"', "sh", *command]
+
+
 def last_line(text):
     lines = text.decode("latin-1").strip().splitlines()
     return lines[-1] if lines else ""
@@ -112,7 +117,7 @@ class Evaluation:
         """Decompiles a file and compares what its source does."""
         folder.mkdir(parents=True, exist_ok=True)
         source = folder / (compiled.stem + ".decompiled.py")
-        status, output, errors = execute([self.options.uncompyle6, str(compiled)])
+        status, output, errors = execute(limited([self.options.uncompyle6, str(compiled)]))
         lines = output.decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
         while lines and (not lines[-1].strip() or lines[-1].startswith("#") or lines[-1] == "return"):
             lines.pop()

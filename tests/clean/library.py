@@ -9,7 +9,7 @@ import re
 import shutil
 import tarfile
 
-from evaluate import OBFUSCATE, HERE, execute, last_line
+from evaluate import OBFUSCATE, HERE, execute, last_line, limited
 
 # Modules and their tests.
 MODULES = """
@@ -54,7 +54,7 @@ class Library:
         return json.loads(output) if status == 0 else {}
 
     def decompiled(self, compiled, source):
-        status, output, _ = execute([self.options.uncompyle6, str(compiled)], timeout=TIMEOUT)
+        status, output, _ = execute(limited([self.options.uncompyle6, str(compiled)]), timeout=TIMEOUT)
         lines = output.decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
         while lines and (lines[-1].startswith("#") or lines[-1] in ("", "return")):
             lines.pop()

@@ -2,25 +2,55 @@
 
 use super::{Act, Exit, Graph, Input, Node, NodeId, Unmodelled};
 use crate::bytecode::opcode::op;
-use crate::clean::Change;
 use crate::clean::value::Value;
+use crate::clean::{Change, Untaken};
+
+/// Why a loop is not modelled.
+const ONE_SIDE: &str = "one side of a loop is unknown";
 
 impl Graph {
     /// Removes the sides of conditions that lead to where the model is lost, as far as they never ran.
     pub(super) fn cut_lost(&mut self, input: &Input<'_>) -> Result<(), Unmodelled> {
-        let mut lost: Vec<Option<&'static str>> = self
-            .nodes
-            .iter()
-            .map(|node| match node.exit {
-                Exit::Lost(why) => Some(why),
-                _ => None,
-            })
-            .collect();
+        let lost = self.lost();
         if lost.iter().all(Option::is_none) {
             return Ok(());
         }
-        loop {
-            let mut changed = false;
+        for node in self.reachable() {
+            match self.nodes[node].exit {
+                Exit::Lost(why) if node == self.entry => return Err(self.unmodelled(node, why)),
+                Exit::Branch { opcode, taken, next } => {
+                    let (kept, gone, why) = match (lost[taken], lost[next]) {
+                        (Some(why), None) => (next, taken, why),
+                        (None, Some(why)) => (taken, next, why),
+                        (Some(why), Some(_)) if node == self.entry => return Err(self.unmodelled(node, why)),
+                        _ => continue,
+                    };
+                    let pops = matches!(opcode, op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE) || kept == next;
+                    self.cut_side(node, (kept, gone), pops, why, input)?;
+                }
+                Exit::Iterate { done, next } if lost[done].is_some() != lost[next].is_some() => {
+                    self.cut_loop(node, (done, next), lost[next].is_none(), input)?;
+                }
+                _ => {}
+            }
+        }
+        match self.reachable().into_iter().find_map(|node| lost[node].map(|why| (node, why))) {
+            Some((node, why)) => Err(self.unmodelled(node, why)),
+            None => Ok(()),
+        }
+    }
+
+    fn unmodelled(&self, node: NodeId, why: &'static str) -> Unmodelled {
+        Unmodelled { offset: self.nodes[node].key.offset, why }
+    }
+
+    /// For each node why the model is lost, if it is wherever the node leads.
+    fn lost(&self) -> Vec<Option<&'static str>> {
+        let lost_at = |node: &Node| if let Exit::Lost(why) = node.exit { Some(why) } else { None };
+        let mut lost: Vec<Option<&'static str>> = self.nodes.iter().map(lost_at).collect();
+        let mut changed = lost.iter().any(Option::is_some);
+        while changed {
+            changed = false;
             for node in 0..self.nodes.len() {
                 let of = |next: NodeId| lost[next];
                 let why = match self.nodes[node].exit {
@@ -36,63 +66,65 @@ impl Graph {
                     changed = true;
                 }
             }
-            if !changed {
-                break;
-            }
         }
-        for node in self.reachable() {
-            let Node { key, end, exit, .. } = self.nodes[node].clone();
-            let fail = |why| Err(Unmodelled { offset: key.offset, why });
-            let offset = key.offset as u32;
-            match exit {
-                Exit::Lost(why) if node == self.entry => return fail(why),
-                Exit::Branch { opcode, taken, next } => {
-                    let (kept, gone, why) = match (lost[taken], lost[next]) {
-                        (None, None) => continue,
-                        (Some(why), None) => (next, taken, why),
-                        (None, Some(why)) => (taken, next, why),
-                        (Some(why), Some(_)) if node == self.entry => return fail(why),
-                        _ => continue,
-                    };
-                    let target = self.nodes[gone].key.offset;
-                    let ran =
-                        input.executed.is_some_and(|executed| executed.edges.contains_key(&(offset, target as u32)));
-                    // Where the model only does not know, the VM may know.
-                    let is_unknown = ["finally block", "with block", "deeper"].iter().any(|what| why.contains(what));
-                    if ran || is_unknown || input.untaken == crate::clean::Untaken::Keep {
-                        return fail(why);
-                    }
-                    let pops = matches!(opcode, op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE) || kept == next;
-                    let node = &mut self.nodes[node];
-                    node.acts.extend(pops.then_some(Act::Run(op::POP_TOP, None)));
-                    node.exit = Exit::Go(kept);
-                    let why = format!("the side to {target} was removed: it leads to where {why}");
-                    self.decided.insert(offset, Change { offsets: offset..end, why });
-                }
-                Exit::Iterate { done, next } if lost[done].is_some() != lost[next].is_some() => {
-                    let why = "one side of a loop is unknown";
-                    let ran = |to: NodeId| {
-                        let target = self.nodes[to].key.offset as u32;
-                        input.executed.is_some_and(|executed| executed.edges.contains_key(&(offset, target)))
-                    };
-                    let is_first = input.untaken != crate::clean::Untaken::Keep && !ran(done) && lost[next].is_none();
-                    let Some(Value::Iterator(first)) = key.stack.last().filter(|_| is_first) else { return fail(why) };
-                    if self.reachable_from(next).contains(&node) {
-                        return fail(why);
-                    }
-                    self.nodes[node].acts.push(Act::Push(first.clone()));
-                    self.nodes[node].exit = Exit::Go(next);
-                    let why =
-                        "its condition is always true: it goes over constants, and nothing comes back to it".into();
-                    self.decided.insert(offset, Change { offsets: offset..end, why });
-                }
-                _ => {}
-            }
+        lost
+    }
+
+    /// Whether one node was seen to lead to another one.
+    fn ran(&self, from: NodeId, to: NodeId, input: &Input<'_>) -> bool {
+        let edge = (self.nodes[from].key.offset as u32, self.nodes[to].key.offset as u32);
+        input.executed.is_some_and(|executed| executed.edges.contains_key(&edge))
+    }
+
+    /// Removes a side of a condition; `pops` says whether what is tested is popped on the side that is kept.
+    fn cut_side(
+        &mut self,
+        node: NodeId,
+        (kept, gone): (NodeId, NodeId),
+        pops: bool,
+        why: &'static str,
+        input: &Input<'_>,
+    ) -> Result<(), Unmodelled> {
+        // Where the model only does not know, the VM may know.
+        let is_unknown = ["finally block", "with block", "deeper"].iter().any(|what| why.contains(what));
+        if self.ran(node, gone, input) || is_unknown || input.untaken == Untaken::Keep {
+            return Err(self.unmodelled(node, why));
         }
-        match self.reachable().into_iter().find_map(|node| lost[node].map(|why| (node, why))) {
-            Some((node, why)) => Err(Unmodelled { offset: self.nodes[node].key.offset, why }),
-            None => Ok(()),
+        let target = self.nodes[gone].key.offset;
+        let cut = &mut self.nodes[node];
+        cut.acts.extend(pops.then_some(Act::Run(op::POP_TOP, None)));
+        cut.exit = Exit::Go(kept);
+        self.decide(node, format!("the side to {target} was removed: it leads to where {why}"));
+        Ok(())
+    }
+
+    /// Takes a loop over constants, of which one side is lost, for its first round.
+    fn cut_loop(
+        &mut self,
+        node: NodeId,
+        (done, next): (NodeId, NodeId),
+        goes_on: bool,
+        input: &Input<'_>,
+    ) -> Result<(), Unmodelled> {
+        let is_first = input.untaken != Untaken::Keep && goes_on && !self.ran(node, done, input);
+        let first = match self.nodes[node].key.stack.last() {
+            Some(Value::Iterator(first)) if is_first => first.clone(),
+            _ => return Err(self.unmodelled(node, ONE_SIDE)),
+        };
+        if self.reachable_from(next).contains(&node) {
+            return Err(self.unmodelled(node, ONE_SIDE));
         }
+        self.nodes[node].acts.push(Act::Push(first));
+        self.nodes[node].exit = Exit::Go(next);
+        self.decide(node, "its condition is always true: it goes over constants, and nothing comes back to it".into());
+        Ok(())
+    }
+
+    fn decide(&mut self, node: NodeId, why: String) {
+        let Node { key, end, .. } = &self.nodes[node];
+        let offset = key.offset as u32;
+        let change = Change { offsets: offset..*end, why };
+        self.decided.insert(offset, change);
     }
 
     /// Whether nothing but jumps and instructions without a choice leads from a node to another one.

@@ -21,11 +21,14 @@ use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{escape::Printable, marshal, pyc};
 use crate::cli::message;
 use crate::format::OutputFolder;
+use crate::process::limits;
 use crate::sandbox::Scratch;
 
 /// What a run of the command may take, and all runs on one file.
 const ONE_RUN: Duration = Duration::from_secs(120);
 const ALL_RUNS: Duration = Duration::from_secs(900);
+/// Bytes of memory that a process of a run may take.
+const MEMORY: u64 = 4 << 30;
 /// How often a run is looked at.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Bytes of source that are taken.
@@ -160,6 +163,7 @@ impl Decompiler {
             let mut command = Command::new("/proc/self/exe");
             command.args(["python", "-E", "-s", "-S", "-c", COMPILE]).process_group(0);
             command.stdin(File::open(&path)?).stdout(Stdio::null()).stderr(Stdio::null());
+            limits::set_memory_in(&mut command, MEMORY);
             Ok(wait(command.spawn()?)?.is_some_and(|status| status.success()))
         };
         compiles().unwrap_or(false)
@@ -177,6 +181,7 @@ impl Decompiler {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).stdin(Stdio::null()).stderr(Stdio::null()).process_group(0);
         command.stdout(File::create(&output).map_err(failed)?);
+        limits::set_memory_in(&mut command, MEMORY);
         let child = command.spawn().map_err(Failure::Missing)?;
         let status = wait(child).map_err(failed)?;
         let Some(status) = status else {
