@@ -86,9 +86,16 @@ impl Layout {
     #[inline]
     pub fn count(&self, bytes: &[u8], start: u32, end: u32) -> Option<u64> {
         match self.index(start) {
-            Some(first) => self.index(end)?.checked_sub(first).map(u64::from),
+            Some(_) => self.count_canonical(start, end),
             None => self.count_by_decoding(bytes, start, end),
         }
+    }
+
+    /// The same where both are boundaries of canonical units; None where one is not.
+    #[inline]
+    pub fn count_canonical(&self, start: u32, end: u32) -> Option<u64> {
+        let (first, last) = (self.index(start)?, self.index(end)?);
+        last.checked_sub(first).map(u64::from)
     }
 
     #[cold]

@@ -17,7 +17,7 @@ use super::Options;
 use super::output::{Keep, Output};
 use crate::trace::totals::Counter;
 use crate::trace::value;
-use crate::trace::{Event, Run, Sink, SinkError, State, Then};
+use crate::trace::{Event, Run, Sink, SinkError, State};
 
 /// zstd's level: a harder search finds no more in what programs do, and the recorder must keep up with the VM.
 const LEVEL: i32 = 1;
@@ -220,12 +220,8 @@ impl Sink for Bct {
 
     #[inline]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
-        let (_, count) = run.words();
-        let code = match run.then() {
-            Then::Call { code } | Then::Version { code } => Some(code),
-            _ => None,
-        };
-        if self.block.is_full_with(count) || code.is_some_and(|code| !self.block.has_room_for(code, at)) {
+        let code = run.code_after();
+        if self.block.is_full_with(run.words().1) || code.is_some_and(|code| !self.block.has_room_for(code, at)) {
             self.begin_block(at)?;
         }
         self.block.push_run(run);

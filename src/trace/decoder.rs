@@ -160,15 +160,24 @@ impl Decoder {
     #[inline(always)]
     fn run<S: Sink + ?Sized>(&mut self, word: u64, wide: u64, sink: &mut S) -> Result<(), StreamError> {
         let Some(mut run) = Run::of_words(word, wide) else { return Err(self.no_run()) };
+        if run.length > 0 {
+            run.count = match self.state.count_canonical(run.start, run.length) {
+                Some(count) => count,
+                None => self.count(&run)?,
+            };
+            (self.values, self.names) = (0, 0);
+        }
+        self.state.take_run(&run, |at| sink.run(&run, at))
+    }
+
+    /// Counts the instructions of a run of other code than a walk from the first byte finds, if there can be such a run.
+    #[cold]
+    fn count(&mut self, run: &Run) -> Result<u64, StreamError> {
         if self.state.is_off_chain(run.start) {
             // Each byte may be an instruction to decode.
             self.search(4 * u64::from(run.length))?;
         }
-        run.count = self.state.count(run.start, run.length).map_err(|why| self.contradiction(why))?;
-        if run.length > 0 {
-            (self.values, self.names) = (0, 0);
-        }
-        self.state.take_run(&run, |at| sink.run(&run, at))
+        self.state.count(run.start, run.length).map_err(|why| self.contradiction(why))
     }
 
     /// Decodes the record at the start of `words`; None where it is not whole yet.

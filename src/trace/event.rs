@@ -219,6 +219,21 @@ impl Run {
         then.expect("no run was made of another word")
     }
 
+    /// The code object that begins to run in a frame after it, or as another version.
+    #[inline]
+    pub fn code_after(&self) -> Option<u32> {
+        match self.then() {
+            Then::Call { code } | Then::Version { code } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Its word, where it needs no wide one.
+    #[inline]
+    pub fn narrow_word(&self) -> Option<u64> {
+        (self.wide == 0).then_some(self.word)
+    }
+
     /// Encodes the run: its words, and how many of them count.
     #[inline]
     pub fn words(&self) -> ([u64; word::MAX_RUN_WORDS], usize) {

@@ -61,24 +61,26 @@ impl Kind {
     /// Reads a word's kind; None for 11, which is free for a later version and which a reader skips.
     #[inline]
     pub fn of(word: u64) -> Option<Kind> {
-        Some(match word & KIND_MASK {
-            0 => Kind::Record,
-            1 => Kind::Jump,
-            2 => Kind::Call,
-            3 => Kind::Resume,
-            4 => Kind::Return,
-            5 => Kind::Yield,
-            6 => Kind::Unwind,
-            7 => Kind::Thread,
-            8 => Kind::Version,
-            9 => Kind::CodeGone,
-            10 => Kind::SlotGone,
-            12 => Kind::Repeat,
-            13 => Kind::Value,
-            14 => Kind::Part,
-            15 => Kind::Wide,
-            _ => return None,
-        })
+        // A table is one load, where a match would be a jump.
+        const KINDS: [Option<Kind>; KIND_MASK as usize + 1] = [
+            Some(Kind::Record),
+            Some(Kind::Jump),
+            Some(Kind::Call),
+            Some(Kind::Resume),
+            Some(Kind::Return),
+            Some(Kind::Yield),
+            Some(Kind::Unwind),
+            Some(Kind::Thread),
+            Some(Kind::Version),
+            Some(Kind::CodeGone),
+            Some(Kind::SlotGone),
+            None,
+            Some(Kind::Repeat),
+            Some(Kind::Value),
+            Some(Kind::Part),
+            Some(Kind::Wide),
+        ];
+        KINDS[(word & KIND_MASK) as usize]
     }
 
     /// Returns whether a word of this kind is a run.

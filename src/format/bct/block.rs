@@ -86,17 +86,17 @@ impl Block {
     /// Adds a run, and with it the values that came before it.
     #[inline]
     pub(super) fn push_run(&mut self, run: &Run) {
-        match run.words() {
-            _ if run.length == 0 => self.push_idle(run),
-            ([word, _], 1) => {
+        match run.narrow_word() {
+            _ if run.length == 0 => return self.push_idle(run),
+            Some(word) => {
                 self.idle = 0;
                 if !self.repeats.takes(word) {
                     self.push_new(word);
                 }
             }
-            (words, _) => self.push_record(&words),
+            None => self.push_record(&run.words().0),
         }
-        if self.awaiting.is_some() && run.length > 0 {
+        if self.awaiting.is_some() {
             self.has_run();
         }
     }
@@ -116,7 +116,9 @@ impl Block {
     fn push_idle(&mut self, run: &Run) {
         let (words, count) = run.words();
         let begins = !self.repeats.is_repeating();
-        if begins && self.idle >= self.repeats.distance() {
+        if !begins && count == 1 && self.repeats.takes(words[0]) {
+            // It repeats with the words before it.
+        } else if begins && self.idle >= self.repeats.distance() {
             self.repeats.put_as_they_are(&words[..count], |word| self.body.push(word));
         } else {
             self.repeats.put_together(&words[..count], |word| self.body.push(word));

@@ -9,8 +9,14 @@ use crate::trace::laps::Laps;
 use crate::trace::sink::SinkError;
 
 impl State {
-    /// Counts the instructions of a run of the current frame, or says why there can be no such run.
+    /// Counts the instructions of a run of the current frame; None if it does not begin and end at canonical units, or there can be no
+    /// such run.
     #[inline]
+    pub(in crate::trace) fn count_canonical(&self, start: u32, length: u32) -> Option<u64> {
+        self.frame()?.code.layout.count_canonical(start, start.checked_add(length)?)
+    }
+
+    /// The same of any run that is not empty, or why there can be no such run.
     pub fn count(&self, start: u32, length: u32) -> Result<u64, Contradiction> {
         if length == 0 {
             return Ok(0);
@@ -21,7 +27,6 @@ impl State {
     }
 
     /// Returns whether a run that begins there is counted instruction by instruction.
-    #[inline]
     pub(in crate::trace) fn is_off_chain(&self, start: u32) -> bool {
         self.frame().is_some_and(|frame| frame.code.layout.index(start).is_none())
     }
@@ -112,11 +117,10 @@ impl State {
     /// Delivers a run that can come now, and counts it.
     #[inline(always)]
     fn pass(&mut self, run: &Run, deliver: impl FnOnce(&State) -> Result<(), SinkError>) -> Result<(), SinkError> {
-        let last = self.frame().map(|frame| Last { code: frame.code.id, start: run.start, end: run.end() });
         deliver(self)?;
-        self.instructions += run.count;
         if run.length > 0 {
-            self.last = last;
+            self.instructions += run.count;
+            self.last = self.frame().map(|frame| Last { code: frame.code.id, start: run.start, end: run.end() });
         }
         Ok(())
     }
