@@ -1,5 +1,8 @@
 //! Drains the ring into the sink until the traced process is dead, finishes the run that was open, and says how it ended.
 
+mod attempts;
+mod ending;
+
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -8,19 +11,17 @@ use super::account::{Account, Tally};
 use super::loops::LoopCap;
 use super::pace::Pace;
 use super::standby::{Checkpoint, Standby};
-use super::watch::{Seen, Watch};
-use crate::bytecode::{decode, opcode};
-use crate::process::How;
+use super::watch::Watch;
 use crate::progress::{Done, Progress};
-use crate::record::attempts::{Attempts, Message, Place};
-use crate::record::shared::slot::{self, Extent, OpenRun};
+use crate::record::attempts::Attempts;
+use crate::record::shared::slot;
 use crate::record::shared::{LAG, PAUSE, RingReader, Tampered};
 use crate::select::Matches;
-use crate::trace::attempt::{Attempt, Deed};
+use crate::trace::attempt::Attempt;
 use crate::trace::decoder::Decoder;
-use crate::trace::event::{End, EndReason, Event, Sandbox, Skipped, Start, StopReason, Then};
+use crate::trace::event::{End, EndReason, Event, Sandbox, Start, StopReason};
 use crate::trace::repeat::RepeatReader;
-use crate::trace::{Sink, SinkError, State, StreamError};
+use crate::trace::{Sink, SinkError, StreamError};
 use crate::vm::library::Module;
 
 /// Words taken from the ring, and words of the stream decoded, at a time.
@@ -29,12 +30,6 @@ const BATCH: usize = 1 << 14;
 const IDLE: Duration = Duration::from_millis(50);
 /// Batches after which a recorder that never idles looks after its supervisor and its standby.
 const BUSY: u32 = 256;
-
-/// Looks at a live tracee before it is said where a thread is: it may have gone on at each.
-const CATCH_UPS: u32 = 3;
-
-/// How long attempts may be in the recorder alone.
-const ATTEMPTS_AT_RISK: Duration = Duration::from_millis(100);
 
 /// How long a stopped program may take to write what it has printed.
 const GRACE: Duration = Duration::from_secs(1);
@@ -163,7 +158,7 @@ impl<'a> Recording<'a> {
                 self.wait_for_death();
                 match failure {
                     Failure::Output(SinkError::Full) => EndReason::Stopped(StopReason::MaxSize),
-                    Failure::Output(error) => failed_output(error)?,
+                    Failure::Output(error) => ending::failed_output(error)?,
                     Failure::Tampered(why) => EndReason::Tampered(why.into_bytes()),
                 }
             }
@@ -303,67 +298,6 @@ impl<'a> Recording<'a> {
         repeated.map_or(Ok(()), |(position, distance)| self.repeat_to(position, distance, sink))
     }
 
-    /// Takes an attempt from the broker, whose maker waits meanwhile, and records it.
-    #[cold]
-    fn note_attempt(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let Some((letter, message)) = self.watch.mail() else { return Ok(()) };
-        let result = match Message::decode(&message) {
-            Some(message) => self.record_attempt(message, sink),
-            None => Ok(()),
-        };
-        self.watch.mail_served(letter);
-        result
-    }
-
-    fn record_attempt(&mut self, message: Message, sink: &mut Account) -> Result<(), Failure> {
-        // The thread that tries it stands still, but others may run on.
-        for _ in 0..CATCH_UPS {
-            self.catch_up(sink)?;
-        }
-        let attempt = match self.ring.thread(message.thread) {
-            Some(thread) => {
-                let state = self.decoder.state();
-                let place = Place::of(thread, slot::left(self.ring.slot()).1, state);
-                message.at(thread, place, state)
-            }
-            None => Some(message.of_process(self.last_fork.as_ref())),
-        };
-        let Some(attempt) = attempt else { return Ok(()) };
-        if attempt.deed == Deed::Fork && attempt.thread.is_some() {
-            self.last_fork = Some(attempt.clone());
-        }
-        if self.is_repeatable && attempt.thread.is_none() {
-            // The program runs meanwhile, so it has come here by chance.
-            self.attempts.hold(attempt);
-        } else {
-            self.write_attempt(attempt, 1, sink)?;
-        }
-        // It is in no word of the ring, so a standby must have it; soon, for a fork at each would slow the program down, and in its sandbox
-        // it kills no recorder.
-        if self.last_checkpoint.elapsed() > ATTEMPTS_AT_RISK {
-            self.checkpoint(sink)?;
-        }
-        Ok(())
-    }
-
-    fn write_attempt(&mut self, attempt: Attempt, times: u64, sink: &mut Account) -> Result<(), Failure> {
-        if self.attempts.is_new(&attempt, times, sink.tally.attempts.count) {
-            self.decoder.event(&Event::Attempt(attempt), sink)?;
-        }
-        Ok(())
-    }
-
-    /// Writes the attempts that were held, and says how often attempts were repeated.
-    fn count_attempts(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        for (attempt, times) in self.attempts.release() {
-            self.write_attempt(attempt, times, sink)?;
-        }
-        for repeated in self.attempts.repeated() {
-            self.decoder.event(&Event::Repeated(repeated), sink)?;
-        }
-        Ok(())
-    }
-
     /// Takes the words of the ring up to a head that the slot gave.
     fn take_to(&mut self, head: u64, sink: &mut Account) -> Result<(), Failure> {
         while self.ring.read_to(head, &mut self.packed, BATCH)? > 0 {
@@ -377,98 +311,6 @@ impl<'a> Recording<'a> {
         self.repeats.read_ahead(distance, position).map_err(tampered)?;
         self.decode_words(sink)
     }
-
-    /// Takes what a dead process has left: the last words, and the run that was open.
-    fn finish_run(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let (Extent { head, repeated }, open) = slot::left(self.ring.slot());
-        self.take_to(head, sink)?;
-        if let Some((position, distance)) = repeated {
-            self.repeat_to(position, distance, sink)?;
-        }
-        if let Some(OpenRun { offset, length }) = open {
-            let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
-                return Err(tampered("the open run is nowhere in the code"));
-            };
-            self.decoder.run_at(offset, length, Then::Jump, sink)?;
-        }
-        let instructions = self.ring.slot().unrecorded();
-        if instructions != 0 {
-            self.decoder.event(&Event::Skipped(Skipped { instructions, ..Skipped::default() }), sink)?;
-        }
-        Ok(())
-    }
-
-    fn reason(&self, seen: Seen) -> EndReason {
-        if let Some(stopped) = self.decoder.state().stopped {
-            return EndReason::Stopped(stopped);
-        }
-        if let Some(reason) = seen.stop {
-            return EndReason::Stopped(reason);
-        }
-        match seen.death.map(|death| death.how) {
-            Some(How::Killed(signal)) => EndReason::Killed(signal),
-            Some(How::Exited(status)) => EndReason::Exited(status),
-            Some(How::Unknown) => EndReason::Unknown,
-            None => EndReason::Tampered(b"the program's process is lost".to_vec()),
-        }
-    }
-
-    fn wait_for_death(&self) {
-        while self.watch.seen().death.is_none() {
-            self.ring.wait(IDLE);
-        }
-    }
-
-    /// Writes the end record and finishes the output.
-    fn end(&mut self, reason: EndReason, mut sink: Account) -> io::Result<Summary> {
-        let (state, seen) = (self.decoder.state(), self.watch.seen());
-        let mut end = End {
-            reason,
-            finished: state.finished,
-            replaced: seen.death.is_some_and(|death| death.replaced),
-            place: place(state),
-            instructions: state.instructions,
-        };
-        let mut result = self.write_end(&end, &mut sink);
-        if let Err(SinkError::Io(error)) = result {
-            // Where the last piece found no room, the sink can still say so.
-            end.reason = failed_output(error.into())?;
-            result = self.write_end(&end, &mut sink);
-        }
-        self.progress = Progress::new(false);
-        let (written, lost) = match result {
-            Ok(written) => (written, None),
-            Err(SinkError::Lost(why)) => (sink.written(), Some(why)),
-            // The first failure is the one that is reported.
-            Err(SinkError::Io(_) | SinkError::Full) => (sink.written(), None),
-        };
-        Ok(Summary { end, written, lost, tally: sink.tally })
-    }
-
-    fn write_end(&mut self, end: &End, sink: &mut Account) -> Result<u64, SinkError> {
-        match self.decoder.event(&Event::End(end.clone()), sink) {
-            Err(StreamError::Output(error)) if !matches!(error, SinkError::Full) => return Err(error),
-            _ => {}
-        }
-        sink.finish()
-    }
-}
-
-/// How a trace ends that cannot be written on; an error if its reader has gone, who needs no end.
-fn failed_output(error: SinkError) -> io::Result<EndReason> {
-    match error {
-        SinkError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error),
-        error => Ok(EndReason::OutputFailed(error.cause().into_bytes())),
-    }
-}
-
-/// The last instruction that was executed, as far as it is known: code name, offset, opcode name.
-fn place(state: &State) -> Option<(Vec<u8>, i64, Vec<u8>)> {
-    let last = state.last?;
-    let object = &state.code_of(last)?.object;
-    let unit = decode::units(&object.bytes, last.start).take_while(|unit| unit.start < last.end).last()?;
-    let opname = opcode::name(unit.last.opcode).unwrap_or("**********INVALID**********");
-    Some((object.name.clone(), unit.last.offset.into(), opname.into()))
 }
 
 /// The marshal data of a module of the embedded library.
