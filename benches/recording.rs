@@ -4,10 +4,14 @@
 //! a round right after the untraced run of the same round.
 //!
 //! `cargo bench --bench recording -- --instructions [NAME...]` counts machine instructions instead, and with `--check` those of three small
-//! programs, which have bounds (`recording/instructions.rs`).
+//! programs, which have bounds (`recording/instructions.rs`); `-- --clock [ROUNDS] [NAME...]` times the same programs (`recording/clock.rs`).
 
+#[path = "recording/clock.rs"]
+mod clock;
 #[path = "recording/instructions.rs"]
 mod instructions;
+#[path = "recording/pyperformance.rs"]
+mod pyperformance;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -72,7 +76,12 @@ fn main() {
     if let Some(at) = words.iter().position(|word| word == "--instructions") {
         return instructions::print(&words[at + 1..], folder.path());
     }
-    let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
+    let (numbers, names): (Vec<String>, Vec<String>) =
+        words.into_iter().partition(|word| word.parse::<usize>().is_ok());
+    let rounds = numbers.first().and_then(|word| word.parse().ok()).unwrap_or(ROUNDS);
+    if let Some(at) = names.iter().position(|word| word == "--clock") {
+        return clock::print(&names[at + 1..], rounds, folder.path());
+    }
     let rows: Vec<Row> =
         programs(folder.path()).iter().map(|program| measure(program, folder.path(), rounds)).collect();
     print_table(&rows);

@@ -1,10 +1,12 @@
-"""Stands in for pyperf where machine instructions are counted: it calls each benchmark once and measures nothing."""
+"""Stands in for pyperf: it calls each benchmark once, or as often as BENCHMARK_LOOPS says, and measures nothing."""
 import argparse
+import os
 import platform
 import sys
 import time
 
 perf_counter = time.time
+LOOPS = int(os.environ.get('BENCHMARK_LOOPS', '1'))
 
 
 def python_implementation():
@@ -28,11 +30,12 @@ class Runner(object):
 
     def bench_func(self, name, call, *arguments, **options):
         self.parse_args()
-        call(*arguments)
+        for _ in range(LOOPS):
+            call(*arguments)
 
     def bench_time_func(self, name, call, *arguments, **options):
         self.parse_args()
-        call(1, *arguments)
+        call(LOOPS, *arguments)
 
     def bench_command(self, name, command):
         sys.exit('%s runs another process' % name)
