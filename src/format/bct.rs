@@ -16,11 +16,14 @@ use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISH
 use super::Options;
 use super::output::{Keep, Output};
 use crate::trace::totals::Counter;
-use crate::trace::value;
 use crate::trace::{Event, Run, Sink, SinkError, State, Then};
 
 /// zstd's level: a harder search finds no more in what programs do, and the recorder must keep up with the VM.
 const LEVEL: i32 = 1;
+/// The level after a block of numbers that took more than a `DENSE`th of its length in the file: there can be so many of these, all of them
+/// different, that zstd would take several times as long as the VM.
+const DENSE_LEVEL: i32 = -2;
+const DENSE: usize = 4;
 /// Words of room that are kept for the next record.
 const RECORD_WORDS: usize = 1 << 17;
 
@@ -92,6 +95,7 @@ impl Bct {
             return Ok(());
         }
         let piece = self.packed_block(BLOCK, &self.block.reached())?;
+        self.choose_level(piece.len())?;
         self.index.push(BlockPlace {
             offset: self.output.taken(),
             before: self.block.before,
@@ -103,6 +107,12 @@ impl Bct {
         }
         self.block.clear();
         Ok(())
+    }
+
+    /// Chooses how hard the next block is packed, by how this one was: not by the clock, so that equal runs give equal bytes.
+    fn choose_level(&mut self, packed: usize) -> io::Result<()> {
+        let is_dense = self.block.is_mostly_numbers() && packed > self.block.bytes() / DENSE;
+        self.compressor.set_compression_level(if is_dense { DENSE_LEVEL } else { LEVEL })
     }
 
     /// Writes a whole piece, and keeps room after it for the end.
@@ -243,12 +253,8 @@ impl Sink for Bct {
             self.begin_block(at)?;
         }
         self.block.awaits_run_from();
-        for &word in words {
-            if let Some(name) = value::name_of(word) {
-                self.block.use_name(name, at);
-            }
-            self.block.push_value(word);
-        }
+        self.block.use_names(words, at);
+        self.block.push_values(words);
         Ok(())
     }
 

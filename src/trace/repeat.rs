@@ -7,6 +7,7 @@
 //! ```
 
 mod extent;
+mod numbers;
 
 use super::laps;
 use super::state::Contradiction;
@@ -153,7 +154,7 @@ impl<P: Past> RepeatWriter<P> {
     }
 
     /// Takes any word of a run.
-    #[inline]
+    #[cfg(test)]
     pub fn put(&mut self, word: u64, out: impl FnMut(u64)) {
         if !self.takes(word) {
             self.put_new([word], out);
@@ -289,16 +290,26 @@ impl RepeatReader {
     pub fn read(&mut self, packed: &[u64], most: usize) -> Result<usize, Contradiction> {
         let full = self.words.len() + most;
         self.repeat(full);
-        for (read, &word) in packed.iter().enumerate() {
+        let mut read = 0;
+        while let Some(&word) = packed.get(read) {
             if self.words.len() >= full {
                 return Ok(read);
             }
+            if self.payload == 0 && self.ahead == 0 {
+                let plain = plain_words(&packed[read..packed.len().min(read + full - self.words.len())]);
+                if !plain.is_empty() {
+                    self.words.extend_from_slice(plain);
+                    read += plain.len();
+                    continue;
+                }
+            }
+            read += 1;
             if self.payload > 0 {
                 self.payload -= 1;
             } else if Kind::of(word) == Some(Kind::Repeat) {
                 self.begin(word >> DISTANCE & DISTANCE_MASK, word >> COUNT)?;
                 if self.stops_at_laps && self.rest / self.distance as u64 >= laps::FEWEST {
-                    return Ok(read + 1);
+                    return Ok(read);
                 }
                 self.repeat(full);
                 continue;
@@ -389,6 +400,12 @@ impl RepeatReader {
             count -= together;
         }
     }
+}
+
+/// The first words that are neither repeat words nor records.
+fn plain_words(words: &[u64]) -> &[u64] {
+    let is_plain = |word: &u64| !matches!(Kind::of(*word), Some(Kind::Repeat | Kind::Record));
+    &words[..words.iter().position(|word| !is_plain(word)).unwrap_or(words.len())]
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::bounds::{self, BLOCK_WORDS};
 use crate::trace::event::Name;
 use crate::trace::repeat::RepeatWriter;
-use crate::trace::value::NAMES;
+use crate::trace::value::{self, NAMES};
 use crate::trace::{Code, Event, Run, State};
 
 /// A block on its way.
@@ -19,6 +19,8 @@ pub(super) struct Block {
     repeats: RepeatWriter,
     /// Words of events at which it ends; 0 where it has not begun.
     full: u64,
+    /// Words of its body that are numbers.
+    numbers: usize,
     /// Instructions executed before it, and up to its end so far.
     pub(super) before: u64,
     pub(super) after: u64,
@@ -179,9 +181,15 @@ impl Block {
         }
     }
 
-    /// Sees to it that the block has a name that is used in it.
+    /// Sees to it that the block has the names that words of values refer to.
+    pub(super) fn use_names(&mut self, words: &[u64], at: &State) {
+        for name in words.iter().filter_map(|word| value::name_of(*word)) {
+            self.use_name(name, at);
+        }
+    }
+
     #[inline]
-    pub(super) fn use_name(&mut self, name: u32, at: &State) {
+    fn use_name(&mut self, name: u32, at: &State) {
         if !self.is_first(name)
             && let Some(text) = at.names().get(name)
         {
@@ -226,11 +234,25 @@ impl Block {
         self.awaiting.clone().unwrap_or_else(|| self.reached())
     }
 
-    /// Adds one word of a value.
-    #[inline]
-    pub(super) fn push_value(&mut self, word: u64) {
+    /// Adds words of values; `use_names` was called for them.
+    pub(super) fn push_values(&mut self, words: &[u64]) {
         self.idle = 0;
-        self.repeats.put(word, |word| self.body.push(word));
+        for &word in words {
+            if !self.repeats.takes(word) {
+                self.push_new_value(word);
+            }
+        }
+    }
+
+    #[inline]
+    fn push_new_value(&mut self, word: u64) {
+        match value::is_number(word) {
+            true => {
+                self.numbers += 1;
+                self.repeats.put_new_number([word], |word| self.body.push(word));
+            }
+            false => self.push_new(word),
+        }
     }
 
     #[inline]
@@ -243,12 +265,21 @@ impl Block {
         self.after.saturating_sub(self.before)
     }
 
+    /// Bytes of its words.
+    pub(super) fn bytes(&self) -> usize {
+        (self.repeated_words + self.state.len() + self.body.len()) * size_of::<u64>()
+    }
+
+    pub(super) fn is_mostly_numbers(&self) -> bool {
+        self.numbers > self.body.len() / 2
+    }
+
     /// All of its words: repeated code objects and names, the state, the events as far as `reached`.
     pub(super) fn payload(&self, reached: &Reached) -> Vec<u8> {
-        let before = self.repeated.values().chain(self.names.values()).flatten().chain(&self.state);
-        let all = before.chain(&self.body[..reached.body]).chain(&reached.pending);
-        let mut payload = Vec::with_capacity((self.repeated_words + self.state.len() + reached.body + 1) * 8);
-        all.for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
+        let before = self.repeated.values().chain(self.names.values()).chain([&self.state]).map(Vec::as_slice);
+        let all = before.chain([&self.body[..reached.body], &reached.pending]);
+        let mut payload = Vec::with_capacity(self.bytes() + 8);
+        all.for_each(|words| push_bytes(&mut payload, words));
         payload
     }
 
@@ -267,6 +298,15 @@ impl Block {
 
     fn set_full(&mut self) {
         self.full = bounds::full((self.state.len() + self.repeated_words) as u64);
+    }
+}
+
+/// Appends the bytes of words.
+fn push_bytes(out: &mut Vec<u8>, words: &[u64]) {
+    let begin = out.len();
+    out.resize(begin + words.len() * 8, 0);
+    for (bytes, word) in out[begin..].chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
     }
 }
 

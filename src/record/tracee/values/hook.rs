@@ -3,8 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
+use super::usual::{self, How, Usual, makes_new, only_loads};
 use super::{Caps, Walk, Words};
-use crate::bytecode::effect;
+use crate::bytecode::effect::{self, Effect};
 use crate::bytecode::opcode::{is_call, op};
 use crate::record::tracee::{Tracee, fetched};
 use crate::trace::value::{MOST_STEPS, MOST_WORDS, Role, Tag, pack};
@@ -74,6 +75,18 @@ enum Due {
         /// The address of the code object that the unit calls; 0 where it calls none, or has called it.
         called: usize,
     },
+}
+
+impl Due {
+    /// What is due after a unit before which the stack's top was at `top`.
+    #[inline]
+    fn of(effect: Effect, top: usize, opcode: u8, called: usize) -> Due {
+        let growth = effect.growth as isize * size_of::<usize>() as isize;
+        match effect.results {
+            0 => Due::Nothing,
+            count => Due::Results { count, top: top.wrapping_add_signed(growth), opcode, called },
+        }
+    }
 }
 
 /// How far the values of the open run are.
@@ -173,11 +186,11 @@ impl Valued {
     }
 
     /// Writes one value of the unit that was fetched last, or, before the run's first, of the one before.
-    #[inline]
+    #[inline(always)]
     fn show(&mut self, gil: Gil, object: ObjectRef, role: Role) {
         let step = self.step(role);
         if role == Role::Operand && self.run.last == Some(object) {
-            self.tracee.stream.push(pack(Tag::Same, role, step, 0));
+            self.tracee.stream.push_number(pack(Tag::Same, role, step, 0));
         } else {
             self.walk.value(gil, object, role, step, &mut self.tracee.stream);
         }
@@ -215,7 +228,7 @@ impl Valued {
     }
 
     /// Shows the results that are due, if the last unit went well.
-    #[inline]
+    #[inline(always)]
     fn show_results(&mut self, gil: Gil, now: usize) {
         let Due::Results { count, top, opcode, .. } = self.current.due else { return };
         self.current.due = Due::Nothing;
@@ -223,6 +236,17 @@ impl Valued {
             return;
         }
         self.walk.begin_unit();
+        match self.current.room.entries(gil, now, 1) {
+            [result] if count == 1 && usual::of(opcode).how == How::Usual && self.making.is_none() => {
+                self.show(gil, *result, Role::Result);
+                self.run.last = Some(*result);
+            }
+            _ => self.show_unusual_results(gil, now, count, opcode),
+        }
+    }
+
+    #[inline(never)]
+    fn show_unusual_results(&mut self, gil: Gil, now: usize, count: u32, opcode: u8) {
         let results = self.current.room.entries(gil, now, count as usize);
         if let [result] = results
             && (makes_new(opcode) || self.making.take().is_some_and(|making| result.is_made(gil, making)))
@@ -238,9 +262,44 @@ impl Valued {
         self.run.last = results.last().copied().filter(|_| count == 1);
     }
 
-    /// Shows what the unit that is fetched next consumes.
-    #[inline]
+    /// Shows what a unit of the open run consumes, which is fetched next.
+    #[inline(always)]
     fn show_unit(&mut self, gil: Gil, at: &Place, top: usize) {
+        let (opcode, operand) = at.first_instruction(gil);
+        let usual = usual::of(opcode);
+        let is_usual = match usual.how {
+            How::Usual => true,
+            How::Constant => self.current.room.has_constant(operand),
+            How::Local => self.current.room.has_local(operand),
+            How::Other => false,
+        };
+        if is_usual && !self.stacks && self.current.due == Due::Nothing {
+            self.show_usual_unit(gil, top, opcode, usual);
+        } else {
+            self.show_any_unit(gil, at, top);
+        }
+    }
+
+    #[inline(always)]
+    fn show_usual_unit(&mut self, gil: Gil, top: usize, opcode: u8, usual: &Usual) {
+        self.making = None;
+        let last = if usual.only_loads { self.run.last } else { None };
+        let effect = usual.effect;
+        if effect.operands > 0 {
+            self.walk.begin_unit();
+            let operands = self.current.room.entries(gil, top, effect.operands as usize);
+            operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand));
+        }
+        // What it has shown may look different when the unit is done.
+        self.run.last = last;
+        if effect.results > 0 {
+            self.current.due = Due::of(effect, top, opcode, 0);
+        }
+    }
+
+    /// Shows what the unit that is fetched next consumes.
+    #[inline(never)]
+    fn show_any_unit(&mut self, gil: Gil, at: &Place, top: usize) {
         let room = self.current.room;
         self.walk.begin_unit();
         if let Due::Arguments { is_callee } = self.current.due {
@@ -291,15 +350,7 @@ impl Valued {
         }
         // What it has shown may look different when the unit is done.
         self.run.last = last;
-        self.current.due = match effect.results {
-            0 => Due::Nothing,
-            count => Due::Results {
-                count,
-                top: top.wrapping_add_signed(effect.growth as isize * size_of::<usize>() as isize),
-                opcode,
-                called,
-            },
-        };
+        self.current.due = Due::of(effect, top, opcode, called);
     }
 
     /// Whether a unit is the one that is expected, in the mode in which no other is shown to the hook.
@@ -326,22 +377,10 @@ impl Valued {
         } else {
             self.run.unit += 1;
         }
-        self.show_unit(gil, &at, top);
+        self.show_any_unit(gil, &at, top);
         self.tracee.stream.commit();
         flow
     }
-}
-
-/// Whether an instruction's only result is always a new object: BUILD_LIST, BUILD_SET, BUILD_MAP, MAKE_FUNCTION, BUILD_SLICE,
-/// MAKE_CLOSURE.
-fn makes_new(opcode: u8) -> bool {
-    matches!(opcode, op::BUILD_LIST..=op::BUILD_MAP | op::MAKE_FUNCTION..=op::MAKE_CLOSURE)
-}
-
-/// Whether an instruction that has no results that are shown changes no object, and frees none, which could: NOP, ROT_*, DUP_*, LOAD_CONST,
-/// LOAD_FAST, jumps and SETUP_*.
-fn only_loads(opcode: u8) -> bool {
-    matches!(opcode, op::ROT_TWO..=op::ROT_FOUR | op::NOP | op::DUP_TOPX | op::LOAD_CONST | op::JUMP_FORWARD | op::JUMP_ABSOLUTE | op::SETUP_LOOP..=op::SETUP_FINALLY | op::LOAD_FAST)
 }
 
 impl Hook for Valued {
