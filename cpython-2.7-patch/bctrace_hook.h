@@ -90,6 +90,15 @@ struct bctrace_slot {
     uint64_t pause;      /* the position at which the lane calls the hook; 0 once the recorder has set `stop` */
 };
 
+/* BCTRACE_VALUES: units that have nothing to show.  While `frame` is not NULL, the dispatch counts in `units` what loads a constant or a local
+ * variable that the code has, in this frame and as the next unit of the run that begins at `start`, and calls no hook. */
+struct bctrace_quiet {
+    const struct _frame *frame;
+    uintptr_t start;
+    uint64_t constants, locals; /* how many the code has */
+    uint64_t units;
+};
+
 /* A C function that bytecode has called. */
 struct bctrace_called {
     const char *name;
@@ -150,6 +159,7 @@ struct bctrace_hooks {
 extern struct bctrace_control bctrace_control __attribute__((visibility("hidden")));
 extern struct bctrace_slot bctrace_slot __attribute__((visibility("hidden")));
 extern struct bctrace_hooks bctrace_hooks __attribute__((visibility("hidden")));
+extern struct bctrace_quiet bctrace_quiet __attribute__((visibility("hidden")));
 
 /* Flushes C stdio and ends the process. */
 extern void bctrace_stop(void) __attribute__((noreturn, visibility("hidden")));

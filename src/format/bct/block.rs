@@ -234,13 +234,22 @@ impl Block {
         self.awaiting.clone().unwrap_or_else(|| self.reached())
     }
 
-    /// Adds words of values; `use_names` was called for them.
-    pub(super) fn push_values(&mut self, words: &[u64]) {
+    /// Adds words of values; `use_names` was called for them.  How many come at a time makes no difference.
+    pub(super) fn push_values(&mut self, mut words: &[u64]) {
         self.idle = 0;
-        for &word in words {
+        while let Some((&word, rest)) = words.split_first() {
+            if self.repeats.expects_nothing() && value::is_number(word) {
+                let count = words.iter().position(|word| !value::is_number(*word)).unwrap_or(words.len());
+                self.numbers += count;
+                self.body.extend_from_slice(&words[..count]);
+                self.repeats.keep_numbers(&words[..count]);
+                words = &words[count..];
+                continue;
+            }
             if !self.repeats.takes(word) {
                 self.push_new_value(word);
             }
+            words = rest;
         }
     }
 
@@ -265,22 +274,16 @@ impl Block {
         self.after.saturating_sub(self.before)
     }
 
-    /// Bytes of its words.
-    pub(super) fn bytes(&self) -> usize {
-        (self.repeated_words + self.state.len() + self.body.len()) * size_of::<u64>()
-    }
-
+    /// Whether most of what it had to write of its events are numbers.
     pub(super) fn is_mostly_numbers(&self) -> bool {
         self.numbers > self.body.len() / 2
     }
 
-    /// All of its words: repeated code objects and names, the state, the events as far as `reached`.
-    pub(super) fn payload(&self, reached: &Reached) -> Vec<u8> {
+    /// Appends all of its words: repeated code objects and names, the state, the events as far as `reached`.
+    pub(super) fn push_payload(&self, reached: &Reached, out: &mut Vec<u8>) {
         let before = self.repeated.values().chain(self.names.values()).chain([&self.state]).map(Vec::as_slice);
         let all = before.chain([&self.body[..reached.body], &reached.pending]);
-        let mut payload = Vec::with_capacity(self.bytes() + 8);
-        all.for_each(|words| push_bytes(&mut payload, words));
-        payload
+        all.for_each(|words| push_bytes(out, words));
     }
 
     #[cold]
@@ -349,5 +352,43 @@ impl Marks {
         let marked = *place == code;
         *place = code;
         marked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::trace::repeat::RepeatReader;
+    use crate::trace::value::{Role, Tag, pack};
+
+    /// The words of the block's events, as they stand in it.
+    fn body(pieces: &[&[u64]]) -> Vec<u64> {
+        let mut block = Block::default();
+        pieces.iter().for_each(|words| block.push_values(words));
+        let Reached { body, pending, .. } = block.reached();
+        [&block.body[..body], &pending].concat()
+    }
+
+    proptest! {
+        #[test]
+        fn values_stand_in_it_alike_however_many_come_at_a_time(
+            numbers in proptest::collection::vec(0u64..8, 0..60), times in 1usize..5, most in 1usize..20, new: u32
+        ) {
+            let mut words = Vec::new();
+            for (round, &number) in (0u64..).zip(numbers.repeat(times).iter()) {
+                words.push(match number {
+                    0 => pack(Tag::Object, Role::Operand, 1, number),
+                    1 => pack(Tag::Int, Role::Result, 1, u64::from(new) + round),
+                    _ => pack(Tag::Int, Role::Operand, 1, number),
+                });
+            }
+            let pieces: Vec<&[u64]> = words.chunks(most).collect();
+            prop_assert_eq!(body(&[&words]), body(&pieces));
+            let (mut reader, packed) = (RepeatReader::default(), body(&pieces));
+            prop_assert_eq!(reader.read(&packed, 1 << 20), Ok(packed.len()));
+            prop_assert_eq!(reader.words(), &words[..]);
+        }
     }
 }

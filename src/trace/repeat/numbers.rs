@@ -15,6 +15,19 @@ impl<P: Past> RepeatWriter<P> {
         }
     }
 
+    /// Whether no word is expected, and none is pending.
+    #[inline]
+    pub fn expects_nothing(&self) -> bool {
+        self.distance() == HISTORY as u64 && !self.is_repeating()
+    }
+
+    /// Takes words of numbers that were put out as they are, while nothing is expected.
+    pub fn keep_numbers(&mut self, words: &[u64]) {
+        debug_assert!(self.expects_nothing(), "words that repeat are looked for first");
+        words.iter().for_each(|word| self.past.keep(*word));
+        self.written = self.position();
+    }
+
     /// Takes the words of a number that `takes` has refused.
     #[inline]
     pub fn put_new_number<const COUNT: usize>(&mut self, words: [u64; COUNT], mut out: impl FnMut(u64)) {

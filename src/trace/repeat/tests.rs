@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::value::{self, Role, Tag};
-use super::super::word::{Fields, push_record};
+use super::super::word::{self, Fields, push_record};
 use super::*;
 
 /// A stream of runs and records in the order that `numbers` say, few enough of each that they repeat.

@@ -18,10 +18,12 @@ pub(super) struct Usual {
 pub(super) enum How {
     /// It shows its operands and, once it is done, its result.
     Usual,
+    /// The same, and it shows more of its operands.
+    Comparison,
     /// It loads a constant or a local variable, which is shown only where the code has none of its index.
     Constant,
     Local,
-    /// Its operand decides, it shows more of its operands, makes an object, or is a prefix.
+    /// Its operand decides, it makes an object, or it is a prefix.
     Other,
 }
 
@@ -45,8 +47,9 @@ const fn find(opcode: u8) -> Usual {
     let (how, effect) = match (opcode, effect::whatever_the_operand(opcode)) {
         (op::LOAD_CONST, _) => (How::Constant, effect::NOTHING),
         (op::LOAD_FAST, _) => (How::Local, effect::NOTHING),
-        (op::COMPARE_OP | EXTENDED_ARG, _) | (_, None) => (How::Other, effect::NOTHING),
+        (EXTENDED_ARG, _) | (_, None) => (How::Other, effect::NOTHING),
         _ if makes_new(opcode) => (How::Other, effect::NOTHING),
+        (op::COMPARE_OP, Some(effect)) => (How::Comparison, effect),
         (_, Some(effect)) => (How::Usual, effect),
     };
     Usual { effect, how, only_loads: only_loads(opcode) }
@@ -72,7 +75,7 @@ mod tests {
         for opcode in 0..=255 {
             let usual = of(opcode);
             assert!(usual.effect.results <= 1 && usual.effect.operands <= 4, "{opcode}");
-            assert!(usual.how != How::Usual || !makes_new(opcode), "{opcode}");
+            assert!(usual.how == How::Other || !makes_new(opcode), "{opcode}");
             if usual.how == How::Usual {
                 assert!(
                     [0, 1, i32::MAX].iter().all(|operand| effect::of(opcode, *operand) == usual.effect),
