@@ -5,7 +5,8 @@
  * own labels: an untraced VM pays one addition.  BCTRACE_RUNS goes by way of a label that says how far the run has come.
  * BCTRACE_JUMPED is what BCTRACE_RUNS becomes when control leaves the sequence: the next unit is shown to the hook, and it is
  * BCTRACE_RUNS again.  BCTRACE_CHECKED compares each unit's address with the one it expects, and its bytes with the copy that
- * the hook described.  BCTRACE_VALUES calls out for each unit, with the value stack.  BCTRACE_COUNTED only counts instructions.
+ * the hook described.  BCTRACE_VALUES calls out for each unit but those of bctrace_quiet, with the value stack.
+ * BCTRACE_COUNTED only counts instructions.
  *
  * Counting.  In BCTRACE_COUNTED a frame of a code object that bears the mark `left_out` is entered and left without a call, and gets
  * its number from `next_frame`; `depth` says how many such frames are on the thread's stack, all above those that the hook was told
