@@ -95,6 +95,14 @@ bctrace_opcode_before(const unsigned char *lasti, const unsigned char *instr)
  * case it is needed there. */
 extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute__((visibility("hidden")));
 
+/* Whether the unit at next_instr is one that bctrace_quiet is about.  The first of a run is none: the hook may not know yet that the run
+ * was opened. */
+#define BCTRACE_IS_QUIET() \
+    (bctrace_quiet.frame == f && (uintptr_t)next_instr == bctrace_slot_here.next && bctrace_lane.start == bctrace_quiet.start && \
+     (uintptr_t)next_instr != bctrace_quiet.start && \
+     ((*next_instr == LOAD_FAST && (uint64_t)(next_instr[1] | next_instr[2] << 8) < bctrace_quiet.locals) || \
+      (*next_instr == LOAD_CONST && (uint64_t)(next_instr[1] | next_instr[2] << 8) < bctrace_quiet.constants)))
+
 /* Where the traced labels meet.  A unit with a prefix is always shown to the hook in BCTRACE_CHECKED: its successor's bytes have to
  * be compared too. */
 #define BCTRACE_CALL_OUT() \
@@ -133,7 +141,9 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
         goto *bctrace_targets[BCTRACE_RUNS + *next_instr]; \
     } \
     bctrace_value: \
-        if (bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer)) \
+        if (BCTRACE_IS_QUIET()) \
+            bctrace_quiet.units++; \
+        else if (bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer)) \
             bctrace_stop(); \
     bctrace_called: \
         bctrace_slot_here.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \

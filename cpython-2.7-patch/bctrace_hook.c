@@ -13,6 +13,7 @@ PAGE_OF(bctrace_control) bctrace_control_page __asm__("bctrace_control") __attri
 PAGE_OF(bctrace_slot) bctrace_slot_page __asm__("bctrace_slot") __attribute__((visibility("hidden")));
 
 struct bctrace_hooks bctrace_hooks;
+struct bctrace_quiet bctrace_quiet;
 __thread struct bctrace_makers bctrace_makers;
 
 void

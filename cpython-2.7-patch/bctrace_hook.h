@@ -5,7 +5,8 @@
  * own labels: an untraced VM pays one addition.  BCTRACE_RUNS goes by way of a label that says how far the run has come.
  * BCTRACE_JUMPED is what BCTRACE_RUNS becomes when control leaves the sequence: the next unit is shown to the hook, and it is
  * BCTRACE_RUNS again.  BCTRACE_CHECKED compares each unit's address with the one it expects, and its bytes with the copy that
- * the hook described.  BCTRACE_VALUES calls out for each unit, with the value stack.  BCTRACE_COUNTED only counts instructions.
+ * the hook described.  BCTRACE_VALUES calls out for each unit but those of bctrace_quiet, with the value stack.
+ * BCTRACE_COUNTED only counts instructions.
  *
  * Counting.  In BCTRACE_COUNTED a frame of a code object that bears the mark `left_out` is entered and left without a call, and gets
  * its number from `next_frame`; `depth` says how many such frames are on the thread's stack, all above those that the hook was told
@@ -90,6 +91,15 @@ struct bctrace_slot {
     uint64_t pause;      /* the position at which the lane calls the hook; 0 once the recorder has set `stop` */
 };
 
+/* BCTRACE_VALUES: units that have nothing to show.  While `frame` is not NULL, the dispatch counts in `units` what loads a constant or a local
+ * variable that the code has, in this frame and as the next unit of the run that begins at `start`, and calls no hook. */
+struct bctrace_quiet {
+    const struct _frame *frame;
+    uintptr_t start;
+    uint64_t constants, locals; /* how many the code has */
+    uint64_t units;
+};
+
 /* A C function that bytecode has called. */
 struct bctrace_called {
     const char *name;
@@ -150,6 +160,7 @@ struct bctrace_hooks {
 extern struct bctrace_control bctrace_control __attribute__((visibility("hidden")));
 extern struct bctrace_slot bctrace_slot __attribute__((visibility("hidden")));
 extern struct bctrace_hooks bctrace_hooks __attribute__((visibility("hidden")));
+extern struct bctrace_quiet bctrace_quiet __attribute__((visibility("hidden")));
 
 /* Flushes C stdio and ends the process. */
 extern void bctrace_stop(void) __attribute__((noreturn, visibility("hidden")));

@@ -224,11 +224,8 @@ vm_look_at_scalar(const struct _object *object)
 {
     struct vm_scalar scalar = { VM_BAD, 0 };
 
-    if (object == Py_None)
-        scalar.kind = VM_NONE;
-    else if (object == Py_True || object == Py_False)
-        scalar.kind = object == Py_True ? VM_TRUE : VM_FALSE;
-    else if (is_known(object, sizeof(PyFloatObject))) {
+    /* None and the bools are not where other objects are allocated. */
+    if (is_known(object, sizeof(PyFloatObject))) {
         if (Py_TYPE(object) == &PyInt_Type)
             scalar = (struct vm_scalar){ VM_INT, (uint64_t)PyInt_AS_LONG(object) };
         else if (Py_TYPE(object) == &PyFloat_Type) {
@@ -236,6 +233,10 @@ vm_look_at_scalar(const struct _object *object)
             memcpy(&scalar.number, &((const PyFloatObject *)object)->ob_fval, sizeof scalar.number);
         }
     }
+    else if (object == Py_None)
+        scalar.kind = VM_NONE;
+    else if (object == Py_True || object == Py_False)
+        scalar.kind = object == Py_True ? VM_TRUE : VM_FALSE;
     return scalar;
 }
 

@@ -30,6 +30,12 @@ pub fn of(opcode: u8, operand: i32) -> Effect {
     if effect.operands == VARIES.operands { varying(opcode, operand) } else { effect }
 }
 
+/// Returns what an opcode shows, if that does not hang on its operand.
+pub const fn whatever_the_operand(opcode: u8) -> Option<Effect> {
+    let effect = fixed(opcode);
+    if effect.operands == VARIES.operands { None } else { Some(effect) }
+}
+
 /// The effect of what shows nothing.
 pub const NOTHING: Effect = effect(0, 0, 0);
 

@@ -16,11 +16,16 @@ use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISH
 use super::Options;
 use super::output::{Keep, Output};
 use crate::trace::totals::Counter;
-use crate::trace::value;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 
 /// zstd's level: a harder search finds no more in what programs do, and the recorder must keep up with the VM.
 const LEVEL: i32 = 1;
+/// The level after a block of numbers that took more than a `DENSE`th of its length in the file: there can be so many of these, all of them
+/// different, that zstd would take several times as long as the VM.
+const DENSE_LEVEL: i32 = -2;
+const DENSE: usize = 4;
+/// Bytes of memory that are kept for the next block.
+const BUFFER: usize = 16 * bounds::BLOCK_WORDS as usize;
 /// Words of room that are kept for the next record.
 const RECORD_WORDS: usize = 1 << 17;
 
@@ -33,6 +38,9 @@ pub(super) struct Bct {
     compressor: Compressor<'static>,
     /// The words of one record on their way into the block.
     record: Vec<u64>,
+    /// The bytes of the block, as they are and packed: memory that stays, so that the kernel need not make it for each block.
+    raw: Vec<u8>,
+    piece: Vec<u8>,
     /// What the file holds for good, should nothing more fit into it; and what its end then takes.
     kept: Kept,
     reserve: Reserve,
@@ -54,6 +62,8 @@ impl Bct {
             counter: Counter::default(),
             compressor,
             record: Vec::new(),
+            raw: Vec::new(),
+            piece: Vec::new(),
             kept: Kept::default(),
             reserve: Reserve::default(),
             next_frame: 0,
@@ -91,18 +101,29 @@ impl Bct {
         if !self.block.begun {
             return Ok(());
         }
-        let piece = self.packed_block(BLOCK, &self.block.reached())?;
+        self.pack_block(BLOCK, &self.block.reached())?;
+        self.choose_level()?;
         self.index.push(BlockPlace {
             offset: self.output.taken(),
             before: self.block.before,
             instructions: self.block.instructions(),
         });
+        let mut piece = std::mem::take(&mut self.piece);
         self.write(&piece)?;
+        piece.shrink_to(BUFFER);
+        self.raw.shrink_to(BUFFER);
+        self.piece = piece;
         if self.output.kept() == self.output.taken() {
             self.kept.advance(self.block.after, next_frame, &mut self.counter);
         }
         self.block.clear();
         Ok(())
+    }
+
+    /// Chooses how hard the next block is packed, by how this one was: not by the clock, so that equal runs give equal bytes.
+    fn choose_level(&mut self) -> io::Result<()> {
+        let is_dense = self.block.is_mostly_numbers() && self.piece.len() > self.raw.len() / DENSE;
+        self.compressor.set_compression_level(if is_dense { DENSE_LEVEL } else { LEVEL })
     }
 
     /// Writes a whole piece, and keeps room after it for the end.
@@ -111,15 +132,16 @@ impl Bct {
         self.output.write(piece, Keep::Nothing)
     }
 
-    /// Packs the block as far as it goes.
-    fn packed_block(&mut self, piece_type: u16, reached: &Reached) -> io::Result<Vec<u8>> {
+    /// Packs the block as far as it goes, into `piece`.
+    fn pack_block(&mut self, piece_type: u16, reached: &Reached) -> io::Result<()> {
         if self.block.weight() > bounds::MAX_WEIGHT {
             return Err(too_large());
         }
-        let raw = self.block.payload(reached);
+        self.raw.clear();
+        self.block.push_payload(reached, &mut self.raw);
         let instructions = self.block.instructions();
         let piece = Piece { piece_type, before: self.block.before, instructions, ..Piece::default() };
-        pack(&mut self.compressor, piece, &raw)
+        pack_into(&mut self.piece, &mut self.compressor, piece, &self.raw)
     }
 
     /// Ends the file of an output that has failed, as far as it is kept: with a block that says why, and an index.
@@ -159,11 +181,18 @@ fn too_large() -> io::Error {
 }
 
 /// Makes a whole piece, its header filled in.
-fn pack(compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result<Vec<u8>> {
+fn pack(compressor: &mut Compressor, piece: Piece, raw: &[u8]) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    pack_into(&mut out, compressor, piece, raw)?;
+    Ok(out)
+}
+
+/// The same in memory that is there; what it held is gone.
+fn pack_into(out: &mut Vec<u8>, compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result<()> {
     if raw.len() > bounds::MAX_PAYLOAD {
         return Err(too_large());
     }
-    let mut out = vec![0; layout::PIECE_HEADER + zstd::zstd_safe::compress_bound(raw.len())];
+    out.resize(layout::PIECE_HEADER + zstd::zstd_safe::compress_bound(raw.len()), 0);
     let payload = &mut out[layout::PIECE_HEADER..];
     let stored = compressor.compress_to_buffer(raw, payload)?;
     piece.storage = STORED_ZSTD;
@@ -172,7 +201,7 @@ fn pack(compressor: &mut Compressor, mut piece: Piece, raw: &[u8]) -> io::Result
     piece.checksum = layout::checksum(&payload[..stored]);
     out[..layout::PIECE_HEADER].copy_from_slice(&piece.encode());
     out.truncate(layout::PIECE_HEADER + stored);
-    Ok(out)
+    Ok(())
 }
 
 impl Sink for Bct {
@@ -239,12 +268,8 @@ impl Sink for Bct {
             self.begin_block(at)?;
         }
         self.block.awaits_run_from();
-        for &word in words {
-            if let Some(name) = value::name_of(word) {
-                self.block.use_name(name, at);
-            }
-            self.block.push_value(word);
-        }
+        self.block.use_names(words, at);
+        self.block.push_values(words);
         Ok(())
     }
 
@@ -253,8 +278,8 @@ impl Sink for Bct {
     fn flush(&mut self) -> Result<(), SinkError> {
         let settled = self.block.settled();
         if self.block.begun && self.block.shown < settled.words() {
-            let piece = self.packed_block(UNFINISHED_BLOCK, &settled)?;
-            if self.output.write_ahead(&piece) {
+            self.pack_block(UNFINISHED_BLOCK, &settled)?;
+            if self.output.write_ahead(&self.piece) {
                 self.block.shown = settled.words();
             }
         }

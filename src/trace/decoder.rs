@@ -123,8 +123,8 @@ impl Decoder {
 
     /// Hands on the values at the start of `words`; what they are is looked at only where they are shown.
     fn values<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<usize, StreamError> {
-        let is_value = |word: &&u64| matches!(Kind::of(**word), Some(Kind::Value | Kind::Part));
-        let taken = words.iter().take_while(is_value).count();
+        let is_value = |word: &u64| matches!(Kind::of(*word), Some(Kind::Value | Kind::Part));
+        let taken = words.iter().position(|word| !is_value(word)).unwrap_or(words.len());
         self.values += taken;
         if self.values > MOST_WORDS {
             return Err(self.contradiction("more values than a run can have"));

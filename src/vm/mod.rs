@@ -16,6 +16,7 @@ pub mod library;
 pub mod memory;
 pub mod object;
 pub mod program;
+pub mod quiet;
 pub mod remap;
 pub mod shared;
 pub mod shutdown;

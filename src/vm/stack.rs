@@ -12,8 +12,8 @@ pub struct Room {
     stack: usize,
     end: usize,
     /// How many constants and local variables the code object has.
-    constant_count: usize,
-    local_count: usize,
+    pub(super) constant_count: usize,
+    pub(super) local_count: usize,
 }
 
 impl Room {

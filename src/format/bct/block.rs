@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::bounds::{self, BLOCK_WORDS};
 use crate::trace::event::Name;
 use crate::trace::repeat::RepeatWriter;
-use crate::trace::value::NAMES;
+use crate::trace::value::{self, NAMES};
 use crate::trace::{Code, Event, Run, State};
 
 /// A block on its way.
@@ -19,6 +19,8 @@ pub(super) struct Block {
     repeats: RepeatWriter,
     /// Words of events at which it ends; 0 where it has not begun.
     full: u64,
+    /// Words of its body that are numbers.
+    numbers: usize,
     /// Instructions executed before it, and up to its end so far.
     pub(super) before: u64,
     pub(super) after: u64,
@@ -181,9 +183,15 @@ impl Block {
         }
     }
 
-    /// Sees to it that the block has a name that is used in it.
+    /// Sees to it that the block has the names that words of values refer to.
+    pub(super) fn use_names(&mut self, words: &[u64], at: &State) {
+        for name in words.iter().filter_map(|word| value::name_of(*word)) {
+            self.use_name(name, at);
+        }
+    }
+
     #[inline]
-    pub(super) fn use_name(&mut self, name: u32, at: &State) {
+    fn use_name(&mut self, name: u32, at: &State) {
         if !self.is_first(name)
             && let Some(text) = at.names().get(name)
         {
@@ -228,11 +236,34 @@ impl Block {
         self.awaiting.clone().unwrap_or_else(|| self.reached())
     }
 
-    /// Adds one word of a value.
-    #[inline]
-    pub(super) fn push_value(&mut self, word: u64) {
+    /// Adds words of values; `use_names` was called for them.  How many come at a time makes no difference.
+    pub(super) fn push_values(&mut self, mut words: &[u64]) {
         self.idle = 0;
-        self.repeats.put(word, |word| self.body.push(word));
+        while let Some((&word, rest)) = words.split_first() {
+            if self.repeats.expects_nothing() && value::is_number(word) {
+                let count = words.iter().position(|word| !value::is_number(*word)).unwrap_or(words.len());
+                self.numbers += count;
+                self.body.extend_from_slice(&words[..count]);
+                self.repeats.keep_numbers(&words[..count]);
+                words = &words[count..];
+                continue;
+            }
+            if !self.repeats.takes(word) {
+                self.push_new_value(word);
+            }
+            words = rest;
+        }
+    }
+
+    #[inline]
+    fn push_new_value(&mut self, word: u64) {
+        match value::is_number(word) {
+            true => {
+                self.numbers += 1;
+                self.repeats.put_new_number([word], |word| self.body.push(word));
+            }
+            false => self.push_new(word),
+        }
     }
 
     #[inline]
@@ -245,13 +276,16 @@ impl Block {
         self.after.saturating_sub(self.before)
     }
 
-    /// All of its words: repeated code objects and names, the state, the events as far as `reached`.
-    pub(super) fn payload(&self, reached: &Reached) -> Vec<u8> {
-        let before = self.repeated.values().chain(self.names.values()).flatten().chain(&self.state);
-        let all = before.chain(&self.body[..reached.body]).chain(&reached.pending);
-        let mut payload = Vec::with_capacity((self.repeated_words + self.state.len() + reached.body + 1) * 8);
-        all.for_each(|word| payload.extend_from_slice(&word.to_le_bytes()));
-        payload
+    /// Whether most of what it had to write of its events are numbers.
+    pub(super) fn is_mostly_numbers(&self) -> bool {
+        self.numbers > self.body.len() / 2
+    }
+
+    /// Appends all of its words: repeated code objects and names, the state, the events as far as `reached`.
+    pub(super) fn push_payload(&self, reached: &Reached, out: &mut Vec<u8>) {
+        let before = self.repeated.values().chain(self.names.values()).chain([&self.state]).map(Vec::as_slice);
+        let all = before.chain([&self.body[..reached.body], &reached.pending]);
+        all.for_each(|words| push_bytes(out, words));
     }
 
     #[cold]
@@ -269,6 +303,15 @@ impl Block {
 
     fn set_full(&mut self) {
         self.full = bounds::full((self.state.len() + self.repeated_words) as u64);
+    }
+}
+
+/// Appends the bytes of words.
+fn push_bytes(out: &mut Vec<u8>, words: &[u64]) {
+    let begin = out.len();
+    out.resize(begin + words.len() * 8, 0);
+    for (bytes, word) in out[begin..].chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
     }
 }
 
@@ -311,5 +354,43 @@ impl Marks {
         let marked = *place == code;
         *place = code;
         marked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::trace::repeat::RepeatReader;
+    use crate::trace::value::{Role, Tag, pack};
+
+    /// The words of the block's events, as they stand in it.
+    fn body(pieces: &[&[u64]]) -> Vec<u64> {
+        let mut block = Block::default();
+        pieces.iter().for_each(|words| block.push_values(words));
+        let Reached { body, pending, .. } = block.reached();
+        [&block.body[..body], &pending].concat()
+    }
+
+    proptest! {
+        #[test]
+        fn values_stand_in_it_alike_however_many_come_at_a_time(
+            numbers in proptest::collection::vec(0u64..8, 0..60), times in 1usize..5, most in 1usize..20, new: u32
+        ) {
+            let mut words = Vec::new();
+            for (round, &number) in (0u64..).zip(numbers.repeat(times).iter()) {
+                words.push(match number {
+                    0 => pack(Tag::Object, Role::Operand, 1, number),
+                    1 => pack(Tag::Int, Role::Result, 1, u64::from(new) + round),
+                    _ => pack(Tag::Int, Role::Operand, 1, number),
+                });
+            }
+            let pieces: Vec<&[u64]> = words.chunks(most).collect();
+            prop_assert_eq!(body(&[&words]), body(&pieces));
+            let (mut reader, packed) = (RepeatReader::default(), body(&pieces));
+            prop_assert_eq!(reader.read(&packed, 1 << 20), Ok(packed.len()));
+            prop_assert_eq!(reader.words(), &words[..]);
+        }
     }
 }

@@ -98,13 +98,12 @@ impl Store {
         self.check_size();
         let Some(own) = &mut self.own else { return Ok(()) };
         let period = filler.pattern.len() as u64;
-        let mut fill = Vec::new();
+        let most = end.saturating_sub(own.size).min(FILL as u64) as usize;
+        let fill = filler.pattern.repeat(most / filler.pattern.len() + 2);
         while own.size < end {
-            let phase = own.size % period;
-            let bytes = (end - own.size).min(FILL as u64) as usize;
-            fill.clear();
-            fill.extend(filler.pattern.iter().cycle().skip(phase as usize).take(bytes));
-            write_at(&self.file, &fill, &mut own.size)?;
+            let phase = (own.size % period) as usize;
+            let bytes = (end - own.size).min(most as u64) as usize;
+            write_at(&self.file, &fill[phase..phase + bytes], &mut own.size)?;
         }
         Ok(())
     }

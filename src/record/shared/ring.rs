@@ -17,10 +17,10 @@ use crate::vm::shared::{PAGE, Slot};
 /// Words of the ring: 16 MiB, a fifth of a second of a program that does nothing but jump.
 pub(super) const CAPACITY: u64 = 1 << 21;
 /// Words that the tracee announces to the recorder at a time.
-const BATCH: u64 = 1 << 12;
+const BATCH: u64 = 1 << 14;
 
 /// Words of the stream after which the recorder hears of them, at the latest.
-pub const PAUSE: u64 = 1 << 13;
+pub const PAUSE: u64 = 1 << 14;
 /// Words of the stream that the recorder may be behind when the tracee looks after it.
 pub const LAG: u64 = 1 << 19;
 

@@ -112,6 +112,11 @@ impl Stream {
         self.repeats.put_new(words, |word| self.ring.push(word));
     }
 
+    #[inline(never)]
+    fn push_new_number<const COUNT: usize>(&mut self, words: [u64; COUNT]) {
+        self.repeats.put_new_number(words, |word| self.ring.push(word));
+    }
+
     /// Adds the words of a record, or of a wide run.
     #[cold]
     pub(super) fn push_together(&mut self, words: &[u64]) {
@@ -193,11 +198,18 @@ impl Words for Stream {
         }
     }
 
-    #[inline]
-    fn push_two(&mut self, words: [u64; 2]) {
+    #[inline(always)]
+    fn push_number(&mut self, word: u64) {
+        if !self.repeats.takes(word) {
+            self.push_new_number([word]);
+        }
+    }
+
+    #[inline(always)]
+    fn push_wide_number(&mut self, words: [u64; 2]) {
         match self.repeats.takes(words[0]) {
-            true => self.push(words[1]),
-            false => self.push_new(words),
+            true => self.push_number(words[1]),
+            false => self.push_new_number(words),
         }
     }
 

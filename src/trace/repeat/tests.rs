@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::word::{Fields, push_record};
+use super::super::value::{self, Role, Tag};
+use super::super::word::{self, Fields, push_record};
 use super::*;
 
 /// A stream of runs and records in the order that `numbers` say, few enough of each that they repeat.
@@ -15,6 +16,9 @@ fn stream(numbers: &[u16]) -> Vec<Vec<u64>> {
             match number % 16 {
                 // A payload's words may look like anything.
                 0 => push_record(&mut words, 4, &pack(1, 5).to_le_bytes().repeat(usize::from(number / 16 % 3))),
+                // Numbers that repeat and such that hardly do.
+                2 => words.push(value::pack(Tag::Int, Role::Operand, 1, u64::from(number))),
+                3 => words.push(value::pack(Tag::Int, Role::Operand, 1, 7)),
                 1 => words.extend(word::pack(Kind::Jump, fields(1 << 24)).0),
                 _ => words.push(word::pack(Kind::Jump, fields(u32::from(number % 5))).0[0]),
             }
@@ -27,6 +31,7 @@ fn shortened(stream: &[Vec<u64>]) -> Vec<u64> {
     let (mut writer, mut out) = (RepeatWriter::default(), Vec::new());
     for words in stream {
         match words[..] {
+            [word] if value::is_number(word) => writer.put_number(word, |word| out.push(word)),
             [word] => writer.put(word, |word| out.push(word)),
             _ => writer.put_together(words, |word| out.push(word)),
         }

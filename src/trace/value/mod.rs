@@ -117,7 +117,7 @@ impl Tag {
             Tag::Bad,
             Tag::Callee,
         ];
-        TAGS.get((word >> 4 & 0x1f) as usize).copied().unwrap_or(Tag::Missing)
+        TAGS.get(tag_bits(word) as usize).copied().unwrap_or(Tag::Missing)
     }
 }
 
@@ -310,7 +310,24 @@ fn payload(word: u64) -> u64 {
 /// The name that an object's word refers to, if it is one's.
 #[inline]
 pub fn name_of(word: u64) -> Option<u32> {
-    matches!(Tag::of(word), Tag::Object | Tag::Bound).then_some((payload(word) & (NAMES as u64 - 1)) as u32)
+    const NAMED: u32 = 1 << Tag::Object as u32 | 1 << Tag::Bound as u32;
+    (NAMED >> tag_bits(word) & 1 != 0).then_some((payload(word) & (NAMES as u64 - 1)) as u32)
+}
+
+/// Whether a word of values is a number, more of a value, or the last result once more.
+#[inline]
+pub fn is_number(word: u64) -> bool {
+    const NUMBERS: u32 = 1 << Tag::Int as u32
+        | 1 << Tag::WideInt as u32
+        | 1 << Tag::Float as u32
+        | 1 << Tag::WideFloat as u32
+        | 1 << Tag::Same as u32;
+    NUMBERS >> tag_bits(word) & 1 != 0 || word & 0xf == Kind::Part as u64
+}
+
+#[inline]
+fn tag_bits(word: u64) -> u32 {
+    (word >> 4 & 0x1f) as u32
 }
 
 /// The payload of an object's word.

@@ -117,6 +117,25 @@ const _: () = {
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct bctrace_quiet {
+    pub frame: *const _frame,
+    pub start: usize,
+    pub constants: u64,
+    pub locals: u64,
+    pub units: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bctrace_quiet"][::core::mem::size_of::<bctrace_quiet>() - 40usize];
+    ["Alignment of bctrace_quiet"][::core::mem::align_of::<bctrace_quiet>() - 8usize];
+    ["Offset of field: bctrace_quiet::frame"][::core::mem::offset_of!(bctrace_quiet, frame) - 0usize];
+    ["Offset of field: bctrace_quiet::start"][::core::mem::offset_of!(bctrace_quiet, start) - 8usize];
+    ["Offset of field: bctrace_quiet::constants"][::core::mem::offset_of!(bctrace_quiet, constants) - 16usize];
+    ["Offset of field: bctrace_quiet::locals"][::core::mem::offset_of!(bctrace_quiet, locals) - 24usize];
+    ["Offset of field: bctrace_quiet::units"][::core::mem::offset_of!(bctrace_quiet, units) - 32usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct bctrace_called {
     pub name: *const ::core::ffi::c_char,
     pub owner: *const ::core::ffi::c_char,
@@ -249,6 +268,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub static mut bctrace_hooks: bctrace_hooks;
+}
+unsafe extern "C" {
+    pub static mut bctrace_quiet: bctrace_quiet;
 }
 pub const BCTRACE_KNOWN: _bindgen_ty_5 = 1024;
 pub const BCTRACE_HISTORY: _bindgen_ty_5 = 16384;

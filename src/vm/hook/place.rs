@@ -47,6 +47,16 @@ impl Place {
         unsafe { std::slice::from_raw_parts(running, described.len()) == described }
     }
 
+    /// Reads the first instruction of the unit that is fetched next: its opcode, and its operand.
+    #[inline]
+    pub fn first_instruction(&self, _gil: Gil) -> (u8, i32) {
+        use crate::bytecode::opcode::has_argument;
+        // SAFETY: as in `opcode`.
+        let byte = |at: usize| unsafe { ((self.instruction + at) as *const u8).read() };
+        let opcode = byte(0);
+        (opcode, if has_argument(opcode) { i32::from(u16::from_le_bytes([byte(1), byte(2)])) } else { 0 })
+    }
+
     /// Reads the opcode that the unit ends with and its operand, as the VM will; a chain of prefixes is followed for 64 of them.
     #[inline]
     pub fn opcode(&self, _gil: Gil) -> (u8, i32) {

@@ -19,7 +19,7 @@ impl Walk {
     pub fn callable(&mut self, gil: Gil, object: ObjectRef, is_last: bool, step: u32, out: &mut impl Words) -> Calling {
         let look = object.look(gil);
         match look.callee() {
-            Callee::Plain if is_last => out.push(value::pack(Tag::Same, Role::Operand, step, 0)),
+            Callee::Plain if is_last => out.push_number(value::pack(Tag::Same, Role::Operand, step, 0)),
             callee => {
                 self.begin_value();
                 self.called(gil, object, &look, callee, At::Front { role: Role::Operand, step }, out);
@@ -49,7 +49,7 @@ impl Walk {
         let look = object.look(gil);
         match self.bound_method(gil, object, &look, at, out) {
             true => {}
-            false if is_last => out.push(value::pack(Tag::Same, role, step, 0)),
+            false if is_last => out.push_number(value::pack(Tag::Same, role, step, 0)),
             false => self.looked_at(gil, object, &look, at, out),
         }
     }

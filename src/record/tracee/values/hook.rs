@@ -1,15 +1,15 @@
 //! The hook of a recording with values: the plain one, and around it what each unit consumes and its predecessor has produced.  The
 //! words of values stand in the ring before the run of their units; `trace::value` says how they find them.
 
+mod show;
+
 use std::sync::atomic::Ordering;
 
-use super::{Caps, Walk, Words};
-use crate::bytecode::effect;
-use crate::bytecode::opcode::{is_call, op};
+use super::{Caps, Walk};
+use crate::bytecode::effect::Effect;
 use crate::record::tracee::{Tracee, fetched};
-use crate::trace::value::{MOST_STEPS, MOST_WORDS, Role, Tag, pack};
+use crate::trace::value::MOST_WORDS;
 use crate::trace::word::Kind;
-use crate::vm::Gil;
 use crate::vm::hook::{Bytes, Called, Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddress};
 use crate::vm::lane::Is;
 use crate::vm::memory::Span;
@@ -18,6 +18,7 @@ use crate::vm::shared::{Mode, Slot};
 use crate::vm::stack::Room;
 use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::{Making, ObjectRef};
+use crate::vm::{Gil, quiet};
 
 /// Words of values after which a run is closed: fewer than a reader takes by more than one unit can have.
 const ENOUGH_WORDS: u64 = MOST_WORDS as u64 / 2;
@@ -74,6 +75,18 @@ enum Due {
         /// The address of the code object that the unit calls; 0 where it calls none, or has called it.
         called: usize,
     },
+}
+
+impl Due {
+    /// What is due after a unit before which the stack's top was at `top`.
+    #[inline]
+    fn of(effect: Effect, top: usize, opcode: u8, called: usize) -> Due {
+        let growth = effect.growth as isize * size_of::<usize>() as isize;
+        match effect.results {
+            0 => Due::Nothing,
+            count => Due::Results { count, top: top.wrapping_add_signed(growth), opcode, called },
+        }
+    }
 }
 
 /// How far the values of the open run are.
@@ -172,141 +185,27 @@ impl Valued {
         self.run = OpenRun { begin, frame, start, ..OpenRun::NONE };
     }
 
-    /// Writes one value of the unit that was fetched last, or, before the run's first, of the one before.
-    #[inline]
-    fn show(&mut self, gil: Gil, object: ObjectRef, role: Role) {
-        let step = self.step(role);
-        if role == Role::Operand && self.run.last == Some(object) {
-            self.tracee.stream.push(pack(Tag::Same, role, step, 0));
-        } else {
-            self.walk.value(gil, object, role, step, &mut self.tracee.stream);
-        }
-    }
-
-    /// The same of an argument of a call.
-    #[inline]
-    fn show_argument(&mut self, gil: Gil, argument: ObjectRef, role: Role) {
-        let step = self.step(role);
-        let is_last = role == Role::Operand && self.run.last == Some(argument);
-        self.walk.argument(gil, argument, is_last, role, step, &mut self.tracee.stream);
-    }
-
-    /// The same of an object that is called; returns the address of the code object that runs then, 0 for none.
-    #[inline]
-    fn show_callable(&mut self, gil: Gil, callable: ObjectRef) -> usize {
-        let step = self.step(Role::Operand);
-        let is_last = self.run.last == Some(callable);
-        let calling = self.walk.callable(gil, callable, is_last, step, &mut self.tracee.stream);
-        self.making = calling.making;
-        calling.code
-    }
-
-    /// Units from the last value's to the one that was fetched last; a word of its own where they do not fit the value's.
-    #[inline]
-    fn step(&mut self, role: Role) -> u32 {
-        let steps = (self.run.unit - self.run.shown) as u64;
-        self.run.shown = self.run.unit;
-        if steps > u64::from(MOST_STEPS) {
-            self.tracee.stream.push(pack(Tag::Step, role, 0, steps));
-            0
-        } else {
-            steps as u32
-        }
-    }
-
-    /// Shows the results that are due, if the last unit went well.
-    #[inline]
-    fn show_results(&mut self, gil: Gil, now: usize) {
-        let Due::Results { count, top, opcode, .. } = self.current.due else { return };
-        self.current.due = Due::Nothing;
-        if top != 0 && top != now {
-            return;
-        }
-        self.walk.begin_unit();
-        let results = self.current.room.entries(gil, now, count as usize);
-        if let [result] = results
-            && (makes_new(opcode) || self.making.take().is_some_and(|making| result.is_made(gil, making)))
-        {
-            self.walk.is_new(gil, *result);
-        }
-        // They are unpacked from the top.
-        if opcode == op::UNPACK_SEQUENCE {
-            results.iter().rev().for_each(|&result| self.show(gil, result, Role::Result));
-        } else {
-            results.iter().for_each(|&result| self.show(gil, result, Role::Result));
-        }
-        self.run.last = results.last().copied().filter(|_| count == 1);
-    }
-
-    /// Shows what the unit that is fetched next consumes.
-    #[inline]
-    fn show_unit(&mut self, gil: Gil, at: &Place, top: usize) {
-        let room = self.current.room;
-        self.walk.begin_unit();
-        if let Due::Arguments { is_callee } = self.current.due {
-            if is_callee {
-                let step = self.step(Role::Argument);
-                self.tracee.stream.push(pack(Tag::Callee, Role::Argument, step, 0));
-            }
-            let arguments = room.arguments(gil, at);
-            if let (Some(making), Some(first)) = (self.making.take(), arguments.first())
-                && first.is_made(gil, making)
-            {
-                self.walk.is_new(gil, *first);
-            }
-            arguments.iter().for_each(|&argument| self.show_argument(gil, argument, Role::Argument));
-        }
-        self.making = None;
-        if self.stacks {
-            room.all(gil, top).iter().for_each(|&entry| self.show(gil, entry, Role::Stack));
-        }
-        let (opcode, operand) = at.opcode(gil);
-        let effect = match opcode {
-            op::LOAD_CONST if !room.has_constant(operand) => effect::LOADS_UNDEFINED,
-            op::LOAD_FAST if !room.has_local(operand) => effect::LOADS_UNDEFINED,
-            _ => effect::of(opcode, operand),
-        };
-        let last = if only_loads(opcode) { self.run.last } else { None };
-        if effect == effect::NOTHING {
-            // What it changes can be in the last result.
-            (self.run.last, self.current.due) = (last, Due::Nothing);
-            return;
-        }
-        let operands = room.entries(gil, top, effect.operands as usize);
-        if opcode == op::COMPARE_OP {
-            // What was shown as a result can be cut shorter.
-            self.run.last = None;
-            self.walk.set_caps(self.caps.of_comparison());
-        }
-        let mut called = 0;
-        match operands.split_first() {
-            Some((&callable, arguments)) if is_call(opcode) => {
-                called = self.show_callable(gil, callable);
-                arguments.iter().for_each(|&entry| self.show_argument(gil, entry, Role::Operand));
-            }
-            _ => operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand)),
-        }
-        if opcode == op::COMPARE_OP {
-            self.walk.set_caps(self.caps);
-        }
-        // What it has shown may look different when the unit is done.
-        self.run.last = last;
-        self.current.due = match effect.results {
-            0 => Due::Nothing,
-            count => Due::Results {
-                count,
-                top: top.wrapping_add_signed(effect.growth as isize * size_of::<usize>() as isize),
-                opcode,
-                called,
-            },
-        };
-    }
-
     /// Whether a unit is the one that is expected, in the mode in which no other is shown to the hook.
     #[inline]
     fn goes_on(&self, at: &Place) -> bool {
         let next = Slot::get().next.load(Ordering::Relaxed);
         next == at.instruction() as u64 && !self.tracee.foreign && !self.tracee.watching
+    }
+
+    /// Lets the eval loop pass by units that would show nothing, if the next one may be such a unit.
+    #[inline(always)]
+    fn allow_quiet(&self, gil: Gil) {
+        if self.current.due == Due::Nothing && self.run.start != 0 && !self.is_loud() {
+            quiet::begin(gil, self.run.frame, self.run.start, &self.current.room);
+        } else {
+            quiet::end(gil);
+        }
+    }
+
+    /// Whether every unit matters.
+    #[inline]
+    fn is_loud(&self) -> bool {
+        self.stacks || self.tracee.foreign || self.tracee.watching
     }
 
     /// Goes by a unit that does not simply go on in the open run.
@@ -326,26 +225,15 @@ impl Valued {
         } else {
             self.run.unit += 1;
         }
-        self.show_unit(gil, &at, top);
+        self.show_arrived_unit(gil, &at, top);
         self.tracee.stream.commit();
         flow
     }
 }
 
-/// Whether an instruction's only result is always a new object: BUILD_LIST, BUILD_SET, BUILD_MAP, MAKE_FUNCTION, BUILD_SLICE,
-/// MAKE_CLOSURE.
-fn makes_new(opcode: u8) -> bool {
-    matches!(opcode, op::BUILD_LIST..=op::BUILD_MAP | op::MAKE_FUNCTION..=op::MAKE_CLOSURE)
-}
-
-/// Whether an instruction that has no results that are shown changes no object, and frees none, which could: NOP, ROT_*, DUP_*, LOAD_CONST,
-/// LOAD_FAST, jumps and SETUP_*.
-fn only_loads(opcode: u8) -> bool {
-    matches!(opcode, op::ROT_TWO..=op::ROT_FOUR | op::NOP | op::DUP_TOPX | op::LOAD_CONST | op::JUMP_FORWARD | op::JUMP_ABSOLUTE | op::SETUP_LOOP..=op::SETUP_FINALLY | op::LOAD_FAST)
-}
-
 impl Hook for Valued {
     fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
+        self.run.unit += quiet::take_units(gil).cast_signed();
         self.look_at(gil, &at);
         if self.is_in_run(at.frame()) {
             self.show_results(gil, top);
@@ -356,10 +244,13 @@ impl Hook for Valued {
                 self.run.unit += 1;
                 self.show_unit(gil, &at, top);
                 self.tracee.stream.commit();
+                self.allow_quiet(gil);
                 return Flow::Continue;
             }
         }
-        self.arrive(gil, at, top)
+        let flow = self.arrive(gil, at, top);
+        self.allow_quiet(gil);
+        flow
     }
 
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
@@ -393,6 +284,7 @@ impl Hook for Valued {
     }
 
     fn foreign(&mut self, gil: Gil) {
+        quiet::end(gil);
         self.tracee.foreign(gil);
     }
 
@@ -455,6 +347,7 @@ impl Hook for Valued {
     fn forked(&mut self, gil: Gil, thread: ThreadAddress, frames: Vec<Place>) {
         // Numbers and names of values are the stream's.
         self.walk = Walk::new(self.caps);
+        quiet::end(gil);
         self.current = Current::none();
         (self.run, self.making) = (OpenRun::NONE, None);
         self.waiting.clear();

@@ -5,6 +5,7 @@ mod callable;
 mod hook;
 mod names;
 mod numbers;
+mod usual;
 mod walk;
 
 pub use hook::Valued;

@@ -15,8 +15,11 @@ use crate::vm::value::{BadTable, Entry, Look, Named, ObjectRef, Scalar, Seen};
 pub trait Words {
     fn push(&mut self, word: u64);
 
-    /// Takes the words of a number.
-    fn push_two(&mut self, words: [u64; 2]);
+    /// Takes the word of a number, or of what else seldom stands among the same words again.
+    fn push_number(&mut self, word: u64);
+
+    /// Takes the words of a number that needs two.
+    fn push_wide_number(&mut self, words: [u64; 2]);
 
     /// Takes the words of a record.
     fn push_together(&mut self, words: &[u64]);
@@ -117,10 +120,19 @@ impl Walk {
     }
 
     /// Writes the value of an object.
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self, gil: Gil, object: ObjectRef, role: Role, step: u32, out: &mut impl Words) {
+        let at = At::Front { role, step };
+        match object.scalar(gil) {
+            Some(scalar) => self.scalar(scalar, at, out),
+            None => self.value_of_object(gil, object, at, out),
+        }
+    }
+
+    #[inline(never)]
+    fn value_of_object(&mut self, gil: Gil, object: ObjectRef, at: At, out: &mut impl Words) {
         self.begin_value();
-        self.object(gil, object, At::Front { role, step }, out);
+        self.looked_at(gil, object, &object.look(gil), at, out);
     }
 
     /// Hears of an object that has just been made.
@@ -138,7 +150,7 @@ impl Walk {
     }
 
     /// Writes a value that is no object to speak of.
-    #[inline]
+    #[inline(always)]
     pub(super) fn scalar(&mut self, scalar: Scalar, at: At, out: &mut impl Words) {
         self.words = self.words.saturating_sub(1);
         let (tag, payload) = match scalar {
@@ -146,14 +158,14 @@ impl Walk {
             Scalar::Int(number) => {
                 let bits = number.cast_unsigned();
                 let word = at.pack(Tag::WideInt, bits & ((1 << 48) - 1));
-                return out.push_two([word, value::pack_raw(bits >> 48)]);
+                return out.push_wide_number([word, value::pack_raw(bits >> 48)]);
             }
             Scalar::Float(number) => return push_float(number, at, out),
             Scalar::None => (Tag::None, 0),
             Scalar::True => (Tag::True, 0),
             Scalar::False => (Tag::False, 0),
         };
-        out.push(at.pack(tag, payload));
+        out.push_number(at.pack(tag, payload));
     }
 
     /// The same of one that was looked at.
@@ -400,13 +412,13 @@ pub(super) fn what(named: Named) -> What {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn push_float(number: f64, at: At, out: &mut impl Words) {
     let bits = number.to_bits();
     if bits & 0xffff == 0 {
-        out.push(at.pack(Tag::Float, bits >> 16));
+        out.push_number(at.pack(Tag::Float, bits >> 16));
     } else {
-        out.push_two([at.pack(Tag::WideFloat, bits >> 16), value::pack_raw(bits & 0xffff)]);
+        out.push_wide_number([at.pack(Tag::WideFloat, bits >> 16), value::pack_raw(bits & 0xffff)]);
     }
 }
 
