@@ -116,8 +116,7 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
         } \
     } \
     bctrace_jump: \
-        if (bctrace_hooks.jump(f, first_instr, next_instr)) \
-            bctrace_stop(); \
+        bctrace_hooks.jump(f, first_instr, next_instr); \
         if (bctrace_control.mode != BCTRACE_JUMPED && bctrace_control.mode != BCTRACE_RUNS) \
             goto bctrace_called; \
         bctrace_control.mode = BCTRACE_RUNS; \
@@ -127,14 +126,12 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
         if (BCTRACE_UNLIKELY(bctrace_lane.open != BCTRACE_TRUSTING || bctrace_lane.top->frame != f)) \
             goto bctrace_jump; \
         bctrace_modes_here[0] = BCTRACE_RUNS; \
-        if (BCTRACE_LIKELY(end != next_instr) && \
-            BCTRACE_UNLIKELY(bctrace_put(1, BCTRACE_WORD_JUMP, first_instr, end, first_instr, next_instr))) \
-            bctrace_stop(); \
+        if (BCTRACE_LIKELY(end != next_instr)) \
+            bctrace_put(1, BCTRACE_WORD_JUMP, end, first_instr, next_instr); \
         goto *bctrace_targets[BCTRACE_RUNS + *next_instr]; \
     } \
     bctrace_value: \
-        if (bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer)) \
-            bctrace_stop(); \
+        bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer); \
     bctrace_called: \
         bctrace_slot_here.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
         __asm__ volatile("" : : : "memory"); \
@@ -158,23 +155,22 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
             bctrace_control.depth++; \
             if (next_instr == first_instr) \
                 f->f_number = (unsigned int)bctrace_control.next_frame++; \
-        } else if (bctrace_control.mode && bctrace_hooks.enter(f, (PyObject *)co, first_instr, next_instr)) \
-            bctrace_stop(); \
+        } else if (bctrace_control.mode) \
+            bctrace_hooks.enter(f, (PyObject *)co, first_instr, next_instr); \
     } while (0)
 
 #define BCTRACE_LEAVE() do { \
+        _Static_assert(WHY_YIELD - WHY_RETURN == BCTRACE_YIELD, "how a frame was left"); \
         if (bctrace_control.mode == BCTRACE_COUNTED && bctrace_control.depth) \
             bctrace_control.depth--; \
-        else if (bctrace_control.mode && \
-            bctrace_hooks.leave(f, why == WHY_RETURN ? BCTRACE_RETURN : why == WHY_YIELD ? BCTRACE_YIELD : BCTRACE_EXCEPTION)) \
-            bctrace_stop(); \
+        else if (bctrace_control.mode) \
+            bctrace_hooks.leave(f, (int)why - WHY_RETURN); \
     } while (0)
 
 #define BCTRACE_RAISED() do { \
         if ((why == WHY_EXCEPTION || why == WHY_RERAISE) && \
-            bctrace_control.mode && bctrace_control.mode != BCTRACE_COUNTED && \
-            bctrace_hooks.raised(f, tstate->curexc_type, tstate->curexc_value, tstate->curexc_traceback != NULL)) \
-            bctrace_stop(); \
+            bctrace_control.mode && bctrace_control.mode != BCTRACE_COUNTED) \
+            bctrace_hooks.raised(f, tstate->curexc_type, tstate->curexc_value, tstate->curexc_traceback != NULL); \
     } while (0)
 
 #endif
