@@ -98,7 +98,7 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
 /* Whether the unit at next_instr is one that bctrace_quiet is about.  The first of a run is none: the hook may not know yet that the run
  * was opened. */
 #define BCTRACE_IS_QUIET() \
-    (bctrace_quiet.frame == f && (uintptr_t)next_instr == bctrace_slot_here.next && bctrace_lane.start == bctrace_quiet.start && \
+    (bctrace_quiet.frame == f && (uintptr_t)next_instr == bctrace_slot_here.next && bctrace_slot_here.start == bctrace_quiet.start && \
      (uintptr_t)next_instr != bctrace_quiet.start && \
      ((*next_instr == LOAD_FAST && (uint64_t)(next_instr[1] | next_instr[2] << 8) < bctrace_quiet.locals) || \
       (*next_instr == LOAD_CONST && (uint64_t)(next_instr[1] | next_instr[2] << 8) < bctrace_quiet.constants)))
@@ -124,8 +124,7 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
         } \
     } \
     bctrace_jump: \
-        if (bctrace_hooks.jump(f, first_instr, next_instr)) \
-            bctrace_stop(); \
+        bctrace_hooks.jump(f, first_instr, next_instr); \
         if (bctrace_control.mode != BCTRACE_JUMPED && bctrace_control.mode != BCTRACE_RUNS) \
             goto bctrace_called; \
         bctrace_control.mode = BCTRACE_RUNS; \
@@ -135,16 +134,15 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
         if (BCTRACE_UNLIKELY(bctrace_lane.open != BCTRACE_TRUSTING || bctrace_lane.top->frame != f)) \
             goto bctrace_jump; \
         bctrace_modes_here[0] = BCTRACE_RUNS; \
-        if (BCTRACE_LIKELY(end != next_instr) && \
-            BCTRACE_UNLIKELY(bctrace_put(1, BCTRACE_WORD_JUMP, first_instr, end, first_instr, next_instr))) \
-            bctrace_stop(); \
+        if (BCTRACE_LIKELY(end != next_instr)) \
+            bctrace_put(1, BCTRACE_WORD_JUMP, end, first_instr, next_instr); \
         goto *bctrace_targets[BCTRACE_RUNS + *next_instr]; \
     } \
     bctrace_value: \
         if (BCTRACE_IS_QUIET()) \
             bctrace_quiet.units++; \
-        else if (bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer)) \
-            bctrace_stop(); \
+        else \
+            bctrace_hooks.unit(f, first_instr, next_instr, stack_pointer); \
     bctrace_called: \
         bctrace_slot_here.next = BCTRACE_NEXT(*next_instr, next_instr + BCTRACE_SIZE(*next_instr)); \
         __asm__ volatile("" : : : "memory"); \
@@ -168,23 +166,22 @@ extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute
             bctrace_control.depth++; \
             if (next_instr == first_instr) \
                 f->f_number = (unsigned int)bctrace_control.next_frame++; \
-        } else if (bctrace_control.mode && bctrace_hooks.enter(f, (PyObject *)co, first_instr, next_instr)) \
-            bctrace_stop(); \
+        } else if (bctrace_control.mode) \
+            bctrace_hooks.enter(f, (PyObject *)co, first_instr, next_instr); \
     } while (0)
 
 #define BCTRACE_LEAVE() do { \
+        _Static_assert(WHY_YIELD - WHY_RETURN == BCTRACE_YIELD, "how a frame was left"); \
         if (bctrace_control.mode == BCTRACE_COUNTED && bctrace_control.depth) \
             bctrace_control.depth--; \
-        else if (bctrace_control.mode && \
-            bctrace_hooks.leave(f, why == WHY_RETURN ? BCTRACE_RETURN : why == WHY_YIELD ? BCTRACE_YIELD : BCTRACE_EXCEPTION)) \
-            bctrace_stop(); \
+        else if (bctrace_control.mode) \
+            bctrace_hooks.leave(f, (int)why - WHY_RETURN); \
     } while (0)
 
 #define BCTRACE_RAISED() do { \
         if ((why == WHY_EXCEPTION || why == WHY_RERAISE) && \
-            bctrace_control.mode && bctrace_control.mode != BCTRACE_COUNTED && \
-            bctrace_hooks.raised(f, tstate->curexc_type, tstate->curexc_value, tstate->curexc_traceback != NULL)) \
-            bctrace_stop(); \
+            bctrace_control.mode && bctrace_control.mode != BCTRACE_COUNTED) \
+            bctrace_hooks.raised(f, tstate->curexc_type, tstate->curexc_value, tstate->curexc_traceback != NULL); \
     } while (0)
 
 #endif

@@ -16,8 +16,8 @@
  * fetches its successor itself (ceval.c, TARGET(EXTENDED_ARG)); ceval only advances `next` there and never calls out.
  *
  * Rules for a hook.  It runs with the GIL held (`thread_gone` alone may run without), on the thread that executes.  It runs no
- * Python, leaves the error state and errno alone, keeps no reference and never calls back into the eval loop.  A return value
- * other than 0 ends the process at once: C stdio is flushed, no further byte of the program runs.
+ * Python, leaves the error state and errno alone, keeps no reference and never calls back into the eval loop.  It may
+ * end the process: C stdio is flushed, no further byte of the program runs (bctrace_stop).
  */
 #ifndef BCTRACE_HOOK_H
 #define BCTRACE_HOOK_H
@@ -32,8 +32,8 @@ enum {
 /* Instructions that are counted before the dispatch looks whether the process shall end. */
 #define BCTRACE_QUOTA 16384
 
-/* How a frame was left. */
-enum { BCTRACE_RETURN = 0, BCTRACE_YIELD = 1, BCTRACE_EXCEPTION = 2 };
+/* How a frame was left: `why` of ceval.c, less WHY_RETURN; anything else is an exception. */
+enum { BCTRACE_RETURN = 0, BCTRACE_YIELD = 56 };
 
 /* What made a code object; BCTRACE_BY_C is C code that has no name here. */
 enum {
@@ -81,14 +81,14 @@ struct bctrace_slot {
     uintptr_t start;   /* first instruction of the open run, 0: none open */
     uintptr_t first;   /* first_instr of the frame that runs: where its offsets count from */
     uint64_t head;     /* words in the ring */
-    uint64_t position; /* words of the stream: those, and what repeats and is not told of yet */
+    uint64_t position; /* words of the stream: those, and what repeats and is not told of yet; and BCTRACE_REPEATING */
     uint64_t distance; /* how far back that stood before */
     uint64_t stop;     /* not 0: the recorder wants the process to end */
     uint64_t execs;    /* not 0: the process is about to replace itself, or has */
     uint64_t unrecorded; /* instructions that were executed and that no word tells of, and `left` more */
     int64_t left;        /* BCTRACE_COUNTED: counts down with each instruction */
     uint64_t hooked;     /* events that the lane has left to the hook */
-    uint64_t pause;      /* the position at which the lane calls the hook; 0 once the recorder has set `stop` */
+    uint64_t pause;      /* the position at which the lane calls the hook, as in `position`; 0 once the recorder has set `stop` */
 };
 
 /* BCTRACE_VALUES: units that have nothing to show.  While `frame` is not NULL, the dispatch counts in `units` what loads a constant or a local
@@ -110,18 +110,18 @@ struct bctrace_called {
 struct bctrace_hooks {
     /* The unit at instr is fetched next, and control may not be where `next` says, or the last instruction was a call of what may have
      * changed bytes, or (BCTRACE_CHECKED) the bytes may differ from the described ones. */
-    int (*jump)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr);
+    void (*jump)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr);
     /* The unit at instr is fetched next (BCTRACE_VALUES): what jump is told, and what else every unit is; `top` is behind the
      * topmost entry of the value stack. */
-    int (*unit)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr, struct _object *const *top);
+    void (*unit)(struct _frame *frame, const unsigned char *first_instr, const unsigned char *instr, struct _object *const *top);
     /* A frame of code begins, or goes on at instr.  After the CALL events of sys.settrace and sys.setprofile. */
-    int (*enter)(struct _frame *frame, struct _object *code, const unsigned char *first_instr, const unsigned char *instr);
-    /* A frame that was entered is left: BCTRACE_RETURN, BCTRACE_YIELD or BCTRACE_EXCEPTION. */
-    int (*leave)(struct _frame *frame, int how);
+    void (*enter)(struct _frame *frame, struct _object *code, const unsigned char *first_instr, const unsigned char *instr);
+    /* A frame that was entered is left: BCTRACE_RETURN, BCTRACE_YIELD or, for an exception, anything else. */
+    void (*leave)(struct _frame *frame, int how);
     /* An exception is raised in frame or comes out of what it called (then propagated is not 0). */
-    int (*raised)(struct _frame *frame, struct _object *type, struct _object *value, int propagated);
+    void (*raised)(struct _frame *frame, struct _object *type, struct _object *value, int propagated);
     /* Another thread holds the GIL now. */
-    int (*thread)(const struct _ts *thread);
+    void (*thread)(const struct _ts *thread);
     /* Code that is not the VM's own has been loaded and may change bytes at any time. */
     void (*foreign)(void);
     /* These addresses may be used again for something else. */
@@ -147,7 +147,7 @@ struct bctrace_hooks {
     void (*lookup)(const char *name, const char *fake);
     /* A map of opcodes is set (bctrace_remap.h), and the unit that frame executes ends with an opcode that 2.7 does not define; `top` as in
      * `unit`. */
-    int (*refused)(struct _frame *frame, struct _object *const *top);
+    void (*refused)(struct _frame *frame, struct _object *const *top);
     /* The exit functions have run: the interpreter begins to clear itself. */
     void (*shutdown)(void);
     /* This process has just been forked, by a C function of the VM: the mode is BCTRACE_OFF, the rest is the parent's. */
@@ -174,8 +174,8 @@ extern void bctrace_stop(void) __attribute__((noreturn, visibility("hidden")));
 #define BCTRACE_SHUTDOWN() do { if (bctrace_control.mode) bctrace_hooks.shutdown(); } while (0)
 
 #define BCTRACE_THREAD(ts) do { \
-        if (bctrace_control.mode && (ts) != NULL && (ts) != bctrace_control.thread && bctrace_hooks.thread(ts)) \
-            bctrace_stop(); \
+        if (bctrace_control.mode && (ts) != NULL && (ts) != bctrace_control.thread) \
+            bctrace_hooks.thread(ts); \
     } while (0)
 
 #define BCTRACE_FORKED() do { if (bctrace_hooks.forked) bctrace_hooks.forked(); } while (0)

@@ -61,8 +61,8 @@ PyObject *bctrace_shown_part(const void *code, PyObject *part, int which);
 
 /* An opcode that 2.7 does not define is about to be refused: it may be one that the map does not name. */
 #define BCTRACE_REFUSED() do { \
-        if (bctrace_remap.gone && bctrace_control.mode && bctrace_hooks.refused(f, stack_pointer)) \
-            bctrace_stop(); \
+        if (bctrace_remap.gone && bctrace_control.mode) \
+            bctrace_hooks.refused(f, stack_pointer); \
     } while (0)
 
 #endif

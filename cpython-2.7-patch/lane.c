@@ -1,5 +1,8 @@
 /* The usual events; see bctrace_lane.h.  No function here calls another one but as the last thing it does, so that none needs to
  * save registers. */
+#ifndef __clang__
+#pragma GCC optimize ("no-tree-slp-vectorize") /* two halves of a word are stored as one constant, not by way of a register */
+#endif
 #include "Python.h"
 #include <linux/magic.h>
 #include <sys/vfs.h>
@@ -10,6 +13,8 @@
 #include "bctrace_put.h"
 
 _Static_assert(sizeof(struct bctrace_known) == 1 << BCTRACE_PLACE_SIZE, "places are found by shifting");
+_Static_assert(BCTRACE_RETURN == 0, "it is found together with a frame that has no slot");
+_Static_assert(BCTRACE_KNOWN == 1 << BCTRACE_PLACE_BITS, "every place can be found");
 
 struct bctrace_lane bctrace_lane;
 struct bctrace_general bctrace_general;
@@ -56,13 +61,14 @@ is_as_described(const struct bctrace_version *version, const unsigned char *firs
     return length && equal(instr, version->bytes + offset, length);
 }
 
-/* A word without its start and length. */
+/* A word without its start and length.  Of the f_number of a frame that is kept the slot's number remains. */
 #define WORD(kind, argument) ((kind) | (uint64_t)(argument) << BCTRACE_WORD_ARGUMENT)
+_Static_assert(BCTRACE_WORD_ARGUMENT + 31 >= 64, "BCTRACE_KEPT does not fit into a word");
 
 /* For what is rarer: these stand apart, so that they cost the others no register. */
 #define APART static __attribute__((noinline))
 
-int
+void
 bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsigned char *instr)
 {
     struct bctrace_active *top = bctrace_lane.top;
@@ -71,9 +77,9 @@ bctrace_lane_jump(struct _frame *frame, const unsigned char *first, const unsign
         const unsigned char *end = fetched();
         if (end == instr) {
             bctrace_slot.next = (uintptr_t)instr;
-            return 0;
+            return;
         }
-        return bctrace_put(1, BCTRACE_WORD_JUMP, first, end, first, instr);
+        return bctrace_put(1, BCTRACE_WORD_JUMP, end, first, instr);
     }
     return bctrace_general.jump(frame, first, instr);
 }
@@ -98,40 +104,41 @@ push(struct _frame *frame, const unsigned char *first, const struct bctrace_vers
 INLINE const struct bctrace_known *
 place_of(const struct _object *code)
 {
-    uintptr_t hash = (uintptr_t)code >> (BCTRACE_PLACE_LOW - BCTRACE_PLACE_SIZE) ^
-                     (uintptr_t)code >> (BCTRACE_PLACE_HIGH - BCTRACE_PLACE_SIZE);
-    uintptr_t offset = hash & (BCTRACE_KNOWN - 1) << BCTRACE_PLACE_SIZE;
-    return (const struct bctrace_known *)((const char *)bctrace_lane.known + offset);
+    uint32_t hash = (uint32_t)(uintptr_t)code * BCTRACE_PLACE_FACTOR;
+    uint32_t offset = hash >> (32 - BCTRACE_PLACE_BITS - BCTRACE_PLACE_SIZE) & (BCTRACE_KNOWN - 1) << BCTRACE_PLACE_SIZE;
+    /* As if the lane began so much later: its address is needed anyway. */
+    return ((const struct bctrace_lane *)((const char *)&bctrace_lane + offset))->known;
 }
 
 /* Takes a frame that begins. */
-INLINE int
+INLINE void
 begin(struct _frame *frame, const unsigned char *first, const struct bctrace_known *known)
 {
-    const unsigned char *end = fetched(), *caller_first = bctrace_lane.top->first;
-    push(frame, first, known->version, bctrace_lane.next_frame++, BCTRACE_NO_SLOT, end);
-    return bctrace_put(0, known->call, caller_first, end, first, first);
+    const unsigned char *end = fetched();
+    push(frame, first, known->version, bctrace_lane.next_frame++, 0, end);
+    return bctrace_put(0, known->call, end, first, first);
 }
 
-/* Whether a frame that goes on is kept in its slot. */
-INLINE int
-is_kept(const struct _frame *frame)
+/* Where a frame is kept whose f_number this is; NULL if nowhere, or if a word has no room for the slot. */
+INLINE struct bctrace_kept *
+kept_as(const struct _frame *frame, uint32_t number)
 {
-    uint32_t slot = frame->f_number ^ BCTRACE_KEPT;
-    return slot < bctrace_lane.kept_count && bctrace_lane.kept[slot].frame == frame;
+    uint32_t slot = number ^ BCTRACE_KEPT;
+    struct bctrace_kept *kept = bctrace_lane.kept + slot;
+    return LIKELY(slot < bctrace_lane.kept_count && kept->frame == frame) ? kept : NULL;
 }
 
 /* Takes a frame that is kept and goes on. */
-APART int
-resume(struct _frame *frame, const unsigned char *first, const unsigned char *instr, const struct bctrace_version *version)
+INLINE void
+resume(struct _frame *frame, const unsigned char *first, const unsigned char *instr, const struct bctrace_version *version,
+       const struct bctrace_kept *kept)
 {
-    const unsigned char *end = fetched(), *caller_first = bctrace_lane.top->first;
-    uint32_t slot = frame->f_number ^ BCTRACE_KEPT;
-    push(frame, first, version, bctrace_lane.kept[slot].id, slot, end);
-    return bctrace_put(0, WORD(BCTRACE_WORD_RESUME, slot), caller_first, end, first, instr);
+    const unsigned char *end = fetched();
+    push(frame, first, version, kept->id, frame->f_number, end);
+    return bctrace_put(0, WORD(BCTRACE_WORD_RESUME, frame->f_number), end, first, instr);
 }
 
-APART int
+APART void
 compare_and_enter(struct _frame *frame, struct _object *code, const unsigned char *first, const unsigned char *instr)
 {
     const struct bctrace_known *known = place_of(code);
@@ -140,43 +147,46 @@ compare_and_enter(struct _frame *frame, struct _object *code, const unsigned cha
         if (LIKELY(instr == first)) {
             if (LIKELY(version->entry && equal(first, version->bytes, version->entry)))
                 return begin(frame, first, known);
-        } else if (LIKELY(is_kept(frame) && is_as_described(version, first, instr))) {
-            return resume(frame, first, instr, version);
+        } else {
+            const struct bctrace_kept *kept = kept_as(frame, frame->f_number);
+            if (LIKELY(kept && is_as_described(version, first, instr)))
+                return resume(frame, first, instr, version, kept);
         }
     }
     return bctrace_general.enter(frame, code, first, instr);
 }
 
-int
+void
 bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned char *first, const unsigned char *instr)
 {
     const struct bctrace_known *known = place_of(code);
-    if (LIKELY(bctrace_lane.open == BCTRACE_TRUSTING && known->code == code && bctrace_lane.top != bctrace_lane.end)) {
+    if (LIKELY(bctrace_lane.top < bctrace_lane.room && known->code == code)) {
         if (LIKELY(instr == first))
             return begin(frame, first, known);
-        if (LIKELY(is_kept(frame)))
-            return resume(frame, first, instr, known->version);
+        const struct bctrace_kept *kept = kept_as(frame, frame->f_number);
+        if (LIKELY(kept))
+            return resume(frame, first, instr, known->version, kept);
     }
     return compare_and_enter(frame, code, first, instr);
 }
 
 /* Gives the slot of a frame that is left for good to the frame that needs one next.  Returns 0 where that is a matter of the hook. */
 INLINE int
-release(struct _frame *frame, uint32_t slot)
+release(struct _frame *frame, uint32_t number)
 {
     struct bctrace_lane *lane = &bctrace_lane;
-    struct bctrace_kept *kept = lane->kept + slot;
-    if (slot >= lane->kept_count || kept->frame != frame)
+    struct bctrace_kept *kept = kept_as(frame, number);
+    if (!kept)
         return 0;
     kept->frame = NULL;
     kept->id = lane->free;
-    lane->free = slot;
+    lane->free = number ^ BCTRACE_KEPT;
     lane->kept_used--;
     frame->f_number = 0; /* frame_dealloc has nothing to report */
     return 1;
 }
 
-/* Keeps a frame that is suspended for the first time.  Returns its slot, or BCTRACE_NO_SLOT where that is a matter of the hook. */
+/* Keeps a frame that is suspended for the first time.  Returns its f_number, or 0 where that is a matter of the hook. */
 INLINE uint32_t
 keep(struct _frame *frame, uint64_t id)
 {
@@ -184,55 +194,55 @@ keep(struct _frame *frame, uint64_t id)
     uint64_t slot = lane->free;
     struct bctrace_kept *kept = lane->kept + slot;
     if (slot >= lane->kept_count)
-        return BCTRACE_NO_SLOT;
+        return 0;
     lane->free = kept->id;
     lane->kept_used++;
     kept->frame = frame;
     kept->id = id;
-    frame->f_number = BCTRACE_KEPT | (uint32_t)slot;
-    return (uint32_t)slot;
+    return frame->f_number = BCTRACE_KEPT | (uint32_t)slot;
+}
+
+/* Ends the run of the frame on top, and goes on in the one below. */
+INLINE void
+pop(struct bctrace_active *top, uint64_t ending)
+{
+    const struct bctrace_active *caller = bctrace_lane.top = top - 1;
+    return bctrace_put(0, ending, fetched(), caller->first, caller->next);
 }
 
 /* Takes a frame that is left, if the one below goes on where that is known. */
-INLINE int
+INLINE void
 leave(struct _frame *frame, int how)
 {
-    const unsigned char *end = fetched();
     struct bctrace_active *top = bctrace_lane.top;
-    const struct bctrace_active *caller = top - 1;
-    uint32_t slot = top->slot;
+    uint32_t number = top->slot;
+    if (LIKELY(!(how | number)))
+        return pop(top, BCTRACE_WORD_RETURN);
     if (how == BCTRACE_RETURN) {
-        if (LIKELY(slot == BCTRACE_NO_SLOT) || release(frame, slot)) {
-            bctrace_lane.top = top - 1;
-            return bctrace_put(0, BCTRACE_WORD_RETURN, top->first, end, caller->first, caller->next);
-        }
+        if (release(frame, number))
+            return pop(top, BCTRACE_WORD_RETURN);
     } else if (how == BCTRACE_YIELD) {
-        if (slot == BCTRACE_NO_SLOT)
-            slot = keep(frame, top->id);
-        if (slot < bctrace_lane.kept_count) {
-            bctrace_lane.top = top - 1;
-            return bctrace_put(0, WORD(BCTRACE_WORD_YIELD, slot), top->first, end, caller->first, caller->next);
-        }
+        if (LIKELY(number) || (number = keep(frame, top->id)))
+            return pop(top, WORD(BCTRACE_WORD_YIELD, number));
     }
     return bctrace_general.leave(frame, how);
 }
 
-APART int
+APART void
 compare_and_leave(struct _frame *frame, int how)
 {
     const struct bctrace_active *top = bctrace_lane.top;
-    if (LIKELY(bctrace_lane.open && top->frame == frame && top[-1].state == BCTRACE_PLAIN && top[-1].next != NULL &&
+    if (LIKELY(bctrace_lane.open && top->frame == frame && top[-1].state == BCTRACE_PLAIN &&
                is_as_described(top[-1].version, top[-1].first, top[-1].next)))
         return leave(frame, how);
     return bctrace_general.leave(frame, how);
 }
 
-int
+void
 bctrace_lane_leave(struct _frame *frame, int how)
 {
     const struct bctrace_active *top = bctrace_lane.top;
-    if (LIKELY(bctrace_lane.open == BCTRACE_TRUSTING && top->frame == frame && top[-1].state == BCTRACE_PLAIN &&
-               top[-1].next != NULL))
+    if (LIKELY(bctrace_lane.open == BCTRACE_TRUSTING && top->frame == frame && top[-1].state == BCTRACE_PLAIN))
         return leave(frame, how);
     return compare_and_leave(frame, how);
 }
@@ -245,6 +255,7 @@ bctrace_expose(void)
     uint64_t trusting = BCTRACE_TRUSTING;
     __atomic_fetch_add(&bctrace_lane.exposed, 1, __ATOMIC_SEQ_CST);
     __atomic_compare_exchange_n(&bctrace_lane.open, &trusting, BCTRACE_COMPARING, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&bctrace_lane.room, NULL, __ATOMIC_SEQ_CST);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "marshal.h"
 #include "osdefs.h"
 #include "bctrace_fixed.h"
+#include "bctrace_hook.h"
 #include "bctrace_main.h"
 #include "bctrace_shutdown.h"
 #include "library.h"
@@ -359,6 +360,12 @@ void
 vm_mark_code(struct _frame *frame, uint32_t mark)
 {
     frame->f_code->co_left_out = mark;
+}
+
+void
+vm_stop(void)
+{
+    bctrace_stop();
 }
 
 int

@@ -91,6 +91,9 @@ uint32_t vm_frame_number(const struct _frame *frame);
 void vm_set_frame_number(struct _frame *frame, uint32_t number);
 void vm_mark_code(struct _frame *frame, uint32_t mark);
 
+/* Ends the process as bctrace_stop does. */
+void vm_stop(void);
+
 /* The interpreter has been finalized, or never started. */
 int vm_is_over(void);
 

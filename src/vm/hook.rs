@@ -14,11 +14,10 @@ use super::stand_ins::StoodIn;
 
 /// What happens after a hook has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
 pub enum Flow {
-    Continue = 0,
+    Continue,
     /// The process ends here and now.
-    Stop = 1,
+    Stop,
 }
 
 /// How a frame was left.

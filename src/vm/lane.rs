@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering}
 
 use super::ffi::{self, assert_layout};
 use super::hook::{FrameAddress, Place};
+use super::shared::Slot;
 
 /// Where the numbers of a word begin that C writes: start, length, argument.
 pub const WORD_FIELDS: [u32; 3] = [ffi::BCTRACE_WORD_START, ffi::BCTRACE_WORD_LENGTH, ffi::BCTRACE_WORD_ARGUMENT];
@@ -28,6 +29,9 @@ pub const WORD_KINDS: [u32; 5] = [
     ffi::BCTRACE_WORD_YIELD,
 ];
 
+/// Slots of suspended frames that a word has room for.
+const SLOTS: u32 = 1 << (u64::BITS - ffi::BCTRACE_WORD_ARGUMENT);
+
 /// Places of the stack at first.
 const PLACES: usize = 256;
 
@@ -38,8 +42,8 @@ pub struct Active {
     pub frame: FrameAddress,
     /// The address that its offsets count from.
     pub first: usize,
-    /// Where it goes on when what it called is done; 0 if that is not known.
-    pub next: usize,
+    /// Where it goes on when what it called is done; 0 if it is lost.
+    next: usize,
     version: *const ffi::bctrace_version,
     /// Its number in the stream.
     pub id: u64,
@@ -60,13 +64,15 @@ pub enum Is {
     Narrow = ffi::BCTRACE_NARROW as isize,
     /// It is the interpreter's own, at shutdown.
     Own = ffi::BCTRACE_OWN as isize,
+    /// Where it goes on is not known.
+    Lost = ffi::BCTRACE_LOST as isize,
 }
 
 impl Active {
-    /// A frame of which nothing is so yet, kept in a slot or not.
+    /// A frame that is lost, kept in a slot or not.
     pub fn new(frame: FrameAddress, first: usize, id: u64, version: LaneVersion, slot: Option<u32>) -> Active {
-        let slot = slot.unwrap_or(ffi::BCTRACE_NO_SLOT);
-        Active { frame, first, next: 0, version: version.0, id, state: 0, slot }
+        let slot = slot.map_or(0, |slot| slot | ffi::BCTRACE_KEPT);
+        Active { frame, first, next: 0, version: version.0, id, state: ffi::BCTRACE_LOST, slot }
     }
 
     /// Where it goes on.
@@ -75,14 +81,24 @@ impl Active {
         Place { frame: self.frame, first: self.first, instruction: self.next }
     }
 
+    /// Says where it goes on; 0 if that is not known.
+    #[inline]
+    pub fn set_next(&mut self, next: usize) {
+        self.next = next;
+        self.set(Is::Lost, next == 0);
+    }
+
     /// The version that it runs.
     #[inline]
     pub fn version(&self) -> LaneVersion {
         LaneVersion(self.version)
     }
 
-    pub fn set_version(&mut self, version: LaneVersion) {
+    /// Gives it another version, for whose runs one word is enough or not.
+    pub fn set_version(&mut self, version: LaneVersion, is_narrow: bool) {
         self.version = version.0;
+        let has_room = self.slot().is_none_or(|slot| slot < SLOTS);
+        self.set(Is::Narrow, is_narrow && has_room);
     }
 
     #[inline]
@@ -94,20 +110,21 @@ impl Active {
         if so { self.state |= what as u32 } else { self.state &= !(what as u32) }
     }
 
-    /// Whether its runs are recorded as words that need no wide ones.
+    /// Whether its runs are recorded as words that need no wide ones, while it runs: it is no longer lost.
     #[inline]
-    pub fn is_plain(&self) -> bool {
+    pub fn is_plain_on_top(&mut self) -> bool {
+        self.set(Is::Lost, false);
         self.state == ffi::BCTRACE_PLAIN
     }
 
     /// Where it is kept while suspended, once it has yielded and the stream knows it.
     #[inline]
     pub fn slot(&self) -> Option<u32> {
-        (self.slot != ffi::BCTRACE_NO_SLOT).then_some(self.slot)
+        self.slot.checked_sub(ffi::BCTRACE_KEPT)
     }
 
     pub fn set_slot(&mut self, slot: u32) {
-        self.slot = slot;
+        self.slot = slot | ffi::BCTRACE_KEPT;
     }
 }
 
@@ -146,6 +163,8 @@ pub struct Lane {
     kept: Vec<ffi::bctrace_kept>,
     /// All code that has run is verified.
     trusts: bool,
+    /// While C takes nothing: the open run's first instruction, or 0.
+    start: usize,
 }
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -154,9 +173,10 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 #[repr(C)]
 struct Memory {
     open: AtomicU64,
-    start: AtomicUsize,
+    offset: AtomicU64,
     top: AtomicPtr<Active>,
     end: AtomicPtr<Active>,
+    room: AtomicPtr<Active>,
     next_frame: AtomicU64,
     position: AtomicU64,
     distance: AtomicU64,
@@ -182,9 +202,10 @@ assert_layout!(
     Memory,
     ffi::bctrace_lane,
     open,
-    start,
+    offset,
     top,
     end,
+    room,
     next_frame,
     position,
     distance,
@@ -205,6 +226,13 @@ fn memory() -> &'static Memory {
     unsafe { &*memory }
 }
 
+/// Says what C takes.
+#[inline]
+fn set_kind(kind: u32, room: *mut Active, order: Ordering) {
+    memory().open.store(kind.into(), order);
+    memory().room.store(room, order);
+}
+
 impl Lane {
     /// Takes the lane.
     ///
@@ -213,7 +241,8 @@ impl Lane {
     pub fn take() -> (Lane, Past) {
         assert!(!TAKEN.swap(true, Ordering::SeqCst), "the lane is taken once");
         let places = no_places(PLACES);
-        let mut lane = Lane { places, versions: Vec::new(), free: Vec::new(), kept: Vec::new(), trusts: true };
+        let mut lane =
+            Lane { places, versions: Vec::new(), free: Vec::new(), kept: Vec::new(), trusts: true, start: 0 };
         let mut past = Past::new();
         lane.clear();
         past.clear();
@@ -223,7 +252,7 @@ impl Lane {
     /// Forgets frames, versions and code objects, and closes the lane.
     pub fn clear(&mut self) {
         self.set_open(false);
-        self.set_start(0);
+        self.start = 0;
         self.set_next_frame(1);
         self.set_depth(0);
         (0..KNOWN).for_each(|place| self.set_known(place, 0, 0, None));
@@ -236,15 +265,16 @@ impl Lane {
     /// Lets C take what it can, or nothing; see bctrace_lane.h for when.
     #[inline]
     pub fn set_open(&mut self, open: bool) {
+        self.start = self.start();
         if !open {
-            return memory().open.store(ffi::BCTRACE_CLOSED.into(), Relaxed);
+            return set_kind(ffi::BCTRACE_CLOSED, ptr::null_mut(), Relaxed);
         }
-        let is_exposed = || memory().exposed.load(Ordering::SeqCst) != 0;
-        let kind = if self.trusts && !is_exposed() { ffi::BCTRACE_TRUSTING } else { ffi::BCTRACE_COMPARING };
-        memory().open.store(kind.into(), Ordering::SeqCst);
+        if self.is_trusted() {
+            set_kind(ffi::BCTRACE_TRUSTING, memory().end.load(Relaxed), Ordering::SeqCst);
+        }
         // A thread without the GIL can expose memory meanwhile.
-        if kind == ffi::BCTRACE_TRUSTING && is_exposed() {
-            memory().open.store(ffi::BCTRACE_COMPARING.into(), Relaxed);
+        if !self.is_trusted() {
+            set_kind(ffi::BCTRACE_COMPARING, ptr::null_mut(), Relaxed);
         }
     }
 
@@ -268,15 +298,21 @@ impl Lane {
         }
     }
 
-    /// The open run's first instruction, 0 if none is open; the slot has the same only where the run is recorded.
+    /// The open run's first instruction, 0 if none is open.  The slot has the same where the run is recorded, and C says it there alone.
     #[inline]
     pub fn start(&self) -> usize {
-        memory().start.load(Relaxed)
+        match memory().open.load(Relaxed) == u64::from(ffi::BCTRACE_CLOSED) {
+            true => self.start,
+            false => Slot::get().start.load(Relaxed) as usize,
+        }
     }
 
+    /// Says where a run begins, or 0, in code that begins at `first`; the slot says the same, or C takes nothing.
     #[inline]
-    pub fn set_start(&mut self, start: usize) {
-        memory().start.store(start, Relaxed);
+    pub fn set_start(&mut self, first: usize, start: usize) {
+        self.start = start;
+        let offset = start.wrapping_sub(first) as u64;
+        memory().offset.store(offset << ffi::BCTRACE_WORD_START, Relaxed);
     }
 
     /// The number of the next frame.
@@ -439,8 +475,15 @@ const NO_VERSION: ffi::bctrace_version =
     ffi::bctrace_version { bytes: ptr::null(), checks: ptr::null(), length: 0, entry: 0, id: 0, index: 0 };
 
 /// What is in a place that no frame has.
-const NONE: Active =
-    Active { frame: FrameAddress(0), first: 0, next: 0, version: ptr::null(), id: 0, state: 0, slot: 0 };
+const NONE: Active = Active {
+    frame: FrameAddress(0),
+    first: 0,
+    next: 0,
+    version: ptr::null(),
+    id: 0,
+    state: ffi::BCTRACE_LOST,
+    slot: 0,
+};
 
 fn no_places(count: usize) -> *mut [Active] {
     Box::into_raw(vec![NONE; count].into_boxed_slice())
@@ -449,7 +492,8 @@ fn no_places(count: usize) -> *mut [Active] {
 /// Where a code object stands in tables of [`ffi::BCTRACE_KNOWN`] places: as lane.c has it.
 #[inline]
 pub fn place_of(code: usize) -> usize {
-    (code >> ffi::BCTRACE_PLACE_LOW ^ code >> ffi::BCTRACE_PLACE_HIGH) % KNOWN
+    let hash = (code as u32).wrapping_mul(ffi::BCTRACE_PLACE_FACTOR);
+    (hash >> (u32::BITS - ffi::BCTRACE_PLACE_BITS)) as usize
 }
 
 /// Places of such a table.

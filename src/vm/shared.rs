@@ -31,7 +31,7 @@ pub struct Slot {
     pub first: AtomicU64,
     /// Words in the ring.
     pub head: AtomicU64,
-    /// Words of the stream, those included that repeat and that no word in the ring stands for yet.
+    /// Words of the stream, those included that repeat and that no word in the ring stands for yet, and [`REPEATING`].
     pub position: AtomicU64,
     /// How far back in the stream those stood before.
     pub distance: AtomicU64,
@@ -45,7 +45,7 @@ pub struct Slot {
     left: AtomicU64,
     /// Events that the lane has left to the hook.
     hooked: AtomicU64,
-    /// The position at which the lane calls the hook.
+    /// The position at which the lane calls the hook, and [`REPEATING`]; 0 to have it called at the next event.
     pause: AtomicU64,
 }
 
@@ -90,12 +90,12 @@ impl Slot {
     /// The position at which the lane calls the hook.
     #[inline]
     pub fn pause(&self) -> u64 {
-        self.pause.load(Ordering::Relaxed)
+        self.pause.load(Ordering::Relaxed) & !REPEATING
     }
 
     /// Sets that position.  The caller looks at `stop` afterwards, since this can undo what [`Slot::ask_to_stop`] has set.
     pub fn set_pause(&self, position: u64) {
-        self.pause.store(position, Ordering::SeqCst);
+        self.pause.store(REPEATING | position, Ordering::SeqCst);
     }
 
     /// Asks the tracee to end the process at its next event.

@@ -20,7 +20,7 @@
 //! `position`, which are taken, and a `distance` that belongs to no words yet.
 //!
 //! The stores are in this order for a reader after the death, and release stores, so that they are for a reader on another processor
-//! too.  The lane does steps 2 to 4 by itself for words that repeat (`put` in cpython-2.7-patch/lane.c).  A live process is read between
+//! too.  The lane does steps 2 to 4 by itself for words that repeat (cpython-2.7-patch/bctrace_put.h).  A live process is read between
 //! two looks at `head` ([`so_far`]).  Nothing that is read is believed: a hostile program can write any number here.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -47,7 +47,7 @@ pub fn publish_early(head: u64) {
 pub fn close_repeating(position: u64) {
     let slot = Slot::get();
     slot.next.store(REPEATING | position, Release);
-    slot.position.store(position, Release);
+    slot.position.store(REPEATING | position, Release);
 }
 
 /// Says how far the stream goes.
@@ -55,7 +55,7 @@ pub fn close_repeating(position: u64) {
 pub fn publish(head: u64, position: u64, distance: u64) {
     let slot = Slot::get();
     slot.head.store(head, Release);
-    slot.position.store(position, Release);
+    slot.position.store(REPEATING | position, Release);
     slot.distance.store(distance, Release);
 }
 
@@ -66,6 +66,11 @@ pub fn open(first: usize, start: usize, next: u64) {
     slot.first.store(first as u64, Release);
     slot.start.store(start as u64, Release);
     slot.next.store(next, Release);
+}
+
+/// How many words the stream has, which stand there with the mark that they have in `next`: the lane has them so.
+fn position(slot: &Slot) -> u64 {
+    slot.position.load(Acquire) & !REPEATING
 }
 
 /// How far a stream goes.
@@ -94,7 +99,7 @@ pub fn left(slot: &Slot) -> (Extent, Option<OpenRun>) {
     if next & REPEATING != 0 {
         return (Extent { head, repeated: Some((next & !REPEATING, distance)) }, None);
     }
-    let extent = Extent { head, repeated: Some((slot.position.load(Acquire), distance)) };
+    let extent = Extent { head, repeated: Some((position(slot), distance)) };
     let start = slot.start.load(Acquire);
     let open = (start != 0).then(|| OpenRun {
         offset: start.wrapping_sub(slot.first.load(Acquire)),
@@ -108,7 +113,7 @@ pub fn so_far<E>(slot: &Slot, take: impl FnOnce(u64) -> Result<(), E>) -> Result
     let head = slot.head.load(Acquire);
     // In this order: the process writes them the other way round, so a distance that is read after a position belongs to it, or the head
     // has changed.
-    let position = slot.position.load(Acquire);
+    let position = position(slot);
     let distance = slot.distance.load(Acquire);
     take(head)?;
     Ok((slot.head.load(Acquire) == head).then_some((position, distance)))

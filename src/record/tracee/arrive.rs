@@ -103,8 +103,7 @@ impl Tracee {
         let top = self.lane.top_mut().expect("the stack was not empty above");
         top.first = at.first();
         if top.version() != version.lane {
-            top.set_version(version.lane);
-            top.set(Is::Narrow, version.is_narrow);
+            top.set_version(version.lane, version.is_narrow);
             if top.is(Is::Announced) {
                 self.push_run(Kind::Version, Fields { argument: version.id, ..Fields::default() });
             }

@@ -44,7 +44,7 @@ impl Tracee {
     pub(super) fn count(&mut self) -> Flow {
         self.counting.is_on = true;
         self.unwritten.any = true;
-        self.lane.set_start(0);
+        self.lane.set_start(0, 0);
         self.lane.set_open(false);
         self.publish_kept();
         let flow = self.stream.open(0, 0, CALLED);

@@ -52,7 +52,7 @@ impl Tracee {
         let next = if self.lane.start() == 0 { 0 } else { fetched() };
         self.leave_for_now();
         self.close(Kind::Jump, 0);
-        self.lane.set_start(0);
+        self.lane.set_start(0, 0);
         self.catch_up();
         next
     }

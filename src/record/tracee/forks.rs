@@ -34,7 +34,7 @@ impl Tracee {
             self.push_frame(gil, frame.code(gil), frame);
         }
         // It is not known yet where they go on.
-        self.lane.frames_mut().iter_mut().for_each(|frame| frame.next = 0);
+        self.lane.frames_mut().iter_mut().for_each(|frame| frame.set_next(0));
         // A program that shall stop does so at its next event.
         let _ = self.open(0, 0, false, CALLED);
         self.watch(false);

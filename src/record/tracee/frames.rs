@@ -49,7 +49,7 @@ impl Tracee {
     pub(super) fn leave_for_now(&mut self) {
         let next = fetched();
         if let Some(top) = self.lane.top_mut() {
-            top.next = next;
+            top.set_next(next);
         }
     }
 
@@ -118,14 +118,14 @@ impl Tracee {
             at.leave_out(gil, id, if is_left_out { self.counting.mark } else { 0 });
         }
         let mut frame = Active::new(at.frame(), at.first(), id, version.lane, slot);
-        frame.next = at.instruction();
+        frame.set_next(at.instruction());
         frame.set(Is::Announced, is_announced);
         frame.set(Is::Recorded, is_announced && is_wanted);
-        frame.set(Is::Narrow, version.is_narrow);
+        frame.set_version(version.lane, version.is_narrow);
         if self.lane.push(frame).is_err() {
             return self.give_up();
         }
-        self.lane.set_start(0);
+        self.lane.set_start(0, 0);
     }
 
     /// Records nothing from here on: the program has left no memory for the frames that are on its stack.

@@ -60,7 +60,7 @@ impl Hook for Tracee {
         {
             self.lane.release(slot);
         }
-        self.lane.set_start(0);
+        self.lane.set_start(0, 0);
         self.go_on(gil)
     }
 
@@ -90,7 +90,7 @@ impl Hook for Tracee {
         self.close(Kind::Jump, 0);
         self.switch_thread(thread);
         self.unwritten.any |= self.unwritten.thread != self.threads.current.number;
-        self.lane.set_start(0);
+        self.lane.set_start(0, 0);
         self.note_why();
         self.enter_thread(gil);
         self.go_on(gil)

@@ -141,13 +141,13 @@ impl Tracee {
 
     /// Opens a run at `start` in the frame on top, or none, after the words that were pushed.  `flags` makes the next dispatch call.
     fn open(&mut self, first: usize, start: usize, recorded: bool, flags: u64) -> Flow {
-        self.lane.set_start(start);
         if self.mode == Mode::Checked {
             self.describe_to_dispatch();
         }
-        let is_plain = self.lane.top().is_some_and(Active::is_plain);
-        let is_usual = recorded && start != 0 && is_plain && flags == 0;
-        self.lane.set_open(is_usual && self.shortcuts && self.mode == Mode::Runs);
+        let is_regular = recorded && start != 0 && flags == 0 && self.shortcuts && self.mode == Mode::Runs;
+        let is_usual = is_regular && self.lane.top_mut().is_some_and(Active::is_plain_on_top);
+        self.lane.set_open(is_usual);
+        self.lane.set_start(first, start);
         self.stream.open(first, if recorded { start } else { 0 }, start as u64 | flags)
     }
 
@@ -169,7 +169,7 @@ impl Tracee {
         };
         let (start, length) = match self.lane.start() {
             0 => (0, 0),
-            start => ((start - top.first) as u32, (fetched() - start) as u32),
+            start => (start.wrapping_sub(top.first) as u32, fetched().wrapping_sub(start) as u32),
         };
         if top.is(Is::Recorded) {
             if self.limit != u64::MAX {

@@ -100,7 +100,7 @@ impl Tracee {
     pub(super) fn push_own(&mut self, gil: Gil, code: CodeRef, at: &Place) {
         self.leave_for_now();
         self.close(Kind::Jump, 0);
-        self.lane.set_start(0);
+        self.lane.set_start(0, 0);
         self.leave_out_as(true);
         let version = match self.codes.recent(code.address(), at.first()) {
             Some(version) => Rc::clone(version),
@@ -109,7 +109,7 @@ impl Tracee {
         let id = self.left_out_number(gil, at).unwrap_or_else(|| self.number_frame(false));
         at.leave_out(gil, id, if version.wanted { 0 } else { self.counting.mark });
         let mut frame = Active::new(at.frame(), at.first(), id, version.lane, None);
-        frame.next = at.instruction();
+        frame.set_next(at.instruction());
         frame.set(Is::Own, true);
         if self.lane.push(frame).is_err() {
             self.give_up();

@@ -11,7 +11,7 @@ use crate::trace::repeat::{self, RepeatWriter};
 use crate::trace::word::{self, Fields, Kind};
 use crate::vm::hook::Flow;
 use crate::vm::lane;
-use crate::vm::shared::{CALLED, Control, Slot};
+use crate::vm::shared::{CALLED, Control, REPEATING, Slot};
 
 /// The tracee's end of the stream.
 pub(super) struct Stream {
@@ -160,7 +160,7 @@ impl Stream {
     /// Makes what was added count while the slot stays as it is: the open run comes after it.
     #[inline]
     pub(super) fn commit(&mut self) {
-        if Slot::get().position.load(Ordering::Relaxed) == self.repeats.position() {
+        if Slot::get().position.load(Ordering::Relaxed) == REPEATING | self.repeats.position() {
             return;
         }
         self.publish();

@@ -11,6 +11,8 @@ pub const BCTRACE_PAGE: u32 = 4096;
 pub const BCTRACE_CLOSED: u32 = 0;
 pub const BCTRACE_COMPARING: u32 = 1;
 pub const BCTRACE_TRUSTING: u32 = 2;
+pub const BCTRACE_PLACE_FACTOR: u32 = 2654435761;
+pub const BCTRACE_PLACE_BITS: u32 = 10;
 pub const BCTRACE_PLACE_SIZE: u32 = 5;
 pub const BCTRACE_NO_SLOT: u32 = 4294967295;
 pub const VM_LONGEST_CODE: u32 = 134217728;
@@ -23,8 +25,7 @@ pub const BCTRACE_COUNTED: _bindgen_ty_1 = 1024;
 pub const BCTRACE_JUMPED: _bindgen_ty_1 = 1280;
 pub type _bindgen_ty_1 = ::core::ffi::c_uint;
 pub const BCTRACE_RETURN: _bindgen_ty_2 = 0;
-pub const BCTRACE_YIELD: _bindgen_ty_2 = 1;
-pub const BCTRACE_EXCEPTION: _bindgen_ty_2 = 2;
+pub const BCTRACE_YIELD: _bindgen_ty_2 = 56;
 pub type _bindgen_ty_2 = ::core::ffi::c_uint;
 pub const BCTRACE_BY_C: _bindgen_ty_3 = 0;
 pub const BCTRACE_BY_IMPORT: _bindgen_ty_3 = 1;
@@ -157,7 +158,7 @@ pub struct bctrace_hooks {
             frame: *mut _frame,
             first_instr: *const ::core::ffi::c_uchar,
             instr: *const ::core::ffi::c_uchar,
-        ) -> ::core::ffi::c_int,
+        ),
     >,
     pub unit: ::core::option::Option<
         unsafe extern "C" fn(
@@ -165,7 +166,7 @@ pub struct bctrace_hooks {
             first_instr: *const ::core::ffi::c_uchar,
             instr: *const ::core::ffi::c_uchar,
             top: *const *mut _object,
-        ) -> ::core::ffi::c_int,
+        ),
     >,
     pub enter: ::core::option::Option<
         unsafe extern "C" fn(
@@ -173,19 +174,18 @@ pub struct bctrace_hooks {
             code: *mut _object,
             first_instr: *const ::core::ffi::c_uchar,
             instr: *const ::core::ffi::c_uchar,
-        ) -> ::core::ffi::c_int,
+        ),
     >,
-    pub leave:
-        ::core::option::Option<unsafe extern "C" fn(frame: *mut _frame, how: ::core::ffi::c_int) -> ::core::ffi::c_int>,
+    pub leave: ::core::option::Option<unsafe extern "C" fn(frame: *mut _frame, how: ::core::ffi::c_int)>,
     pub raised: ::core::option::Option<
         unsafe extern "C" fn(
             frame: *mut _frame,
             type_: *mut _object,
             value: *mut _object,
             propagated: ::core::ffi::c_int,
-        ) -> ::core::ffi::c_int,
+        ),
     >,
-    pub thread: ::core::option::Option<unsafe extern "C" fn(thread: *const _ts) -> ::core::ffi::c_int>,
+    pub thread: ::core::option::Option<unsafe extern "C" fn(thread: *const _ts)>,
     pub foreign: ::core::option::Option<unsafe extern "C" fn()>,
     pub thread_gone: ::core::option::Option<unsafe extern "C" fn(thread: *const _ts)>,
     pub frame_gone: ::core::option::Option<unsafe extern "C" fn(frame: *const _frame)>,
@@ -223,9 +223,7 @@ pub struct bctrace_hooks {
     pub lookup: ::core::option::Option<
         unsafe extern "C" fn(name: *const ::core::ffi::c_char, fake: *const ::core::ffi::c_char),
     >,
-    pub refused: ::core::option::Option<
-        unsafe extern "C" fn(frame: *mut _frame, top: *const *mut _object) -> ::core::ffi::c_int,
-    >,
+    pub refused: ::core::option::Option<unsafe extern "C" fn(frame: *mut _frame, top: *const *mut _object)>,
     pub shutdown: ::core::option::Option<unsafe extern "C" fn()>,
     pub forked: ::core::option::Option<unsafe extern "C" fn()>,
     pub stand_in: ::core::option::Option<
@@ -275,25 +273,23 @@ unsafe extern "C" {
 pub const BCTRACE_KNOWN: _bindgen_ty_5 = 1024;
 pub const BCTRACE_HISTORY: _bindgen_ty_5 = 16384;
 pub type _bindgen_ty_5 = ::core::ffi::c_uint;
-pub const BCTRACE_PLACE_LOW: _bindgen_ty_6 = 7;
-pub const BCTRACE_PLACE_HIGH: _bindgen_ty_6 = 17;
+pub const BCTRACE_WORD_JUMP: _bindgen_ty_6 = 1;
+pub const BCTRACE_WORD_CALL: _bindgen_ty_6 = 2;
+pub const BCTRACE_WORD_RESUME: _bindgen_ty_6 = 3;
+pub const BCTRACE_WORD_RETURN: _bindgen_ty_6 = 4;
+pub const BCTRACE_WORD_YIELD: _bindgen_ty_6 = 5;
 pub type _bindgen_ty_6 = ::core::ffi::c_uint;
-pub const BCTRACE_WORD_JUMP: _bindgen_ty_7 = 1;
-pub const BCTRACE_WORD_CALL: _bindgen_ty_7 = 2;
-pub const BCTRACE_WORD_RESUME: _bindgen_ty_7 = 3;
-pub const BCTRACE_WORD_RETURN: _bindgen_ty_7 = 4;
-pub const BCTRACE_WORD_YIELD: _bindgen_ty_7 = 5;
+pub const BCTRACE_WORD_START: _bindgen_ty_7 = 4;
+pub const BCTRACE_WORD_LENGTH: _bindgen_ty_7 = 24;
+pub const BCTRACE_WORD_ARGUMENT: _bindgen_ty_7 = 44;
 pub type _bindgen_ty_7 = ::core::ffi::c_uint;
-pub const BCTRACE_WORD_START: _bindgen_ty_8 = 4;
-pub const BCTRACE_WORD_LENGTH: _bindgen_ty_8 = 24;
-pub const BCTRACE_WORD_ARGUMENT: _bindgen_ty_8 = 44;
+pub const BCTRACE_ANNOUNCED: _bindgen_ty_8 = 1;
+pub const BCTRACE_RECORDED: _bindgen_ty_8 = 2;
+pub const BCTRACE_NARROW: _bindgen_ty_8 = 4;
+pub const BCTRACE_OWN: _bindgen_ty_8 = 8;
+pub const BCTRACE_LOST: _bindgen_ty_8 = 16;
+pub const BCTRACE_PLAIN: _bindgen_ty_8 = 7;
 pub type _bindgen_ty_8 = ::core::ffi::c_uint;
-pub const BCTRACE_ANNOUNCED: _bindgen_ty_9 = 1;
-pub const BCTRACE_RECORDED: _bindgen_ty_9 = 2;
-pub const BCTRACE_NARROW: _bindgen_ty_9 = 4;
-pub const BCTRACE_OWN: _bindgen_ty_9 = 8;
-pub const BCTRACE_PLAIN: _bindgen_ty_9 = 7;
-pub type _bindgen_ty_9 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct bctrace_version {
@@ -372,9 +368,10 @@ const _: () = {
 #[derive(Debug, Copy, Clone)]
 pub struct bctrace_lane {
     pub open: u64,
-    pub start: usize,
+    pub offset: u64,
     pub top: *mut bctrace_active,
     pub end: *mut bctrace_active,
+    pub room: *mut bctrace_active,
     pub next_frame: u64,
     pub position: u64,
     pub distance: u64,
@@ -388,22 +385,23 @@ pub struct bctrace_lane {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 163936usize];
+    ["Size of bctrace_lane"][::core::mem::size_of::<bctrace_lane>() - 163944usize];
     ["Alignment of bctrace_lane"][::core::mem::align_of::<bctrace_lane>() - 8usize];
     ["Offset of field: bctrace_lane::open"][::core::mem::offset_of!(bctrace_lane, open) - 0usize];
-    ["Offset of field: bctrace_lane::start"][::core::mem::offset_of!(bctrace_lane, start) - 8usize];
+    ["Offset of field: bctrace_lane::offset"][::core::mem::offset_of!(bctrace_lane, offset) - 8usize];
     ["Offset of field: bctrace_lane::top"][::core::mem::offset_of!(bctrace_lane, top) - 16usize];
     ["Offset of field: bctrace_lane::end"][::core::mem::offset_of!(bctrace_lane, end) - 24usize];
-    ["Offset of field: bctrace_lane::next_frame"][::core::mem::offset_of!(bctrace_lane, next_frame) - 32usize];
-    ["Offset of field: bctrace_lane::position"][::core::mem::offset_of!(bctrace_lane, position) - 40usize];
-    ["Offset of field: bctrace_lane::distance"][::core::mem::offset_of!(bctrace_lane, distance) - 48usize];
-    ["Offset of field: bctrace_lane::kept"][::core::mem::offset_of!(bctrace_lane, kept) - 56usize];
-    ["Offset of field: bctrace_lane::kept_count"][::core::mem::offset_of!(bctrace_lane, kept_count) - 64usize];
-    ["Offset of field: bctrace_lane::kept_used"][::core::mem::offset_of!(bctrace_lane, kept_used) - 72usize];
-    ["Offset of field: bctrace_lane::free"][::core::mem::offset_of!(bctrace_lane, free) - 80usize];
-    ["Offset of field: bctrace_lane::exposed"][::core::mem::offset_of!(bctrace_lane, exposed) - 88usize];
-    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 96usize];
-    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 32864usize];
+    ["Offset of field: bctrace_lane::room"][::core::mem::offset_of!(bctrace_lane, room) - 32usize];
+    ["Offset of field: bctrace_lane::next_frame"][::core::mem::offset_of!(bctrace_lane, next_frame) - 40usize];
+    ["Offset of field: bctrace_lane::position"][::core::mem::offset_of!(bctrace_lane, position) - 48usize];
+    ["Offset of field: bctrace_lane::distance"][::core::mem::offset_of!(bctrace_lane, distance) - 56usize];
+    ["Offset of field: bctrace_lane::kept"][::core::mem::offset_of!(bctrace_lane, kept) - 64usize];
+    ["Offset of field: bctrace_lane::kept_count"][::core::mem::offset_of!(bctrace_lane, kept_count) - 72usize];
+    ["Offset of field: bctrace_lane::kept_used"][::core::mem::offset_of!(bctrace_lane, kept_used) - 80usize];
+    ["Offset of field: bctrace_lane::free"][::core::mem::offset_of!(bctrace_lane, free) - 88usize];
+    ["Offset of field: bctrace_lane::exposed"][::core::mem::offset_of!(bctrace_lane, exposed) - 96usize];
+    ["Offset of field: bctrace_lane::known"][::core::mem::offset_of!(bctrace_lane, known) - 104usize];
+    ["Offset of field: bctrace_lane::history"][::core::mem::offset_of!(bctrace_lane, history) - 32872usize];
 };
 unsafe extern "C" {
     pub static mut bctrace_lane: bctrace_lane;
@@ -416,7 +414,7 @@ pub struct bctrace_general {
             frame: *mut _frame,
             first_instr: *const ::core::ffi::c_uchar,
             instr: *const ::core::ffi::c_uchar,
-        ) -> ::core::ffi::c_int,
+        ),
     >,
     pub enter: ::core::option::Option<
         unsafe extern "C" fn(
@@ -424,18 +422,13 @@ pub struct bctrace_general {
             code: *mut _object,
             first_instr: *const ::core::ffi::c_uchar,
             instr: *const ::core::ffi::c_uchar,
-        ) -> ::core::ffi::c_int,
+        ),
     >,
-    pub leave:
-        ::core::option::Option<unsafe extern "C" fn(frame: *mut _frame, how: ::core::ffi::c_int) -> ::core::ffi::c_int>,
+    pub leave: ::core::option::Option<unsafe extern "C" fn(frame: *mut _frame, how: ::core::ffi::c_int)>,
     pub word: ::core::option::Option<
-        unsafe extern "C" fn(
-            word: u64,
-            first_instr: *const ::core::ffi::c_uchar,
-            start: *const ::core::ffi::c_uchar,
-        ) -> ::core::ffi::c_int,
+        unsafe extern "C" fn(start: *const ::core::ffi::c_uchar, word: u64, first_instr: *const ::core::ffi::c_uchar),
     >,
-    pub pause: ::core::option::Option<unsafe extern "C" fn() -> ::core::ffi::c_int>,
+    pub pause: ::core::option::Option<unsafe extern "C" fn()>,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
@@ -455,7 +448,7 @@ unsafe extern "C" {
         frame: *mut _frame,
         first_instr: *const ::core::ffi::c_uchar,
         instr: *const ::core::ffi::c_uchar,
-    ) -> ::core::ffi::c_int;
+    );
 }
 unsafe extern "C" {
     pub fn bctrace_lane_enter(
@@ -463,10 +456,10 @@ unsafe extern "C" {
         code: *mut _object,
         first_instr: *const ::core::ffi::c_uchar,
         instr: *const ::core::ffi::c_uchar,
-    ) -> ::core::ffi::c_int;
+    );
 }
 unsafe extern "C" {
-    pub fn bctrace_lane_leave(frame: *mut _frame, how: ::core::ffi::c_int) -> ::core::ffi::c_int;
+    pub fn bctrace_lane_leave(frame: *mut _frame, how: ::core::ffi::c_int);
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -685,6 +678,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_mark_code(frame: *mut _frame, mark: u32);
+}
+unsafe extern "C" {
+    pub fn vm_stop();
 }
 unsafe extern "C" {
     pub fn vm_is_over() -> ::core::ffi::c_int;

@@ -115,27 +115,31 @@ unsafe fn with<H: Hook, T>(call: impl FnOnce(&mut H, Gil) -> T) -> T {
     call(hook, gil)
 }
 
+/// Ends the process where the hook wants that.
 #[inline]
-fn status(flow: Flow) -> c_int {
-    flow as c_int
+fn go_on(flow: Flow) {
+    if flow == Flow::Stop {
+        // SAFETY: no call of the hook is on the stack any more; it does not return.
+        unsafe { ffi::vm_stop() }
+    }
 }
 
-extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instruction: *const u8) -> c_int {
+extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instruction: *const u8) {
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
     Slot::get().count_hooked();
     // SAFETY: called by ceval.c, which holds the GIL; a hook never re-enters the eval loop.
-    status(unsafe { with(|hook: &mut H, gil| hook.jump(gil, at)) })
+    go_on(unsafe { with(|hook: &mut H, gil| hook.jump(gil, at)) })
 }
 
-extern "C" fn word<H: LaneHook>(word: u64, first: *const u8, start: *const u8) -> c_int {
+extern "C" fn word<H: LaneHook>(start: *const u8, word: u64, first: *const u8) {
     Slot::get().count_hooked();
     // SAFETY: as in `jump`; lane.c calls it as the last thing it does.
-    status(unsafe { with(|hook: &mut H, _| hook.word(word, first as usize, start as usize)) })
+    go_on(unsafe { with(|hook: &mut H, _| hook.word(word, first as usize, start as usize)) })
 }
 
-extern "C" fn pause<H: LaneHook>() -> c_int {
+extern "C" fn pause<H: LaneHook>() {
     // SAFETY: as in `word`.
-    status(unsafe { with(|hook: &mut H, _| hook.pause()) })
+    go_on(unsafe { with(|hook: &mut H, _| hook.pause()) })
 }
 
 extern "C" fn unit<H: Hook>(
@@ -143,10 +147,10 @@ extern "C" fn unit<H: Hook>(
     first: *const u8,
     instruction: *const u8,
     top: *const *mut ffi::_object,
-) -> c_int {
+) {
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
     // SAFETY: as in `jump`.
-    status(unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, top as usize)) })
+    go_on(unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, top as usize)) })
 }
 
 extern "C" fn enter<H: Hook>(
@@ -154,16 +158,16 @@ extern "C" fn enter<H: Hook>(
     code: *mut ffi::_object,
     first: *const u8,
     instruction: *const u8,
-) -> c_int {
+) {
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
     Slot::get().count_hooked();
     // SAFETY: ceval.c passes the frame's code object, which the frame keeps alive.
     let code = unsafe { CodeRef::new(code) };
     // SAFETY: as in `jump`.
-    status(unsafe { with(|hook: &mut H, gil| hook.enter(gil, code, at)) })
+    go_on(unsafe { with(|hook: &mut H, gil| hook.enter(gil, code, at)) })
 }
 
-extern "C" fn leave<H: Hook>(frame: *mut ffi::_frame, how: c_int) -> c_int {
+extern "C" fn leave<H: Hook>(frame: *mut ffi::_frame, how: c_int) {
     let how = match how as u32 {
         ffi::BCTRACE_RETURN => Leave::Return,
         ffi::BCTRACE_YIELD => Leave::Yield,
@@ -171,7 +175,7 @@ extern "C" fn leave<H: Hook>(frame: *mut ffi::_frame, how: c_int) -> c_int {
     };
     Slot::get().count_hooked();
     // SAFETY: as in `jump`.
-    status(unsafe { with(|hook: &mut H, gil| hook.leave(gil, FrameAddress(frame as usize), how)) })
+    go_on(unsafe { with(|hook: &mut H, gil| hook.leave(gil, FrameAddress(frame as usize), how)) })
 }
 
 extern "C" fn raised<H: Hook>(
@@ -179,18 +183,18 @@ extern "C" fn raised<H: Hook>(
     exception_type: *mut ffi::_object,
     value: *mut ffi::_object,
     propagated: c_int,
-) -> c_int {
+) {
     let frame = FrameAddress(frame as usize);
     let exception = Exception::new(ObjectRef::new(exception_type), ObjectRef::new(value), propagated != 0);
     // SAFETY: as in `jump`.
-    status(unsafe { with(|hook: &mut H, gil| hook.raised(gil, frame, exception)) })
+    go_on(unsafe { with(|hook: &mut H, gil| hook.raised(gil, frame, exception)) })
 }
 
-extern "C" fn thread<H: Hook>(thread: *const ffi::_ts) -> c_int {
+extern "C" fn thread<H: Hook>(thread: *const ffi::_ts) {
     let dead = std::mem::take(&mut *DEAD_THREADS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     Control::get().set_thread(ThreadAddress(thread as usize));
     // SAFETY: as in `jump`: PyThreadState_Swap has just been given the GIL for this thread state.
-    status(unsafe {
+    go_on(unsafe {
         with(|hook: &mut H, gil| {
             dead.into_iter().for_each(|thread| hook.thread_gone(ThreadAddress(thread)));
             hook.thread(gil, ThreadAddress(thread as usize))
@@ -336,7 +340,7 @@ extern "C" fn stand_in<H: Hook>(kind: c_int, what: *const u8, length: usize, nam
     unsafe { with(|hook: &mut H, gil| hook.stand_in(gil, kind, what, named)) }
 }
 
-extern "C" fn refused<H: Hook>(frame: *mut ffi::_frame, top: *const *mut ffi::_object) -> c_int {
+extern "C" fn refused<H: Hook>(frame: *mut ffi::_frame, top: *const *mut ffi::_object) {
     // SAFETY: the frame runs.
     let first = unsafe { ffi::vm_frame_first(frame) } as usize;
     // SAFETY: as above.
@@ -344,7 +348,7 @@ extern "C" fn refused<H: Hook>(frame: *mut ffi::_frame, top: *const *mut ffi::_o
     let at =
         Place { frame: FrameAddress(frame as usize), first, instruction: first.wrapping_add_signed(offset as isize) };
     // SAFETY: as in `jump`.
-    unsafe { with(|hook: &mut H, gil| hook.refused(gil, at, top as usize)) as c_int }
+    go_on(unsafe { with(|hook: &mut H, gil| hook.refused(gil, at, top as usize)) })
 }
 
 extern "C" fn shutdown<H: Hook>() {

@@ -73,7 +73,7 @@ impl Lane {
     /// Shows C those of which a word has room for the slot.
     fn show_kept(&mut self) {
         memory().kept.store(self.kept.as_mut_ptr(), Relaxed);
-        let narrow = self.kept.len().min(1 << (u64::BITS - ffi::BCTRACE_WORD_ARGUMENT));
+        let narrow = self.kept.len().min(super::SLOTS as usize);
         memory().kept_count.store(narrow as u64, Relaxed);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{ffi, memory};
+use crate::vm::shared::REPEATING;
 
 /// Words of the stream that are remembered.
 pub const HISTORY: usize = ffi::BCTRACE_HISTORY as usize;
@@ -18,7 +19,7 @@ impl Past {
     /// Words of the stream so far.
     #[inline]
     pub fn position(&self) -> u64 {
-        memory().position.load(Relaxed)
+        memory().position.load(Relaxed) & !REPEATING
     }
 
     /// How far back the next word is expected.
@@ -41,7 +42,7 @@ impl Past {
     /// Adds a word.
     #[inline]
     pub fn keep(&mut self, word: u64) {
-        let position = self.position();
+        let position = memory().position.load(Relaxed);
         memory().history[position as usize % HISTORY].store(word, Relaxed);
         memory().position.store(position + 1, Relaxed);
     }
@@ -49,7 +50,7 @@ impl Past {
     /// Forgets all words.
     pub fn clear(&mut self) {
         memory().history.iter().for_each(|word| word.store(0, Relaxed));
-        memory().position.store(0, Relaxed);
+        memory().position.store(REPEATING, Relaxed);
         self.set_distance(HISTORY as u64);
     }
 }
