@@ -296,9 +296,9 @@ impl Lane {
     fn grow(&mut self, depth: usize) -> Result<(), TryReserveError> {
         let mut more = Vec::new();
         more.try_reserve_exact(2 * self.places.len())?;
-        more.push(NONE);
+        more.push(Active::NONE);
         more.extend_from_slice(&self.frames()[..depth]);
-        more.resize(2 * self.places.len(), NONE);
+        more.resize(2 * self.places.len(), Active::NONE);
         let more = Box::into_raw(more.into_boxed_slice());
         // SAFETY: the places came from a box, and the lane points to the new ones from here on.
         drop(unsafe { Box::from_raw(std::mem::replace(&mut self.places, more)) });
@@ -383,19 +383,8 @@ impl Lane {
 const NO_VERSION: ffi::bctrace_version =
     ffi::bctrace_version { bytes: ptr::null(), checks: ptr::null(), length: 0, entry: 0, id: 0, index: 0 };
 
-/// What is in a place that no frame has.
-const NONE: Active = Active {
-    frame: FrameAddress(0),
-    first: 0,
-    next: 0,
-    version: ptr::null(),
-    id: 0,
-    state: ffi::BCTRACE_LOST,
-    slot: 0,
-};
-
 fn no_places(count: usize) -> *mut [Active] {
-    Box::into_raw(vec![NONE; count].into_boxed_slice())
+    Box::into_raw(vec![Active::NONE; count].into_boxed_slice())
 }
 
 /// Where a code object stands in tables of [`ffi::BCTRACE_KNOWN`] places: as lane.c has it.

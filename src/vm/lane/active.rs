@@ -1,5 +1,7 @@
 //! The frames of the lane's stack.
 
+use std::ptr;
+
 use super::{LaneVersion, SLOTS};
 use crate::vm::ffi::{self, assert_layout};
 use crate::vm::hook::{FrameAddress, Place};
@@ -38,6 +40,17 @@ pub enum Is {
 }
 
 impl Active {
+    /// What is in a place that no frame has.
+    pub(super) const NONE: Active = Active {
+        frame: FrameAddress(0),
+        first: 0,
+        next: 0,
+        version: ptr::null(),
+        id: 0,
+        state: ffi::BCTRACE_LOST,
+        slot: 0,
+    };
+
     /// A frame that is lost, kept in a slot or not.
     pub fn new(frame: FrameAddress, first: usize, id: u64, version: LaneVersion, slot: Option<u32>) -> Active {
         let slot = slot.map_or(0, |slot| slot | ffi::BCTRACE_KEPT);
