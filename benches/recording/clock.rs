@@ -1,6 +1,6 @@
 //! Times recordings: elapsed, and the processor time of all processes together, against the same VM untraced.
 //!
-//! Each program runs its benchmark so often that it takes a second untraced.  Untraced runs and recordings take turns, and the ratio is that of
+//! Each program runs its benchmark as often as about fits a second, start-up included.  Untraced runs and recordings take turns, and the ratio is that of
 //! the quickest run of each.
 
 use std::fs;
@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::median;
 use super::pyperformance::{benchmarks, binary};
 
-/// Seconds that an untraced run takes at least.
+/// Seconds that an untraced run shall take.
 const LONG: f64 = 1.0;
 const MOST_LOOPS: f64 = 1000.0;
 /// Ticks of the clock of /proc in a second (USER_HZ).
