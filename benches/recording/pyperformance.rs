@@ -1,4 +1,4 @@
-//! The pure-Python programs of pyperformance 1.0.0, which pip fetches.  Each executes its benchmark once, or as often as the environment variable
+//! The programs of pyperformance 1.0.0 that run without further packages; pip fetches them.  Each executes its benchmark once, or as often as the environment variable
 //! `BENCHMARK_LOOPS` says.
 
 use std::ffi::OsString;
