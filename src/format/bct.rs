@@ -86,6 +86,24 @@ impl Bct {
         Ok(())
     }
 
+    #[cold]
+    fn run_in_next_block(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
+        self.begin_block(at)?;
+        self.add(run, at);
+        Ok(())
+    }
+
+    /// Adds a run, for which the block has room.
+    #[inline(always)]
+    fn add(&mut self, run: &Run, at: &State) {
+        self.counter.run(run, at);
+        if let Some(code) = run.code_after() {
+            self.block.use_code(code, at);
+        }
+        self.block.push_run(run);
+        self.block.executed(at.instructions + run.count);
+    }
+
     /// Returns whether the block has room for the code object that an event describes or uses.
     fn has_room_for(&self, event: &Event, at: &State) -> bool {
         match event {
@@ -247,18 +265,13 @@ impl Sink for Bct {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         let code = run.code_after();
         if self.block.is_full_with(run.words().1) || code.is_some_and(|code| !self.block.has_room_for(code, at)) {
-            self.begin_block(at)?;
+            return self.run_in_next_block(run, at);
         }
-        self.block.push_run(run);
-        self.block.executed(at.instructions + run.count);
-        if let Some(code) = code {
-            self.block.use_code(code, at);
-        }
-        self.counter.run(run, at);
+        self.add(run, at);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub fn state_end(words: &[u64]) -> Option<usize> {
     loop {
         let first = *words.get(at)?;
         let (record_type, bytes) = word::record_fields(first);
-        if Kind::of(first) != Some(Kind::Record) {
+        if Kind::of(first) != Kind::Record {
             return None;
         }
         at += 1 + word::payload_words(bytes);
@@ -89,9 +89,8 @@ impl Decoder {
     pub fn decode<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<usize, StreamError> {
         let mut at = 0;
         while let Some(&first) = words.get(at) {
-            if Kind::of(first).is_some_and(Kind::is_run) {
-                self.run(first, 0, sink)?;
-                at += 1;
+            if Kind::of(first).is_run() {
+                at += sink.runs(&words[at..], self)?;
             } else if let Some(taken) = self.no_narrow_run(&words[at..], sink)? {
                 at += taken;
             } else {
@@ -101,19 +100,35 @@ impl Decoder {
         Ok(at)
     }
 
+    /// Hands the runs of one word each, with which `words` begin, to the sink one by one; returns how many these are.
+    pub(super) fn runs<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<usize, StreamError> {
+        let before = self.state.instructions;
+        let mut taken = 0;
+        while let Some(run) = words.get(taken).and_then(|word| Run::of_words(*word, 0)) {
+            self.run(run, sink)?;
+            taken += 1;
+        }
+        if self.state.instructions > before {
+            (self.values, self.names) = (0, 0);
+        }
+        Ok(taken)
+    }
+
     /// Decodes what `words` begin with, which is no run of one word, and returns the words it took; None where it is not whole yet.
     #[inline(never)]
     fn no_narrow_run<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<Option<usize>, StreamError> {
         match Kind::of(words[0]) {
-            Some(Kind::Record) => self.record(words, sink),
-            Some(Kind::Value | Kind::Part) => self.values(words, sink).map(Some),
-            Some(Kind::Wide) => {
+            Kind::Record => self.record(words, sink),
+            Kind::Value | Kind::Part => self.values(words, sink).map(Some),
+            Kind::Wide => {
                 let Some(&second) = words.get(1) else { return Ok(None) };
-                self.run(second, words[0], sink)?;
+                let run = Run::of_words(second, words[0]).ok_or_else(|| self.no_run())?;
+                self.run(run, sink)?;
+                (self.values, self.names) = (0, 0);
                 Ok(Some(2))
             }
-            Some(_) => Err(self.no_run()),
-            None => Ok(Some(1)),
+            Kind::Free => Ok(Some(1)),
+            _ => Err(self.no_run()),
         }
     }
 
@@ -123,7 +138,7 @@ impl Decoder {
 
     /// Hands on the values at the start of `words`; what they are is looked at only where they are shown.
     fn values<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<usize, StreamError> {
-        let is_value = |word: &u64| matches!(Kind::of(*word), Some(Kind::Value | Kind::Part));
+        let is_value = |word: &u64| matches!(Kind::of(*word), Kind::Value | Kind::Part);
         let taken = words.iter().position(|word| !is_value(word)).unwrap_or(words.len());
         self.values += taken;
         if self.values > MOST_WORDS {
@@ -153,21 +168,19 @@ impl Decoder {
     ) -> Result<(), StreamError> {
         let count = self.state.count(start, length).map_err(|why| self.contradiction(why))?;
         let run = Run::new(start, length, count, then);
-        self.state.take_run(&run, |at| sink.run(&run, at))
+        self.state.take_run(&run, sink)
     }
 
-    /// The hot path: most of a stream is runs.
+    /// The hot path: most of a stream is runs.  What has counted values since the last one is to be reset after it.
     #[inline(always)]
-    fn run<S: Sink + ?Sized>(&mut self, word: u64, wide: u64, sink: &mut S) -> Result<(), StreamError> {
-        let Some(mut run) = Run::of_words(word, wide) else { return Err(self.no_run()) };
+    fn run<S: Sink + ?Sized>(&mut self, mut run: Run, sink: &mut S) -> Result<(), StreamError> {
         if run.length > 0 {
             run.count = match self.state.count_canonical(run.start, run.length) {
                 Some(count) => count,
                 None => self.count(&run)?,
             };
-            (self.values, self.names) = (0, 0);
         }
-        self.state.take_run(&run, |at| sink.run(&run, at))
+        self.state.take_run(&run, sink)
     }
 
     /// Counts the instructions of a run of other code than a walk from the first byte finds, if there can be such a run.

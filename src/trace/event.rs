@@ -203,7 +203,7 @@ impl Run {
     #[inline]
     pub(super) fn of_words(word: u64, wide: u64) -> Option<Run> {
         let Fields { start, length, .. } = word::fields(word, wide);
-        Kind::of(word).is_some_and(Kind::is_run).then_some(Run { start, length, count: 0, word, wide })
+        Kind::of(word).is_run().then_some(Run { start, length, count: 0, word, wide })
     }
 
     #[inline]
@@ -215,17 +215,14 @@ impl Run {
     #[inline]
     pub fn then(&self) -> Then {
         let Fields { argument, .. } = word::fields(self.word, self.wide);
-        let then = Kind::of(self.word).and_then(|kind| Then::from_parts(kind, argument));
-        then.expect("no run was made of another word")
+        Then::from_parts(Kind::of(self.word), argument).expect("no run was made of another word")
     }
 
     /// The code object that begins to run in a frame after it, or as another version.
     #[inline]
     pub fn code_after(&self) -> Option<u32> {
-        match self.then() {
-            Then::Call { code } | Then::Version { code } => Some(code),
-            _ => None,
-        }
+        let begins = matches!(Kind::of(self.word), Kind::Call | Kind::Version);
+        begins.then(|| word::fields(self.word, self.wide).argument)
     }
 
     /// Its word, where it needs no wide one.
@@ -286,7 +283,7 @@ impl Then {
             Kind::Version => Then::Version { code: argument },
             Kind::CodeGone => Then::CodeGone { code: argument },
             Kind::SlotGone => Then::SlotGone { slot: argument },
-            Kind::Record | Kind::Repeat | Kind::Value | Kind::Part | Kind::Wide => return None,
+            Kind::Record | Kind::Free | Kind::Repeat | Kind::Value | Kind::Part | Kind::Wide => return None,
         })
     }
 }

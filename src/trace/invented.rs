@@ -12,6 +12,7 @@ use super::event::{
     StandInUse, Start, StopReason, Then, Unmapped,
 };
 use super::origin::{How, Made, WholeCode};
+use super::sink::ignore;
 use super::state::State;
 use super::value::{self, Role, Tag, What};
 use crate::bytecode::decode::units;
@@ -233,7 +234,7 @@ impl Inventor {
         if run.length > 0 && detail.is_multiple_of(3) {
             self.values(detail);
         }
-        self.state.take_run(&run, |_| Ok(())).expect("invented runs are legal");
+        self.state.take_run(&run, &mut ignore()).expect("invented runs are legal");
         self.items.push(Item::Run(run));
     }
 

@@ -17,8 +17,9 @@ const ASKED: usize = 3;
 pub struct Laps {
     /// How many there are.
     pub times: u64,
-    /// Instructions of one of them, and frames that it enters.
+    /// Instructions of one of them, those of the standard library's code, and frames that it enters.
     pub instructions: u64,
+    pub stdlib: u64,
     pub frames: u64,
     /// It holds values.
     pub has_values: bool,
@@ -95,7 +96,7 @@ impl Shape {
         let mut rest = words;
         while let Some((&word, after)) = rest.split_first() {
             rest = after;
-            let kind = Kind::of(word)?;
+            let kind = Kind::of(word);
             if wide != 0 && !kind.is_run() {
                 return None;
             }
@@ -120,7 +121,7 @@ impl Shape {
                     rest = rest.get(raised(word)?..)?;
                     shape.has_exceptions = true;
                 }
-                Kind::Thread | Kind::Version | Kind::CodeGone | Kind::Repeat => return None,
+                Kind::Thread | Kind::Version | Kind::CodeGone | Kind::Free | Kind::Repeat => return None,
             }
             shape.has_frames |= kind != Kind::Jump && kind.is_run();
             executes |= kind.is_run() && word::fields(word, wide).length > 0;
@@ -154,10 +155,11 @@ fn outermost(words: &[u64]) -> Option<usize> {
     let (mut depth, mut lowest, mut begin, mut at) = (0i64, 0, 0, 0);
     while let Some(&word) = words.get(at) {
         at += 1;
-        match Kind::of(word)? {
+        match Kind::of(word) {
             Kind::Call | Kind::Resume => depth += 1,
             Kind::Return | Kind::Unwind | Kind::Yield => depth -= 1,
             Kind::Record => at += raised(word)?,
+            Kind::Free => return None,
             _ => {}
         }
         if depth < lowest {
@@ -185,7 +187,7 @@ impl Decoder {
         let Some(shape) = Shape::of(&lap, self.state()) else { return Ok((before, before)) };
         let mut decoded = before;
         for left in (1..times).rev().take(ASKED) {
-            let (instructions, frames) = (self.state().instructions, self.state().next_frame);
+            let State { instructions, stdlib, next_frame: frames, .. } = *self.state();
             self.decode(&lap, sink)?;
             decoded += length;
             if !shape.is_kept(self.state()) {
@@ -194,6 +196,7 @@ impl Decoder {
             let laps = Laps {
                 times: left,
                 instructions: self.state().instructions - instructions,
+                stdlib: self.state().stdlib - stdlib,
                 frames: self.state().next_frame - frames,
                 has_values: shape.has_values,
                 has_frames: shape.has_frames,

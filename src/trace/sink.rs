@@ -2,9 +2,10 @@
 
 use std::io;
 
+use super::decoder::Decoder;
 use super::event::{Event, Run};
 use super::laps::Laps;
-use super::state::State;
+use super::state::{State, StreamError};
 
 /// Why a sink takes nothing more.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +45,14 @@ pub trait Sink {
     /// Takes an event.
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError>;
 
-    /// Takes a run.  Most of a stream is runs.
+    /// Takes a run.
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError>;
+
+    /// Takes the runs of one word each with which `words` begin; returns how many these are.  By default each is decoded and handed to
+    /// [`Sink::run`]: one call for many runs, where most of a stream is runs.
+    fn runs(&mut self, words: &[u64], decoder: &mut Decoder) -> Result<usize, StreamError> {
+        decoder.runs(words, self)
+    }
 
     /// Takes words of the values of the next run that is not empty; they may come in any number of pieces.
     fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError>;

@@ -60,6 +60,8 @@ pub struct Last {
 pub struct State {
     /// Instructions executed so far, recorded or not, over all threads.
     pub instructions: u64,
+    /// Of those that were recorded since this state began, the ones of the standard library's code.
+    pub stdlib: u64,
     /// The number that the next frame gets.
     pub next_frame: u64,
     /// The thread that holds the GIL; threads are numbered from 0 in the order in which they first run bytecode.
@@ -86,6 +88,7 @@ impl Default for State {
     fn default() -> Self {
         State {
             instructions: 0,
+            stdlib: 0,
             next_frame: 1,
             thread: 0,
             finished: false,

@@ -48,6 +48,8 @@ pub enum Kind {
     CodeGone = 9,
     /// The suspended frame in slot `argument` is no more.
     SlotGone = 10,
+    /// Free for a later version: a reader passes over it.
+    Free = 11,
     /// Words that stood before stand here again; see `trace::repeat`.
     Repeat = 12,
     /// What an instruction of the next run consumed or produced; see [`super::value`].
@@ -58,29 +60,28 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Reads a word's kind; None for 11, which is free for a later version and which a reader skips.
+    /// Reads a word's kind.
     #[inline]
-    pub fn of(word: u64) -> Option<Kind> {
-        // A table is one load, where a match would be a jump.
-        const KINDS: [Option<Kind>; KIND_MASK as usize + 1] = [
-            Some(Kind::Record),
-            Some(Kind::Jump),
-            Some(Kind::Call),
-            Some(Kind::Resume),
-            Some(Kind::Return),
-            Some(Kind::Yield),
-            Some(Kind::Unwind),
-            Some(Kind::Thread),
-            Some(Kind::Version),
-            Some(Kind::CodeGone),
-            Some(Kind::SlotGone),
-            None,
-            Some(Kind::Repeat),
-            Some(Kind::Value),
-            Some(Kind::Part),
-            Some(Kind::Wide),
-        ];
-        KINDS[(word & KIND_MASK) as usize]
+    pub fn of(word: u64) -> Kind {
+        // Every value has its kind, so that a compiler makes no more of this than the mask.
+        match word & KIND_MASK {
+            0 => Kind::Record,
+            1 => Kind::Jump,
+            2 => Kind::Call,
+            3 => Kind::Resume,
+            4 => Kind::Return,
+            5 => Kind::Yield,
+            6 => Kind::Unwind,
+            7 => Kind::Thread,
+            8 => Kind::Version,
+            9 => Kind::CodeGone,
+            10 => Kind::SlotGone,
+            11 => Kind::Free,
+            12 => Kind::Repeat,
+            13 => Kind::Value,
+            14 => Kind::Part,
+            _ => Kind::Wide,
+        }
     }
 
     /// Returns whether a word of this kind is a run.
@@ -136,10 +137,9 @@ pub fn fields(word: u64, wide: u64) -> Fields {
 /// Returns whether a word that is no part of a record's payload executes nothing: a run of no length, or the high bits of one.
 pub fn is_idle(word: u64) -> bool {
     match Kind::of(word) {
-        Some(Kind::Wide) => word >> (KIND + HIGH) & HIGH_MASK == 0,
-        Some(kind) if kind.is_run() => word >> (KIND + FIELD) & FIELD_MASK == 0,
-        Some(_) => false,
-        None => true,
+        Kind::Wide => word >> (KIND + HIGH) & HIGH_MASK == 0,
+        kind if kind.is_run() => word >> (KIND + FIELD) & FIELD_MASK == 0,
+        kind => kind == Kind::Free,
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
             let given = Fields { start, length, argument };
             let (words, count) = pack(Kind::Call, given);
             let (wide, word) = if count == 2 { (words[0], words[1]) } else { (0, words[0]) };
-            prop_assert_eq!(Kind::of(word), Some(Kind::Call));
+            prop_assert_eq!(Kind::of(word), Kind::Call);
             prop_assert_eq!(fields(word, wide), given);
         }
 

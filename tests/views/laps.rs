@@ -97,11 +97,11 @@ fn expanded(payload: &[u8]) -> Vec<u8> {
     while let Some((&word, after)) = rest.split_first() {
         rest = after;
         match Kind::of(word) {
-            Some(Kind::Repeat) => {
+            Kind::Repeat => {
                 let (distance, count) = ((word >> 4 & 0xfff_ffff) as usize, word >> 32);
                 (0..count).for_each(|_| words.push(words[words.len() - distance]));
             }
-            Some(Kind::Record) => {
+            Kind::Record => {
                 let (payload, after) = rest.split_at(word::payload_words(word::record_fields(word).1));
                 words.push(word);
                 words.extend(payload);

@@ -3,8 +3,9 @@
 use crate::record::attempts::Place;
 use crate::select::Matches;
 use crate::trace::attempt::{Answer, Attempt, By};
+use crate::trace::decoder::Decoder;
 use crate::trace::event::{LowMemory, Unmapped};
-use crate::trace::{Event, Run, Sink, SinkError, State};
+use crate::trace::{Event, Run, Sink, SinkError, State, StreamError};
 
 /// A sink before the sink.
 pub struct Account<'a> {
@@ -96,7 +97,6 @@ impl Sink for Account<'_> {
         self.sink.event(event, at)
     }
 
-    #[inline]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
         self.tally.recorded += run.count;
         if at.frame().is_some_and(|frame| frame.code.is_stdlib) {
@@ -105,7 +105,16 @@ impl Sink for Account<'_> {
         self.sink.run(run, at)
     }
 
-    #[inline]
+    fn runs(&mut self, words: &[u64], decoder: &mut Decoder) -> Result<usize, StreamError> {
+        let counts = |decoder: &Decoder| (decoder.state().instructions, decoder.state().stdlib);
+        let before = counts(decoder);
+        let taken = self.sink.runs(words, decoder);
+        let after = counts(decoder);
+        self.tally.recorded += after.0 - before.0;
+        self.tally.stdlib += after.1 - before.1;
+        taken
+    }
+
     fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
         self.sink.values(words, at)
     }

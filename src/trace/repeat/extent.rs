@@ -22,7 +22,7 @@ pub fn measure(packed: &[u64], max_record: usize, most_words: u64) -> Result<Ext
     while let Some((&word, after)) = rest.split_first() {
         rest = after;
         match Kind::of(word) {
-            Some(Kind::Record) => {
+            Kind::Record => {
                 let (_, bytes) = word::record_fields(word);
                 if bytes > max_record {
                     return Err("a record longer than any in a file");
@@ -33,7 +33,7 @@ pub fn measure(packed: &[u64], max_record: usize, most_words: u64) -> Result<Ext
                 position += 1 + words as u64;
                 (0..1 + words.min(HISTORY)).for_each(|_| recent.push(false));
             }
-            Some(Kind::Repeat) => {
+            Kind::Repeat => {
                 let (distance, count) = (word >> DISTANCE & DISTANCE_MASK, word >> COUNT);
                 check_repetition(distance, count, position)?;
                 if recent.is_idle(distance as usize) {

@@ -71,14 +71,14 @@ impl RepeatReader {
             read += 1;
             if self.payload > 0 {
                 self.payload -= 1;
-            } else if Kind::of(word) == Some(Kind::Repeat) {
+            } else if Kind::of(word) == Kind::Repeat {
                 self.begin(word >> DISTANCE & DISTANCE_MASK, word >> COUNT)?;
                 if self.stops_at_laps && self.rest / self.distance as u64 >= laps::FEWEST {
                     return Ok(read);
                 }
                 self.repeat(full);
                 continue;
-            } else if Kind::of(word) == Some(Kind::Record) {
+            } else if Kind::of(word) == Kind::Record {
                 let (_, bytes) = word::record_fields(word);
                 if bytes > word::MAX_RECORD {
                     return Err("a record longer than any");
@@ -169,6 +169,6 @@ impl RepeatReader {
 
 /// The first words that are neither repeat words nor records.
 fn plain_words(words: &[u64]) -> &[u64] {
-    let is_plain = |word: &u64| !matches!(Kind::of(*word), Some(Kind::Repeat | Kind::Record));
+    let is_plain = |word: &u64| !matches!(Kind::of(*word), Kind::Repeat | Kind::Record);
     &words[..words.iter().position(|word| !is_plain(word)).unwrap_or(words.len())]
 }

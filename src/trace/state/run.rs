@@ -6,7 +6,13 @@ use std::rc::Rc;
 use super::{Code, Contradiction, Frame, Last, MAX_COUNT, MAX_FRAMES, MAX_SLOT, NO_ROOM, State, StreamError};
 use crate::trace::event::{Run, Then};
 use crate::trace::laps::Laps;
-use crate::trace::sink::SinkError;
+use crate::trace::sink::{Sink, SinkError};
+
+/// What a run adds to the state.
+struct Executed {
+    last: Last,
+    of_stdlib: u64,
+}
 
 impl State {
     /// Counts the instructions of a run of the current frame; None if it does not begin and end at canonical units, or there can be no
@@ -32,19 +38,18 @@ impl State {
     }
 
     /// Moves on by one run, whose place in the code was counted.  Once it is known that it can come now, and before anything changes,
-    /// `deliver` is called.
+    /// the sink is handed it.
     #[inline(always)]
-    pub(in crate::trace) fn take_run(
-        &mut self,
-        run: &Run,
-        deliver: impl FnOnce(&State) -> Result<(), SinkError>,
-    ) -> Result<(), StreamError> {
+    pub(in crate::trace) fn take_run<S: Sink + ?Sized>(&mut self, run: &Run, sink: &mut S) -> Result<(), StreamError> {
+        let executed = self.executed(run);
         match run.then() {
-            Then::Jump => self.pass(run, deliver)?,
+            Then::Jump => self.pass(run, executed, sink)?,
             Then::Call { code } => {
-                let code = self.described(code, "a frame of an unknown code object")?;
+                let Some(code) = self.codes.get(code).map(Rc::clone) else {
+                    return Err(self.contradiction("a frame of an unknown code object"));
+                };
                 self.check_room()?;
-                self.pass(run, deliver)?;
+                self.pass(run, executed, sink)?;
                 let id = self.next_frame;
                 self.next_frame += 1;
                 self.push(id, code, None);
@@ -54,53 +59,87 @@ impl State {
                     return Err(self.contradiction("a resumed frame that is not suspended"));
                 }
                 self.check_room()?;
-                self.pass(run, deliver)?;
+                self.pass(run, executed, sink)?;
                 if let Some(frame) = self.suspended.remove(slot) {
                     self.push(frame.id, frame.code, Some(slot));
                 }
             }
             Then::Return | Then::Unwind => {
                 self.check_frame("a frame left where there is none")?;
-                self.pass(run, deliver)?;
+                self.pass(run, executed, sink)?;
                 self.current.stack.pop();
             }
             Then::Yield { slot } => {
                 self.check_frame("a frame left where there is none")?;
                 self.check_slot(slot)?;
-                self.pass(run, deliver)?;
+                self.pass(run, executed, sink)?;
                 if let Some(frame) = self.current.stack.pop() {
                     self.suspended.insert(slot, Frame { slot: Some(slot), ..frame });
                 }
             }
-            Then::Thread { number } => {
-                if number > self.next_thread || number as usize > MAX_FRAMES {
-                    return Err(self.contradiction("a thread's number that was not given yet"));
-                }
-                self.pass(run, deliver)?;
-                self.switch_thread(number);
+            then => self.take_rare(run, then, sink)?,
+        }
+        Ok(())
+    }
+
+    /// The same of a run that moves between threads or versions of code, or after which something is gone.
+    #[cold]
+    fn take_rare<S: Sink + ?Sized>(&mut self, run: &Run, then: Then, sink: &mut S) -> Result<(), StreamError> {
+        let executed = self.executed(run);
+        let mut version = None;
+        match then {
+            Then::Thread { number } if number > self.next_thread || number as usize > MAX_FRAMES => {
+                return Err(self.contradiction("a thread's number that was not given yet"));
             }
             Then::Version { code } => {
-                let code = self.described(code, "an unknown version of a code object")?;
+                version = self.codes.get(code).map(Rc::clone);
+                if version.is_none() {
+                    return Err(self.contradiction("an unknown version of a code object"));
+                }
                 self.check_frame("a version without a frame")?;
-                self.pass(run, deliver)?;
-                if let Some(frame) = self.current.stack.last_mut() {
+            }
+            _ => {}
+        }
+        self.pass(run, executed, sink)?;
+        match then {
+            Then::Thread { number } => self.switch_thread(number),
+            Then::CodeGone { code } => self.forget_code(code),
+            Then::SlotGone { slot } => drop(self.suspended.remove(slot)),
+            _ => {
+                if let (Some(frame), Some(code)) = (self.current.stack.last_mut(), version) {
                     frame.code = code;
                 }
             }
-            Then::CodeGone { code } => {
-                self.pass(run, deliver)?;
-                // A block of a file does not describe the code objects that it only sees go.
-                let gone = self.codes.remove(code);
-                if self.last.is_some_and(|last| last.code == code) {
-                    self.gone = gone;
-                }
-            }
-            Then::SlotGone { slot } => {
-                self.pass(run, deliver)?;
-                self.suspended.remove(slot);
-            }
         }
         Ok(())
+    }
+
+    /// Hands the sink a run that can come now, and counts it.
+    #[inline(always)]
+    fn pass<S: Sink + ?Sized>(&mut self, run: &Run, executed: Option<Executed>, sink: &mut S) -> Result<(), SinkError> {
+        sink.run(run, self)?;
+        if let Some(Executed { last, of_stdlib }) = executed {
+            self.last = Some(last);
+            self.instructions += run.count;
+            self.stdlib += of_stdlib;
+        }
+        Ok(())
+    }
+
+    /// What a run of the current frame adds, if it is not empty.
+    #[inline(always)]
+    fn executed(&self, run: &Run) -> Option<Executed> {
+        let code = &self.frame().filter(|_| run.length > 0)?.code;
+        let last = Last { code: code.id, start: run.start, end: run.end() };
+        Some(Executed { last, of_stdlib: if code.is_stdlib { run.count } else { 0 } })
+    }
+
+    fn forget_code(&mut self, code: u32) {
+        // A block of a file does not describe the code objects that it only sees go.
+        let gone = self.codes.remove(code);
+        if self.last.is_some_and(|last| last.code == code) {
+            self.gone = gone;
+        }
     }
 
     /// Counts all but the first of laps, which change nothing else.
@@ -110,38 +149,23 @@ impl State {
             sum.filter(|&sum| sum < MAX_COUNT).ok_or("more instructions than there can be")
         };
         self.instructions = more(self.instructions, laps.instructions)?;
+        self.stdlib = more(self.stdlib, laps.stdlib)?;
         self.next_frame = more(self.next_frame, laps.frames)?;
         Ok(())
     }
 
-    /// Delivers a run that can come now, and counts it.
     #[inline(always)]
-    fn pass(&mut self, run: &Run, deliver: impl FnOnce(&State) -> Result<(), SinkError>) -> Result<(), SinkError> {
-        deliver(self)?;
-        if run.length > 0 {
-            self.instructions += run.count;
-            self.last = self.frame().map(|frame| Last { code: frame.code.id, start: run.start, end: run.end() });
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn described(&self, code: u32, otherwise: Contradiction) -> Result<Rc<Code>, StreamError> {
-        self.codes.get(code).cloned().ok_or_else(|| self.contradiction(otherwise))
-    }
-
-    #[inline]
     fn check_frame(&self, otherwise: Contradiction) -> Result<(), StreamError> {
         if self.current.stack.is_empty() { Err(self.contradiction(otherwise)) } else { Ok(()) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn check_room(&self) -> Result<(), StreamError> {
         if self.has_room() { Ok(()) } else { Err(self.contradiction(NO_ROOM)) }
     }
 
     /// Says whether a frame can be suspended in a slot.
-    #[inline]
+    #[inline(always)]
     fn check_slot(&self, slot: u32) -> Result<(), StreamError> {
         if slot > MAX_SLOT {
             return Err(self.contradiction("a slot beyond all bounds"));

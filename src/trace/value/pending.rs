@@ -148,7 +148,7 @@ impl Cursor<'_> {
         self.copied = 0;
         self.at += 1;
         while let Some((&word, rest)) = self.reader.words.split_first() {
-            if Kind::of(word) != Some(Kind::Value) {
+            if Kind::of(word) != Kind::Value {
                 self.reader.words = rest;
                 continue;
             }

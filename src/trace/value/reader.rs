@@ -76,7 +76,7 @@ impl Reader<'_> {
 
     fn part(&mut self) -> Option<u64> {
         let (&word, rest) = self.words.split_first()?;
-        if Kind::of(word) != Some(Kind::Part) {
+        if Kind::of(word) != Kind::Part {
             return None;
         }
         self.words = rest;
