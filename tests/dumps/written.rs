@@ -226,3 +226,29 @@ for function in made: print 'called', function(5, 3)
 ";
     assert_eq!(sums(source, &[], &["called"]), [100]);
 }
+
+/// What is no cell is taken for one, and a reference to what it would hold is counted in the function's code.
+#[test]
+fn bytes_that_a_program_writes_through_what_is_no_cell_are_recorded_as_they_ran() {
+    let source = "
+import struct, types
+def called(a, b):
+    return a + b
+def code(arguments, bytes, constants, names=(), variables=(), free=()):
+    return types.CodeType(arguments, arguments, 3, 3, bytes, constants, names, variables, 'x', 'called', 1, '', free)
+# An object that begins at the addition has its type behind the return.
+bytes = called.func_code.co_code.ljust(7 + 7, chr(9)) + struct.pack('Q', id(int))
+called.func_code = code(2, bytes, (None,), (), ('a', 'b'))
+address = id(bytes) + str.__basicsize__ - 1 + bytes.index(chr(23))
+# return locals()
+inside = code(0, '\\x74\\0\\0\\x83\\0\\0\\x53', (), ('locals',), (), ('v',))
+# BUILD_TUPLE of the address, MAKE_CLOSURE
+make = code(0, '\\x64\\0\\0\\x66\\1\\0\\x64\\1\\0\\x86\\0\\0\\x53', (address, inside))
+function = types.FunctionType(make, globals())()
+kept = []
+for turn in range(100):
+    print 'called', called(5, 3)
+    if turn == 50: kept.append(function())
+";
+    assert_eq!(sums(source, &[], &["called"]), [100]);
+}
