@@ -252,3 +252,28 @@ for turn in range(100):
 ";
     assert_eq!(sums(source, &[], &["called"]), [100]);
 }
+
+/// A function is made where the end of an array was when an item there is about to be written.  Where the C library finds another place for
+/// it, nothing changes.
+#[test]
+fn bytes_that_a_program_writes_behind_an_array_are_recorded_as_they_ran() {
+    let source = "
+import array, types
+def called(a, b):
+    return a + b
+code, rest, made = called.func_code, chr(9) * 3000, []
+class Number(object):
+    def __int__(self):
+        del there[1:]
+        made.extend(types.FunctionType(types.CodeType(
+            2, 2, 2, 67, code.co_code + rest, code.co_consts, (), code.co_varnames, 'x', 'called', 1, ''), {})
+            for turn in range(400))
+        made.sort(key=lambda function: abs(id(function.func_code.co_code) - there.buffer_info()[0] - 32))
+        for turn in range(50): print 'called', made[0](5, 3)
+        return 24
+there = array.array('B', chr(0) * 50000)
+there[32 + str.__basicsize__ - 1 + code.co_code.index(chr(23))] = Number()
+for turn in range(50): print 'called', made[0](5, 3)
+";
+    assert_eq!(sums(source, &[], &["called"]), [100]);
+}
