@@ -16,4 +16,12 @@ void bctrace_cover(void);
 /* The same, unless this descriptor, which was opened in between, is of a file on procfs; -1: nothing was opened. */
 void bctrace_cover_unless_proc(int fd);
 
+/* Before the number that an object stands for is found out, and written where there may be room no more: code of the program can run. */
+#define BCTRACE_CONVERTS(object) do { \
+        PyObject *o_ = (object); \
+        if (!PyInt_CheckExact(o_) && !PyLong_CheckExact(o_) && !PyFloat_CheckExact(o_) && !PyString_CheckExact(o_) && \
+            !PyUnicode_CheckExact(o_)) \
+            bctrace_expose(); \
+    } while (0)
+
 #endif

@@ -23,6 +23,7 @@ def opcode(turn):
     return ADD if turn % 3 else SUBTRACT
 ADD, SUBTRACT = chr(23), chr(24)
 places = dict((f.__name__, f.func_code.co_code.index(ADD)) for f in (called, caller, loop, generator))
+for function in called, caller, loop, generator: prepare(function)
 going = generator(5, 3)
 for turn in range(300):
     if turn % 7 == 0: write(called, opcode(turn)); write(generator, opcode(turn))
@@ -32,13 +33,25 @@ for turn in range(300):
 for result in loop(5, 3): print 'loop', result
 ";
 
+/// For ways to write that need nothing done before.
+const PREPARE: &str = "
+def prepare(function): pass
+";
+
 /// Runs the program with a way to write; every instruction that ran is in the trace.
 fn is_recorded(put: &str, options: &[&str]) {
-    let program = Program::free(&format!("{put}{WRITTEN}"));
+    let got = sums(&format!("{PREPARE}{put}{WRITTEN}"), options, &["called", "caller", "loop", "generator"]);
+    assert_eq!(got, [300; 4], "{options:?}{put}");
+}
+
+/// Runs a program in which functions of these names make 8 or 2 of 5 and 3, and print their name and that; what they print is what they
+/// execute by the trace.  Returns how often each did.
+fn sums(source: &str, options: &[&str], names: &[&str]) -> Vec<usize> {
+    let program = Program::free(source);
     let ran = program.trace(options, "t.bct", &[]);
     assert_eq!(ran.status, 0, "{}", ran.stderr());
     let text = program.show(&["--no-values"], "t.bct");
-    for name in ["called", "caller", "loop", "generator"] {
+    let count = |name: &&str| {
         let line = |result: &str| match result {
             "8" => "BINARY_ADD",
             "2" => "BINARY_SUBTRACT",
@@ -50,8 +63,10 @@ fn is_recorded(put: &str, options: &[&str]) {
         let sums = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix("> ")?.split_once(' '));
         let is_sum = |opname: &&str| ["BINARY_ADD", "BINARY_SUBTRACT"].contains(opname);
         let got: Vec<&str> = sums.map(|(_, opname)| opname).filter(is_sum).collect();
-        assert_eq!((got.len(), got), (300, want), "{name} {options:?}{put}");
-    }
+        assert_eq!(got, want, "{name} {options:?}{source}");
+        got.len()
+    };
+    names.iter().map(count).collect()
 }
 
 const BY_FILE: &str = "
@@ -130,4 +145,135 @@ def put(address, byte):
     os.system(command % (ord(byte), os.getpid(), address))
 ";
     [by_child, by_command].iter().for_each(|put| is_recorded(put, &[]));
+}
+
+#[test]
+fn bytes_that_a_program_writes_through_a_view_of_a_string_are_recorded_as_they_ran() {
+    let by_writer = "
+import io
+class Raw(io.RawIOBase):
+    def writable(self): return True
+    def write(self, view):
+        self.view = view
+        return len(view)
+def put(address, byte):
+    for function in called, caller, loop, generator:
+        code, raw = function.func_code.co_code, Raw()
+        at = address - id(code) - str.__basicsize__ + 1
+        if 0 <= at < len(code):
+            io.BufferedWriter(raw, 1).write(code)
+            io.BytesIO(byte).readinto(raw.view[at:at + 1])
+";
+    let by_reader = "
+import io, types
+views = {}
+class Raw(io.RawIOBase):
+    def readable(self): return True
+    def readinto(self, view):
+        view[:] = self.bytes
+        self.view = view
+        return len(view)
+def prepare(function):
+    code, raw = function.func_code, Raw()
+    raw.bytes = code.co_code
+    length = len(raw.bytes)
+    bytes = io.BufferedReader(raw, length).read(length)
+    views[id(bytes)] = raw.view
+    function.func_code = types.CodeType(
+        code.co_argcount, code.co_nlocals, code.co_stacksize, code.co_flags, bytes, code.co_consts, code.co_names,
+        code.co_varnames, code.co_filename, code.co_name, code.co_firstlineno, code.co_lnotab)
+def put(address, byte):
+    for start, view in views.items():
+        at = address - start - str.__basicsize__ + 1
+        if 0 <= at < len(view): view[at:at + 1] = byte
+";
+    // FileIO is not asked, but the attribute.
+    let by_attribute = "
+import io, os
+def put(address, byte):
+    for function in called, caller, loop, generator:
+        code, kept = function.func_code.co_code, []
+        at = address - id(code) - str.__basicsize__ + 1
+        if 0 <= at < len(code):
+            raw = io.FileIO(os.devnull, 'w')
+            raw.write = lambda view: kept.append(view) or len(view)
+            io.BufferedWriter(raw, 1).write(code)
+            io.BytesIO(byte).readinto(kept[0][at:at + 1])
+";
+    [by_writer, by_reader, by_attribute].iter().for_each(|put| is_recorded(put, &[]));
+}
+
+/// A function is made where an array was that it is given to write to.  Where the C library finds another place for it, nothing changes.
+#[test]
+fn bytes_that_a_program_writes_where_an_array_was_are_recorded_as_they_ran() {
+    let source = "
+import array, struct, types
+def called(a, b):
+    return a + b
+code, rest, made = called.func_code, chr(9) * 3000, []
+class Zero(object):
+    def __index__(self):
+        there.fromstring('x' * 300000)
+        for turn in range(50):
+            made.append(types.FunctionType(types.CodeType(
+                2, 2, 2, 67, code.co_code + rest, code.co_consts, (), code.co_varnames, 'x', 'called', 1, ''), {}))
+            print 'called', made[-1](5, 3)
+        return 0
+there = array.array('B', chr(0) * (len(code.co_code + rest) + str.__basicsize__))
+at = str.__basicsize__ - 1 + code.co_code.index(chr(23))
+struct.pack_into('BB', there, at - 1, Zero(), 24)
+for function in made: print 'called', function(5, 3)
+";
+    assert_eq!(sums(source, &[], &["called"]), [100]);
+}
+
+/// What is no cell is taken for one, and a reference to what it would hold is counted in the function's code.
+#[test]
+fn bytes_that_a_program_writes_through_what_is_no_cell_are_recorded_as_they_ran() {
+    let source = "
+import struct, types
+def called(a, b):
+    return a + b
+def code(arguments, bytes, constants, names=(), variables=(), free=()):
+    return types.CodeType(arguments, arguments, 3, 3, bytes, constants, names, variables, 'x', 'called', 1, '', free)
+# An object that begins at the addition has its type behind the return.
+bytes = called.func_code.co_code.ljust(7 + 7, chr(9)) + struct.pack('Q', id(int))
+called.func_code = code(2, bytes, (None,), (), ('a', 'b'))
+address = id(bytes) + str.__basicsize__ - 1 + bytes.index(chr(23))
+# return locals()
+inside = code(0, '\\x74\\0\\0\\x83\\0\\0\\x53', (), ('locals',), (), ('v',))
+# BUILD_TUPLE of the address, MAKE_CLOSURE
+make = code(0, '\\x64\\0\\0\\x66\\1\\0\\x64\\1\\0\\x86\\0\\0\\x53', (address, inside))
+function = types.FunctionType(make, globals())()
+kept = []
+for turn in range(100):
+    print 'called', called(5, 3)
+    if turn == 50: kept.append(function())
+";
+    assert_eq!(sums(source, &[], &["called"]), [100]);
+}
+
+/// A function is made where the end of an array was when an item there is about to be written.  Where the C library finds another place for
+/// it, nothing changes.
+#[test]
+fn bytes_that_a_program_writes_behind_an_array_are_recorded_as_they_ran() {
+    let source = "
+import array, types
+def called(a, b):
+    return a + b
+code, rest, made = called.func_code, chr(9) * 3000, []
+class Number(object):
+    def __int__(self):
+        del there[1:]
+        made.extend(types.FunctionType(types.CodeType(
+            2, 2, 2, 67, code.co_code + rest, code.co_consts, (), code.co_varnames, 'x', 'called', 1, ''), {})
+            for turn in range(400))
+        made.sort(key=lambda function: abs(id(function.func_code.co_code) - there.buffer_info()[0] - 32))
+        for turn in range(50): print 'called', made[0](5, 3)
+        return 24
+there = array.array('B', chr(0) * 50000)
+there[32 + str.__basicsize__ - 1 + code.co_code.index(chr(23))] = Number()
+for turn in range(50): print 'called', made[0](5, 3)
+";
+    assert_eq!(sums(source, &[], &["called"]), [100]);
 }
