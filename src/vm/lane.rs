@@ -194,6 +194,12 @@ impl Lane {
         }
     }
 
+    /// Whether C compares bytes.
+    #[inline(always)]
+    pub fn is_comparing(&self) -> bool {
+        memory().open.load(Relaxed) == u64::from(ffi::BCTRACE_COMPARING)
+    }
+
     /// Whether nothing can have changed a code object since it was made, but as the VM's objects allow.
     pub fn is_trusted(&self) -> bool {
         self.trusts && memory().exposed.load(Ordering::SeqCst) == 0

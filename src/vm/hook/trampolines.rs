@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::place::frames;
-use super::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress};
+use super::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress, ValueHook};
 use crate::vm::ffi;
 use crate::vm::gil::Gil;
 use crate::vm::memory::Span;
@@ -25,7 +25,7 @@ static DEAD_THREADS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 fn hooks<H: Hook>() -> ffi::bctrace_hooks {
     ffi::bctrace_hooks {
         jump: Some(jump::<H>),
-        unit: Some(unit::<H>),
+        unit: None,
         enter: Some(enter::<H>),
         leave: Some(leave::<H>),
         raised: Some(raised::<H>),
@@ -55,8 +55,30 @@ fn current_thread(_gil: Gil) -> ThreadAddress {
     ThreadAddress(unsafe { ffi::vm_current_thread() } as usize)
 }
 
-/// Installs a hook behind the lane; otherwise as [`install`].
+/// Installs a hook behind the lane for the rest of the process and has the eval loop call it from now on, on this thread, which runs the
+/// interpreter.
 pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, interpreter: &Interpreter) {
+    let lane = ffi::bctrace_hooks {
+        jump: Some(ffi::bctrace_lane_jump),
+        enter: Some(ffi::bctrace_lane_enter),
+        leave: Some(ffi::bctrace_lane_leave),
+        ..hooks::<H>()
+    };
+    install(hook, lane, Mode::Runs, interpreter);
+}
+
+/// The same of one that hears of each unit.
+pub fn install_with_values<H: ValueHook + 'static>(hook: H, interpreter: &Interpreter) {
+    let before_lane = ffi::bctrace_hooks {
+        unit: Some(unit::<H>),
+        enter: Some(enter_lane::<H>),
+        leave: Some(leave_lane::<H>),
+        ..hooks::<H>()
+    };
+    install(hook, before_lane, Mode::Values, interpreter);
+}
+
+fn install<H: LaneHook + 'static>(mut hook: H, hooks: ffi::bctrace_hooks, mode: Mode, _interpreter: &Interpreter) {
     let general = ffi::bctrace_general {
         jump: Some(jump::<H>),
         enter: Some(enter::<H>),
@@ -66,23 +88,6 @@ pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, interpreter: &Interpr
     };
     // SAFETY: no hook is called before a mode is set, and the process has one thread.
     unsafe { ffi::bctrace_general = general };
-    let lane = ffi::bctrace_hooks {
-        jump: Some(ffi::bctrace_lane_jump),
-        enter: Some(ffi::bctrace_lane_enter),
-        leave: Some(ffi::bctrace_lane_leave),
-        ..hooks::<H>()
-    };
-    install_hooks(hook, lane, Mode::Off, interpreter);
-    Control::get().set_mode(Mode::Runs);
-}
-
-/// Installs a hook for the rest of the process and has the eval loop call it from now on, in this mode, on this thread, which runs
-/// the interpreter.
-pub fn install<H: Hook + 'static>(hook: H, mode: Mode, interpreter: &Interpreter) {
-    install_hooks(hook, hooks::<H>(), mode, interpreter);
-}
-
-fn install_hooks<H: Hook + 'static>(mut hook: H, hooks: ffi::bctrace_hooks, mode: Mode, _interpreter: &Interpreter) {
     // SAFETY: the interpreter runs on this thread, so the thread has the GIL.
     let gil = unsafe { Gil::assume() };
     let current = current_thread(gil);
@@ -142,15 +147,44 @@ extern "C" fn pause<H: LaneHook>() {
     go_on(unsafe { with(|hook: &mut H, _| hook.pause()) })
 }
 
-extern "C" fn unit<H: Hook>(
+extern "C" fn unit<H: ValueHook>(
     frame: *mut ffi::_frame,
     first: *const u8,
     instruction: *const u8,
     top: *const *mut ffi::_object,
 ) {
     let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    Slot::get().count_hooked();
     // SAFETY: as in `jump`.
-    go_on(unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, top as usize)) })
+    if let Some(flow) = unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, top as usize)) } {
+        return go_on(flow);
+    }
+    // SAFETY: the arguments are the eval loop's, and no call of the hook is on the stack any more.
+    unsafe { ffi::bctrace_lane_jump(frame, first, instruction) };
+    // SAFETY: as in `jump`.
+    go_on(unsafe { with(|hook: &mut H, gil| hook.arrived(gil, at, top as usize)) })
+}
+
+extern "C" fn enter_lane<H: ValueHook>(
+    frame: *mut ffi::_frame,
+    code: *mut ffi::_object,
+    first: *const u8,
+    instruction: *const u8,
+) {
+    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    // SAFETY: as in `enter`.
+    let entered = unsafe { CodeRef::new(code) };
+    // SAFETY: as in `jump`.
+    unsafe { with(|hook: &mut H, gil| hook.entering(gil, &entered, &at)) };
+    // SAFETY: as in `unit`.
+    unsafe { ffi::bctrace_lane_enter(frame, code, first, instruction) }
+}
+
+extern "C" fn leave_lane<H: ValueHook>(frame: *mut ffi::_frame, how: c_int) {
+    // SAFETY: as in `jump`.
+    unsafe { with(|hook: &mut H, _| hook.leaving(FrameAddress(frame as usize))) };
+    // SAFETY: as in `unit`.
+    unsafe { ffi::bctrace_lane_leave(frame, how) }
 }
 
 extern "C" fn enter<H: Hook>(
