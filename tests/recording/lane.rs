@@ -158,7 +158,7 @@ loads(None)
 
 #[test]
 fn instructions_that_have_no_values_to_show_do_not_call_the_hook() {
-    let (hooked, program) = hooked_by(LOADS, &["--values"]);
+    let (hooked, program) = hooked_by(LOADS, &["--values", "--shutdown"]);
     let instructions = recorded::read(&program.path("t.bct")).instructions.len() as u64;
     assert!(instructions > 2000 * 28, "{instructions} instructions are too few to tell");
     // Each round the hook is also called for the run that has ended.
