@@ -1,11 +1,13 @@
 //! Installs a hook: the functions of C that the eval loop calls, each of which calls a method of it.
 
+mod values;
+
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::place::frames;
-use super::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress, ValueHook};
+use super::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress};
 use crate::vm::ffi;
 use crate::vm::gil::Gil;
 use crate::vm::memory::Span;
@@ -14,6 +16,8 @@ use crate::vm::program::Interpreter;
 use crate::vm::shared::{Control, Mode, Slot};
 use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::ObjectRef;
+
+pub use values::install_with_values;
 
 /// The installed hook; its type is the one that the trampolines were made for.
 static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
@@ -65,17 +69,6 @@ pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, interpreter: &Interpr
         ..hooks::<H>()
     };
     install(hook, lane, Mode::Runs, interpreter);
-}
-
-/// The same of one that hears of each unit.
-pub fn install_with_values<H: ValueHook + 'static>(hook: H, interpreter: &Interpreter) {
-    let before_lane = ffi::bctrace_hooks {
-        unit: Some(unit::<H>),
-        enter: Some(enter_lane::<H>),
-        leave: Some(leave_lane::<H>),
-        ..hooks::<H>()
-    };
-    install(hook, before_lane, Mode::Values, interpreter);
 }
 
 fn install<H: LaneHook + 'static>(mut hook: H, hooks: ffi::bctrace_hooks, mode: Mode, _interpreter: &Interpreter) {
@@ -145,46 +138,6 @@ extern "C" fn word<H: LaneHook>(start: *const u8, word: u64, first: *const u8) {
 extern "C" fn pause<H: LaneHook>() {
     // SAFETY: as in `word`.
     go_on(unsafe { with(|hook: &mut H, _| hook.pause()) })
-}
-
-extern "C" fn unit<H: ValueHook>(
-    frame: *mut ffi::_frame,
-    first: *const u8,
-    instruction: *const u8,
-    top: *const *mut ffi::_object,
-) {
-    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
-    Slot::get().count_hooked();
-    // SAFETY: as in `jump`.
-    if let Some(flow) = unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, top as usize)) } {
-        return go_on(flow);
-    }
-    // SAFETY: the arguments are the eval loop's, and no call of the hook is on the stack any more.
-    unsafe { ffi::bctrace_lane_jump(frame, first, instruction) };
-    // SAFETY: as in `jump`.
-    go_on(unsafe { with(|hook: &mut H, gil| hook.arrived(gil, at, top as usize)) })
-}
-
-extern "C" fn enter_lane<H: ValueHook>(
-    frame: *mut ffi::_frame,
-    code: *mut ffi::_object,
-    first: *const u8,
-    instruction: *const u8,
-) {
-    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
-    // SAFETY: as in `enter`.
-    let entered = unsafe { CodeRef::new(code) };
-    // SAFETY: as in `jump`.
-    unsafe { with(|hook: &mut H, gil| hook.entering(gil, &entered, &at)) };
-    // SAFETY: as in `unit`.
-    unsafe { ffi::bctrace_lane_enter(frame, code, first, instruction) }
-}
-
-extern "C" fn leave_lane<H: ValueHook>(frame: *mut ffi::_frame, how: c_int) {
-    // SAFETY: as in `jump`.
-    unsafe { with(|hook: &mut H, _| hook.leaving(FrameAddress(frame as usize))) };
-    // SAFETY: as in `unit`.
-    unsafe { ffi::bctrace_lane_leave(frame, how) }
 }
 
 extern "C" fn enter<H: Hook>(

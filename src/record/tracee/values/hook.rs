@@ -1,12 +1,12 @@
 //! The hook of a recording with values: the plain one, and around it what each unit consumes and its predecessor has produced.  The
 //! words of values stand in the ring before the run of their units; `trace::value` says how they find them.
 
+mod due;
 mod show;
 
 use std::sync::atomic::Ordering;
 
 use super::{Caps, Walk};
-use crate::bytecode::effect::Effect;
 use crate::record::tracee::{Tracee, fetched};
 use crate::trace::value::MOST_WORDS;
 use crate::trace::word::Kind;
@@ -21,6 +21,7 @@ use crate::vm::stack::Room;
 use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::{Making, ObjectRef};
 use crate::vm::{Gil, quiet};
+use due::{Current, Due};
 
 /// Words of values after which a run is closed: fewer than a reader takes by more than one unit can have.
 const ENOUGH_WORDS: u64 = MOST_WORDS as u64 / 2;
@@ -39,71 +40,6 @@ pub struct Valued {
     making: Option<Making>,
     /// Shows whole value stacks too.
     stacks: bool,
-}
-
-/// A frame that is looked at.
-#[derive(Clone, Copy)]
-struct Current {
-    frame: FrameAddress,
-    room: Room,
-    due: Due,
-}
-
-impl Current {
-    fn new(gil: Gil, at: &Place, due: Due) -> Current {
-        Current { frame: at.frame(), room: Room::of(gil, at), due }
-    }
-
-    /// No frame.
-    fn none() -> Current {
-        Current { frame: FrameAddress::NONE, room: Room::default(), due: Due::Nothing }
-    }
-}
-
-/// What is to be shown when a frame fetches its next unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    Nothing,
-    /// The frame has just been entered.
-    Arguments {
-        /// It runs what its caller's unit calls.
-        is_callee: bool,
-    },
-    /// The result of its last unit, which makes no object, if the stack's top is there then.
-    Result {
-        top: usize,
-    },
-    /// So many results of its last unit, if the stack's top is there then; 0 where it is not known.
-    Results {
-        count: u32,
-        top: usize,
-        opcode: u8,
-        /// The address of the code object that the unit calls; 0 where it calls none, or has called it.
-        called: usize,
-    },
-}
-
-impl Due {
-    /// What is due after a unit before which the stack's top was at `top`.
-    #[inline]
-    fn of(effect: Effect, top: usize, opcode: u8, called: usize) -> Due {
-        match effect.results {
-            0 => Due::Nothing,
-            count => Due::Results { count, top: top_after(effect, top), opcode, called },
-        }
-    }
-
-    /// The same of a unit that makes no object, and has one result at most.
-    #[inline(always)]
-    fn of_usual(effect: Effect, top: usize) -> Due {
-        if effect.results > 0 { Due::Result { top: top_after(effect, top) } } else { Due::Nothing }
-    }
-}
-
-/// Where the stack's top is after a unit before which it was at `top`, if that goes well.
-#[inline(always)]
-fn top_after(effect: Effect, top: usize) -> usize {
-    top.wrapping_add_signed(effect.growth as isize * size_of::<usize>() as isize)
 }
 
 /// How far the values of the open run are.
