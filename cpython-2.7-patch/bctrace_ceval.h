@@ -23,8 +23,9 @@
 #define BCTRACE_SIZE(op) (HAS_ARG(op) ? 3 : 1)
 #define BCTRACE_IS_CALL(op) \
     ((op) == CALL_FUNCTION || (op) == CALL_FUNCTION_VAR || (op) == CALL_FUNCTION_KW || (op) == CALL_FUNCTION_VAR_KW)
-/* What `next` is once the instruction op, which ends at `end`, has been fetched. */
-#define BCTRACE_NEXT(op, end) ((uintptr_t)(end) | (BCTRACE_IS_CALL(op) ? BCTRACE_CALLED : 0))
+/* What `next` is once the instruction op, which ends at `end`, has been fetched, in the modes that compare it. */
+#define BCTRACE_NEXT(op, end) \
+    ((uintptr_t)(end) | (BCTRACE_IS_CALL(op) && bctrace_lane.open == BCTRACE_CLOSED ? BCTRACE_CALLED : 0))
 
 /* `mode` and `jumped`, by a name of their own: the compiler reads them where they are needed, and does not load their address first. */
 extern uint32_t bctrace_modes_here[2] __asm__("bctrace_control") __attribute__((visibility("hidden")));
@@ -96,12 +97,14 @@ bctrace_opcode_before(const unsigned char *lasti, const unsigned char *instr)
 extern struct bctrace_slot bctrace_slot_here __asm__("bctrace_slot") __attribute__((visibility("hidden")));
 
 /* Whether the unit at next_instr is one that bctrace_quiet is about.  The first of a run is none: the hook may not know yet that the run
- * was opened. */
+ * was opened.  Where bytes are compared, what was called may have changed them. */
 #define BCTRACE_IS_QUIET() \
-    (bctrace_quiet.frame == f && (uintptr_t)next_instr == bctrace_slot_here.next && bctrace_slot_here.start == bctrace_quiet.start && \
+    (bctrace_quiet.frame == f && bctrace_lane.open != BCTRACE_COMPARING && \
+     (uintptr_t)next_instr == bctrace_slot_here.next && bctrace_slot_here.start == bctrace_quiet.start && \
      (uintptr_t)next_instr != bctrace_quiet.start && \
      ((*next_instr == LOAD_FAST && (uint64_t)(next_instr[1] | next_instr[2] << 8) < bctrace_quiet.locals) || \
-      (*next_instr == LOAD_CONST && (uint64_t)(next_instr[1] | next_instr[2] << 8) < bctrace_quiet.constants)))
+      (*next_instr == LOAD_CONST && (uint64_t)(next_instr[1] | next_instr[2] << 8) < bctrace_quiet.constants) || \
+      *next_instr == JUMP_ABSOLUTE || *next_instr == JUMP_FORWARD))
 
 /* Where the traced labels meet.  A unit with a prefix is always shown to the hook in BCTRACE_CHECKED: its successor's bytes have to
  * be compared too. */

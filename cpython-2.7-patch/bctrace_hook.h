@@ -42,7 +42,7 @@ enum {
 };
 
 /* Set in `next` where the next dispatch shall call out even if control is sequential: after a call instruction in the modes that compare
- * `next`, and by the hook, which sets `mode` to `jumped` with it. */
+ * `next`, while the lane is closed, and by the hook, which sets `mode` to `jumped` with it. */
 #define BCTRACE_CALLED 0x8000000000000000
 /* Set in `next` while the slot is rewritten; src/record/shared/slot.rs says what the low bits then count. */
 #define BCTRACE_CLOSING 0x4000000000000000
@@ -92,7 +92,7 @@ struct bctrace_slot {
 };
 
 /* BCTRACE_VALUES: units that have nothing to show.  While `frame` is not NULL, the dispatch counts in `units` what loads a constant or a local
- * variable that the code has, in this frame and as the next unit of the run that begins at `start`, and calls no hook. */
+ * variable that the code has, or jumps whatever the stack has, in this frame and as the next unit of the run that begins at `start`, and calls no hook. */
 struct bctrace_quiet {
     const struct _frame *frame;
     uintptr_t start;

@@ -73,6 +73,12 @@ note_heap(void)
     vm_heap.begin = (uintptr_t)sbrk(0);
 }
 
+void
+vm_find_heap_end(void)
+{
+    vm_heap.end = (uintptr_t)sbrk(0);
+}
+
 static int
 note_segments(struct dl_phdr_info *info, size_t size, void *unused)
 {
@@ -125,7 +131,7 @@ vm_can_read(const void *address, size_t len)
     if (end < begin)
         return 0;
     if (vm_heap.end == 0)
-        vm_heap.end = (uintptr_t)sbrk(0);
+        vm_find_heap_end();
     if (begin >= vm_heap.begin && end <= vm_heap.end)
         return 1;
     for (uintptr_t page = begin & -PAGE; page < end; page += PAGE)

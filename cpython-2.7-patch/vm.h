@@ -144,6 +144,7 @@ int vm_can_read(const void *address, size_t len);
 /* The C heap, from where it began when the process did: all between was given by the kernel and can be read.  `end` is 0 until somebody
  * asks for it, and has to be made so again when the program may have run. */
 extern struct vm_heap { uintptr_t begin, end; } vm_heap __attribute__((visibility("hidden")));
+void vm_find_heap_end(void) __attribute__((visibility("hidden")));
 
 /* -- Objects ------------------------------------------------------------------------------------------------------------ */
 

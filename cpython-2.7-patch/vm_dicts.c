@@ -126,6 +126,9 @@ is_hashed_by_address(const PyObject *key, int depth)
     const struct _object *const *items;
     struct vm_seen seen;
 
+    /* Most keys that are no strs are ints. */
+    if (vm_look_at_scalar(key).kind == VM_INT)
+        return 0;
     vm_look(key, &seen);
     switch (seen.kind) {
     case VM_FALSE: case VM_TRUE: case VM_INT: case VM_LONG: case VM_FLOAT: case VM_COMPLEX: case VM_STR: case VM_UNICODE:

@@ -193,8 +193,12 @@ look(const PyObject *object, struct vm_seen *out, int quick)
     const struct known_type *known;
 
     memset(out, 0, sizeof *out);
+    if (object == NULL) {
+        out->kind = VM_MISSING;
+        return 1;
+    }
     if (!is_there(object, sizeof *object, quick)) {
-        out->kind = object == NULL ? VM_MISSING : VM_BAD;
+        out->kind = VM_BAD;
         return !quick;
     }
     out->type = Py_TYPE(object);
@@ -224,16 +228,16 @@ vm_look_at_scalar(const struct _object *object)
 {
     struct vm_scalar scalar = { VM_BAD, 0 };
 
-    /* None and the bools are not where other objects are allocated. */
     if (is_known(object, sizeof(PyFloatObject))) {
         if (Py_TYPE(object) == &PyInt_Type)
-            scalar = (struct vm_scalar){ VM_INT, (uint64_t)PyInt_AS_LONG(object) };
-        else if (Py_TYPE(object) == &PyFloat_Type) {
+            return (struct vm_scalar){ VM_INT, (uint64_t)PyInt_AS_LONG(object) };
+        if (Py_TYPE(object) == &PyFloat_Type) {
             scalar.kind = VM_FLOAT;
             memcpy(&scalar.number, &((const PyFloatObject *)object)->ob_fval, sizeof scalar.number);
+            return scalar;
         }
     }
-    else if (object == Py_None)
+    if (object == Py_None)
         scalar.kind = VM_NONE;
     else if (object == Py_True || object == Py_False)
         scalar.kind = object == Py_True ? VM_TRUE : VM_FALSE;

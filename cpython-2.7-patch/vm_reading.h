@@ -24,8 +24,11 @@ is_known(const void *address, size_t len)
 {
     uintptr_t begin = (uintptr_t)address;
 
-    return LIKELY(len <= rest_of_page(address) && bctrace_is_known(begin)) ||
-        LIKELY(begin >= vm_heap.begin && begin < vm_heap.end && len <= vm_heap.end - begin);
+    if (LIKELY(len <= rest_of_page(address) && bctrace_is_known(begin)))
+        return 1;
+    if (vm_heap.end == 0)
+        vm_find_heap_end();
+    return begin >= vm_heap.begin && begin < vm_heap.end && len <= vm_heap.end - begin;
 }
 
 /* Whether so many bytes can be read there. */

@@ -61,6 +61,11 @@ pub trait Past {
     fn word(&self, position: u64) -> u64;
     /// Adds a word.
     fn keep(&mut self, word: u64);
+    /// Adds words.
+    #[inline]
+    fn keep_all(&mut self, words: &[u64]) {
+        words.iter().for_each(|word| self.keep(*word));
+    }
     /// Forgets all words.
     fn clear(&mut self);
 }

@@ -4,7 +4,7 @@ mod place;
 mod trampolines;
 
 pub use place::{Place, frames};
-pub use trampolines::{follow_calls, install, install_behind_lane, running_frame};
+pub use trampolines::{follow_calls, install_behind_lane, install_with_values, running_frame};
 
 use super::ffi;
 use super::gil::Gil;
@@ -89,8 +89,6 @@ pub enum Bytes<'a> {
 /// anything of Python.
 pub trait Hook {
     fn jump(&mut self, gil: Gil, at: Place) -> Flow;
-    /// `top` is the address after the topmost entry of the value stack.
-    fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Flow;
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow;
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow;
     fn raised(&mut self, gil: Gil, frame: FrameAddress, exception: Exception) -> Flow;
@@ -117,8 +115,8 @@ pub trait Hook {
     fn lookup(&mut self, gil: Gil, name: &[u8], fake: Option<&[u8]>);
     /// This was done with a stand-in for something that is missing; `named` bytes of the text name what is called.
     fn stand_in(&mut self, gil: Gil, kind: StoodIn, what: &[u8], named: usize);
-    /// The unit at `at`, which a frame executes, ends with an opcode that 2.7 does not define, while a map of opcodes is set; `top` as in
-    /// `unit`.
+    /// The unit at `at`, which a frame executes, ends with an opcode that 2.7 does not define, while a map of opcodes is set; `top` is the
+    /// address after the topmost entry of the value stack.
     fn refused(&mut self, gil: Gil, at: Place, top: usize) -> Flow;
     /// The exit functions have run; the interpreter begins to clear itself.
     fn shutdown(&mut self);
@@ -134,4 +132,16 @@ pub trait LaneHook: Hook {
     fn word(&mut self, word: u64, first: usize, start: usize) -> Flow;
     /// The lane has come to the position that was set.
     fn pause(&mut self) -> Flow;
+}
+
+/// A hook behind the lane that hears of each unit, in [`Mode::Values`], and of each event before the lane does.
+///
+/// [`Mode::Values`]: super::shared::Mode::Values
+pub trait ValueHook: LaneHook {
+    /// The unit at `at` is fetched next; `top` is the address after the topmost entry of the value stack.  None where control may have come
+    /// from elsewhere: the lane, or `jump`, is told of that, and then `arrived` is called.
+    fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Option<Flow>;
+    fn arrived(&mut self, gil: Gil, at: Place, top: usize) -> Flow;
+    fn entering(&mut self, gil: Gil, code: &CodeRef, at: &Place);
+    fn leaving(&mut self, frame: FrameAddress);
 }

@@ -4,6 +4,7 @@
 mod active;
 mod kept;
 mod past;
+mod trust;
 
 pub use active::{Active, Is};
 pub use kept::Suspended;
@@ -135,13 +136,6 @@ fn memory() -> &'static Memory {
     unsafe { &*memory }
 }
 
-/// Says what C takes.
-#[inline]
-fn set_kind(kind: u32, room: *mut Active, order: Ordering) {
-    memory().open.store(kind.into(), order);
-    memory().room.store(room, order);
-}
-
 impl Lane {
     /// Takes the lane.
     ///
@@ -170,42 +164,6 @@ impl Lane {
     }
 
     // -- The open run ----------------------------------------------------------------------------------------------------------
-
-    /// Lets C take what it can, or nothing; see bctrace_lane.h for when.
-    #[inline]
-    pub fn set_open(&mut self, open: bool) {
-        self.start = self.start();
-        if !open {
-            return set_kind(ffi::BCTRACE_CLOSED, ptr::null_mut(), Relaxed);
-        }
-        if self.is_trusted() {
-            set_kind(ffi::BCTRACE_TRUSTING, memory().end.load(Relaxed), Ordering::SeqCst);
-        }
-        // A thread without the GIL can expose memory meanwhile.
-        if !self.is_trusted() {
-            set_kind(ffi::BCTRACE_COMPARING, ptr::null_mut(), Relaxed);
-        }
-    }
-
-    /// Lets C trust bytes again, if nothing is exposed any more.
-    pub fn trust_again(&mut self) {
-        if self.trusts && memory().open.load(Relaxed) == u64::from(ffi::BCTRACE_COMPARING) {
-            self.set_open(true);
-        }
-    }
-
-    /// Whether nothing can have changed a code object since it was made, but as the VM's objects allow.
-    pub fn is_trusted(&self) -> bool {
-        self.trusts && memory().exposed.load(Ordering::SeqCst) == 0
-    }
-
-    /// Has C compare bytes from now on: code that is not verified is about to run.
-    pub fn distrust(&mut self) {
-        self.trusts = false;
-        if memory().open.load(Relaxed) != u64::from(ffi::BCTRACE_CLOSED) {
-            self.set_open(true);
-        }
-    }
 
     /// The open run's first instruction, 0 if none is open.  The slot has the same where the run is recorded, and C says it there alone.
     #[inline]

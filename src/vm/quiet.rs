@@ -25,20 +25,20 @@ fn quiet() -> &'static Quiet {
     unsafe { &*quiet }
 }
 
-/// Has the eval loop count loads of constants and local variables of this frame, as long as they go on in the run that began at `start`.
+/// Says of which run and of how much of a frame's memory [`count`] is.
 #[inline]
-pub fn begin(_gil: Gil, frame: FrameAddress, start: usize, room: &Room) {
+pub fn prepare(_gil: Gil, start: usize, room: &Room) {
     let quiet = quiet();
     quiet.start.store(start, Relaxed);
     quiet.constants.store(room.constant_count as u64, Relaxed);
     quiet.locals.store(room.local_count as u64, Relaxed);
-    quiet.frame.store(frame.0, Relaxed);
 }
 
-/// Has it call the hook for every unit.
-#[inline]
-pub fn end(_gil: Gil) {
-    quiet().frame.store(0, Relaxed);
+/// Has the eval loop count jumps and loads of constants and local variables of this frame, as long as they go on in the run; or, with none, call the
+/// hook for every unit.
+#[inline(always)]
+pub fn count(_gil: Gil, frame: FrameAddress) {
+    quiet().frame.store(frame.0, Relaxed);
 }
 
 /// Returns how many units it has counted since the last call.

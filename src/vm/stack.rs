@@ -53,9 +53,11 @@ impl Room {
     }
 
     /// The topmost entries of the value stack, the top last; none where the frame's own memory does not have that many.
-    #[inline]
+    #[inline(always)]
     pub fn entries<'a>(&self, _gil: Gil<'a>, top: usize, count: usize) -> &'a [ObjectRef] {
-        if count == 0 || top > self.end || top < self.stack || (top - self.stack) / size_of::<usize>() < count {
+        // Where the top is below the stack this is more than there is.
+        let used = top.wrapping_sub(self.stack);
+        if count == 0 || used > self.end - self.stack || used / size_of::<usize>() < count {
             return &[];
         }
         let first = (top as *const ObjectRef).wrapping_sub(count);

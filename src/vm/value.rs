@@ -251,6 +251,12 @@ impl<'a> Look<'a> {
         makes.then_some(Making { of_type: if is_class { 0 } else { self.object.address() } })
     }
 
+    /// Whether its name is that of its type.
+    #[inline]
+    pub fn is_named_by_type(&self) -> bool {
+        self.kind == ffi::vm_kind_VM_OTHER
+    }
+
     /// The address of the code object that the frame runs which a call of this object enters; 0 where it enters none at once.
     #[inline]
     pub fn called_code(&self) -> usize {

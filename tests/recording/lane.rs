@@ -33,10 +33,10 @@ fn hooked(process: u32) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// The share of the events of a program's work that the lane took.
-fn share(work: &str) -> f64 {
+/// The number of events of a program's work for which the hook was called; and the program, whose trace is in `t.bct`.
+fn hooked_by(work: &str, options: &[&str]) -> (u64, Program) {
     let program = Program::new(&format!("{work}{WAIT}"));
-    let mut live = Live::start(program.tracing(&["-q"], "t.bct", &[]));
+    let mut live = Live::start(program.tracing(&[&["-q"], options].concat(), "t.bct", &[]));
     let mut printed = String::new();
     while printed.trim().parse::<u32>().is_err() {
         printed.clear();
@@ -47,6 +47,12 @@ fn share(work: &str) -> f64 {
     live.stdout.as_mut().unwrap().read_to_string(&mut printed).unwrap();
     let ran = live.end();
     assert_eq!(ran.status, 0, "{}", ran.stderr());
+    (hooked, program)
+}
+
+/// The share of the events of a program's work that the lane took.
+fn share(work: &str) -> f64 {
+    let (hooked, program) = hooked_by(work, &[]);
     let events = recorded::count_runs(&program.path("t.bct"));
     assert!(events > 50_000, "{events} events are too few to tell");
     1.0 - hooked as f64 / events as f64
@@ -139,4 +145,22 @@ fn slots_of_suspended_frames_are_used_again() {
         let slots = recorded::read(&program.path("t.bct")).slots_used;
         assert!((1..=3).contains(&slots), "{slots} slots for one or two suspended frames:{work}");
     }
+}
+
+/// In each round 22 loads and a jump, which have no values to show, and 6 other instructions.
+const LOADS: &str = "
+def loads(a):
+    for i in xrange(2000):
+        (a, a, a, a, a, a, a, a, a, a, 1, a, a, a, a, a, a, a, a, a)
+        a, i
+loads(None)
+";
+
+#[test]
+fn instructions_that_have_no_values_to_show_do_not_call_the_hook() {
+    let (hooked, program) = hooked_by(LOADS, &["--values", "--shutdown"]);
+    let instructions = recorded::read(&program.path("t.bct")).instructions.len() as u64;
+    assert!(instructions > 2000 * 28, "{instructions} instructions are too few to tell");
+    // Each round the hook is also called for the run that has ended.
+    assert!(hooked * 3 < instructions, "{hooked} calls for {instructions} instructions");
 }

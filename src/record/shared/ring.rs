@@ -150,6 +150,19 @@ impl RingWriter {
         self.head += 1;
     }
 
+    /// Writes words if there is room for them; returns whether there was.
+    #[inline(always)]
+    pub fn push_all<const COUNT: usize>(&mut self, words: [u64; COUNT]) -> bool {
+        let has_room = self.head + COUNT as u64 <= self.limit;
+        if has_room {
+            for (place, word) in (self.head..).zip(words) {
+                self.mapping.word(place).store(word, Ordering::Relaxed);
+            }
+            self.head += COUNT as u64;
+        }
+        has_room
+    }
+
     /// Announces the words to the recorder once there are enough; the slot's head must count them already.
     #[inline]
     pub fn announce(&mut self) {

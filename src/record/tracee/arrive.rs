@@ -133,7 +133,7 @@ impl Tracee {
         self.watching = watching;
         self.decide_on_shortcuts();
         self.describe_to_dispatch();
-        // With values every unit calls the hook anyway.
+        // With values every unit calls the hook anyway, if it asks for that.
         let is_checked = watching && self.mode != Mode::Values;
         Control::get().set_mode(if is_checked { Mode::Checked } else { self.mode });
     }

@@ -29,10 +29,6 @@ impl Hook for Tracee {
         self.arrive(gil, at)
     }
 
-    fn unit(&mut self, gil: Gil, at: Place, _top: usize) -> Flow {
-        self.jump(gil, at)
-    }
-
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
         self.stop_counting(gil, 1);
         self.push_frame(gil, code, &at);

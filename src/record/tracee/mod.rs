@@ -144,7 +144,7 @@ impl Tracee {
         if self.mode == Mode::Checked {
             self.describe_to_dispatch();
         }
-        let is_regular = recorded && start != 0 && flags == 0 && self.shortcuts && self.mode == Mode::Runs;
+        let is_regular = recorded && start != 0 && flags == 0 && self.shortcuts && !self.foreign;
         let is_usual = is_regular && self.lane.top_mut().is_some_and(Active::is_plain_on_top);
         self.lane.set_open(is_usual);
         self.lane.set_start(first, start);

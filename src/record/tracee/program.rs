@@ -18,7 +18,7 @@ use crate::record::shared::{ClaimTable, RingWriter};
 use crate::vm::hook;
 use crate::vm::program::{self, Fixed, Interpreter, Script, exit};
 use crate::vm::remap;
-use crate::vm::shared::{Control, Mode};
+use crate::vm::shared::Control;
 
 /// A plan is no longer than this.
 const PLAN: u64 = 1 << 24;
@@ -101,7 +101,7 @@ fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, inter
     let tracee = Tracee::new(ring, tracing, claims, own);
     match values {
         None => hook::install_behind_lane(tracee, interpreter),
-        Some(caps) => hook::install(Valued::new(tracee, caps, stacks), Mode::Values, interpreter),
+        Some(caps) => hook::install_with_values(Valued::new(tracee, caps, stacks), interpreter),
     }
     hook::follow_calls(least, interpreter);
 }

@@ -48,6 +48,11 @@ impl repeat::Past for lane::Past {
         self.keep(word);
     }
 
+    #[inline(always)]
+    fn keep_all(&mut self, words: &[u64]) {
+        self.keep_all(words);
+    }
+
     fn clear(&mut self) {
         self.clear();
     }
@@ -110,6 +115,15 @@ impl Stream {
     #[inline(never)]
     fn push_new<const COUNT: usize>(&mut self, words: [u64; COUNT]) {
         self.repeats.put_new(words, |word| self.ring.push(word));
+    }
+
+    #[inline(always)]
+    fn push_unexpected_number<const COUNT: usize>(&mut self, words: [u64; COUNT]) {
+        if self.repeats.expects_nothing() && self.ring.push_all(words) {
+            self.repeats.keep_numbers(&words);
+        } else {
+            self.push_new_number(words);
+        }
     }
 
     #[inline(never)]
@@ -201,7 +215,7 @@ impl Words for Stream {
     #[inline(always)]
     fn push_number(&mut self, word: u64) {
         if !self.repeats.takes(word) {
-            self.push_new_number([word]);
+            self.push_unexpected_number([word]);
         }
     }
 
@@ -209,7 +223,7 @@ impl Words for Stream {
     fn push_wide_number(&mut self, words: [u64; 2]) {
         match self.repeats.takes(words[0]) {
             true => self.push_number(words[1]),
-            false => self.push_new_number(words),
+            false => self.push_unexpected_number(words),
         }
     }
 

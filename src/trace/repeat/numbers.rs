@@ -16,15 +16,16 @@ impl<P: Past> RepeatWriter<P> {
     }
 
     /// Whether no word is expected, and none is pending.
-    #[inline]
+    #[inline(always)]
     pub fn expects_nothing(&self) -> bool {
         self.distance() == HISTORY as u64 && !self.is_repeating()
     }
 
     /// Takes words of numbers that were put out as they are, while nothing is expected.
+    #[inline(always)]
     pub fn keep_numbers(&mut self, words: &[u64]) {
         debug_assert!(self.expects_nothing(), "words that repeat are looked for first");
-        words.iter().for_each(|word| self.past.keep(*word));
+        self.past.keep_all(words);
         self.written = self.position();
     }
 

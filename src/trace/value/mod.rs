@@ -311,7 +311,13 @@ fn payload(word: u64) -> u64 {
 #[inline]
 pub fn name_of(word: u64) -> Option<u32> {
     const NAMED: u32 = 1 << Tag::Object as u32 | 1 << Tag::Bound as u32;
-    (NAMED >> tag_bits(word) & 1 != 0).then_some((payload(word) & (NAMES as u64 - 1)) as u32)
+    (NAMED >> tag_bits(word) & 1 != 0).then(|| name_in(payload(word)))
+}
+
+/// The name that an object's payload refers to.
+#[inline]
+pub fn name_in(payload: u64) -> u32 {
+    (payload & (NAMES as u64 - 1)) as u32
 }
 
 /// Whether a word of values is a number, more of a value, or the last result once more.

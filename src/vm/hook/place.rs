@@ -47,14 +47,19 @@ impl Place {
         unsafe { std::slice::from_raw_parts(running, described.len()) == described }
     }
 
-    /// Reads the first instruction of the unit that is fetched next: its opcode, and its operand.
-    #[inline]
-    pub fn first_instruction(&self, _gil: Gil) -> (u8, i32) {
-        use crate::bytecode::opcode::has_argument;
+    /// Reads the opcode of the first instruction of the unit that is fetched next.
+    #[inline(always)]
+    pub fn first_opcode(&self, _gil: Gil) -> u8 {
         // SAFETY: as in `opcode`.
-        let byte = |at: usize| unsafe { ((self.instruction + at) as *const u8).read() };
-        let opcode = byte(0);
-        (opcode, if has_argument(opcode) { i32::from(u16::from_le_bytes([byte(1), byte(2)])) } else { 0 })
+        unsafe { (self.instruction as *const u8).read() }
+    }
+
+    /// Reads the operand of that instruction, which must have one.
+    #[inline(always)]
+    pub fn first_operand(&self, _gil: Gil) -> i32 {
+        // SAFETY: as in `opcode`.
+        let bytes = unsafe { ((self.instruction + 1) as *const [u8; 2]).read() };
+        u16::from_le_bytes(bytes).into()
     }
 
     /// Reads the opcode that the unit ends with and its operand, as the VM will; a chain of prefixes is followed for 64 of them.

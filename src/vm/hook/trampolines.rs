@@ -1,5 +1,7 @@
 //! Installs a hook: the functions of C that the eval loop calls, each of which calls a method of it.
 
+mod values;
+
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -15,6 +17,8 @@ use crate::vm::shared::{Control, Mode, Slot};
 use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::ObjectRef;
 
+pub use values::install_with_values;
+
 /// The installed hook; its type is the one that the trampolines were made for.
 static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -25,7 +29,7 @@ static DEAD_THREADS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 fn hooks<H: Hook>() -> ffi::bctrace_hooks {
     ffi::bctrace_hooks {
         jump: Some(jump::<H>),
-        unit: Some(unit::<H>),
+        unit: None,
         enter: Some(enter::<H>),
         leave: Some(leave::<H>),
         raised: Some(raised::<H>),
@@ -55,8 +59,19 @@ fn current_thread(_gil: Gil) -> ThreadAddress {
     ThreadAddress(unsafe { ffi::vm_current_thread() } as usize)
 }
 
-/// Installs a hook behind the lane; otherwise as [`install`].
+/// Installs a hook behind the lane for the rest of the process and has the eval loop call it from now on, on this thread, which runs the
+/// interpreter.
 pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, interpreter: &Interpreter) {
+    let lane = ffi::bctrace_hooks {
+        jump: Some(ffi::bctrace_lane_jump),
+        enter: Some(ffi::bctrace_lane_enter),
+        leave: Some(ffi::bctrace_lane_leave),
+        ..hooks::<H>()
+    };
+    install(hook, lane, Mode::Runs, interpreter);
+}
+
+fn install<H: LaneHook + 'static>(mut hook: H, hooks: ffi::bctrace_hooks, mode: Mode, _interpreter: &Interpreter) {
     let general = ffi::bctrace_general {
         jump: Some(jump::<H>),
         enter: Some(enter::<H>),
@@ -66,23 +81,6 @@ pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, interpreter: &Interpr
     };
     // SAFETY: no hook is called before a mode is set, and the process has one thread.
     unsafe { ffi::bctrace_general = general };
-    let lane = ffi::bctrace_hooks {
-        jump: Some(ffi::bctrace_lane_jump),
-        enter: Some(ffi::bctrace_lane_enter),
-        leave: Some(ffi::bctrace_lane_leave),
-        ..hooks::<H>()
-    };
-    install_hooks(hook, lane, Mode::Off, interpreter);
-    Control::get().set_mode(Mode::Runs);
-}
-
-/// Installs a hook for the rest of the process and has the eval loop call it from now on, in this mode, on this thread, which runs
-/// the interpreter.
-pub fn install<H: Hook + 'static>(hook: H, mode: Mode, interpreter: &Interpreter) {
-    install_hooks(hook, hooks::<H>(), mode, interpreter);
-}
-
-fn install_hooks<H: Hook + 'static>(mut hook: H, hooks: ffi::bctrace_hooks, mode: Mode, _interpreter: &Interpreter) {
     // SAFETY: the interpreter runs on this thread, so the thread has the GIL.
     let gil = unsafe { Gil::assume() };
     let current = current_thread(gil);
@@ -140,17 +138,6 @@ extern "C" fn word<H: LaneHook>(start: *const u8, word: u64, first: *const u8) {
 extern "C" fn pause<H: LaneHook>() {
     // SAFETY: as in `word`.
     go_on(unsafe { with(|hook: &mut H, _| hook.pause()) })
-}
-
-extern "C" fn unit<H: Hook>(
-    frame: *mut ffi::_frame,
-    first: *const u8,
-    instruction: *const u8,
-    top: *const *mut ffi::_object,
-) {
-    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
-    // SAFETY: as in `jump`.
-    go_on(unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, top as usize)) })
 }
 
 extern "C" fn enter<H: Hook>(

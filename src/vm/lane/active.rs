@@ -109,3 +109,21 @@ impl Active {
         self.slot = slot | ffi::BCTRACE_KEPT;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_word_is_enough_for_the_runs_of_a_frame_whose_slot_has_room_in_it() {
+        let version = LaneVersion(ptr::null());
+        let is_narrow = |slot, is_narrow| {
+            let mut frame = Active::new(FrameAddress::NONE, 0, 1, version, slot);
+            frame.set_version(version, is_narrow);
+            frame.is(Is::Narrow)
+        };
+        assert!(is_narrow(None, true) && is_narrow(Some(0), true) && is_narrow(Some(SLOTS - 1), true));
+        assert!(!is_narrow(Some(SLOTS), true) && !is_narrow(Some(SLOTS - 1), false));
+        assert_eq!(SLOTS, 1 << 20, "as docs/trace-format.md says");
+    }
+}

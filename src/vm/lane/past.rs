@@ -47,6 +47,16 @@ impl Past {
         memory().position.store(position + 1, Relaxed);
     }
 
+    /// Adds words.
+    #[inline(always)]
+    pub fn keep_all(&mut self, words: &[u64]) {
+        let position = memory().position.load(Relaxed);
+        for (place, word) in words.iter().enumerate() {
+            memory().history[(position as usize + place) % HISTORY].store(*word, Relaxed);
+        }
+        memory().position.store(position + words.len() as u64, Relaxed);
+    }
+
     /// Forgets all words.
     pub fn clear(&mut self) {
         memory().history.iter().for_each(|word| word.store(0, Relaxed));

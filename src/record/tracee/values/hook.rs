@@ -1,16 +1,18 @@
 //! The hook of a recording with values: the plain one, and around it what each unit consumes and its predecessor has produced.  The
 //! words of values stand in the ring before the run of their units; `trace::value` says how they find them.
 
+mod due;
 mod show;
 
 use std::sync::atomic::Ordering;
 
 use super::{Caps, Walk};
-use crate::bytecode::effect::Effect;
 use crate::record::tracee::{Tracee, fetched};
 use crate::trace::value::MOST_WORDS;
 use crate::trace::word::Kind;
-use crate::vm::hook::{Bytes, Called, Flow, FrameAddress, Hook, Leave, Maker, Place, ThreadAddress};
+use crate::vm::hook::{
+    Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress, ValueHook,
+};
 use crate::vm::lane::Is;
 use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
@@ -19,6 +21,7 @@ use crate::vm::stack::Room;
 use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::{Making, ObjectRef};
 use crate::vm::{Gil, quiet};
+use due::{Current, Due};
 
 /// Words of values after which a run is closed: fewer than a reader takes by more than one unit can have.
 const ENOUGH_WORDS: u64 = MOST_WORDS as u64 / 2;
@@ -37,56 +40,6 @@ pub struct Valued {
     making: Option<Making>,
     /// Shows whole value stacks too.
     stacks: bool,
-}
-
-/// A frame that is looked at.
-#[derive(Clone, Copy)]
-struct Current {
-    frame: FrameAddress,
-    room: Room,
-    due: Due,
-}
-
-impl Current {
-    fn new(gil: Gil, at: &Place, due: Due) -> Current {
-        Current { frame: at.frame(), room: Room::of(gil, at), due }
-    }
-
-    /// No frame.
-    fn none() -> Current {
-        Current { frame: FrameAddress::NONE, room: Room::default(), due: Due::Nothing }
-    }
-}
-
-/// What is to be shown when a frame fetches its next unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    Nothing,
-    /// The frame has just been entered.
-    Arguments {
-        /// It runs what its caller's unit calls.
-        is_callee: bool,
-    },
-    /// So many results of its last unit, if the stack's top is there then; 0 where it is not known.
-    Results {
-        count: u32,
-        top: usize,
-        opcode: u8,
-        /// The address of the code object that the unit calls; 0 where it calls none, or has called it.
-        called: usize,
-    },
-}
-
-impl Due {
-    /// What is due after a unit before which the stack's top was at `top`.
-    #[inline]
-    fn of(effect: Effect, top: usize, opcode: u8, called: usize) -> Due {
-        let growth = effect.growth as isize * size_of::<usize>() as isize;
-        match effect.results {
-            0 => Due::Nothing,
-            count => Due::Results { count, top: top.wrapping_add_signed(growth), opcode, called },
-        }
-    }
 }
 
 /// How far the values of the open run are.
@@ -160,7 +113,7 @@ impl Valued {
     }
 
     /// Whether a frame that begins runs what the unit of its caller calls, and not what the VM calls before that or in its place.
-    fn is_called(&mut self, gil: Gil, code: CodeRef, at: &Place) -> bool {
+    fn is_called(&mut self, gil: Gil, code: &CodeRef, at: &Place) -> bool {
         let caller = Room::caller(gil, at);
         let waiting = self.waiting.iter_mut().rfind(|waiting| waiting.frame == caller);
         match waiting.map(|caller| &mut caller.due) {
@@ -172,34 +125,47 @@ impl Valued {
         }
     }
 
+    /// Whether a unit is the next one of the open run, of which nothing more is to be known than what it shows.
+    #[inline(always)]
+    fn is_next_in_run(&self, at: &Place) -> bool {
+        let (frame, instruction) = (at.frame(), at.instruction());
+        Slot::get().next.load(Ordering::Relaxed) == instruction as u64
+            && self.run.start == self.tracee.lane.start()
+            && (self.run.frame, self.current.frame) == (frame, frame)
+            && self.run.start != 0
+            && self.run.start != instruction
+            && self.tracee.stream.position() - self.run.begin <= ENOUGH_WORDS
+            && !self.tracee.lane.is_comparing()
+            && !self.is_loud()
+    }
+
     /// Whether the frame's last unit is in the open run.
-    #[inline]
     fn is_in_run(&self, frame: FrameAddress) -> bool {
         let start = self.tracee.lane.start();
         // Whatever opens another run at this address is seen to fetch there first.
         start == self.run.start && frame == self.run.frame && start != 0 && fetched() != start
     }
 
-    fn begin_run(&mut self, frame: FrameAddress) {
+    fn begin_run(&mut self, gil: Gil, frame: FrameAddress) {
         let (begin, start) = (self.tracee.stream.position(), self.tracee.lane.start());
         self.run = OpenRun { begin, frame, start, ..OpenRun::NONE };
+        quiet::prepare(gil, start, &self.current.room);
     }
 
     /// Whether a unit is the one that is expected, in the mode in which no other is shown to the hook.
-    #[inline]
     fn goes_on(&self, at: &Place) -> bool {
         let next = Slot::get().next.load(Ordering::Relaxed);
-        next == at.instruction() as u64 && !self.tracee.foreign && !self.tracee.watching
+        next == at.instruction() as u64
+            && !self.tracee.foreign
+            && !self.tracee.watching
+            && !self.tracee.lane.is_comparing()
     }
 
     /// Lets the eval loop pass by units that would show nothing, if the next one may be such a unit.
     #[inline(always)]
     fn allow_quiet(&self, gil: Gil) {
-        if self.current.due == Due::Nothing && self.run.start != 0 && !self.is_loud() {
-            quiet::begin(gil, self.run.frame, self.run.start, &self.current.room);
-        } else {
-            quiet::end(gil);
-        }
+        let is_quiet = self.current.due == Due::Nothing && self.run.start != 0 && !self.is_loud();
+        quiet::count(gil, if is_quiet { self.run.frame } else { FrameAddress::NONE });
     }
 
     /// Whether every unit matters.
@@ -208,68 +174,96 @@ impl Valued {
         self.stacks || self.tracee.foreign || self.tracee.watching
     }
 
-    /// Goes by a unit that does not simply go on in the open run.
-    fn arrive(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
-        let flow = if self.goes_on(&at) { Flow::Continue } else { self.tracee.jump(gil, at) };
-        let is_recorded =
-            self.tracee.lane.start() != 0 && self.tracee.lane.top().is_some_and(|top| top.is(Is::Recorded));
-        if flow == Flow::Stop || !is_recorded {
+    /// Goes by a unit of which more is to be known than what it shows; None where control may have come from elsewhere.
+    #[inline(never)]
+    fn go_by(&mut self, gil: Gil, at: Place, top: usize) -> Option<Flow> {
+        self.look_at(gil, &at);
+        if self.is_in_run(at.frame()) {
+            self.show_results(gil, top);
+            self.tracee.stream.commit();
+            if self.tracee.stream.position() - self.run.begin > ENOUGH_WORDS {
+                self.tracee.close(Kind::Jump, 0);
+                let _ = self.tracee.open(at.first(), 0, true, 0);
+            }
+        }
+        self.goes_on(&at).then(|| self.arrived(gil, at, top))
+    }
+}
+
+impl ValueHook for Valued {
+    #[inline(always)]
+    fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Option<Flow> {
+        self.run.unit += quiet::take_units(gil).cast_signed();
+        if !self.is_next_in_run(&at) {
+            return self.go_by(gil, at, top);
+        }
+        self.show_results(gil, top);
+        self.run.unit += 1;
+        self.show_unit(gil, &at, top);
+        self.tracee.stream.commit();
+        self.allow_quiet(gil);
+        Some(Flow::Continue)
+    }
+
+    fn arrived(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
+        let start = self.tracee.lane.start();
+        if start == 0 || self.tracee.lane.top().is_none_or(|top| !top.is(Is::Recorded)) {
             self.current.due = Due::Nothing;
             self.run = OpenRun::NONE;
-            return flow;
+            self.allow_quiet(gil);
+            return Flow::Continue;
         }
-        if self.tracee.lane.start() == at.instruction() {
-            self.begin_run(at.frame());
+        if start == at.instruction() {
+            self.begin_run(gil, at.frame());
             self.show_results(gil, top);
             self.run.unit = 0;
         } else {
             self.run.unit += 1;
         }
-        self.show_arrived_unit(gil, &at, top);
+        match self.stacks {
+            true => self.show_any_unit(gil, &at, top),
+            false => self.show_unit_apart(gil, &at, top),
+        }
         self.tracee.stream.commit();
-        flow
+        self.allow_quiet(gil);
+        Flow::Continue
+    }
+
+    fn entering(&mut self, gil: Gil, code: &CodeRef, at: &Place) {
+        self.put_aside();
+        let due = match at.instruction() == at.first() {
+            true => Due::Arguments { is_callee: self.is_called(gil, code, at) },
+            // What is sent is on top now; it is not known where that is.
+            false => Due::Results { count: 1, top: 0, opcode: 0, called: 0 },
+        };
+        self.current = Current::new(gil, at, due);
+    }
+
+    fn leaving(&mut self, frame: FrameAddress) {
+        self.forget(frame);
+    }
+}
+
+impl LaneHook for Valued {
+    fn word(&mut self, word: u64, first: usize, start: usize) -> Flow {
+        self.tracee.word(word, first, start)
+    }
+
+    fn pause(&mut self) -> Flow {
+        self.tracee.pause()
     }
 }
 
 impl Hook for Valued {
-    fn unit(&mut self, gil: Gil, at: Place, top: usize) -> Flow {
-        self.run.unit += quiet::take_units(gil).cast_signed();
-        self.look_at(gil, &at);
-        if self.is_in_run(at.frame()) {
-            self.show_results(gil, top);
-            if self.tracee.stream.position() - self.run.begin > ENOUGH_WORDS {
-                self.tracee.close(Kind::Jump, 0);
-                let _ = self.tracee.open(at.first(), 0, true, 0);
-            } else if self.goes_on(&at) {
-                self.run.unit += 1;
-                self.show_unit(gil, &at, top);
-                self.tracee.stream.commit();
-                self.allow_quiet(gil);
-                return Flow::Continue;
-            }
-        }
-        let flow = self.arrive(gil, at, top);
-        self.allow_quiet(gil);
-        flow
-    }
-
     fn jump(&mut self, gil: Gil, at: Place) -> Flow {
         self.tracee.jump(gil, at)
     }
 
     fn enter(&mut self, gil: Gil, code: CodeRef, at: Place) -> Flow {
-        self.put_aside();
-        let due = match at.instruction() == at.first() {
-            true => Due::Arguments { is_callee: self.is_called(gil, code, &at) },
-            // What is sent is on top now; it is not known where that is.
-            false => Due::Results { count: 1, top: 0, opcode: 0, called: 0 },
-        };
-        self.current = Current::new(gil, &at, due);
         self.tracee.enter(gil, code, at)
     }
 
     fn leave(&mut self, gil: Gil, frame: FrameAddress, how: Leave) -> Flow {
-        self.forget(frame);
         self.tracee.leave(gil, frame, how)
     }
 
@@ -284,7 +278,7 @@ impl Hook for Valued {
     }
 
     fn foreign(&mut self, gil: Gil) {
-        quiet::end(gil);
+        quiet::count(gil, FrameAddress::NONE);
         self.tracee.foreign(gil);
     }
 
@@ -347,7 +341,7 @@ impl Hook for Valued {
     fn forked(&mut self, gil: Gil, thread: ThreadAddress, frames: Vec<Place>) {
         // Numbers and names of values are the stream's.
         self.walk = Walk::new(self.caps);
-        quiet::end(gil);
+        quiet::count(gil, FrameAddress::NONE);
         self.current = Current::none();
         (self.run, self.making) = (OpenRun::NONE, None);
         self.waiting.clear();

@@ -5,6 +5,7 @@ mod callable;
 mod hook;
 mod names;
 mod numbers;
+mod texts;
 mod usual;
 mod walk;
 

@@ -18,8 +18,6 @@ pub(super) struct Usual {
 pub(super) enum How {
     /// It shows its operands and, once it is done, its result.
     Usual,
-    /// The same, and it shows more of its operands.
-    Comparison,
     /// It loads a constant or a local variable, which is shown only where the code has none of its index.
     Constant,
     Local,
@@ -49,7 +47,6 @@ const fn find(opcode: u8) -> Usual {
         (op::LOAD_FAST, _) => (How::Local, effect::NOTHING),
         (EXTENDED_ARG, _) | (_, None) => (How::Other, effect::NOTHING),
         _ if makes_new(opcode) => (How::Other, effect::NOTHING),
-        (op::COMPARE_OP, Some(effect)) => (How::Comparison, effect),
         (_, Some(effect)) => (How::Usual, effect),
     };
     Usual { effect, how, only_loads: only_loads(opcode) }

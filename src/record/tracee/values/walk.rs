@@ -56,8 +56,6 @@ const MOST_WORDS: u32 = 1 << 14;
 const SORTED: usize = 64;
 /// Places in tables of dicts and sets that are looked at for one unit at most: they can have any number that is empty.
 const MOST_PLACES: isize = 1 << 16;
-/// A string that is longer is known by both its ends.
-const HASHED: usize = 16 << 10;
 
 /// Writes values.
 pub struct Walk {
@@ -67,9 +65,11 @@ pub struct Walk {
     /// Objects that the value may still show, besides those of containers that were begun.
     pub(super) objects: u32,
     /// Words that the unit may still take.
-    words: u32,
+    pub(super) words: u32,
     /// Places of tables that may still be looked at.
     places: isize,
+    /// The type of the last object of this unit that has the name of its type, and that name.
+    named_type: Option<(usize, u32)>,
 }
 
 /// Where a value goes: in front, or into the container that was begun.
@@ -98,7 +98,15 @@ impl At {
 
 impl Walk {
     pub fn new(caps: Caps) -> Walk {
-        Walk { caps, numbers: Numbers::default(), names: GivenNames::default(), objects: 0, words: 0, places: 0 }
+        Walk {
+            caps,
+            numbers: Numbers::default(),
+            names: GivenNames::default(),
+            objects: 0,
+            words: 0,
+            places: 0,
+            named_type: None,
+        }
     }
 
     /// Changes how much of the next values is shown.
@@ -110,7 +118,7 @@ impl Walk {
     /// Begins with the values of another unit.
     #[inline]
     pub fn begin_unit(&mut self) {
-        (self.words, self.places) = (MOST_WORDS, MOST_PLACES);
+        (self.words, self.places, self.named_type) = (MOST_WORDS, MOST_PLACES, None);
     }
 
     /// Begins with another value.
@@ -124,7 +132,7 @@ impl Walk {
     pub fn value(&mut self, gil: Gil, object: ObjectRef, role: Role, step: u32, out: &mut impl Words) {
         let at = At::Front { role, step };
         match object.scalar(gil) {
-            Some(scalar) => self.scalar(scalar, at, out),
+            Some(scalar) => push_scalar(scalar, at, out),
             None => self.value_of_object(gil, object, at, out),
         }
     }
@@ -150,22 +158,10 @@ impl Walk {
     }
 
     /// Writes a value that is no object to speak of.
-    #[inline(always)]
+    #[inline]
     pub(super) fn scalar(&mut self, scalar: Scalar, at: At, out: &mut impl Words) {
         self.words = self.words.saturating_sub(1);
-        let (tag, payload) = match scalar {
-            Scalar::Int(number) if number << 16 >> 16 == number => (Tag::Int, number.cast_unsigned() & ((1 << 48) - 1)),
-            Scalar::Int(number) => {
-                let bits = number.cast_unsigned();
-                let word = at.pack(Tag::WideInt, bits & ((1 << 48) - 1));
-                return out.push_wide_number([word, value::pack_raw(bits >> 48)]);
-            }
-            Scalar::Float(number) => return push_float(number, at, out),
-            Scalar::None => (Tag::None, 0),
-            Scalar::True => (Tag::True, 0),
-            Scalar::False => (Tag::False, 0),
-        };
-        out.push_number(at.pack(tag, payload));
+        push_scalar(scalar, at, out);
     }
 
     /// The same of one that was looked at.
@@ -188,6 +184,7 @@ impl Walk {
                 }
                 None => (Tag::Bad, 0),
             },
+            Seen::Object(Named::Instance) if look.is_named_by_type() => (Tag::Object, self.instance(object, look, out)),
             Seen::Object(named) => (Tag::Object, self.named(object, look, what(named), look.name(), out)),
             Seen::Code => (Tag::Object, self.named(object, look, What::Code, look.name(), out)),
             Seen::StopIteration => (Tag::Object, self.named(object, look, What::Type, look.name(), out)),
@@ -224,62 +221,6 @@ impl Walk {
             out.push(at.pack(Tag::Bad, 0));
         }
     }
-
-    // -- Strings and numbers -----------------------------------------------------------------------------------------------
-
-    /// How many bytes or code points of a text may be shown.
-    fn room(&self, length: usize) -> usize {
-        let room = if self.words == 0 { 0 } else { (self.caps.length as usize).min(0xffff / 4) };
-        length.min(room)
-    }
-
-    fn text(&mut self, tag: Tag, shown: &[u8], cut: Option<(u64, u32)>, at: At, out: &mut impl Words) {
-        self.words = self.words.saturating_sub((shown.len() / value::RAW_BYTES) as u32 + 2);
-        out.push(at.pack(tag, value::text_payload(shown.len(), cut.is_some(), false)));
-        value::raw_parts(shown).for_each(|part| out.push(part));
-        if let Some((length, checksum)) = cut {
-            out.push(value::pack_raw(length));
-            out.push(value::pack_raw(checksum.into()));
-        }
-    }
-
-    fn str(&mut self, bytes: &Span<u8>, at: At, out: &mut impl Words) -> Option<()> {
-        let room = self.room(bytes.count());
-        let shown = bytes.get(0..room)?;
-        let cut = if room < bytes.count() { Some((bytes.count() as u64, checksum(bytes)?)) } else { None };
-        self.text(Tag::Str, shown, cut, at, out);
-        Some(())
-    }
-
-    fn unicode(&mut self, points: &Span<u32>, at: At, out: &mut impl Words) -> Option<()> {
-        let room = self.room(points.count());
-        let mut shown = Vec::with_capacity(4 * room);
-        points.get(0..room)?.iter().for_each(|&point| push_utf8(&mut shown, point));
-        let cut =
-            if room < points.count() { Some((points.count() as u64, checksum_of_numbers(points)?)) } else { None };
-        self.text(Tag::Unicode, &shown, cut, at, out);
-        Some(())
-    }
-
-    fn long(&mut self, negative: bool, digits: &Span<u32>, at: At, out: &mut impl Words) -> Option<()> {
-        let count = digits.count();
-        let top = if count == 0 { 0 } else { u32::BITS - digits.item(count - 1)?.leading_zeros() };
-        let bits = (count.saturating_sub(1) as u64).saturating_mul(30).saturating_add(u64::from(top));
-        let bytes = bits.div_ceil(8);
-        if bytes > self.room(bytes as usize) as u64 {
-            let checksum = checksum_of_numbers(digits)?;
-            out.push(at.pack(Tag::Long, value::text_payload(0, true, negative)));
-            out.push(value::pack_raw(bits));
-            out.push(value::pack_raw(checksum.into()));
-            return Some(());
-        }
-        let magnitude = magnitude(digits.get(0..count)?, bytes as usize);
-        out.push(at.pack(Tag::Long, value::text_payload(magnitude.len(), false, negative)));
-        value::raw_parts(&magnitude).for_each(|part| out.push(part));
-        Some(())
-    }
-
-    // -- Containers --------------------------------------------------------------------------------------------------------
 
     /// Whether a container may be entered; where not, it is written without its content.
     fn enters(&mut self, object: ObjectRef, look: &Look, tag: Tag, at: At, out: &mut impl Words) -> Option<u32> {
@@ -370,6 +311,21 @@ impl Walk {
 
 /// Names.
 impl Walk {
+    /// The payload of the word of an object that has the name of its type.  Of several in one unit, as in a list, nothing changes the name.
+    #[inline]
+    fn instance(&mut self, object: ObjectRef, look: &Look, out: &mut impl Words) -> u64 {
+        match self.named_type {
+            Some((of_type, name)) if of_type == look.of_type => {
+                value::object_payload(name, What::Instance, self.numbers.of(object.address(), look.of_type))
+            }
+            _ => {
+                let payload = self.named(object, look, What::Instance, look.name(), out);
+                self.named_type = Some((look.of_type, value::name_in(payload)));
+                payload
+            }
+        }
+    }
+
     /// The payload of an object's word.  Its name, with its owner, is written first where the reader does not know it.
     #[inline]
     pub(super) fn named(
@@ -383,6 +339,8 @@ impl Walk {
         let name = if name.is_empty() { b"?" } else { name };
         let (entry, is_new) = self.names.find(owner, name);
         if is_new {
+            // It may have the place of another one.
+            self.named_type = None;
             self.push_name(entry, out);
         }
         value::object_payload(entry, what, self.numbers.of(object.address(), look.of_type))
@@ -413,57 +371,28 @@ pub(super) fn what(named: Named) -> What {
 }
 
 #[inline(always)]
+fn push_scalar(scalar: Scalar, at: At, out: &mut impl Words) {
+    let (tag, payload) = match scalar {
+        Scalar::Int(number) if number << 16 >> 16 == number => (Tag::Int, number.cast_unsigned() & ((1 << 48) - 1)),
+        Scalar::Int(number) => {
+            let bits = number.cast_unsigned();
+            let word = at.pack(Tag::WideInt, bits & ((1 << 48) - 1));
+            return out.push_wide_number([word, value::pack_raw(bits >> 48)]);
+        }
+        Scalar::Float(number) => return push_float(number, at, out),
+        Scalar::None => (Tag::None, 0),
+        Scalar::True => (Tag::True, 0),
+        Scalar::False => (Tag::False, 0),
+    };
+    out.push_number(at.pack(tag, payload));
+}
+
+#[inline(always)]
 fn push_float(number: f64, at: At, out: &mut impl Words) {
     let bits = number.to_bits();
     if bits & 0xffff == 0 {
         out.push_number(at.pack(Tag::Float, bits >> 16));
     } else {
         out.push_wide_number([at.pack(Tag::WideFloat, bits >> 16), value::pack_raw(bits & 0xffff)]);
-    }
-}
-
-/// The bytes of a number that is made of digits of 30 bits; as many as it has.
-fn magnitude(digits: &[u32], bytes: usize) -> Vec<u8> {
-    let mut magnitude = Vec::with_capacity(bytes + 8);
-    let (mut held, mut width) = (0u64, 0);
-    for &digit in digits {
-        held |= u64::from(digit) << width;
-        width += 30;
-        while width >= 8 {
-            magnitude.push(held as u8);
-            held >>= 8;
-            width -= 8;
-        }
-    }
-    magnitude.push(held as u8);
-    magnitude.truncate(bytes);
-    magnitude
-}
-
-/// The CRC-32 of a string, of a long one that of its beginning and its end.
-fn checksum(bytes: &Span<u8>) -> Option<u32> {
-    let (head, tail) = bytes.ends(HASHED)?;
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
-    hasher.update(tail);
-    Some(hasher.finalize())
-}
-
-/// The same of code points or digits.
-fn checksum_of_numbers(numbers: &Span<u32>) -> Option<u32> {
-    let (head, tail) = numbers.ends(HASHED / 4)?;
-    let mut hasher = crc32fast::Hasher::new();
-    head.iter().chain(tail).for_each(|number| hasher.update(&number.to_le_bytes()));
-    Some(hasher.finalize())
-}
-
-/// Appends the generalised UTF-8 of a code point: a surrogate is encoded like any other.
-fn push_utf8(out: &mut Vec<u8>, point: u32) {
-    let more = |shift: u32| 0x80 | (point >> shift & 0x3f) as u8;
-    match point {
-        0..=0x7f => out.push(point as u8),
-        0x80..=0x7ff => out.extend_from_slice(&[0xc0 | (point >> 6) as u8, more(0)]),
-        0x800..=0xffff => out.extend_from_slice(&[0xe0 | (point >> 12) as u8, more(6), more(0)]),
-        _ => out.extend_from_slice(&[0xf0 | (point >> 18 & 7) as u8, more(12), more(6), more(0)]),
     }
 }

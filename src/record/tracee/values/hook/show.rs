@@ -54,26 +54,45 @@ impl Valued {
         }
     }
 
+    /// The same where it is rare.
+    #[inline(never)]
+    fn show_apart(&mut self, gil: Gil, object: ObjectRef, role: Role) {
+        self.show(gil, object, role);
+    }
+
     /// Shows the results that are due, if the last unit went well.
     #[inline(always)]
     pub(super) fn show_results(&mut self, gil: Gil, now: usize) {
+        match self.current.due {
+            Due::Nothing => {}
+            Due::Result { top } => {
+                self.current.due = Due::Nothing;
+                if top == now {
+                    self.show_result(gil, now);
+                }
+            }
+            _ => self.show_unusual_results(gil, now),
+        }
+    }
+
+    #[inline(always)]
+    fn show_result(&mut self, gil: Gil, now: usize) {
+        self.walk.begin_unit();
+        let result = self.current.room.entries(gil, now, 1).first().copied();
+        if let Some(result) = result {
+            self.show(gil, result, Role::Result);
+        }
+        self.run.last = result;
+    }
+
+    #[inline(never)]
+    fn show_unusual_results(&mut self, gil: Gil, now: usize) {
         let Due::Results { count, top, opcode, .. } = self.current.due else { return };
         self.current.due = Due::Nothing;
         if top != 0 && top != now {
             return;
         }
         self.walk.begin_unit();
-        match self.current.room.entries(gil, now, 1) {
-            [result] if count == 1 && usual::of(opcode).how != How::Other && self.making.is_none() => {
-                self.show(gil, *result, Role::Result);
-                self.run.last = Some(*result);
-            }
-            _ => self.show_unusual_results(gil, now, count, opcode),
-        }
-    }
-
-    #[inline(never)]
-    fn show_unusual_results(&mut self, gil: Gil, now: usize, count: u32, opcode: u8) {
         let results = self.current.room.entries(gil, now, count as usize);
         if let [result] = results
             && (makes_new(opcode) || self.making.take().is_some_and(|making| result.is_made(gil, making)))
@@ -82,42 +101,33 @@ impl Valued {
         }
         // They are unpacked from the top.
         if opcode == op::UNPACK_SEQUENCE {
-            results.iter().rev().for_each(|&result| self.show(gil, result, Role::Result));
+            results.iter().rev().for_each(|&result| self.show_apart(gil, result, Role::Result));
         } else {
-            results.iter().for_each(|&result| self.show(gil, result, Role::Result));
+            results.iter().for_each(|&result| self.show_apart(gil, result, Role::Result));
         }
         self.run.last = results.last().copied().filter(|_| count == 1);
     }
 
-    /// Shows what a unit of the open run consumes, which is fetched next.
+    /// Shows what a unit of the open run consumes, which is fetched next; for that of whole stacks there is another function.
     #[inline(always)]
     pub(super) fn show_unit(&mut self, gil: Gil, at: &Place, top: usize) {
-        let (opcode, operand) = at.first_instruction(gil);
+        let opcode = at.first_opcode(gil);
         let usual = usual::of(opcode);
-        let how = match usual.how {
-            How::Constant if !self.current.room.has_constant(operand) => How::Other,
-            How::Local if !self.current.room.has_local(operand) => How::Other,
-            how => how,
+        let is_usual = match usual.how {
+            How::Usual => true,
+            How::Constant => self.current.room.has_constant(at.first_operand(gil)),
+            How::Local => self.current.room.has_local(at.first_operand(gil)),
+            How::Other => false,
         };
-        match how {
-            _ if self.stacks || self.current.due != Due::Nothing => self.show_any_unit(gil, at, top),
-            How::Usual | How::Constant | How::Local => self.show_usual_unit(gil, top, opcode, usual),
-            How::Comparison => self.show_comparison(gil, top, opcode, usual),
-            How::Other => self.show_any_unit(gil, at, top),
+        if is_usual && self.current.due == Due::Nothing {
+            self.show_usual_unit(gil, top, opcode, usual);
+        } else {
+            self.show_any_unit(gil, at, top);
         }
     }
 
     #[inline(never)]
-    fn show_comparison(&mut self, gil: Gil, top: usize, opcode: u8, usual: &Usual) {
-        // What was shown as a result can be cut shorter.
-        self.run.last = None;
-        self.walk.set_caps(self.caps.of_comparison());
-        self.show_usual_unit(gil, top, opcode, usual);
-        self.walk.set_caps(self.caps);
-    }
-
-    #[inline(never)]
-    pub(super) fn show_arrived_unit(&mut self, gil: Gil, at: &Place, top: usize) {
+    pub(super) fn show_unit_apart(&mut self, gil: Gil, at: &Place, top: usize) {
         self.show_unit(gil, at, top);
     }
 
@@ -129,36 +139,40 @@ impl Valued {
         if effect.operands > 0 {
             self.walk.begin_unit();
             let operands = self.current.room.entries(gil, top, effect.operands as usize);
-            operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand));
+            if opcode == op::COMPARE_OP {
+                self.show_compared(gil, operands);
+            } else {
+                for &operand in operands {
+                    self.show(gil, operand, Role::Operand);
+                }
+            }
         }
         // What it has shown may look different when the unit is done.
         self.run.last = last;
-        if effect.results > 0 {
-            self.current.due = Due::of(effect, top, opcode, 0);
-        }
+        self.current.due = Due::of_usual(effect, top);
+    }
+
+    /// Shows the operands of a comparison: more of them than of others.
+    #[inline(never)]
+    fn show_compared(&mut self, gil: Gil, operands: &[ObjectRef]) {
+        // What was shown as a result can be cut shorter.
+        self.run.last = None;
+        self.walk.set_caps(self.caps.of_comparison());
+        operands.iter().for_each(|&operand| self.show(gil, operand, Role::Operand));
+        self.walk.set_caps(self.caps);
     }
 
     /// Shows what the unit that is fetched next consumes.
     #[inline(never)]
-    fn show_any_unit(&mut self, gil: Gil, at: &Place, top: usize) {
+    pub(super) fn show_any_unit(&mut self, gil: Gil, at: &Place, top: usize) {
         let room = self.current.room;
         self.walk.begin_unit();
         if let Due::Arguments { is_callee } = self.current.due {
-            if is_callee {
-                let step = self.step(Role::Argument);
-                self.tracee.stream.push(pack(Tag::Callee, Role::Argument, step, 0));
-            }
-            let arguments = room.arguments(gil, at);
-            if let (Some(making), Some(first)) = (self.making.take(), arguments.first())
-                && first.is_made(gil, making)
-            {
-                self.walk.is_new(gil, *first);
-            }
-            arguments.iter().for_each(|&argument| self.show_argument(gil, argument, Role::Argument));
+            self.show_arguments(gil, at, is_callee);
         }
         self.making = None;
         if self.stacks {
-            room.all(gil, top).iter().for_each(|&entry| self.show(gil, entry, Role::Stack));
+            room.all(gil, top).iter().for_each(|&entry| self.show_apart(gil, entry, Role::Stack));
         }
         let (opcode, operand) = at.opcode(gil);
         let effect = match opcode {
@@ -173,24 +187,32 @@ impl Valued {
             return;
         }
         let operands = room.entries(gil, top, effect.operands as usize);
-        if opcode == op::COMPARE_OP {
-            // What was shown as a result can be cut shorter.
-            self.run.last = None;
-            self.walk.set_caps(self.caps.of_comparison());
-        }
         let mut called = 0;
         match operands.split_first() {
             Some((&callable, arguments)) if is_call(opcode) => {
                 called = self.show_callable(gil, callable);
                 arguments.iter().for_each(|&entry| self.show_argument(gil, entry, Role::Operand));
             }
-            _ => operands.iter().for_each(|&entry| self.show(gil, entry, Role::Operand)),
-        }
-        if opcode == op::COMPARE_OP {
-            self.walk.set_caps(self.caps);
+            _ if opcode == op::COMPARE_OP => self.show_compared(gil, operands),
+            _ => operands.iter().for_each(|&entry| self.show_apart(gil, entry, Role::Operand)),
         }
         // What it has shown may look different when the unit is done.
         self.run.last = last;
         self.current.due = Due::of(effect, top, opcode, called);
+    }
+
+    /// Shows what a frame is entered with.
+    fn show_arguments(&mut self, gil: Gil, at: &Place, is_callee: bool) {
+        if is_callee {
+            let step = self.step(Role::Argument);
+            self.tracee.stream.push(pack(Tag::Callee, Role::Argument, step, 0));
+        }
+        let arguments = self.current.room.arguments(gil, at);
+        if let (Some(making), Some(first)) = (self.making.take(), arguments.first())
+            && first.is_made(gil, making)
+        {
+            self.walk.is_new(gil, *first);
+        }
+        arguments.iter().for_each(|&argument| self.show_argument(gil, argument, Role::Argument));
     }
 }
