@@ -785,9 +785,6 @@ unsafe extern "C" {
     pub static mut vm_heap: vm_heap;
 }
 unsafe extern "C" {
-    pub fn vm_find_heap_end();
-}
-unsafe extern "C" {
     pub fn vm_prepare_objects();
 }
 pub const vm_kind_VM_BAD: vm_kind = 0;
