@@ -25,7 +25,7 @@ fn quiet() -> &'static Quiet {
     unsafe { &*quiet }
 }
 
-/// Says of which run and of how much of a frame's memory [`count`] is.
+/// Says in which run units may be counted, and how many constants and local variables its frame has: before [`count`] allows it.
 #[inline]
 pub fn prepare(_gil: Gil, start: usize, room: &Room) {
     let quiet = quiet();

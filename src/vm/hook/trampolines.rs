@@ -122,8 +122,14 @@ fn go_on(flow: Flow) {
     }
 }
 
+/// The place that the eval loop gives.
+#[inline(always)]
+fn place(frame: *mut ffi::_frame, first: *const u8, instruction: *const u8) -> Place {
+    Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize }
+}
+
 extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instruction: *const u8) {
-    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    let at = place(frame, first, instruction);
     Slot::get().count_hooked();
     // SAFETY: called by ceval.c, which holds the GIL; a hook never re-enters the eval loop.
     go_on(unsafe { with(|hook: &mut H, gil| hook.jump(gil, at)) })
@@ -146,7 +152,7 @@ extern "C" fn enter<H: Hook>(
     first: *const u8,
     instruction: *const u8,
 ) {
-    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    let at = place(frame, first, instruction);
     Slot::get().count_hooked();
     // SAFETY: ceval.c passes the frame's code object, which the frame keeps alive.
     let code = unsafe { CodeRef::new(code) };

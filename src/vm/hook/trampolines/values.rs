@@ -2,9 +2,9 @@
 
 use std::ffi::c_int;
 
-use super::{go_on, hooks, install, with};
+use super::{go_on, hooks, install, place, with};
 use crate::vm::ffi;
-use crate::vm::hook::{FrameAddress, Place, ValueHook};
+use crate::vm::hook::{FrameAddress, ValueHook};
 use crate::vm::object::CodeRef;
 use crate::vm::program::Interpreter;
 use crate::vm::shared::{Mode, Slot};
@@ -26,15 +26,15 @@ extern "C" fn unit<H: ValueHook>(
     instruction: *const u8,
     top: *const *mut ffi::_object,
 ) {
-    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
+    let at = place(frame, first, instruction);
     Slot::get().count_hooked();
-    // SAFETY: as in `jump`.
+    // SAFETY: as in `super::jump`.
     if let Some(flow) = unsafe { with(|hook: &mut H, gil| hook.unit(gil, at, top as usize)) } {
         return go_on(flow);
     }
     // SAFETY: the arguments are the eval loop's, and no call of the hook is on the stack any more.
     unsafe { ffi::bctrace_lane_jump(frame, first, instruction) };
-    // SAFETY: as in `jump`.
+    // SAFETY: as in `super::jump`.
     go_on(unsafe { with(|hook: &mut H, gil| hook.arrived(gil, at, top as usize)) })
 }
 
@@ -44,17 +44,17 @@ extern "C" fn enter_lane<H: ValueHook>(
     first: *const u8,
     instruction: *const u8,
 ) {
-    let at = Place { frame: FrameAddress(frame as usize), first: first as usize, instruction: instruction as usize };
-    // SAFETY: as in `enter`.
+    let at = place(frame, first, instruction);
+    // SAFETY: as in `super::enter`.
     let entered = unsafe { CodeRef::new(code) };
-    // SAFETY: as in `jump`.
+    // SAFETY: as in `super::jump`.
     unsafe { with(|hook: &mut H, gil| hook.entering(gil, &entered, &at)) };
     // SAFETY: as in `unit`.
     unsafe { ffi::bctrace_lane_enter(frame, code, first, instruction) }
 }
 
 extern "C" fn leave_lane<H: ValueHook>(frame: *mut ffi::_frame, how: c_int) {
-    // SAFETY: as in `jump`.
+    // SAFETY: as in `super::jump`.
     unsafe { with(|hook: &mut H, _| hook.leaving(FrameAddress(frame as usize))) };
     // SAFETY: as in `unit`.
     unsafe { ffi::bctrace_lane_leave(frame, how) }
