@@ -94,7 +94,8 @@ impl Layout {
     /// The same where both are boundaries of canonical units; None where one is not.
     #[inline]
     pub fn count_canonical(&self, start: u32, end: u32) -> Option<u64> {
-        let (first, last) = (self.index(start)?, self.index(end)?);
+        let (last, first) = (self.index(end)?, self.cells.get(start as usize)?.index);
+        // NONE is more than any index.
         last.checked_sub(first).map(u64::from)
     }
 

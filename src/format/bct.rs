@@ -2,21 +2,25 @@
 //! index at the end.  Blocks end by the size of their content alone, so that equal runs give equal bytes.
 
 mod block;
+mod body;
 pub mod bounds;
 mod ending;
 pub mod layout;
+mod needs;
 
-use std::io;
+use std::io::{self, Cursor};
 
 use zstd::bulk::Compressor;
 
-use self::block::{Block, Reached};
+use self::block::Block;
+use self::body::Reached;
 use self::ending::{Kept, Reserve};
 use self::layout::{BLOCK, BlockPlace, INDEX, Index, Piece, STORED_ZSTD, UNFINISHED_BLOCK};
 use super::Options;
 use super::output::{Keep, Output};
+use crate::trace::state::TakesUsual;
 use crate::trace::totals::Counter;
-use crate::trace::{Event, Run, Sink, SinkError, State};
+use crate::trace::{Decoder, Event, Run, Sink, SinkError, State, StreamError};
 
 /// zstd's level: a harder search finds no more in what programs do, and the recorder must keep up with the VM.
 const LEVEL: i32 = 1;
@@ -86,32 +90,37 @@ impl Bct {
         Ok(())
     }
 
-    #[cold]
-    fn run_in_next_block(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
-        self.begin_block(at)?;
-        self.add(run, at);
-        Ok(())
+    /// Takes the runs with which `words` begin as far as the block has room, and the code objects that they enter; returns how many these
+    /// are.
+    fn usual_runs(&mut self, words: &[u64], decoder: &mut Decoder) -> usize {
+        let Bct { block, counter, .. } = self;
+        let words = &words[..words.len().min(block.room_for_runs())];
+        let before = decoder.state().instructions;
+        let taken = decoder.usual_runs(words, &mut Usual { block, counter });
+        let State { instructions, thread, .. } = *decoder.state();
+        counter.thread_executes(thread, instructions - before);
+        block.push_runs(&words[..taken]);
+        block.executed(instructions);
+        taken
     }
 
-    /// Adds a run, for which the block has room.
-    #[inline(always)]
-    fn add(&mut self, run: &Run, at: &State) {
-        self.counter.run(run, at);
-        if let Some(code) = run.code_after() {
-            self.block.use_code(code, at);
-        }
-        self.block.push_run(run);
-        self.block.executed(at.instructions + run.count);
-    }
-
-    /// Returns whether the block has room for the code object that an event describes or uses.
+    /// Returns whether the block has room for the code object that an event describes or uses, or cannot end.
     fn has_room_for(&self, event: &Event, at: &State) -> bool {
-        match event {
-            Event::Code(code) => self.block.has_room_to_describe(code),
-            Event::Announce(frame) => self.block.has_room_for(frame.code, at),
-            Event::WholeCode(whole) => self.block.has_room_for(whole.code, at),
+        let needs = &self.block.needs;
+        let has_room = match event {
+            Event::Code(code) => needs.has_room_to_describe(code),
+            Event::Announce(frame) => needs.has_room_for(frame.code, at),
+            Event::WholeCode(whole) => needs.has_room_for(whole.code, at),
             _ => true,
-        }
+        };
+        has_room || !self.block.can_end()
+    }
+
+    /// Returns whether the block has room for the code object that a run enters, if it enters one, or cannot end.
+    #[inline]
+    fn has_room_after(&self, run: &Run, at: &State) -> bool {
+        let needs = &self.block.needs;
+        run.code_after().is_none_or(|code| needs.is_marked(code) || needs.has_room_for(code, at) || !self.block.can_end())
     }
 
     /// Ends the block, if one has begun; the next frame has this number.
@@ -152,7 +161,7 @@ impl Bct {
 
     /// Packs the block as far as it goes, into `piece`.
     fn pack_block(&mut self, piece_type: u16, reached: &Reached) -> io::Result<()> {
-        if self.block.weight() > bounds::MAX_WEIGHT {
+        if self.block.needs.weight() > bounds::MAX_WEIGHT {
             return Err(too_large());
         }
         self.raw.clear();
@@ -186,6 +195,24 @@ impl Bct {
     }
 }
 
+/// Runs that enter no code object which the block does not have: their words are all that it needs of them.
+struct Usual<'a> {
+    block: &'a Block,
+    counter: &'a mut Counter,
+}
+
+impl TakesUsual for Usual<'_> {
+    #[inline(always)]
+    fn enters(&mut self, code: u32) -> bool {
+        self.block.needs.is_marked(code) && self.counter.enters(code)
+    }
+
+    #[inline(always)]
+    fn executes(&mut self, code: u32, count: u64) {
+        self.counter.executes(code, count);
+    }
+}
+
 /// Makes the index piece that stands at this offset, and the trailer after it.
 fn pack_index(compressor: &mut Compressor, index: &[u8], offset: u64) -> io::Result<Vec<u8>> {
     let mut out = pack(compressor, Piece { piece_type: INDEX, ..Piece::default() }, index)?;
@@ -210,15 +237,17 @@ fn pack_into(out: &mut Vec<u8>, compressor: &mut Compressor, mut piece: Piece, r
     if raw.len() > bounds::MAX_PAYLOAD {
         return Err(too_large());
     }
-    out.resize(layout::PIECE_HEADER + zstd::zstd_safe::compress_bound(raw.len()), 0);
-    let payload = &mut out[layout::PIECE_HEADER..];
-    let stored = compressor.compress_to_buffer(raw, payload)?;
+    let header = layout::PIECE_HEADER;
+    out.clear();
+    out.resize(header, 0);
+    out.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+    let mut end = Cursor::new(&mut *out);
+    end.set_position(header as u64);
+    piece.stored = compressor.compress_to_buffer(raw, &mut end)? as u32;
     piece.storage = STORED_ZSTD;
-    piece.stored = stored as u32;
     piece.raw = raw.len() as u32;
-    piece.checksum = layout::checksum(&payload[..stored]);
-    out[..layout::PIECE_HEADER].copy_from_slice(&piece.encode());
-    out.truncate(layout::PIECE_HEADER + stored);
+    piece.checksum = layout::checksum(&out[header..]);
+    out[..header].copy_from_slice(&piece.encode());
     Ok(())
 }
 
@@ -254,25 +283,40 @@ impl Sink for Bct {
             Event::Skipped(skipped) => at.instructions.saturating_add(skipped.instructions),
             _ => at.instructions,
         });
+        let needs = &mut self.block.needs;
         match event {
-            Event::Code(code) => self.block.describe(code),
-            Event::Announce(frame) => self.block.use_code(frame.code, at),
-            Event::Name(name) => self.block.define_name(name.name),
-            Event::WholeCode(whole) => self.block.use_code(whole.code, at),
+            Event::Code(code) => needs.describe(code),
+            Event::Announce(frame) => needs.use_code(frame.code, at),
+            Event::Name(name) => needs.define_name(name.name),
+            Event::WholeCode(whole) => needs.use_code(whole.code, at),
             _ => {}
         }
         self.counter.event(event, at);
         Ok(())
     }
 
-    #[inline(always)]
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
-        let code = run.code_after();
-        if self.block.is_full_with(run.words().1) || code.is_some_and(|code| !self.block.has_room_for(code, at)) {
-            return self.run_in_next_block(run, at);
+        if self.block.is_full_with(run.words().1) || !self.has_room_after(run, at) {
+            self.begin_block(at)?;
         }
-        self.add(run, at);
+        self.counter.run(run, at);
+        if let Some(code) = run.code_after() {
+            self.block.needs.use_code(code, at);
+        }
+        self.block.push_run(run);
+        self.block.executed(at.instructions + run.count);
         Ok(())
+    }
+
+    fn runs(&mut self, words: &[u64], decoder: &mut Decoder) -> Result<usize, StreamError> {
+        let mut taken = 0;
+        loop {
+            taken += self.usual_runs(&words[taken..], decoder);
+            match words.get(taken) {
+                Some(&word) if decoder.run_of(word, self)? => taken += 1,
+                _ => return Ok(taken),
+            }
+        }
     }
 
     fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
@@ -280,9 +324,7 @@ impl Sink for Bct {
         if self.block.is_full_with(1) {
             self.begin_block(at)?;
         }
-        self.block.awaits_run_from();
-        self.block.use_names(words, at);
-        self.block.push_values(words);
+        self.block.push_values(words, at);
         Ok(())
     }
 
@@ -290,10 +332,10 @@ impl Sink for Bct {
     /// mark.
     fn flush(&mut self) -> Result<(), SinkError> {
         let settled = self.block.settled();
-        if self.block.begun && self.block.shown < settled.words() {
+        if self.block.begun && self.block.shown < settled.position {
             self.pack_block(UNFINISHED_BLOCK, &settled)?;
             if self.output.write_ahead(&self.piece) {
-                self.block.shown = settled.words();
+                self.block.shown = settled.position;
             }
         }
         Ok(())

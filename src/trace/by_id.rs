@@ -25,16 +25,22 @@ impl<T> Default for ById<T> {
 impl<T> ById<T> {
     #[inline]
     pub fn get(&self, id: u32) -> Option<&T> {
-        if id < LOW { self.low.get(id as usize)?.as_ref() } else { self.get_high(id) }
+        match self.low.get(id as usize) {
+            Some(value) => value.as_ref(),
+            None => self.get_high(id),
+        }
     }
 
     #[inline]
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
-        if id < LOW { self.low.get_mut(id as usize)?.as_mut() } else { self.get_high_mut(id) }
+        match self.low.get_mut(id as usize) {
+            Some(value) => value.as_mut(),
+            None => self.high.get_mut(&id),
+        }
     }
 
     /// Sets an entry; gives the one that was there.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, id: u32, value: T) -> Option<T> {
         if id >= LOW {
             return self.insert_high(id, value);
@@ -82,11 +88,6 @@ impl<T> ById<T> {
     #[cold]
     fn get_high(&self, id: u32) -> Option<&T> {
         self.high.get(&id)
-    }
-
-    #[cold]
-    fn get_high_mut(&mut self, id: u32) -> Option<&mut T> {
-        self.high.get_mut(&id)
     }
 
     #[cold]

@@ -8,7 +8,7 @@ use super::codec::record;
 use super::event::{Event, Run, Then};
 use super::laps::Laps;
 use super::sink::Sink;
-use super::state::{Contradiction, State, StreamError};
+use super::state::{Contradiction, State, StreamError, TakesUsual};
 use super::value::MOST_WORDS;
 use super::word::{self, Kind};
 
@@ -102,16 +102,32 @@ impl Decoder {
 
     /// Hands the runs of one word each, with which `words` begin, to the sink one by one; returns how many these are.
     pub(super) fn runs<S: Sink + ?Sized>(&mut self, words: &[u64], sink: &mut S) -> Result<usize, StreamError> {
-        let before = self.state.instructions;
         let mut taken = 0;
-        while let Some(run) = words.get(taken).and_then(|word| Run::of_words(*word, 0)) {
-            self.run(run, sink)?;
+        while let Some(&word) = words.get(taken)
+            && self.run_of(word, sink)?
+        {
             taken += 1;
         }
+        Ok(taken)
+    }
+
+    /// Hands the run of one word to the sink; returns false if the word is none.
+    #[inline(always)]
+    pub fn run_of<S: Sink + ?Sized>(&mut self, word: u64, sink: &mut S) -> Result<bool, StreamError> {
+        let Some(run) = Run::of_words(word, 0) else { return Ok(false) };
+        self.run(run, sink)?;
+        Ok(true)
+    }
+
+    /// Hands on the usual runs with which `words` begin, as long as `to` takes them; returns how many these are.  What comes then is for
+    /// [`Decoder::run_of`], which also says what is wrong with it.
+    pub fn usual_runs(&mut self, words: &[u64], to: &mut impl TakesUsual) -> usize {
+        let before = self.state.instructions;
+        let taken = self.state.take_usual(words, to);
         if self.state.instructions > before {
             (self.values, self.names) = (0, 0);
         }
-        Ok(taken)
+        taken
     }
 
     /// Decodes what `words` begin with, which is no run of one word, and returns the words it took; None where it is not whole yet.
@@ -124,7 +140,6 @@ impl Decoder {
                 let Some(&second) = words.get(1) else { return Ok(None) };
                 let run = Run::of_words(second, words[0]).ok_or_else(|| self.no_run())?;
                 self.run(run, sink)?;
-                (self.values, self.names) = (0, 0);
                 Ok(Some(2))
             }
             Kind::Free => Ok(Some(1)),
@@ -171,7 +186,7 @@ impl Decoder {
         self.state.take_run(&run, sink)
     }
 
-    /// The hot path: most of a stream is runs.  What has counted values since the last one is to be reset after it.
+    /// The hot path: most of a stream is runs.
     #[inline(always)]
     fn run<S: Sink + ?Sized>(&mut self, mut run: Run, sink: &mut S) -> Result<(), StreamError> {
         if run.length > 0 {
@@ -180,7 +195,11 @@ impl Decoder {
                 None => self.count(&run)?,
             };
         }
-        self.state.take_run(&run, sink)
+        self.state.take_run(&run, sink)?;
+        if run.length > 0 {
+            (self.values, self.names) = (0, 0);
+        }
+        Ok(())
     }
 
     /// Counts the instructions of a run of other code than a walk from the first byte finds, if there can be such a run.

@@ -159,6 +159,11 @@ impl<P: Past> RepeatWriter<P> {
         expected == word
     }
 
+    /// Takes the words that are the expected ones, up to the first that is not; returns how many these are.
+    pub fn take_all(&mut self, words: &[u64]) -> usize {
+        words.iter().take_while(|word| self.takes(**word)).count()
+    }
+
     /// Takes any word of a run.
     #[cfg(test)]
     pub fn put(&mut self, word: u64, out: impl FnMut(u64)) {

@@ -4,10 +4,12 @@
 mod admit;
 mod run;
 mod stored;
+mod usual;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+pub use self::usual::TakesUsual;
 use super::by_id::ById;
 use super::code::Code;
 use super::event::{Event, StopReason};

@@ -158,6 +158,31 @@ impl Counter {
         }
     }
 
+    /// Counts a frame of a code object that was described; returns false where it was not.
+    #[inline(always)]
+    pub fn enters(&mut self, code: u32) -> bool {
+        let place = self.places.get(code).copied();
+        place.is_some_and(|place| {
+            self.codes[place].frames += 1;
+            true
+        })
+    }
+
+    /// Counts instructions of a code object.
+    #[inline(always)]
+    pub fn executes(&mut self, code: u32, count: u64) {
+        let place = self.places.get(code).copied().unwrap_or(0);
+        self.codes[place].instructions += count;
+    }
+
+    /// Counts instructions of a thread.
+    pub fn thread_executes(&mut self, thread: u32, count: u64) {
+        if thread != self.thread {
+            self.switch_to(thread);
+        }
+        self.thread_instructions += count;
+    }
+
     /// Remembers the counts so far.
     pub fn save(&mut self, counts: &mut Counts) {
         self.settle_thread();

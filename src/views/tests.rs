@@ -17,7 +17,7 @@ use super::show::{self, ShowPlan};
 use crate::format::{self, Format, Options, Replace};
 use crate::read::{Flaw, TraceError};
 use crate::trace::invented::{Item, words};
-use crate::trace::{Decoder, SinkError};
+use crate::trace::{Decoder, Sink, SinkError, StreamError};
 
 /// A folder for the files of one test.
 struct Desk {
@@ -40,14 +40,24 @@ impl Desk {
 
     /// Records events under a name whose suffix says the format.
     fn record(&self, events: &[Item], name: &str, options: Options) -> Vec<u8> {
+        self.record_by(name, options, |sink| Decoder::default().decode(&words(events), sink))
+    }
+
+    /// The same by a function that hands them to the sink.
+    fn record_by(
+        &self,
+        name: &str,
+        options: Options,
+        record: impl FnOnce(&mut dyn Sink) -> Result<usize, StreamError>,
+    ) -> Vec<u8> {
         let path = self.path(name);
         let (format, compression) = format::by_suffix(&path, None);
         let output =
             format::check_output(&path, None, Replace::Traces).expect("writable").open(compression).expect("open");
         let mut sink = format::sink(format, options, output);
-        match Decoder::default().decode(&words(events), &mut *sink) {
+        match record(&mut *sink) {
             Ok(_) => {}
-            Err(crate::trace::StreamError::Output(SinkError::Full)) => {}
+            Err(StreamError::Output(SinkError::Full)) => {}
             Err(error) => panic!("{error}"),
         }
         let stored = sink.finish().expect("finish");

@@ -50,9 +50,7 @@ impl State {
                 };
                 self.check_room()?;
                 self.pass(run, executed, sink)?;
-                let id = self.next_frame;
-                self.next_frame += 1;
-                self.push(id, code, None);
+                self.enter(code);
             }
             Then::Resume { slot } => {
                 if self.suspended.get(slot).is_none() {
@@ -60,9 +58,7 @@ impl State {
                 }
                 self.check_room()?;
                 self.pass(run, executed, sink)?;
-                if let Some(frame) = self.suspended.remove(slot) {
-                    self.push(frame.id, frame.code, Some(slot));
-                }
+                self.resume(slot);
             }
             Then::Return | Then::Unwind => {
                 self.check_frame("a frame left where there is none")?;
@@ -71,11 +67,9 @@ impl State {
             }
             Then::Yield { slot } => {
                 self.check_frame("a frame left where there is none")?;
-                self.check_slot(slot)?;
+                self.check_slot(slot).map_err(|why| self.contradiction(why))?;
                 self.pass(run, executed, sink)?;
-                if let Some(frame) = self.current.stack.pop() {
-                    self.suspended.insert(slot, Frame { slot: Some(slot), ..frame });
-                }
+                self.suspend(slot);
             }
             then => self.take_rare(run, then, sink)?,
         }
@@ -166,17 +160,42 @@ impl State {
 
     /// Says whether a frame can be suspended in a slot.
     #[inline(always)]
-    fn check_slot(&self, slot: u32) -> Result<(), StreamError> {
+    pub(super) fn check_slot(&self, slot: u32) -> Result<(), Contradiction> {
         if slot > MAX_SLOT {
-            return Err(self.contradiction("a slot beyond all bounds"));
+            return Err("a slot beyond all bounds");
         }
         if self.suspended.len() >= MAX_FRAMES || self.suspended.get(slot).is_some() {
-            return Err(self.contradiction("a frame suspended where another one is"));
+            return Err("a frame suspended where another one is");
         }
         Ok(())
     }
 
+    /// Enters a new frame.
+    #[inline(always)]
+    pub(super) fn enter(&mut self, code: Rc<Code>) {
+        let id = self.next_frame;
+        self.next_frame += 1;
+        self.push(id, code, None);
+    }
+
+    /// Enters the frame that is suspended in a slot.
+    #[inline(always)]
+    pub(super) fn resume(&mut self, slot: u32) {
+        if let Some(frame) = self.suspended.remove(slot) {
+            self.push(frame.id, frame.code, Some(slot));
+        }
+    }
+
+    /// Suspends the frame that runs in a slot, which is free.
+    #[inline(always)]
+    pub(super) fn suspend(&mut self, slot: u32) {
+        if let Some(frame) = self.current.stack.pop() {
+            self.suspended.insert(slot, Frame { slot: Some(slot), ..frame });
+        }
+    }
+
     /// Puts a frame on the stack, which has room for it.
+    #[inline(always)]
     pub(super) fn push(&mut self, id: u64, code: Rc<Code>, slot: Option<u32>) {
         let (caller, depth) = self.frame().map_or((0, 0), |frame| (frame.id, frame.depth + 1));
         self.current.stack.push(Frame { id, code, caller, depth, slot });

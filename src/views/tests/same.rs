@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::select::{Filter, Name, Selection};
 use crate::trace::invented::{trace, traces};
+use crate::trace::{Event, Run, State};
 
 fn options(resolve: bool, depth: bool, selection: Selection) -> Options {
     Options { resolve, depth, selection, ..Options::default() }
@@ -13,6 +14,27 @@ fn options(resolve: bool, depth: bool, selection: Selection) -> Options {
 fn windowed(from: u64, count: u64) -> Options {
     let to = (from.max(1) + count).saturating_sub(1);
     options(false, false, Selection { window: Selection::window(Some(from), Some(to)), ..Selection::default() })
+}
+
+/// Hands runs on one by one.
+struct OneByOne<'a>(&'a mut dyn Sink);
+
+impl Sink for OneByOne<'_> {
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        self.0.event(event, at)
+    }
+
+    fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
+        self.0.run(run, at)
+    }
+
+    fn values(&mut self, words: &[u64], at: &State) -> Result<(), SinkError> {
+        self.0.values(words, at)
+    }
+
+    fn written(&self) -> u64 {
+        self.0.written()
+    }
 }
 
 proptest! {
@@ -29,6 +51,24 @@ proptest! {
             prop_assert!(direct == shown, "{form} differs");
             prop_assert_eq!(flaws, vec![]);
         }
+    }
+
+    #[test]
+    fn runs_that_come_together_are_those_that_come_one_by_one(events in traces(400), most in 1usize..200) {
+        let (desk, words) = (Desk::new(), words(&events));
+        let one_by_one = desk.record_by("one.bct", Options::default(), |sink| {
+            Decoder::default().decode(&words, &mut OneByOne(sink))
+        });
+        prop_assert!(one_by_one == desk.record(&events, "together.bct", Options::default()));
+        let in_pieces = desk.record_by("pieces.bct", Options::default(), |sink| {
+            let mut decoder = Decoder::default();
+            let mut taken = 0;
+            for end in (0..=words.len()).step_by(most).chain([words.len()]) {
+                taken += decoder.decode(&words[taken..end.max(taken)], sink)?;
+            }
+            Ok(taken)
+        });
+        prop_assert!(one_by_one == in_pieces);
     }
 
     #[test]
