@@ -2,9 +2,11 @@
 //! down.
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::decoder::{Decoder, state_end};
 use super::invented::{Item, traces, words};
+use super::state::TakesUsual;
 use super::{Event, Run, Sink, SinkError, State, StreamError};
 
 /// Keeps what it is given, as text: events have no equality of their own.
@@ -75,6 +77,41 @@ impl Sink for Again {
     }
 }
 
+/// Takes usual runs together, and nothing else.
+pub(super) struct Together;
+
+impl TakesUsual for Together {
+    fn enters(&mut self, code: u32) -> bool {
+        !code.is_multiple_of(3)
+    }
+
+    fn executes(&mut self, _code: u32, _count: u64) {}
+}
+
+impl Sink for Together {
+    fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn run(&mut self, _run: &Run, _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn runs(&mut self, words: &[u64], decoder: &mut Decoder) -> Result<usize, StreamError> {
+        let usual = decoder.usual_runs(words, self);
+        let is_next = words.get(usual).map(|word| decoder.run_of(*word, self)).transpose()?;
+        Ok(usual + usize::from(is_next == Some(true)))
+    }
+
+    fn values(&mut self, _words: &[u64], _at: &State) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}
+
 fn text_of(item: &Item) -> String {
     match item {
         Item::Event(Event::Code(code)) => {
@@ -91,6 +128,23 @@ fn hear(words: &[u64]) -> Result<(Heard, usize), StreamError> {
 }
 
 proptest! {
+    #[test]
+    fn usual_runs_that_are_taken_together_leave_the_same_state(
+        events in traces(200), end: Index, damage in proptest::option::of((any::<Index>(), any::<Index>(), any::<u64>()))
+    ) {
+        let words = words(&events);
+        let mut words = words[..end.index(words.len())].to_vec();
+        if let Some((place, other, flips)) = damage && !words.is_empty() {
+            // Another word of the stream, or bits of its own that are not its kind.
+            let (place, other) = (place.index(words.len()), other.index(words.len()));
+            words[place] = if flips % 2 == 0 { words[other] } else { words[place] ^ (flips & 0x3f_0003f_0003f0) };
+        }
+        let (mut one_by_one, mut together) = (Decoder::default(), Decoder::default());
+        let taken = one_by_one.decode(&words, &mut Again::default());
+        prop_assert_eq!(format!("{:?}", together.decode(&words, &mut Together)), format!("{taken:?}"));
+        prop_assert_eq!(format!("{:?}", one_by_one.state()), format!("{:?}", together.state()));
+    }
+
     #[test]
     fn events_come_back_from_their_words(events in traces(200)) {
         let words = words(&events);

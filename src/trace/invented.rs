@@ -284,6 +284,7 @@ impl Inventor {
             bytes: BYTES[pick(5)].to_vec(),
             constants: vec![b"None".to_vec(), NAMES[pick(25)].to_vec()],
             varnames: vec![NAMES[pick(125)].to_vec()],
+            is_of_library: pick(625) == 0,
             ..CodeObject::default()
         };
         self.next_code += 1 + detail % 3;

@@ -3,12 +3,13 @@
 use super::code::Code;
 use super::codec::record as record_types;
 use super::decoder::Decoder;
+use super::decoder_tests::Together;
 use super::event::{Announce, Event, Name, Outside, Skipped};
 use super::origin::WholeCode;
 use super::repeat::{self, RepeatReader};
 use super::value::{self, MOST_WORDS, NAMES, Role, Tag};
 use super::word::{self, Fields, Kind, MAX_RUN_WORDS};
-use super::{StreamError, ignore};
+use super::{Sink, StreamError, ignore};
 use crate::bytecode::CodeObject;
 
 fn code(id: u32) -> Event {
@@ -51,11 +52,14 @@ fn sound() -> Vec<u64> {
 fn refused(words: &[u64], without_frame: bool) -> String {
     let left = if without_frame { run(Kind::Return, 0, 0, 0) } else { Vec::new() };
     let stream = [sound(), left, words.to_vec()].concat();
-    match Decoder::default().decode(&stream, &mut ignore()) {
+    let answer = |sink: &mut dyn Sink| match Decoder::default().decode(&stream, sink) {
         Err(StreamError::Contradiction { why, .. }) => why.to_string(),
         Ok(taken) => format!("{taken} of {} words are taken", stream.len()),
         Err(error) => format!("{error:?}"),
-    }
+    };
+    let one_by_one = answer(&mut ignore());
+    assert_eq!(answer(&mut Together), one_by_one);
+    one_by_one
 }
 
 #[test]
