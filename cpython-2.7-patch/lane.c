@@ -128,14 +128,15 @@ kept_as(const struct _frame *frame, uint32_t number)
     return LIKELY(slot < bctrace_lane.kept_count && kept->frame == frame) ? kept : NULL;
 }
 
-/* Takes a frame that is kept and goes on. */
+/* Takes a frame that is kept, under this number, and goes on. */
 INLINE void
 resume(struct _frame *frame, const unsigned char *first, const unsigned char *instr, const struct bctrace_version *version,
-       const struct bctrace_kept *kept)
+       const struct bctrace_kept *kept, uint32_t number)
 {
     const unsigned char *end = fetched();
-    push(frame, first, version, kept->id, frame->f_number, end);
-    return bctrace_put(0, WORD(BCTRACE_WORD_RESUME, frame->f_number), end, first, instr);
+    uint64_t ending = WORD(BCTRACE_WORD_RESUME, number);
+    push(frame, first, version, kept->id, number, end);
+    return bctrace_put(0, ending, end, first, instr);
 }
 
 APART void
@@ -148,9 +149,10 @@ compare_and_enter(struct _frame *frame, struct _object *code, const unsigned cha
             if (LIKELY(version->entry && equal(first, version->bytes, version->entry)))
                 return begin(frame, first, known);
         } else {
-            const struct bctrace_kept *kept = kept_as(frame, frame->f_number);
+            uint32_t number = frame->f_number;
+            const struct bctrace_kept *kept = kept_as(frame, number);
             if (LIKELY(kept && is_as_described(version, first, instr)))
-                return resume(frame, first, instr, version, kept);
+                return resume(frame, first, instr, version, kept, number);
         }
     }
     return bctrace_general.enter(frame, code, first, instr);
@@ -163,9 +165,10 @@ bctrace_lane_enter(struct _frame *frame, struct _object *code, const unsigned ch
     if (LIKELY(bctrace_lane.top < bctrace_lane.room && known->code == code)) {
         if (LIKELY(instr == first))
             return begin(frame, first, known);
-        const struct bctrace_kept *kept = kept_as(frame, frame->f_number);
+        uint32_t number = frame->f_number;
+        const struct bctrace_kept *kept = kept_as(frame, number);
         if (LIKELY(kept))
-            return resume(frame, first, instr, known->version, kept);
+            return resume(frame, first, instr, known->version, kept, number);
     }
     return compare_and_enter(frame, code, first, instr);
 }
@@ -218,12 +221,12 @@ leave(struct _frame *frame, int how)
     uint32_t number = top->slot;
     if (LIKELY(!(how | number)))
         return pop(top, BCTRACE_WORD_RETURN);
-    if (how == BCTRACE_RETURN) {
-        if (release(frame, number))
-            return pop(top, BCTRACE_WORD_RETURN);
-    } else if (how == BCTRACE_YIELD) {
+    if (LIKELY(how == BCTRACE_YIELD)) {
         if (LIKELY(number) || (number = keep(frame, top->id)))
             return pop(top, WORD(BCTRACE_WORD_YIELD, number));
+    } else if (how == BCTRACE_RETURN) {
+        if (release(frame, number))
+            return pop(top, BCTRACE_WORD_RETURN);
     }
     return bctrace_general.leave(frame, how);
 }

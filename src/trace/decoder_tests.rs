@@ -137,7 +137,7 @@ proptest! {
         if let Some((place, other, flips)) = damage && !words.is_empty() {
             // Another word of the stream, or bits of its own that are not its kind.
             let (place, other) = (place.index(words.len()), other.index(words.len()));
-            words[place] = if flips % 2 == 0 { words[other] } else { words[place] ^ (flips & 0x3f_0003f_0003f0) };
+            words[place] = if flips % 2 == 0 { words[other] } else { words[place] ^ (flips & (0x3f << 4 | 0x3f << 24 | 0x3f << 44)) };
         }
         let (mut one_by_one, mut together) = (Decoder::default(), Decoder::default());
         let taken = one_by_one.decode(&words, &mut Again::default());

@@ -173,20 +173,16 @@ impl<P: Past> RepeatWriter<P> {
     }
 
     /// Takes a word that `takes` has refused, and others that come with it.
-    #[inline]
+    #[inline(always)]
     pub fn put_new<const COUNT: usize>(&mut self, words: [u64; COUNT], mut out: impl FnMut(u64)) {
-        if self.is_repeating() {
-            self.flush(&mut out);
-        }
-        for word in words {
-            out(word);
-            self.past.keep(word);
-        }
-        self.written = self.position();
-        let context = self.context();
-        let last = std::mem::replace(&mut self.places[context], self.written);
+        self.flush(&mut out);
+        words.into_iter().for_each(out);
+        self.past.keep_all(&words);
+        let position = self.position();
+        self.written = position;
+        let last = std::mem::replace(&mut self.places[self.context(position)], position);
         // Places count from 1, so that 0 stands for none.
-        let distance = self.written - last;
+        let distance = position - last;
         self.past.set_distance(if last != 0 && distance < HISTORY as u64 { distance } else { HISTORY as u64 });
     }
 
@@ -218,9 +214,14 @@ impl<P: Past> RepeatWriter<P> {
     }
 
     /// Puts out the repeat words that are pending.
-    #[inline(never)]
-    pub fn flush(&mut self, out: impl FnMut(u64)) {
-        self.pending().for_each(out);
+    #[inline(always)]
+    pub fn flush(&mut self, mut out: impl FnMut(u64)) {
+        match self.position() - self.written {
+            0 => {}
+            // Nearly always it is one.
+            count @ 1..=MAX_REPEAT => out(pack(self.distance(), count)),
+            _ => self.pending().for_each(out),
+        }
         self.written = self.position();
     }
 
@@ -237,10 +238,9 @@ impl<P: Past> RepeatWriter<P> {
         self.written = 0;
     }
 
-    /// The place in the table of the last words.
-    #[inline]
-    fn context(&self) -> usize {
-        let position = self.position();
+    /// The place in the table of the last words before a position.
+    #[inline(always)]
+    fn context(&self, position: u64) -> usize {
         let terms = FACTORS
             .iter()
             .zip(1u64..)

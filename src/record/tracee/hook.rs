@@ -197,6 +197,7 @@ impl Hook for Tracee {
 }
 
 impl LaneHook for Tracee {
+    #[inline(always)]
     fn word(&mut self, word: u64, first: usize, start: usize) -> Flow {
         self.stream.push_new_and_open(word, first, start)
     }

@@ -138,9 +138,14 @@ impl Stream {
     }
 
     /// Adds a word that was not expected and opens a run.
+    #[inline(always)]
     pub(super) fn push_new_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
-        self.push_new([word]);
-        self.open(first, start, start as u64)
+        self.repeats.put_new([word], |word| self.ring.push(word));
+        slot::close(self.ring.head());
+        self.publish();
+        slot::open(first, start, start as u64);
+        // Where the recorder wants the process to end, it has set `pause` to 0.
+        if self.position() >= Slot::get().pause() { self.pause() } else { Flow::Continue }
     }
 
     /// Begins to rewrite the slot: what was added is whole, and the run that was open is in it.
