@@ -90,8 +90,8 @@ impl Bct {
         Ok(())
     }
 
-    /// Takes the runs with which `words` begin as far as the block has room, and the code objects that they enter; returns how many these
-    /// are.
+    /// Takes the usual runs with which `words` begin, as long as the block has room for them and has the code objects that they enter;
+    /// returns how many these are.
     fn usual_runs(&mut self, words: &[u64], decoder: &mut Decoder) -> usize {
         let Bct { block, counter, .. } = self;
         let words = &words[..words.len().min(block.room_for_runs())];
@@ -120,7 +120,8 @@ impl Bct {
     #[inline]
     fn has_room_after(&self, run: &Run, at: &State) -> bool {
         let needs = &self.block.needs;
-        run.code_after().is_none_or(|code| needs.is_marked(code) || needs.has_room_for(code, at) || !self.block.can_end())
+        run.code_after()
+            .is_none_or(|code| needs.is_marked(code) || needs.has_room_for(code, at) || !self.block.can_end())
     }
 
     /// Ends the block, if one has begun; the next frame has this number.
@@ -195,7 +196,7 @@ impl Bct {
     }
 }
 
-/// Runs that enter no code object which the block does not have: their words are all that it needs of them.
+/// Counts usual runs that enter only code objects which the block has: their words are all that it needs of them.
 struct Usual<'a> {
     block: &'a Block,
     counter: &'a mut Counter,
@@ -240,6 +241,7 @@ fn pack_into(out: &mut Vec<u8>, compressor: &mut Compressor, mut piece: Piece, r
     let header = layout::PIECE_HEADER;
     out.clear();
     out.resize(header, 0);
+    // zstd writes into what is reserved; it need not be zeroed, and how much more there is changes nothing.
     out.reserve(zstd::zstd_safe::compress_bound(raw.len()));
     let mut end = Cursor::new(&mut *out);
     end.set_position(header as u64);
@@ -312,10 +314,11 @@ impl Sink for Bct {
         let mut taken = 0;
         loop {
             taken += self.usual_runs(&words[taken..], decoder);
-            match words.get(taken) {
-                Some(&word) if decoder.run_of(word, self)? => taken += 1,
-                _ => return Ok(taken),
+            let Some(&word) = words.get(taken) else { return Ok(taken) };
+            if !decoder.run_of(word, self)? {
+                return Ok(taken);
             }
+            taken += 1;
         }
     }
 

@@ -33,10 +33,7 @@ impl<T> ById<T> {
 
     #[inline]
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
-        match self.low.get_mut(id as usize) {
-            Some(value) => value.as_mut(),
-            None => self.high.get_mut(&id),
-        }
+        if id < LOW { self.low.get_mut(id as usize)?.as_mut() } else { self.get_high_mut(id) }
     }
 
     /// Sets an entry; gives the one that was there.
@@ -88,6 +85,11 @@ impl<T> ById<T> {
     #[cold]
     fn get_high(&self, id: u32) -> Option<&T> {
         self.high.get(&id)
+    }
+
+    #[cold]
+    fn get_high_mut(&mut self, id: u32) -> Option<&mut T> {
+        self.high.get_mut(&id)
     }
 
     #[cold]

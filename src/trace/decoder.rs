@@ -119,8 +119,8 @@ impl Decoder {
         Ok(true)
     }
 
-    /// Hands on the usual runs with which `words` begin, as long as `to` takes them; returns how many these are.  What comes then is for
-    /// [`Decoder::run_of`], which also says what is wrong with it.
+    /// Moves on by the usual runs with which `words` begin, as long as `to` takes them; returns how many these are.  What comes then is
+    /// for [`Decoder::run_of`], which also says what is wrong with it.
     pub fn usual_runs(&mut self, words: &[u64], to: &mut impl TakesUsual) -> usize {
         let before = self.state.instructions;
         let taken = self.state.take_usual(words, to);

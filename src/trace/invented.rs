@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::attempt::{Answer, Attempt, By, Deed, Repeated, Site};
 use super::code::Code;
@@ -15,6 +16,7 @@ use super::origin::{How, Made, WholeCode};
 use super::sink::ignore;
 use super::state::State;
 use super::value::{self, Role, Tag, What};
+use super::word::FIELDS;
 use crate::bytecode::decode::units;
 use crate::bytecode::{CodeObject, Unit};
 
@@ -53,6 +55,34 @@ impl Item {
 /// Invents any trace, with a beginning and an end.
 pub fn traces(longest: usize) -> impl Strategy<Value = Vec<Item>> {
     proptest::collection::vec(any::<u32>(), 0..longest).prop_map(|numbers| trace(&numbers))
+}
+
+/// Damage to one word of a stream.
+#[derive(Clone, Debug)]
+pub struct Damage {
+    place: Index,
+    /// The word that stands there instead, or bits of the numbers of a run that are turned.
+    by: Result<Index, u64>,
+}
+
+/// Invents damage.
+pub fn damages() -> impl Strategy<Value = Damage> {
+    let bits = any::<u64>().prop_map(|bits| bits & (0x3f << FIELDS[0] | 0x3f << FIELDS[1] | 0x3f << FIELDS[2]));
+    let by = prop_oneof![any::<Index>().prop_map(Ok), bits.prop_map(Err)];
+    (any::<Index>(), by).prop_map(|(place, by)| Damage { place, by })
+}
+
+impl Damage {
+    pub fn inflict(&self, words: &mut [u64]) {
+        if words.is_empty() {
+            return;
+        }
+        let place = self.place.index(words.len());
+        words[place] = match self.by {
+            Ok(other) => words[other.index(words.len())],
+            Err(bits) => words[place] ^ bits,
+        };
+    }
 }
 
 /// Makes a trace out of numbers.

@@ -70,10 +70,13 @@ fn every_contradiction_is_refused_by_its_name() {
     let skipped = |instructions, frames| event(&Event::Skipped(Skipped { instructions, frames, ..Skipped::default() }));
     let outside = event(&Event::Outside(Outside { offset: -1, bytes: vec![9] }));
     let whole = event(&Event::WholeCode(WholeCode { code: 7, made: None, missing: 0, marshal: Vec::new().into() }));
+    // It executes nothing, so the values wait on.
+    let wide = run(Kind::SlotGone, 0, 0, 1 << 20);
     let deep: Vec<u64> = (0..1 << 14).flat_map(|_| run(Kind::Call, 0, 0, 0)).collect();
     let table: Vec<(&str, Vec<u64>, bool)> = vec![
         ("a word that is no run where one must be", vec![Kind::Repeat as u64], false),
         ("more values than a run can have", vec![value; MOST_WORDS + 1], false),
+        ("more values than a run can have", [vec![value; MOST_WORDS], wide, vec![value]].concat(), false),
         ("a record longer than any", vec![(1 << 31) << 12], false),
         ("a state where none can be", record(record_types::STATE, &[]), false),
         ("a record that does not hold what its type says", record(record_types::OUTSIDE, &[1]), false),

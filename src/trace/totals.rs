@@ -158,7 +158,8 @@ impl Counter {
         }
     }
 
-    /// Counts a frame of a code object that was described; returns false where it was not.
+    /// Counts a frame of a code object that has a place here, as all have that were described while this counts; returns false where it
+    /// has none.
     #[inline(always)]
     pub fn enters(&mut self, code: u32) -> bool {
         let place = self.places.get(code).copied();
@@ -168,7 +169,7 @@ impl Counter {
         })
     }
 
-    /// Counts instructions of a code object.
+    /// Counts instructions of a code object that has a place here.  Those of a thread are counted by [`Counter::thread_executes`].
     #[inline(always)]
     pub fn executes(&mut self, code: u32, count: u64) {
         let place = self.places.get(code).copied().unwrap_or(0);
@@ -176,8 +177,9 @@ impl Counter {
     }
 
     /// Counts instructions of a thread.
+    #[inline]
     pub fn thread_executes(&mut self, thread: u32, count: u64) {
-        if thread != self.thread {
+        if thread != self.thread && count > 0 {
             self.switch_to(thread);
         }
         self.thread_instructions += count;
@@ -230,10 +232,7 @@ impl Counter {
     fn executed(&mut self, at: &State, count: u64) {
         let Some(frame) = at.frame() else { return };
         self.entry(frame.code.id, at).instructions += count;
-        if at.thread != self.thread {
-            self.switch_to(at.thread);
-        }
-        self.thread_instructions += count;
+        self.thread_executes(at.thread, count);
     }
 
     #[inline]

@@ -93,9 +93,13 @@ impl Slot {
         self.pause.load(Ordering::Relaxed) & !REPEATING
     }
 
-    /// Sets that position.  The caller looks at `stop` afterwards, since this can undo what [`Slot::ask_to_stop`] has set.
+    /// Sets that position, unless the tracee is asked to stop.
     pub fn set_pause(&self, position: u64) {
         self.pause.store(REPEATING | position, Ordering::SeqCst);
+        // What `ask_to_stop` has set meanwhile was undone.
+        if self.stop.load(Ordering::SeqCst) != 0 {
+            self.pause.store(0, Ordering::SeqCst);
+        }
     }
 
     /// Asks the tracee to end the process at its next event.
@@ -262,4 +266,23 @@ fn map_over(page: *mut libc::c_void, kind: libc::c_int) -> io::Result<()> {
     // SAFETY: the page is one of the two globals that fill a whole aligned page (bctrace_hook.c), and nothing is kept in them yet.
     let mapped = unsafe { libc::mmap(page, PAGE, libc::PROT_READ | libc::PROT_WRITE, kind, -1, 0) };
     if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No other test asks this process to stop.
+    #[test]
+    fn a_tracee_that_is_asked_to_stop_pauses_at_its_next_word_whatever_it_sets() {
+        let slot = Slot::get();
+        slot.set_pause(7);
+        assert_eq!(slot.pause(), 7);
+        slot.ask_to_stop();
+        slot.set_pause(8);
+        assert_eq!(slot.pause(), 0);
+        slot.stop.store(0, Ordering::SeqCst);
+        slot.set_pause(9);
+        assert_eq!(slot.pause(), 9);
+    }
 }

@@ -32,9 +32,10 @@ impl Block {
 
     /// Empties it for the next one.
     pub(super) fn clear(&mut self) {
-        self.body.clear();
-        self.needs = Needs::default();
-        (self.begun, self.shown, self.awaiting) = (false, 0, None);
+        let Block { begun, body, needs, before, after, shown, awaiting, awaiting_idle } = self;
+        body.clear();
+        *needs = Needs::default();
+        (*begun, *before, *after, *shown, *awaiting, *awaiting_idle) = Default::default();
     }
 
     /// Words of events at which it ends; 0 where it has not begun.

@@ -48,6 +48,7 @@ impl Body {
     /// Adds runs of one word each.
     pub(super) fn push_runs(&mut self, mut words: &[u64]) {
         while let Some(&first) = words.first() {
+            // Where a repetition would begin, it may not be of those that execute nothing alone.
             let begins_idle = !self.repeats.is_repeating() && word::is_idle(first);
             let repeated = if begins_idle { 0 } else { self.repeats.take_all(words) };
             self.count_idle(&words[..repeated]);
@@ -57,7 +58,7 @@ impl Body {
         }
     }
 
-    /// Counts those of the last words that execute nothing; all of these repeat.
+    /// Counts the words at the end that execute nothing, after words that were taken since they repeat.
     fn count_idle(&mut self, words: &[u64]) {
         let idle = words.iter().rev().take_while(|word| word::is_idle(**word)).count();
         self.idle = idle as u64 + if idle == words.len() { self.idle } else { 0 };

@@ -21,7 +21,7 @@ pub(super) struct Needs {
     /// The names, as they were before the block; and for each name whether it or the block has it.
     names: BTreeMap<u32, Vec<u64>>,
     named: Vec<bool>,
-    /// Words of all these.
+    /// Words of the state, the code objects and the names.
     words: usize,
     /// What all code objects of the block take in memory, and of this what came after it had begun.
     weight: u64,

@@ -34,9 +34,7 @@ impl<P: Past> RepeatWriter<P> {
     pub fn put_new_number<const COUNT: usize>(&mut self, words: [u64; COUNT], mut out: impl FnMut(u64)) {
         let position = self.position();
         let repeated = position - self.written;
-        if repeated > 0 {
-            self.flush(&mut out);
-        }
+        self.flush(&mut out);
         if repeated < FEWEST {
             self.past.set_distance(HISTORY as u64);
         }

@@ -42,6 +42,7 @@ impl RepeatReader {
     pub fn take(&mut self, count: usize) {
         self.taken += count;
         debug_assert!(self.taken <= self.words.len(), "only words that were read are taken");
+        // The more are let go at once, the less often those in reach are moved.
         if self.taken >= 4 * HISTORY {
             let out_of_reach = self.taken - HISTORY;
             self.words.drain(..out_of_reach);

@@ -1,5 +1,5 @@
-//! Usual runs: their words change frames and counts, and nothing else is to be known of each.  A sink that keeps words as they are has
-//! them taken together, at a third of what it costs to be handed each.
+//! Usual runs: those that only enter and leave frames of known code objects.  A sink that keeps words as they are need not be handed
+//! each of them.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::trace::word::{self, Fields, Kind};
 
 /// Takes usual runs.
 pub trait TakesUsual {
-    /// Counts a frame of a code object that is entered; returns false, and counts nothing, where the run is to be handed over.
+    /// Counts a frame of a code object that is entered; returns false, and counts nothing, if the run must go the general way.
     fn enters(&mut self, code: u32) -> bool;
 
     /// Counts instructions of a code object whose frame runs.
@@ -54,53 +54,35 @@ impl State {
                 stretch.add(run, count);
                 taken += 1;
             };
-            match end {
-                Some((kind, run, count)) if self.end_usually(kind, run, count, &mut stretch, to) => taken += 1,
-                _ => {
-                    self.count_stretch(&stretch, to);
-                    break;
+            let left = match end {
+                Some((kind, run, count)) if self.leave_usually(kind, run.argument, to) => {
+                    stretch.add(run, count);
+                    taken += 1;
+                    true
                 }
+                _ => false,
+            };
+            self.count_stretch(&stretch, to);
+            if !left {
+                break;
             }
         }
         taken
     }
 
-    /// Ends a stretch with a run that leaves its frame, if it does so in a usual way; returns whether it does.
+    /// Leaves the frame that runs as a run of this kind does, if that is usual; returns whether it is.
     #[inline(always)]
-    fn end_usually(
-        &mut self,
-        kind: Kind,
-        run: Fields,
-        count: u64,
-        stretch: &mut Stretch,
-        to: &mut impl TakesUsual,
-    ) -> bool {
-        let argument = run.argument;
+    fn leave_usually(&mut self, kind: Kind, argument: u32, to: &mut impl TakesUsual) -> bool {
         match kind {
             Kind::Call => {
                 let Some(code) = self.codes.get(argument).filter(|_| self.has_room() && to.enters(argument)) else {
                     return false;
                 };
-                let code = Rc::clone(code);
-                stretch.add(run, count);
-                self.count_stretch(stretch, to);
-                self.enter(code);
+                self.enter(Rc::clone(code));
             }
-            Kind::Return | Kind::Unwind => {
-                stretch.add(run, count);
-                self.count_stretch(stretch, to);
-                drop(self.current.stack.pop());
-            }
-            Kind::Resume if self.suspended.get(argument).is_some() && self.has_room() => {
-                stretch.add(run, count);
-                self.count_stretch(stretch, to);
-                self.resume(argument);
-            }
-            Kind::Yield if self.check_slot(argument).is_ok() => {
-                stretch.add(run, count);
-                self.count_stretch(stretch, to);
-                self.suspend(argument);
-            }
+            Kind::Return | Kind::Unwind => drop(self.current.stack.pop()),
+            Kind::Resume if self.suspended.get(argument).is_some() && self.has_room() => self.resume(argument),
+            Kind::Yield if self.check_slot(argument).is_ok() => self.suspend(argument),
             _ => return false,
         }
         true

@@ -1,10 +1,11 @@
 //! Direct and shown traces are the same bytes, and windows, filters and compression take away nothing else.
 
+use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
 use crate::select::{Filter, Name, Selection};
-use crate::trace::invented::{trace, traces};
+use crate::trace::invented::{damages, trace, traces};
 use crate::trace::{Event, Run, State};
 
 fn options(resolve: bool, depth: bool, selection: Selection) -> Options {
@@ -54,15 +55,25 @@ proptest! {
     }
 
     #[test]
-    fn runs_that_come_together_are_those_that_come_one_by_one(events in traces(400), most in 1usize..200) {
-        let (desk, words) = (Desk::new(), words(&events));
-        let one_by_one = desk.record_by("one.bct", Options::default(), |sink| {
-            Decoder::default().decode(&words, &mut OneByOne(sink))
-        });
-        prop_assert!(one_by_one == desk.record(&events, "together.bct", Options::default()));
-        let in_pieces = desk.record_by("pieces.bct", Options::default(), |sink| {
-            let mut decoder = Decoder::default();
-            let mut taken = 0;
+    fn runs_that_come_together_are_those_that_come_one_by_one(
+        events in traces(400), most in 1usize..200, damage in option::of(damages()), max_size in option::of(300u64..6000)
+    ) {
+        let (desk, mut words) = (Desk::new(), words(&events));
+        damage.inspect(|damage| damage.inflict(&mut words));
+        // What is written, and how recording it ends.
+        let record = |name: &str, record: &dyn Fn(&mut dyn Sink) -> Result<usize, StreamError>| {
+            let mut ended = String::new();
+            let bytes = desk.record_by(name, Options { max_size, ..Options::default() }, |sink| {
+                let result = record(sink);
+                ended = format!("{result:?}");
+                Ok(result.unwrap_or_default())
+            });
+            (bytes, ended)
+        };
+        let one_by_one = record("one.bct", &|sink| Decoder::default().decode(&words, &mut OneByOne(sink)));
+        prop_assert!(one_by_one == record("together.bct", &|sink| Decoder::default().decode(&words, sink)));
+        let in_pieces = record("pieces.bct", &|sink| {
+            let (mut decoder, mut taken) = (Decoder::default(), 0);
             for end in (0..=words.len()).step_by(most).chain([words.len()]) {
                 taken += decoder.decode(&words[taken..end.max(taken)], sink)?;
             }
