@@ -92,10 +92,10 @@ fn a_kill_between_any_two_machine_instructions_of_a_publication_loses_nothing() 
     let all = std::env::var_os("BCTRACE_ALL_STEPS").is_some();
     let steps: Vec<u32> = if all { (0..80).collect() } else { vec![0, 1, 2, 4, 7, 12, 25] };
     let mut tried = 0;
-    // Most words are new in the second turn, and repeat in the third one.
+    // Most words are new in the second turn, and repeat in the third one.  A turn has 15 publications; then the program waits for input.
     for turn in [1, 2] {
         let mut least = 0;
-        for publication in 1..=(if all { 16 } else { 8 }) {
+        for publication in 1..=(if all { 15 } else { 8 }) {
             for &steps in &steps {
                 let Some(trace) = killed(&program, turn, publication, steps) else { break };
                 let place = format!("turn {turn}, publication {publication}, {steps} instructions after its beginning");
