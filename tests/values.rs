@@ -6,6 +6,7 @@ mod fakes;
 mod hostile;
 pub mod rebuilt;
 mod receivers;
+mod usual;
 mod views;
 
 use crate::live::Program;

@@ -46,8 +46,8 @@ pub fn slot_of(process: u32) -> u64 {
 
 /// Runs the program to a turn and kills it `steps` machine instructions after the beginning of a publication; returns the trace, or None if
 /// there are fewer publications.
-fn killed(program: &Program, turn: usize, publication: u32, steps: u32) -> Option<String> {
-    let mut live = Live::start(program.tracing(&["-q"], "t.txt", &[]));
+fn killed(program: &Program, options: &[&str], turn: usize, publication: u32, steps: u32) -> Option<String> {
+    let mut live = Live::start(program.tracing(options, "t.bct", &[]));
     let mut process = 0;
     for before in 0..=turn {
         let mut line = String::new();
@@ -78,35 +78,49 @@ fn killed(program: &Program, turn: usize, publication: u32, steps: u32) -> Optio
         return None;
     }
     assert_eq!(ran.status, 137, "{}", ran.stderr());
-    Some(program.read("t.txt"))
+    Some(program.show(&["--no-values"], "t.bct"))
+}
+
+/// Kills it at machine instructions of publications of a turn; returns how often.
+#[track_caller]
+fn check(options: &[&str], turn: usize, publications: u32, steps: &[u32]) -> u32 {
+    let program = Program::new(BODY);
+    let mut live = Live::start(program.tracing(options, "t.bct", &[]));
+    live.stdin.as_mut().unwrap().write_all(b"xxx").unwrap();
+    assert_eq!(live.end().status, 0);
+    let whole = program.show(&["--no-values"], "t.bct");
+    let (mut least, mut tried) = (0, 0);
+    for publication in 1..=publications {
+        for &steps in steps {
+            let Some(trace) = killed(&program, options, turn, publication, steps) else { break };
+            let place = format!("turn {turn}, publication {publication}, {steps} instructions after its beginning");
+            assert!(whole.starts_with(&trace), "{place}: what was recorded is no prefix");
+            let lines = trace.lines().count();
+            // A later kill finds more, and a run that was lost would be missed.
+            assert!(lines >= least, "{place}: {lines} instructions, and {least} before");
+            least = lines;
+            tried += 1;
+        }
+    }
+    tried
+}
+
+/// All of these take some minutes.
+fn is_long() -> bool {
+    std::env::var_os("BCTRACE_ALL_STEPS").is_some()
 }
 
 #[test]
 fn a_kill_between_any_two_machine_instructions_of_a_publication_loses_nothing() {
-    let program = Program::new(BODY);
-    let mut live = Live::start(program.tracing(&["-q"], "whole.txt", &[]));
-    live.stdin.as_mut().unwrap().write_all(b"xxx").unwrap();
-    assert_eq!(live.end().status, 0);
-    let whole = program.read("whole.txt");
-    // All of them take some minutes.
-    let all = std::env::var_os("BCTRACE_ALL_STEPS").is_some();
-    let steps: Vec<u32> = if all { (0..80).collect() } else { vec![0, 1, 2, 4, 7, 12, 25] };
-    let mut tried = 0;
     // Most words are new in the second turn, and repeat in the third one.  A turn has 15 publications; then the program waits for input.
-    for turn in [1, 2] {
-        let mut least = 0;
-        for publication in 1..=(if all { 15 } else { 8 }) {
-            for &steps in &steps {
-                let Some(trace) = killed(&program, turn, publication, steps) else { break };
-                let place = format!("turn {turn}, publication {publication}, {steps} instructions after its beginning");
-                assert!(whole.starts_with(&trace), "{place}: what was recorded is no prefix");
-                let lines = trace.lines().count();
-                // A later kill finds more, and a run that was lost would be missed.
-                assert!(lines >= least, "{place}: {lines} instructions, and {least} before");
-                least = lines;
-                tried += 1;
-            }
-        }
-    }
+    let (publications, steps) = if is_long() { (15, (0..80).collect()) } else { (8, vec![0, 1, 2, 4, 7, 12, 25]) };
+    let tried: u32 = [1, 2].map(|turn| check(&["-q"], turn, publications, &steps)).iter().sum();
     assert!(tried >= 60, "{tried} kills");
+}
+
+#[test]
+fn a_kill_in_the_midst_of_a_publication_of_values_loses_nothing() {
+    let (publications, steps) = if is_long() { (12, (0..80).collect()) } else { (4, vec![0, 1, 2, 4, 8, 30]) };
+    let tried: u32 = [1, 2].map(|turn| check(&["-q", "--values"], turn, publications, &steps)).iter().sum();
+    assert!(tried >= 40, "{tried} kills");
 }

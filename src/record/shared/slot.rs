@@ -5,19 +5,22 @@
 //! rest: how many words the ring has (`head`); how many the stream has, those included that repeat at its end (`position`, `distance`);
 //! and which run is open (`first`, `start`, and its end in `next`), for which there is no word yet.
 //!
-//! Within a run nothing but `next` changes: the eval loop stores the end of each instruction there as it fetches it.  When the run ends,
+//! Within a run, what is open changes in `next` alone: the eval loop stores the end of each instruction there as it fetches it.  When the run ends,
 //! its word is published and the next run is opened:
 //!
 //! 1. The word goes into the ring, unless it repeats.  It does not count yet, since `head` is the old one.
 //! 2. `next` becomes [`CLOSING`] with the new head or, if nothing was put into the ring, [`REPEATING`] with the new position
 //!    ([`close`], [`close_repeating`]).  By this one store the words count and the run is no longer open.
-//! 3. `head`, `position` and `distance` follow ([`publish`]), then `first` and `start` of the next run.
+//! 3. `head`, `distance` and `position` follow ([`publish`]), then `first` and `start` of the next run.
 //! 4. `next` becomes the address at which the next run begins ([`open`]).  By this one store the slot counts again as it stands.
 //!
 //! A process can die between any two machine instructions.  What it leaves is read by what `next` says ([`left`]): while it has one of the
 //! marks, the number beside the mark, and nothing else of what the steps write; otherwise all of it.  The two never differ, since
 //! step 2 has ended what step 4 begins again.  Two fields can be ahead of the others, and both are harmless: words in the ring beyond
 //! `position`, which are taken, and a `distance` that belongs to no words yet.
+//!
+//! Words of values are added while a run is open and stays so, by step 3 alone and without a mark.  Since `position` comes last there, words that
+//! repeat never count with the distance of others.
 //!
 //! The stores are in this order for a reader after the death, and release stores, so that they are for a reader on another processor
 //! too.  The lane does steps 2 to 4 by itself for words that repeat (cpython-2.7-patch/bctrace_put.h).  A live process is read between
@@ -55,8 +58,8 @@ pub fn close_repeating(position: u64) {
 pub fn publish(head: u64, position: u64, distance: u64) {
     let slot = Slot::get();
     slot.head.store(head, Release);
-    slot.position.store(REPEATING | position, Release);
     slot.distance.store(distance, Release);
+    slot.position.store(REPEATING | position, Release);
 }
 
 /// Opens a run at `start`, or none where that is 0, in code that begins at `first`.  `next` is where the dispatch goes on without a call.
@@ -111,8 +114,8 @@ pub fn left(slot: &Slot) -> (Extent, Option<OpenRun>) {
 /// How far the stream of a live process goes; `take` takes the words up to a head first.  None if it has gone on meanwhile.
 pub fn so_far<E>(slot: &Slot, take: impl FnOnce(u64) -> Result<(), E>) -> Result<Option<(u64, u64)>, E> {
     let head = slot.head.load(Acquire);
-    // In this order: the process writes them the other way round, so a distance that is read after a position belongs to it, or the head
-    // has changed.
+    // In this order: the process writes the distance before the position, so one that is read after it belongs to it, or the head has
+    // changed.
     let position = position(slot);
     let distance = slot.distance.load(Acquire);
     take(head)?;

@@ -54,11 +54,25 @@ impl Walk {
             out.push(value::pack_raw(checksum.into()));
             return Some(());
         }
-        let magnitude = magnitude(digits.get(0..count)?, bytes as usize);
-        out.push(at.pack(Tag::Long, value::text_payload(magnitude.len(), false, negative)));
-        value::raw_parts(&magnitude).for_each(|part| out.push(part));
+        let digits = digits.get(0..count)?;
+        match small(digits) {
+            Some(whole) => number(&whole.to_le_bytes()[..bytes as usize], negative, at, out),
+            None => number(&magnitude(digits, bytes as usize), negative, at, out),
+        }
         Some(())
     }
+}
+
+fn number(magnitude: &[u8], negative: bool, at: At, out: &mut impl Words) {
+    out.push(at.pack(Tag::Long, value::text_payload(magnitude.len(), false, negative)));
+    value::raw_parts(magnitude).for_each(|part| out.push(part));
+}
+
+/// A number of few digits of 30 bits, as most longs are.
+fn small(digits: &[u32]) -> Option<u128> {
+    const FEW: usize = 4;
+    let whole = || digits.iter().rev().fold(0, |number, digit| number << 30 | u128::from(*digit));
+    (digits.len() <= FEW && digits.iter().all(|digit| *digit < 1 << 30)).then(whole)
 }
 
 /// The bytes of a number that is made of digits of 30 bits; as many as it has.
@@ -104,5 +118,21 @@ fn push_utf8(out: &mut Vec<u8>, point: u32) {
         0x80..=0x7ff => out.extend_from_slice(&[0xc0 | (point >> 6) as u8, more(0)]),
         0x800..=0xffff => out.extend_from_slice(&[0xe0 | (point >> 12) as u8, more(6), more(0)]),
         _ => out.extend_from_slice(&[0xf0 | (point >> 18 & 7) as u8, more(12), more(6), more(0)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_few_digits_has_the_same_bytes_as_any() {
+        let last = [1, 0x80, 0x7fff, (1 << 30) - 1];
+        for digits in (1..=4).flat_map(|count| last.map(|last| [vec![0x2345_6789; count - 1], vec![last]].concat())) {
+            let whole = small(&digits).expect("they are few");
+            let bytes = (u128::BITS - whole.leading_zeros()).div_ceil(8) as usize;
+            assert_eq!(whole.to_le_bytes()[..bytes], magnitude(&digits, bytes), "{digits:x?}");
+        }
+        assert_eq!((small(&[]), small(&[1 << 30]), small(&[1; 5])), (Some(0), None, None));
     }
 }
