@@ -167,7 +167,7 @@ pub enum Mode {
     Runs = ffi::BCTRACE_RUNS,
     /// Every unit is compared with the described bytes; with none described, every unit calls the hook.
     Checked = ffi::BCTRACE_CHECKED,
-    /// Every unit calls the hook, with the value stack.
+    /// Every unit that has something to show calls the hook, with the value stack.
     Values = ffi::BCTRACE_VALUES,
     /// Instructions are counted; see cpython-2.7-patch/bctrace_hook.h.
     Counted = ffi::BCTRACE_COUNTED,
