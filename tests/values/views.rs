@@ -16,7 +16,7 @@ fn recorded(source: &str) -> Program {
 }
 
 /// Text without the numbers of objects.
-fn without_numbers(text: &str) -> String {
+pub fn without_numbers(text: &str) -> String {
     Regex::new(r" #\d+>").unwrap().replace_all(text, ">").into_owned()
 }
 

@@ -55,42 +55,28 @@ impl Walk {
             return Some(());
         }
         let digits = digits.get(0..count)?;
-        match small(digits) {
-            Some(whole) => number(&whole.to_le_bytes()[..bytes as usize], negative, at, out),
-            None => number(&magnitude(digits, bytes as usize), negative, at, out),
-        }
+        out.push(at.pack(Tag::Long, value::text_payload(bytes as usize, false, negative)));
+        magnitude(digits, (bytes as usize).div_ceil(value::RAW_BYTES)).for_each(|part| out.push(value::pack_raw(part)));
         Some(())
     }
 }
 
-fn number(magnitude: &[u8], negative: bool, at: At, out: &mut impl Words) {
-    out.push(at.pack(Tag::Long, value::text_payload(magnitude.len(), false, negative)));
-    value::raw_parts(magnitude).for_each(|part| out.push(part));
-}
-
-/// A number of few digits of 30 bits, as most longs are.
-fn small(digits: &[u32]) -> Option<u128> {
-    const FEW: usize = 4;
-    let whole = || digits.iter().rev().fold(0, |number, digit| number << 30 | u128::from(*digit));
-    (digits.len() <= FEW && digits.iter().all(|digit| *digit < 1 << 30)).then(whole)
-}
-
-/// The bytes of a number that is made of digits of 30 bits; as many as it has.
-fn magnitude(digits: &[u32], bytes: usize) -> Vec<u8> {
-    let mut magnitude = Vec::with_capacity(bytes + 8);
-    let (mut held, mut width) = (0u64, 0);
-    for &digit in digits {
-        held |= u64::from(digit) << width;
-        width += 30;
-        while width >= 8 {
-            magnitude.push(held as u8);
-            held >>= 8;
-            width -= 8;
+/// A number that is made of digits of 30 bits, in so many parts of the bytes that a raw part holds; what is beyond a part is to be left out.
+fn magnitude(digits: &[u32], parts: usize) -> impl Iterator<Item = u64> + '_ {
+    const PART: u32 = 8 * value::RAW_BYTES as u32;
+    let (mut digits, mut held, mut width) = (digits.iter(), 0u128, 0);
+    (0..parts).map(move |_| {
+        while width < PART
+            && let Some(digit) = digits.next()
+        {
+            held |= u128::from(*digit) << width;
+            width += 30;
         }
-    }
-    magnitude.push(held as u8);
-    magnitude.truncate(bytes);
-    magnitude
+        let part = held as u64;
+        held >>= PART;
+        width = width.saturating_sub(PART);
+        part
+    })
 }
 
 /// The CRC-32 of a string, of a long one that of its beginning and its end.
@@ -126,13 +112,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_of_few_digits_has_the_same_bytes_as_any() {
+    fn the_parts_of_a_number_are_its_bytes() {
         let last = [1, 0x80, 0x7fff, (1 << 30) - 1];
         for digits in (1..=4).flat_map(|count| last.map(|last| [vec![0x2345_6789; count - 1], vec![last]].concat())) {
-            let whole = small(&digits).expect("they are few");
+            let whole = digits.iter().rev().fold(0, |number, digit| number << 30 | u128::from(*digit));
             let bytes = (u128::BITS - whole.leading_zeros()).div_ceil(8) as usize;
-            assert_eq!(whole.to_le_bytes()[..bytes], magnitude(&digits, bytes), "{digits:x?}");
+            let parts: Vec<u64> = magnitude(&digits, bytes.div_ceil(value::RAW_BYTES)).map(value::pack_raw).collect();
+            assert_eq!(parts, value::raw_parts(&whole.to_le_bytes()[..bytes]).collect::<Vec<u64>>(), "{digits:x?}");
         }
-        assert_eq!((small(&[]), small(&[1 << 30]), small(&[1; 5])), (Some(0), None, None));
+        assert_eq!(magnitude(&[], 0).count(), 0);
+        // Digits that are too large, and fewer than the parts need.
+        assert_eq!(magnitude(&[u32::MAX; 2], 2).collect::<Vec<u64>>(), [0x3fff_ffff_ffff_ffff, 0x3f]);
     }
 }
