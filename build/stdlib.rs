@@ -2,12 +2,9 @@
 //! and the result is packed and indexed as library.h lays it out.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
 
 use super::cargo::SYSTEM_LIBRARIES;
 use super::command::run;
@@ -21,8 +18,11 @@ use super::settings::{SANITIZERS, Settings};
 /// The name of the packed library's file.
 pub const LIBRARY: &str = "library.bin";
 
+/// The level that packs best.
+const ZSTD_LEVEL: i32 = 22;
+
 /// As BCTRACE_LIBRARY_MAGIC in library.h; the number in it changes with the layout.
-const MAGIC: &[u8] = b"BCTLIB 1";
+const MAGIC: &[u8] = b"BCTLIB 2";
 
 /// An interpreter with nothing but the VM, as CPython's own Modules/python.c. What libbz2 calls after an internal error is in
 /// the Rust part of its crate.
@@ -155,7 +155,7 @@ pub fn pack(entries: &[Entry]) -> io::Result<Vec<u8>> {
         index.extend(number(entry.path.len())?);
         contents.extend(&entry.path);
         for (part, unpacked) in [(&entry.code, entry.at_start), (&entry.text, false)] {
-            let packed = if unpacked { None } else { deflated(part)? };
+            let packed = if unpacked { None } else { packed(part)? };
             let stored = packed.as_ref().unwrap_or(part);
             for value in [contents_at + contents.len(), stored.len(), part.len()] {
                 index.extend(number(value)?);
@@ -168,10 +168,8 @@ pub fn pack(entries: &[Entry]) -> io::Result<Vec<u8>> {
 }
 
 /// Returns the bytes packed, or none where that makes them no smaller.
-fn deflated(bytes: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes)?;
-    let packed = encoder.finish()?;
+fn packed(bytes: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let packed = zstd::bulk::compress(bytes, ZSTD_LEVEL)?;
     Ok((packed.len() < bytes.len()).then_some(packed))
 }
 

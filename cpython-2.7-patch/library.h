@@ -17,7 +17,7 @@
 /* When its files seem to have been changed last: 20 April 2020, the day of CPython's release. */
 #define BCTRACE_LIBRARY_TIME 1587340800
 
-#define BCTRACE_LIBRARY_MAGIC "BCTLIB 1"
+#define BCTRACE_LIBRARY_MAGIC "BCTLIB 2"
 
 /* All offsets count from the first byte of the magic; `size` is the unpacked length, and where it equals `packed` the bytes are
  * stored as they are.  A part that a file does not have has size 0. */

@@ -22,6 +22,7 @@ use crate::select::Trigger;
 use crate::trace::Sink;
 use crate::views::layers::{Dumping, Folder};
 use crate::vm::bundle::Bundle;
+use crate::vm::library;
 use crate::vm::program::Fixed;
 
 /// What is recorded into which file, before the options of the recording are looked at.
@@ -168,7 +169,8 @@ pub fn carry_out(mut job: Job, args: &RecordingArgs) -> anyhow::Result<u8> {
     lead::give_input(&args.lead)?;
     let mut sink = target.open(format_options, &mut plan.lines)?;
     if let Some(folder) = folder {
-        sink = Box::new(Dumping::new(sink, folder, plan.tracing.filter.clone(), args.as_module));
+        let filter = plan.tracing.filter.clone();
+        sink = Box::new(Dumping::new(sink, folder, filter, args.as_module, library::marshal_of));
     }
     let context = || format!("cannot record into {}", Named::output(job.trace));
     let map = plan.tracing.opmap.clone();

@@ -14,6 +14,7 @@ use crate::export::target::Target;
 use crate::format::Named;
 use crate::read::is_read_once;
 use crate::views::report::{self, CleanFolder, MARK, ReportPlan};
+use crate::vm::library;
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
@@ -25,7 +26,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
         check(args)?;
     }
     let clean = args.clean.as_deref().map(CleanFolder::open).transpose()?;
-    let plan = ReportPlan { trace: args.trace.clone(), clean, progress: message::shows_progress(is_stdout) };
+    let (trace, modules, progress) = (args.trace.clone(), library::marshal_of, message::shows_progress(is_stdout));
+    let plan = ReportPlan { trace, clean, modules, progress };
     let report = report::run(&plan, &mut views::warning(&args.trace))?;
     let status = if report.is_flawed { exit::FAILED } else { 0 };
     if is_stdout {

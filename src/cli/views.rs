@@ -19,6 +19,7 @@ use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
 use crate::views::strings::StringsPlan;
 use crate::views::{Answer, calls, compares, diff, find, hot, strings, tricks, tried};
+use crate::vm::library;
 
 pub fn calls(args: CallsArgs) -> anyhow::Result<u8> {
     let (query, screen) = query("calls", &args.view)?;
@@ -106,8 +107,14 @@ pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {
     let prints = folder.is_none();
     let progress = message::shows_progress(prints);
     let screen = Screen::open(&screen, prints);
-    let plan =
-        LayersPlan { filter: selection.filter.clone(), folder, as_module: args.as_module, json: !is_text, progress };
+    let plan = LayersPlan {
+        filter: selection.filter.clone(),
+        folder,
+        as_module: args.as_module,
+        modules: library::marshal_of,
+        json: !is_text,
+        progress,
+    };
     let mut out = screen.writer(is_text.then_some(Paint::Layers));
     let answer = layers::run(reader, plan, &mut out, &mut warning(&trace));
     drop(out);

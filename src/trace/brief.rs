@@ -1,8 +1,7 @@
 //! Brief descriptions of code objects.  The traced process sends a code object's marshal data alone, or which module of the embedded library
-//! it is, or, if it is a constant of one that it has just sent, its place there; the recorder makes the CODE and WHOLE CODE records of
-//! that.  They are in the ring alone: no file has the record.
+//! it is, or, if it is a constant of one that it has just sent, its place there; the recorder makes the two records of each that a trace
+//! has.  They are in the ring alone: no file has the record.
 
-use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -10,15 +9,14 @@ use rustc_hash::FxHashMap;
 
 use super::code::Code;
 use super::codec::record;
-use super::origin::WholeCode;
+use super::library::{self, LibraryCode, Modules};
+use super::marshalled::Marshalled;
+use super::origin::{Held, WholeCode};
 use super::payload::{PayloadReader, PayloadWriter};
 use super::state::Contradiction;
 use super::word;
 use crate::bytecode::CodeObject;
-use crate::bytecode::literal::Interned;
-use crate::bytecode::marshal;
-use crate::bytecode::marshal::whole::{Interning, code_with};
-use crate::bytecode::object::{MarshalledCode, Object};
+use crate::bytecode::object::MarshalledCode;
 
 /// Bytes of marshal data that the recorder keeps: a code object can be named in those that were described last.
 pub const KEPT: u64 = 2 << 20;
@@ -39,8 +37,8 @@ pub struct Brief {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     Marshal(Rc<[u8]>),
-    /// Its place in the index of the embedded library.
-    Module(u32),
+    /// Its path in the embedded library.
+    Module(Rc<[u8]>),
     /// Its number among the parent's constants.
     Constant(u32),
 }
@@ -53,7 +51,7 @@ impl Brief {
         payload.u8(self.is_of_library.into());
         match &self.content {
             Content::Constant(constant) => payload.u8(CONSTANT).u32(*constant),
-            Content::Module(module) => payload.u8(MODULE).u32(*module),
+            Content::Module(module) => payload.u8(MODULE).bytes(module),
             Content::Marshal(marshal) => payload.u8(MARSHAL).bytes(marshal),
         };
         word::push_record(out, record::BRIEF, &payload.finish());
@@ -69,7 +67,7 @@ impl Brief {
             is_of_library: reader.u8()? != 0,
             content: match reader.u8()? {
                 CONSTANT => Content::Constant(reader.u32()?),
-                MODULE => Content::Module(reader.u32()?),
+                MODULE => Content::Module(reader.bytes()?.into()),
                 MARSHAL => Content::Marshal(reader.bytes()?.into()),
                 _ => return None,
             },
@@ -143,38 +141,34 @@ pub struct Place {
 
 #[derive(Debug)]
 struct Outermost {
-    marshal: Rc<[u8]>,
-    /// What that holds; None inside if it cannot be read.
-    read: OnceCell<Option<(Box<MarshalledCode>, Interned)>>,
+    marshalled: Marshalled,
+    /// The path and the checksum of the library's module that it is.
+    module: Option<(Rc<[u8]>, u32)>,
 }
 
 impl Place {
     /// That of a code object that has this marshal data of its own.
-    fn whole(marshal: &Rc<[u8]>) -> Place {
-        Place { outermost: Rc::new(Outermost { marshal: Rc::clone(marshal), read: OnceCell::new() }), path: [].into() }
+    fn outermost(marshal: Rc<[u8]>, module: Option<(Rc<[u8]>, u32)>) -> Place {
+        Place { outermost: Rc::new(Outermost { marshalled: Marshalled::new(marshal), module }), path: [].into() }
     }
 
-    /// The code object, and the interned strings of all that were sent with it.
-    fn read(&self) -> Result<(&MarshalledCode, &Interned), Contradiction> {
-        let read = || match marshal::read_with_interned(&self.outermost.marshal) {
-            Ok((Object::Code(code), interned)) => Some((code, interned)),
-            _ => None,
-        };
-        let read = self.outermost.read.get_or_init(read).as_ref();
-        let (whole, interned) = read.ok_or("a code object that cannot be read")?;
-        let mut code = &**whole;
-        for constant in &*self.path {
-            let Some(Object::Code(inner)) = code.constants.get(*constant as usize) else {
-                return Err("a code object where another constant is");
-            };
-            code = inner;
-        }
-        Ok((code, interned))
+    /// The code object.
+    fn read(&self) -> Result<&MarshalledCode, Contradiction> {
+        self.outermost.marshalled.at(&self.path)
+    }
+
+    /// What a trace says that it holds.
+    fn held(&self) -> Result<Held, Contradiction> {
+        Ok(match &self.outermost.module {
+            Some((module, checksum)) => Held::Library(LibraryCode {
+                module: Rc::clone(module),
+                checksum: *checksum,
+                path: Rc::clone(&self.path),
+            }),
+            None => Held::Marshal(self.outermost.marshalled.alone(&self.path)?),
+        })
     }
 }
-
-/// Returns the marshal data of a module of the embedded library by its place there.
-pub type Modules = fn(u32) -> Option<Vec<u8>>;
 
 /// Makes whole descriptions of brief ones.
 #[derive(Debug)]
@@ -192,30 +186,27 @@ impl Unfolding {
     pub fn unfold(&mut self, payload: &[u8]) -> Result<(Code, WholeCode), Contradiction> {
         let brief = Brief::decode(payload).ok_or("a record that does not hold what its type says")?;
         let Brief { id, first_id, parent, made, is_of_library, content } = brief;
-        let (place, marshal) = match content {
-            Content::Marshal(marshal) => (Place::whole(&marshal), Some(marshal)),
+        let nested_in = parent.filter(|_| matches!(content, Content::Constant(_)));
+        let place = match content {
+            Content::Marshal(marshal) => Place::outermost(marshal, None),
             Content::Module(module) => {
-                let marshal = (self.modules)(module).ok_or("a module that the library does not have")?.into();
-                (Place::whole(&marshal), Some(marshal))
+                let marshal = (self.modules)(&module).ok_or("a module that the library does not have")?;
+                let checksum = library::checksum(&marshal);
+                Place::outermost(marshal.into(), Some((module, checksum)))
             }
             Content::Constant(constant) => {
-                let held = parent.and_then(|parent| self.parents.get(parent));
+                let held = nested_in.and_then(|parent| self.parents.get(parent));
                 let held = held.ok_or("a code object in one that is not kept")?;
                 let path = held.path.iter().copied().chain([constant]).collect();
-                (Place { outermost: Rc::clone(&held.outermost), path }, None)
+                Place { outermost: Rc::clone(&held.outermost), path }
             }
         };
-        let (code, interned) = place.read()?;
-        let object = CodeObject { is_of_library, ..CodeObject::from_marshal(code) };
-        let whole = match (&marshal, parent) {
-            (Some(marshal), _) => Rc::clone(marshal),
-            (None, _) => code_with(code, &Interning::Only(interned)).ok_or("a code object of no marshal data")?.into(),
-        };
-        match (marshal, parent) {
-            (None, Some(parent)) => self.parents.add_nested(id, parent, place),
-            _ => self.parents.add(id, whole.len(), place),
+        let object = CodeObject { is_of_library, ..CodeObject::from_marshal(place.read()?) };
+        let whole = WholeCode { code: id, made, missing: 0, held: place.held()? };
+        match nested_in {
+            Some(parent) => self.parents.add_nested(id, parent, place),
+            None => self.parents.add(id, place.outermost.marshalled.len(), place),
         }
-        let whole = WholeCode { code: id, made, missing: 0, marshal: whole };
         Ok((Code::new(id, first_id, parent, object), whole))
     }
 }
@@ -223,6 +214,9 @@ impl Unfolding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytecode::marshal;
+    use crate::bytecode::object::Object;
+    use crate::trace::library::Library;
     use crate::trace::{Decoder, StreamError, ignore};
 
     /// The main code of a fixture that has a function, as it stands in the file.
@@ -234,8 +228,12 @@ mod tests {
     }
 
     /// A library that has one module.
-    fn modules(place: u32) -> Option<Vec<u8>> {
-        (place == 7).then(|| MARSHAL.to_vec())
+    fn modules(path: &[u8]) -> Option<Vec<u8>> {
+        (path == b"m.py").then(|| MARSHAL.to_vec())
+    }
+
+    fn module(path: &[u8]) -> Brief {
+        Brief { content: Content::Module(path.into()), ..whole(&[]) }
     }
 
     fn whole(marshal: &[u8]) -> Brief {
@@ -257,15 +255,20 @@ mod tests {
 
     #[test]
     fn a_brief_description_is_made_whole() {
-        let mut unfolding = Unfolding::new(modules);
-        let module = Brief { id: 2, first_id: 2, content: Content::Module(7), ..whole(&[]) };
+        let (mut unfolding, mut library) = (Unfolding::new(modules), Library::new(modules));
+        let module = Brief { id: 2, first_id: 2, ..module(b"m.py") };
         for brief in [whole(MARSHAL), nested(1, 0, function()), module, nested(3, 2, function())] {
             let (code, written) = unfold(&mut unfolding, &brief);
             assert_eq!((code.id, code.first_id, code.parent), (brief.id, brief.first_id, brief.parent));
             assert_eq!((written.code, written.made, written.missing), (brief.id, brief.made, 0));
-            let Ok((Object::Code(read), length)) = marshal::read(&written.marshal) else { panic!("a code object") };
+            let marshal = match &written.held {
+                Held::Marshal(marshal) => Rc::clone(marshal),
+                Held::Library(code) => library.marshal(code).expect("it is the library's"),
+            };
+            assert_eq!(matches!(written.held, Held::Library(_)), brief.id >= 2);
+            let Ok((Object::Code(read), length)) = marshal::read(&marshal) else { panic!("a code object") };
             let object = CodeObject { is_of_library: brief.is_of_library, ..CodeObject::from_marshal(&read) };
-            assert_eq!((object, length), ((*code.object).clone(), written.marshal.len()));
+            assert_eq!((object, length), ((*code.object).clone(), marshal.len()));
             let name = if brief.parent.is_some() { &b"recur_factorial"[..] } else { b"<module>" };
             assert_eq!(code.object.name, name);
         }
@@ -300,8 +303,7 @@ mod tests {
         assert_eq!(of(nested(1, 0, 1 << 30)), "a code object where another constant is");
         assert_eq!(of(nested(1, 0, function() + 1)), "a code object where another constant is");
         assert_eq!(of(nested(0, 0, function())), "a code object with the id of a live one");
-        let module = Brief { content: Content::Module(8), ..whole(&[]) };
-        assert_eq!(refused([module, nested(1, 0, function())]), "a module that the library does not have");
+        assert_eq!(refused([module(b"n.py"), nested(1, 0, function())]), "a module that the library does not have");
         assert_eq!(refused([whole(&MARSHAL[..40]), nested(1, 0, 0)]), "a code object that cannot be read");
         assert_eq!(refused([whole(b"N"), nested(1, 0, 0)]), "a code object that cannot be read");
     }

@@ -48,6 +48,7 @@ pub(super) mod record {
     pub const STAND_IN: u8 = 25;
     /// In the ring alone; see `trace::brief`.
     pub const BRIEF: u8 = 26;
+    pub const LIBRARY_CODE: u8 = 27;
 }
 
 impl Event {
@@ -67,10 +68,7 @@ impl Event {
                 made.write(&mut payload);
                 record::MADE
             }
-            Event::WholeCode(whole) => {
-                whole.write(&mut payload);
-                record::WHOLE_CODE
-            }
+            Event::WholeCode(whole) => whole.write(&mut payload),
             Event::Content(content) => {
                 content.write(&mut payload);
                 record::CONTENT
@@ -174,7 +172,7 @@ impl Event {
             record::CODE => Event::Code(Rc::new(Code::decode(&mut reader)?)),
             record::NAME => Event::Name(Name { name: reader.u32()?, text: reader.name()?.into() }),
             record::MADE => Event::Made(Made::read(&mut reader)?),
-            record::WHOLE_CODE => Event::WholeCode(WholeCode::read(&mut reader)?),
+            record::WHOLE_CODE | record::LIBRARY_CODE => Event::WholeCode(WholeCode::read(record_type, &mut reader)?),
             record::CONTENT => Event::Content(Content::read(&mut reader)?),
             record::NEW_CODE => Event::NewCode(NewCode::read(&mut reader)?),
             record::USE => Event::Use(Use::read(&mut reader)?),

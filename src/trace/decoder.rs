@@ -3,10 +3,11 @@
 
 use std::rc::Rc;
 
-use super::brief::{Modules, Unfolding};
+use super::brief::Unfolding;
 use super::codec::record;
 use super::event::{Event, Run, Then};
 use super::laps::Laps;
+use super::library::Modules;
 use super::sink::Sink;
 use super::state::{Contradiction, State, StreamError, TakesUsual};
 use super::value::MOST_WORDS;

@@ -12,7 +12,8 @@ use super::event::{
     Announce, End, EndReason, Event, Input, LowMemory, Name, Outside, Own, Raised, Run, Sandbox, Skipped, StandIn,
     StandInUse, Start, StopReason, Then, Unmapped,
 };
-use super::origin::{How, Made, WholeCode};
+use super::library::LibraryCode;
+use super::origin::{Held, How, Made, WholeCode};
 use super::sink::ignore;
 use super::state::State;
 use super::value::{self, Role, Tag, What};
@@ -335,8 +336,12 @@ impl Inventor {
             text: None,
         }));
         let (code, made) = (self.any_code(detail), detail.is_multiple_of(2).then_some(detail));
-        let marshal = BYTES[detail as usize % 5].into();
-        self.add(Event::WholeCode(WholeCode { code, made, missing: detail % 3, marshal }));
+        let bytes = BYTES[detail as usize % 5].into();
+        let (missing, held) = match detail % 4 {
+            0 => (0, Held::Library(LibraryCode { module: bytes, checksum: detail, path: [detail; 2].into() })),
+            _ => (detail % 3, Held::Marshal(bytes)),
+        };
+        self.add(Event::WholeCode(WholeCode { code, made, missing, held }));
     }
 
     fn forget_code(&mut self, detail: u32) {

@@ -14,6 +14,8 @@ pub mod event;
 #[cfg(test)]
 pub mod invented;
 pub mod laps;
+pub mod library;
+mod marshalled;
 pub mod numbered;
 pub mod origin;
 pub mod payload;

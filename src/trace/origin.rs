@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use super::codec::record;
+use super::library::LibraryCode;
 use super::payload::{PayloadReader, PayloadWriter};
 
 /// A C function has made one code object or several, for the last instruction that was executed.
@@ -73,10 +75,18 @@ pub struct WholeCode {
     pub code: u32,
     /// The number of the [`Made`] that it comes from; None where it was there before the trace began.
     pub made: Option<u32>,
-    /// Constants that are left out of `marshal`, with None in their place.
+    /// Constants that are left out of marshal data, with None in their place.
     pub missing: u32,
-    /// The code object as marshal data.
-    pub marshal: Rc<[u8]>,
+    pub held: Held,
+}
+
+/// All that a code object holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// As marshal data.
+    Marshal(Rc<[u8]>),
+    /// What one of the embedded library holds.
+    Library(LibraryCode),
 }
 
 impl Made {
@@ -99,17 +109,28 @@ impl Made {
 }
 
 impl WholeCode {
-    pub(super) fn write(&self, out: &mut PayloadWriter) {
-        out.u32(self.code).u32(self.made.map_or(0, |made| made + 1)).u32(self.missing).bytes(&self.marshal);
+    pub(super) fn write(&self, out: &mut PayloadWriter) -> u8 {
+        out.u32(self.code).u32(self.made.map_or(0, |made| made + 1));
+        match &self.held {
+            Held::Marshal(marshal) => {
+                out.u32(self.missing).bytes(marshal);
+                record::WHOLE_CODE
+            }
+            Held::Library(code) => {
+                code.write(out);
+                record::LIBRARY_CODE
+            }
+        }
     }
 
-    pub(super) fn read(reader: &mut PayloadReader) -> Option<WholeCode> {
-        Some(WholeCode {
-            code: reader.u32()?,
-            made: reader.u32()?.checked_sub(1),
-            missing: reader.u32()?,
-            marshal: reader.bytes()?.into(),
-        })
+    /// Reads the record of this type.
+    pub(super) fn read(record_type: u8, reader: &mut PayloadReader) -> Option<WholeCode> {
+        let (code, made) = (reader.u32()?, reader.u32()?.checked_sub(1));
+        let (missing, held) = match record_type {
+            record::WHOLE_CODE => (reader.u32()?, Held::Marshal(reader.bytes()?.into())),
+            _ => (0, Held::Library(LibraryCode::read(reader)?)),
+        };
+        Some(WholeCode { code, made, missing, held })
     }
 }
 

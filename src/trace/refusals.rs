@@ -5,7 +5,7 @@ use super::codec::record as record_types;
 use super::decoder::Decoder;
 use super::decoder_tests::Together;
 use super::event::{Announce, Event, Name, Outside, Skipped};
-use super::origin::WholeCode;
+use super::origin::{Held, WholeCode};
 use super::repeat::{self, RepeatReader};
 use super::value::{self, MOST_WORDS, NAMES, Role, Tag};
 use super::word::{self, Fields, Kind, MAX_RUN_WORDS};
@@ -69,7 +69,8 @@ fn every_contradiction_is_refused_by_its_name() {
     let announced = |code, frame, slot| event(&Event::Announce(Announce { code, frame, slot }));
     let skipped = |instructions, frames| event(&Event::Skipped(Skipped { instructions, frames, ..Skipped::default() }));
     let outside = event(&Event::Outside(Outside { offset: -1, bytes: vec![9] }));
-    let whole = event(&Event::WholeCode(WholeCode { code: 7, made: None, missing: 0, marshal: Vec::new().into() }));
+    let held = Held::Marshal([].into());
+    let whole = event(&Event::WholeCode(WholeCode { code: 7, made: None, missing: 0, held }));
     // It executes nothing, so the values wait on.
     let wide = run(Kind::SlotGone, 0, 0, 1 << 20);
     let deep: Vec<u64> = (0..1 << 14).flat_map(|_| run(Kind::Call, 0, 0, 0)).collect();

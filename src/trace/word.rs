@@ -167,11 +167,13 @@ pub fn push_record(out: &mut Vec<u64>, record_type: u8, payload: &[u8]) {
 
 /// Yields a payload's words, the last one padded with zero bytes.
 pub fn payload_to_words(payload: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    payload.chunks(8).map(|chunk| {
+    let (whole, rest) = payload.as_chunks::<8>();
+    let last = (!rest.is_empty()).then(|| {
         let mut bytes = [0; 8];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        u64::from_le_bytes(bytes)
-    })
+        bytes[..rest.len()].copy_from_slice(rest);
+        bytes
+    });
+    whole.iter().copied().chain(last).map(u64::from_le_bytes)
 }
 
 /// Turns a record's payload back into bytes; None where the words are too few.

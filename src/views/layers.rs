@@ -16,6 +16,7 @@ use super::observed::Observed;
 use crate::bytecode::readable::Changes;
 use crate::read::{Flaw, Reader, TraceError};
 use crate::select::{Filter, Selection};
+use crate::trace::library::Modules;
 use crate::trace::origin::How;
 use crate::trace::{Event, Run, Sink, SinkError, State};
 use collect::Collector;
@@ -92,6 +93,8 @@ pub struct Layers {
     pub wholes: Vec<Whole>,
     /// Code objects that came when there was no room for another layer.
     pub left_out: u64,
+    /// Code objects of a standard library that this program does not have.
+    pub unknown: u64,
     /// Why the others could not be written.
     pub error: Option<String>,
 }
@@ -153,6 +156,8 @@ pub struct LayersPlan {
     pub folder: Option<Folder>,
     /// Wrap what is no module in one.
     pub as_module: bool,
+    /// The modules of the library that this program has.
+    pub modules: Modules,
     /// Print JSON lines instead of a tree.
     pub json: bool,
     /// Shows how far a long command is, on a terminal.
@@ -169,7 +174,7 @@ pub fn run(
     let prints = plan.folder.is_none();
     let index = reader.index().cloned();
     let selection = Selection { filter: plan.filter.clone(), ..Selection::default() };
-    let mut collector = Collector::new(plan.filter, plan.folder, plan.as_module);
+    let mut collector = Collector::new(plan.filter, plan.folder, plan.as_module, plan.modules);
     let mut is_flawed = false;
     let mut observed = Observed::new(&mut collector, &selection, None, plan.progress, index.as_ref());
     reader.read_all(&mut observed, &mut |flaw| {
@@ -201,8 +206,9 @@ pub struct Dumping {
 }
 
 impl Dumping {
-    pub fn new(inner: Box<dyn Sink>, folder: Folder, filter: Filter, as_module: bool) -> Dumping {
-        Dumping { inner, collector: Collector::new(filter, Some(folder), as_module), is_collected: false, lost: None }
+    pub fn new(inner: Box<dyn Sink>, folder: Folder, filter: Filter, as_module: bool, modules: Modules) -> Dumping {
+        let collector = Collector::new(filter, Some(folder), as_module, modules);
+        Dumping { inner, collector, is_collected: false, lost: None }
     }
 
     /// Writes the manifest.

@@ -1,8 +1,9 @@
 //! The standard library inside the binary: handed to the VM packed, unpacked module by module as they are imported.
 
+use std::cmp::Ordering;
 use std::ffi::{CStr, c_int};
 
-use flate2::{Decompress, FlushDecompress, Status};
+use zstd::zstd_safe;
 
 use super::ffi;
 use crate::bytecode::code::STDLIB_PREFIX;
@@ -28,6 +29,12 @@ fn number(at: usize) -> Option<usize> {
     Some(u32::from_ne_bytes(bytes.try_into().ok()?) as usize)
 }
 
+/// The path of a file.
+fn path_at(place: usize) -> Option<&'static [u8]> {
+    let entry = ENTRIES + place * ENTRY;
+    PACKED.get(number(entry)?..)?.get(..number(entry + 4)?)
+}
+
 /// Files of the library.
 fn count() -> usize {
     number(COUNT).unwrap_or(0)
@@ -47,12 +54,26 @@ impl Module {
     /// The one that library.h's index has at a place; None for a file that is no module, or beyond the last.
     pub fn at(place: u32) -> Option<Module> {
         let place = Some(place as usize).filter(|place| *place < count())?;
-        let entry = ENTRIES + place * ENTRY;
-        let path = PACKED.get(number(entry)?..)?.get(..number(entry + 4)?)?;
-        let part = entry + 8;
+        let path = path_at(place)?;
+        let part = ENTRIES + place * ENTRY + 8;
         let (at, packed, size) = (number(part)?, number(part + 4)?, number(part + 8)?);
         let packed = PACKED.get(at..at.checked_add(packed)?).filter(|_| size > 0)?;
         Some(Module { path, packed, size })
+    }
+
+    /// The one of a path in the library, as `json/decoder.py`.
+    pub fn named(path: &[u8]) -> Option<Module> {
+        // The index is in the order of the paths; files that are no modules have paths too.
+        let (mut from, mut to) = (0, count());
+        while from < to {
+            let middle = from + (to - from) / 2;
+            match path_at(middle)?.cmp(path) {
+                Ordering::Less => from = middle + 1,
+                Ordering::Greater => to = middle,
+                Ordering::Equal => return Module::at(middle as u32),
+            }
+        }
+        None
     }
 
     /// Its marshal data; None if the library is damaged.
@@ -61,14 +82,19 @@ impl Module {
             return Some(self.packed.to_vec());
         }
         let mut module = Vec::with_capacity(self.size);
-        let status = Decompress::new(true).decompress_vec(self.packed, &mut module, FlushDecompress::Finish);
-        (status.ok()? == Status::StreamEnd && module.len() == self.size).then_some(module)
+        zstd_safe::decompress(&mut module, self.packed).ok()?;
+        (module.len() == self.size).then_some(module)
     }
 
     /// Whether code of this file name can be this module's: that is where it lies.
     pub fn is_at(self, filename: &[u8]) -> bool {
         filename.strip_prefix(STDLIB_PREFIX) == Some(self.path)
     }
+}
+
+/// The marshal data of the module of a path, as `json/decoder.py`.
+pub fn marshal_of(path: &[u8]) -> Option<Vec<u8>> {
+    Module::named(path)?.marshal()
 }
 
 /// The marshalled modules of the library, unpacked one by one; none if it is damaged.
@@ -88,9 +114,5 @@ extern "C" fn unpack(to: *mut u8, to_len: usize, from: *const u8, from_len: usiz
     let to = unsafe { std::slice::from_raw_parts_mut(to, to_len) };
     // SAFETY: it passes a part of `PACKED`.
     let from = unsafe { std::slice::from_raw_parts(from, from_len) };
-    let mut inflate = Decompress::new(true);
-    match inflate.decompress(from, to, FlushDecompress::Finish) {
-        Ok(Status::StreamEnd) => inflate.total_out() as usize,
-        _ => 0,
-    }
+    zstd_safe::decompress(to, from).unwrap_or(0)
 }

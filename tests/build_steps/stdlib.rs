@@ -1,7 +1,5 @@
 //! The packed standard library: its bytes are what library.h says, and depend on its files alone.
 
-use std::io::Read;
-
 use super::build::stdlib::{Entry, pack, read_compiled};
 
 /// A file as the index describes it: path, code, text, and whether its code is stored as it is.
@@ -47,18 +45,13 @@ fn records_are_read_whole_or_not_at_all() {
 
 fn unpack(library: &[u8]) -> Vec<Found> {
     let number = |at: usize| u32::from_ne_bytes(library[at..at + 4].try_into().unwrap()) as usize;
-    assert_eq!(&library[..8], b"BCTLIB 1");
+    assert_eq!(&library[..8], b"BCTLIB 2");
     let entry = |index: usize| {
         let field = |place: usize| number(12 + index * 32 + place * 4);
         let part = |first: usize| {
             let (at, packed, size) = (field(first), field(first + 1), field(first + 2));
             let stored = &library[at..at + packed];
-            let mut bytes = Vec::new();
-            if packed == size {
-                bytes.extend(stored);
-            } else {
-                flate2::read::ZlibDecoder::new(stored).read_to_end(&mut bytes).unwrap();
-            }
+            let bytes = if packed == size { stored.to_vec() } else { zstd::bulk::decompress(stored, size).unwrap() };
             assert_eq!(bytes.len(), size);
             bytes
         };

@@ -181,3 +181,40 @@ fn layers_as_json_lines_are_those_of_the_manifest() {
     assert_eq!(objects.map(without_type).collect::<Vec<_>>(), expected);
     assert!(expected.len() > 2);
 }
+
+/// Compares each dump of the library's `textwrap` with what its source compiles to.
+const TEXTWRAP: &str = "import json, marshal, types
+def codes(code):
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            for inner in codes(constant): yield inner
+filename = '/opt/python2.7/lib/python2.7/textwrap.py'
+compiled = set(codes(compile(open(filename).read(), filename, 'exec', 0, 1)))
+for layer in json.load(open('layers/manifest.json'))['layers']:
+    if layer['filename'] == filename:
+        code = marshal.loads(open('layers/' + str(layer['file']), 'rb').read()[8:])
+        print code.co_name, code in compiled
+";
+
+#[test]
+fn code_of_the_library_is_dumped_from_its_place_there() {
+    let program = Program::new("import textwrap\nprint textwrap.fill('readable code back', 10)\n");
+    let live = Manifest::with(&program, &[]);
+    let (class, method) = (live.only("TextWrapper"), live.only("_wrap_chunks"));
+    assert_eq!(method["parent"], class["number"]);
+    assert_eq!(live.number(&class["parent"])["filename"], class["filename"]);
+    let printed = python(&program, TEXTWRAP);
+    let lines: Vec<&str> = printed.lines().collect();
+    for name in ["<module>", "TextWrapper", "fill", "wrap", "_wrap_chunks"] {
+        assert!(lines.contains(&format!("{name} True").as_str()), "{printed}");
+    }
+    assert!(lines.iter().all(|line| line.ends_with(" True")), "{printed}");
+    fs::rename(program.path("layers"), program.path("live")).unwrap();
+    program.view("layers", &["--dump", "layers"], "t.bct");
+    let [live, later] = ["live", "layers"].map(|folder| {
+        let read = |name: &String| (name.clone(), running::read(&program.path(format!("{folder}/{name}"))));
+        names(&program, folder).iter().map(read).collect::<Vec<_>>()
+    });
+    assert_eq!(live, later);
+}

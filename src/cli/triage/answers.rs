@@ -18,6 +18,7 @@ use crate::views::query::Query;
 use crate::views::report::{self as page, CleanFolder, ReportPlan};
 use crate::views::strings::{self, StringsPlan};
 use crate::views::tried;
+use crate::vm::library;
 
 use super::summary::Process;
 
@@ -84,6 +85,7 @@ impl Answers<'_> {
             filter: own(),
             folder: Some(Folder::open(&into)?),
             as_module: false,
+            modules: library::marshal_of,
             json: false,
             progress: progress(),
         };
@@ -102,7 +104,8 @@ impl Answers<'_> {
     /// Writes the report; without readable code beside the code that ran if there is none.
     pub fn report(&self) -> anyhow::Result<()> {
         let clean = CleanFolder::open(&self.folder.join("clean")).ok();
-        let plan = ReportPlan { trace: self.trace.to_owned(), clean, progress: progress() };
+        let modules = library::marshal_of;
+        let plan = ReportPlan { trace: self.trace.to_owned(), clean, modules, progress: progress() };
         let page = page::run(&plan, &mut |_| {})?;
         let path = self.named("report", ".html");
         report::write(&path, page.html.as_bytes()).with_context(|| super::cannot_write(&path))

@@ -79,7 +79,7 @@ pub fn run_first(
     });
     let status = report(outcome);
     given.set_status(status);
-    recording.dismiss_standby();
+    recording.leave();
     status
 }
 
@@ -103,7 +103,7 @@ pub fn run_followed(task: Task, claim: Claim, claims: &Claims, follow: &Follow, 
     }
     let status = (follow.report)(claim.pid, &recorded);
     given.set_status(status);
-    recording.dismiss_standby();
+    recording.leave();
     status
 }
 

@@ -22,7 +22,7 @@ use crate::trace::decoder::Decoder;
 use crate::trace::event::{End, EndReason, Event, Sandbox, Start, StopReason};
 use crate::trace::repeat::RepeatReader;
 use crate::trace::{Sink, SinkError, StreamError};
-use crate::vm::library::Module;
+use crate::vm::library;
 
 /// Words taken from the ring, and words of the stream decoded, at a time.
 const BATCH: usize = 1 << 14;
@@ -114,7 +114,7 @@ impl<'a> Recording<'a> {
             loop_cap,
             packed: Vec::new(),
             repeats: RepeatReader::default(),
-            decoder: Decoder::of_ring(module),
+            decoder: Decoder::of_ring(library::marshal_of),
             progress: Progress::new(shows_progress),
             busy: 0,
             has_lost_standby: false,
@@ -129,9 +129,10 @@ impl<'a> Recording<'a> {
         &self.watch
     }
 
-    /// Ends the standby: the trace is complete.
-    pub fn dismiss_standby(&mut self) {
+    /// Ends the standby: the trace is complete.  The process ends now, so what was decoded is not freed.
+    pub fn leave(mut self) {
         self.standby.dismiss();
+        std::mem::forget(self.decoder);
     }
 
     /// Records until the process is dead and everything is written.
@@ -311,9 +312,4 @@ impl<'a> Recording<'a> {
         self.repeats.read_ahead(distance, position).map_err(tampered)?;
         self.decode_words(sink)
     }
-}
-
-/// The marshal data of a module of the embedded library.
-fn module(place: u32) -> Option<Vec<u8>> {
-    Module::at(place)?.marshal()
 }

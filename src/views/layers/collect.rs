@@ -20,7 +20,8 @@ use crate::bytecode::{CodeObject, Object};
 use crate::select::Filter;
 use crate::trace::by_id::ById;
 use crate::trace::content::NewCode;
-use crate::trace::origin::{How, Made, WholeCode};
+use crate::trace::library::{Library, Modules};
+use crate::trace::origin::{Held, How, Made, WholeCode};
 use crate::trace::{Code, Event, Laps, Run, Sink, SinkError, State, Taken, Then};
 use place::{Making, Place, Same};
 use remembered::{ENTRY, Remembered};
@@ -43,6 +44,7 @@ pub(super) struct Collector {
     /// The code objects that the program was given, by number.
     new_codes: Remembered<Rc<[u8]>>,
     contents: Contents,
+    library: Library,
     kept: whole::Kept,
     /// Texts whose code object is not known yet.
     pending: BTreeMap<u32, Making>,
@@ -66,8 +68,9 @@ struct Found<'a> {
 }
 
 impl Collector {
-    pub(super) fn new(filter: Filter, folder: Option<Folder>, as_module: bool) -> Collector {
+    pub(super) fn new(filter: Filter, folder: Option<Folder>, as_module: bool, modules: Modules) -> Collector {
         Collector {
+            library: Library::new(modules),
             filter,
             folder,
             layers: Layers::default(),
@@ -106,12 +109,22 @@ impl Collector {
 
     /// Adds a code object that is about to run to the layer that it is, or makes it a new one.
     fn add(&mut self, whole: &WholeCode, code: &Code) -> Result<(), SinkError> {
+        let marshal = match &whole.held {
+            Held::Marshal(marshal) => Rc::clone(marshal),
+            Held::Library(code) => match self.library.marshal(code) {
+                Some(marshal) => marshal,
+                None => {
+                    self.layers.unknown += 1;
+                    return Ok(());
+                }
+            },
+        };
         let making = whole.made.and_then(|number| self.makings.get(number)).cloned();
         let version_of = (code.first_id != code.id).then(|| self.ids.get(code.first_id).copied()).flatten();
-        let plain = code::read(&whole.marshal);
+        let plain = code::read(&marshal);
         let (place, origin) = self.origin(whole, code, making.clone());
         let making = making.filter(|making| making.how != How::Import && origin != Origin::Main);
-        let digest = self.identity(&whole.marshal, plain.as_ref().filter(|_| making.is_some()));
+        let digest = self.identity(&marshal, plain.as_ref().filter(|_| making.is_some()));
         let alias = making.as_ref().filter(|_| version_of.is_none()).map(|making| making.place());
         let keys = [Some(place), alias].into_iter().flatten().map(|place| Same { digest, place, version_of });
         let keys: Vec<Same> = keys.collect();
@@ -120,7 +133,7 @@ impl Collector {
             Some(layer) => layer,
             None => {
                 let stored_as = self.stored_as(&origin, plain.as_ref());
-                let new = Found { marshal: &whole.marshal, plain: plain.as_ref(), missing: whole.missing, stored_as };
+                let new = Found { marshal: &marshal, plain: plain.as_ref(), missing: whole.missing, stored_as };
                 let layer = Layer { version_of, code: code.id, ..self.new_layer(&code.object, origin, &new) };
                 let text = making
                     .as_ref()
@@ -390,5 +403,25 @@ impl Sink for Collector {
 
     fn written(&self) -> u64 {
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Decoder;
+    use crate::trace::library::LibraryCode;
+
+    #[test]
+    fn what_this_library_does_not_have_is_counted() {
+        let mut collector = Collector::new(Filter::default(), None, false, |_| None);
+        let mut decoder = Decoder::default();
+        let held = Held::Library(LibraryCode { module: b"os.py"[..].into(), checksum: 7, path: [1].into() });
+        let events = [
+            Event::Code(Rc::new(Code::new(0, 0, None, CodeObject::default()))),
+            Event::WholeCode(WholeCode { code: 0, made: None, missing: 0, held }),
+        ];
+        events.iter().for_each(|event| decoder.event(event, &mut collector).expect("events that can come"));
+        assert_eq!((collector.layers().layers.len(), collector.layers().unknown), (0, 1));
     }
 }

@@ -8,7 +8,7 @@ use crate::format::json;
 pub(super) fn render(layers: &Layers) -> Vec<u8> {
     let mut out = b"{\"manifest\":1".to_vec();
     json::push_list_member(&mut out, "argv", &layers.argv);
-    json::push_member(&mut out, "left_out", layers.left_out);
+    json::push_member(&mut out, "left_out", layers.left_out + layers.unknown);
     match &layers.error {
         Some(error) => json::push_text_member(&mut out, "error", error.as_bytes()),
         None => json::push_member(&mut out, "error", "null"),
@@ -115,7 +115,7 @@ pub(super) fn head_size(argv: &[Vec<u8>]) -> usize {
 pub(super) fn lines(layers: &Layers) -> Vec<u8> {
     let mut out = b"{\"type\":\"view\",\"view\":\"layers\",\"version\":1".to_vec();
     json::push_list_member(&mut out, "argv", &layers.argv);
-    json::push_member(&mut out, "left_out", layers.left_out);
+    json::push_member(&mut out, "left_out", layers.left_out + layers.unknown);
     out.extend_from_slice(b"}\n");
     for (place, layer) in layers.layers.iter().enumerate().filter(|(_, layer)| layer.wanted) {
         out.extend_from_slice(b"{\"type\":\"layer\",");

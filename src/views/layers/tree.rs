@@ -44,6 +44,13 @@ pub(super) fn write(layers: &Layers, out: &mut dyn Write) -> io::Result<()> {
         let (count, bytes) = (layers.blobs.left_out, layers.blobs.left_out_bytes);
         writeln!(out, "and {count} more strings of {bytes} bytes that are not recorded")?;
     }
+    if layers.unknown > 0 {
+        let unknown = layers.unknown;
+        writeln!(
+            out,
+            "and {unknown} code objects of a standard library that this bctrace does not have; `bctrace info` says which one recorded"
+        )?;
+    }
     if layers.left_out > 0 {
         writeln!(out, "and {} more code objects", layers.left_out)?;
     }

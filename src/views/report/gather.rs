@@ -7,6 +7,7 @@ use super::flame::Flame;
 use super::timeline::Timeline;
 use crate::bytecode::code::nested;
 use crate::bytecode::{CodeObject, Object, marshal};
+use crate::trace::origin::{Held, WholeCode};
 use crate::trace::{Code, Event, Laps, Raised, Run, Sink, SinkError, State, Taken, Then};
 
 /// Distinct exceptions, places outside the code and code objects that never ran that are kept at most, of each.
@@ -122,8 +123,10 @@ impl Sink for Gathered {
                 self.runs(code);
                 let _ = self.entries.of(code);
             }
-            Event::WholeCode(whole) if at.code(whole.code).is_some_and(|code| !code.is_stdlib) => {
-                self.holds(&whole.marshal);
+            Event::WholeCode(WholeCode { code, held: Held::Marshal(marshal), .. })
+                if at.code(*code).is_some_and(|code| !code.is_stdlib) =>
+            {
+                self.holds(marshal);
             }
             Event::Raised(raised) => self.raised(raised, at),
             Event::Outside(outside) => {

@@ -30,6 +30,7 @@ use crate::format::{Named, Output};
 use crate::read::{Flaw, Reader, TraceError};
 use crate::select::{Filter, Selection};
 use crate::trace::SinkError;
+use crate::trace::library::Modules;
 pub use clean::CleanFolder;
 use data::Data;
 use gather::Gathered;
@@ -51,6 +52,8 @@ pub struct ReportPlan {
     pub trace: PathBuf,
     /// What `bctrace clean` made of the program.
     pub clean: Option<CleanFolder>,
+    /// The modules of the library that this program has.
+    pub modules: Modules,
     /// Shows how far a long command is, on a terminal.
     pub progress: bool,
 }
@@ -148,7 +151,8 @@ fn others(plan: &ReportPlan, data: &mut Data) -> Result<(), TraceError> {
         lines("attempts", &mut data.cut, |pipe| tried::run(&everything, output(pipe)?, &mut known).map(|_| ()))?;
     data.layers = lines("layers", &mut data.cut, |mut pipe| {
         let filter = Filter { no_stdlib: true, ..Filter::default() };
-        let plan = LayersPlan { filter, folder: None, as_module: false, json: true, progress: plan.progress };
+        let ReportPlan { modules, progress, .. } = *plan;
+        let plan = LayersPlan { filter, folder: None, as_module: false, modules, json: true, progress };
         layers::run(Reader::open(&everything.trace)?, plan, &mut pipe, &mut known).map(|_| ())
     })?;
     Ok(())

@@ -5,7 +5,7 @@ use crate::bytecode::CodeObject;
 use crate::process::memory;
 use crate::trace::brief::{self, Brief};
 use crate::trace::encode_code;
-use crate::trace::origin::WholeCode;
+use crate::trace::origin::{Held, WholeCode};
 use crate::vm::Gil;
 use crate::vm::hook::Place;
 use crate::vm::lane::Lane;
@@ -44,8 +44,8 @@ pub(super) struct Ids {
 pub(super) enum Form {
     /// Its number among its parent's constants.
     Nested(u32),
-    /// The module of the embedded library that it is, by its place there.
-    Module(u32),
+    /// The module of the embedded library that it is.
+    Module(Module),
     Whole(Whole),
 }
 
@@ -79,9 +79,9 @@ impl Codes {
         {
             return Some(Form::Nested(constant));
         }
-        let module = self.origins.module(code.address())?;
+        let module = Module::at(self.origins.module(code.address())?)?;
         // import.c's update_compiled_module gives one that was found by another path that one's name.
-        Module::at(module)?.is_at(code.filename(gil)).then_some(Form::Module(module))
+        module.is_at(code.filename(gil)).then_some(Form::Module(module))
     }
 
     /// Whether a code object is one of the embedded library's as it was built: those are verified (tests/verified.rs).
@@ -104,7 +104,7 @@ impl Codes {
         };
         match form {
             Form::Nested(constant) => brief(brief::Content::Constant(constant)),
-            Form::Module(module) => brief(brief::Content::Module(module)),
+            Form::Module(module) => brief(brief::Content::Module(module.path.into())),
             Form::Whole(whole) if whole.is_plain && self.tracing.copies.is_none() && !code.is_translated() => {
                 brief(brief::Content::Marshal(whole.marshal.into()))
             }
@@ -113,7 +113,8 @@ impl Codes {
                 let is_copy = self.tracing.copies.as_ref().is_some_and(|copies| copies.has(&object));
                 object.is_of_library = is_copy || is_of_library;
                 let record = encode_code(id, first_id, parent, &object);
-                let whole = WholeCode { code: id, made, missing: whole.missing, marshal: whole.marshal.into() };
+                let held = Held::Marshal(whole.marshal.into());
+                let whole = WholeCode { code: id, made, missing: whole.missing, held };
                 (Content::Whole { code: record, whole }, object)
             }
         }
@@ -124,7 +125,7 @@ impl Codes {
         match (&brief.content, brief.parent) {
             (brief::Content::Marshal(marshal), _) => self.kept.add(brief.id, marshal.len(), false),
             (brief::Content::Module(module), _) => {
-                self.kept.add(brief.id, Module::at(*module).map_or(0, |module| module.size), true);
+                self.kept.add(brief.id, Module::named(module).map_or(0, |module| module.size), true);
             }
             (brief::Content::Constant(_), Some(parent)) => {
                 let is_library = self.kept.get(parent) == Some(&true);
