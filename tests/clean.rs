@@ -388,3 +388,40 @@ overwrite(stage.__code__, first) or stage(3)
     let text = ran.stdout();
     assert!(!text.contains("as-it-ran") && !text.contains("version-0002"), "{text}");
 }
+
+/// Puts bytes that never run behind the code of each function of a file, as an obfuscator does.
+const JUNK: &str = "import marshal, sys, types
+def junk(c):
+    if not hasattr(c, 'co_code'): return c
+    constants = tuple(map(junk, c.co_consts))
+    return types.CodeType(c.co_argcount, c.co_nlocals, c.co_stacksize, c.co_flags, c.co_code + 4 * chr(255), constants, c.co_names,
+        c.co_varnames, c.co_filename, c.co_name, c.co_firstlineno, c.co_lnotab)
+content = open(sys.argv[1], 'rb').read()
+open(sys.argv[1], 'wb').write(content[:8] + marshal.dumps(junk(marshal.loads(content[8:]))))
+";
+
+/// A program with junk, recorded and cleaned: what its clean file prints, and what is said of it.
+#[track_caller]
+fn cleaned_of_junk(source: &str) -> (String, String) {
+    let (_folder, pyc) = running::compiled(source, "it.pyc");
+    run(bctrace(["python", "-c", JUNK]).arg(&pyc)).succeeded();
+    let trace = pyc.with_file_name("t.bct");
+    run(bctrace(["-q", "--deterministic", "--values"]).arg(&pyc).arg(&trace)).succeeded();
+    let (ran, folder) = clean(&pyc, &[], &trace);
+    assert_eq!(proof(&folder)["files"][0]["verdict"], "equal", "{}", ran.stdout());
+    (run(bctrace(["python"]).arg(folder.join("it.pyc"))).succeeded(), ran.stdout())
+}
+
+#[test]
+fn a_local_stays_that_what_is_called_reads_in_its_callers_frame() {
+    let source = "import sys
+def peek():
+    return sys._getframe(1).f_locals
+def secret():
+    key = 'k'
+    return peek()
+print secret()
+";
+    let (printed, said) = cleaned_of_junk(source);
+    assert_eq!(printed, "{'key': 'k'}\n", "{said}");
+}

@@ -434,3 +434,31 @@ fn a_map_replaces_no_other_file() {
     }
     assert!(!pairs(&program.text("new.json")).is_empty());
 }
+
+#[test]
+fn a_trace_by_a_map_is_none_of_the_file_for_clean() {
+    let program = Remapped::new(PROGRAM, "classes", 6, "");
+    assert_eq!(program.record_mapped("t.bct").status, 0);
+    let ran = run(bctrace(["clean"]).args([
+        program.path("p.pyc"),
+        program.path("t.bct"),
+        "-o".into(),
+        program.path("clean"),
+    ]));
+    assert_eq!((ran.status, program.path("clean").exists()), (125, false));
+    let message = ran.stderr();
+    assert!(
+        message.contains("it was recorded with --opmap; clean the files that `bctrace layers --dump DIR "),
+        "{message}"
+    );
+    assert_eq!(message.lines().count(), 1, "{message}");
+}
+
+#[test]
+fn what_is_wrong_with_a_map_is_said_once() {
+    let program = Remapped::new(PROGRAM, "classes", 7, "");
+    fs::write(program.path("p.json"), "{\"1\":\n").unwrap();
+    let ran = program.record_mapped("t.txt");
+    assert_eq!(ran.status, 125);
+    assert_eq!(ran.stderr().matches("EOF while parsing").count(), 1, "{}", ran.stderr());
+}

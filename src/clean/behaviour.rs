@@ -275,7 +275,8 @@ fn short(callee: &Value, form: Form) -> Vec<u8> {
 fn escaped(raised: &Raised, form: Form) -> Vec<u8> {
     let mut text = b"raise ".to_vec();
     text.extend_from_slice(&form.name(&raised.type_name));
-    if !raised.type_name.ends_with(b"UnboundLocalError") && !raised.type_name.ends_with(b"NameError") {
+    let has_name = [&b"UnboundLocalError"[..], b"NameError"].iter().any(|name| raised.type_name.ends_with(name));
+    if !has_name && !raised.message.is_empty() {
         text.extend_from_slice(b": ");
         text.extend_from_slice(&comparable(&raised.message, form.scratch));
     }

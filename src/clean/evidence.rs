@@ -13,7 +13,7 @@ use crate::bytecode::decode::units;
 use crate::bytecode::marshal;
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::read::{Flaw, Reader, TraceError};
-use crate::trace::origin::How;
+use crate::trace::origin::{Held, How, WholeCode};
 use crate::trace::{Event, Run, Sink, SinkError, State, Then};
 
 /// Bytes of layers that are kept; a program can make new ones for ever.
@@ -164,7 +164,7 @@ impl Collector<'_> {
     }
 
     /// Keeps a code object that the program made or that replaces another one.
-    fn keep(&mut self, whole: &crate::trace::origin::WholeCode, at: &State) {
+    fn keep(&mut self, whole: &WholeCode, at: &State) {
         let Some(described) = at.code(whole.code) else { return };
         let is_stored =
             |code: &CodeObject| self.evidence.stored.contains(&identity(&code.name, code.first_line, &code.bytes));
@@ -175,16 +175,17 @@ impl Collector<'_> {
         if described.is_stdlib || is_of_file && !is_version {
             return;
         }
+        let Held::Marshal(marshal) = &whole.held else { return };
         let how = whole.made.and_then(|number| self.makings.get(&number)).copied();
-        if self.evidence.kept + whole.marshal.len() > LAYER_BYTES {
+        if self.evidence.kept + marshal.len() > LAYER_BYTES {
             self.evidence.left_out += 1;
             return;
         }
-        if !self.seen.insert(whole.marshal.to_vec()) {
+        if !self.seen.insert(marshal.to_vec()) {
             return;
         }
-        let Ok((Object::Code(code), _)) = marshal::read(&whole.marshal) else { return };
-        self.evidence.kept += whole.marshal.len();
+        let Ok((Object::Code(code), _)) = marshal::read(marshal) else { return };
+        self.evidence.kept += marshal.len();
         self.evidence.stored.extend(nested(&code).map(|(code, _)| identity_of(code)));
         if is_version {
             self.evidence.versions.push(*code);

@@ -97,8 +97,16 @@ fn add_names(code: &MarshalledCode, depth: usize, names: &mut Vec<Vec<u8>>) {
     }
 }
 
+/// Whether code mentions what shows the local variables of other frames.
+fn shows_locals(code: &MarshalledCode) -> bool {
+    let shows = |name: &[u8]| [&b"f_locals"[..], b"getargvalues"].contains(&name);
+    let is_text = |constant: &Object| matches!(constant, Object::Str(text) if shows(text));
+    code.names.iter().any(|name| shows(name)) || code.constants.iter().any(is_text)
+}
+
 fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
     let (mut stored, mut mentions) = (BTreeSet::new(), BTreeMap::new());
+    let shows_locals = nested(code).any(|(code, _)| shows_locals(code));
     for (code, _) in nested(code) {
         stored.extend(globals::stored(code).map(<[u8]>::to_vec));
         for name in &code.names {
@@ -119,6 +127,7 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
         globals: &globals,
         observed: &evidence.observed,
         mentions: &mentions,
+        shows_locals,
         is_looked_up,
         keeps_exceptions,
         runs_prefixes,

@@ -47,6 +47,8 @@ pub struct Program<'a> {
     pub observed: &'a Observed,
     /// Names, and how many code objects mention them.
     pub mentions: &'a BTreeMap<Vec<u8>, usize>,
+    /// Something in the program can read the local variables of other frames.
+    pub shows_locals: bool,
     /// Some code may look up globals by their names.
     pub is_looked_up: bool,
     /// Some code asks for the exception that was handled last.
@@ -122,7 +124,7 @@ fn attempt<'a>(
         program.globals = globals;
     }
     let program = &program;
-    let all_folded = folded(code, &mut flow, looks_up_locals(code, &graph), &mut sign, program);
+    let all_folded = folded(code, &mut flow, looks_up_locals(code, &graph, program), &mut sign, program);
     assumed.extend(assumptions(&all_folded));
     if signs::of_junk(code, removed.keys()) {
         sign.get_or_insert("values that are moved and thrown away");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::evidence::Executed;
 use super::*;
 use crate::bytecode::Pyc;
 use crate::bytecode::opcode::op;
@@ -331,6 +332,33 @@ fn a_load_that_always_failed_is_the_last_statement_of_its_try() {
     assert!(matches!(made.report[0].result, Outcome::Rebuilt(_)), "{:?}", made.report[0].result);
     let try_part = [op::SETUP_EXCEPT, 8, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK];
     assert!(made.code.bytes.starts_with(&try_part), "{:?}", made.code.bytes);
+}
+
+/// A handler of signals raises wherever it is called, which a trace shows.
+#[test]
+fn a_handler_stays_if_an_instruction_of_its_block_raised_that_cannot_fail() {
+    // try: x = 1; x; except: return 1
+    let body =
+        [op::LOAD_CONST, 1, 0, op::STORE_FAST, 0, 0, op::LOAD_FAST, 0, 0, op::POP_TOP, op::NOP, op::JUMP_FORWARD, 0, 0];
+    let leave = [op::POP_BLOCK, op::JUMP_FORWARD, 8, 0];
+    let handler = [op::POP_TOP, op::POP_TOP, op::POP_TOP, op::LOAD_CONST, 1, 0, op::RETURN_VALUE, op::END_FINALLY];
+    let size = (body.len() + leave.len()) as u8;
+    let bytes = [&[op::SETUP_EXCEPT, size, 0][..], &body, &leave, &handler, &RETURN_FIRST, &[200; 4]].concat();
+    let constants = vec![Object::None, Object::Int(1)];
+    let made = |raised: Option<u32>| {
+        let offsets = [0, 3, 6, 9, 12, 13, 14, 17, 18, 29, 32].into_iter().map(|offset| (offset, 1)).collect();
+        let raised = raised.into_iter().map(|offset| (offset, 1)).collect();
+        let executed = Executed { offsets, raised, ..Executed::default() };
+        let mut evidence = Evidence::default();
+        evidence.codes.insert(bytes.as_slice().into(), executed);
+        let made = rebuild(&code(bytes.clone(), constants.clone()), &evidence, &Options::default());
+        // If the code is not rebuilt, it has what it had.
+        made.code.bytes.contains(&op::SETUP_EXCEPT)
+    };
+    assert!(!made(None), "nothing in the block can fail");
+    for offset in [3, 6, 9, 12, 13, 14] {
+        assert!(made(Some(offset)), "{offset}");
+    }
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn simplified(
 ) -> (Flow, Removed) {
     let mut flow = Flow::of(graph);
     let uses = Uses::of(graph, executed);
-    let plain_locals = if looks_up_locals(code, graph) {
+    let plain_locals = if looks_up_locals(code, graph, program) {
         BTreeSet::new()
     } else {
         let arguments = code.argcount.max(0) + i32::from(code.flags & 4 != 0) + i32::from(code.flags & 8 != 0);
@@ -214,12 +214,13 @@ fn items(code: &MarshalledCode, index: i32) -> Option<Vec<Literal>> {
     }
 }
 
-/// Whether code can find locals by their names.
-pub fn looks_up_locals(code: &MarshalledCode, graph: &Graph) -> bool {
+/// Whether code can find locals by their names, or what it calls can find them in its frame.
+pub fn looks_up_locals(code: &MarshalledCode, graph: &Graph, program: &Program<'_>) -> bool {
     let by_name: [&[u8]; 8] =
         [b"locals", b"vars", b"dir", b"eval", b"execfile", b"input", b"_getframe", b"currentframe"];
     let is_exec = |act: &machine::Act| matches!(act, machine::Act::Run(op::EXEC_STMT | op::IMPORT_STAR, _));
-    code.names.iter().any(|name| by_name.contains(&&**name))
+    program.shows_locals
+        || code.names.iter().any(|name| by_name.contains(&&**name))
         || graph.reachable().into_iter().any(|node| graph.nodes[node].acts.iter().any(is_exec))
 }
 

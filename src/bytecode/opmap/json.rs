@@ -12,7 +12,7 @@ use crate::bytecode::opcode;
 /// Why a file is no map.  Each reads as the end of "cannot read map.json: …".
 #[derive(Debug, Error)]
 pub enum MapError {
-    #[error("it is no JSON: {0}")]
+    #[error("it is no JSON")]
     Json(#[from] serde_json::Error),
     #[error("it must be an object from numbers to names of opcodes, as {{\"12\": \"LOAD_CONST\"}}")]
     Form,

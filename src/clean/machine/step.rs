@@ -72,6 +72,11 @@ impl Explorer<'_> {
 
     fn run(&mut self, step: &mut Step) -> Stepped {
         let operand = step.operand.unwrap_or(0);
+        // A handler of signals, for example, raises wherever it is called.
+        let goes_on = matches!(step.opcode, op::NOP | op::CONTINUE_LOOP | op::JUMP_FORWARD..=op::POP_JUMP_IF_TRUE);
+        if goes_on && self.has_raised(step) {
+            self.may_raise(step)?;
+        }
         match step.opcode {
             op::NOP => Ok(Ok(Exit::Go(self.go(step, step.end)?))),
             op::JUMP_FORWARD => Ok(Ok(Exit::Go(self.go(step, step.end.wrapping_add(operand))?))),
@@ -110,6 +115,7 @@ impl Explorer<'_> {
                     return Ok(Ok(Exit::End(step.opcode, step.operand)));
                 }
             }
+            Fails::Never if self.has_raised(step) => self.may_raise(step)?,
             Fails::Never => {}
         }
         step.stack = after;

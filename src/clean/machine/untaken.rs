@@ -49,6 +49,11 @@ impl Explorer<'_> {
                 || implausible::why(self.place(), step.end, step.stack.len(), &stops).is_some())
     }
 
+    /// Whether an exception came when an instruction had run.
+    pub(super) fn has_raised(&self, step: &Step) -> bool {
+        self.input.executed.is_some_and(|executed| executed.raised.contains_key(&step.at))
+    }
+
     /// Whether a name was never found when it was looked up, and nothing in the program stores to it.
     pub(super) fn never_found(&self, step: &Step) -> bool {
         let Some(executed) = self.input.executed.filter(|_| self.input.untaken != Untaken::Keep) else { return false };

@@ -328,7 +328,14 @@ fn spelled(difference: &Difference) -> String {
         Some((offset, name)) => format!("{} at offset {offset}", Printable::text(name)),
         None => "nothing more".into(),
     };
-    format!("it did {}, and the original {}", act(&difference.clean), act(&difference.original))
+    match (&difference.clean, &difference.original) {
+        (Some((offset, name)), Some((other, same))) if name == same => {
+            let what = if name.starts_with(b"raise ") { "another message" } else { "other arguments" };
+            let name = Printable::text(name);
+            format!("it did {name} at offset {offset}, and the original did so at offset {other} with {what}")
+        }
+        (clean, original) => format!("it did {}, and the original {}", act(clean), act(original)),
+    }
 }
 
 impl Proof {

@@ -46,6 +46,13 @@ impl Recorded {
         })?;
         let start =
             noted.start.take().ok_or_else(|| anyhow!("it does not say of which program it is")).with_context(cannot)?;
+        if start.options.iter().any(|option| option.starts_with(b"--opmap")) {
+            let trace = Named::input(trace);
+            let why = anyhow!(
+                "it was recorded with --opmap; clean the files that `bctrace layers --dump DIR {trace}` writes, with traces of those"
+            );
+            return Err(why).with_context(cannot);
+        }
         if start.sha256.is_some() {
             matching::check(file, sha256, trace, Some(&start))?;
         }
