@@ -5,6 +5,7 @@ mod differences;
 mod folds;
 mod laps;
 mod printed;
+mod threads;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use indicatif::HumanCount;
 
 use crate::bytecode::escape::Printable;
-use crate::select::{Miss, Selection, Unmet};
+use crate::select::{Miss, Selection, Trigger, TriggerMatch, Unmet};
 
 /// What is said of code that was asked for and is left out for another reason.
 pub const ONLY_AT_SHUTDOWN: &str =
@@ -20,6 +20,15 @@ fn of_part(miss: &Miss, selection: &Selection) -> String {
             format!("{}; `bctrace info` lists the names", of_filter(unmet, "in the trace"))
         }
         Miss::Code(unmet) => of_filter(unmet, "in the trace"),
+        Miss::Place { option, place: asked, found } => {
+            let place = place(asked);
+            match found {
+                TriggerMatch::NoCode { closest: names } => {
+                    format!("{option} {place} matches no code object that is printed{}", closest(option, names))
+                }
+                found => format!("{option} {place} matches nothing{}", of_place(option, found)),
+            }
+        }
         Miss::Thread { asked, threads } => {
             let there = match threads.as_slice() {
                 [] => "no instruction is recorded".to_owned(),
@@ -55,6 +64,24 @@ pub fn of_filter(unmet: &Unmet, scope: &str) -> String {
     }
     let closest = closest(unmet.option, &unmet.closest);
     format!("{} {value} matches no code object {scope}{closest}", unmet.option)
+}
+
+/// Why a place was not met, as far as it is known: the rest of a sentence, or nothing.
+pub fn of_place(option: &str, found: &TriggerMatch) -> String {
+    match found {
+        TriggerMatch::NoCode { closest: names } => {
+            format!(": no code object of that name ran{}", closest(option, names))
+        }
+        TriggerMatch::AtShutdown => format!(": {ONLY_AT_SHUTDOWN}"),
+        TriggerMatch::NoInstruction => ": no instruction begins at that offset".into(),
+        TriggerMatch::There => String::new(),
+    }
+}
+
+/// A place as it can be typed.
+pub fn place(place: &Trigger) -> String {
+    let offset = place.offset.map_or(String::new(), |offset| format!(":{offset}"));
+    format!("{}{offset}", quoted(Printable::name(place.name.typed())))
 }
 
 /// Proposes names: the rest of a sentence, or nothing.

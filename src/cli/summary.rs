@@ -13,7 +13,7 @@ use crate::bytecode::opmap::OpMap;
 use crate::format::{self, Format, Named};
 use crate::process::signals;
 use crate::record::{Outcome, Summary, Tried};
-use crate::select::{Filter, Matches, Trigger, TriggerMatch};
+use crate::select::{Filter, Matches, TriggerMatch};
 use crate::trace::event::{End, EndReason, LowMemory, StopReason};
 use crate::views::tried::{Doing, Quoted};
 
@@ -119,7 +119,7 @@ fn missed(outcome: &Outcome, args: &RecordingArgs) -> Vec<String> {
     let mut lines: Vec<String> = matches.unmet().iter().map(|unmet| missed::of_filter(unmet, "that ran")).collect();
     let is_stopped = summary.end.reason == EndReason::Stopped(StopReason::StopAt) || others.stopped_at;
     if let Some(stop_at) = args.limits.stop_at.as_ref().filter(|_| !is_stopped) {
-        lines.push(format!("--stop-at {} was never reached{}", shown(stop_at), why("--stop-at", &matches)));
+        lines.push(format!("--stop-at {} was never reached{}", missed::place(stop_at), why("--stop-at", &matches)));
     }
     if summary.tally.recorded > 0 || others.recorded {
         return lines;
@@ -131,10 +131,10 @@ fn missed(outcome: &Outcome, args: &RecordingArgs) -> Vec<String> {
         _ if !lines.is_empty() => {}
         Some(start_at) if matches.trigger("--start-at") != Some(TriggerMatch::There) || !has_filter(args) => {
             let why = why("--start-at", &matches);
-            lines.push(format!("nothing was recorded: --start-at {} was never reached{why}", shown(start_at)));
+            lines.push(format!("nothing was recorded: --start-at {} was never reached{why}", missed::place(start_at)));
         }
         Some(start_at) => {
-            let start_at = shown(start_at);
+            let start_at = missed::place(start_at);
             lines.push(format!(
                 "nothing was recorded: no code object that ran after --start-at {start_at} matches the filter"
             ));
@@ -153,19 +153,7 @@ fn has_filter(args: &RecordingArgs) -> bool {
 
 /// Why a place was not reached, as far as it is known.
 fn why(option: &'static str, matches: &Matches) -> String {
-    match matches.trigger(option) {
-        Some(TriggerMatch::NoCode { closest }) => {
-            format!(": no code object of that name ran{}", missed::closest(option, &closest))
-        }
-        Some(TriggerMatch::AtShutdown) => format!(": {}", missed::ONLY_AT_SHUTDOWN),
-        Some(TriggerMatch::NoInstruction) => ": no instruction begins at that offset".into(),
-        Some(TriggerMatch::There) | None => String::new(),
-    }
-}
-
-fn shown(place: &Trigger) -> String {
-    let offset = place.offset.map_or(String::new(), |offset| format!(":{offset}"));
-    format!("{}{offset}", missed::quoted(Printable::name(place.name.typed())))
+    matches.trigger(option).map_or(String::new(), |found| missed::of_place(option, &found))
 }
 
 /// How a trace ended, in words.

@@ -69,6 +69,8 @@ enum Last {
     End(u32),
     /// In the unit that begins here, which is not of the chain.
     Unit(u32),
+    /// Outside the bytes.
+    Outside,
 }
 
 /// The counts of one version while a trace is read.
@@ -267,6 +269,7 @@ impl Counts {
         let unit_of = |last: Last| match last {
             Last::Unit(unit) => Some(unit),
             Last::End(end) => before_end.get(&end).copied(),
+            Last::Outside => None,
         };
         for ((last, to), count) in jumps {
             if let Some(from) = unit_of(last) {
@@ -297,7 +300,8 @@ impl Sink for Counter<'_> {
                     if counts.len() < MOST_OUTSIDE || counts.contains_key(&outside.offset) {
                         *counts.entry(outside.offset).or_default() += 1;
                     }
-                    self.forget(frame.id);
+                    self.last_of(frame.id);
+                    self.current.1 = Some((place, Last::Outside));
                 }
             }
             Event::Raised(_) => {
@@ -344,6 +348,19 @@ impl Sink for Counter<'_> {
                     && let Some(place) = self.version(code)
                 {
                     self.codes[place].executed.entered += times;
+                }
+            }
+            Then::Version { code } => {
+                // A frame that has executed nothing yet has begun with these bytes.
+                if let (Some(frame), Some(code)) = (at.frame(), at.code(code))
+                    && self.last_of(frame.id).is_none()
+                {
+                    let places = [self.version(&frame.code), self.version(code)];
+                    if let [Some(before), Some(after)] = places {
+                        let entered = &mut self.codes[before].executed.entered;
+                        *entered = entered.saturating_sub(times);
+                        self.codes[after].executed.entered += times;
+                    }
                 }
             }
             Then::SlotGone { slot } => {

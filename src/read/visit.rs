@@ -39,6 +39,9 @@ pub trait Visitor {
         Ok(())
     }
 
+    /// A frame goes on with other bytes of its code object.
+    fn version(&mut self, _frame: &Frame, _code: &Rc<Code>) {}
+
     /// A frame is left; `number` is the last instruction before.
     fn left(&mut self, _frame: &Frame, _exit: Exit, _number: u64) -> Result<(), SinkError> {
         Ok(())
@@ -73,6 +76,10 @@ impl<V: Visitor + ?Sized> Visitor for &mut V {
 
     fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
         (**self).entered(entered)
+    }
+
+    fn version(&mut self, frame: &Frame, code: &Rc<Code>) {
+        (**self).version(frame, code);
     }
 
     fn left(&mut self, frame: &Frame, exit: Exit, number: u64) -> Result<(), SinkError> {
@@ -198,6 +205,12 @@ impl<V: Visitor> Sink for Visit<V> {
             Then::Return => self.left(Exit::Return, run.count, at),
             Then::Yield { .. } => self.left(Exit::Yield, run.count, at),
             Then::Unwind => self.left(Exit::Unwind, run.count, at),
+            Then::Version { code } => {
+                if let (Some(frame), Some(code)) = (at.frame(), at.code(code)) {
+                    self.visitor.version(frame, code);
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

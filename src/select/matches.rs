@@ -148,14 +148,23 @@ impl Matches {
     /// Reports the place that an option has named: None if it has named none.
     pub fn trigger(&self, option: &str) -> Option<TriggerMatch> {
         let number = self.places.iter().position(|(other, _)| *other == option)?;
+        Some(self.place(number))
+    }
+
+    /// Reports all places, with the options that have named them.
+    pub fn places(&self) -> impl Iterator<Item = (&'static str, &Trigger, TriggerMatch)> {
+        self.places.iter().enumerate().map(|(number, (option, place))| (*option, place, self.place(number)))
+    }
+
+    fn place(&self, number: usize) -> TriggerMatch {
         let (_, place) = &self.places[number];
         let value = self.met.len() - self.places.len() + number;
-        Some(match place.offset {
+        match place.offset {
             _ if !self.met[value] && self.met_at_shutdown[value] => TriggerMatch::AtShutdown,
             _ if !self.met[value] => TriggerMatch::NoCode { closest: closest(place.name.typed(), &self.names) },
             Some(_) if !self.has_instruction[number] => TriggerMatch::NoInstruction,
             _ => TriggerMatch::There,
-        })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::{Matches, Selection, Unmet};
+use super::{Matches, Selection, Trigger, TriggerMatch, Unmet};
 use crate::trace::Code;
 use crate::trace::totals::{CodeTotal, Totals};
 
@@ -33,6 +33,8 @@ pub struct Seen {
 pub enum Miss {
     /// A name, pattern or glob.
     Code(Unmet),
+    /// A place that an option has named.
+    Place { option: &'static str, place: Trigger, found: TriggerMatch },
     /// A thread; the trace has these.
     Thread { asked: u32, threads: Vec<u32> },
     /// The first instruction is beyond the last one of the trace.

@@ -41,7 +41,7 @@ pub struct Diff {
 pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw)) -> Result<Diff, TraceError> {
     let mut aligned = Vec::new();
     let mut covers = [BTreeMap::new(), BTreeMap::new()];
-    let mut left_out = LeftOut { stdlib: Some(0), ..LeftOut::default() };
+    let mut excluded = [0, 0];
     let mut is_flawed = false;
     let mut thread = 0;
     loop {
@@ -51,8 +51,7 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
         let one = align::align(&mut pair, plan.window)?;
         for (number, feed) in [&mut pair.a, &mut pair.b].into_iter().enumerate() {
             feed.drain()?;
-            let collected = feed.collected();
-            left_out.stdlib = left_out.stdlib.max(Some(collected.excluded()));
+            excluded[number] += feed.collected().excluded();
             is_flawed |= !feed.flaws.is_empty();
             if thread == 0 {
                 feed.flaws.drain(..).for_each(|flaw| report(number, flaw));
@@ -66,6 +65,7 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
             break;
         }
     }
+    let left_out = LeftOut { stdlib: excluded.into_iter().max(), ..LeftOut::default() };
     let is_different = aligned.iter().any(|(_, one)| one.is_different());
     let result = print::write(plan, &aligned, &covers, &left_out, &mut Lines::new(output, None));
     match result {

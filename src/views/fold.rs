@@ -15,7 +15,7 @@ use crate::format::lines::Lines;
 use crate::read::steps::{Entered, Exit};
 use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
-use crate::select::Trigger;
+use crate::select::{Filter, Matches, Miss, Trigger, TriggerMatch};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, Frame, Laps, Run, SinkError, State, Taken};
 use tree::{Body, Tree};
@@ -35,11 +35,21 @@ pub struct FoldPlan {
 /// Writes the tree into `output`, each flaw of the trace to `report`.
 pub fn run(query: &Query, plan: &FoldPlan, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
     let mut view = Fold::new(Room::new(query.memory));
-    let (answer, left_out) = query.ask(&mut view, report)?;
+    let (mut answer, left_out) = query.ask(&mut view, report)?;
     let folded = view.end();
+    answer.misses.extend(missed(&folded, plan));
     let left_out = LeftOut { dropped: folded.tree.room.dropped, ..left_out };
     let mut lines = Lines::new(output, None);
     ended(answer, print::write(&folded, plan, query, &left_out, &mut lines))
+}
+
+/// The places to unfold that are none.
+fn missed(folded: &Folded, plan: &FoldPlan) -> Vec<Miss> {
+    let places = plan.unfold.iter().map(|place| ("--unfold", place.clone())).collect();
+    let mut matches = Matches::new(Filter::default(), places);
+    folded.codes.iter().for_each(|code| matches.see(&code.object));
+    let missed = matches.places().filter(|(.., found)| *found != TriggerMatch::There);
+    missed.map(|(option, place, found)| Miss::Place { option, place: place.clone(), found }).collect()
 }
 
 /// What was read.

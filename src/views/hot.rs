@@ -4,19 +4,21 @@ mod print;
 
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::query::{Query, View, ended};
 use super::room::Room;
 use super::{Answer, query::LeftOut};
+use crate::bytecode::Instruction;
 use crate::bytecode::decode::units;
 use crate::format::Output;
 use crate::format::lines::Lines;
 use crate::read::steps::{Entered, Exit};
 use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
+use crate::trace::numbered::of_outside;
 use crate::trace::value::UnitValues;
-use crate::trace::{Code, Frame, Laps, Run, SinkError, State, Taken};
+use crate::trace::{Code, Event, Frame, Laps, Outside, Run, SinkError, State, Taken};
 
 /// About the bytes that a code object takes, without its offsets.
 const OBJECT: u64 = 300;
@@ -42,9 +44,15 @@ struct Hot {
     counts: Vec<Count>,
     /// Frames that run or called the one that runs, or are suspended.
     frames: FxHashMap<u64, Active>,
+    /// Objects that have a frame on a thread's stack.
+    open: FxHashSet<(usize, u32)>,
     /// The object of the frame that runs, and the frame.
     current: (u64, Option<usize>),
+    /// Instructions so far, and how many of them the thread that runs has executed, and each other one.
     total: u64,
+    thread: u32,
+    executed: u64,
+    others: FxHashMap<u32, u64>,
     taken: Taken,
 }
 
@@ -64,17 +72,20 @@ struct Count {
     own: u64,
     /// With all that was called; recursions are counted once.
     total: u64,
-    /// Its frames that are on the stack.
-    open: u32,
     /// How often each stretch of code was executed, by its beginning and end.
     runs: FxHashMap<(u32, u32), u64>,
+    /// The instructions that are not in its bytes, or not as a whole: their opcodes, and how often each was executed.
+    outside: FxHashMap<i32, (u8, u64)>,
 }
 
 /// A frame on a stack.
 struct Active {
     object: Option<usize>,
-    /// Instructions of the whole trace when it came on top, if it is the outermost of its object.
-    since: Option<u64>,
+    thread: u32,
+    /// Instructions of its thread when it came on top.
+    since: u64,
+    /// It is the outermost of its object in the thread.
+    is_outermost: bool,
 }
 
 /// What was counted of one code object.
@@ -85,6 +96,8 @@ struct Counted {
     total: u64,
     /// Executions by offset, in order.
     offsets: Vec<(i32, u64)>,
+    /// The opcodes of those that are not in the bytes.
+    outside: FxHashMap<i32, u8>,
 }
 
 impl Hot {
@@ -104,9 +117,8 @@ impl Hot {
             Some(place) => *place,
             None if !self.room.take(OBJECT + object.bytes.len() as u64) => return None,
             None => {
-                let count =
-                    Count { code: Rc::clone(code), frames: 0, own: 0, total: 0, open: 0, runs: FxHashMap::default() };
-                self.counts.push(count);
+                let (runs, outside) = Default::default();
+                self.counts.push(Count { code: Rc::clone(code), frames: 0, own: 0, total: 0, runs, outside });
                 self.objects.insert(key, self.counts.len() - 1);
                 self.counts.len() - 1
             }
@@ -142,14 +154,69 @@ impl Hot {
         }
     }
 
+    /// Counts instructions that a frame has executed outside its bytes.
+    fn executed_outside(&mut self, frame: &Frame, instructions: impl Iterator<Item = Instruction>) {
+        let Some(object) = self.object(&frame.code) else { return };
+        let now = self.taken.times();
+        for Instruction { offset, opcode, .. } in instructions {
+            let counts = &mut self.counts[object];
+            counts.own += now;
+            match counts.outside.get_mut(&offset) {
+                Some((_, times)) => *times += now,
+                None if self.room.take(RUN) => {
+                    counts.outside.insert(offset, (opcode, now));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Goes on to an instruction, in the thread that executes up to there; returns how many that one has executed.
+    #[inline]
+    fn go_on(&mut self, thread: u32, number: u64) -> u64 {
+        if thread != self.thread {
+            self.others.insert(self.thread, self.executed);
+            (self.thread, self.executed) = (thread, self.others.remove(&thread).unwrap_or_default());
+        }
+        self.executed += number.saturating_sub(self.total);
+        self.total = self.total.max(number);
+        self.executed
+    }
+
+    /// Begins the time that a frame is on the stack.
+    fn enter(&mut self, frame: u64, thread: u32, since: u64, object: Option<usize>) {
+        if self.frames.len() >= MOST_FRAMES {
+            self.frames.clear();
+            self.open.clear();
+        }
+        let is_outermost = object.is_some_and(|object| self.open.insert((object, thread)));
+        self.frames.insert(frame, Active { object, thread, since, is_outermost });
+        self.current = (frame, object);
+    }
+
     /// Ends the time that a frame is on the stack.
     fn leave(&mut self, frame: u64, number: u64) {
-        let Some(active) = self.frames.remove(&frame) else { return };
-        if let (Some(object), Some(since)) = (active.object, active.since) {
-            self.counts[object].open = 0;
-            self.counts[object].total += number.saturating_sub(since) * self.taken.times();
+        let Some(Active { object, thread, since, is_outermost }) = self.frames.remove(&frame) else { return };
+        let executed = self.go_on(thread, number);
+        if let Some(object) = object.filter(|_| is_outermost) {
+            self.open.remove(&(object, thread));
+            self.counts[object].total += executed.saturating_sub(since) * self.taken.times();
         }
         self.current = (0, None);
+    }
+
+    /// A frame goes on with other bytes.  If it has not executed anything yet, it has begun with them.
+    fn becomes(&mut self, frame: u64, code: &Rc<Code>) {
+        let Some(&Active { object: before, thread, since, .. }) = self.frames.get(&frame) else { return };
+        let executed = self.go_on(thread, self.total);
+        let object = self.object(code);
+        self.leave(frame, self.total);
+        if executed == since {
+            let times = self.taken.times();
+            before.into_iter().for_each(|before| self.counts[before].frames -= times.min(self.counts[before].frames));
+            object.into_iter().for_each(|object| self.counts[object].frames += times);
+        }
+        self.enter(frame, thread, executed, object);
     }
 
     fn counted(mut self) -> (Vec<Counted>, u64) {
@@ -174,10 +241,14 @@ impl Count {
                 }
             }
         }
+        for (offset, (_, times)) in &self.outside {
+            *offsets.entry(*offset).or_default() += times;
+        }
+        let outside = self.outside.into_iter().map(|(offset, (opcode, _))| (offset, opcode)).collect();
         let mut offsets: Vec<(i32, u64)> = offsets.into_iter().collect();
         offsets.sort_unstable();
         let total = self.total.max(self.own);
-        Counted { code: self.code, frames: self.frames, own: self.own, total, offsets }
+        Counted { code: self.code, frames: self.frames, own: self.own, total, offsets, outside }
     }
 }
 
@@ -196,15 +267,39 @@ impl View for Hot {
 
     #[inline]
     fn run(&mut self, run: &Run, at: &State, is_wanted: bool) -> Result<bool, SinkError> {
-        self.total = at.instructions + run.count;
+        self.go_on(at.thread, at.instructions + run.count);
         if let Some(frame) = at.frame().filter(|_| is_wanted) {
             self.executed(frame, run.start, run.end(), run.count);
         }
         Ok(false)
     }
 
+    fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        if let Event::Skipped(skipped) = event {
+            let number = at.instructions.saturating_add(skipped.instructions);
+            // Of several threads it is not known which one has executed what was left out.
+            if self.others.is_empty() && at.thread == self.thread {
+                self.go_on(at.thread, number);
+            }
+            self.total = self.total.max(number);
+        }
+        Ok(())
+    }
+
+    fn outside(&mut self, outside: &Outside, at: &State, is_wanted: bool) -> Result<(), SinkError> {
+        self.go_on(at.thread, at.instructions + outside.count());
+        if let Some(frame) = at.frame().filter(|_| is_wanted) {
+            self.executed_outside(frame, of_outside(outside, at).map(|(_, instruction)| instruction));
+        }
+        Ok(())
+    }
+
+    fn version(&mut self, frame: &Frame, code: &Rc<Code>) {
+        self.becomes(frame.id, code);
+    }
+
     fn unit(&mut self, place: &Place, is_wanted: bool, _values: &UnitValues) -> Result<(), SinkError> {
-        self.total = place.number;
+        self.go_on(place.thread, place.number);
         if is_wanted {
             let unit = place.unit;
             self.executed(place.frame, unit.start, unit.end, unit.instructions.into());
@@ -213,21 +308,10 @@ impl View for Hot {
     }
 
     fn entered(&mut self, entered: &Entered, _is_library: bool) -> Result<(), SinkError> {
+        let since = self.go_on(entered.thread, entered.number);
         let object = self.object(&entered.code);
-        let mut since = None;
-        if let Some(object) = object {
-            let count = &mut self.counts[object];
-            count.frames += self.taken.times();
-            if count.open == 0 {
-                (count.open, since) = (1, Some(entered.number));
-            }
-        }
-        if self.frames.len() >= MOST_FRAMES {
-            self.frames.clear();
-            self.counts.iter_mut().for_each(|count| count.open = 0);
-        }
-        self.frames.insert(entered.frame, Active { object, since });
-        self.current = (entered.frame, object);
+        object.into_iter().for_each(|object| self.counts[object].frames += self.taken.times());
+        self.enter(entered.frame, entered.thread, since, object);
         Ok(())
     }
 
@@ -242,6 +326,6 @@ impl View for Hot {
 
     fn laps_end(&mut self, at: &State) {
         self.taken.end();
-        self.total = at.instructions;
+        self.go_on(at.thread, at.instructions);
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use indicatif::HumanCount;
 use rustc_hash::FxHashMap;
@@ -21,7 +22,7 @@ use crate::read::{Flaw, TraceError, is_read_once};
 use crate::select::Selection;
 use crate::trace::totals::Capped;
 use crate::trace::value::UnitValues;
-use crate::trace::{Code, Event, Frame, Laps, Raised, Run, SinkError, Start, State, Taken};
+use crate::trace::{Code, Event, Frame, Laps, Outside, Raised, Run, SinkError, Start, State, Taken};
 
 /// A question to a view.
 #[derive(Clone, Debug)]
@@ -85,6 +86,14 @@ pub(super) trait View {
     fn run(&mut self, _run: &Run, _at: &State, _is_wanted: bool) -> Result<bool, SinkError> {
         Ok(true)
     }
+
+    /// Takes instructions that begin or end outside the code string; `is_wanted` is whether their code object is.
+    fn outside(&mut self, _outside: &Outside, _at: &State, _is_wanted: bool) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// A frame goes on with other bytes of its code object.
+    fn version(&mut self, _frame: &Frame, _code: &Rc<Code>) {}
 
     /// Takes a unit; views that need no values have those of runs alone that are not wanted as a whole.
     fn unit(&mut self, place: &Place, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError>;
@@ -251,6 +260,10 @@ impl Visitor for Asked<'_> {
                 self.choice.event(event, at);
             }
             Event::StandIn(_) if !self.choice.wants_moment(at) => return Ok(()),
+            Event::Outside(outside) => {
+                let is_wanted = self.choice.wants_next(at);
+                self.view.outside(outside, at, is_wanted)?;
+            }
             _ => self.choice.event(event, at),
         }
         self.view.event(event, at)
@@ -273,6 +286,10 @@ impl Visitor for Asked<'_> {
 
     fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
         self.view.entered(entered, self.choice.library.has(&entered.code))
+    }
+
+    fn version(&mut self, frame: &Frame, code: &Rc<Code>) {
+        self.view.version(frame, code);
     }
 
     fn left(&mut self, frame: &Frame, exit: Exit, number: u64) -> Result<(), SinkError> {
@@ -348,6 +365,14 @@ impl Choice {
     fn wants_moment(&mut self, at: &State) -> bool {
         let Some(frame) = at.frame() else { return false };
         self.selection.wants_number(at.instructions)
+            && self.selection.wants_place(at.thread, frame.depth)
+            && self.wants_code(&frame.code)
+    }
+
+    /// Whether the next instruction is wanted.
+    fn wants_next(&mut self, at: &State) -> bool {
+        let Some(frame) = at.frame() else { return false };
+        self.selection.wants_number(at.instructions.saturating_add(1))
             && self.selection.wants_place(at.thread, frame.depth)
             && self.wants_code(&frame.code)
     }

@@ -16,6 +16,13 @@ pub(super) fn hash_of(object: &CodeObject) -> u64 {
     hasher.finish()
 }
 
+/// The hash of what code has in common with other code that is made for the same place, as texts that are evaluated: its bytes and names.
+pub(super) fn hash_of_shape(object: &CodeObject) -> u64 {
+    let mut hasher = FxHasher::default();
+    (&object.bytes, &object.names).hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Whether objects with other numbers are others.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Numbers {

@@ -57,10 +57,51 @@ for i in range(20):
     }
     let (status, text) = view(&program, &["diff", "a.bct", "b.bct"]);
     assert_eq!(status, 1, "{text}");
-    assert!(text.contains("they go on alike after 0 stretches of A and 40 of B"), "{text}");
+    assert!(text.contains("they go on alike after 0 stretches of A and 41 of B"), "{text}");
     assert!(!text.contains("divergences in all"), "{text}");
     let (status, text) = view(&program, &["diff", "--window", "10", "a.bct", "b.bct"]);
     assert_eq!(status, 1);
     assert!(text.contains("not aligned again from instruction"), "{text}");
     assert_eq!(view(&program, &["diff", "a.bct", "missing.bct"]).0, 125);
+}
+
+#[test]
+fn stretches_that_begin_alike_part_where_the_shorter_one_ends() {
+    // Long enough that the other thread executes in the midst of it.
+    let straight = "    found = 0\n".repeat(2000);
+    let source = format!(
+        "\
+import sys, thread
+def spin():
+    while True:
+        pass
+def work(word):
+{straight}    if word == 'b':
+        found = 1
+    return found
+thread.start_new_thread(spin, ())
+work(sys.argv[1])
+"
+    );
+    let program = Program::new(&source);
+    for word in ["a", "b"] {
+        for (options, name) in [(&["--deterministic"][..], ""), (&["--deterministic", "--values"], "-values")] {
+            assert_eq!(program.trace(options, &format!("{word}{name}.bct"), &[word]).status, 0);
+        }
+    }
+    let parting = |traces: [&str; 2]| {
+        let (status, text) = view(&program, &["diff", "-f", "json", traces[0], traces[1]]);
+        assert_eq!(status, 1, "{text}");
+        let objects = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let members = ["a_offset", "b_offset", "a_number", "b_number"];
+        let objects = objects.filter(|object| object["thread"] == 0);
+        let found = objects
+            .filter(|object| object["type"] == "divergence")
+            .map(|object| members.map(|member| object[member].as_u64()));
+        found.collect::<Vec<_>>()
+    };
+    let without = parting(["a.bct", "b.bct"]);
+    assert_eq!(without.len(), 1);
+    assert_ne!(without[0][0], without[0][1], "the same instruction");
+    assert_eq!(without, parting(["a-values.bct", "b-values.bct"]));
 }

@@ -2,6 +2,7 @@
 
 use super::{record, view};
 use crate::live::Program;
+use crate::running;
 
 #[test]
 fn the_trace_of_a_deep_factorial_is_one_page() {
@@ -78,4 +79,22 @@ except TypeError:
         .map(|object| object["instructions"].as_u64().unwrap())
         .sum();
     assert_eq!(sum, whole.lines().count() as u64);
+}
+
+#[test]
+fn a_place_to_unfold_that_is_none_is_named() {
+    let program = Program::new("def check(n):\n    return n\nfor i in range(9):\n    check(i)\n");
+    record(&program, "t.bct", &[], "");
+    let said = |place: &str| {
+        let ran = running::run(&mut program.command(["show", "--fold", "--unfold", place, "t.bct"]));
+        assert_eq!(ran.status, 0);
+        ran.stderr()
+    };
+    let none = "bctrace: --unfold chek matches no code object that is printed; the closest name is check\n";
+    assert_eq!(said("chek"), none);
+    assert_eq!(
+        said("check:9999"),
+        "bctrace: --unfold check:9999 matches nothing: no instruction begins at that offset\n"
+    );
+    assert_eq!(said("check:0"), "");
 }

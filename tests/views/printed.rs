@@ -189,6 +189,7 @@ fn find_ends_with_0_if_the_value_is_there_and_with_1_if_not() {
     record(&program, "t.bct", &[], "");
     assert_eq!(view(&program, &["find", "t.bct", "42"]).0, 0);
     assert_eq!(view(&program, &["find", "t.bct", "0x2b"]), (1, String::new()));
+    assert_eq!(view(&program, &["find", "t.bct", "-5"]), (1, String::new()));
     assert_eq!(view(&program, &["find", "t.bct", "bab"]).0, 0);
     assert_eq!(view(&program, &["find", "-n", "f", "--opcode", "BINARY_MULTIPLY", "t.bct", "42"]).0, 0);
     assert_eq!(view(&program, &["find", "-n", "f", "--opcode", "COMPARE_OP", "t.bct", "42"]).0, 1);
@@ -211,4 +212,68 @@ fn hot_counts_what_info_counts() {
     let part: u64 =
         part.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["own"].as_u64()).sum();
     assert_eq!(part, 10);
+}
+
+#[test]
+fn hot_counts_instructions_outside_the_bytes() {
+    for fixture in ["falls_off", "before_the_code", "extended_arg_no_operand"] {
+        let program = Program::new("pass\n");
+        let trace = program.path("t.bct");
+        let file = format!("{}/{fixture}.pyc", running::fixtures().display());
+        let ran = running::run(&mut running::bctrace(["-q", "--force", &file, trace.to_str().unwrap()]));
+        assert!(ran.status < 123, "{}", ran.stderr());
+        let (_, info) = view(&program, &["info", "-f", "json", "t.bct"]);
+        let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+        let (_, hot) = view(&program, &["hot", "-f", "json", "--stdlib", "--count", "1000", "t.bct"]);
+        let objects: Vec<serde_json::Value> = hot.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let own: u64 = objects.iter().filter_map(|object| object["own"].as_u64()).sum();
+        assert_eq!(Some(own), info["recorded"].as_u64(), "{fixture}: {hot}");
+        let offsets = objects.iter().filter(|object| object["type"] == "offset");
+        let offsets: u64 = offsets.filter_map(|object| object["times"].as_u64()).sum();
+        assert_eq!(offsets, own, "{fixture}: {hot}");
+    }
+}
+
+#[test]
+fn other_bytes_of_a_code_object_are_entered_as_often_as_they_begin() {
+    let program = Program::new(
+        "\
+import ctypes, sys
+def g(x):
+    return x * 3 + 1
+code = g.func_code.co_code
+address = id(code) + sys.getsizeof('') - 1 + code.index('\\x14')
+for i in range(5):
+    g(i)
+ctypes.memset(address, 0x17, 1)
+for i in range(7):
+    g(i)
+",
+    );
+    record(&program, "t.bct", &[], "");
+    let edges = program.view("edges", &["-n", "g"], "t.bct");
+    assert!(edges.contains("line 2: entered 5 times, 30 instructions"), "{edges}");
+    assert!(edges.contains("other bytes of the same code object, entered 7 times, 42 instructions"), "{edges}");
+    let hot = program.view("hot", &["-n", "g", "-f", "json"], "t.bct");
+    let frames: Vec<serde_json::Value> = hot.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let counted = |own: u64| frames.iter().find(|object| object["own"] == own).map(|object| object["frames"].as_u64());
+    assert_eq!([counted(30), counted(42)], [Some(Some(5)), Some(Some(7))], "{hot}");
+}
+
+#[test]
+fn texts_that_are_evaluated_are_one_place_if_only_their_constants_differ() {
+    let source = "import sys
+word = sys.argv[1]
+texts = ['word == \\'abcd\\'', 'len(word) == 4', 'sys.argv[1] == \\'toor\\'']
+for text in texts + ['word[%d] == %r' % pair for pair in enumerate('abcd')]:
+    eval(text)
+";
+    let program = Program::new(source);
+    record(&program, "t.bct", &["abcx"], "");
+    let text = program.view("compares", &[], "t.bct");
+    for line in ["'abcx' == 'abcd' -> False", "'abcx' == 'toor' -> False", "'x' == 'd' -> False"] {
+        assert!(text.contains(&format!("<string>:1: <module>: {line}")), "{line} in\n{text}");
+    }
+    let wholes: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("whole: ")).collect();
+    assert_eq!(wholes, ["'abcx' == 'abcd'"], "{text}");
 }

@@ -125,7 +125,7 @@ pub struct StringsArgs {
 /// Print which known ways to detect, stop or mislead a tracer the program tried
 ///
 /// Each is printed once for each place in the code, with what was returned the first time: trace functions, frames, counts of references,
-/// limits of the interpreter, /proc, clocks, sleeps, ends of processes and native code. A trace without values has only the names.
+/// limits of the interpreter, /proc, clocks, sleeps, ends of processes, other processes and programs, and native code. A trace without values has only the names.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -169,7 +169,7 @@ pub struct FindArgs {
     ///
     /// A number is found as an int, a long or a whole string. Write it in quotes, as \"'42'\", to find it in strings. Escapes are as
     /// bctrace prints them, such as \x00.
-    #[arg(value_name = "VALUE", required_unless_present = "regex")]
+    #[arg(value_name = "VALUE", required_unless_present = "regex", allow_negative_numbers = true)]
     pub value: Option<OsString>,
     /// Look for strings in which REGEX is found
     #[arg(long, value_name = "REGEX", value_parser = value::pattern(), conflicts_with = "value")]

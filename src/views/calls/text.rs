@@ -34,6 +34,17 @@ impl Text {
         self.lines.finish().map(|_| ())
     }
 
+    /// Begins a line about a call.  If the line before is another thread's, the number of this one stands in between.
+    fn begin_line(&mut self, call: &Call) -> Result<(), SinkError> {
+        self.end_line()?;
+        if call.thread != self.thread {
+            self.thread = call.thread;
+            self.lines.push(format!("thread {}\n", call.thread).as_bytes())?;
+        }
+        push_indent(self.lines.open(), call.indent);
+        Ok(())
+    }
+
     fn end_line(&mut self) -> Result<(), SinkError> {
         if self.open.take().is_none() {
             return Ok(());
@@ -45,14 +56,8 @@ impl Text {
 
 impl Renderer for Text {
     fn begin(&mut self, call: &Call) -> Result<(), SinkError> {
-        self.end_line()?;
-        if call.thread != self.thread {
-            self.thread = call.thread;
-            self.lines.push(format!("thread {}\n", call.thread).as_bytes())?;
-        }
-        let line = self.lines.open();
-        push_indent(line, call.indent);
-        push_call(line, &call.kind);
+        self.begin_line(call)?;
+        push_call(self.lines.open(), &call.kind);
         self.open = Some(call.id);
         Ok(())
     }
@@ -65,8 +70,7 @@ impl Renderer for Text {
         if is_open {
             self.lines.open().push(b' ');
         } else {
-            self.end_line()?;
-            push_indent(self.lines.open(), call.indent);
+            self.begin_line(call)?;
         }
         self.open = None;
         let line = self.lines.open();
@@ -76,9 +80,8 @@ impl Renderer for Text {
     }
 
     fn folded(&mut self, like: &Call, times: u64) -> Result<(), SinkError> {
-        self.end_line()?;
+        self.begin_line(like)?;
         let line = self.lines.open();
-        push_indent(line, like.indent);
         line.extend_from_slice(format!("... {} more of ", HumanCount(times)).as_bytes());
         push_call(line, &like.kind);
         line.push(b'\n');

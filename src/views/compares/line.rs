@@ -7,10 +7,16 @@ use crate::format::json;
 use crate::format::values::{push_operands, sign};
 use crate::trace::value::Value;
 use crate::views::items::{line_of, push_place_members};
+use crate::views::same::hash_of_shape;
+
+/// The name of code that is no function's and no class's.
+const MODULE: &[u8] = b"<module>";
 
 /// A place in the code that is the same each time the code is made.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Place {
+    /// Of code without a name of its own, what it does: different texts that are evaluated are called the same.
+    shape: u64,
     pub(super) name: Vec<u8>,
     pub(super) filename: Vec<u8>,
     first_line: i32,
@@ -21,6 +27,7 @@ impl Place {
     pub(super) fn of(comparison: &Comparison) -> Place {
         let object = &comparison.code.object;
         Place {
+            shape: if object.name == MODULE { hash_of_shape(object) } else { 0 },
             name: object.name.clone(),
             filename: object.filename.clone(),
             first_line: object.first_line,

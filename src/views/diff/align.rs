@@ -20,6 +20,21 @@ pub(super) struct Pair {
     pub(super) b: Feed,
 }
 
+impl Pair {
+    /// Cuts the longer of two stretches that begin alike where the shorter one ends: up to there both have executed the same.
+    fn cut_alike(&mut self) -> Result<(), TraceError> {
+        self.a.fill(1)?;
+        self.b.fill(1)?;
+        let (Some(a), Some(b)) = (self.a.front(), self.b.front()) else { return Ok(()) };
+        if a.key != b.key {
+            let (a, b) = (a.clone(), b.clone());
+            self.a.cut_front(&b);
+            self.b.cut_front(&a);
+        }
+        Ok(())
+    }
+}
+
 /// A place where the traces part.
 #[derive(Debug)]
 pub(super) struct Parting {
@@ -59,6 +74,7 @@ pub(super) fn align(pair: &mut Pair, window: usize) -> Result<Aligned, TraceErro
         pair.a.has_values() && pair.b.has_values()
     };
     loop {
+        pair.cut_alike()?;
         let keys = (pair.a.fill(1)?.front().map(|token| token.key), pair.b.fill(1)?.front().map(|token| token.key));
         match keys {
             (None, None) => return Ok(aligned),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
-use crate::bytecode::decode::Unit;
+use crate::bytecode::decode::{Unit, units};
 use crate::read::reader::{Next, Want};
 use crate::read::steps::{Entered, Exit};
 use crate::read::visit::{Place, Visit, Visitor};
@@ -26,15 +26,51 @@ const REMEMBERED: usize = 1 << 18;
 pub(super) struct Token {
     /// What it is: its code, its place in that, and the calls that it stands in.
     pub(super) key: u64,
+    /// The same without its place in the code.
+    calls: u64,
     /// What its values are; 0 without any.
     pub(super) values: u64,
-    /// The number of its first instruction.
+    /// The number of its first instruction, and the one after its last.
     pub(super) number: u64,
+    next: u64,
+    /// Where other threads executed in between: an offset in it, and the number of the instruction there.
+    gaps: Vec<(u32, u64)>,
     pub(super) code: Rc<Code>,
     pub(super) start: u32,
     pub(super) end: u32,
     /// The unit and its values, if it has any.
     pub(super) shown: Option<Box<(Unit, UnitValues)>>,
+}
+
+impl Token {
+    fn key(calls: u64, start: u32, end: u32) -> u64 {
+        hash(&(calls, start, end))
+    }
+
+    /// Cuts it at the end of a shorter one that begins alike; returns the rest.
+    fn cut_after(&mut self, other: &Token) -> Option<Token> {
+        if (self.calls, self.start) != (other.calls, other.start) || other.end >= self.end {
+            return None;
+        }
+        let bytes = &self.code.object.bytes;
+        let after_gap = |offset: u32| self.gaps.iter().find(|gap| gap.0 == offset).map(|gap| gap.1);
+        let (mut number, mut next, mut end) = (self.number, self.number, self.start);
+        for unit in units(bytes, self.start).take_while(|unit| unit.end <= other.end) {
+            next = number + u64::from(unit.instructions);
+            end = unit.end;
+            number = after_gap(end).unwrap_or(next);
+        }
+        if end != other.end {
+            return None;
+        }
+        let at = self.gaps.partition_point(|gap| gap.0 < end);
+        let later = self.gaps.split_off(at);
+        let gaps = later.into_iter().filter(|gap| gap.0 > end).collect();
+        let key = Token::key(self.calls, end, self.end);
+        let rest = Token { key, number, start: end, gaps, ..self.clone() };
+        (self.end, self.key, self.next) = (end, other.key, next);
+        Some(rest)
+    }
 }
 
 /// What of a code object was executed.
@@ -70,6 +106,17 @@ impl Feed {
             self.read()?;
         }
         Ok(&self.visit.visitor.tokens)
+    }
+
+    pub(super) fn front(&self) -> Option<&Token> {
+        self.visit.visitor.tokens.front()
+    }
+
+    /// Cuts the first token in two where the other trace's, which begins alike, ends before it.
+    pub(super) fn cut_front(&mut self, other: &Token) {
+        let tokens = &mut self.visit.visitor.tokens;
+        let rest = tokens.front_mut().and_then(|token| token.cut_after(other));
+        rest.into_iter().for_each(|rest| tokens.insert(1, rest));
     }
 
     pub(super) fn pop(&mut self) -> Option<Token> {
@@ -180,7 +227,7 @@ impl Collect {
 
     fn flush(&mut self) {
         if let Some((_, mut token)) = self.pending.take() {
-            token.key = hash(&(token.key, token.start, token.end));
+            token.key = Token::key(token.calls, token.start, token.end);
             self.tokens.push_back(token);
         }
     }
@@ -199,7 +246,7 @@ impl Collect {
         });
         cover.instructions += count;
         if cover.known.insert((start, end)) {
-            let units = crate::bytecode::decode::units(&code.object.bytes, start).take_while(|unit| unit.end <= end);
+            let units = units(&code.object.bytes, start).take_while(|unit| unit.end <= end);
             cover.offsets.extend(units.map(|unit| unit.start));
         }
     }
@@ -229,21 +276,27 @@ impl Visitor for Collect {
         if let Some((_, token)) =
             self.pending.as_mut().filter(|(pending, token)| *pending == frame.id && token.end == run.start)
         {
-            token.end = run.end();
+            if token.next != at.instructions + 1 {
+                token.gaps.push((run.start, at.instructions + 1));
+            }
+            (token.end, token.next) = (run.end(), at.instructions + 1 + run.count);
             return Ok(false);
         }
         self.flush();
         let path = self.paths.get(&frame.id).copied().unwrap_or_default();
-        let key = hash(&(path, self.hash(&code)));
+        let calls = hash(&(path, self.hash(&code)));
         let (number, start, end) = (at.instructions + 1, run.start, run.end());
-        self.pending = Some((frame.id, Token { key, values: 0, number, code, start, end, shown: None }));
+        let (next, gaps) = (number + run.count, Vec::new());
+        let token = Token { key: 0, calls, values: 0, number, next, gaps, code, start, end, shown: None };
+        self.pending = Some((frame.id, token));
         Ok(false)
     }
 
     fn unit(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
         let (frame, unit) = (place.frame, place.unit);
         let path = self.paths.get(&frame.id).copied().unwrap_or_default();
-        let key = hash(&(hash(&(path, self.hash(&frame.code))), unit.start, unit.end));
+        let calls = hash(&(path, self.hash(&frame.code)));
+        let key = Token::key(calls, unit.start, unit.end);
         let has_any = !values.is_empty();
         let mut hasher = FxHasher::default();
         if has_any {
@@ -253,7 +306,8 @@ impl Visitor for Collect {
         let shown = has_any.then(|| Box::new((*unit, values.clone())));
         let number = place.number + 1 - u64::from(unit.instructions);
         let (code, start, end) = (Rc::clone(&frame.code), unit.start, unit.end);
-        self.tokens.push_back(Token { key, values: hasher.finish(), number, code, start, end, shown });
+        let (values, next, gaps) = (hasher.finish(), place.number + 1, Vec::new());
+        self.tokens.push_back(Token { key, calls, values, number, next, gaps, code, start, end, shown });
         Ok(())
     }
 

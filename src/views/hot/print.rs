@@ -103,9 +103,12 @@ fn place(counted: &Counted, line: i32) -> String {
 }
 
 fn opname(counted: &Counted, offset: i32) -> &'static str {
-    let at = usize::try_from(offset).unwrap_or(usize::MAX);
-    let instruction = Instruction::decode(&counted.code.object.bytes, at, offset, None);
-    instruction.and_then(|one| opcode::name(one.opcode)).unwrap_or("?")
+    let inside = || {
+        let at = usize::try_from(offset).ok()?;
+        Some(Instruction::decode(&counted.code.object.bytes, at, offset, None)?.opcode)
+    };
+    let opcode = counted.outside.get(&offset).copied().or_else(inside);
+    opcode.and_then(opcode::name).unwrap_or("?")
 }
 
 fn push(lines: &mut Lines, line: &str) -> Result<(), SinkError> {

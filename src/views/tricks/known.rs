@@ -12,6 +12,7 @@ pub(super) enum Way {
     Clocks,
     Sleeps,
     Ends,
+    Leaves,
     Native,
 }
 
@@ -28,6 +29,7 @@ impl Way {
             Way::Clocks => ("clocks", "reads clocks, whose difference shows a slow run"),
             Way::Sleeps => ("sleeps", "sleeps, to outlast an analysis"),
             Way::Ends => ("ends", "ends a process, or has it killed"),
+            Way::Leaves => ("leaves", "goes on in another process or as another program, which may not be traced"),
             Way::Native => ("native", "calls native code, which no tracer of bytecode sees"),
         }
     }
@@ -70,9 +72,9 @@ const CALLS: [(Way, &str); 51] = [
     (Way::Ends, "posix.abort"),
     (Way::Ends, "posix.kill"),
     (Way::Ends, "posix.killpg"),
-    (Way::Ends, "posix.fork"),
-    (Way::Ends, "posix.execv"),
-    (Way::Ends, "posix.execve"),
+    (Way::Leaves, "posix.fork"),
+    (Way::Leaves, "posix.execv"),
+    (Way::Leaves, "posix.execve"),
     (Way::Native, "_ctypes.dlopen"),
     (Way::Native, "_ctypes.dlsym"),
     (Way::Native, "_ctypes.call_function"),

@@ -1,0 +1,92 @@
+//! Programs with several threads: each line is below the number of its own thread, and no thread is given what another one did.
+
+use serde_json::Value;
+
+use super::view;
+use crate::live::Program;
+
+/// Two threads that call while the main thread waits for them.
+const SOURCE: &str = "\
+import threading, time
+def spin(n):
+    for i in xrange(n):
+        pass
+    return n
+def work(name):
+    time.sleep(0.01)
+    spin(5000)
+    return name.upper()
+def main():
+    threads = [threading.Thread(target=work, args=(name,)) for name in ('one', 'two')]
+    for thread in threads:
+        thread.start()
+    spin(100)
+    for thread in threads:
+        thread.join()
+main()
+";
+
+fn recorded() -> Program {
+    let program = Program::new(SOURCE);
+    let ran = program.trace(&["-q", "--deterministic", "--values"], "t.bct", &[]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr());
+    program
+}
+
+/// Calls with their results after them, wherever lines end.
+fn joined(text: &str) -> String {
+    let words: Vec<&str> = text.lines().map(str::trim).collect();
+    words.join(" ")
+}
+
+#[test]
+fn calls_of_a_thread_are_the_same_alone_and_among_those_of_others() {
+    let program = recorded();
+    let all = program.view("calls", &[], "t.bct");
+    let mut threads = [String::new(), String::new(), String::new()];
+    let mut thread = 0;
+    for line in all.lines().filter(|line| !line.starts_with("(left out")) {
+        match line.strip_prefix("thread ") {
+            Some(number) => thread = number.parse::<usize>().unwrap(),
+            None => threads[thread].push_str(&format!("{line}\n")),
+        }
+    }
+    for (number, of_thread) in threads.iter().enumerate() {
+        let alone = program.view("calls", &["--thread", &number.to_string()], "t.bct");
+        let is_call = |line: &&str| !line.starts_with("thread ") && !line.starts_with("(left out");
+        let alone: Vec<&str> = alone.lines().filter(is_call).collect();
+        assert!(alone.len() > 3, "{alone:?}");
+        assert_eq!(joined(of_thread), joined(&alone.join("\n")), "thread {number} of\n{all}");
+    }
+}
+
+#[test]
+fn what_a_frame_called_is_of_its_own_thread() {
+    let program = recorded();
+    let hot = program.view("hot", &["-f", "json", "--stdlib"], "t.bct");
+    let objects: Vec<Value> = hot.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |name: &str, filename: &str, member: &str| -> u64 {
+        let is_it = |object: &&Value| {
+            object["type"] == "code"
+                && object["name"] == name
+                && object["filename"].as_str().unwrap().ends_with(filename)
+        };
+        objects.iter().find(is_it).unwrap_or_else(|| panic!("{name} in\n{hot}"))[member].as_u64().unwrap()
+    };
+    assert_eq!(count("spin", "p.py", "own"), count("spin", "p.py", "total"));
+    // These are the outermost frames of all threads.
+    let threading = ["__bootstrap", "_exitfunc"].map(|name| count(name, "threading.py", "total"));
+    let outermost = count("<module>", "p.py", "total") + threading.iter().sum::<u64>();
+    let own: u64 = objects.iter().filter_map(|object| object["own"].as_u64()).sum();
+    assert_eq!(outermost, own, "{hot}");
+}
+
+#[test]
+fn what_is_left_out_of_a_comparison_is_that_of_all_threads() {
+    let program = recorded();
+    let left_out = |text: &str| text.lines().find(|line| line.starts_with("(left out")).map(str::to_owned);
+    let (_, same) = view(&program, &["diff", "t.bct", "t.bct"]);
+    let hot = program.view("hot", &[], "t.bct");
+    assert!(left_out(&hot).is_some(), "{hot}");
+    assert_eq!(left_out(&same), left_out(&hot));
+}
