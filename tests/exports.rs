@@ -473,8 +473,10 @@ fn options_of_another_form_are_wrong_usage() {
     ] {
         assert_eq!(trace.export(form, "out", options).status, 2, "{form}");
     }
-    let full = trace.export("lcov", "out", &["--listing", trace.path.to_str().unwrap()]);
-    assert_eq!((full.status, full.stderr().lines().count()), (125, 1), "{}", full.stderr());
+    for no_listing in [trace.path.to_str().unwrap(), "/dev/zero"] {
+        let refused = trace.export("lcov", "out", &["--listing", no_listing]);
+        assert_eq!((refused.status, refused.stderr().lines().count()), (125, 1), "{}", refused.stderr());
+    }
 }
 
 #[cfg(feature = "parquet")]

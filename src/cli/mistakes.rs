@@ -18,12 +18,19 @@ const ALIKE: f64 = 0.85;
 const LONGEST: usize = 4096;
 
 /// What the values of positional arguments are, with an example of each.
-const POSITIONALS: [(&str, &str, &str); 4] = [
-    ("<TRACE>", "a trace", "trace.bct"),
-    ("<LISTING>", "a listing and a file to write", "listing.txt program.pyc"),
-    ("<FILE>", "a program", "program.pyc"),
-    ("<SHELL>", "a shell", "bash"),
+const POSITIONALS: [(&str, &str, &str); 9] = [
+    ("TRACE", "a trace", "trace.bct"),
+    ("A", "a trace", "one.bct"),
+    ("B", "another trace", "other.bct"),
+    ("VALUE", "a value", "42"),
+    ("LISTING", "a listing", "listing.txt"),
+    ("FILE", "a program", "program.pyc"),
+    ("NAME", "the name of a function", "decode"),
+    ("TRACEFILE", "a file for the trace", "trace.txt"),
+    ("SHELL", "a shell", "bash"),
 ];
+/// The command whose FILE is one that it writes.
+const ASM: &str = "asm";
 
 /// Explains an error in the whole command line, which begins with the name of bctrace.
 pub fn explained(error: clap::Error, words: &[OsString]) -> anyhow::Error {
@@ -97,9 +104,7 @@ fn built() -> Command {
 /// Says what a command line lacks.
 fn needs(command: &str, missing: &[String], words: &[OsString]) -> String {
     if command != args::MAIN {
-        let known = POSITIONALS.iter().find(|(name, ..)| missing[0] == *name);
-        let (what, example) = known.map_or(("an argument", ""), |(_, what, example)| (*what, *example));
-        return format!("bctrace {command} needs {what}: bctrace {command} {example}");
+        return needs_of_command(command, missing);
     }
     match words {
         [_, only] if missing.len() == 1 => {
@@ -112,6 +117,30 @@ fn needs(command: &str, missing: &[String], words: &[OsString]) -> String {
         _ if missing.len() == 1 => "bctrace needs a file for the trace too: bctrace program.pyc trace.txt".into(),
         _ => "bctrace needs a program and a file for its trace: bctrace program.pyc trace.txt".into(),
     }
+}
+
+/// The same of a subcommand, with a line that lacks nothing.
+fn needs_of_command(command: &str, missing: &[String]) -> String {
+    let named = |name: &str| missing.iter().any(|missing| missing.trim_matches(['<', '>', '.']) == name);
+    let whole = built();
+    let positionals = whole.find_subcommand(command).into_iter().flat_map(Command::get_positionals);
+    let (mut lacks, mut line) = (Vec::new(), format!("bctrace {command}"));
+    for positional in positionals {
+        let name = positional.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
+        let known = POSITIONALS.iter().find(|(other, ..)| *other == name);
+        let (what, example) = known.map_or(("an argument", name), |(_, what, example)| (*what, *example));
+        if named(name) {
+            lacks.push(if (command, name) == (ASM, "FILE") { "a file to write" } else { what });
+        }
+        if named(name) || positional.is_required_set() {
+            line = format!("{line} {example}");
+        }
+    }
+    let lacks = match lacks.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => lacks.concat(),
+    };
+    format!("bctrace {command} needs {lacks}: {line}")
 }
 
 /// Says which commands have an option that this one has not, or which command it is the name of.

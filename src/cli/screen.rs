@@ -66,8 +66,12 @@ impl Screen {
 
 /// Prints a whole text on standard output.
 pub fn print(text: &[u8]) -> anyhow::Result<u8> {
-    let mut stdout = io::stdout().lock();
-    result(stdout.write_all(text).and_then(|()| stdout.flush()).map(|()| 0).context(CANNOT_WRITE))
+    printed(io::stdout().write_all(text))
+}
+
+/// The result of a command whose answer was printed on standard output.
+pub fn printed(written: io::Result<()>) -> anyhow::Result<u8> {
+    result(written.and_then(|()| io::stdout().flush()).map(|()| 0).context(CANNOT_WRITE))
 }
 
 /// The result of a command that reads: that what it prints is not read to the end is no error.

@@ -127,8 +127,13 @@ fn errors_of_the_system_have_no_numbers() {
 #[test]
 fn a_command_without_its_file_says_which_file_it_needs() {
     let scratch = Scratch::new();
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 19] = [
         (&["asm"], "bctrace asm needs a listing and a file to write: bctrace asm listing.txt program.pyc"),
+        (&["asm", "x"], "bctrace asm needs a file to write: bctrace asm listing.txt program.pyc"),
+        (&["diff"], "bctrace diff needs a trace and another trace: bctrace diff one.bct other.bct"),
+        (&["diff", "a.bct"], "bctrace diff needs another trace: bctrace diff one.bct other.bct"),
+        (&["find", "a.bct"], "bctrace find needs a value: bctrace find trace.bct 42"),
+        (&["call", "x.pyc", "f"], "bctrace call needs a file for the trace: bctrace call program.pyc decode trace.txt"),
         (&["edges"], "bctrace edges needs a trace: bctrace edges trace.bct"),
         (&["show"], "bctrace show needs a trace: bctrace show trace.bct"),
         (&["show", "-r", "--count", "3"], "bctrace show needs a trace: bctrace show trace.bct"),

@@ -267,6 +267,9 @@ fn a_full_standard_output_is_named() {
         "edges v.bct",
         "dis ok.pyc",
         "man",
+        "--version",
+        "--help",
+        "show --help",
     ] {
         let mut shell = running::shell(&format!("\"$0\" {words} > /dev/full"));
         let ran = running::run(shell.current_dir(scratch.path(".")));

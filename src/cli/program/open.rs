@@ -6,8 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use indicatif::HumanBytes;
 
 use crate::format;
+
+/// Bytes of a file at most: it is held in memory, and a device has no end.
+const MOST: u64 = 1 << 30;
 
 /// A whole file.
 pub struct Opened {
@@ -20,8 +24,7 @@ pub struct Opened {
 /// Reads a file; `-` is standard input.
 pub fn open(path: &Path) -> anyhow::Result<Opened> {
     if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
+        let bytes = read(&mut io::stdin().lock(), MOST)?;
         return Ok(Opened { file: path.to_owned(), member: None, bytes });
     }
     match whole(path) {
@@ -47,7 +50,6 @@ fn archive(path: &Path) -> Option<(PathBuf, Vec<u8>)> {
 
 /// Reads all of a file.
 pub fn whole(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
     let mut file = File::open(path).map_err(|error| match error.kind() {
         // Whether it is there, or a part of an archive, is asked by who reads this error.
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => anyhow::Error::new(error),
@@ -56,6 +58,26 @@ pub fn whole(path: &Path) -> anyhow::Result<Vec<u8>> {
     if file.metadata()?.is_dir() {
         return Err(anyhow!("it is a folder; name a .pyc or .py file in it"));
     }
-    file.read_to_end(&mut bytes)?;
+    read(&mut file, MOST)
+}
+
+fn read(file: &mut impl Read, most: u64) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(anyhow!("it is longer than {}, the most that is read of a program", HumanBytes(most)));
+    }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_without_an_end_is_no_program() {
+        assert_eq!(read(&mut &[7; 1000][..], 1000).expect("a file"), [7; 1000]);
+        let refused = read(&mut io::repeat(0), 1000).expect_err("no end").to_string();
+        assert_eq!(refused, "it is longer than 1000 B, the most that is read of a program");
+    }
 }

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use indicatif::HumanBytes;
 use rustc_hash::FxHashMap;
 
 use crate::bytecode::escape::Printable;
 use crate::bytecode::{CodeObject, opcode};
 use crate::export::text::exact;
 use crate::format::why;
+
+/// Bytes of a listing, and of a line in it, at most.
+const MOST: u64 = 1 << 30;
+const LONGEST: u64 = 64 << 20;
 
 /// A listing.
 pub struct Listing {
@@ -49,11 +54,22 @@ impl Listing {
         let mut listing =
             Listing { path: exact(full.as_os_str().as_bytes()), codes: Vec::new(), places: FxHashMap::default() };
         let mut is_listing = false;
-        for (number, line) in BufReader::new(file).split(b'\n').enumerate() {
-            let line = line.map_err(failed)?;
+        let (mut reader, mut line) = (BufReader::new(file.take(MOST)), Vec::new());
+        for number in 1.. {
+            line.clear();
+            let read = reader.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(failed)?;
+            if line.pop_if(|last| *last == b'\n').is_none() && read as u64 == LONGEST {
+                return Err(format!("{shown} is no listing: it has a line of more than {}", HumanBytes(LONGEST)));
+            }
+            if read == 0 && reader.get_ref().limit() == 0 {
+                return Err(format!("{shown} is longer than {}, the most that is read of a listing", HumanBytes(MOST)));
+            }
+            if read == 0 {
+                break;
+            }
             is_listing = is_listing || line == b"listing 1";
             if is_listing {
-                listing.take(number as u32 + 1, &String::from_utf8_lossy(&line));
+                listing.take(number, &String::from_utf8_lossy(&line));
             }
         }
         if !is_listing {
