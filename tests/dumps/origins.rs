@@ -220,3 +220,13 @@ fn json_lines_say_what_made_what() {
     assert_eq!((&layers[0]["made"], &layers[1]["made"]), (&Value::Null, &0.into()));
     assert_eq!(layers[1]["number"], made["number"]);
 }
+
+#[test]
+fn what_a_module_of_the_library_runs_when_it_is_imported_is_the_librarys() {
+    let program = Program::new("import _multiprocessing\nprint _multiprocessing.__name__\n");
+    let whole = Manifest::of(&program);
+    assert!(whole.layers.iter().any(|layer| layer["filename"] == "<string>"), "{:#?}", whole.layers);
+    let own = Program::new("import _multiprocessing\nprint _multiprocessing.__name__\n");
+    let own = Manifest::with(&own, &["--no-stdlib"]);
+    assert_eq!(own.layers.len(), 1, "{:#?}", own.layers);
+}

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{Tracee, fetched};
+use crate::bytecode::opcode::op;
 use crate::record::tracee::codes::{Content, Description, Found, Version};
 use crate::record::tracee::origins::{Moment, TextMaking};
 use crate::trace::codec::CODE_RECORD;
@@ -21,7 +22,7 @@ impl Tracee {
     #[cold]
     pub(super) fn code_made(&mut self, code: usize, by: Maker) {
         if let Some(making) = TextMaking::from_number(by.making) {
-            return self.codes.origins.insert(code, Some(making));
+            return self.codes.origins.insert_of_text(code, making);
         }
         let how = How::from_number(by.how).unwrap_or(How::NativeCode);
         let now = self.moment(by.frame);
@@ -32,7 +33,17 @@ impl Tracee {
             self.go_on_after_interrupt(next);
             self.codes.origins.written(made, Moment { position: self.stream.position(), ..now });
         }
-        self.codes.origins.insert(code, None);
+        let is_of_library = how == How::NativeCode && !self.foreign && self.imports(by.frame);
+        self.codes.origins.insert(code, is_of_library);
+    }
+
+    /// Whether a frame executes an import.  If it runs native code of bctrace's own then, that is a module of the library that begins.
+    fn imports(&self, running: Option<(FrameAddress, i32)>) -> bool {
+        let top = self.lane.top().zip(running).filter(|(top, (frame, _))| top.frame == *frame);
+        top.is_some_and(|(top, (_, offset))| {
+            let bytes = &self.codes.version(top.version()).bytes;
+            usize::try_from(offset).is_ok_and(|offset| bytes.get(offset) == Some(&op::IMPORT_NAME))
+        })
     }
 
     fn moment(&self, frame: Option<(FrameAddress, i32)>) -> Moment {

@@ -79,15 +79,25 @@ impl Origins {
         self.last = Some((made.how, made.path, moment));
     }
 
-    /// Remembers that a code object was made now, or, where that is known, in this making of a text.
-    pub fn insert(&mut self, code: usize, of: Option<TextMaking>) {
-        let last = self.next.checked_sub(1).map(|number| (number, false));
-        let of = of.filter(|of| of.number < self.next).map(|of| (of.number, of.is_of_library));
-        if let Some(origin) = of.or(last) {
-            // Without room for it, it is not known where it comes from.
-            if self.made.try_reserve(1).is_ok() {
-                self.made.insert(code, origin);
-            }
+    /// Remembers that a code object was made now; `is_of_library` is whether by the standard library, of a text of its own.
+    pub fn insert(&mut self, code: usize, is_of_library: bool) {
+        if let Some(number) = self.next.checked_sub(1) {
+            self.keep(code, number, is_of_library);
+        }
+    }
+
+    /// The same in this making of a text.
+    pub fn insert_of_text(&mut self, code: usize, of: TextMaking) {
+        match of.number < self.next {
+            true => self.keep(code, of.number, of.is_of_library),
+            false => self.insert(code, false),
+        }
+    }
+
+    fn keep(&mut self, code: usize, number: u32, is_of_library: bool) {
+        // Without room for it, it is not known where it comes from.
+        if self.made.try_reserve(1).is_ok() {
+            self.made.insert(code, (number, is_of_library));
         }
     }
 
