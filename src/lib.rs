@@ -47,6 +47,7 @@ pub mod parts {
     pub use crate::trace::word;
     pub use crate::trace::{Code, End, Event, Frame, Outside, Run, Sink, SinkError, Start, State, Then, encode_code};
     pub use crate::views::{calls, compares, diff, dis, find, fold, hot, info, layers, query, show, strings, tried};
+    pub use crate::vm::library::marshal_of;
 }
 
 /// The traced program can leave this process little memory.

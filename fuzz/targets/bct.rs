@@ -16,7 +16,7 @@ use bctrace::parts::show::ShowPlan;
 use bctrace::parts::strings::StringsPlan;
 use bctrace::parts::{
     Compression, Filter, Format, Options, Output, Reader, Replace, Selection, calls, check_output, compares, diff, find, fold,
-    hot, info, layers, layout, show, strings, tried,
+    hot, info, layers, layout, marshal_of, show, strings, tried,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -43,7 +43,8 @@ fuzz_target!(|data: &[u8]| {
     let _ = diff::run(&plan, nowhere(), &mut |_, _| {});
     let _ = tried::run(&query, nowhere(), &mut |_| {});
     if let Ok(reader) = Reader::open(&trace) {
-        let plan = LayersPlan { filter: Filter::default(), folder: None, as_module: json, json, progress };
+        let (filter, modules) = (Filter::default(), marshal_of);
+        let plan = LayersPlan { filter, folder: None, as_module: json, modules, json, progress };
         let _ = layers::run(reader, plan, &mut std::io::sink(), &mut |_| {});
     }
     let _ = info::run(&InfoPlan { trace, json }, &mut std::io::sink());
