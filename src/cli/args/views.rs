@@ -125,7 +125,8 @@ pub struct StringsArgs {
 /// Print which known ways to detect, stop or mislead a tracer the program tried
 ///
 /// Each is printed once for each place in the code, with what was returned the first time: trace functions, frames, counts of references,
-/// limits of the interpreter, /proc, clocks, sleeps, ends of processes, other processes and programs, and native code. A trace without values has only the names.
+/// limits of the interpreter, /proc, clocks, sleeps, ends of processes, other processes and programs, and native code. A trace without
+/// values has only the names.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -30,9 +30,8 @@ pub(super) struct Token {
     calls: u64,
     /// What its values are; 0 without any.
     pub(super) values: u64,
-    /// The number of its first instruction, and the one after its last.
+    /// The number of its first instruction.
     pub(super) number: u64,
-    next: u64,
     /// Where other threads executed in between: an offset in it, and the number of the instruction there.
     gaps: Vec<(u32, u64)>,
     pub(super) code: Rc<Code>,
@@ -54,11 +53,10 @@ impl Token {
         }
         let bytes = &self.code.object.bytes;
         let after_gap = |offset: u32| self.gaps.iter().find(|gap| gap.0 == offset).map(|gap| gap.1);
-        let (mut number, mut next, mut end) = (self.number, self.number, self.start);
+        let (mut number, mut end) = (self.number, self.start);
         for unit in units(bytes, self.start).take_while(|unit| unit.end <= other.end) {
-            next = number + u64::from(unit.instructions);
             end = unit.end;
-            number = after_gap(end).unwrap_or(next);
+            number = after_gap(end).unwrap_or(number + u64::from(unit.instructions));
         }
         if end != other.end {
             return None;
@@ -68,7 +66,7 @@ impl Token {
         let gaps = later.into_iter().filter(|gap| gap.0 > end).collect();
         let key = Token::key(self.calls, end, self.end);
         let rest = Token { key, number, start: end, gaps, ..self.clone() };
-        (self.end, self.key, self.next) = (end, other.key, next);
+        (self.end, self.key) = (end, other.key);
         Some(rest)
     }
 }
@@ -182,6 +180,14 @@ impl Feed {
     }
 }
 
+/// A stretch on its way.
+struct Pending {
+    frame: u64,
+    /// The number after its last instruction.
+    next: u64,
+    token: Token,
+}
+
 /// Makes tokens of a trace.
 pub(super) struct Collect {
     choice: Choice,
@@ -189,8 +195,8 @@ pub(super) struct Collect {
     threads: u32,
     has_values: bool,
     tokens: VecDeque<Token>,
-    /// The stretch that the next run may lengthen, and its frame.
-    pending: Option<(u64, Token)>,
+    /// The stretch that the next run may lengthen.
+    pending: Option<Pending>,
     /// By frame: the hash of the code objects on its stack.
     paths: FxHashMap<u64, u64>,
     hashes: FxHashMap<u32, u64>,
@@ -226,7 +232,7 @@ impl Collect {
     }
 
     fn flush(&mut self) {
-        if let Some((_, mut token)) = self.pending.take() {
+        if let Some(Pending { mut token, .. }) = self.pending.take() {
             token.key = Token::key(token.calls, token.start, token.end);
             self.tokens.push_back(token);
         }
@@ -273,22 +279,21 @@ impl Visitor for Collect {
         if self.has_values {
             return Ok(true);
         }
-        if let Some((_, token)) =
-            self.pending.as_mut().filter(|(pending, token)| *pending == frame.id && token.end == run.start)
-        {
-            if token.next != at.instructions + 1 {
-                token.gaps.push((run.start, at.instructions + 1));
+        let number = at.instructions + 1;
+        let goes_on = |pending: &&mut Pending| pending.frame == frame.id && pending.token.end == run.start;
+        if let Some(Pending { next, token, .. }) = self.pending.as_mut().filter(goes_on) {
+            if *next != number {
+                token.gaps.push((run.start, number));
             }
-            (token.end, token.next) = (run.end(), at.instructions + 1 + run.count);
+            (token.end, *next) = (run.end(), number + run.count);
             return Ok(false);
         }
         self.flush();
         let path = self.paths.get(&frame.id).copied().unwrap_or_default();
         let calls = hash(&(path, self.hash(&code)));
-        let (number, start, end) = (at.instructions + 1, run.start, run.end());
-        let (next, gaps) = (number + run.count, Vec::new());
-        let token = Token { key: 0, calls, values: 0, number, next, gaps, code, start, end, shown: None };
-        self.pending = Some((frame.id, token));
+        let (start, end, gaps) = (run.start, run.end(), Vec::new());
+        let token = Token { key: 0, calls, values: 0, number, gaps, code, start, end, shown: None };
+        self.pending = Some(Pending { frame: frame.id, next: number + run.count, token });
         Ok(false)
     }
 
@@ -306,8 +311,8 @@ impl Visitor for Collect {
         let shown = has_any.then(|| Box::new((*unit, values.clone())));
         let number = place.number + 1 - u64::from(unit.instructions);
         let (code, start, end) = (Rc::clone(&frame.code), unit.start, unit.end);
-        let (values, next, gaps) = (hasher.finish(), place.number + 1, Vec::new());
-        self.tokens.push_back(Token { key, calls, values, number, next, gaps, code, start, end, shown });
+        let (values, gaps) = (hasher.finish(), Vec::new());
+        self.tokens.push_back(Token { key, calls, values, number, gaps, code, start, end, shown });
         Ok(())
     }
 
@@ -325,7 +330,7 @@ impl Visitor for Collect {
     }
 
     fn left(&mut self, frame: &Frame, exit: Exit, _number: u64) -> Result<(), SinkError> {
-        if self.pending.as_ref().is_some_and(|(pending, _)| *pending == frame.id) {
+        if self.pending.as_ref().is_some_and(|pending| pending.frame == frame.id) {
             self.flush();
         }
         if exit != Exit::Yield {
