@@ -1,19 +1,15 @@
 //! A traced program in a folder of its own, and a `bctrace` that still runs: what it prints meanwhile, signals to it, and an end that
-//! must come in time.  Whatever hangs is killed and so fails its test.
+//! must come in time.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::running::{self, Ran};
-
-/// How long anything may take before it counts as hanging.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+use crate::running::{self, Ran, Watch};
+pub use crate::running::{PATIENCE, signal};
 
 /// A compiled program, `p.pyc`, and the folder in which it is traced.
 pub struct Program {
@@ -176,7 +172,7 @@ impl Live {
 
     /// Waits for the end of bctrace alone, whatever still holds its pipes; returns its status.
     pub fn status(&mut self) -> i32 {
-        status(self.child.wait().unwrap())
+        running::status(self.child.wait().unwrap())
     }
 
     /// Closes standard input, waits for the end, and returns what has not been read yet.
@@ -194,50 +190,10 @@ impl Live {
     }
 }
 
-fn status(status: std::process::ExitStatus) -> i32 {
-    status.code().or(status.signal().map(|signal| 128 + signal)).expect("a finished process")
-}
-
-/// Kills a process that does not end in time.
-struct Watch {
-    thread: JoinHandle<Option<String>>,
-    ended: Sender<()>,
-}
-
-impl Watch {
-    fn start(process: u32, what: String) -> Watch {
-        let (ended, end) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            let in_time = end.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout);
-            if !in_time {
-                signal("KILL", process);
-            }
-            (!in_time).then_some(what)
-        });
-        Watch { thread, ended }
-    }
-
-    #[track_caller]
-    fn end(self) {
-        // The receiver is gone if the time was over.
-        let _ = self.ended.send(());
-        if let Some(what) = self.thread.join().unwrap() {
-            panic!("hung for {PATIENCE:?}: {what}");
-        }
-    }
-}
-
 /// Runs to the end with nothing on standard input.
 #[track_caller]
 pub fn run(command: Command) -> Ran {
     Live::start(command).end()
-}
-
-/// Sends a signal to a process; to a group where the number is negative.  One that is gone is no failure.
-pub fn signal(name: &str, process: impl TryInto<i64>) {
-    let process = process.try_into().ok().expect("a process number");
-    let kill = format!("kill -s {name} -- {process} 2>/dev/null");
-    running::shell(&kill).status().unwrap();
 }
 
 /// Looks again and again until there is something.

@@ -1,5 +1,5 @@
 //! Runs the built `bctrace` as a user would, but with an empty environment, so that nothing of the machine's Python reaches it, and
-//! makes .pyc files by the compiler inside it.
+//! makes .pyc files by the compiler inside it.  Whatever hangs is killed and so fails its test.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,6 +7,12 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long anything may take before it counts as hanging.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a finished process left.
 #[derive(Debug)]
@@ -74,13 +80,54 @@ pub fn run_with(command: &mut Command, stdin: &[u8]) -> Ran {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     let mut pipe = child.stdin.take().unwrap();
+    let watch = Watch::start(child.id(), format!("{command:?}"));
     let output = std::thread::scope(|scope| {
         scope.spawn(move || drop(pipe.write_all(stdin)));
         child.wait_with_output().unwrap()
     });
-    let status = output.status;
-    let status = status.code().or(status.signal().map(|signal| 128 + signal)).expect("a finished process");
-    Ran { status, stdout: output.stdout, stderr: output.stderr }
+    watch.end();
+    Ran { status: status(output.status), stdout: output.stdout, stderr: output.stderr }
+}
+
+/// A status as a shell reports it.
+pub fn status(status: std::process::ExitStatus) -> i32 {
+    status.code().or(status.signal().map(|signal| 128 + signal)).expect("a finished process")
+}
+
+/// Sends a signal to a process; to a group where the number is negative.  One that is gone is no failure.
+pub fn signal(name: &str, process: impl TryInto<i64>) {
+    let process = process.try_into().ok().expect("a process number");
+    let kill = format!("kill -s {name} -- {process} 2>/dev/null");
+    shell(&kill).status().unwrap();
+}
+
+/// Kills a process that does not end in time.
+pub struct Watch {
+    thread: JoinHandle<Option<String>>,
+    ended: Sender<()>,
+}
+
+impl Watch {
+    pub fn start(process: u32, what: String) -> Watch {
+        let (ended, end) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let in_time = end.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout);
+            if !in_time {
+                signal("KILL", process);
+            }
+            (!in_time).then_some(what)
+        });
+        Watch { thread, ended }
+    }
+
+    #[track_caller]
+    pub fn end(self) {
+        // The receiver is gone if the time was over.
+        let _ = self.ended.send(());
+        if let Some(what) = self.thread.join().unwrap() {
+            panic!("hung for {PATIENCE:?}: {what}");
+        }
+    }
 }
 
 /// Compiles source to a .pyc whose code objects have the bare name of the file, with the compiler inside the VM.

@@ -13,7 +13,7 @@ use crate::read::{Flaw, Reader, is_read_once};
 use crate::select::{Miss, Selection};
 use crate::views::calls::CallsPlan;
 use crate::views::compares::ComparesPlan;
-use crate::views::diff::{Diff, DiffPlan};
+use crate::views::diff::DiffPlan;
 use crate::views::find::{FindPlan, Wanted};
 use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
@@ -90,12 +90,9 @@ pub fn diff(args: DiffArgs) -> anyhow::Result<u8> {
     let output = screen.output(paint(&plan.query, Paint::Diff), &plan.query.trace)?;
     let names = [&plan.query.trace, &plan.other].map(|path| Named::input(path).to_string());
     let mut report = |number: usize, flaw: Flaw| message::warn(format_args!("{}: {flaw}", names[number]));
-    let diff = diff::run(&plan, output, &mut report).map_err(screen::of_output)?;
-    Ok(match diff {
-        Diff { is_flawed: true, .. } => exit::FAILED,
-        Diff { is_different: true, .. } => exit::DIFFERENT,
-        Diff { .. } => 0,
-    })
+    let (answer, is_different) = diff::run(&plan, output, &mut report).map_err(screen::of_output)?;
+    let status = end_of_view(&answer, &plan.query);
+    Ok(if status == 0 && is_different { exit::DIFFERENT } else { status })
 }
 
 pub fn layers(args: LayersArgs) -> anyhow::Result<u8> {

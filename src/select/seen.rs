@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::{Matches, Selection, Trigger, TriggerMatch, Unmet};
-use crate::trace::Code;
 use crate::trace::totals::{CodeTotal, Totals};
+use crate::trace::{Code, Event, Run, State};
 
 /// Code objects and threads that are remembered: a program can make new ones for ever.
 const REMEMBERED: usize = 1 << 16;
@@ -61,9 +61,28 @@ impl Seen {
         }
     }
 
+    /// Takes an event: instructions outside the code string, or the interpreter's own.
+    pub fn event(&mut self, event: &Event, at: &State) {
+        match (event, at.frame()) {
+            (Event::Outside(outside), Some(frame)) => {
+                self.instructions(next(at, outside.count()), at.thread, frame.depth, &frame.code);
+            }
+            (Event::Skipped(skipped), _) if skipped.own => self.own(&next(at, skipped.instructions)),
+            _ => {}
+        }
+    }
+
+    /// Takes a run.
+    #[inline]
+    pub fn run(&mut self, run: &Run, at: &State) {
+        if let (Some(frame), true) = (at.frame(), run.count > 0) {
+            self.instructions(next(at, run.count), at.thread, frame.depth, &frame.code);
+        }
+    }
+
     /// Takes instructions of a frame.
     #[inline]
-    pub fn instructions(&mut self, numbers: Range<u64>, thread: u32, depth: u32, code: &Code) {
+    fn instructions(&mut self, numbers: Range<u64>, thread: u32, depth: u32, code: &Code) {
         if self.anything && self.threads.contains(&thread) && self.by_code.contains_key(&code.id) {
             return;
         }
@@ -93,7 +112,7 @@ impl Seen {
     }
 
     /// Takes instructions that the recording left out as the interpreter's own shutdown.
-    pub fn own(&mut self, numbers: &Range<u64>) {
+    fn own(&mut self, numbers: &Range<u64>) {
         if let Some(part) = self.part_in_window(numbers) {
             let own = self.own.get_or_insert(part.clone());
             own.end = part.end;
@@ -152,6 +171,12 @@ impl Seen {
         }
         misses
     }
+}
+
+/// The numbers of the next instructions.
+fn next(at: &State, count: u64) -> Range<u64> {
+    let first = at.instructions.saturating_add(1);
+    first..first.saturating_add(count)
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ mod print;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::Answer;
 use super::query::{LeftOut, Query};
 use crate::format::Output;
 use crate::format::lines::Lines;
 use crate::read::{Flaw, TraceError};
+use crate::select::Miss;
 use crate::trace::SinkError;
 use align::{Aligned, Pair};
 use feed::{Cover, Feed};
@@ -29,19 +31,13 @@ pub struct DiffPlan {
     pub window: usize,
 }
 
-/// What came of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Diff {
-    pub is_different: bool,
-    /// Something was missing or damaged; each case was reported.
-    pub is_flawed: bool,
-}
-
-/// Writes how two traces differ into `output`, each flaw of one to `report`.
-pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw)) -> Result<Diff, TraceError> {
+/// Writes how two traces differ into `output`, each flaw of one to `report`; returns what came of it, and whether they differ.  Of the
+/// selection it misses what neither trace has.
+pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw)) -> Result<(Answer, bool), TraceError> {
     let mut aligned = Vec::new();
     let mut covers = [BTreeMap::new(), BTreeMap::new()];
     let mut excluded = [0, 0];
+    let mut misses = [Vec::new(), Vec::new()];
     let mut is_flawed = false;
     let mut thread = 0;
     loop {
@@ -55,6 +51,7 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
             is_flawed |= !feed.flaws.is_empty();
             if thread == 0 {
                 feed.flaws.drain(..).for_each(|flaw| report(number, flaw));
+                misses[number] = feed.take_misses();
             }
             covers[number].extend(feed.take_cover());
         }
@@ -65,14 +62,25 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
             break;
         }
     }
-    let left_out = LeftOut { stdlib: excluded.into_iter().max(), ..LeftOut::default() };
+    let stdlib_left_out = excluded.into_iter().max().unwrap_or_default();
+    let left_out = LeftOut { stdlib: Some(stdlib_left_out), ..LeftOut::default() };
     let is_different = aligned.iter().any(|(_, one)| one.is_different());
     let result = print::write(plan, &aligned, &covers, &left_out, &mut Lines::new(output, None));
     match result {
         Err(SinkError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
         result => result?,
     }
-    Ok(Diff { is_different, is_flawed })
+    let [mut misses, others] = misses;
+    misses.retain(|miss| others.iter().any(|other| is_of_same(miss, other)));
+    Ok((Answer { is_flawed, misses, stdlib_left_out, ..Answer::default() }, is_different))
+}
+
+/// Whether two traces miss the same part of a selection.
+fn is_of_same(miss: &Miss, other: &Miss) -> bool {
+    match (miss, other) {
+        (Miss::Code(one), Miss::Code(other)) => (one.option, &one.value) == (other.option, &other.value),
+        _ => std::mem::discriminant(miss) == std::mem::discriminant(other),
+    }
 }
 
 /// How both traces of a thread go together.

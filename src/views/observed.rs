@@ -92,23 +92,15 @@ pub(super) fn misses(mut seen: Seen, index: Option<&Index>, reached: u64, is_who
 
 impl Sink for Observed<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
-        if let (Some(seen), Event::Outside(outside), Some(frame)) = (&mut self.seen, event, at.frame()) {
-            let first = at.instructions.saturating_add(1);
-            seen.instructions(first..first.saturating_add(outside.count()), at.thread, frame.depth, &frame.code);
-        }
-        if let (Some(seen), Event::Skipped(skipped)) = (&mut self.seen, event)
-            && skipped.own
-        {
-            let first = at.instructions.saturating_add(1);
-            seen.own(&(first..first.saturating_add(skipped.instructions)));
+        if let Some(seen) = &mut self.seen {
+            seen.event(event, at);
         }
         self.sink.event(event, at)
     }
 
     fn run(&mut self, run: &Run, at: &State) -> Result<(), SinkError> {
-        if let (Some(seen), Some(frame), true) = (&mut self.seen, at.frame(), run.count > 0) {
-            let first = at.instructions.saturating_add(1);
-            seen.instructions(first..first.saturating_add(run.count), at.thread, frame.depth, &frame.code);
+        if let Some(seen) = &mut self.seen {
+            seen.run(run, at);
         }
         if let Some(progress) = &mut self.progress {
             progress.step(at.instructions, || Some(self.sink.written()));

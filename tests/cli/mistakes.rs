@@ -74,6 +74,7 @@ fn values_that_cannot_be_read_are_explained_with_an_example() {
         ("--max-instructions=few", "10k"),
         ("--max-instructions=-1", "negative"),
         ("--max-size=big", "500M"),
+        ("--max-memory=512", "less than the 16MiB that Python itself needs"),
         ("--timeout=soon", "30s"),
         ("--timeout=0s", "no time"),
         ("--timeout=99999999999h", "the longest time is 500 years"),

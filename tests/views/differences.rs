@@ -1,7 +1,7 @@
 //! Two runs are aligned by what they execute; what differs is shown with the operands of both.
 
 use super::{record, view};
-use crate::live::Program;
+use crate::live::{self, Program};
 
 const SOURCE: &str = "\
 def check(word):
@@ -33,6 +33,22 @@ fn equal_runs_are_equal_and_different_ones_show_where_they_part() {
     let only = text.split("only B executed:").nth(1).unwrap();
     assert!(only.contains("greet, all of it") && only.contains("check, line 3"), "{text}");
     assert!(!text.contains("only A executed:"), "{text}");
+}
+
+#[test]
+fn what_neither_trace_has_is_not_the_same_in_both() {
+    let program = Program::new(SOURCE);
+    record(&program, "a.bct", &[], "x\nnot\n");
+    record(&program, "b.bct", &[], "x\nopen sesame\n");
+    let ran = live::run(program.command(["diff", "-n", "gret", "a.bct", "b.bct"]));
+    assert_eq!((ran.status, ran.stdout().lines().last()), (0, Some("neither executed any of it")));
+    let missed = "bctrace: -n gret matches no code object in the trace; the closest name is";
+    assert!(ran.stderr().starts_with(missed), "{}", ran.stderr());
+    // It is in one of them.
+    let ran = live::run(program.command(["diff", "-n", "greet", "a.bct", "b.bct"]));
+    assert_eq!((ran.status, ran.stderr().as_str()), (1, ""), "{}", ran.stdout());
+    let ran = live::run(program.command(["diff", "-n", "check", "-n", "raw_input", "-n", "greet", "a.bct", "b.bct"]));
+    assert_eq!((ran.status, ran.stderr().lines().count()), (1, 1), "{}", ran.stderr());
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = value::of(value::up_to(100_000)), allow_negative_numbers = true)]
     pub max_processes: u32,
     /// Allow SIZE of memory, over all processes
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = value::of(value::size), allow_negative_numbers = true)]
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = value::of(value::memory), allow_negative_numbers = true)]
     pub max_memory: u64,
     /// Stop the program when it has written SIZE
     #[arg(long, value_name = "SIZE", default_value = "100MiB", value_parser = value::of(value::size), allow_negative_numbers = true)]

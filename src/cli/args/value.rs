@@ -115,6 +115,15 @@ pub fn size(typed: &str) -> Result<u64, String> {
     whole(digits, factor, typed, write)?.ok_or_else(too_large)
 }
 
+/// Reads a size of memory that an interpreter can start in.
+pub fn memory(typed: &str) -> Result<u64, String> {
+    const LEAST: u64 = 16 << 20;
+    let bytes = size(typed)?;
+    let lacks =
+        || format!("{bytes} bytes are less than the 16MiB that Python itself needs; write a size, as in 256MiB or 2G");
+    (bytes >= LEAST).then_some(bytes).ok_or_else(lacks)
+}
+
 /// Reads a stretch of time: 30s, 1.5m, 1h30m; a number alone is seconds.
 pub fn time(typed: &str) -> Result<Duration, String> {
     let write = "write a number and a unit, as in 30s, 500ms or 1h30m";

@@ -11,8 +11,10 @@ use crate::read::reader::{Next, Want};
 use crate::read::steps::{Entered, Exit};
 use crate::read::visit::{Place, Visit, Visitor};
 use crate::read::{Block, Flaw, Reader, TraceError};
+use crate::select::{Miss, Seen};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, Event, Frame, Run, SinkError, State, StreamError};
+use crate::views::observed::misses;
 use crate::views::query::{Choice, Query, has_values};
 use crate::views::same::{Numbers, hash_of, hash_value};
 
@@ -166,6 +168,12 @@ impl Feed {
         &self.visit.visitor
     }
 
+    /// What of the selection the whole trace, which has been read, has not met.
+    pub(super) fn take_misses(&mut self) -> Vec<Miss> {
+        let seen = self.visit.visitor.seen.take();
+        seen.map_or(Vec::new(), |seen| misses(seen, self.reader.index(), self.reader.reached(), true))
+    }
+
     pub(super) fn take_cover(&mut self) -> BTreeMap<u64, Cover> {
         std::mem::take(&mut self.visit.visitor.cover)
     }
@@ -191,6 +199,8 @@ struct Pending {
 /// Makes tokens of a trace.
 pub(super) struct Collect {
     choice: Choice,
+    /// None if all of the trace is wanted, or another thread's tokens have told.
+    seen: Option<Seen>,
     thread: u32,
     threads: u32,
     has_values: bool,
@@ -208,6 +218,7 @@ impl Collect {
     fn new(query: &Query, thread: u32) -> Collect {
         Collect {
             choice: Choice::new(query),
+            seen: (thread == 0 && !query.selection.is_everything()).then(|| Seen::new(&query.selection)),
             thread,
             threads: 1,
             has_values: false,
@@ -263,12 +274,18 @@ impl Visitor for Collect {
         if let Event::Start(start) = event {
             self.has_values = has_values(start);
         }
+        if let Some(seen) = &mut self.seen {
+            seen.event(event, at);
+        }
         self.choice.event(event, at);
         Ok(())
     }
 
     fn run(&mut self, run: &Run, at: &State, _is_whole: bool) -> Result<bool, SinkError> {
         self.threads = self.threads.max(at.thread.saturating_add(1));
+        if let Some(seen) = &mut self.seen {
+            seen.run(run, at);
+        }
         let Some(frame) = at.frame().filter(|_| at.thread == self.thread) else { return Ok(false) };
         self.is_wanted = self.choice.wants_run(run, frame, at);
         if !self.is_wanted {

@@ -1,5 +1,7 @@
 //! How two traces differ, as text or JSON lines.
 
+use std::collections::BTreeMap;
+
 use indicatif::HumanCount;
 
 use super::align::Parting;
@@ -61,7 +63,9 @@ pub(super) fn write(
     }
     if !is_json {
         if threads.iter().all(|(_, aligned)| !aligned.is_different()) {
-            lines.push(b"both executed the same\n")?;
+            let is_nothing = covers.iter().all(BTreeMap::is_empty);
+            let same = if is_nothing { "neither executed any of it\n" } else { "both executed the same\n" };
+            lines.push(same.as_bytes())?;
         }
         plan.query.write_left_out(lines, left_out)?;
     }
