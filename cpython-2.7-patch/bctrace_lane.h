@@ -5,7 +5,7 @@
  * on to the hooks in `bctrace_general`.  What it needs is in `bctrace_lane`, which both sides read and write, the GIL held.
  *
  * In BCTRACE_VALUES the hook hears of each event first, of a jump with the unit that comes then, and the lane is called after that
- * (src/vm/hook/trampolines.rs).
+ * (src/vm/hook/trampolines/values.rs).
  *
  * What the hook must see to:
  * - `open` is not BCTRACE_CLOSED only while the frame on top is recorded and its run is open, nothing waits to be written before the next

@@ -134,9 +134,10 @@ pub trait LaneHook: Hook {
     fn pause(&mut self) -> Flow;
 }
 
-/// A hook behind the lane that hears of each unit, in [`Mode::Values`], and of each event before the lane does.
+/// A hook behind the lane that in [`Mode::Values`] hears of each unit that is not [quiet], and of each event before the lane does.
 ///
 /// [`Mode::Values`]: super::shared::Mode::Values
+/// [quiet]: super::quiet
 pub trait ValueHook: LaneHook {
     /// The unit at `at` is fetched next; `top` is the address after the topmost entry of the value stack.  None where control may have come
     /// from elsewhere: the lane, or `jump`, is told of that, and then `arrived` is called.

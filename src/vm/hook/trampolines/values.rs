@@ -9,7 +9,7 @@ use crate::vm::object::CodeRef;
 use crate::vm::program::Interpreter;
 use crate::vm::shared::{Mode, Slot};
 
-/// Installs a hook that hears of each unit, before the lane; otherwise as [`super::install_behind_lane`].
+/// Installs a hook that hears of units, and of events before the lane; otherwise as [`super::install_behind_lane`].
 pub fn install_with_values<H: ValueHook + 'static>(hook: H, interpreter: &Interpreter) {
     let before_lane = ffi::bctrace_hooks {
         unit: Some(unit::<H>),
