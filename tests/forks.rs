@@ -455,7 +455,8 @@ work()
 ",
     );
     let ran = program.trace(&["--follow-forks"], "t.bct", &[]);
-    assert_eq!(ran.status, 0, "{}", ran.stderr());
+    assert_eq!(ran.status, 125, "{}", ran.stderr());
+    assert!(ran.stderr().contains(": stream tampered"), "{}", ran.stderr());
     assert_eq!(program.end("t.bct"), "exited with status 0");
     let work = |trace: &str| live::run(program.command(["show", "-n", "work", trace])).stdout();
     let expected = work("t.bct");

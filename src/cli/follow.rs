@@ -82,9 +82,9 @@ fn report(pid: i32, result: &io::Result<(PathBuf, Summary)>, is_quiet: bool) -> 
     match result {
         Ok((path, summary)) => {
             let end = &summary.end;
-            let is_well = summary::tell_failure(summary, path, Some(pid));
+            let is_well = summary::tell_failure(summary, path, Some(pid)) && !summary::is_failure(end);
             let is_told = matches!(end.reason, EndReason::Exited(_) | EndReason::Unknown | EndReason::OutputFailed(_));
-            if (!is_quiet || summary::is_failure(end)) && !end.replaced && !is_told {
+            if summary::is_failure(end) || !is_quiet && !end.replaced && !is_told {
                 warn(format_args!("process {pid}: {}", summary::how(end)));
             }
             if is_well { 0 } else { exit::FAILED }

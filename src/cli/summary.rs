@@ -159,12 +159,12 @@ fn why(option: &'static str, matches: &Matches) -> String {
 /// How a trace ended, in words.
 pub fn how(end: &End) -> String {
     let what = match &end.reason {
+        EndReason::Tampered(why) => format!("stream tampered: {}", Printable::text(why)),
         _ if end.replaced => "the program was replaced by exec".to_string(),
         EndReason::Exited(status) if end.finished => return format!("the program ended with status {status}"),
         EndReason::Exited(status) => format!("the process ended with status {status}"),
         EndReason::Killed(signal) => format!("killed by {}", signals::name((*signal).into())),
         EndReason::Stopped(reason) => format!("stopped by {}", reason.option()),
-        EndReason::Tampered(why) => format!("stream tampered: {}", Printable::text(why)),
         EndReason::OutputFailed(why) => format!("the trace could not be written: {}", Printable::text(why)),
         EndReason::Unknown => "ended, and only its parent was told how,".to_string(),
     };

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use libc::pid_t;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, getsockname, listen, recvmsg,
-    sendmsg, socket_with, socketpair,
+    SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, recvmsg, sendmsg,
+    socket_with, socketpair,
 };
 
 /// Descriptors in one message, at most.
@@ -75,7 +75,12 @@ impl AsFd for Connection {
     }
 }
 
-/// Accepts connections under a name that the kernel has chosen (unix(7), "Autobind feature"), in the network namespace of this process.
+/// What the names of listeners begin with: BCTRACE_FRONT in cpython-2.7-patch/bctrace_front.h, by which sockets of the program reach none.
+const NAME: &str = "bctrace-";
+/// Names that are tried: those of other processes of this number, in other namespaces, may be taken.
+const TRIES: u32 = 1000;
+
+/// Accepts connections under an abstract name, in the network namespace of this process.
 #[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,
@@ -86,11 +91,15 @@ impl Listener {
     pub fn open() -> io::Result<Listener> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        bind(&socket, &SocketAddrUnix::new_unnamed())?;
+        let mut number = 0;
+        let name = loop {
+            let name = format!("{NAME}{}-{number}", std::process::id());
+            match bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?) {
+                Err(rustix::io::Errno::ADDRINUSE) if number < TRIES => number += 1,
+                bound => break bound.map(|()| name)?,
+            }
+        };
         listen(&socket, BACKLOG)?;
-        let address = SocketAddrUnix::try_from(getsockname(&socket)?)?;
-        let name = address.abstract_name().map(<[u8]>::to_vec).unwrap_or_default();
-        let name = String::from_utf8(name).map_err(io::Error::other)?;
         Ok(Listener { socket, name })
     }
 

@@ -103,7 +103,7 @@ impl Fold {
             return *number;
         }
         let next = self.codes.len() as u32;
-        let number = *self.by_hash.entry(super::same::hash_of(&code.object)).or_insert(next);
+        let number = *self.by_hash.entry(super::same::hash_of(&code.object, None)).or_insert(next);
         if number == next {
             self.codes.push(Rc::clone(code));
         }

@@ -277,3 +277,60 @@ for turn in range(50): print 'called', made[0](5, 3)
 ";
     assert_eq!(sums(source, &[], &["called"]), [100]);
 }
+
+#[test]
+fn bytes_that_are_written_through_a_file_of_a_module_for_audio_are_recorded_as_they_ran() {
+    is_recorded(
+        "
+import os, ossaudiodev
+mem = ossaudiodev.openmixer('/proc/self/mem')
+def put(address, byte):
+    os.lseek(mem.fileno(), address, 0)
+    os.write(mem.fileno(), byte)
+",
+        &[],
+    );
+}
+
+#[test]
+fn an_mmap_that_is_closed_while_an_index_is_found_out_is_no_way_into_memory() {
+    let program = Program::new(
+        "
+import mmap
+class Index(object):
+    def __index__(self):
+        m.close()
+        return 1
+    __int__ = __index__
+def delete(): del m[Index()]
+def put(): m[Index()] = 'x'
+def put_slice(): m[Index():3] = 'xy'
+def put_step(): m[Index():5:2] = 'xy'
+for use in (lambda: m[Index()], lambda: m[Index():3], lambda: m[Index():5:2], put, put_slice, put_step, delete,
+            lambda: m.read(Index()), lambda: m.find('x', Index()), lambda: m.rfind('x', Index()), lambda: m.flush(Index(), 1),
+            lambda: m.move(Index(), 0, 1), lambda: m.resize(Index())):
+    m = mmap.mmap(-1, 1 << 20)
+    try: print use()
+    except ValueError as error: print error
+",
+    );
+    let ran = program.trace(&[], "t.bct", &[]);
+    assert_eq!((ran.stdout(), ran.status), ("mmap closed or invalid\n".repeat(13), 0), "{}", ran.stderr());
+}
+
+#[test]
+fn a_bytearray_that_shrinks_while_an_index_is_found_out_keeps_its_size() {
+    let program = Program::new(
+        "
+class Index(object):
+    def __index__(self):
+        del some[10:]
+        return 2
+    __int__ = __index__
+some = bytearray(range(200))
+print some.pop(Index()), len(some), list(some)
+",
+    );
+    let ran = program.trace(&[], "t.bct", &[]);
+    assert_eq!(ran.succeeded(), "2 9 [0, 1, 3, 4, 5, 6, 7, 8, 9]\n");
+}

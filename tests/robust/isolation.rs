@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::live::{self, Program};
-use crate::running;
+use crate::{extension, running};
 
 /// An ordinary user's number.
 const USER: u32 = 64_321;
@@ -156,26 +156,73 @@ print subprocess.call([sys.executable, '-c', 'import sys\\ndef f(n): return n + 
     assert_eq!(traces.len(), 1, "{traces:?}");
 }
 
+/// Asks the front as an interpreter does that begins, and returns how many bytes it answers.
+const ASK: &str = "
+#include <Python.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+static PyObject *
+ask(PyObject *self, PyObject *name)
+{
+    struct sockaddr_un address = {AF_UNIX, {0}};
+    char answer[100];
+    int front = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    size_t length = strlen(PyString_AsString(name));
+
+    memcpy(address.sun_path + 1, PyString_AsString(name), length);
+    if (connect(front, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + length) != 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return PyInt_FromLong(recv(front, answer, sizeof answer, 0));
+}
+static PyMethodDef methods[] = {{\"ask\", ask, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+PyMODINIT_FUNC
+initfront(void)
+{
+    Py_InitModule(\"front\", methods);
+}
+";
+
 #[test]
 fn the_rings_and_the_plan_are_handed_to_no_other_program() {
     // The name of the socket is no secret; a process that connects must run this binary and descend from the front.
-    let source = "import os, socket, sys
+    let source = "import os, sys
+sys.path.insert(0, '.')
+import front
 address = os.environ['BCTRACE_FOLLOW']
-def ask(address):
-    connection = socket.socket(socket.AF_UNIX, 5)
-    connection.connect(chr(0) + address)
-    return len(connection.recv(100))
-print ask(address)
+print front.ask(address)
 print address
 sys.stdout.flush()
 os.read(0, 1)
 ";
     let program = Program::free(source);
-    // The traced program itself is such a process, and gets what an interpreter gets.
+    extension::compile(&program.path(""), "front", ASK);
+    // Native code of the traced program is in such a process, and gets what an interpreter gets.
     let mut live = live::Live::start(program.tracing(&["--follow-forks"], "t.bct", &[]));
     assert_eq!(live.line(), "1");
     let mut stranger = program.command(["python", "-c", source]);
     stranger.env("BCTRACE_FOLLOW", live.line());
     assert!(live::run(stranger).succeeded().starts_with("0\n"));
     assert_eq!(live.end().status, 0);
+}
+
+#[test]
+fn sockets_of_the_program_do_not_reach_the_front() {
+    let source = "import errno, os, socket
+name = '\\0' + os.environ['BCTRACE_FOLLOW']
+for kind in socket.SOCK_SEQPACKET, socket.SOCK_STREAM, socket.SOCK_DGRAM:
+    for connect in 'connect', 'connect_ex':
+        try: print errno.errorcode[getattr(socket.socket(socket.AF_UNIX, kind), connect)(name)]
+        except socket.error as error: print errno.errorcode[error.errno]
+other = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+other.bind('\\0other-%d' % os.getpid())
+other.listen(1)
+socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).connect(other.getsockname())
+";
+    for (program, options) in
+        [(Program::new(source), &["--follow-forks", "--allow-net"][..]), (Program::free(source), &["--follow-forks"])]
+    {
+        let ran = program.trace(options, "t.bct", &[]);
+        assert_eq!((ran.stdout(), ran.status), ("ECONNREFUSED\n".repeat(6), 0), "{}", ran.stderr());
+    }
 }

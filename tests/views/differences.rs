@@ -42,13 +42,58 @@ fn what_neither_trace_has_is_not_the_same_in_both() {
     record(&program, "b.bct", &[], "x\nopen sesame\n");
     let ran = live::run(program.command(["diff", "-n", "gret", "a.bct", "b.bct"]));
     assert_eq!((ran.status, ran.stdout().lines().last()), (0, Some("neither executed any of it")));
-    let missed = "bctrace: -n gret matches no code object in the trace; the closest name is";
+    let missed = "bctrace: -n gret matches no code object in the trace; the closest name";
     assert!(ran.stderr().starts_with(missed), "{}", ran.stderr());
     // It is in one of them.
     let ran = live::run(program.command(["diff", "-n", "greet", "a.bct", "b.bct"]));
     assert_eq!((ran.status, ran.stderr().as_str()), (1, ""), "{}", ran.stdout());
     let ran = live::run(program.command(["diff", "-n", "check", "-n", "raw_input", "-n", "greet", "a.bct", "b.bct"]));
     assert_eq!((ran.status, ran.stderr().lines().count()), (1, 1), "{}", ran.stderr());
+}
+
+#[test]
+fn code_differs_by_all_that_it_holds() {
+    let long = |last: &str| format!("def f():\n    return '{}{last}'\nf()\n", "x".repeat(5000));
+    let pairs = [
+        ("def f(): x = 1; return x\nf()\n".to_owned(), "def f(): x = '1'; return x\nf()\n".to_owned()),
+        (long("a"), long("b")),
+        (
+            "def o(a, b):\n    def i(): return a\n    return i\no(1, 2)()\n".to_owned(),
+            "def o(a, b):\n    def i(): return b\n    return i\no(1, 2)()\n".to_owned(),
+        ),
+    ];
+    for (one, other) in pairs {
+        let programs = [&one, &other].map(|source| Program::new(source));
+        let traces = programs.each_ref().map(|program| {
+            assert_eq!(program.trace(&[], "t.bct", &[]).status, 0);
+            program.path("t.bct").to_str().unwrap().to_owned()
+        });
+        let (status, text) = view(&programs[0], &["diff", &traces[0], &traces[1]]);
+        assert_eq!(status, 1, "{one}{other}{text}");
+        let (status, text) = view(&programs[0], &["diff", &traces[0], &traces[0]]);
+        assert_eq!(status, 0, "{text}");
+    }
+    // The same code from elsewhere.
+    let moved = [Program::new(SOURCE), Program::new(&format!("\n\n{SOURCE}"))];
+    for program in &moved {
+        record(program, "t.bct", &[], "x\nnot\n");
+    }
+    let traces = moved.each_ref().map(|program| program.path("t.bct").to_str().unwrap().to_owned());
+    let (status, text) = view(&moved[0], &["diff", &traces[0], &traces[1]]);
+    assert_eq!(status, 0, "{text}");
+}
+
+#[test]
+fn containers_of_other_kinds_are_other_values() {
+    let program = Program::new("import cPickle, sys\nx = cPickle.load(sys.stdin)\ny = x\nprint len(x)\n");
+    for (trace, pickled) in [("list.bct", "(I1\nI2\nl."), ("tuple.bct", "(I1\nI2\nt."), ("dict.bct", "(I1\nI2\nd.")] {
+        record(&program, trace, &[], pickled);
+    }
+    for other in ["tuple.bct", "dict.bct"] {
+        let (status, text) = view(&program, &["diff", "list.bct", other]);
+        assert_eq!(status, 1, "{text}");
+        assert!(text.contains("[1, 2]"), "{text}");
+    }
 }
 
 #[test]

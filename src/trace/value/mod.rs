@@ -136,7 +136,7 @@ pub enum Role {
 }
 
 /// What an object is, as far as its name goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum What {
     /// The name is its type's.
@@ -251,7 +251,7 @@ pub struct Container {
     pub cut: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContainerKind {
     Tuple,
     List,

@@ -12,11 +12,12 @@ use crate::read::steps::{Entered, Exit};
 use crate::read::visit::{Place, Visit, Visitor};
 use crate::read::{Block, Flaw, Reader, TraceError};
 use crate::select::{Miss, Seen};
+use crate::trace::origin::{Held, WholeCode};
 use crate::trace::value::UnitValues;
 use crate::trace::{Code, Event, Frame, Run, SinkError, State, StreamError};
 use crate::views::observed::misses;
 use crate::views::query::{Choice, Query, has_values};
-use crate::views::same::{Numbers, hash_of, hash_value};
+use crate::views::same::{Numbers, hash_of, hash_of_constants, hash_value};
 
 /// Words of events that are decoded at a time.
 const BATCH: usize = 1 << 12;
@@ -210,6 +211,8 @@ pub(super) struct Collect {
     /// By frame: the hash of the code objects on its stack.
     paths: FxHashMap<u64, u64>,
     hashes: FxHashMap<u32, u64>,
+    /// The hashes of the constants of code objects.
+    constants: FxHashMap<u32, u64>,
     cover: BTreeMap<u64, Cover>,
     is_wanted: bool,
 }
@@ -226,6 +229,7 @@ impl Collect {
             pending: None,
             paths: FxHashMap::default(),
             hashes: FxHashMap::default(),
+            constants: FxHashMap::default(),
             cover: BTreeMap::new(),
             is_wanted: false,
         }
@@ -239,7 +243,8 @@ impl Collect {
         if self.hashes.len() >= REMEMBERED {
             self.hashes.clear();
         }
-        *self.hashes.entry(code.id).or_insert_with(|| hash_of(&code.object))
+        let constants = self.constants.get(&code.id).copied();
+        *self.hashes.entry(code.id).or_insert_with(|| hash_of(&code.object, constants))
     }
 
     fn flush(&mut self) {
@@ -271,8 +276,15 @@ impl Collect {
 
 impl Visitor for Collect {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
-        if let Event::Start(start) = event {
-            self.has_values = has_values(start);
+        match event {
+            Event::Start(start) => self.has_values = has_values(start),
+            // Of the library's code not every trace holds them, and the same module has the same.
+            Event::WholeCode(WholeCode { code, held: Held::Marshal(marshal), .. })
+                if self.constants.len() < REMEMBERED && at.code(*code).is_some_and(|code| !code.is_stdlib) =>
+            {
+                self.constants.insert(*code, hash_of_constants(marshal));
+            }
+            _ => {}
         }
         if let Some(seen) = &mut self.seen {
             seen.event(event, at);
