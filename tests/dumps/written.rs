@@ -334,3 +334,37 @@ print some.pop(Index()), len(some), list(some)
     let ran = program.trace(&[], "t.bct", &[]);
     assert_eq!(ran.succeeded(), "2 9 [0, 1, 3, 4, 5, 6, 7, 8, 9]\n");
 }
+
+#[test]
+fn a_struct_that_gets_another_format_packs_by_the_one_that_it_has_begun_with() {
+    let program = Program::new(
+        "
+import struct
+class Index(object):
+    def __index__(self):
+        some.__init__('qqqq')
+        # In the memory of the former format, if that is free.
+        others.extend([struct.Struct('qqqq') for _ in range(9)])
+        return 1
+    __int__ = __index__
+others = []
+some = struct.Struct('iiii')
+print some.pack(Index(), 2, 3, 4) == struct.pack('iiii', 1, 2, 3, 4), some.size, len(some.pack(1, 2, 3, 4))
+",
+    );
+    assert_eq!(program.trace(&[], "t.bct", &[]).succeeded(), "True 32 32\n");
+}
+
+#[test]
+fn a_file_of_the_program_that_reads_too_much_overwrites_nothing() {
+    let program = Program::new(
+        "
+import io
+class Much(io.BufferedIOBase):
+    def read(self, count): return b'A' * 100000
+try: Much().readinto(bytearray(10))
+except ValueError as error: print error
+",
+    );
+    assert_eq!(program.trace(&[], "t.bct", &[]).succeeded(), "read() returned too much data\n");
+}
