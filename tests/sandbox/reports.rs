@@ -279,3 +279,40 @@ fn what_landlock_refuses_is_reported_with_the_error_that_the_program_got() {
         }
     }
 }
+
+#[test]
+fn a_program_that_is_not_there_is_reported_with_its_folder() {
+    let world = World::new(Caller::Tester);
+    world.write(
+        "own/p.py",
+        "import os, subprocess
+def tries(deed, *arguments):
+    try: deed(*arguments)
+    except OSError: pass
+tries(os.execv, '/bin/T49', ['x'])
+tries(os.execv, '/opt/evil/id', ['id', 'x'])
+tries(subprocess.call, ['/opt/evil/miner', '--pool', 'x'])
+tries(subprocess.call, ['miner', '--everywhere'])
+tries(subprocess.call, ['id', '--found'])
+os.chdir(os.environ['TMPDIR'])
+tries(os.execv, './here', ['here'])
+",
+    );
+    assert_eq!(world.trace(&[], &[]).status, 0);
+    let tried = world.view(&["tried"]);
+    let of = |what: &str| tried.lines().filter(|line| line.contains(what)).count();
+    for line in [
+        ": run /bin/T49 -> refused: ENOENT",
+        ": run /opt/evil/id x -> refused: ENOENT",
+        ": run /opt/evil/miner --pool x -> refused: ENOENT",
+        ": run /usr/local/bin/miner --everywhere -> refused: ENOENT",
+        "/bin/id --found -> refused: EACCES",
+        ": run '<scratch>/here' -> refused: ENOENT",
+    ] {
+        assert_eq!(of(line), 1, "{line}: {tried}");
+    }
+    // Looked for in several folders, it is one attempt.
+    assert_eq!((of("--everywhere"), of("--found")), (1, 1), "{tried}");
+    let json = world.view(&["tried", "-f", "json"]);
+    assert!(json.contains("/opt/evil/miner"), "{json}");
+}
