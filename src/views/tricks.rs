@@ -197,11 +197,11 @@ impl View for Tricks {
             self.found[open].outcome = Outcome::Value(result.clone());
         }
         let instruction = place.unit.last;
-        self.clocks.computes(instruction.opcode, &values.operands, &values.results, place.frame.code.id);
+        self.clocks.computes(place, values);
         if !is_wanted {
             return Ok(());
         }
-        if instruction.opcode == op::COMPARE_OP && self.clocks.has(&values.operands, place.frame.code.id) {
+        if instruction.opcode == op::COMPARE_OP && self.clocks.are_in(place, values) {
             self.compare(place, values);
         } else if is_call(instruction.opcode) {
             self.call(place, values);

@@ -63,3 +63,25 @@ fn functions_of_the_librarys_modules_are_found_with_values_and_without() {
         "{own}"
     );
 }
+
+#[test]
+fn a_constant_is_no_reading_of_a_clock() {
+    let program = Program::new(
+        "\
+import time
+start = time.time()
+passed = int(time.time() - start) / 1000
+words = ['a', 'b']
+for number in range(5, 8):
+    if len(words) * number == 0: pass
+    if 0 < number - 0: pass
+if passed > 0: print 'slow'
+if 0 < int(time.time() - start) / 1000: print 'slow'
+",
+    );
+    record(&program, "t.bct", &[], "");
+    let (_, text) = view(&program, &["tricks", "t.bct"]);
+    let compared: Vec<&str> = text.lines().filter(|line| line.contains(": compares ")).collect();
+    let at = |line: u32| compared.iter().filter(|found| found.contains(&format!("p.py:{line}:"))).count();
+    assert_eq!((at(6), at(7), at(8), at(9)), (0, 0, 1, 1), "{text}");
+}
