@@ -89,9 +89,11 @@ say_made(const PyObject *object, struct vm_callee *out)
     if (type == NULL)
         return;
     if (type == &PyCFuncPtr_Type) {
+        out->how = VM_FOREIGN;
         vm_say_foreign(&out->name, object);
-        if (out->name.len != 0)
-            out->how = VM_FOREIGN;
+        /* One that was made of an address, as ctypes.memmove is, has no name but its type's. */
+        if (out->name.len == 0)
+            vm_say_class(&out->name, (const PyObject *)Py_TYPE(object));
     } else if ((is_named(type, "functools.partial", sizeof(struct partial)) ||
                 is_named(type, "operator.methodcaller", sizeof(struct method_caller))) &&
                has(object, sizeof(struct method_caller))) {

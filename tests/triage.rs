@@ -148,6 +148,41 @@ fn forked_processes_are_looked_at_too() {
     assert!(program.path("out/report-2.html").is_file());
 }
 
+/// A process that compares what nothing else does, and decodes something.
+const COMPARES_IN_A_CHILD: &str = "\
+import os
+word = ''.join(['gu', 'ess'])
+word == 'of the parent'
+for number in range(2):
+    if os.fork() == 0:
+        'cGF5bG9hZC1vZi10aGUtY2hpbGQ='.decode('base64') == word + str(number)
+        for other in range(40): word + str(other) == 'of the child'
+        os._exit(0)
+    os.wait()
+";
+
+#[test]
+fn the_summary_has_the_comparisons_of_each_process_and_names_every_file() {
+    let program = Program::new(COMPARES_IN_A_CHILD);
+    assert_eq!(triage(&program, &["p.pyc"]).status, 0);
+    let text = program.read("out/summary.md");
+    for number in [2, 3] {
+        let (_, block) = text.split_once(&format!("## Comparisons of trace-{number}.bct\n\n")).expect(&text);
+        let block: Vec<&str> = block.lines().take_while(|line| !line.is_empty()).collect();
+        assert!(block.iter().any(|line| line.contains("'of the child'")), "{text}");
+        let lines = program.read(format!("out/compares-{number}.txt").as_str()).lines().count();
+        assert_eq!(block.len(), lines.min(20), "{text}");
+    }
+    let (_, files) = text.split_once("## Files\n\n").expect(&text);
+    for entry in fs::read_dir(program.path("out")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let name = if entry.path().is_dir() { format!("{name}/") } else { name };
+        assert!(name.starts_with("summary.") || files.contains(&format!("- `{name}`: ")), "{name}: {files}");
+    }
+    assert!(files.contains("`layers-3/`") && files.contains("`report-2.html`"), "{files}");
+}
+
 #[test]
 fn a_signal_ends_the_program_and_leaves_a_readable_trace() {
     let program = Program::new("open('started', 'w').close()\nwhile 1:\n    pass\n");

@@ -6,6 +6,7 @@ mod folds;
 mod laps;
 mod printed;
 mod threads;
+mod tricks;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -74,8 +74,8 @@ impl Triage<'_> {
     fn step<T>(
         &mut self,
         step: &'static str,
-        file: &'static str,
-        what: &'static str,
+        file: impl Into<String>,
+        what: impl Into<String>,
         work: impl FnOnce(&mut Summary) -> anyhow::Result<T>,
     ) -> Option<T> {
         self.save();
@@ -83,8 +83,13 @@ impl Triage<'_> {
             Ok(value) => (None, Some(value)),
             Err(error) => (Some(Printable::text(format!("{error:#}").as_bytes()).to_string()), None),
         };
-        self.summary.steps.push(Step { step, file, what, error });
+        self.summary.steps.push(Step { step, file: file.into(), what: what.into(), error });
         value
+    }
+
+    /// Notes a file that another step has made.
+    fn made(&mut self, step: &'static str, file: impl Into<String>, what: impl Into<String>) {
+        self.summary.steps.push(Step { step, file: file.into(), what: what.into(), error: None });
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -141,8 +146,10 @@ impl Triage<'_> {
         let traces = recording.as_ref().map_or(&[][..], |recording| &recording.traces);
         if let Some(recording) = &recording {
             self.summary.printed = recording.printed;
-            let (file, what) = ("output.txt", "what the program printed, with escapes for control characters");
-            self.summary.steps.push(Step { step: "output", file, what, error: None });
+            self.made("output", "output.txt", "what the program printed, with escapes for control characters");
+            for trace in traces.iter().skip(1) {
+                self.made("record", answers::file_name(trace), "the trace of another process of the program");
+            }
             if recording.signal.is_some() {
                 self.summary.notes.push("it was interrupted".into());
             }
@@ -158,8 +165,7 @@ impl Triage<'_> {
             Ok(())
         });
         if copied.is_some() && !self.summary.left.is_empty() {
-            let (file, what) = ("files/", "what the program left in its scratch folder");
-            self.summary.steps.push(Step { step: "copy", file, what, error: None });
+            self.made("copy", "files/", "what the program left in its scratch folder");
         }
         if let Err(error) = scratch.remove() {
             self.summary.notes.push(format!("its scratch folder could not be removed: {error}"));
@@ -175,7 +181,7 @@ impl Triage<'_> {
     fn attempts(&mut self, traces: &[PathBuf]) -> Vec<(String, Vec<(Attempt, u64)>)> {
         let mut all = Vec::new();
         for trace in traces {
-            let name = Printable::path(Path::new(trace.file_name().unwrap_or_default())).to_string();
+            let name = answers::file_name(trace);
             let Ok(attempts) = tried::collect(trace) else { continue };
             for (attempt, times) in &attempts {
                 match attempt.answer {
@@ -200,41 +206,37 @@ impl Triage<'_> {
         let folder = &self.args.folder;
         for (place, trace) in traces.iter().enumerate().take(1 + OTHERS) {
             let answers = Answers { folder, trace, number: place + 1 };
-            match answers.process() {
-                Ok(process) => self.summary.processes.push(process),
-                Err(error) => self.summary.notes.push(format!("{error:#}")),
+            let process = answers.process().map(|process| self.summary.processes.push(process));
+            if let Err(error) = &process {
+                self.summary.notes.push(format!("{error:#}"));
             }
-            self.step("tried", "tried.jsonl", "what it tried to do outside itself", |_| answers.tried());
-            self.step("strings", "strings.txt", "the strings that it made", |_| answers.strings());
-            self.step("compares", "compares.txt", "what it compared, the most relevant first", |_| answers.compares());
-            self.step("layers", "layers/", "the code that ran and that it made; blobs/ has what it decoded", |_| {
-                answers.layers()
-            });
+            let of = if place == 0 { String::new() } else { format!("; of {}", answers::file_name(trace)) };
+            let what = |text: &str| format!("{text}{of}");
+            let tried = what("what it tried to do outside itself");
+            self.step("tried", answers.name("tried", ".jsonl"), tried, |_| answers.tried());
+            let strings = what("the strings that it made");
+            self.step("strings", answers.name("strings", ".txt"), strings, |_| answers.strings());
+            let compares = what("what it compared, the most relevant first");
+            self.step("compares", answers.name("compares", ".txt"), compares, |_| answers.compares());
+            let layers = what("the code that ran and that it made");
+            if self.step("layers", answers.name("layers", "/"), layers, |_| answers.layers()) == Some(true) {
+                self.made("blobs", answers.name("blobs", "/"), what("the strings that it decoded"));
+            }
             if place == 0 {
                 self.first_lines(&answers);
                 self.step("clean", "clean/", "readable code, as .pyc files for a decompiler", |_| {
                     let (path, into) = (&self.args.program, folder.join("clean"));
                     clean::write_files(path, program, &traces[..1], Options::default(), &into).map(drop)
                 });
+            } else if let Some(process) = self.summary.processes.last_mut().filter(|_| process.is_ok()) {
+                process.compares = first_lines(&answers.named("compares", ".txt"));
             }
-            self.step("report", "report.html", "the report: open it in a browser", |_| answers.report());
+            let report = what("the report: open it in a browser");
+            self.step("report", answers.name("report", ".html"), report, |_| answers.report());
         }
         if let Some(more) = traces.len().checked_sub(1 + OTHERS).filter(|more| *more > 0) {
             self.summary.notes.push(format!("other processes that have a trace and no report: {more}"));
         }
-        self.same_steps();
-    }
-
-    /// Steps that were taken for each trace become one.
-    fn same_steps(&mut self) {
-        let mut steps: Vec<Step> = Vec::new();
-        for step in self.summary.steps.drain(..) {
-            match steps.iter_mut().find(|known| known.step == step.step) {
-                Some(known) => known.error = known.error.take().or(step.error),
-                None => steps.push(step),
-            }
-        }
-        self.summary.steps = steps;
     }
 
     /// Takes what summary.md shows of the answers.

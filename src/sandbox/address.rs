@@ -1,6 +1,9 @@
 //! Addresses of sockets as text.
 
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// An address that a program has given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,12 @@ impl Address {
     /// Whether it is of this machine alone, by its kind.
     pub fn is_local(&self) -> bool {
         libc::c_int::from(self.family) == libc::AF_UNIX
+    }
+
+    /// The file that stands for it, if it is of one.
+    pub fn path(&self) -> Option<&Path> {
+        let is_path = self.is_local() && !matches!(self.text.first(), None | Some(b'@'));
+        is_path.then(|| Path::new(OsStr::from_bytes(&self.text)))
     }
 
     pub fn is_name_service(&self) -> bool {

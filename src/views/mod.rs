@@ -13,7 +13,6 @@ pub mod hot;
 pub mod info;
 mod items;
 pub mod layers;
-mod library;
 mod observed;
 pub mod query;
 pub mod report;

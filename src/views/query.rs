@@ -11,7 +11,6 @@ use indicatif::HumanCount;
 use rustc_hash::FxHashMap;
 
 use super::Answer;
-use super::library::Library;
 use super::observed::Observed;
 use crate::format::json;
 use crate::format::lines::Lines;
@@ -257,14 +256,13 @@ impl Visitor for Asked<'_> {
                 if self.lacks_values {
                     return Err(SinkError::Full);
                 }
-                self.choice.event(event, at);
             }
             Event::StandIn(_) if !self.choice.wants_moment(at) => return Ok(()),
             Event::Outside(outside) => {
                 let is_wanted = self.choice.wants_next(at);
                 self.view.outside(outside, at, is_wanted)?;
             }
-            _ => self.choice.event(event, at),
+            _ => {}
         }
         self.view.event(event, at)
     }
@@ -285,7 +283,7 @@ impl Visitor for Asked<'_> {
     }
 
     fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
-        self.view.entered(entered, self.choice.library.has(&entered.code))
+        self.view.entered(entered, entered.code.is_stdlib)
     }
 
     fn version(&mut self, frame: &Frame, code: &Rc<Code>) {
@@ -316,7 +314,6 @@ impl Visitor for Asked<'_> {
 pub(super) struct Choice {
     selection: Selection,
     stdlib: bool,
-    library: Library,
     by_code: FxHashMap<u32, Wanted>,
     taken: Taken,
     /// Instructions of the standard library that were left out.
@@ -338,12 +335,8 @@ impl Choice {
     pub(super) fn new(query: &Query) -> Choice {
         let mut selection = query.selection.clone();
         selection.filter.no_stdlib = false;
-        let (library, by_code) = (Library::default(), FxHashMap::default());
-        Choice { selection, stdlib: query.stdlib, library, by_code, taken: Taken::default(), excluded: 0 }
-    }
-
-    pub(super) fn event(&mut self, event: &Event, at: &State) {
-        self.library.event(event, |id| at.code(id).map(|code| code.is_stdlib));
+        let by_code = FxHashMap::default();
+        Choice { selection, stdlib: query.stdlib, by_code, taken: Taken::default(), excluded: 0 }
     }
 
     #[inline]
@@ -391,7 +384,7 @@ impl Choice {
         }
         let wanted = match self.selection.filter.wants(&code.object) {
             false => Wanted::No,
-            true if !self.stdlib && self.library.has(code) => Wanted::Library,
+            true if !self.stdlib && code.is_stdlib => Wanted::Library,
             true => Wanted::Yes,
         };
         self.by_code.insert(code.id, wanted);

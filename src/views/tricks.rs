@@ -1,5 +1,6 @@
 //! `bctrace tricks`: which known ways to detect, stop or mislead a tracer the program tried, where, and what it got.  A way is known by the
 //! name of the function that is called, or of the attribute that is read or set; a function of the program's by such a name is none.
+//! Functions of the library that are written in Python are known by the module from which the program got them.
 
 mod clocks;
 mod known;
@@ -30,6 +31,8 @@ use known::Way;
 
 /// About the bytes that a trick takes, besides its text.
 const TRICK: u64 = 200;
+/// Functions that are remembered; a forged trace can have new ones for ever.
+const MOST_FUNCTIONS: usize = 1 << 10;
 
 /// Writes the tricks into `output`, each flaw of the trace to `report`.
 pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
@@ -38,6 +41,7 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
         found: Vec::new(),
         by_place: FxHashMap::default(),
         open: FxHashMap::default(),
+        functions: FxHashMap::default(),
         clocks: Clocks::default(),
     };
     let (answer, left_out) = query.ask(&mut view, report)?;
@@ -66,6 +70,8 @@ struct Tricks {
     by_place: FxHashMap<(u32, i32, &'static str), usize>,
     /// By frame: the trick whose result comes with the frame's next unit.
     open: FxHashMap<u64, usize>,
+    /// The library's functions that the program got from their modules, by the numbers that they have in the trace.
+    functions: FxHashMap<u32, (Way, &'static str)>,
     clocks: Clocks,
 }
 
@@ -96,7 +102,7 @@ impl Tricks {
     }
 
     fn call(&mut self, place: &Place, values: &UnitValues) {
-        let Some(Value::Object { what, name, .. }) = values.operands.first() else { return };
+        let Some(Value::Object { what, name, number, .. }) = values.operands.first() else { return };
         let first = match values.operands.get(1) {
             Some(Value::Str(text)) => &text.bytes[..],
             _ => &b""[..],
@@ -111,7 +117,9 @@ impl Tricks {
         }
         let trick = match what {
             What::Foreign => Some((Way::Native, "")),
-            What::Builtin | What::Type | What::Function | What::Method | What::Descriptor => known::call(name, first),
+            What::Builtin | What::Type | What::Function | What::Method | What::Descriptor => {
+                self.functions.get(number).copied().or_else(|| known::call(name, first))
+            }
             _ => None,
         };
         let Some(trick) = trick else { return };
@@ -126,6 +134,17 @@ impl Tricks {
 }
 
 impl Tricks {
+    /// Takes what an attribute of a module is.
+    fn learn(&mut self, name: &[u8], values: &UnitValues) {
+        if let (Some(Value::Object { what: What::Module, name: module, .. }), Some(Value::Object { number, .. })) =
+            (values.operands.first(), values.results.first())
+            && let Some(trick) = known::function(module, name)
+            && self.functions.len() < MOST_FUNCTIONS
+        {
+            self.functions.insert(*number, trick);
+        }
+    }
+
     /// Takes a comparison of a clock's reading.
     fn compare(&mut self, place: &Place, values: &UnitValues) {
         let mut text = b"compares ".to_vec();
@@ -178,17 +197,17 @@ impl View for Tricks {
             self.found[open].outcome = Outcome::Value(result.clone());
         }
         let instruction = place.unit.last;
-        self.clocks.computes(instruction.opcode, &values.operands, &values.results, place.frame.code.id);
+        self.clocks.computes(place, values);
         if !is_wanted {
             return Ok(());
         }
-        if instruction.opcode == op::COMPARE_OP && self.clocks.has(&values.operands, place.frame.code.id) {
+        if instruction.opcode == op::COMPARE_OP && self.clocks.are_in(place, values) {
             self.compare(place, values);
         } else if is_call(instruction.opcode) {
             self.call(place, values);
-        } else if let Some((name, is_read)) = named(&place.frame.code, &instruction)
-            && let Some(trick) = known::attribute(name, is_read, values.operands.is_empty())
-        {
+        } else if let Some((name, is_read)) = named(&place.frame.code, &instruction) {
+            self.learn(name, values);
+            let Some(trick) = known::attribute(name, is_read, values.operands.is_empty()) else { return Ok(()) };
             let verb = match (instruction.opcode, is_read) {
                 (_, true) => "reads ",
                 (op::DELETE_ATTR, _) => "deletes ",

@@ -117,6 +117,82 @@ fn what_the_library_executes_of_its_own_is_left_out_with_it() {
     assert!(!tree.contains("__new__ (<string>") && tree.contains("(<string>"), "{tree}");
 }
 
+/// Texts of the program's that the library executes or evaluates for it; each names itself.
+const GIVEN: &str = "\
+import atexit, cPickle, code, functools, logging, pickle, profile, threading, timeit, UserDict
+pickle.loads('c__builtin__\\neval\\n(S\\'[1 for pickled in \"a\"]\\'\\ntR.')
+cPickle.loads('c__builtin__\\neval\\n(S\\'[1 for c_pickled in \"a\"]\\'\\ntR.')
+thread = threading.Thread(target=eval, args=('[1 for threaded in \"a\"]', {}))
+timer = threading.Timer(0, eval, ('[1 for timed in \"a\"]', {}))
+for one in (thread, timer):
+    one.start(); one.join()
+atexit.register(eval, '[1 for late in \"a\"]', {})
+map(eval, ['[1 for mapped in \"a\"]'])
+functools.partial(eval, '[1 for partial in \"a\"]')()
+profile.run('[1 for profiled in \"a\"]')
+timeit.timeit('[1 for repeated in \"a\"]', number=1)
+code.InteractiveInterpreter().runsource('[1 for interpreted in \"a\"]')
+sorted(['[1 for sorted_by in \"a\"]'], key=eval)
+";
+const NAMES: [&str; 11] = [
+    "pickled",
+    "c_pickled",
+    "threaded",
+    "timed",
+    "late",
+    "mapped",
+    "partial",
+    "profiled",
+    "repeated",
+    "interpreted",
+    "sorted_by",
+];
+
+/// All that the library makes of texts of its own.
+const OWN: &str = "\
+import collections, gettext
+from multiprocessing import managers, sharedctypes
+collections.namedtuple('Point', 'x y')(1, 2)
+gettext.c2py('n != 1')(2)
+managers.MakeProxyType('Proxy', ('shown',))
+sharedctypes.make_property('part')
+exec 'mine = 1'
+";
+
+/// The texts of the layers that ran, in order: recorded without the library, and as a view leaves it out.
+fn texts(program: &Program) -> [Vec<String>; 2] {
+    let recorded = Manifest::with(program, &["--no-stdlib"]);
+    assert_eq!(program.trace(&["-q", "--values"], "all.bct", &[]).status, 0);
+    program.view("layers", &["--no-stdlib", "--dump", "viewed"], "all.bct");
+    [("layers", recorded), ("viewed", Manifest::read(program, "viewed"))].map(|(folder, manifest)| {
+        let texts = manifest.layers.iter().filter_map(|layer| layer["text"].as_str());
+        let mut texts: Vec<String> = texts.map(|text| program.read(&format!("{folder}/{text}"))).collect();
+        texts.sort();
+        texts
+    })
+}
+
+#[test]
+fn texts_that_the_library_evaluates_for_the_program_are_the_programs() {
+    let program = Program::new(GIVEN);
+    let [recorded, viewed] = texts(&program);
+    assert_eq!(recorded, viewed);
+    let tree = program.view("layers", &["--no-stdlib"], "all.bct");
+    let calls = program.view("calls", &[], "all.bct");
+    for name in NAMES {
+        assert!(viewed.iter().any(|text| text.contains(&format!("[1 for {name} in"))), "{name}: {tree}");
+    }
+    assert!(calls.matches("<module>()").count() > 5, "{calls}");
+}
+
+#[test]
+fn texts_that_the_library_makes_itself_are_the_librarys() {
+    let program = Program::new(OWN);
+    assert_eq!(texts(&program), [["mine = 1"]; 2]);
+    let with = program.view("layers", &[], "all.bct");
+    assert!(with.lines().filter(|line| line.contains("(<string>")).count() > 4, "{with}");
+}
+
 /// Decodes, and writes, a file of 12 KiB that begins as an ELF file does.
 const ELF: &str = "import zlib, base64, os
 elf = '\\x7fELF' + ''.join(chr(i * i % 251 ^ i >> 5 & 255) for i in xrange(12288))

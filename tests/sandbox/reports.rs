@@ -232,3 +232,87 @@ for path in ('/etc/\\x1b[31m\\n by the program:', '/etc/' + 'x' * 250 + '/' + 'y
     assert!(!tried.contains('\x1b') && tried.contains("\\x1b[31m\\n"), "{tried}");
     assert!(tried.lines().skip(1).all(|line| line.starts_with("  ") && line.len() < 20_000), "{tried}");
 }
+
+/// Deeds that the broker leaves to Landlock, each with the folder that may be written and not read.
+const LEFT_TO_LANDLOCK: &str = "
+import errno, os, socket, stat, sys
+write_only, closed, scratch = sys.argv[1], sys.argv[2], os.environ['TMPDIR']
+open(scratch + '/kept', 'w').close()
+deeds = [
+    lambda: os.mknod(scratch + '/character', 0600 | stat.S_IFCHR, 259),
+    lambda: os.mknod(scratch + '/block', 0600 | stat.S_IFBLK, 259),
+    lambda: os.mknod(scratch + '/kept', 0600 | stat.S_IFCHR, 259),
+    lambda: os.mkfifo(scratch + '/pipe'),
+    lambda: open(write_only + '/file', 'r+'),
+    lambda: os.rename(write_only + '/file', scratch + '/file'),
+    lambda: os.link(write_only + '/file', scratch + '/link'),
+    lambda: os.rename(scratch + '/kept', write_only + '/kept'),
+    lambda: socket.socket(socket.AF_UNIX).bind(closed + '/socket'),
+    lambda: socket.socket(socket.AF_UNIX).bind(scratch + '/socket'),
+]
+for deed in deeds:
+    try: deed(); print 'allowed'
+    except EnvironmentError, error: print 'refused: ' + errno.errorcode[error.errno]
+";
+
+#[test]
+fn what_landlock_refuses_is_reported_with_the_error_that_the_program_got() {
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", LEFT_TO_LANDLOCK);
+        world.write("outside/write_only/file", "x");
+        let [write_only, closed] = ["outside/write_only", "own"].map(|folder| world.path(folder).display().to_string());
+        let ran = world.trace(&["--allow-net", &format!("--allow-write={write_only}")], &[&write_only, &closed]);
+        let answers = ran.stdout();
+        let expected = "EACCES EACCES EEXIST - EACCES EXDEV EXDEV - EACCES -";
+        let got = answers.lines().map(|line| line.strip_prefix("refused: ").unwrap_or("-")).collect::<Vec<_>>();
+        assert_eq!(got.join(" "), expected, "{}", ran.stderr());
+        let tried = world.view(&["tried"]);
+        let lines: Vec<_> =
+            tried.lines().filter(|line| line.contains("<lambda>") || line.contains(" for <lambda>")).collect();
+        assert_eq!(lines.len(), answers.lines().count(), "{tried}");
+        for (line, answer) in lines.iter().zip(answers.lines()) {
+            assert!(
+                line.ends_with(&format!("-> {answer}")) || line.contains(&format!("-> {answer};")),
+                "{answer}: {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_reported_with_its_folder() {
+    let world = World::new(Caller::Tester);
+    world.write(
+        "own/p.py",
+        "import os, subprocess
+def tries(deed, *arguments):
+    try: deed(*arguments)
+    except OSError: pass
+tries(os.execv, '/bin/T49', ['x'])
+tries(os.execv, '/opt/evil/id', ['id', 'x'])
+tries(subprocess.call, ['/opt/evil/miner', '--pool', 'x'])
+tries(subprocess.call, ['miner', '--everywhere'])
+tries(subprocess.call, ['id', '--found'])
+os.chdir(os.environ['TMPDIR'])
+tries(os.execv, './here', ['here'])
+",
+    );
+    assert_eq!(world.trace(&[], &[]).status, 0);
+    let tried = world.view(&["tried"]);
+    let of = |what: &str| tried.lines().filter(|line| line.contains(what)).count();
+    for line in [
+        ": run /bin/T49 -> refused: ENOENT",
+        ": run /opt/evil/id x -> refused: ENOENT",
+        ": run /opt/evil/miner --pool x -> refused: ENOENT",
+        ": run /usr/local/bin/miner --everywhere -> refused: ENOENT",
+        "/bin/id --found -> refused: EACCES",
+        ": run '<scratch>/here' -> refused: ENOENT",
+    ] {
+        assert_eq!(of(line), 1, "{line}: {tried}");
+    }
+    // Looked for in several folders, it is one attempt.
+    assert_eq!((of("--everywhere"), of("--found")), (1, 1), "{tried}");
+    let json = world.view(&["tried", "-f", "json"]);
+    assert!(json.contains("/opt/evil/miner"), "{json}");
+}

@@ -236,7 +236,7 @@ function(-3)
 nameless = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x + 1)
 nameless(3)
 ",
-        &["toupper(97) -> 65", "tolower(65) -> 97", "abs(-3) -> 3", "<CFunctionType>(3)"],
+        &["toupper(97) -> 65", "tolower(65) -> 97", "abs(-3) -> 3", "CFunctionType(3)"],
     );
 }
 

@@ -37,9 +37,14 @@ pub struct Answers<'a> {
 
 impl Answers<'_> {
     /// The name of a file about this trace: that of any but the first has its number.
-    pub fn named(&self, stem: &str, suffix: &str) -> PathBuf {
+    pub fn name(&self, stem: &str, suffix: &str) -> String {
         let number = if self.number == 1 { String::new() } else { format!("-{}", self.number) };
-        self.folder.join(format!("{stem}{number}{suffix}"))
+        format!("{stem}{number}{suffix}")
+    }
+
+    /// Its path.
+    pub fn named(&self, stem: &str, suffix: &str) -> PathBuf {
+        self.folder.join(self.name(stem, suffix))
     }
 
     fn query(&self, json: bool, filter: Filter) -> Query {
@@ -49,12 +54,12 @@ impl Answers<'_> {
 
     pub fn process(&self) -> anyhow::Result<Process> {
         let info = info::collect(&InfoPlan { trace: self.trace.to_owned(), json: false })?;
-        let name = |path: PathBuf| Printable::path(Path::new(path.file_name().unwrap_or_default())).to_string();
         Ok(Process {
-            trace: name(self.trace.to_owned()),
-            report: Some(name(self.named("report", ".html"))),
+            trace: file_name(self.trace),
+            report: Some(self.name("report", ".html")),
             instructions: info.totals.instructions,
             end: info.how_it_ended(),
+            compares: Vec::new(),
         })
     }
 
@@ -78,8 +83,8 @@ impl Answers<'_> {
         Ok(())
     }
 
-    /// Writes the layers, and the strings that decoders returned into a folder of their own.
-    pub fn layers(&self) -> anyhow::Result<()> {
+    /// Writes the layers, and the strings that decoders returned into a folder of their own; returns whether there are any.
+    pub fn layers(&self) -> anyhow::Result<bool> {
         let (into, blobs) = (self.named("layers", ""), self.named("blobs", ""));
         let plan = LayersPlan {
             filter: own(),
@@ -98,7 +103,7 @@ impl Answers<'_> {
                 fs::rename(entry.path(), blobs.join(entry.file_name()))?;
             }
         }
-        Ok(())
+        Ok(blobs.exists())
     }
 
     /// Writes the report; without readable code beside the code that ran if there is none.
@@ -110,6 +115,11 @@ impl Answers<'_> {
         let path = self.named("report", ".html");
         report::write(&path, page.html.as_bytes()).with_context(|| super::cannot_write(&path))
     }
+}
+
+/// A file's name, to be printed.
+pub fn file_name(path: &Path) -> String {
+    Printable::path(Path::new(path.file_name().unwrap_or_default())).to_string()
 }
 
 /// The program's own code.

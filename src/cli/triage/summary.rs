@@ -41,9 +41,9 @@ pub struct Summary {
 #[derive(Debug, Serialize)]
 pub struct Step {
     pub step: &'static str,
-    /// Its file in the folder, or several.
-    pub file: &'static str,
-    pub what: &'static str,
+    /// Its file in the folder, or its folder there; empty if it has made none.
+    pub file: String,
+    pub what: String,
     /// Why it failed, or was not taken.
     pub error: Option<String>,
 }
@@ -55,6 +55,8 @@ pub struct Process {
     pub report: Option<String>,
     pub instructions: u64,
     pub end: String,
+    /// The first lines of what it compared; those of the first process are the summary's.
+    pub compares: Vec<String>,
 }
 
 /// What was refused, as a phrase, with the number of times.
@@ -143,6 +145,9 @@ impl Summary {
         list(&mut out, "What the sandbox refused", lines);
         list(&mut out, "What it left in its scratch folder", self.left.iter().map(Left::line).collect());
         block(&mut out, "Comparisons", &self.compares);
+        for process in &self.processes {
+            block(&mut out, &format!("Comparisons of {}", process.trace), &process.compares);
+        }
         block(&mut out, "Strings", &self.strings);
         let made = self.steps.iter().filter(|step| step.error.is_none() && !step.file.is_empty());
         list(&mut out, "Files", made.map(|step| format!("`{}`: {}", step.file, step.what)).collect());

@@ -28,21 +28,11 @@ const COPIES: usize = 3;
 /// Bytes of a function's name.
 const LONGEST_NAME: usize = 256;
 
-/// Modules of the standard library that compile the text of others.
-const RUNS_OTHERS: [&[u8]; 12] = [
-    b"bdb.py",
-    b"pdb.py",
-    b"profile.py",
-    b"cProfile.py",
-    b"trace.py",
-    b"code.py",
-    b"timeit.py",
-    b"doctest.py",
-    b"rexec.py",
-    b"rlcompleter.py",
-    b"site.py",
-    b"logging/config.py",
-];
+/// Modules of the standard library whose `exec` statements execute texts that they make themselves.  All other texts that its code executes
+/// are another's: those that its functions are for, as in profile.py, and those of `eval`, which much of it calls without knowing that it is
+/// what the program has given it to call, as pickle.py, threading.py and atexit.py do.
+const OWN_TEXTS: [&[u8]; 4] =
+    [b"collections.py", b"gettext.py", b"multiprocessing/managers.py", b"multiprocessing/sharedctypes.py"];
 
 /// The code object that runs and the offset of its instruction, if they are known.
 type Place = Option<(u32, i32)>;
@@ -83,7 +73,7 @@ impl Tracee {
         let number = made.number;
         self.push_event(&Event::Made(made));
         self.go_on_after_interrupt(next);
-        let is_of_library = matches!(how, How::Exec | How::Eval) && has_own_texts(filename);
+        let is_of_library = how == How::Exec && has_own_texts(filename);
         TextMaking { number, is_of_library }.to_number()
     }
 
@@ -219,11 +209,9 @@ fn has_room(bytes: usize) -> bool {
     memory::has_room(bytes.saturating_mul(COPIES))
 }
 
-/// Whether what this file compiles is its own text and no other's.
+/// Whether what this file's `exec` statements execute is its own text and no other's.
 fn has_own_texts(filename: &[u8]) -> bool {
-    filename
-        .strip_prefix(STDLIB_PREFIX)
-        .is_some_and(|name| !RUNS_OTHERS.contains(&name) && !name.starts_with(b"hotshot/"))
+    filename.strip_prefix(STDLIB_PREFIX).is_some_and(|name| OWN_TEXTS.contains(&name))
 }
 
 /// Whether a function's contents are kept: it decompresses, decodes, unmarshals, writes, or is native code from outside.

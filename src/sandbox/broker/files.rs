@@ -14,7 +14,7 @@ use super::network::HOSTS;
 use super::{At, Broker, Decision};
 use crate::sandbox::act::{self, Change, Times};
 use crate::sandbox::calls::WRITING;
-use crate::sandbox::notify::Reply;
+use crate::sandbox::notify::{Call, Reply};
 use crate::sandbox::resolve::Meaning;
 use crate::sandbox::system;
 use crate::trace::attempt::Deed;
@@ -39,7 +39,10 @@ impl Broker {
         }
         let (deed, option) = if writes { (Deed::Write, "--allow-write") } else { (Deed::Read, "--allow-read") };
         let is_there = fs::symlink_metadata(&path).is_ok();
-        let allowed = if writes { self.may_write(&path) } else { self.may_read(at, &path) };
+        let reads = !writes || flags & libc::O_ACCMODE == libc::O_RDWR;
+        let allowed = (!writes || self.may_write(&path)) && (!reads || self.may_read(at, &path));
+        // What is opened for both may lack the other right alone.
+        let option = if writes && self.may_write(&path) { "--allow-read" } else { option };
         let targets = vec![self.shown(at, &path)];
         match (allowed, is_there) {
             (true, _) if writes && !is_device(&path) => {
@@ -93,12 +96,13 @@ impl Broker {
     }
 
     /// Whether a real path may be written: nothing may where Landlock does not decide again.
-    fn may_write(&self, path: &Path) -> bool {
+    pub(super) fn may_write(&self, path: &Path) -> bool {
         self.landlock > 0 && self.policy.may_write(path)
     }
 
     pub(super) fn change_path(&self, at: At, change: &PathCall) -> Decision {
         let mut targets = Vec::new();
+        let mut paths = Vec::new();
         let mut outside = None;
         for &(folder, name, must_be) in change.paths {
             let folder = folder.map_or(libc::AT_FDCWD, |argument| at.call.int(argument));
@@ -111,13 +115,18 @@ impl Broker {
             // Of a folder nothing can be made or removed without a right to the folder that it is in.
             let may_change = path.parent().is_some_and(|parent| self.may_write(parent));
             let may = may_change || (must_be == MustBe::Followed && self.may_write(&path));
-            if !may && outside.is_none() {
+            if (!may || change.makes_device(at.call)) && outside.is_none() {
                 outside = Some(match (must_be, is_there) {
                     (MustBe::There | MustBe::Followed, false) => (libc::ENOENT, Vec::new()),
                     (MustBe::Absent, true) => (libc::EEXIST, Vec::new()),
+                    _ if may => (libc::EACCES, Vec::new()),
                     _ => (libc::EACCES, self.option("--allow-write", path.parent().unwrap_or(&path))),
                 });
             }
+            paths.push(path);
+        }
+        if outside.is_none() && self.becomes_readable(&paths) {
+            outside = Some((libc::EXDEV, Vec::new()));
         }
         if change.deed == Deed::Link
             && let Some(argument) = change.text
@@ -134,6 +143,14 @@ impl Broker {
             }
             Some((error, option)) => Decision::refused(error, change.deed, targets, option),
         }
+    }
+
+    /// Whether a call would give what is there another folder, where it may be read and was not before: Landlock lets no file gain a right
+    /// (current_check_refer_path of security/landlock/fs.c).
+    fn becomes_readable(&self, paths: &[PathBuf]) -> bool {
+        let [from, to] = paths else { return false };
+        let is_elsewhere = from.parent() != to.parent() && fs::symlink_metadata(from).is_ok();
+        is_elsewhere && !self.policy.may_read(from) && self.policy.may_read(to)
     }
 
     /// Whether a path that a call names is that of a compiled module whose source is beside it.
@@ -203,6 +220,8 @@ pub(super) struct PathCall {
     paths: &'static [(Option<usize>, usize, MustBe)],
     /// The argument with the text of a symbolic link.
     text: Option<usize>,
+    /// The argument with the kind of a special file.
+    kind: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -246,7 +265,19 @@ impl PathCall {
             libc::SYS_symlink => Some(0),
             _ => None,
         };
-        Some(PathCall { deed, paths, text })
+        let kind = match number {
+            libc::SYS_mknodat => Some(2),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_mknod => Some(1),
+            _ => None,
+        };
+        Some(PathCall { deed, paths, text, kind })
+    }
+
+    /// Whether it makes a device, to which nothing has a right.
+    fn makes_device(&self, call: &Call) -> bool {
+        let kind = self.kind.map(|argument| call.arguments[argument] as u32 & libc::S_IFMT);
+        matches!(kind, Some(libc::S_IFCHR | libc::S_IFBLK))
     }
 }
 

@@ -12,10 +12,11 @@ use rustix::net::SendFlags;
 use super::{At, Broker, Decision};
 use crate::process::socket::Connection;
 use crate::process::traced;
-use crate::sandbox::address;
+use crate::sandbox::address::{self, Address};
 use crate::sandbox::arguments::Memory;
 use crate::sandbox::notify::{Call, Reply};
 use crate::sandbox::policy::Network;
+use crate::sandbox::resolve::Meaning;
 use crate::trace::attempt::Deed;
 
 /// Bytes of an address that are read, which the kernel's largest has.
@@ -67,6 +68,12 @@ impl Broker {
         {
             return self.pretend(at, deed, peer);
         }
+        if deed == Deed::Bind
+            && self.policy.network == Network::All
+            && let Some(decision) = self.refuses_to_make(at, &address)
+        {
+            return decision;
+        }
         let option = match (deed, address.socket) {
             (Deed::Connect | Deed::Send, Some(socket)) => format!("{ALLOW_NET}={socket}"),
             _ => ALLOW_NET.to_owned(),
@@ -77,6 +84,14 @@ impl Broker {
             _ => libc::ENETUNREACH,
         };
         self.network(error, deed, vec![address.text], &option)
+    }
+
+    /// The refusal of a local socket that would be made where nothing may: Landlock decides so, whatever the network allows.
+    fn refuses_to_make(&self, at: At, address: &Address) -> Option<Decision> {
+        let Meaning::Path(path) = self.meaning(at, libc::AT_FDCWD, address.path()?, false) else { return None };
+        let folder = path.parent().filter(|folder| !self.may_write(folder))?;
+        let error = if fs::symlink_metadata(&path).is_ok() { libc::EADDRINUSE } else { libc::EACCES };
+        Some(Decision::refused(error, Deed::Bind, vec![self.shown(at, &path)], self.option("--allow-write", folder)))
     }
 
     /// Opens the table of hosts with those that may be reached in it, whose names no server tells.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use libc::{c_int, c_long};
 
@@ -32,7 +32,7 @@ impl Broker {
             }
         };
         let is_there = fs::metadata(&path).is_ok_and(|found| found.is_file());
-        let shown = if given.is_absolute() { given } else { path.clone() }.into_os_string().into_vec();
+        let shown = self.shown(at, if given.is_absolute() { &given } else { &path });
         if self.policy.may_run {
             return if is_there {
                 Decision::allowed(Deed::Exec, with(shown))
@@ -40,22 +40,25 @@ impl Broker {
                 Decision::quiet(Reply::Continue)
             };
         }
-        if is_there {
-            // Where programs are looked for, one folder may be a link to another.
-            let tried = (at.process, path, arguments.clone());
-            if self.refused_program.as_ref() == Some(&tried) {
-                return Decision::quiet(Reply::Refuse(libc::EACCES));
-            }
-            self.refused_program = Some(tried);
-            return Decision::refused(libc::EACCES, Deed::Exec, with(shown), "--allow-run");
-        }
-        // One of the places where a program is looked for; what counts is whether it is in any.
+        // Programs are looked for in one folder after the other: what counts is whether one is in any, and one folder may be a link to
+        // another.
+        let places = || system::PATH.split(':').map(Path::new);
+        let is_place = places().any(|place| given.parent() == Some(place));
         let name = path.file_name().unwrap_or_default();
-        let mut places = system::PATH.split(':').map(|folder| Path::new(folder).join(name));
-        if places.any(|place| place.is_file()) {
-            return Decision::quiet(Reply::Refuse(libc::ENOENT));
+        let tried = match (is_there, is_place) {
+            (false, true) if places().any(|place| place.join(name).is_file()) => {
+                return Decision::quiet(Reply::Refuse(libc::ENOENT));
+            }
+            (false, true) => PathBuf::from(name),
+            _ => path.clone(),
+        };
+        let tried = Some((at.process, tried, arguments.clone()));
+        let error = if is_there { libc::EACCES } else { libc::ENOENT };
+        if self.refused_program == tried && (is_there || is_place) {
+            return Decision::quiet(Reply::Refuse(error));
         }
-        Decision::refused(libc::ENOENT, Deed::Exec, with(name.as_bytes().to_vec()), [])
+        self.refused_program = tried;
+        Decision::refused(error, Deed::Exec, with(shown), if is_there { "--allow-run" } else { "" })
     }
 
     /// The gate that keeps the number of processes.

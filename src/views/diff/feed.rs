@@ -289,7 +289,6 @@ impl Visitor for Collect {
         if let Some(seen) = &mut self.seen {
             seen.event(event, at);
         }
-        self.choice.event(event, at);
         Ok(())
     }
 

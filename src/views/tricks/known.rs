@@ -35,8 +35,8 @@ impl Way {
     }
 }
 
-/// Functions by their modules and names.
-const CALLS: [(Way, &str); 51] = [
+/// Functions and types written in C by their modules and names, as values have them; classes and methods by their names alone.
+const CALLS: [(Way, &str); 46] = [
     (Way::Hooks, "sys.settrace"),
     (Way::Hooks, "sys.gettrace"),
     (Way::Hooks, "sys.setprofile"),
@@ -80,14 +80,22 @@ const CALLS: [(Way, &str); 51] = [
     (Way::Native, "_ctypes.call_function"),
     (Way::Native, "_ctypes.call_cdeclfunction"),
     (Way::Native, "imp.load_dynamic"),
+    (Way::Native, "CDLL"),
+    (Way::Native, "PyDLL"),
+    (Way::Native, "LoadLibrary"),
+];
+
+/// Functions of the library's modules whose values do not have the module's name: it is known where the program gets them from the module.
+const FUNCTIONS: [(Way, &str); 9] = [
     (Way::Hooks, "threading.settrace"),
     (Way::Hooks, "threading.setprofile"),
     (Way::Frames, "inspect.stack"),
     (Way::Frames, "inspect.currentframe"),
     (Way::Frames, "inspect.getouterframes"),
-    (Way::Native, "CDLL"),
-    (Way::Native, "PyDLL"),
-    (Way::Native, "LoadLibrary"),
+    (Way::Native, "ctypes.memmove"),
+    (Way::Native, "ctypes.memset"),
+    (Way::Native, "ctypes.string_at"),
+    (Way::Native, "ctypes.wstring_at"),
 ];
 
 /// Functions that look at a path, which is a trick if the path is of the system's view of processes.
@@ -122,6 +130,13 @@ pub(super) fn call(name: &[u8], first: &[u8]) -> Option<(Way, &'static str)> {
     CALLS.iter().find(|(_, known)| known.as_bytes() == name).map(|&(way, known)| (way, known))
 }
 
+/// Returns the way that calls of a module's function are.
+pub(super) fn function(module: &[u8], name: &[u8]) -> Option<(Way, &'static str)> {
+    let is_it =
+        |known: &str| known.split_once('.').map(|(of, last)| (of.as_bytes(), last.as_bytes())) == Some((module, name));
+    FUNCTIONS.into_iter().find(|(_, known)| is_it(known))
+}
+
 /// Whether this is the name of a function that returns what a clock says.
 pub(super) fn is_clock(name: &[u8]) -> bool {
     CALLS.iter().any(|(way, known)| *way == Way::Clocks && known.as_bytes() == name)
@@ -145,6 +160,5 @@ pub(super) fn attribute(name: &[u8], is_read: bool, is_bare: bool) -> Option<(Wa
     }
     let is_called = |known: &str| known.rsplit('.').next().is_some_and(|last| last.as_bytes() == name);
     let telling = |way: Way| !matches!(way, Way::Clocks | Way::Process);
-    let call = CALLS.iter().find(|(way, known)| is_bare && is_read && telling(*way) && is_called(known));
-    call.map(|&(way, known)| (way, known))
+    CALLS.into_iter().chain(FUNCTIONS).find(|(way, known)| is_bare && is_read && telling(*way) && is_called(known))
 }

@@ -90,7 +90,7 @@ pub(super) fn error_name(error: u16) -> String {
 }
 
 /// The errors that a sandbox can answer with.
-const ERRORS: [(i32, &str); 25] = [
+const ERRORS: [(i32, &str); 26] = [
     (libc::EPERM, "EPERM"),
     (libc::ENOENT, "ENOENT"),
     (libc::ESRCH, "ESRCH"),
@@ -113,6 +113,7 @@ const ERRORS: [(i32, &str); 25] = [
     (libc::ESOCKTNOSUPPORT, "ESOCKTNOSUPPORT"),
     (libc::EOPNOTSUPP, "EOPNOTSUPP"),
     (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
+    (libc::EADDRINUSE, "EADDRINUSE"),
     (libc::ENETUNREACH, "ENETUNREACH"),
     (libc::ECONNREFUSED, "ECONNREFUSED"),
     (libc::EHOSTUNREACH, "EHOSTUNREACH"),
