@@ -425,3 +425,30 @@ print secret()
     let (printed, said) = cleaned_of_junk(source);
     assert_eq!(printed, "{'key': 'k'}\n", "{said}");
 }
+
+/// Compiles a program, records it with arguments, and cleans it; returns the folder, and what is said.
+#[track_caller]
+fn compiled_and_cleaned(source: &str, arguments: &[&str], options: &[&str], is_junk_added: bool) -> (TempDir, Ran) {
+    let (folder, pyc) = running::compiled(source, "it.pyc");
+    if is_junk_added {
+        run(bctrace(["python", "-c", JUNK]).arg(&pyc)).succeeded();
+    }
+    let trace = pyc.with_file_name("t.bct");
+    run(bctrace(["-q", "--deterministic", "--values"]).arg(&pyc).arg(&trace).arg("--").args(arguments));
+    let (ran, _) = clean(&pyc, options, &trace);
+    (folder, ran)
+}
+
+/// The scratch folder has another path in each run, and what is in the environment is the path itself.
+#[test]
+fn what_is_done_with_the_paths_of_the_scratch_folder_is_the_same() {
+    let source = "import os, tempfile
+print os.environ['HOME'], tempfile.gettempdir(), os.path.expanduser('~/a')
+print len(tempfile.gettempdir()) > 3, os.environ['HOME'].upper(), os.listdir(tempfile.gettempdir())
+open(os.environ['HOME'] + '/left', 'w').close()
+";
+    let (folder, ran) = compiled_and_cleaned(source, &[], &[], true);
+    let clean = folder.path().join("clean");
+    assert_eq!(proof(&clean)["files"][0]["verdict"], "equal", "{}{}", ran.stdout(), ran.stderr());
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout(), ran.stderr());
+}
