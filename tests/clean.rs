@@ -439,6 +439,11 @@ fn compiled_and_cleaned(source: &str, arguments: &[&str], options: &[&str], is_j
     (folder, ran)
 }
 
+/// What the clean file prints.
+fn printed_when_clean(folder: &TempDir, arguments: &[&str]) -> String {
+    run(bctrace(["python"]).arg(folder.path().join("clean/it.pyc")).args(arguments)).stdout()
+}
+
 /// The scratch folder has another path in each run, and what is in the environment is the path itself.
 #[test]
 fn what_is_done_with_the_paths_of_the_scratch_folder_is_the_same() {
@@ -451,4 +456,30 @@ open(os.environ['HOME'] + '/left', 'w').close()
     let clean = folder.path().join("clean");
     assert_eq!(proof(&clean)["files"][0]["verdict"], "equal", "{}{}", ran.stdout(), ran.stderr());
     assert_eq!(ran.status, 0, "{}{}", ran.stdout(), ran.stderr());
+}
+
+#[test]
+fn a_builtin_that_the_program_replaces_is_not_worked_out() {
+    let replaced = [
+        "import __builtin__; __builtin__.len = lambda x: 7",
+        "import __builtin__; setattr(__builtin__, 'len', lambda x: 7)",
+        "__builtins__.__dict__['len'] = lambda x: 7",
+        "import __builtin__; vars(__builtin__)['len'] = lambda x: 7",
+        "import __builtin__; vars(__builtin__).update(len=lambda x: 7)",
+        "import __builtin__; vars(__builtin__).update({'len': lambda x: 7})",
+    ];
+    for replaced in replaced {
+        let source = format!(
+            "import sys
+def f():
+    if len('abc') == 3: return 'plain'
+    return 'replaced'
+if sys.argv[1] == 'b': {replaced}
+print f()
+"
+        );
+        let (folder, ran) = compiled_and_cleaned(&source, &["a"], &["--untaken", "keep"], true);
+        let printed = ["a", "b"].map(|argument| printed_when_clean(&folder, &[argument]));
+        assert_eq!(printed, ["plain\n", "replaced\n"], "{replaced}: {}", ran.stdout());
+    }
 }

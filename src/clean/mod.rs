@@ -31,7 +31,7 @@ mod value;
 pub use evidence::Evidence;
 pub use report::{Change, CodeReport, Outcome};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::iter;
 
 use sha2::{Digest, Sha256};
@@ -105,7 +105,7 @@ fn shows_locals(code: &MarshalledCode) -> bool {
 }
 
 fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
-    let (mut stored, mut mentions) = (BTreeSet::new(), BTreeMap::new());
+    let (mut stored, mut mentions) = (globals::replaced(code), BTreeMap::new());
     let shows_locals = nested(code).any(|(code, _)| shows_locals(code));
     for (code, _) in nested(code) {
         stored.extend(globals::stored(code).map(<[u8]>::to_vec));
