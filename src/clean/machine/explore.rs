@@ -318,6 +318,7 @@ impl<'a> Explorer<'a> {
             variables,
         };
         graph.cut_lost(self.input)?;
+        graph.forget_undecided();
         Ok(graph)
     }
 }

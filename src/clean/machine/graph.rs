@@ -1,5 +1,7 @@
 //! All states that were found: which can be reached, and what becomes of sides that lead to where the model is lost.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Act, Exit, Graph, Input, Node, NodeId, Unmodelled};
 use crate::bytecode::opcode::op;
 use crate::clean::value::Value;
@@ -118,6 +120,17 @@ impl Graph {
         self.nodes[node].exit = Exit::Go(next);
         self.decide(node, "its condition is always true: it goes over constants, and nothing comes back to it".into());
         Ok(())
+    }
+
+    /// Forgets the decisions that hold in some states alone: in others both sides are there, or only the other one.
+    pub(super) fn forget_undecided(&mut self) {
+        let mut sides: BTreeMap<u32, BTreeSet<i32>> = BTreeMap::new();
+        for node in self.reachable() {
+            let Node { key, exit, .. } = &self.nodes[node];
+            let sides = sides.entry(key.offset as u32).or_default();
+            exit.successors(&mut |next| sides.extend([self.nodes[next].key.offset]));
+        }
+        self.decided.retain(|at, _| sides.get(at).is_some_and(|sides| sides.len() == 1));
     }
 
     fn decide(&mut self, node: NodeId, why: String) {
