@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::classes;
 use super::flow::{Flow, Instruction, Operand};
 use super::pure::{self, Function, Thing};
 use super::value::Literal;
@@ -35,9 +36,50 @@ pub fn named<'a>(name: &[u8], stored: &BTreeSet<Vec<u8>>, globals: &Globals<'a>)
 
 /// Returns the names that a code string may store to or delete, wherever it is entered.
 pub fn stored(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
-    let is_store = |byte: u8| matches!(byte, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL);
-    let places = code.bytes.windows(3).filter(move |bytes| is_store(bytes[0]));
+    operands(code, |byte| matches!(byte, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL))
+}
+
+/// The names that instructions of some opcodes can have, wherever a code string is entered.
+fn operands(code: &MarshalledCode, is_one: impl Fn(u8) -> bool) -> impl Iterator<Item = &[u8]> {
+    let places = code.bytes.windows(3).filter(move |bytes| is_one(bytes[0]));
     places.filter_map(|place| code.names.get(usize::from(u16::from_le_bytes([place[1], place[2]])))).map(|name| &**name)
+}
+
+/// Returns the names of builtins that a program may replace: those of attributes that it stores to, and those among its texts if it names
+/// the module of the builtins.
+pub fn replaced(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
+    const MODULE: [&[u8]; 3] = [b"__builtin__", b"__builtins__", b"f_builtins"];
+    let is_builtin = |name: &[u8]| {
+        let is_class = || std::str::from_utf8(name).ok().and_then(classes::class_of).is_some();
+        pure::builtin(name).is_some() || is_class()
+    };
+    let (mut attributes, mut texts, mut names_module) = (BTreeSet::new(), BTreeSet::new(), false);
+    for (code, _) in nested(code) {
+        let is_store = |byte: u8| matches!(byte, op::STORE_ATTR | op::DELETE_ATTR);
+        attributes.extend(operands(code, is_store).filter(|name| is_builtin(name)).map(<[u8]>::to_vec));
+        names_module |= code.names.iter().any(|name| MODULE.contains(&&**name));
+        for constant in code.constants.iter() {
+            add_texts(constant, &mut |text| {
+                names_module |= MODULE.contains(&text);
+                if is_builtin(text) {
+                    texts.insert(text.to_vec());
+                }
+            });
+        }
+    }
+    if names_module {
+        attributes.append(&mut texts);
+    }
+    attributes
+}
+
+/// Visits the texts of a constant.
+fn add_texts(constant: &Object, visit: &mut dyn FnMut(&[u8])) {
+    match constant {
+        Object::Str(text) => visit(text),
+        Object::Tuple(items) => items.iter().for_each(|item| add_texts(item, visit)),
+        _ => {}
+    }
 }
 
 /// Finds the globals of a module by its flow.

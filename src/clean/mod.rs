@@ -31,7 +31,7 @@ mod value;
 pub use evidence::Evidence;
 pub use report::{Change, CodeReport, Outcome};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::iter;
 
 use sha2::{Digest, Sha256};
@@ -105,7 +105,7 @@ fn shows_locals(code: &MarshalledCode) -> bool {
 }
 
 fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
-    let (mut stored, mut mentions) = (BTreeSet::new(), BTreeMap::new());
+    let (mut stored, mut mentions) = (globals::replaced(code), BTreeMap::new());
     let shows_locals = nested(code).any(|(code, _)| shows_locals(code));
     for (code, _) in nested(code) {
         stored.extend(globals::stored(code).map(<[u8]>::to_vec));
@@ -136,7 +136,7 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
     let mut codes = Vec::new();
     add_codes(code, 0, &mut codes);
     let mut made = each(&codes, evidence, &program, &[]);
-    if made.iter().any(|one| one.outcome != Outcome::Unchanged) {
+    if made.iter().any(|one| one.has_sign) {
         // Where some code was made by something else than a compiler, the rest may only look as if it was not.
         program.is_suspicious = true;
         made = each(&codes, evidence, &program, &made);
@@ -169,7 +169,7 @@ fn each(
     let of_module = rebuild::rebuild(module, evidence.of(&module.bytes), program, Some(&mut globals));
     let program = &Program { globals: &globals, ..*program };
     let inner: Vec<_> = inner.iter().zip(before.iter().skip(1).map(Some).chain(iter::repeat(None))).collect();
-    let of_inner = threads::map(&inner, |(code, before)| match before.filter(|done| done.has_sign()) {
+    let of_inner = threads::map(&inner, |(code, before)| match before.filter(|done| done.is_settled()) {
         Some(done) => done.clone(),
         None => rebuild::rebuild(code, evidence.of(&code.bytes), program, None),
     });

@@ -53,6 +53,12 @@ impl Scratch {
         &self.path
     }
 
+    /// Removes all that is in the folder.
+    pub fn empty(&self) -> io::Result<()> {
+        remove(&self.path)?;
+        make(&self.path)
+    }
+
     /// Removes the folder with all that is in it.
     pub fn remove(self) -> io::Result<()> {
         remove(&self.path)

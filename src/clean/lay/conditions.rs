@@ -27,7 +27,8 @@ impl Layer<'_> {
         let mut best = None;
         loop {
             let lasts: Vec<(BlockId, BlockId)> = parts.iter().filter_map(|part| self.ways(part.last)).collect();
-            let is_part = |block: BlockId| parts.iter().any(|part| part.first == block);
+            // A single one that leads to itself is the condition of a loop without a body.
+            let is_part = |block: BlockId| parts.len() > 1 && parts.iter().any(|part| part.first == block);
             let mut exits: Vec<BlockId> =
                 lasts.iter().flat_map(|&(next, taken)| [next, taken]).filter(|&block| !is_part(block)).collect();
             exits.sort_unstable();

@@ -14,6 +14,9 @@ impl Layer<'_> {
         let labels: HashMap<BlockId, Label> = order.iter().chain(&to).map(|&block| (block, block)).collect();
         let labels: HashMap<BlockId, Label> = labels.into_keys().map(|block| (block, self.label())).collect();
         let place: HashMap<BlockId, usize> = order.iter().enumerate().map(|(at, &block)| (block, at)).collect();
+        // Jumps that go to other ones, and where those are.
+        let through = self.through(&order, &place);
+        let jumps: HashMap<usize, Label> = through.values().map(|&at| (at, self.label())).collect();
         // Where loops end that go on with an outer one: a jump comes after the loop's last block.
         let mut ends: Vec<(usize, Label, Label)> = Vec::new();
         for (at, &block) in order.iter().enumerate() {
@@ -38,7 +41,9 @@ impl Layer<'_> {
                 End::Jump(next) if Some(*next) == following => {}
                 End::Jump(next) => {
                     let opcode = if backwards(next) { op::JUMP_ABSOLUTE } else { op::JUMP_FORWARD };
-                    self.jump(opcode, label(next)?, from_at);
+                    let target = through.get(&at).map_or_else(|| label(next), |other| Ok(jumps[other]))?;
+                    jumps.get(&at).into_iter().for_each(|&jump| self.put(jump));
+                    self.jump(opcode, target, from_at);
                 }
                 End::Branch { opcode, taken, next } => {
                     if Some(*next) == following {
@@ -76,6 +81,38 @@ impl Layer<'_> {
             self.put(labels[&to]);
         }
         Ok(())
+    }
+
+    /// The blocks, by their places, that end with a jump to the end of a conditional expression which is the first side of another one, and
+    /// the block that ends with the jump from there to the end of the other one.
+    fn through(&self, order: &[BlockId], place: &HashMap<BlockId, usize>) -> HashMap<usize, usize> {
+        let mut branches: HashMap<BlockId, usize> = HashMap::new();
+        let mut jumps: Vec<(usize, BlockId, usize)> = Vec::new();
+        for (at, &block) in order.iter().enumerate() {
+            match self.flow.blocks[block].end {
+                End::Branch { taken, next, .. } => {
+                    for way in [taken, next] {
+                        branches.entry(way).or_insert(at);
+                    }
+                }
+                // The other side follows, and the condition leads there.
+                End::Jump(next)
+                    if order.get(at + 1).is_some_and(|&following| following != next)
+                        && place.get(&next).is_none_or(|&place| place > at) =>
+                {
+                    if let Some(&condition) = branches.get(&order[at + 1]) {
+                        jumps.push((at, next, condition));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let outer = |(number, &(at, end, condition)): (usize, &(usize, BlockId, usize))| {
+            let mut after = jumps[number + 1..].iter();
+            let (place, ..) = after.find(|&&(_, other, outer)| other == end && outer < condition)?;
+            Some((at, *place))
+        };
+        jumps.iter().enumerate().filter_map(outer).collect()
     }
 
     /// Lays out the jumps of loops that end before the block at this place.

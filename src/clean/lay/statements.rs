@@ -2,7 +2,7 @@
 
 use super::{Body, Item, Laid, Layer, Unstructured};
 use crate::bytecode::opcode::op;
-use crate::clean::flow::{BlockId, End, Instruction, Operand, growth};
+use crate::clean::flow::{BlockId, DROP, End, Instruction, Operand, growth};
 use crate::clean::same::goes_on;
 
 /// Statements that are nested at most.
@@ -75,8 +75,7 @@ impl Layer<'_> {
                 return Some(Leaving::Continue);
             }
             let basic = &self.flow.blocks[block];
-            let pops =
-                basic.instructions.iter().all(|one| matches!(one.opcode, op::POP_TOP | crate::clean::flow::DROP));
+            let pops = basic.instructions.iter().all(is_pop);
             if !pops || (!basic.instructions.is_empty() && self.depth(from) != base) {
                 return None;
             }
@@ -189,7 +188,13 @@ impl Layer<'_> {
 
     fn first_lines(&mut self, block: BlockId, base: usize, count: usize) {
         let mut depth = self.depth(block) as i64;
-        for one in self.flow.blocks[block].instructions.iter().take(count) {
+        let basic = &self.flow.blocks[block];
+        let leaves = matches!(basic.end, End::Jump(next) if self.leaving(next, self.depth(next)).is_some());
+        for (place, one) in basic.instructions.iter().enumerate().take(count) {
+            // What lies below the statement is the loop's, and a break pops it.
+            if leaves && depth == base as i64 && basic.instructions[place..].iter().all(is_pop) {
+                break;
+            }
             self.out.items.push(Item::Run { opcode: one.opcode, operand: one.operand.clone(), at: one.at });
             depth += growth(one);
             if depth == base as i64 && ends_statement(one) {
@@ -197,6 +202,10 @@ impl Layer<'_> {
             }
         }
     }
+}
+
+fn is_pop(one: &Instruction) -> bool {
+    matches!(one.opcode, op::POP_TOP | DROP)
 }
 
 /// Whether an instruction is the last of a statement if the stack is then as before the statement.

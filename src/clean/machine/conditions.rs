@@ -63,12 +63,15 @@ impl Explorer<'_> {
             Some(Value::Iterator(first)) if self.runs_once(step, operand) => {
                 let first = first.clone();
                 step.acts.push(Act::Push(first.clone()));
-                step.stack.extend([Value::Constant(first)]);
-                let why = "its condition is always true: it goes over constants, and never came back".into();
+                // Where control comes back with this iterator, it is at another item.
+                step.stack.pop();
+                step.stack.extend([Value::Unknown, Value::Constant(first)]);
+                self.once.insert(step.at);
+                let why = "its condition is always true: it goes over constants, and nothing comes back to it".into();
                 self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
                 return Ok(Ok(Exit::Go(self.go(step, step.end)?)));
             }
-            Some(_) => {}
+            Some(_) => drop(self.iterates.insert(step.at)),
         }
         self.may_raise(step)?;
         let mut fewer = step.stack.clone();

@@ -21,14 +21,17 @@ pub fn explore(input: &Input<'_>) -> Result<Graph, Unmodelled> {
     let mut transparent = BTreeSet::new();
     let mut keeps_exceptions = input.keeps_exceptions;
     let mut begins = BTreeMap::new();
+    let mut returns = BTreeSet::new();
     loop {
         let mut explorer = Explorer::new(input, real);
         explorer.begins = begins;
+        explorer.returns = returns;
         explorer.keeps_exceptions = keeps_exceptions;
         explorer.transparent = transparent;
         let found = explorer.search();
         begins = explorer.begins_of_handlers();
-        if begins != explorer.begins {
+        returns = &explorer.returns | &(&explorer.once & &explorer.iterates);
+        if begins != explorer.begins || returns != explorer.returns {
             (real, transparent) = (explorer.real, explorer.transparent);
             continue;
         }
@@ -91,6 +94,11 @@ pub(super) struct Explorer<'a> {
     pub has_prefixes: bool,
     /// There is a raise without operands.
     pub raises_again: bool,
+    /// FOR_ITERs that were taken for their first item alone, those that can have gone on with another one, and those of which both is
+    /// true: they are loops.
+    pub once: BTreeSet<u32>,
+    pub iterates: BTreeSet<u32>,
+    pub returns: BTreeSet<u32>,
 }
 
 impl<'a> Explorer<'a> {
@@ -114,6 +122,9 @@ impl<'a> Explorer<'a> {
             begins: BTreeMap::new(),
             has_prefixes: input.runs_prefixes || implausible::has_prefixes(input.code),
             raises_again: false,
+            once: BTreeSet::new(),
+            iterates: BTreeSet::new(),
+            returns: BTreeSet::new(),
         }
     }
 
@@ -318,6 +329,7 @@ impl<'a> Explorer<'a> {
             variables,
         };
         graph.cut_lost(self.input)?;
+        graph.forget_undecided();
         Ok(graph)
     }
 }

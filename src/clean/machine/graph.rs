@@ -1,5 +1,7 @@
 //! All states that were found: which can be reached, and what becomes of sides that lead to where the model is lost.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Act, Exit, Graph, Input, Node, NodeId, Unmodelled};
 use crate::bytecode::opcode::op;
 use crate::clean::value::Value;
@@ -29,7 +31,7 @@ impl Graph {
                     self.cut_side(node, (kept, gone), pops, why, input)?;
                 }
                 Exit::Iterate { done, next } if lost[done].is_some() != lost[next].is_some() => {
-                    self.cut_loop(node, (done, next), lost[next].is_none(), input)?;
+                    self.cut_loop(node, (done, next), lost[done], input)?;
                 }
                 _ => {}
             }
@@ -103,21 +105,33 @@ impl Graph {
         &mut self,
         node: NodeId,
         (done, next): (NodeId, NodeId),
-        goes_on: bool,
+        why: Option<&'static str>,
         input: &Input<'_>,
     ) -> Result<(), Unmodelled> {
-        let is_first = input.untaken != Untaken::Keep && goes_on && !self.ran(node, done, input);
-        let first = match self.nodes[node].key.stack.last() {
-            Some(Value::Iterator(first)) if is_first => first.clone(),
+        let may_cut = input.untaken != Untaken::Keep && !self.ran(node, done, input);
+        let (first, why) = match (self.nodes[node].key.stack.last(), why) {
+            (Some(Value::Iterator(first)), Some(why)) if may_cut => (first.clone(), why),
             _ => return Err(self.unmodelled(node, ONE_SIDE)),
         };
         if self.reachable_from(next).contains(&node) {
             return Err(self.unmodelled(node, ONE_SIDE));
         }
+        let target = self.nodes[done].key.offset;
         self.nodes[node].acts.push(Act::Push(first));
         self.nodes[node].exit = Exit::Go(next);
-        self.decide(node, "its condition is always true: it goes over constants, and nothing comes back to it".into());
+        self.decide(node, format!("the side to {target} was removed: it leads to where {why}"));
         Ok(())
+    }
+
+    /// Forgets the decisions that hold in some states alone: in others both sides are there, or only the other one.
+    pub(super) fn forget_undecided(&mut self) {
+        let mut sides: BTreeMap<u32, BTreeSet<i32>> = BTreeMap::new();
+        for node in self.reachable() {
+            let Node { key, exit, .. } = &self.nodes[node];
+            let sides = sides.entry(key.offset as u32).or_default();
+            exit.successors(&mut |next| sides.extend([self.nodes[next].key.offset]));
+        }
+        self.decided.retain(|at, _| sides.get(at).is_some_and(|sides| sides.len() == 1));
     }
 
     fn decide(&mut self, node: NodeId, why: String) {

@@ -99,8 +99,11 @@ impl Explorer<'_> {
         }
     }
 
-    /// Whether a FOR_ITER always went on with an item, and never was come back to.
+    /// Whether a FOR_ITER always went on with an item, and nothing leads back to it, as far as is known by now.
     pub(super) fn runs_once(&self, step: &Step, operand: i32) -> bool {
+        if self.input.untaken == Untaken::Keep || self.returns.contains(&step.at) {
+            return false;
+        }
         let Some(executed) = self.input.executed else { return false };
         let done = step.end.wrapping_add(operand) as u32;
         if !executed.offsets.contains_key(&step.at) {

@@ -13,7 +13,7 @@ use super::recorded::Recorded;
 use crate::clean::Evidence;
 use crate::clean::behaviour::{Behaviour, Meant, comparable};
 use crate::read::Reader;
-use crate::read::steps::{Item, Steps};
+use crate::read::steps::Steps;
 use crate::sandbox::Scratch;
 use crate::trace::event::{EndReason, StopReason};
 
@@ -25,6 +25,8 @@ const MOST_OUTPUT: u64 = 64 << 20;
 /// A place for the files of the runs.
 pub struct Place {
     scratch: Scratch,
+    /// The scratch folder of each run: what a program does with its path is the same in all.
+    home: Scratch,
 }
 
 /// What a run did.
@@ -42,9 +44,8 @@ pub struct Ran {
 
 impl Place {
     pub fn new() -> anyhow::Result<Place> {
-        Ok(Place {
-            scratch: Scratch::create(b"compared").context("cannot make a folder for the runs that are compared")?,
-        })
+        let create = |seed| Scratch::create(seed).context("cannot make a folder for the runs that are compared");
+        Ok(Place { scratch: create(b"compared")?, home: create(b"home")? })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -53,6 +54,7 @@ impl Place {
 
     /// Removes it with all that is in it.
     pub fn remove(self) -> io::Result<()> {
+        self.home.remove()?;
         self.scratch.remove()
     }
 
@@ -65,6 +67,7 @@ impl Place {
         if trace.exists() {
             fs::remove_file(trace)?;
         }
+        self.home.empty().context("cannot empty the folder of a run that is compared")?;
         let mut command = Command::new("/proc/self/exe");
         command.args([
             "--deterministic",
@@ -77,6 +80,7 @@ impl Place {
         ]);
         command.arg(format!("--timeout={TIMEOUT}"));
         command.arg(option("--in-place-of", original.as_os_str()));
+        command.arg(option("--scratch", self.home.path().as_os_str()));
         command.args(recorded.environment.iter().map(|variable| option("--env", variable)));
         command.arg(std::path::absolute(file)?).arg(trace).arg("--").args(&recorded.arguments);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PYTHON")) {
@@ -89,11 +93,10 @@ impl Place {
         if !trace.exists() {
             anyhow::bail!("the run was not recorded: {}", errors.escape_ascii());
         }
-        let home = home(trace)?;
-        let behaviour = Behaviour::read(Steps::open(trace)?, &home, meant)?;
+        let behaviour = Behaviour::read(Steps::open(trace)?, meant)?;
         let is_cut = matches!(behaviour.end, Some(EndReason::Stopped(StopReason::Timeout)));
-        let output = comparable(&beginning(output)?, &home);
-        let exception = comparable(exception(&errors), &home);
+        let output = comparable(&beginning(output)?);
+        let exception = comparable(exception(&errors));
         Ok(Ran { behaviour, status, output, exception, is_cut, trace: trace.clone() })
     }
 }
@@ -125,15 +128,4 @@ fn exception(errors: &[u8]) -> &[u8] {
     let mut lines =
         errors.trim_ascii_end().rsplit(|&byte| byte == b'\n').filter(|line| !line.starts_with(b"bctrace: "));
     if has_traceback { lines.next().unwrap_or_default() } else { b"" }
-}
-
-/// The scratch folder of a recorded run, which is its HOME.
-fn home(trace: &Path) -> anyhow::Result<Vec<u8>> {
-    for item in Steps::open(trace)? {
-        if let Item::Start(start) = item? {
-            let home = start.environment.iter().find_map(|variable| variable.strip_prefix(b"HOME="));
-            return Ok(home.unwrap_or_default().to_vec());
-        }
-    }
-    Ok(Vec::new())
 }
