@@ -22,7 +22,7 @@ mod vm;
 #[doc(hidden)]
 pub mod parts {
     pub mod clean {
-        pub use crate::clean::{Evidence, Options, rebuild};
+        pub use crate::clean::{Evidence, Options, Outcome, rebuild};
     }
     pub mod marshal {
         pub use crate::bytecode::marshal::{read, read_with_interned, whole};

@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bctrace::parts::clean::{Evidence, Options, Outcome, rebuild};
+use bctrace::parts::marshal;
+use bctrace::parts::object::Object;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -442,6 +445,246 @@ fn compiled_and_cleaned(source: &str, arguments: &[&str], options: &[&str], is_j
 /// What the clean file prints.
 fn printed_when_clean(folder: &TempDir, arguments: &[&str]) -> String {
     run(bctrace(["python"]).arg(folder.path().join("clean/it.pyc")).args(arguments)).stdout()
+}
+
+/// Programs with shapes of code that look unusual, each with the arguments that it is recorded with.
+const ORDINARY: [(&str, &[&str]); 12] = [
+    // A loop that only waits, of which one side ran.
+    (
+        "import sys
+left = [int(sys.argv[1])]
+def more():
+    left[0] -= 1
+    return left[0] > 0
+def f():
+    while more(): pass
+    while left.pop(): pass
+    return left
+print f()
+",
+        &["0"],
+    ),
+    (
+        "import sys
+left = [int(sys.argv[1])]
+def more():
+    left[0] -= 1
+    return left[0] > 0
+while more(): pass
+print left
+",
+        &["0"],
+    ),
+    // Loops over constants that ended early.
+    (
+        "import sys
+def work(k):
+    print k
+    if len(sys.argv) < 3: sys.exit(0)
+for k in range(4):
+    work(k)
+",
+        &[],
+    ),
+    (
+        "import sys
+def probe(k):
+    if k == 0 and len(sys.argv) < 2: sys.exit('no')
+    return k * 2
+def main():
+    for k in range(3):
+        print probe(k)
+main()
+",
+        &[],
+    ),
+    // A break is the first statement of a handler.
+    (
+        "def f(xs):
+    for x in xs:
+        try: v = int(x)
+        except ValueError: break
+        print v
+    return 5
+def g(xs):
+    for x in xs:
+        try: v = int(x)
+        except: break
+        print v
+print f(['1', '2', 'z']), g('1z')
+",
+        &[],
+    ),
+    (
+        "for ch in 'ab':
+    try:
+        int('x')
+    except ValueError:
+        break
+print 1
+",
+        &[],
+    ),
+    // Conditional expressions in others.
+    (
+        "def f(a, b, c):
+    x = (a if a > b else b) if c else 0
+    y = a if a > b else b if c else 0
+    z = ((a if b else c) if c else b) if a else 7
+    return x, y, z, [(a if b else c) if c else (b if a else 2) for c in xrange(2)]
+print f(1, 2, 3)
+",
+        &[],
+    ),
+    // An `else` that raises or breaks after a condition in a condition.
+    (
+        "def f(a, b):
+    if a:
+        if b: print 1
+    else:
+        raise ValueError
+    print 2
+f(1, 1)
+",
+        &[],
+    ),
+    (
+        "def f(xs, b):
+    for x in xs:
+        if x:
+            if b: print 1
+        else:
+            break
+        print 2
+f([1], 1)
+",
+        &[],
+    ),
+    // A variable of constants that is compared.
+    (
+        "def f(all):
+    err = None
+    sock = None
+    for res in all:
+        try:
+            sock = int(res)
+        except ValueError, err:
+            sock = None
+            continue
+        break
+    if sock is None:
+        if err is not None:
+            raise err
+        else:
+            raise KeyError
+    return sock
+print f(['a', '5'])
+",
+        &[],
+    ),
+    // A finally block without a statement.
+    (
+        "def f(a):
+    try:
+        try:
+            print a
+        finally:
+            pass
+    except ValueError:
+        pass
+    while a:
+        try:
+            a -= 1
+            break
+        finally:
+            pass
+f(2)
+",
+        &[],
+    ),
+    (
+        "def f(a):
+    while 1:
+        if a:
+            if a > 1: print 1
+        else:
+            return 4
+        a -= 1
+print f(2)
+",
+        &[],
+    ),
+];
+
+#[test]
+fn ordinary_code_is_kept() {
+    for (source, arguments) in ORDINARY {
+        for options in [&[][..], &["--untaken", "keep"]] {
+            let (folder, ran) = compiled_and_cleaned(source, arguments, options, false);
+            let clean = folder.path().join("clean");
+            assert_eq!(proof(&clean)["files"][0]["verdict"], "unchanged", "{source}{}{}", ran.stdout(), ran.stderr());
+        }
+    }
+}
+
+/// Junk behind the code has all of it laid out again; nothing of what never ran may get lost.
+#[test]
+fn ordinary_code_is_laid_out_as_the_compiler_does_it() {
+    let codes = |pyc: &[u8]| {
+        let walk = "import marshal, sys
+def walk(code):
+    print code.co_name, repr(code.co_code)
+    [walk(inner) for inner in code.co_consts if hasattr(inner, 'co_code')]
+walk(marshal.load(sys.stdin))";
+        running::run_with(&mut bctrace(["python", "-c", walk]), &pyc[8..]).succeeded()
+    };
+    for (source, arguments) in ORDINARY {
+        // An empty finally block goes, and what an `else` does that leaves can stand behind the rest.
+        if source.contains("finally") || source.contains("else:") {
+            continue;
+        }
+        let (folder, ran) = compiled_and_cleaned(source, arguments, &[], true);
+        let (_plain, pyc) = running::compiled(source, "it.pyc");
+        let clean = codes(&running::read(&folder.path().join("clean/it.pyc")));
+        assert_eq!(clean, codes(&running::read(&pyc)), "{source}{}{}", ran.stdout(), ran.stderr());
+    }
+}
+
+/// Compiles all modules of the library; a list of marshalled code objects.
+const LIBRARY: &str = "
+import marshal, os, sys
+codes = []
+for folder, _, files in os.walk(os.path.dirname(os.__file__)):
+    for name in files:
+        if name.endswith('.py'):
+            path = os.path.join(folder, name)
+            try:
+                codes.append(compile(open(path).read(), path, 'exec', 0, 1))
+            except SyntaxError:
+                pass
+marshal.dump(codes, open(sys.argv[1], 'wb'))
+";
+
+#[test]
+fn no_code_of_the_standard_library_has_a_sign() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("codes");
+    run(bctrace(["python", "-s", "-c", LIBRARY]).arg(&file)).succeeded();
+    let (codes, _) = marshal::read(&running::read(&file)).unwrap();
+    let Object::List(codes) = codes else { panic!("a list was written") };
+    let (mut count, mut with_sign) = (0, Vec::new());
+    for code in codes.iter() {
+        let Object::Code(code) = code else { continue };
+        for one in rebuild(code, &Evidence::default(), &Options::default()).report {
+            count += 1;
+            if !matches!(one.result, Outcome::Unchanged | Outcome::Kept(_)) {
+                let name = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                with_sign.push(format!("{} {}: {:?}", name(&code.filename), name(&one.name), one.result));
+            }
+        }
+    }
+    assert!(count > 10_000, "{count} code objects");
+    assert!(with_sign.is_empty(), "{} of {count}:\n{}", with_sign.len(), with_sign.join("\n"));
 }
 
 /// The scratch folder has another path in each run, and what is in the environment is the path itself.

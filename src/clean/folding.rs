@@ -10,6 +10,7 @@ use super::pure::frame::Frame;
 use super::pure::{self, Means, Runner, Thing};
 use super::value::{self, Literal};
 use crate::bytecode::Unit;
+use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::{is_call, op};
 
@@ -50,7 +51,8 @@ pub struct Folded {
 
 /// Folds what it can; the result lists it.
 pub fn fold(flow: &mut Flow, around: &Around) -> Vec<Folded> {
-    let mut folder = Folder { around, steps: STEPS, folded: Vec::new() };
+    let compiler_folds = compiler_folds(around.code);
+    let mut folder = Folder { around, steps: STEPS, folded: Vec::new(), compiler_folds };
     let order = flow.reverse_postorder();
     for &block in &order {
         folder.fold_block(&mut flow.blocks[block].instructions);
@@ -72,6 +74,7 @@ struct Folder<'a, 'n, 'f> {
     around: &'f Around<'a, 'n>,
     steps: usize,
     folded: Vec<Folded>,
+    compiler_folds: bool,
 }
 
 /// An entry of the value stack that is known, and the instructions that made it.
@@ -223,7 +226,7 @@ impl<'a> Folder<'a, '_, '_> {
         let is_compilers = opcode == op::BINARY_ADD && operands.iter().all(is_plain);
         let is_short = length.is_some_and(|length| (1..=COMPILER_FOLDS).contains(&length));
         let is_decoded = length.is_some() && is_call && means.calls && means.joins;
-        let is_sign = is_decoded || is_compilers && is_short || self.around.observed.is_some();
+        let is_sign = is_decoded || is_compilers && is_short && self.compiler_folds || self.around.observed.is_some();
         let (start, end, made, is_observed) = (known.start, known.end, made.clone(), means.observed);
         is_made.then_some(Found { start, end, made, is_sign, is_observed })
     }
@@ -279,7 +282,8 @@ impl<'a> Folder<'a, '_, '_> {
             return None;
         }
         let gone = list[called.start..].iter().chain(&body).chain([&call]);
-        let found = Found { start: 0, end: 0, made: made.clone(), is_sign: true, is_observed: means.observed };
+        let is_sign = !is_permutation(&made);
+        let found = Found { start: 0, end: 0, made: made.clone(), is_sign, is_observed: means.observed };
         let mut folded = self.noted(gone, call.at, found);
         folded.offsets.insert(flow.blocks[top].at);
         let basic = &mut flow.blocks[block];
@@ -358,6 +362,20 @@ fn is_contiguous(operands: &[Known], place: usize) -> bool {
 /// Whether a text is of characters that were made of numbers alone, and not to be read.
 fn is_table(means: Means, thing: &Thing) -> bool {
     means.makes && !means.mixes && !means.decodes && is_secret(thing)
+}
+
+/// Whether a text has each byte once: a table for `translate`.
+fn is_permutation(made: &Literal) -> bool {
+    matches!(made, Literal::Str(bytes) if bytes.len() == 256 && bytes.iter().collect::<BTreeSet<_>>().len() == 256)
+}
+
+/// Whether the compiler's optimizer has folded all that it could (PyCode_Optimize, Python/peephole.c).  It leaves code with large gaps
+/// between its lines alone, and expressions with what it has just folded, whose parts stay among the constants.
+fn compiler_folds(code: &MarshalledCode) -> bool {
+    let loads = units(&code.bytes, 0).filter(|unit| unit.last.opcode == op::LOAD_CONST);
+    let loaded: BTreeSet<usize> = loads.filter_map(|unit| usize::try_from(unit.last.operand?).ok()).collect();
+    // The first one is the documentation.
+    !code.lnotab.contains(&255) && (1..code.constants.len()).all(|constant| loaded.contains(&constant))
 }
 
 /// Whether a text has bytes that no programmer types.

@@ -136,7 +136,7 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
     let mut codes = Vec::new();
     add_codes(code, 0, &mut codes);
     let mut made = each(&codes, evidence, &program, &[]);
-    if made.iter().any(|one| one.outcome != Outcome::Unchanged) {
+    if made.iter().any(|one| one.has_sign) {
         // Where some code was made by something else than a compiler, the rest may only look as if it was not.
         program.is_suspicious = true;
         made = each(&codes, evidence, &program, &made);
@@ -169,7 +169,7 @@ fn each(
     let of_module = rebuild::rebuild(module, evidence.of(&module.bytes), program, Some(&mut globals));
     let program = &Program { globals: &globals, ..*program };
     let inner: Vec<_> = inner.iter().zip(before.iter().skip(1).map(Some).chain(iter::repeat(None))).collect();
-    let of_inner = threads::map(&inner, |(code, before)| match before.filter(|done| done.has_sign()) {
+    let of_inner = threads::map(&inner, |(code, before)| match before.filter(|done| done.is_settled()) {
         Some(done) => done.clone(),
         None => rebuild::rebuild(code, evidence.of(&code.bytes), program, None),
     });

@@ -17,9 +17,10 @@ use super::simplify::{self, Removed};
 use super::tracked::{self, Explained, looks_up_locals};
 use super::value::{Literal, Value};
 use super::{Options, Untaken, signs};
+use crate::bytecode::Unit;
 use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
-use crate::bytecode::opcode::op;
+use crate::bytecode::opcode::{self, op};
 
 /// CO_OPTIMIZED and CO_NEWLOCALS (Include/code.h): code that has neither is a module's.
 pub(super) const OPTIMIZED: i32 = 1;
@@ -32,8 +33,10 @@ const STATES_PER_BYTE: usize = 4;
 /// Blocks beyond which no statements are looked for.
 const BLOCKS: usize = 6_000;
 
-/// The sign of code from which unreachable instructions were removed.
-const MISSING: &str = "unreachable instructions that the compiler leaves are missing";
+/// The sign of code from which instructions that do nothing were removed.
+const MISSING: &str = "missing instructions, which do nothing but the compiler leaves";
+/// Why code without a sign of its own is laid out.
+const OTHERS: &str = "signs in other code of the program";
 
 /// What of the whole program matters for one code object.
 #[derive(Clone, Copy)]
@@ -70,18 +73,20 @@ pub struct Result {
     pub folded: BTreeSet<u32>,
     /// Instructions that ran can be reached with other blocks around them, or another depth of the stack.  No compiler's can.
     pub is_ambiguous: bool,
+    /// The code object itself shows that it was not made by a compiler alone.
+    pub has_sign: bool,
 }
 
 impl Result {
-    /// Whether the code object itself shows that no compiler made it alone, so that it does not matter what the others show.
-    pub fn has_sign(&self) -> bool {
-        matches!(self.outcome, Outcome::Rebuilt(sign) | Outcome::Plain(sign, _) if sign != MISSING)
+    /// Whether it does not matter for the code object what the others show.
+    pub fn is_settled(&self) -> bool {
+        self.has_sign && matches!(self.outcome, Outcome::Rebuilt(sign) | Outcome::Plain(sign, _) if sign != MISSING)
     }
 
     /// The code object is as it was.
-    fn as_it_was(outcome: Outcome) -> Result {
+    fn as_it_was(outcome: Outcome, has_sign: bool) -> Result {
         let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false }
+        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false, has_sign }
     }
 }
 
@@ -93,7 +98,7 @@ pub fn rebuild<'a>(
     mut globals: Option<&mut Globals<'a>>,
 ) -> Result {
     if usize::try_from(code.nlocals) != Ok(code.varnames.len()) {
-        return Result::as_it_was(Outcome::Kept("it has another number of locals than names for them".into()));
+        return Result::as_it_was(Outcome::Kept("it has another number of locals than names for them".into()), true);
     }
     let is_module = globals.is_some();
     let mut chosen = None;
@@ -101,7 +106,7 @@ pub fn rebuild<'a>(
         let explained = tracked::explain(code, executed, program, cut, &mut chosen);
         match explained {
             Ok(explained) => attempt(code, executed, program, globals.as_deref_mut(), explained),
-            Err(why) => Result::as_it_was(Outcome::Kept(why)),
+            Err(why) => Result::as_it_was(Outcome::Kept(why), signs::of_bytes(code).is_some()),
         }
     };
     narrow::rebuilt(code, executed, program, is_module, &mut attempt)
@@ -115,9 +120,8 @@ fn attempt<'a>(
     globals: Option<&mut Globals<'a>>,
     explained: Explained,
 ) -> Result {
-    let kept = |why: String| Result::as_it_was(Outcome::Kept(why));
     let Explained { graph, mut flow, removed, mut assumed, mut sign } = explained;
-    let unchanged = Result::as_it_was(Outcome::Unchanged);
+    let unchanged = Result::as_it_was(Outcome::Unchanged, false);
     let mut program = *program;
     if let Some(globals) = globals.filter(|_| !program.is_looked_up) {
         *globals = globals::of_module(&flow, code);
@@ -130,7 +134,6 @@ fn attempt<'a>(
         sign.get_or_insert("values that are moved and thrown away");
     }
     let is_plain = sign.is_none();
-    let sign = sign.unwrap_or(if program.is_suspicious { "other code of the program has one" } else { MISSING });
     flow.prepare();
     let is_none = |index| {
         let constant = usize::try_from(index).ok().and_then(|index| code.constants.get(index));
@@ -141,31 +144,25 @@ fn attempt<'a>(
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     folded.extend(gone(&flow, removed.keys().chain(&graph.thrown)));
     let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
-    let why = match structured(code, &flow, end, program) {
-        Ok(made) if is_plain && made.bytes == code.bytes => return unchanged,
+    let laid = structured(code, &flow, end, program);
+    let sign = match &laid {
+        // The compiler makes the same of what it does, whatever that looks like.
+        Ok(made) if made.bytes == code.bytes => return unchanged,
         // All that is there is in the layout, and more.
-        Ok(made) if is_plain && !program.is_suspicious && !lacks_instructions(&code.bytes, &made.bytes) => {
-            return unchanged;
-        }
-        Ok(made) => {
-            return Result {
-                code: Some(made),
-                outcome: Outcome::Rebuilt(sign),
-                changes,
-                assumed,
-                folded,
-                is_ambiguous,
-            };
-        }
-        Err(_) if is_plain => return unchanged,
-        Err(why) => why,
+        Ok(made) => sign.or_else(|| lacks_instructions(&code.bytes, &made.bytes).then_some(MISSING)),
+        Err(_) => sign,
     };
-    match block_by_block(code, &flow, program) {
-        Ok(code) => {
-            Result { code: Some(code), outcome: Outcome::Plain(sign, why), changes, assumed, folded, is_ambiguous }
-        }
-        Err(other) => kept(format!("{why}; {other}")),
-    }
+    let has_sign = sign.is_some();
+    let Some(sign) = sign.or(program.is_suspicious.then_some(OTHERS)) else { return unchanged };
+    let (code, outcome) = match laid {
+        Ok(made) => (made, Outcome::Rebuilt(sign)),
+        Err(_) if is_plain => return unchanged,
+        Err(why) => match block_by_block(code, &flow, program) {
+            Ok(made) => (made, Outcome::Plain(sign, why)),
+            Err(other) => return Result::as_it_was(Outcome::Kept(format!("{why}; {other}")), has_sign),
+        },
+    };
+    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign }
 }
 
 /// Lays a flow out without statements; an error says why that is not possible.
@@ -308,22 +305,89 @@ fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_
     Some(MarshalledCode { stacksize: stack_size(&graph), ..ordered })
 }
 
-/// Whether code is what the compiler makes of the same statements but for jumps: some that nothing gets to are not there, or go to an
-/// offset instead of forward.
+/// Whether code is what the compiler makes of the same statements, but without some of what does nothing.
 fn lacks_instructions(bytes: &[u8], made: &[u8]) -> bool {
-    let mut list = units(bytes, 0).map(|unit| unit.last.opcode).peekable();
-    let mut differs = false;
-    for unit in units(made, 0) {
-        let opcode = unit.last.opcode;
-        let is_forward = opcode == op::JUMP_FORWARD && list.peek() == Some(&op::JUMP_ABSOLUTE);
-        if is_forward || list.peek() != Some(&opcode) {
-            differs = true;
+    let (list, made) = (Chain::of(bytes), Chain::of(made));
+    list.live().eq(made.live()) && list.spare() < made.spare() && list.others() == made.others()
+}
+
+/// The instructions of a code string in their order, and which can be got to.
+struct Chain {
+    units: Vec<Unit>,
+    is_live: Vec<bool>,
+}
+
+impl Chain {
+    fn of(bytes: &[u8]) -> Chain {
+        let units: Vec<Unit> = units(bytes, 0).collect();
+        let mut is_live = vec![false; units.len()];
+        let mut todo = vec![0];
+        while let Some(at) = todo.pop() {
+            if is_live.get(at) != Some(&false) {
+                continue;
+            }
+            is_live[at] = true;
+            let Unit { last, end, .. } = &units[at];
+            let operand = i64::from(last.operand.unwrap_or(0));
+            let target = match opcode::operand_kind(last.opcode) {
+                opcode::OperandKind::JumpRelative => Some(i64::from(*end) + operand),
+                opcode::OperandKind::JumpAbsolute => Some(operand),
+                _ => None,
+            };
+            let place = |target| units.binary_search_by_key(&target, |unit| i64::from(unit.start)).ok();
+            todo.extend(target.and_then(place));
+            let is_end = matches!(
+                last.opcode,
+                op::JUMP_FORWARD
+                    | op::JUMP_ABSOLUTE
+                    | op::BREAK_LOOP
+                    | op::CONTINUE_LOOP
+                    | op::RETURN_VALUE
+                    | op::RAISE_VARARGS
+            );
+            todo.extend((!is_end).then_some(at + 1));
         }
-        if is_forward || list.peek() == Some(&opcode) {
-            list.next();
-        }
+        Chain { units, is_live }
     }
-    differs && list.next().is_none()
+
+    fn is_jump(&self, at: usize) -> bool {
+        matches!(self.units[at].last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE)
+    }
+
+    /// Whether an instruction does nothing: it cannot be got to, or jumps to the next one.
+    fn is_spare(&self, at: usize) -> bool {
+        let last = &self.units[at].last;
+        !self.is_live[at] || (last.opcode, last.operand) == (op::JUMP_FORWARD, Some(0))
+    }
+
+    /// The opcodes of what does something; a jump can go forward or to an offset.
+    fn live(&self) -> impl Iterator<Item = u8> {
+        let opcode = |at: usize| if self.is_jump(at) { op::JUMP_ABSOLUTE } else { self.units[at].last.opcode };
+        (0..self.units.len()).filter(|&at| !self.is_spare(at)).map(opcode)
+    }
+
+    /// How many jumps and ends of blocks do nothing.  Those after a `raise` or a lone jump do not count: an `assert` has none, and neither
+    /// has a `pass` at the end of a loop, which could be a `continue`.
+    fn spare(&self) -> usize {
+        let opcode = |at: usize| self.units.get(at).map(|unit| unit.last.opcode);
+        let begins_body = |at: usize| match opcode(at) {
+            Some(op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE) => true,
+            Some(op::POP_TOP) => opcode(at.wrapping_sub(1)) == Some(op::POP_TOP),
+            _ => false,
+        };
+        let is_lone = |at: usize| self.is_jump(at) && begins_body(at.wrapping_sub(1));
+        let counts = |&at: &usize| match opcode(at) {
+            Some(op::POP_BLOCK | op::END_FINALLY) => true,
+            _ => self.is_jump(at) && opcode(at - 1) != Some(op::RAISE_VARARGS) && !is_lone(at - 1),
+        };
+        (1..self.units.len()).filter(|&at| self.is_spare(at)).filter(counts).count()
+    }
+
+    /// How many other instructions do nothing.
+    fn others(&self) -> usize {
+        let is_end = |at: usize| matches!(self.units[at].last.opcode, op::POP_BLOCK | op::END_FINALLY);
+        (0..self.units.len()).filter(|&at| self.is_spare(at) && !self.is_jump(at) && !is_end(at)).count()
+    }
 }
 
 /// Entries that the value stack has at most.

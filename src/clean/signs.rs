@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::machine::{Act, Graph};
+use super::machine::Graph;
 use crate::bytecode::Unit;
 use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
@@ -18,10 +18,15 @@ pub fn of_bytes(code: &MarshalledCode) -> Option<&'static str> {
     of_chain(&chain).or_else(|| of_tries(&chain)).or_else(|| of_dead_code(&chain))
 }
 
-/// Whether some of the instructions at these offsets, which did nothing, copy values or turn them round.  The compiler's own do something.
+/// Whether some of the instructions at these offsets, which did nothing, copy values or turn them round.  The compiler's own do something,
+/// but for what is stored to several variables of which some are not read.
 pub fn of_junk<'a>(code: &MarshalledCode, mut offsets: impl Iterator<Item = &'a u32>) -> bool {
     let moves = |opcode| matches!(opcode, op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR | op::DUP_TOP | op::DUP_TOPX);
-    offsets.any(|&at| Unit::decode(&code.bytes, at).is_some_and(|unit| moves(unit.last.opcode)))
+    let stores = |opcode| matches!(opcode, op::STORE_FAST | op::STORE_NAME | op::STORE_GLOBAL | op::STORE_DEREF);
+    offsets.any(|&at| {
+        let list = || units(&code.bytes, at).map(|unit| unit.last.opcode);
+        list().next().is_some_and(moves) && !list().find(|&opcode| !moves(opcode)).is_some_and(stores)
+    })
 }
 
 /// Returns the first sign that is found.
@@ -49,12 +54,15 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
     if graph.thrown.iter().any(is_undefined) {
         return Some("failures used as jumps");
     }
-    if !graph.transparent.is_empty() {
+    // `finally: pass` is a handler that ends at once.
+    let is_pass = |setup: &u32| {
+        let at = chain.binary_search_by_key(setup, |unit| unit.start).ok()?;
+        let handler = i64::from(chain[at].end) + i64::from(chain[at].last.operand?);
+        let place = chain.binary_search_by_key(&handler, |unit| i64::from(unit.start)).ok()?;
+        Some((chain[at].last.opcode, chain[place].last.opcode) == (op::SETUP_FINALLY, op::END_FINALLY))
+    };
+    if graph.transparent.iter().any(|setup| is_pass(setup) != Some(true)) {
         return Some("handlers that do nothing");
-    }
-    let pushes_number = |act: &Act| matches!(act, Act::Push(super::value::Literal::Int(_)));
-    if reached.iter().any(|&node| graph.nodes[node].acts.iter().any(pushes_number)) {
-        return Some("finally blocks used as jumps");
     }
     of_chain(&chain)
         .or_else(|| of_tries(&chain))
@@ -65,6 +73,7 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
 /// Signs in the sequence of instructions.
 fn of_chain(chain: &[Unit]) -> Option<&'static str> {
     let opcode = |at: usize| chain.get(at).map(|unit| unit.last.opcode);
+    let jumps = Jumps::of(chain);
     for (at, unit) in chain.iter().enumerate() {
         let (code, operand) = (unit.last.opcode, unit.last.operand.unwrap_or(0));
         if opcode::name(code).is_none() || code == op::STOP_CODE {
@@ -86,14 +95,8 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
             op::ROT_TWO if next == Some(op::ROT_TWO) => return Some("rotations that cancel out"),
             op::JUMP_FORWARD | op::JUMP_ABSOLUTE if at == 0 => return Some("a jump at the beginning"),
             op::JUMP_ABSOLUTE if operand == unit.end as i32 => return Some("a jump to the next instruction"),
-            op::JUMP_ABSOLUTE
-                if operand > unit.end as i32
-                    && matches!(
-                        opcode(at - 1),
-                        Some(op::LOAD_CONST | op::LOAD_FAST | op::LOAD_NAME | op::LOAD_GLOBAL | op::LOAD_ATTR)
-                    ) =>
-            {
-                return Some("a jump within an expression");
+            op::JUMP_ABSOLUTE if operand > unit.end as i32 && !jumps.has_through(chain, operand as u32, unit) => {
+                return Some("a jump forward to an offset");
             }
             op::JUMP_ABSOLUTE if operand < unit.end as i32 => {
                 let place = chain.binary_search_by_key(&(operand as u32), |unit| unit.start);
@@ -109,6 +112,46 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
         }
     }
     None
+}
+
+fn is_jump(unit: &Unit) -> bool {
+    matches!(unit.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE)
+}
+
+/// The jumps that depend on nothing, by where they go and where they are, and the offsets of returns.
+struct Jumps {
+    to: BTreeSet<(i64, u32)>,
+    returns: BTreeSet<u32>,
+}
+
+impl Jumps {
+    fn of(chain: &[Unit]) -> Jumps {
+        let target = |unit: &Unit| {
+            let from = if unit.last.opcode == op::JUMP_FORWARD { i64::from(unit.end) } else { 0 };
+            (from + i64::from(unit.last.operand.unwrap_or(0)), unit.start)
+        };
+        let returns = chain.iter().filter(|unit| unit.last.opcode == op::RETURN_VALUE);
+        Jumps {
+            to: chain.iter().filter(|unit| is_jump(unit)).map(target).collect(),
+            returns: returns.map(|unit| unit.start).collect(),
+        }
+    }
+
+    /// Whether one from after an instruction to before an offset goes to that offset.
+    fn has_one_to(&self, target: u32, after: &Unit) -> bool {
+        let to = i64::from(target);
+        after.end < target && self.to.range((to, after.end)..(to, target)).next().is_some()
+    }
+
+    /// Whether a jump forward can be one that CPython's optimizer made of a jump to another one, which went to the same place.  It sees
+    /// each jump once, and makes a jump to a return one.
+    fn has_through(&self, chain: &[Unit], target: u32, jump: &Unit) -> bool {
+        let place = chain.binary_search_by_key(&target, |unit| unit.start);
+        let is_return = self.returns.contains(&target);
+        place.is_ok_and(|place| is_jump(&chain[place]))
+            || self.has_one_to(target, jump)
+            || is_return && self.returns.range(jump.end..target).next().is_some()
+    }
 }
 
 /// The compiler ends the body of each `try` and `with` with a POP_BLOCK right before the handler, even after a return.
@@ -130,28 +173,24 @@ fn of_tries(chain: &[Unit]) -> Option<&'static str> {
     })
 }
 
-/// The compiler ends the body of each `if` with a jump, even after a break, a raise or a continue; only after a return there is none.
+/// The compiler ends the body of each `if` with a jump, even after a break or a raise; only after a return there is none.
 fn of_missing_jumps(code: &MarshalledCode, chain: &[Unit]) -> Option<&'static str> {
     let is_branch = |opcode: u8| matches!(opcode, op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE);
-    let targets: BTreeSet<u32> = chain
-        .iter()
-        .filter(|unit| is_branch(unit.last.opcode))
-        .filter_map(|unit| u32::try_from(unit.last.operand?).ok())
-        .collect();
+    // Where a body ends that a condition goes around.  One that went to a jump goes where that goes, beyond other code.
+    let jumps = Jumps::of(chain);
+    let target = |unit: &Unit| u32::try_from(unit.last.operand?).ok();
+    let branches = chain.iter().filter(|unit| is_branch(unit.last.opcode));
+    let ends = branches.filter_map(|unit| target(unit).filter(|&target| !jumps.has_one_to(target, unit)));
+    let targets: BTreeSet<u32> = ends.collect();
     let has_assertions = code.names.iter().any(|name| &**name == b"AssertionError");
-    chain.windows(3).find_map(|three| {
-        let [before, end, after] = three else { return None };
-        let is_jump = matches!(after.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE);
-        if is_jump || !targets.contains(&after.start) || after.start != end.end {
+    chain.windows(2).find_map(|two| {
+        let [end, after] = two else { return None };
+        if is_jump(after) || !targets.contains(&after.start) || after.start != end.end {
             return None;
         }
-        let is_skipped = is_branch(before.last.opcode) && before.last.operand == i32::try_from(after.start).ok();
         match end.last.opcode {
             op::BREAK_LOOP if after.last.opcode != op::POP_BLOCK => Some("a break without the jump after it"),
             op::RAISE_VARARGS if !has_assertions => Some("a raise without the jump after it"),
-            op::JUMP_ABSOLUTE if is_skipped && end.last.operand < i32::try_from(end.start).ok() => {
-                Some("a continue without the jump after it")
-            }
             _ => None,
         }
     })
@@ -181,8 +220,8 @@ fn of_dead_code(chain: &[Unit]) -> Option<&'static str> {
             _ => continue,
         };
         let next = i64::from(after.start);
-        let is_jump = matches!(after.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE);
-        if target != next && targets.contains(&next) && !conditional.contains(&next) && !is_jump {
+        // What follows a `continue` can be come to from elsewhere alone.
+        if target > next && targets.contains(&next) && !conditional.contains(&next) && !is_jump(after) {
             return Some("blocks that are out of order");
         }
         let is_dead = !targets.contains(&i64::from(after.start));

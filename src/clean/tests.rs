@@ -124,7 +124,7 @@ fn a_comparison_of_constants_is_decided() {
 #[test]
 fn a_finally_that_does_nothing_goes_away() {
     let body = [op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE, op::POP_BLOCK, op::LOAD_CONST, 0, 0];
-    let bytes = [&[op::SETUP_FINALLY, 8, 0][..], &body, &[op::END_FINALLY], &RETURN_FIRST].concat();
+    let bytes = [&[op::NOP, op::SETUP_FINALLY, 8, 0][..], &body, &[op::END_FINALLY], &RETURN_FIRST].concat();
     assert_eq!(clean(bytes, vec![Object::None])[..4], [op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE]);
 }
 

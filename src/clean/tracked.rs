@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Executed;
-use super::flow::{Flow, Operand};
+use super::flow::{Flow, Instruction, Operand};
 use super::machine::{self, Graph, Input};
 use super::rebuild::{OPTIMIZED, Program, STATES};
 use super::signs;
@@ -101,7 +101,9 @@ pub fn explain(
         let trial = Input { tracked: tracked.clone(), splits_stack, most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
         let (flow, removed) = simplified(code, &tried, (&tracked, &own), executed, program);
-        if best.as_ref().is_none_or(|(known, _)| is_simpler(&flow, known)) {
+        // Code that nothing else says anything of may compare a variable for its own ends; a dispatcher's disappears.
+        let is_gone = least == 1 || sign.is_some() || variable.is_none_or(|variable| !is_loaded(&flow, code, variable));
+        if is_gone && best.as_ref().is_none_or(|(known, _)| is_simpler(&flow, known)) {
             (graph, best) = (Ok(tried), Some((flow, removed)));
             (input.tracked, input.splits_stack) = (tracked, splits_stack);
             sign = sign.or(Some("a variable that says where to go on"));
@@ -155,6 +157,20 @@ fn own_names(code: &MarshalledCode, program: &Program<'_>) -> BTreeSet<usize> {
     let places = stored.filter_map(|unit| usize::try_from(unit.last.operand?).ok());
     let is_own = |place: &usize| code.names.get(*place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
     places.filter(is_own).collect()
+}
+
+/// Whether a flow still loads a variable.
+fn is_loaded(flow: &Flow, code: &MarshalledCode, variable: usize) -> bool {
+    let locals = code.varnames.len();
+    let loads = |one: &Instruction| {
+        let base = match one.opcode {
+            op::LOAD_FAST => 0,
+            op::LOAD_NAME | op::LOAD_GLOBAL => locals,
+            _ => return false,
+        };
+        matches!(one.operand, Operand::Number(place) if usize::try_from(place) == Ok(variable.wrapping_sub(base)))
+    };
+    flow.reverse_postorder().into_iter().any(|block| flow.blocks[block].instructions.iter().any(loads))
 }
 
 /// Whether a flow is better than another one: shorter without more branches, or with fewer and not much longer.
