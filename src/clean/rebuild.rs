@@ -33,8 +33,13 @@ const STATES_PER_BYTE: usize = 4;
 /// Blocks beyond which no statements are looked for.
 const BLOCKS: usize = 6_000;
 
+<<<<<<< HEAD
 /// The sign of code from which unreachable instructions were removed.
 const MISSING: &str = "missing instructions, which nothing leads to but the compiler leaves";
+=======
+/// The sign of code from which instructions that do nothing were removed.
+const MISSING: &str = "missing instructions, which do nothing but the compiler leaves";
+>>>>>>> fix-clean
 /// Why code without a sign of its own is laid out.
 const OTHERS: &str = "signs in other code of the program";
 
@@ -305,10 +310,17 @@ fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_
     Some(MarshalledCode { stacksize: stack_size(&graph), ..ordered })
 }
 
+<<<<<<< HEAD
 /// Whether code is what the compiler makes of the same statements, but without some of what nothing gets to.
 fn lacks_instructions(bytes: &[u8], made: &[u8]) -> bool {
     let (list, made) = (Chain::of(bytes), Chain::of(made));
     list.live().eq(made.live()) && list.dead() < made.dead()
+=======
+/// Whether code is what the compiler makes of the same statements, but without some of what does nothing.
+fn lacks_instructions(bytes: &[u8], made: &[u8]) -> bool {
+    let (list, made) = (Chain::of(bytes), Chain::of(made));
+    list.live().eq(made.live()) && list.spare() < made.spare() && list.others() == made.others()
+>>>>>>> fix-clean
 }
 
 /// The instructions of a code string in their order, and which can be got to.
@@ -350,6 +362,7 @@ impl Chain {
         Chain { units, is_live }
     }
 
+<<<<<<< HEAD
     /// The opcodes of what can be got to; a jump can go forward or to an offset.
     fn live(&self) -> impl Iterator<Item = u8> {
         let opcode =
@@ -361,6 +374,45 @@ impl Chain {
     fn dead(&self) -> usize {
         let is_end = |unit: &Unit| matches!(unit.last.opcode, op::POP_BLOCK | op::END_FINALLY);
         self.units.iter().zip(&self.is_live).filter(|(unit, is_live)| !**is_live && is_end(unit)).count()
+=======
+    fn is_jump(&self, at: usize) -> bool {
+        matches!(self.units[at].last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE)
+    }
+
+    /// Whether an instruction does nothing: it cannot be got to, or jumps to the next one.
+    fn is_spare(&self, at: usize) -> bool {
+        let last = &self.units[at].last;
+        !self.is_live[at] || (last.opcode, last.operand) == (op::JUMP_FORWARD, Some(0))
+    }
+
+    /// The opcodes of what does something; a jump can go forward or to an offset.
+    fn live(&self) -> impl Iterator<Item = u8> {
+        let opcode = |at: usize| if self.is_jump(at) { op::JUMP_ABSOLUTE } else { self.units[at].last.opcode };
+        (0..self.units.len()).filter(|&at| !self.is_spare(at)).map(opcode)
+    }
+
+    /// How many jumps and ends of blocks do nothing.  Those after a `raise` or a lone jump do not count: an `assert` has none, and neither
+    /// has a `pass` at the end of a loop, which could be a `continue`.
+    fn spare(&self) -> usize {
+        let opcode = |at: usize| self.units.get(at).map(|unit| unit.last.opcode);
+        let begins_body = |at: usize| match opcode(at) {
+            Some(op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE) => true,
+            Some(op::POP_TOP) => opcode(at.wrapping_sub(1)) == Some(op::POP_TOP),
+            _ => false,
+        };
+        let is_lone = |at: usize| self.is_jump(at) && begins_body(at.wrapping_sub(1));
+        let counts = |&at: &usize| match opcode(at) {
+            Some(op::POP_BLOCK | op::END_FINALLY) => true,
+            _ => self.is_jump(at) && opcode(at - 1) != Some(op::RAISE_VARARGS) && !is_lone(at - 1),
+        };
+        (1..self.units.len()).filter(|&at| self.is_spare(at)).filter(counts).count()
+    }
+
+    /// How many other instructions do nothing.
+    fn others(&self) -> usize {
+        let is_end = |at: usize| matches!(self.units[at].last.opcode, op::POP_BLOCK | op::END_FINALLY);
+        (0..self.units.len()).filter(|&at| self.is_spare(at) && !self.is_jump(at) && !is_end(at)).count()
+>>>>>>> fix-clean
     }
 }
 
