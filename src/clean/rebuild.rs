@@ -33,13 +33,8 @@ const STATES_PER_BYTE: usize = 4;
 /// Blocks beyond which no statements are looked for.
 const BLOCKS: usize = 6_000;
 
-<<<<<<< HEAD
-/// The sign of code from which unreachable instructions were removed.
-const MISSING: &str = "missing instructions, which nothing leads to but the compiler leaves";
-=======
 /// The sign of code from which instructions that do nothing were removed.
 const MISSING: &str = "missing instructions, which do nothing but the compiler leaves";
->>>>>>> fix-clean
 /// Why code without a sign of its own is laid out.
 const OTHERS: &str = "signs in other code of the program";
 
@@ -310,17 +305,10 @@ fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_
     Some(MarshalledCode { stacksize: stack_size(&graph), ..ordered })
 }
 
-<<<<<<< HEAD
-/// Whether code is what the compiler makes of the same statements, but without some of what nothing gets to.
-fn lacks_instructions(bytes: &[u8], made: &[u8]) -> bool {
-    let (list, made) = (Chain::of(bytes), Chain::of(made));
-    list.live().eq(made.live()) && list.dead() < made.dead()
-=======
 /// Whether code is what the compiler makes of the same statements, but without some of what does nothing.
 fn lacks_instructions(bytes: &[u8], made: &[u8]) -> bool {
     let (list, made) = (Chain::of(bytes), Chain::of(made));
     list.live().eq(made.live()) && list.spare() < made.spare() && list.others() == made.others()
->>>>>>> fix-clean
 }
 
 /// The instructions of a code string in their order, and which can be got to.
@@ -362,19 +350,6 @@ impl Chain {
         Chain { units, is_live }
     }
 
-<<<<<<< HEAD
-    /// The opcodes of what can be got to; a jump can go forward or to an offset.
-    fn live(&self) -> impl Iterator<Item = u8> {
-        let opcode =
-            |unit: &Unit| if unit.last.opcode == op::JUMP_FORWARD { op::JUMP_ABSOLUTE } else { unit.last.opcode };
-        self.units.iter().zip(&self.is_live).filter(|one| *one.1).map(move |one| opcode(one.0))
-    }
-
-    /// How many ends of blocks cannot be got to.  Jumps and returns say nothing: there are several ways to write some statements.
-    fn dead(&self) -> usize {
-        let is_end = |unit: &Unit| matches!(unit.last.opcode, op::POP_BLOCK | op::END_FINALLY);
-        self.units.iter().zip(&self.is_live).filter(|(unit, is_live)| !**is_live && is_end(unit)).count()
-=======
     fn is_jump(&self, at: usize) -> bool {
         matches!(self.units[at].last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE)
     }
@@ -412,7 +387,6 @@ impl Chain {
     fn others(&self) -> usize {
         let is_end = |at: usize| matches!(self.units[at].last.opcode, op::POP_BLOCK | op::END_FINALLY);
         (0..self.units.len()).filter(|&at| self.is_spare(at) && !self.is_jump(at) && !is_end(at)).count()
->>>>>>> fix-clean
     }
 }
 
