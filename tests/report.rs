@@ -165,9 +165,8 @@ fn a_listing_has_the_first_and_the_last_value_and_how_many_there_were() {
     assert!(!without.to_string().contains("\"v\":"));
 }
 
-/// Records a fixture, cleans it into `clean`, and returns how a report with that folder ended.
-fn report_of_clean(folder: &Path, fixture: &str, spoil: impl FnOnce(&Path)) -> running::Ran {
-    let program = running::fixtures().join(fixture);
+/// Records a program, cleans it into `clean`, and returns how a report with that folder ended.
+fn report_of_clean(folder: &Path, program: &Path, spoil: impl FnOnce(&Path)) -> running::Ran {
     let program = program.to_str().unwrap();
     let run = |words: &[&str]| running::run(running::bctrace(words).current_dir(folder));
     run(&[program, "t.bct"]);
@@ -179,14 +178,20 @@ fn report_of_clean(folder: &Path, fixture: &str, spoil: impl FnOnce(&Path)) -> r
 #[test]
 fn clean_listings_stand_beside_the_code_that_they_were_made_of() {
     let folder = tempfile::tempdir().unwrap();
-    report_of_clean(folder.path(), "exceptions.pyc", |_| ()).succeeded();
+    let program = folder.path().join("mixed.pyc");
+    // A constant that is popped is taken for junk.
+    running::compile(
+        "def junk():\n    (1, 2)\n    return 3\ndef plain():\n    return 4\nprint junk() + plain()\n",
+        &program,
+    );
+    report_of_clean(folder.path(), &program, |_| ()).succeeded();
     let data = data(&fs::read_to_string(folder.path().join("r.html")).unwrap());
     assert_eq!(data["clean"], "clean");
-    let listed = running::run(running::bctrace(["dis", "clean/exceptions.pyc"]).current_dir(folder.path())).succeeded();
+    let listed = running::run(running::bctrace(["dis", "clean/mixed.pyc"]).current_dir(folder.path())).succeeded();
     let (mut changed, mut same) = (0, 0);
     for code in data["codes"].as_array().unwrap().iter().filter(|code| code["library"] == false) {
         let clean = &code["clean"];
-        assert_eq!(clean["file"], "exceptions.pyc", "{code}");
+        assert_eq!(clean["file"], "mixed.pyc", "{code}");
         match clean["lines"].as_array() {
             None => same += usize::from(clean["same"] == true),
             Some(lines) => {
@@ -209,7 +214,7 @@ fn clean_listings_stand_beside_the_code_that_they_were_made_of() {
 fn a_folder_that_clean_has_not_written_is_refused_and_a_file_that_is_gone_is_named() {
     let refused = |spoil: &dyn Fn(&Path)| {
         let folder = tempfile::tempdir().unwrap();
-        let ran = report_of_clean(folder.path(), "exceptions.pyc", spoil);
+        let ran = report_of_clean(folder.path(), &running::fixtures().join("exceptions.pyc"), spoil);
         assert_eq!((ran.status, ran.stderr().lines().count()), (125, 1), "{}", ran.stderr());
         assert!(!folder.path().join("r.html").exists());
         ran.stderr()
@@ -222,8 +227,10 @@ fn a_folder_that_clean_has_not_written_is_refused_and_a_file_that_is_gone_is_nam
         assert!(told.contains("clean/manifest.json is no list"), "{told}");
     }
     let folder = tempfile::tempdir().unwrap();
-    report_of_clean(folder.path(), "exceptions.pyc", |clean| fs::write(clean.join("exceptions.pyc"), "x").unwrap())
-        .succeeded();
+    report_of_clean(folder.path(), &running::fixtures().join("exceptions.pyc"), |clean| {
+        fs::write(clean.join("exceptions.pyc"), "x").unwrap()
+    })
+    .succeeded();
     let data = data(&fs::read_to_string(folder.path().join("r.html")).unwrap());
     assert!(data["cut"].to_string().contains("cannot be read: exceptions.pyc"), "{}", data["cut"]);
 }

@@ -9,6 +9,7 @@ use super::pure::{self, Function, Thing};
 use super::value::Literal;
 use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
+use crate::bytecode::marshal::write::utf8;
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
 
@@ -46,28 +47,42 @@ fn operands(code: &MarshalledCode, is_one: impl Fn(u8) -> bool) -> impl Iterator
 }
 
 /// Returns the names of builtins that a program may replace: those of attributes that it stores to, and those among its texts if it names
-/// the module of the builtins.
+/// a way to a module's names.
 pub fn replaced(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
-    const MODULE: [&[u8]; 3] = [b"__builtin__", b"__builtins__", b"f_builtins"];
+    const WAYS: [&[u8]; 13] = [
+        b"__builtin__",
+        b"__builtins__",
+        b"__dict__",
+        b"__globals__",
+        b"delattr",
+        b"f_builtins",
+        b"f_globals",
+        b"func_globals",
+        b"globals",
+        b"locals",
+        b"modules",
+        b"setattr",
+        b"vars",
+    ];
     let is_builtin = |name: &[u8]| {
         let is_class = || std::str::from_utf8(name).ok().and_then(classes::class_of).is_some();
         pure::builtin(name).is_some() || is_class()
     };
-    let (mut attributes, mut texts, mut names_module) = (BTreeSet::new(), BTreeSet::new(), false);
+    let (mut attributes, mut texts, mut names_way) = (BTreeSet::new(), BTreeSet::new(), false);
     for (code, _) in nested(code) {
         let is_store = |byte: u8| matches!(byte, op::STORE_ATTR | op::DELETE_ATTR);
         attributes.extend(operands(code, is_store).filter(|name| is_builtin(name)).map(<[u8]>::to_vec));
-        names_module |= code.names.iter().any(|name| MODULE.contains(&&**name));
+        names_way |= code.names.iter().any(|name| WAYS.contains(&&**name));
         for constant in code.constants.iter() {
             add_texts(constant, &mut |text| {
-                names_module |= MODULE.contains(&text);
+                names_way |= WAYS.contains(&text);
                 if is_builtin(text) {
                     texts.insert(text.to_vec());
                 }
             });
         }
     }
-    if names_module {
+    if names_way {
         attributes.append(&mut texts);
     }
     attributes
@@ -77,6 +92,7 @@ pub fn replaced(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
 fn add_texts(constant: &Object, visit: &mut dyn FnMut(&[u8])) {
     match constant {
         Object::Str(text) => visit(text),
+        Object::Unicode(points) => visit(&utf8(points)),
         Object::Tuple(items) => items.iter().for_each(|item| add_texts(item, visit)),
         _ => {}
     }

@@ -93,7 +93,8 @@ impl Listener {
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         let mut number = 0;
         let name = loop {
-            let name = format!("{NAME}{}-{number}", std::process::id());
+            // Of one length, so that the environments of two runs have one size.
+            let name = format!("{NAME}{:07}-{number:03}", std::process::id());
             match bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?) {
                 Err(rustix::io::Errno::ADDRINUSE) if number < TRIES => number += 1,
                 bound => break bound.map(|()| name)?,

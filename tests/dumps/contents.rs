@@ -120,6 +120,7 @@ fn what_the_library_executes_of_its_own_is_left_out_with_it() {
 /// Texts of the program's that the library executes or evaluates for it; each names itself.
 const GIVEN: &str = "\
 import atexit, cPickle, code, functools, logging, pickle, profile, threading, timeit, UserDict
+from multiprocessing import managers
 pickle.loads('c__builtin__\\neval\\n(S\\'[1 for pickled in \"a\"]\\'\\ntR.')
 cPickle.loads('c__builtin__\\neval\\n(S\\'[1 for c_pickled in \"a\"]\\'\\ntR.')
 thread = threading.Thread(target=eval, args=('[1 for threaded in \"a\"]', {}))
@@ -133,8 +134,9 @@ profile.run('[1 for profiled in \"a\"]')
 timeit.timeit('[1 for repeated in \"a\"]', number=1)
 code.InteractiveInterpreter().runsource('[1 for interpreted in \"a\"]')
 sorted(['[1 for sorted_by in \"a\"]'], key=eval)
+managers.MakeProxyType('Proxy', ('f(self): pass\\n[1 for managed in \"a\"]\\ndef g',))
 ";
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "pickled",
     "c_pickled",
     "threaded",
@@ -146,16 +148,14 @@ const NAMES: [&str; 11] = [
     "repeated",
     "interpreted",
     "sorted_by",
+    "managed",
 ];
 
 /// All that the library makes of texts of its own.
 const OWN: &str = "\
 import collections, gettext
-from multiprocessing import managers, sharedctypes
 collections.namedtuple('Point', 'x y')(1, 2)
 gettext.c2py('n != 1')(2)
-managers.MakeProxyType('Proxy', ('shown',))
-sharedctypes.make_property('part')
 exec 'mine = 1'
 ";
 

@@ -368,3 +368,69 @@ except ValueError as error: print error
     );
     assert_eq!(program.trace(&[], "t.bct", &[]).succeeded(), "read() returned too much data\n");
 }
+
+#[test]
+fn an_mmap_that_a_codec_closes_is_not_written_to() {
+    let program = Program::new(
+        "
+import codecs, mmap, sys
+def encode(text, errors='strict'):
+    m.close()
+    return 'xy', len(text)
+codecs.register(lambda name: codecs.CodecInfo(encode, None, name=name) if name == 'closing' else None)
+m = mmap.mmap(-1, 1 << 20)
+reload(sys)
+sys.setdefaultencoding('closing')
+try: m.write(u'x')
+except ValueError as error: print error
+",
+    );
+    let ran = program.trace(&[], "t.bct", &[]);
+    assert_eq!((ran.stdout().as_str(), ran.status), ("mmap closed or invalid\n", 0), "{}", ran.stderr());
+}
+
+#[test]
+fn a_struct_that_gets_more_items_while_an_offset_is_found_out_packs_nothing() {
+    let program = Program::new(
+        "
+import struct
+class Offset(object):
+    def __int__(self):
+        some.__init__('q' * 200)
+        return 0
+some = struct.Struct('ii')
+try: some.pack_into(bytearray(2000), Offset(), 1, 2)
+except struct.error as error: print error
+",
+    );
+    let ran = program.trace(&[], "t.bct", &[]);
+    assert_eq!((ran.stdout().as_str(), ran.status), ("the format has changed\n", 0), "{}", ran.stderr());
+}
+
+#[test]
+fn a_struct_that_gets_another_format_while_the_collector_runs_unpacks_by_the_one_that_it_had() {
+    let program = Program::new(
+        "
+import gc, struct, weakref
+some = struct.Struct('30i')
+class Garbage(object): pass
+def again(gone): some.__init__('200q')
+def made():
+    garbage = Garbage()
+    garbage.itself = garbage
+    return weakref.ref(garbage, again)
+gc.disable()
+gc.collect()
+some.unpack('\\1' * 120)
+data = '\\1' * 120
+gc.set_threshold(1, 1000, 1000)
+kept = made()
+gc.enable()
+found = some.unpack(data)
+gc.disable()
+print len(found), found[-1], some.size
+",
+    );
+    let ran = program.trace(&[], "t.bct", &[]);
+    assert_eq!((ran.stdout().as_str(), ran.status), ("30 16843009 1600\n", 0), "{}", ran.stderr());
+}

@@ -244,6 +244,8 @@ deeds = [
     lambda: os.mknod(scratch + '/kept', 0600 | stat.S_IFCHR, 259),
     lambda: os.mkfifo(scratch + '/pipe'),
     lambda: open(write_only + '/file', 'r+'),
+    lambda: os.open(write_only + '/file', os.O_RDONLY | os.O_CREAT),
+    lambda: os.open(write_only + '/other', os.O_RDONLY | os.O_TRUNC),
     lambda: os.rename(write_only + '/file', scratch + '/file'),
     lambda: os.link(write_only + '/file', scratch + '/link'),
     lambda: os.rename(scratch + '/kept', write_only + '/kept'),
@@ -261,10 +263,11 @@ fn what_landlock_refuses_is_reported_with_the_error_that_the_program_got() {
         let world = World::new(caller);
         world.write("own/p.py", LEFT_TO_LANDLOCK);
         world.write("outside/write_only/file", "x");
+        world.write("outside/write_only/other", "x");
         let [write_only, closed] = ["outside/write_only", "own"].map(|folder| world.path(folder).display().to_string());
         let ran = world.trace(&["--allow-net", &format!("--allow-write={write_only}")], &[&write_only, &closed]);
         let answers = ran.stdout();
-        let expected = "EACCES EACCES EEXIST - EACCES EXDEV EXDEV - EACCES -";
+        let expected = "EACCES EACCES EEXIST - EACCES EACCES EACCES EXDEV EXDEV - EACCES -";
         let got = answers.lines().map(|line| line.strip_prefix("refused: ").unwrap_or("-")).collect::<Vec<_>>();
         assert_eq!(got.join(" "), expected, "{}", ran.stderr());
         let tried = world.view(&["tried"]);

@@ -54,8 +54,8 @@ impl Place {
 
     /// Removes it with all that is in it.
     pub fn remove(self) -> io::Result<()> {
-        self.home.remove()?;
-        self.scratch.remove()
+        let home = self.home.remove();
+        self.scratch.remove().and(home)
     }
 
     /// Runs `file` as if it were `original`, which need not exist, with the input of a recorded run.  `meant` says what is different in

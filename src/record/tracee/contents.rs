@@ -28,11 +28,11 @@ const COPIES: usize = 3;
 /// Bytes of a function's name.
 const LONGEST_NAME: usize = 256;
 
-/// Modules of the standard library whose `exec` statements execute texts that they make themselves.  All other texts that its code executes
-/// are another's: those that its functions are for, as in profile.py, and those of `eval`, which much of it calls without knowing that it is
+/// Modules of the standard library whose `exec` statements execute texts that they make themselves, of names and formulas that they check.
+/// All other texts that its code executes are another's: those that its functions are for, as in profile.py; those that it puts together of
+/// what it was given, unchecked, as multiprocessing/managers.py does; and those of `eval`, which much of it calls without knowing that it is
 /// what the program has given it to call, as pickle.py, threading.py and atexit.py do.
-const OWN_TEXTS: [&[u8]; 4] =
-    [b"collections.py", b"gettext.py", b"multiprocessing/managers.py", b"multiprocessing/sharedctypes.py"];
+const OWN_TEXTS: [&[u8]; 2] = [b"collections.py", b"gettext.py"];
 
 /// The code object that runs and the offset of its instruction, if they are known.
 type Place = Option<(u32, i32)>;

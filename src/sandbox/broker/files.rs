@@ -39,7 +39,8 @@ impl Broker {
         }
         let (deed, option) = if writes { (Deed::Write, "--allow-write") } else { (Deed::Read, "--allow-read") };
         let is_there = fs::symlink_metadata(&path).is_ok();
-        let reads = !writes || flags & libc::O_ACCMODE == libc::O_RDWR;
+        // What is only made or cut is opened for reading too.
+        let reads = flags & libc::O_ACCMODE != libc::O_WRONLY;
         let allowed = (!writes || self.may_write(&path)) && (!reads || self.may_read(at, &path));
         // What is opened for both may lack the other right alone.
         let option = if writes && self.may_write(&path) { "--allow-read" } else { option };

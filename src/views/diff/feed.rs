@@ -278,8 +278,8 @@ impl Visitor for Collect {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
             Event::Start(start) => self.has_values = has_values(start),
-            // Of the library's code not every trace holds them, and the same module has the same.
-            Event::WholeCode(WholeCode { code, held: Held::Marshal(marshal), .. })
+            // Of the library's code not every trace holds them, and the same module has the same; what marshal cannot hold is printed.
+            Event::WholeCode(WholeCode { code, held: Held::Marshal(marshal), missing: 0, .. })
                 if self.constants.len() < REMEMBERED && at.code(*code).is_some_and(|code| !code.is_stdlib) =>
             {
                 self.constants.insert(*code, hash_of_constants(marshal));

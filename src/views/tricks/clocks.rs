@@ -5,7 +5,7 @@ use std::slice;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::bytecode::decode::units;
+use crate::bytecode::decode::{Unit, units};
 use crate::bytecode::opcode::op;
 use crate::bytecode::stack;
 use crate::read::visit::Place;
@@ -14,6 +14,10 @@ use crate::trace::value::{UnitValues, Value};
 
 /// Numbers and operands that are remembered; of more numbers the oldest half is forgotten, of more operands all.
 const MOST: usize = 1 << 12;
+/// Code objects whose units are kept.
+const MOST_CODES: usize = 16;
+/// Units before an instruction that are searched for what pushes its operand.
+const LOOK_BACK: usize = 256;
 
 /// A number, and the code object that computed it if it has no fraction.
 type Known = (u64, Option<u32>);
@@ -24,6 +28,8 @@ pub(super) struct Clocks {
     older: FxHashSet<Known>,
     /// Whether an operand is a constant, by its code object, its instruction and how many operands are above it.
     constants: FxHashMap<(u32, u32, u32), bool>,
+    /// The units of the code objects that were looked at last, by their ids.
+    units: FxHashMap<u32, Vec<Unit>>,
     /// The frames whose call of a clock has not returned yet.
     pub(super) open: FxHashSet<u64>,
 }
@@ -65,8 +71,14 @@ impl Clocks {
         if self.constants.len() >= MOST {
             self.constants.clear();
         }
-        let known = self.constants.entry((code.id, start, above));
-        *known.or_insert_with(|| is_constant(&code.object.bytes, start, above))
+        if self.units.len() >= MOST_CODES && !self.units.contains_key(&code.id) {
+            self.units.clear();
+        }
+        let Clocks { constants, units: decoded, .. } = self;
+        *constants.entry((code.id, start, above)).or_insert_with(|| {
+            let all = decoded.entry(code.id).or_insert_with(|| units(&code.object.bytes, 0).collect());
+            is_constant(&all[..all.partition_point(|unit| unit.end <= start)], above)
+        })
     }
 
     fn keep(&mut self, value: &Value, code: u32) {
@@ -96,10 +108,10 @@ fn is_arithmetic(opcode: u8) -> bool {
     )
 }
 
-/// Whether the instruction that pushes an operand is LOAD_CONST, as far as the code goes straight from there.
-fn is_constant(bytes: &[u8], start: u32, mut above: u32) -> bool {
-    let before: Vec<_> = units(bytes, 0).take_while(|unit| unit.end <= start).map(|unit| unit.last).collect();
-    for instruction in before.iter().rev() {
+/// Whether the instruction that pushes an operand is LOAD_CONST, as far as the code goes straight from there; `before` are the units before
+/// the one that takes it.
+fn is_constant(before: &[Unit], mut above: u32) -> bool {
+    for instruction in before.iter().rev().take(LOOK_BACK).map(|unit| unit.last) {
         let Some((pops, pushes)) = stack::of(instruction.opcode, instruction.operand.unwrap_or(0)) else {
             return false;
         };
