@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bctrace::parts::clean::{Evidence, Options, Outcome, rebuild};
-use bctrace::parts::marshal;
 use bctrace::parts::object::Object;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::running::{self, Ran, bctrace, run, run_with};
+use crate::verified;
 
 /// Each technique alone, and some together; tests/clean/obfuscate says what they are.
 const TECHNIQUES: [&str; 24] = [
@@ -650,28 +650,9 @@ walk(marshal.load(sys.stdin))";
     }
 }
 
-/// Compiles all modules of the library; a list of marshalled code objects.
-const LIBRARY: &str = "
-import marshal, os, sys
-codes = []
-for folder, _, files in os.walk(os.path.dirname(os.__file__)):
-    for name in files:
-        if name.endswith('.py'):
-            path = os.path.join(folder, name)
-            try:
-                codes.append(compile(open(path).read(), path, 'exec', 0, 1))
-            except SyntaxError:
-                pass
-marshal.dump(codes, open(sys.argv[1], 'wb'))
-";
-
 #[test]
 fn no_code_of_the_standard_library_has_a_sign() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("codes");
-    run(bctrace(["python", "-s", "-c", LIBRARY]).arg(&file)).succeeded();
-    let (codes, _) = marshal::read(&running::read(&file)).unwrap();
-    let Object::List(codes) = codes else { panic!("a list was written") };
+    let Object::List(codes) = verified::library() else { panic!("a list was written") };
     let (mut count, mut with_sign) = (0, Vec::new());
     for code in codes.iter() {
         let Object::Code(code) = code else { continue };

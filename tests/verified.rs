@@ -21,12 +21,17 @@ for folder, _, files in os.walk(os.path.dirname(os.__file__)):
 marshal.dump(codes, open(sys.argv[1], 'wb'))
 ";
 
-#[test]
-fn all_code_of_the_standard_library_is_verified() {
+/// The list of the code objects of all modules of the library.
+pub fn library() -> Object {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("codes");
     run(bctrace(["python", "-s", "-c", COMPILE]).arg(&file)).succeeded();
-    let (codes, _) = marshal::read(&read(&file)).unwrap();
+    marshal::read(&read(&file)).unwrap().0
+}
+
+#[test]
+fn all_code_of_the_standard_library_is_verified() {
+    let codes = library();
     let (mut count, mut refused) = (0, Vec::new());
     for_each_code(&codes, &mut |code| {
         count += 1;

@@ -200,7 +200,7 @@ struct Pending {
 /// Makes tokens of a trace.
 pub(super) struct Collect {
     choice: Choice,
-    /// None if all of the trace is wanted, or another thread's tokens have told.
+    /// What of the selection was met; None if all of the trace is wanted, or the first thread's feed has noted it.
     seen: Option<Seen>,
     thread: u32,
     threads: u32,
