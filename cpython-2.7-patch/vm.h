@@ -168,13 +168,24 @@ enum vm_kind {
 
 /* One object.  number is an int's value, a float's bits, or the length of what has one; data the bytes of a str, the code points of a
  * unicode, the items of a tuple or list, the digits of a long (of 30 bits, the least significant first), the two doubles of a complex.
- * The first `known` of them can be read; about more vm_can_read is to be asked. */
+ * The first `known` of them can be read; about more vm_can_read is to be asked.  type is that of the object, or the class of a
+ * VM_INSTANCE. */
 struct vm_seen { uint32_t kind, is_negative; uint64_t number, known; const void *data, *type; };
 void vm_look(const struct _object *object, struct vm_seen *out);
 
-/* The same of a number, None or a bool, in registers; VM_BAD where it is anything else, or where that takes longer to find out. */
-struct vm_scalar { uint64_t kind, number; };
-struct vm_scalar vm_look_at_scalar(const struct _object *object);
+/* The same in registers, of a number, None, a bool, or, with its type or class as number, a VM_OTHER or VM_INSTANCE; VM_BAD where it is
+ * anything else, or where that takes longer to find out. */
+struct vm_glance { uint64_t kind, number; };
+struct vm_glance vm_glance(const struct _object *object);
+
+/* How often a type or class has got another name, or ended: what its address says of it holds until then.  The same of any of them or a
+ * function. */
+extern uint64_t vm_class_changes, vm_function_changes __attribute__((visibility("hidden")));
+
+/* By which addresses the name of a VM_FUNCTION, VM_METHOD or VM_BUILTIN is known, and that of its owner, and the object that it is a method
+ * of; NULL where there is none.  0 where it takes longer to find that out. */
+struct vm_function { const void *name, *owner; const struct _object *receiver; };
+int vm_look_at_function(const struct _object *object, uint32_t kind, struct vm_function *out);
 
 /* The same of a part of a code object, where what is derived from tuple or str serves as well as one. */
 void vm_look_at_part(const struct _object *object, struct vm_seen *out);

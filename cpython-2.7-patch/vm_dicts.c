@@ -127,7 +127,7 @@ is_hashed_by_address(const PyObject *key, int depth)
     struct vm_seen seen;
 
     /* Most keys that are no strs are ints. */
-    if (vm_look_at_scalar(key).kind == VM_INT)
+    if (vm_glance(key).kind == VM_INT)
         return 0;
     vm_look(key, &seen);
     switch (seen.kind) {

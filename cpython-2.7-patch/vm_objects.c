@@ -1,6 +1,7 @@
 /* See "Objects" in vm.h.  Nothing here runs Python, changes a reference count or sets an error.  A pointer is followed only to memory
  * that can be read: bytecode that CPython does not verify can make an object of any address. */
 #include "vm_reading.h"
+#include "bctrace_classes.h"
 #include "code.h"
 #include "longintrepr.h"
 
@@ -12,12 +13,18 @@ struct known_type { const PyTypeObject *type; uint32_t kind; uint32_t size; };
 #define KNOWN_TYPES 256
 static struct known_type known_types[KNOWN_TYPES];
 
+/* Where a type is looked for first.  2^64 divided by the golden ratio: types are of nearly one size and lie side by side. */
+static inline unsigned char
+place_of(const PyTypeObject *type)
+{
+    return (uintptr_t)type * 0x9e3779b97f4a7c15 >> 56;
+}
+
 /* The entry of a type; one without a type where it is not known. */
 static inline struct known_type *
 find_type(const PyTypeObject *type)
 {
-    /* 2^64 divided by the golden ratio: types are of nearly one size and lie side by side. */
-    unsigned char at = (uintptr_t)type * 0x9e3779b97f4a7c15 >> 56;
+    unsigned char at = place_of(type);
 
     /* What is no type that is known ends at an entry that is free, for there are many. */
     while (known_types[at].type != type && known_types[at].type != NULL)
@@ -76,6 +83,25 @@ know_nameless_types(void)
     Py_XDECREF(repr);
 }
 
+/* Types that were found to be such, as long as no class has ended since: objects of them are VM_OTHER.  Each has one place. */
+static const PyTypeObject *other_types[KNOWN_TYPES];
+
+uint64_t vm_class_changes, vm_function_changes;
+
+void
+bctrace_class_changed(void)
+{
+    vm_class_changes++;
+    vm_function_changes++;
+    memset(other_types, 0, sizeof other_types);
+}
+
+void
+bctrace_function_changed(void)
+{
+    vm_function_changes++;
+}
+
 void
 vm_prepare_objects(void)
 {
@@ -128,9 +154,12 @@ look_at_other(const PyObject *object, struct vm_seen *out, int quick)
         return 0;
     if (!quick && !is_type(type))
         return 1;
-    out->kind = VM_OTHER;
-    if (!quick && PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS))
+    if (!quick && PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS)) {
         out->kind = has(object, sizeof(PyTypeObject)) ? VM_TYPE : VM_BAD;
+        return 1;
+    }
+    out->kind = VM_OTHER;
+    other_types[place_of(type)] = type;
     return 1;
 }
 
@@ -179,6 +208,9 @@ look_at_known(const PyObject *object, uint32_t kind, struct vm_seen *out, int qu
     case VM_NOT_IMPLEMENTED:
         out->kind = object == Py_NotImplemented ? VM_NOT_IMPLEMENTED : VM_OTHER;
         break;
+    case VM_INSTANCE:
+        out->type = ((const PyInstanceObject *)object)->in_class;
+        break;
     case VM_TYPE:
         if (object == PyExc_StopIteration)
             out->kind = VM_STOP_ITERATION;
@@ -223,25 +255,32 @@ vm_look(const struct _object *object, struct vm_seen *out)
         look_slowly(object, out);
 }
 
-struct vm_scalar
-vm_look_at_scalar(const struct _object *object)
+struct vm_glance
+vm_glance(const struct _object *object)
 {
-    struct vm_scalar scalar = { VM_BAD, 0 };
+    struct vm_glance glance = { VM_BAD, 0 };
 
     if (is_known(object, sizeof(PyFloatObject))) {
-        if (Py_TYPE(object) == &PyInt_Type)
-            return (struct vm_scalar){ VM_INT, (uint64_t)PyInt_AS_LONG(object) };
-        if (Py_TYPE(object) == &PyFloat_Type) {
-            scalar.kind = VM_FLOAT;
-            memcpy(&scalar.number, &((const PyFloatObject *)object)->ob_fval, sizeof scalar.number);
-            return scalar;
+        const PyTypeObject *type = Py_TYPE(object);
+
+        if (type == &PyInt_Type)
+            return (struct vm_glance){ VM_INT, (uint64_t)PyInt_AS_LONG(object) };
+        if (type == &PyFloat_Type) {
+            glance.kind = VM_FLOAT;
+            memcpy(&glance.number, &((const PyFloatObject *)object)->ob_fval, sizeof glance.number);
+            return glance;
         }
+        if (type == other_types[place_of(type)])
+            return (struct vm_glance){ VM_OTHER, (uintptr_t)type };
+        if (type == &PyInstance_Type && sizeof(PyInstanceObject) <= rest_of_page(object))
+            return (struct vm_glance){ VM_INSTANCE, (uintptr_t)((const PyInstanceObject *)object)->in_class };
+        return glance;
     }
     if (object == Py_None)
-        scalar.kind = VM_NONE;
+        glance.kind = VM_NONE;
     else if (object == Py_True || object == Py_False)
-        scalar.kind = object == Py_True ? VM_TRUE : VM_FALSE;
-    return scalar;
+        glance.kind = object == Py_True ? VM_TRUE : VM_FALSE;
+    return glance;
 }
 
 void
@@ -256,20 +295,70 @@ vm_look_at_part(const struct _object *object, struct vm_seen *out)
         look_at_known(object, VM_STR, out, 0);
 }
 
+/* Whether an object is one that has no name of its own, as far as that is quick. */
+static int
+is_instance(const PyObject *object)
+{
+    return is_known(object, sizeof *object) &&
+        (Py_TYPE(object) == &PyInstance_Type || Py_TYPE(object) == other_types[place_of(Py_TYPE(object))]);
+}
+
+static int
+look_at_method(const PyMethodObject *method, struct vm_function *out)
+{
+    if (!is_known(method->im_func, sizeof(PyFunctionObject)) || Py_TYPE(method->im_func) != &PyFunction_Type)
+        return 0;
+    /* The owner may be the object itself, if that is a class: see vm_name. */
+    if (method->im_self != NULL && !is_instance(method->im_self))
+        return 0;
+    *out = (struct vm_function){ method->im_func, method->im_class, method->im_self };
+    return 1;
+}
+
+static int
+look_at_builtin(const PyCFunctionObject *function, struct vm_function *out)
+{
+    const PyTypeObject *type;
+
+    if (function->m_module != NULL || function->m_self == NULL || !is_known(function->m_self, sizeof(PyObject)))
+        return 0;
+    type = Py_TYPE(function->m_self);
+    switch (find_type(type)->kind) {
+    case VM_INT: case VM_LONG: case VM_FLOAT: case VM_STR: case VM_UNICODE: case VM_TUPLE: case VM_LIST: case VM_DICT: case VM_SET:
+    case VM_FROZENSET: case VM_GENERATOR:
+        *out = (struct vm_function){ function->m_ml, type, function->m_self };
+        return 1;
+    }
+    return 0;
+}
+
+int
+vm_look_at_function(const struct _object *object, uint32_t kind, struct vm_function *out)
+{
+    switch (kind) {
+    case VM_FUNCTION:
+        *out = (struct vm_function){ object, NULL, NULL };
+        return 1;
+    case VM_METHOD:
+        return look_at_method((const PyMethodObject *)object, out);
+    case VM_BUILTIN:
+        return look_at_builtin((const PyCFunctionObject *)object, out);
+    }
+    return 0;
+}
+
 const struct _object *
 vm_called_code(const struct _object *callable, uint32_t kind)
 {
     const PyCodeObject *code;
 
     if (kind == VM_METHOD) {
-        struct vm_seen function;
-
         callable = ((const PyMethodObject *)callable)->im_func;
-        vm_look(callable, &function);
-        kind = function.kind;
-    }
-    if (kind != VM_FUNCTION)
+        if (!can(callable, sizeof(PyFunctionObject)) || Py_TYPE(callable) != &PyFunction_Type)
+            return NULL;
+    } else if (kind != VM_FUNCTION) {
         return NULL;
+    }
     code = (const PyCodeObject *)((const PyFunctionObject *)callable)->func_code;
     return can(code, sizeof *code) && !(code->co_flags & CO_GENERATOR) ? (const PyObject *)code : NULL;
 }

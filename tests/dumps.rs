@@ -2,6 +2,7 @@
 
 mod changing;
 mod contents;
+mod held;
 mod hostile;
 mod origins;
 mod pycs;

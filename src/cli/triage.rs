@@ -206,7 +206,13 @@ impl Triage<'_> {
         let folder = &self.args.folder;
         for (place, trace) in traces.iter().enumerate().take(1 + OTHERS) {
             let answers = Answers { folder, trace, number: place + 1 };
-            let process = answers.process().map(|process| self.summary.processes.push(process));
+            let process = answers.process().map(|(process, is_whole)| {
+                if !is_whole {
+                    let (file, error) = (process.trace.clone(), Some(process.end.clone()));
+                    self.summary.steps.push(Step { step: "record", file, what: String::new(), error });
+                }
+                self.summary.processes.push(process);
+            });
             if let Err(error) = &process {
                 self.summary.notes.push(format!("{error:#}"));
             }

@@ -52,6 +52,8 @@ pub(super) struct Bct {
     next_frame: u64,
     /// The file has reached its limit: only how the trace ends is still taken.
     is_full: bool,
+    /// The block that ends is the last one, whatever comes.
+    is_last: bool,
 }
 
 impl Bct {
@@ -72,6 +74,7 @@ impl Bct {
             reserve: Reserve::default(),
             next_frame: 0,
             is_full: false,
+            is_last: false,
         }
     }
 
@@ -124,12 +127,24 @@ impl Bct {
             .is_none_or(|code| needs.is_marked(code) || needs.has_room_for(code, at) || !self.block.can_end())
     }
 
+    /// Writes nothing more but an end, since what comes next has no place in a block; what came before is kept.
+    #[cold]
+    fn give_up(&mut self, next_frame: u64) -> io::Error {
+        self.is_last = true;
+        let ended = self.end_block(next_frame);
+        self.output.fail();
+        ended.err().unwrap_or_else(too_large)
+    }
+
     /// Ends the block, if one has begun; the next frame has this number.
     fn end_block(&mut self, next_frame: u64) -> io::Result<()> {
         if !self.block.begun {
             return Ok(());
         }
-        self.pack_block(BLOCK, &self.block.reached())?;
+        if let Err(error) = self.pack_block(BLOCK, &self.block.reached()) {
+            self.output.fail();
+            return Err(error);
+        }
         self.choose_level()?;
         self.index.push(BlockPlace {
             offset: self.output.taken(),
@@ -138,6 +153,9 @@ impl Bct {
         });
         let mut piece = std::mem::take(&mut self.piece);
         self.write(&piece)?;
+        if self.is_last {
+            self.output.sync()?;
+        }
         piece.shrink_to(BUFFER);
         self.raw.shrink_to(BUFFER);
         self.piece = piece;
@@ -268,8 +286,9 @@ impl Sink for Bct {
         let mut record = std::mem::take(&mut self.record);
         record.clear();
         event.encode(&mut record);
-        if record.len() * 8 > bounds::MAX_RECORD {
-            return Err(too_large().into());
+        let is_too_heavy = matches!(event, Event::Code(code) if !self.block.needs.can_describe(code));
+        if record.len() * 8 > bounds::MAX_RECORD || is_too_heavy {
+            return Err(self.give_up(at.next_frame).into());
         }
         if self.block.is_full_with(record.len()) {
             self.begin_block(at)?;

@@ -180,6 +180,11 @@ impl Output {
         self.state == Writing::Failed
     }
 
+    /// Writes nothing more but an end: what comes next has no place in the file.
+    pub(super) fn fail(&mut self) {
+        self.state = Writing::Failed;
+    }
+
     /// Returns whether more can be written.
     pub(super) fn is_open(&self) -> bool {
         self.state == Writing::Open
@@ -203,12 +208,22 @@ impl Output {
         self.unsynced += bytes.len() as u64;
         let sync = self.is_sync_point(self.unsynced, 0, self.taken);
         self.compressor.compress(bytes, sync, &mut self.pending)?;
-        if !sync && !self.is_sync_point(self.unsynced, self.pending.len(), self.taken) {
+        if sync {
+            return self.store_pending();
+        }
+        if self.is_sync_point(self.unsynced, self.pending.len(), self.taken) { self.sync() } else { Ok(()) }
+    }
+
+    /// Sees to it that all that was taken is in the file.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if !self.is_compressed() {
             return Ok(());
         }
-        if !sync {
-            self.compressor.compress(&[], true, &mut self.pending)?;
-        }
+        self.compressor.compress(&[], true, &mut self.pending)?;
+        self.store_pending()
+    }
+
+    fn store_pending(&mut self) -> io::Result<()> {
         self.unsynced = 0;
         let mut pending = std::mem::take(&mut self.pending);
         let result = self.store_piece(&pending, Keep::Nothing);

@@ -44,6 +44,16 @@ pub enum Seen<'a> {
     Object(Named),
 }
 
+/// What is seen of an object at a glance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Glance {
+    Scalar(Scalar),
+    /// An object that has the name of its type or class, and the address of that.
+    Instance(usize),
+    /// Anything, which takes a look.
+    Unclear,
+}
+
 /// What fits registers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scalar {
@@ -111,6 +121,32 @@ pub enum Callee<'a> {
     },
 }
 
+/// How a function or method is known: by addresses that stay until [`Changes`] says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub name: usize,
+    /// The type or class that the name belongs to; 0 where there is none.
+    pub owner: usize,
+    /// What it is a method of.
+    pub receiver: Option<ObjectRef>,
+}
+
+/// How often a type or class, or any of them or a function, has got another name, or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changes {
+    pub classes: u64,
+    pub functions: u64,
+}
+
+impl Changes {
+    /// Until now.
+    #[inline(always)]
+    pub fn now(_gil: Gil) -> Changes {
+        // SAFETY: the GIL is held, with which alone they change.
+        unsafe { Changes { classes: ffi::vm_class_changes, functions: ffi::vm_function_changes } }
+    }
+}
+
 /// An entry of a dict, or, without a value, of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -130,7 +166,7 @@ pub struct BadTable;
 /// An object that a call is making.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Making {
-    /// Its type's address, 0 where its class is an old one.
+    /// The address of its type or class.
     of_type: usize,
 }
 
@@ -138,7 +174,7 @@ pub struct Making {
 #[derive(Clone, Copy, Debug)]
 pub struct Look<'a> {
     pub seen: Seen<'a>,
-    /// The address of its type.
+    /// The address of its type, or of its class where that is an old one.
     pub of_type: usize,
     kind: ffi::vm_kind,
     object: ObjectRef,
@@ -177,12 +213,19 @@ impl ObjectRef {
         self.seen(gil, unsafe { seen.assume_init_ref() })
     }
 
-    /// Looks at the object where it is a number, None or a bool.  None where it is anything else, or where more is needed to find out.
+    /// Looks at the object as far as that is quick.
     #[inline(always)]
-    pub fn scalar(&self, _gil: Gil) -> Option<Scalar> {
+    pub fn glance(&self, _gil: Gil) -> Glance {
         // SAFETY: it takes any pointer.
-        let scalar = unsafe { ffi::vm_look_at_scalar(self.pointer) };
-        Scalar::of(scalar.kind as ffi::vm_kind, scalar.number)
+        let glance = unsafe { ffi::vm_glance(self.pointer) };
+        let kind = glance.kind as ffi::vm_kind;
+        match Scalar::of(kind, glance.number) {
+            Some(scalar) => Glance::Scalar(scalar),
+            None if matches!(kind, ffi::vm_kind_VM_OTHER | ffi::vm_kind_VM_INSTANCE) => {
+                Glance::Instance(glance.number as usize)
+            }
+            None => Glance::Unclear,
+        }
     }
 
     /// Looks at a part of a code object, where what is derived from tuple or str serves as well as one.
@@ -203,11 +246,9 @@ impl ObjectRef {
     #[inline]
     pub fn is_made(&self, gil: Gil, making: Making) -> bool {
         let look = self.look(gil);
-        match making.of_type {
-            0 => look.kind == ffi::vm_kind_VM_INSTANCE,
+        look.of_type == making.of_type
             // SAFETY: the object is of a type that was called, and was looked at.
-            of_type => look.of_type == of_type && unsafe { ffi::vm_is_made(self.pointer) } != 0,
-        }
+            && (look.kind == ffi::vm_kind_VM_INSTANCE || unsafe { ffi::vm_is_made(self.pointer) } != 0)
     }
 
     /// Whether this key of a dict or set has another place in it in each run.
@@ -241,20 +282,12 @@ impl<'a> Look<'a> {
     /// The type or class whose new object a call of this object may make before any Python runs, if it is one.
     #[inline]
     pub fn makes_new(&self) -> Option<Making> {
-        let is_class = match self.seen {
-            Seen::Object(Named::Type) => false,
-            Seen::Object(Named::Class) => true,
-            _ => return None,
-        };
+        if !matches!(self.seen, Seen::Object(Named::Type | Named::Class)) {
+            return None;
+        }
         // SAFETY: by its kind the object is a type or class.
         let makes = unsafe { ffi::vm_makes_new(self.object.pointer) } != 0;
-        makes.then_some(Making { of_type: if is_class { 0 } else { self.object.address() } })
-    }
-
-    /// Whether its name is that of its type.
-    #[inline]
-    pub fn is_named_by_type(&self) -> bool {
-        self.kind == ffi::vm_kind_VM_OTHER
+        makes.then_some(Making { of_type: self.object.address() })
     }
 
     /// The address of the code object that the frame runs which a call of this object enters; 0 where it enters none at once.
@@ -287,6 +320,24 @@ impl<'a> Look<'a> {
         // SAFETY: the object is of this kind; both texts are ours.
         unsafe { ffi::vm_name(self.object.pointer, self.kind, &mut owner, &mut name) };
         (bytes(self.gil, owner), bytes(self.gil, name))
+    }
+
+    /// How the function or method is known, as far as that is quick.
+    #[inline]
+    pub fn known(&self) -> Option<Known> {
+        if !matches!(self.seen, Seen::Object(Named::Function | Named::Method | Named::Builtin)) {
+            return None;
+        }
+        let null = std::ptr::null();
+        let mut function = ffi::vm_function { name: null, owner: null, receiver: std::ptr::null() };
+        // SAFETY: the object is of this kind; the struct is ours.
+        let is_found = unsafe { ffi::vm_look_at_function(self.object.pointer, self.kind, &mut function) } != 0;
+        let receiver = ObjectRef { pointer: function.receiver };
+        is_found.then_some(Known {
+            name: function.name as usize,
+            owner: function.owner as usize,
+            receiver: (!receiver.is_missing()).then_some(receiver),
+        })
     }
 
     /// The name of the object's type, without the module.

@@ -312,3 +312,38 @@ fn the_program_has_no_descriptor_of_ours() {
         assert_eq!(ran.stdout(), plain, "{trace}: {}", ran.stderr());
     }
 }
+
+/// Makes a function of a code object with so many bytes, these names and constants.
+const LARGE: &str = "import types
+def make(size, names, constants): return types.FunctionType(
+    types.CodeType(0, 0, 1, 67, '\\x09' * size + 'd\\x00\\x00S', (None,) + constants, names, (), 'f', 'f', 1, ''), {})
+def before(): pass
+before()
+";
+
+#[test]
+fn a_code_object_that_no_block_can_hold_ends_the_program_and_the_trace_says_so() {
+    for making in ["make(12000000, (), ())", "make(0, (), ('x' * 5000,) * 30000)", "make(0, ('x' * 40000000,), ())"] {
+        let program = Program::new(&format!("{LARGE}{making}()\n"));
+        for trace in ["t.bct", "t.bct.zst"] {
+            let ran = program.trace(&[], trace, &[]);
+            live::assert_failed(&ran, &["too large for a .bct; record as text instead"]);
+            let info = live::run(program.command(["info", trace])).succeeded();
+            assert!(info.contains("too large for a .bct"), "{info}");
+            let shown = live::run(program.command(["show", trace])).succeeded();
+            assert!(shown.contains("before> 3 RETURN_VALUE"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn triage_fails_if_a_trace_lacks_something() {
+    let program = Program::new(&format!("{LARGE}make(12000000, (), ())()\n"));
+    let ran = live::run(program.command(["triage", "p.pyc", "-o", "triage"]));
+    assert_eq!(ran.status, 125, "{}{}", ran.stdout(), ran.stderr());
+    assert!(
+        ran.stdout().contains("failed: record: ") && ran.stdout().contains("too large for a .bct"),
+        "{}",
+        ran.stdout()
+    );
+}

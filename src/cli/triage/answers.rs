@@ -11,6 +11,7 @@ use crate::cli::{message, report, views};
 use crate::format::{self, Compression, Named, Output, Replace};
 use crate::read::Reader;
 use crate::select::{Filter, Selection};
+use crate::trace::event::EndReason;
 use crate::views::compares::{self, ComparesPlan};
 use crate::views::info::{self, InfoPlan};
 use crate::views::layers::{self, Folder, LayersPlan};
@@ -52,15 +53,21 @@ impl Answers<'_> {
         Query { trace: self.trace.to_owned(), selection, stdlib: false, memory: MEMORY, json, progress: progress() }
     }
 
-    pub fn process(&self) -> anyhow::Result<Process> {
+    /// What is said of the process, and whether its trace lacks nothing of it.
+    pub fn process(&self) -> anyhow::Result<(Process, bool)> {
         let info = info::collect(&InfoPlan { trace: self.trace.to_owned(), json: false })?;
-        Ok(Process {
+        let process = Process {
             trace: file_name(self.trace),
             report: Some(self.name("report", ".html")),
             instructions: info.totals.instructions,
             end: info.how_it_ended(),
             compares: Vec::new(),
-        })
+        };
+        let is_whole = !matches!(
+            info.end.map(|end| end.reason),
+            None | Some(EndReason::Tampered(_) | EndReason::OutputFailed(_) | EndReason::Unknown)
+        );
+        Ok((process, is_whole))
     }
 
     pub fn tried(&self) -> anyhow::Result<()> {

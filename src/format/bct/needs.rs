@@ -71,6 +71,11 @@ impl Needs {
         self.added == 0 || self.added + code.weight() <= bounds::WEIGHT
     }
 
+    /// Returns whether any block can take the description of a code object besides those that this one has.
+    pub(super) fn can_describe(&self, code: &Code) -> bool {
+        self.weight + code.weight() <= bounds::MAX_WEIGHT
+    }
+
     /// Hears of a code object that the block's own events describe.
     pub(super) fn describe(&mut self, code: &Code) {
         self.described.insert(code.id);

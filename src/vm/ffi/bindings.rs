@@ -845,19 +845,43 @@ unsafe extern "C" {
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
-pub struct vm_scalar {
+pub struct vm_glance {
     pub kind: u64,
     pub number: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of vm_scalar"][::core::mem::size_of::<vm_scalar>() - 16usize];
-    ["Alignment of vm_scalar"][::core::mem::align_of::<vm_scalar>() - 8usize];
-    ["Offset of field: vm_scalar::kind"][::core::mem::offset_of!(vm_scalar, kind) - 0usize];
-    ["Offset of field: vm_scalar::number"][::core::mem::offset_of!(vm_scalar, number) - 8usize];
+    ["Size of vm_glance"][::core::mem::size_of::<vm_glance>() - 16usize];
+    ["Alignment of vm_glance"][::core::mem::align_of::<vm_glance>() - 8usize];
+    ["Offset of field: vm_glance::kind"][::core::mem::offset_of!(vm_glance, kind) - 0usize];
+    ["Offset of field: vm_glance::number"][::core::mem::offset_of!(vm_glance, number) - 8usize];
 };
 unsafe extern "C" {
-    pub fn vm_look_at_scalar(object: *const _object) -> vm_scalar;
+    pub fn vm_glance(object: *const _object) -> vm_glance;
+}
+unsafe extern "C" {
+    pub static mut vm_class_changes: u64;
+}
+unsafe extern "C" {
+    pub static mut vm_function_changes: u64;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct vm_function {
+    pub name: *const ::core::ffi::c_void,
+    pub owner: *const ::core::ffi::c_void,
+    pub receiver: *const _object,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of vm_function"][::core::mem::size_of::<vm_function>() - 24usize];
+    ["Alignment of vm_function"][::core::mem::align_of::<vm_function>() - 8usize];
+    ["Offset of field: vm_function::name"][::core::mem::offset_of!(vm_function, name) - 0usize];
+    ["Offset of field: vm_function::owner"][::core::mem::offset_of!(vm_function, owner) - 8usize];
+    ["Offset of field: vm_function::receiver"][::core::mem::offset_of!(vm_function, receiver) - 16usize];
+};
+unsafe extern "C" {
+    pub fn vm_look_at_function(object: *const _object, kind: u32, out: *mut vm_function) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
     pub fn vm_look_at_part(object: *const _object, out: *mut vm_seen);

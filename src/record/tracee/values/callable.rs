@@ -3,7 +3,13 @@
 use super::walk::{At, Walk, Words, what};
 use crate::trace::value::{self, Role, Tag, What};
 use crate::vm::Gil;
-use crate::vm::value::{Callee, Look, Making, Named, ObjectRef, Seen};
+use crate::vm::value::{Callee, Changes, Glance, Known, Look, Making, Named, ObjectRef, Seen};
+
+/// In place of an owner's address, for a name that stands without its owner.
+const BARE: usize = 1;
+
+/// An entry that no name has.
+const NO_NAME: u32 = u32::MAX;
 
 /// What the call of an object does, as far as that is known before it.
 pub struct Calling {
@@ -18,12 +24,14 @@ impl Walk {
     #[inline]
     pub fn callable(&mut self, gil: Gil, object: ObjectRef, is_last: bool, step: u32, out: &mut impl Words) -> Calling {
         let look = object.look(gil);
+        let at = At::Front { role: Role::Operand, step };
+        self.begin_value();
+        if self.known_method(gil, object, &look, at, out) {
+            return Calling { making: None, code: look.called_code() };
+        }
         match look.callee() {
             Callee::Plain if is_last => out.push_number(value::pack(Tag::Same, Role::Operand, step, 0)),
-            callee => {
-                self.begin_value();
-                self.called(gil, object, &look, callee, At::Front { role: Role::Operand, step }, out);
-            }
+            callee => self.called(gil, object, &look, callee, at, out),
         }
         Calling { making: look.makes_new(), code: look.called_code() }
     }
@@ -41,10 +49,11 @@ impl Walk {
     ) {
         self.begin_value();
         let at = At::Front { role, step };
-        if let Some(scalar) = object.scalar(gil)
-            && !is_last
-        {
-            return self.scalar(scalar, at, out);
+        match object.glance(gil) {
+            _ if is_last => {}
+            Glance::Scalar(scalar) => return self.scalar(scalar, at, out),
+            Glance::Instance(class) => return self.instance(gil, object, class, at, out),
+            Glance::Unclear => {}
         }
         let look = object.look(gil);
         match self.bound_method(gil, object, &look, at, out) {
@@ -67,6 +76,9 @@ impl Walk {
         if !matches!(look.seen, Seen::Object(Named::Method | Named::Builtin | Named::Wrapper)) {
             return false;
         }
+        if self.known_method(gil, object, look, at, out) {
+            return true;
+        }
         let callee = look.callee();
         let is_bound = matches!(callee, Callee::Bound { .. });
         if is_bound {
@@ -75,20 +87,33 @@ impl Walk {
         is_bound
     }
 
+    /// The same of one whose name is known by its address, which is quick.
+    #[inline]
+    fn known_method(&mut self, gil: Gil, object: ObjectRef, look: &Look, at: At, out: &mut impl Words) -> bool {
+        let Some(Known { name, receiver: Some(receiver), .. }) = look.known() else { return false };
+        let Some(entry) = self.names.functions.find((name, BARE), Changes::now(gil).functions) else { return false };
+        let Seen::Object(named) = look.seen else { return false };
+        self.objects = self.objects.saturating_sub(1);
+        let payload = value::object_payload(entry, what(named), self.numbers.of(object.address(), look.of_type));
+        out.push(at.pack(Tag::Bound, payload));
+        self.receiver(gil, receiver, At::Inside { depth: at.depth() }, out);
+        true
+    }
+
     fn called(&mut self, gil: Gil, object: ObjectRef, look: &Look, callee: Callee, at: At, out: &mut impl Words) {
         let inside = At::Inside { depth: at.depth() };
         match callee {
             Callee::Bound { name, receiver } => {
                 let what = if let Seen::Object(named) = look.seen { what(named) } else { What::Instance };
-                self.bound(object, look, what, name, at, out);
+                self.bound(gil, object, look, what, name, at, out);
                 self.receiver(gil, receiver, inside, out);
             }
             Callee::Proxy { name, referent } => {
-                self.bound(object, look, What::Instance, name, at, out);
+                self.bound(gil, object, look, What::Instance, name, at, out);
                 self.object(gil, referent, inside, out);
             }
             Callee::Partial { name, first, rest, keywords } if at.depth() < self.caps.depth => {
-                self.bound(object, look, What::Partial, name, at, out);
+                self.bound(gil, object, look, What::Partial, name, at, out);
                 out.push(value::pack_nested(Tag::Tuple, value::container_payload(0, 3, false)));
                 let inside = At::Inside { depth: at.depth() + 1 };
                 let look = first.look(gil);
@@ -107,8 +132,19 @@ impl Walk {
     /// Writes the object that a method is called on: what functools.partial or re.compile has made as they made it, another method with
     /// its object.
     fn receiver(&mut self, gil: Gil, receiver: ObjectRef, at: At, out: &mut impl Words) {
+        if let Glance::Instance(class) = receiver.glance(gil)
+            && self.names.plain.find((class, 0), Changes::now(gil).classes).is_some()
+        {
+            return self.instance(gil, receiver, class, at, out);
+        }
         let look = receiver.look(gil);
         match look.callee() {
+            Callee::Plain => {
+                if matches!(look.seen, Seen::Object(Named::Instance)) {
+                    self.names.plain.put((look.of_type, 0), Changes::now(gil).classes, NO_NAME);
+                }
+                self.looked_at(gil, receiver, &look, at, out);
+            }
             made @ Callee::Partial { .. } => self.called(gil, receiver, &look, made, at, out),
             bound @ Callee::Bound { .. } if at.depth() < self.caps.depth => {
                 self.called(gil, receiver, &look, bound, At::Inside { depth: at.depth() + 1 }, out);
@@ -117,9 +153,19 @@ impl Walk {
         }
     }
 
-    fn bound(&mut self, object: ObjectRef, look: &Look, what: What, name: &[u8], at: At, out: &mut impl Words) {
+    fn bound(
+        &mut self,
+        gil: Gil,
+        object: ObjectRef,
+        look: &Look,
+        what: What,
+        name: &[u8],
+        at: At,
+        out: &mut impl Words,
+    ) {
         self.objects = self.objects.saturating_sub(1);
-        let payload = self.named(object, look, what, (b"", name), out);
+        let known = look.known().map(|known| (known.name, BARE));
+        let payload = self.function(gil, object, look, what, known, || (b"", name), out);
         out.push(at.pack(Tag::Bound, payload));
     }
 }

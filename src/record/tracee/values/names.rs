@@ -11,11 +11,64 @@ pub(super) struct GivenNames {
     texts: Vec<Box<[u8]>>,
     /// Which entry a name had that lay where this one lies: it is likely to be the same.
     recent: Box<[u16; RECENT]>,
+    pub(super) classes: KnownNames,
+    pub(super) functions: KnownNames,
+    /// Classes whose objects are no functools.partial and the like: they are shown as any other where a method of theirs is called.
+    pub(super) plain: KnownNames,
 }
+
+/// Entries of names that are known by two addresses, each as of so many changes of what lies there.
+pub(super) struct KnownNames {
+    names: Box<[KnownName; RECENT]>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct KnownName {
+    /// 0 and 0 for none.
+    by: (usize, usize),
+    changes: u64,
+    entry: u32,
+}
+
+impl KnownNames {
+    fn new() -> KnownNames {
+        KnownNames { names: Box::new([KnownName::default(); RECENT]) }
+    }
+
+    /// The entry that has the name, if it was put here and nothing has changed since.
+    #[inline]
+    pub(super) fn find(&self, by: (usize, usize), changes: u64) -> Option<u32> {
+        let known = &self.names[place(by.0 ^ by.1.rotate_left(1))];
+        (known.by == by && known.changes == changes && by.0 != 0).then_some(known.entry)
+    }
+
+    pub(super) fn put(&mut self, by: (usize, usize), changes: u64, entry: u32) {
+        self.names[place(by.0 ^ by.1.rotate_left(1))] = KnownName { by, changes, entry };
+    }
+
+    /// Forgets an entry: it gets another name.
+    fn forget(&mut self, entry: u32) {
+        self.names.iter_mut().filter(|known| known.entry == entry).for_each(|known| known.by = (0, 0));
+    }
+}
+
+/// Where in a table of [`RECENT`] places something with an address is.
+#[inline]
+fn place(address: usize) -> usize {
+    (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - 8)
+}
+
+const _: () = assert!(RECENT == 1 << 8, "place() takes the upper 8 bits");
 
 impl Default for GivenNames {
     fn default() -> GivenNames {
-        GivenNames { texts: vec![Box::default(); NAMES], recent: Box::new([0; RECENT]) }
+        GivenNames {
+            texts: vec![Box::default(); NAMES],
+            recent: Box::new([0; RECENT]),
+            classes: KnownNames::new(),
+            functions: KnownNames::new(),
+            plain: KnownNames::new(),
+        }
     }
 }
 
@@ -28,15 +81,14 @@ impl GivenNames {
     /// The entry that has the name `owner.name`; true where it must be written first.
     #[inline]
     pub(super) fn find(&mut self, owner: &[u8], name: &[u8]) -> (u32, bool) {
-        let address = name.as_ptr().addr() ^ owner.as_ptr().addr() >> 2;
-        let recent = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - 8);
-        let place = self.recent[recent];
-        if is_joined(&self.texts[usize::from(place)], owner, name) {
-            return (place.into(), false);
+        let recent = place(name.as_ptr().addr() ^ owner.as_ptr().addr() >> 2);
+        let entry = self.recent[recent];
+        if is_joined(&self.texts[usize::from(entry)], owner, name) {
+            return (entry.into(), false);
         }
-        let (place, is_new) = self.look_up(owner, name);
-        self.recent[recent] = place as u16;
-        (place, is_new)
+        let (entry, is_new) = self.look_up(owner, name);
+        self.recent[recent] = entry as u16;
+        (entry, is_new)
     }
 
     fn look_up(&mut self, owner: &[u8], name: &[u8]) -> (u32, bool) {
@@ -50,6 +102,8 @@ impl GivenNames {
         }
         // The second place, unless the first is still empty: what is used often stays in the first.
         let place = if self.texts[places[0]].is_empty() { places[0] } else { places[1] };
+        self.classes.forget(place as u32);
+        self.functions.forget(place as u32);
         self.texts[place] = if owner.is_empty() { name.into() } else { [owner, b".", name].concat().into() };
         (place as u32, true)
     }

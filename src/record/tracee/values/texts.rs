@@ -56,27 +56,36 @@ impl Walk {
         }
         let digits = digits.get(0..count)?;
         out.push(at.pack(Tag::Long, value::text_payload(bytes as usize, false, negative)));
-        magnitude(digits, (bytes as usize).div_ceil(value::RAW_BYTES)).for_each(|part| out.push(value::pack_raw(part)));
+        magnitude(digits, (bytes as usize).div_ceil(value::RAW_BYTES), |part| out.push(value::pack_raw(part)));
         Some(())
     }
 }
 
+/// Bits of a digit, and digits that a u128 holds.
+const DIGIT: u32 = 30;
+const FEW_DIGITS: usize = 4;
+
+/// Bits of a raw part.
+const PART: u32 = 8 * value::RAW_BYTES as u32;
+
 /// A number that is made of digits of 30 bits, in so many parts of the bytes that a raw part holds; what is beyond a part is to be left out.
-fn magnitude(digits: &[u32], parts: usize) -> impl Iterator<Item = u64> + '_ {
-    const PART: u32 = 8 * value::RAW_BYTES as u32;
+fn magnitude(digits: &[u32], parts: usize, mut out: impl FnMut(u64)) {
+    if digits.len() <= FEW_DIGITS {
+        let whole = digits.iter().rev().fold(0, |whole: u128, digit| whole << DIGIT | u128::from(*digit));
+        return (0..parts as u32).for_each(|part| out((whole >> (part * PART)) as u64));
+    }
     let (mut digits, mut held, mut width) = (digits.iter(), 0u128, 0);
-    (0..parts).map(move |_| {
+    for _ in 0..parts {
         while width < PART
             && let Some(digit) = digits.next()
         {
             held |= u128::from(*digit) << width;
-            width += 30;
+            width += DIGIT;
         }
-        let part = held as u64;
+        out(held as u64);
         held >>= PART;
         width = width.saturating_sub(PART);
-        part
-    })
+    }
 }
 
 /// The CRC-32 of a string, of a long one that of its beginning and its end.
@@ -113,15 +122,24 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_number_are_its_bytes() {
+        let parts = |digits: &[u32], bytes: usize| {
+            let mut parts = Vec::new();
+            magnitude(digits, bytes.div_ceil(value::RAW_BYTES), |part| parts.push(value::pack_raw(part)));
+            parts
+        };
         let last = [1, 0x80, 0x7fff, (1 << 30) - 1];
-        for digits in (1..=4).flat_map(|count| last.map(|last| [vec![0x2345_6789; count - 1], vec![last]].concat())) {
-            let whole = digits.iter().rev().fold(0, |number, digit| number << 30 | u128::from(*digit));
-            let bytes = (u128::BITS - whole.leading_zeros()).div_ceil(8) as usize;
-            let parts: Vec<u64> = magnitude(&digits, bytes.div_ceil(value::RAW_BYTES)).map(value::pack_raw).collect();
-            assert_eq!(parts, value::raw_parts(&whole.to_le_bytes()[..bytes]).collect::<Vec<u64>>(), "{digits:x?}");
+        for digits in (1..=9).flat_map(|count| last.map(|last| [vec![0x2345_6789; count - 1], vec![last]].concat())) {
+            // As int.from_bytes would have it, bit by bit.
+            let bits: Vec<bool> =
+                digits.iter().flat_map(|digit| (0..30).map(move |bit| digit >> bit & 1 == 1)).collect();
+            let count = bits.iter().rposition(|&bit| bit).unwrap() / 8 + 1;
+            let byte =
+                |at: usize| (0..8).fold(0, |byte, bit| byte | u8::from(bits.get(8 * at + bit) == Some(&true)) << bit);
+            let bytes: Vec<u8> = (0..count).map(byte).collect();
+            assert_eq!(parts(&digits, count), value::raw_parts(&bytes).collect::<Vec<u64>>(), "{digits:x?}");
         }
-        assert_eq!(magnitude(&[], 0).count(), 0);
+        assert_eq!(parts(&[], 0), Vec::<u64>::new());
         // Digits that are too large, and fewer than the parts need.
-        assert_eq!(magnitude(&[u32::MAX; 2], 2).collect::<Vec<u64>>(), [0x3fff_ffff_ffff_ffff, 0x3f]);
+        assert_eq!(parts(&[u32::MAX; 2], 14), [0x3fff_ffff_ffff_ffff, 0x3f].map(value::pack_raw));
     }
 }

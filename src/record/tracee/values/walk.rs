@@ -9,7 +9,7 @@ use crate::trace::value::{self, Role, Tag, What};
 use crate::trace::word;
 use crate::vm::Gil;
 use crate::vm::memory::Span;
-use crate::vm::value::{BadTable, Entry, Look, Named, ObjectRef, Scalar, Seen};
+use crate::vm::value::{BadTable, Changes, Entry, Glance, Look, Named, ObjectRef, Scalar, Seen};
 
 /// Where the words of values go.
 pub trait Words {
@@ -60,16 +60,14 @@ const MOST_PLACES: isize = 1 << 16;
 /// Writes values.
 pub struct Walk {
     pub(super) caps: Caps,
-    numbers: Numbers,
-    names: GivenNames,
+    pub(super) numbers: Numbers,
+    pub(super) names: GivenNames,
     /// Objects that the value may still show, besides those of containers that were begun.
     pub(super) objects: u32,
     /// Words that the unit may still take.
     pub(super) words: u32,
     /// Places of tables that may still be looked at.
     places: isize,
-    /// The type of the last object of this unit that has the name of its type, and that name.
-    named_type: Option<(usize, u32)>,
 }
 
 /// Where a value goes: in front, or into the container that was begun.
@@ -98,15 +96,7 @@ impl At {
 
 impl Walk {
     pub fn new(caps: Caps) -> Walk {
-        Walk {
-            caps,
-            numbers: Numbers::default(),
-            names: GivenNames::default(),
-            objects: 0,
-            words: 0,
-            places: 0,
-            named_type: None,
-        }
+        Walk { caps, numbers: Numbers::default(), names: GivenNames::default(), objects: 0, words: 0, places: 0 }
     }
 
     /// Changes how much of the next values is shown.
@@ -118,7 +108,7 @@ impl Walk {
     /// Begins with the values of another unit.
     #[inline]
     pub fn begin_unit(&mut self) {
-        (self.words, self.places, self.named_type) = (MOST_WORDS, MOST_PLACES, None);
+        (self.words, self.places) = (MOST_WORDS, MOST_PLACES);
     }
 
     /// Begins with another value.
@@ -131,9 +121,13 @@ impl Walk {
     #[inline(always)]
     pub fn value(&mut self, gil: Gil, object: ObjectRef, role: Role, step: u32, out: &mut impl Words) {
         let at = At::Front { role, step };
-        match object.scalar(gil) {
-            Some(scalar) => push_scalar(scalar, at, out),
-            None => self.value_of_object(gil, object, at, out),
+        match object.glance(gil) {
+            Glance::Scalar(scalar) => push_scalar(scalar, at, out),
+            Glance::Instance(class) => {
+                self.begin_value();
+                self.instance(gil, object, class, at, out);
+            }
+            Glance::Unclear => self.value_of_object(gil, object, at, out),
         }
     }
 
@@ -151,9 +145,10 @@ impl Walk {
 
     #[inline]
     pub(super) fn object(&mut self, gil: Gil, object: ObjectRef, at: At, out: &mut impl Words) {
-        match object.scalar(gil) {
-            Some(scalar) => self.scalar(scalar, at, out),
-            None => self.looked_at(gil, object, &object.look(gil), at, out),
+        match object.glance(gil) {
+            Glance::Scalar(scalar) => self.scalar(scalar, at, out),
+            Glance::Instance(class) => self.instance(gil, object, class, at, out),
+            Glance::Unclear => self.looked_at(gil, object, &object.look(gil), at, out),
         }
     }
 
@@ -184,8 +179,15 @@ impl Walk {
                 }
                 None => (Tag::Bad, 0),
             },
-            Seen::Object(Named::Instance) if look.is_named_by_type() => (Tag::Object, self.instance(object, look, out)),
-            Seen::Object(named) => (Tag::Object, self.named(object, look, what(named), look.name(), out)),
+            Seen::Object(Named::Instance) => {
+                let payload = self.named(object, look, What::Instance, look.name(), out);
+                self.names.classes.put((look.of_type, 0), Changes::now(gil).classes, value::name_in(payload));
+                (Tag::Object, payload)
+            }
+            Seen::Object(named) => {
+                let known = look.known().map(|known| (known.name, known.owner));
+                (Tag::Object, self.function(gil, object, look, what(named), known, || look.name(), out))
+            }
             Seen::Code => (Tag::Object, self.named(object, look, What::Code, look.name(), out)),
             Seen::StopIteration => (Tag::Object, self.named(object, look, What::Type, look.name(), out)),
             Seen::Missing => (Tag::Missing, 0),
@@ -311,18 +313,39 @@ impl Walk {
 
 /// Names.
 impl Walk {
-    /// The payload of the word of an object that has the name of its type.  Of several in one unit, as in a list, nothing changes the name.
+    /// The payload of an object's word, as `named` gives it; its name is asked for only where it is not known by the addresses `known`.
     #[inline]
-    fn instance(&mut self, object: ObjectRef, look: &Look, out: &mut impl Words) -> u64 {
-        match self.named_type {
-            Some((of_type, name)) if of_type == look.of_type => {
-                value::object_payload(name, What::Instance, self.numbers.of(object.address(), look.of_type))
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn function<'a>(
+        &mut self,
+        gil: Gil,
+        object: ObjectRef,
+        look: &Look,
+        what: What,
+        known: Option<(usize, usize)>,
+        name: impl FnOnce() -> (&'a [u8], &'a [u8]),
+        out: &mut impl Words,
+    ) -> u64 {
+        let Some(known) = known else { return self.named(object, look, what, name(), out) };
+        let changes = Changes::now(gil).functions;
+        if let Some(entry) = self.names.functions.find(known, changes) {
+            return value::object_payload(entry, what, self.numbers.of(object.address(), look.of_type));
+        }
+        let payload = self.named(object, look, what, name(), out);
+        self.names.functions.put(known, changes, value::name_in(payload));
+        payload
+    }
+
+    /// Writes the value of an object that has the name of its type or class.
+    #[inline]
+    pub(super) fn instance(&mut self, gil: Gil, object: ObjectRef, class: usize, at: At, out: &mut impl Words) {
+        match self.names.classes.find((class, 0), Changes::now(gil).classes) {
+            Some(name) => {
+                self.words = self.words.saturating_sub(1);
+                let number = self.numbers.of(object.address(), class);
+                out.push(at.pack(Tag::Object, value::object_payload(name, What::Instance, number)));
             }
-            _ => {
-                let payload = self.named(object, look, What::Instance, look.name(), out);
-                self.named_type = Some((look.of_type, value::name_in(payload)));
-                payload
-            }
+            None => self.looked_at(gil, object, &object.look(gil), at, out),
         }
     }
 
@@ -339,8 +362,6 @@ impl Walk {
         let name = if name.is_empty() { b"?" } else { name };
         let (entry, is_new) = self.names.find(owner, name);
         if is_new {
-            // It may have the place of another one.
-            self.named_type = None;
             self.push_name(entry, out);
         }
         value::object_payload(entry, what, self.numbers.of(object.address(), look.of_type))
