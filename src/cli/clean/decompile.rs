@@ -89,7 +89,7 @@ impl Decompiler {
         let shown = Printable::text(name.as_bytes());
         // A function that stands alone is shown as one.
         let module = (code.flags & stubs::OPTIMIZED != 0).then(|| stubs::defined(code.clone()));
-        let code = module.as_ref().unwrap_or(code);
+        let code = &stubs::with_shown_filenames(module.as_ref().unwrap_or(code));
         let source = match self.decompile(code, name) {
             Ok(source) => source,
             Err(Failure::Missing(error)) => {
