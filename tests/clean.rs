@@ -288,6 +288,34 @@ fn a_decompiler_that_prints_no_python_for_one_function_gets_the_others() {
     assert_eq!(fs::read_to_string(clean.join("two.py")).unwrap(), "fine = 1\nbad = 1\n");
 }
 
+/// A decompiler that prints the file's name in a comment, as uncompyle6 does.
+const COMMENT: &str = "import marshal, sys
+print '# Embedded file name: ' + marshal.loads(open(sys.argv[1], 'rb').read()[8:]).co_filename
+print 'x = 1'
+";
+
+#[test]
+fn a_file_name_of_control_characters_is_one_line_of_text_for_a_decompiler() {
+    for (control, shown) in [(0, "a\\x00b.py"), (b'\n', "a\\nb.py")] {
+        let folder = tempfile::tempdir().unwrap();
+        let make = "import marshal; code = compile('x = 1', 'a@b.py', 'exec')
+open('a.pyc', 'wb').write('\\x03\\xf3\\r\\n' + 4 * '\\0' + marshal.dumps(code))";
+        fs::write(folder.path().join("make.py"), make).unwrap();
+        run(bctrace(["python", "make.py"]).current_dir(folder.path())).succeeded();
+        let pyc = folder.path().join("a.pyc");
+        let bytes = fs::read(&pyc).unwrap();
+        let bytes: Vec<u8> = bytes.iter().map(|&byte| if byte == b'@' { control } else { byte }).collect();
+        fs::write(&pyc, bytes).unwrap();
+        fs::write(folder.path().join("decompiler.py"), COMMENT).unwrap();
+        let command = format!("'{}' python decompiler.py {{}}", running::binary().display());
+        let words = ["clean", "a.pyc", "-o", "clean", "--decompile", &command];
+        let ran = run(bctrace(words).current_dir(folder.path()));
+        assert!(!ran.stderr().contains("not Python"), "{}", ran.stderr());
+        let text = fs::read_to_string(folder.path().join("clean/a.py")).unwrap();
+        assert_eq!(text, format!("# Embedded file name: {shown}\nx = 1\n"));
+    }
+}
+
 #[test]
 fn a_decompiler_gets_no_more_than_4_gib_of_memory() {
     let (folder, pyc) = running::compiled("print 1\n", "a.pyc");

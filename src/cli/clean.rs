@@ -9,7 +9,7 @@ mod stubs;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use anyhow::{Context, anyhow};
 
 use super::args::{AnswerFormat, CleanArgs, UntakenName};
 use super::program::{Program, Reading};
-use super::screen::CANNOT_WRITE;
+use super::screen::{self, CANNOT_WRITE};
 use super::{message, program};
 use crate::bytecode::file::Code;
 use crate::bytecode::object::MarshalledCode;
@@ -63,12 +63,12 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<u8> {
     let (folder, files) = write_files(&args.program, &program, &args.traces, options, &args.folder)?;
     let is_text = args.format == AnswerFormat::Text;
     let printed = if is_text { report::text(&files, args.explain) } else { report::lines(&files) };
-    io::stdout().write_all(&printed).context(CANNOT_WRITE)?;
+    screen::stdout().write_all(&printed).context(CANNOT_WRITE)?;
     let proof = prove(args, &program, &recorded, &folder, &files)?;
     let cannot = || format!("cannot write {}", Named::output(&folder.path_of(PROOF)));
     folder.create(OsStr::new(PROOF)).and_then(|mut file| file.write_all(&proof.json())).with_context(cannot)?;
     let printed = if is_text { proof.text().into_bytes() } else { proof.json() };
-    io::stdout().write_all(&printed).context(CANNOT_WRITE)?;
+    screen::stdout().write_all(&printed).context(CANNOT_WRITE)?;
     if let Some(command) = &args.decompile {
         decompile(command, &folder, &files)?;
     }

@@ -4,17 +4,22 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::args::{EXPORT, ExportArgs, ExportForm, usage};
-use super::{exit, message, screen, views};
+use super::screen::{self, CANNOT_WRITE};
+use super::{exit, message, views};
 use crate::bytecode::escape::Printable;
 use crate::export::{self, Form, Plan, Which};
+use crate::process::descriptors::check_stdout;
 
 /// Runs the command.
 pub fn run(args: &ExportArgs) -> anyhow::Result<u8> {
     let plan = plan(args)?;
     check(&plan, args.force)?;
+    if plan.output == Path::new("-") {
+        check_stdout().context(CANNOT_WRITE)?;
+    }
     let result = export::run(&plan, &mut views::warning(&args.trace));
     let exported = match result {
         Ok(exported) => exported,

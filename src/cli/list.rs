@@ -8,6 +8,7 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use super::args::{AnswerFormat, ListArgs};
+use super::message;
 use super::program::{self, Program, Reading};
 use super::screen::{self, CANNOT_WRITE, Screen};
 use crate::bytecode::escape::Printable;
@@ -40,24 +41,44 @@ pub struct Row<'a> {
     pub bytes: &'a [u8],
     /// Of the code, if it is code.
     pub code: Option<&'a Code>,
+    /// What comes after code has the code's name.
+    pub after: Option<After>,
 }
 
-/// All that a file contains: scripts, modules, other files.
+/// What data comes after, and where.
+#[derive(Clone, Copy)]
+pub struct After {
+    /// The kind of the code.
+    pub kind: &'static str,
+    /// In the file that the code is in.
+    pub offset: usize,
+}
+
+/// All that a file contains: scripts, modules, each with what comes after it, other files.
 pub fn rows(program: &Program) -> Vec<Row<'_>> {
     let contents = &program.contents;
-    let entries = contents.entries.iter().map(|entry| match &entry.program {
-        file::Program::Code(code) => {
-            Row { kind: "script", name: name_of(&entry.name, code), bytes: code.marshalled(), code: Some(code) }
-        }
-        file::Program::Source(source) => Row { kind: "source", name: entry.name.clone(), bytes: source, code: None },
+    let entries = contents.entries.iter().flat_map(|entry| match &entry.program {
+        file::Program::Code(code) => of_code("script", name_of(&entry.name, code), code),
+        file::Program::Source(source) => vec![of_bytes("source", &entry.name, source)],
     });
-    let modules = contents.modules.iter().map(|module| {
+    let modules = contents.modules.iter().flat_map(|module| {
         let kind = if module.is_package { "package" } else { "module" };
-        Row { kind, name: module.name.clone(), bytes: module.code.marshalled(), code: Some(&module.code) }
+        of_code(kind, module.name.clone(), &module.code)
     });
-    let files = contents.files.iter();
-    let files = files.map(|file| Row { kind: "file", name: file.name.clone(), bytes: &file.bytes, code: None });
+    let files = contents.files.iter().map(|file| of_bytes("file", &file.name, &file.bytes));
     entries.chain(modules).chain(files).collect()
+}
+
+/// Code, and what comes after it.
+fn of_code<'a>(kind: &'static str, name: Vec<u8>, code: &'a Code) -> Vec<Row<'a>> {
+    let tail = (!code.tail().is_empty())
+        .then(|| Row { after: Some(After { kind, offset: code.marshal.end }), ..of_bytes("tail", &name, code.tail()) });
+    let row = Row { kind, name, bytes: code.marshalled(), code: Some(code), after: None };
+    [row].into_iter().chain(tail).collect()
+}
+
+fn of_bytes<'a>(kind: &'static str, name: &[u8], bytes: &'a [u8]) -> Row<'a> {
+    Row { kind, name: name.to_vec(), bytes, code: None, after: None }
 }
 
 fn name_of(name: &[u8], code: &Code) -> Vec<u8> {
@@ -94,7 +115,11 @@ pub fn text(path: &Path, program: &Program, rows: &[Row]) -> String {
     for row in rows {
         let magic = row.magic().map_or("-".to_owned(), |magic| magic.to_string());
         let digest = digest(row.bytes);
-        let (size, name) = (row.bytes.len(), Printable::text(&row.name));
+        let (size, mut name) = (row.bytes.len(), Printable::text(&row.name).to_string());
+        if let Some(after) = row.after {
+            let bytes = message::counted(size as u64, "byte");
+            name = format!("{bytes} after the code object of {name}, at offset {}", after.offset);
+        }
         let _ = writeln!(out, "{:<7}  {magic:>5}  {size:>width$}  {}  {name}", row.kind, &digest[..DIGITS]);
     }
     out
@@ -131,5 +156,8 @@ pub fn push_row(out: &mut Vec<u8>, row: &Row) {
     json::push_hex_member(out, "sha256", &Sha256::digest(row.bytes));
     if row.code.is_some() {
         json::push_optional_member(out, "magic", row.magic());
+    }
+    if let Some(after) = row.after {
+        json::push_member(out, "offset", after.offset);
     }
 }

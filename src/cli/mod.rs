@@ -75,7 +75,7 @@ fn status_of(error: anyhow::Error) -> u8 {
     }
     match error.downcast_ref::<clap::Error>() {
         // Help and the version, which clap has made: who asked for them may not read them to the end.
-        Some(answer) if !answer.use_stderr() => screen::printed(answer.print()).unwrap_or_else(status_of),
+        Some(answer) if !answer.use_stderr() => screen::print_answer(answer).unwrap_or_else(status_of),
         Some(error) => {
             message::explain(error);
             exit::USAGE

@@ -13,7 +13,7 @@ mod trial;
 use super::args::OpmapArgs;
 use super::message;
 use super::program::{self, Program};
-use super::screen::CANNOT_WRITE;
+use super::screen::{self, CANNOT_WRITE};
 use crate::bytecode::code::nested;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::object::MarshalledCode;
@@ -57,7 +57,7 @@ pub fn run(args: &OpmapArgs) -> anyhow::Result<u8> {
     let others = exact.pairs().filter(|(number, _)| guesses.iter().all(|guess| guess.number != *number));
     let map = OpMap::of(infer::map(&guesses).pairs().chain(others)).to_json();
     match &args.output {
-        None => io::stdout().write_all(map.as_bytes()).context(CANNOT_WRITE)?,
+        None => screen::stdout().write_all(map.as_bytes()).context(CANNOT_WRITE)?,
         Some(path) => write(path, &map).with_context(|| format!("cannot write {}", Printable::path(path)))?,
     }
     Ok(0)

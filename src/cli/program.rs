@@ -130,13 +130,27 @@ impl Program {
 
     /// Says what was guessed, if anything was.
     pub fn report_guesses(&self, path: &Path) {
-        if matches!(self.contents.kind, Kind::Pyc | Kind::Source) && self.contents.guesses.is_empty() {
+        let is_plain = matches!(self.contents.kind, Kind::Pyc | Kind::Source) && self.contents.guesses.is_empty();
+        if is_plain && self.tails().is_none() {
             return;
         }
         message::warn(format_args!("{} is {}", Named::input(path), self.description()));
     }
 
-    /// The kind of file, what it holds, and what was guessed.
+    /// Says how much data comes after code objects, if any does.
+    fn tails(&self) -> Option<String> {
+        let mut codes = self.contents.codes().map(|(_, code)| code).filter(|code| !code.tail().is_empty());
+        let first = codes.next()?;
+        Some(match codes.count() {
+            0 => {
+                let bytes = message::counted(first.tail().len() as u64, "byte");
+                format!("{bytes} after the code object, at offset {}", first.marshal.end)
+            }
+            more => format!("data after {} of its code objects", more + 1),
+        })
+    }
+
+    /// The kind of file, what it holds, what was guessed, and what comes after the code.
     pub fn description(&self) -> String {
         let contents = &self.contents;
         let counts = [
@@ -147,7 +161,8 @@ impl Program {
         let counts = counts.iter().filter(|(number, _)| *number > 0);
         let counts: Vec<String> = counts.map(|(number, what)| message::counted(*number as u64, what)).collect();
         let library = self.library.as_ref().map(|library| format!("its modules are in {}", Printable::path(library)));
-        let clauses: Vec<&str> = contents.guesses.iter().chain(&library).map(String::as_str).collect();
+        let tails = self.tails();
+        let clauses: Vec<&str> = contents.guesses.iter().chain(&library).chain(&tails).map(String::as_str).collect();
         let guesses = if clauses.is_empty() { String::new() } else { format!(": {}", clauses.join("; ")) };
         format!("{} with {}{guesses}", contents.kind.phrase(), counts.join(", "))
     }

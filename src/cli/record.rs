@@ -13,10 +13,12 @@ use memchr::memmem;
 use super::args::{self, FormatName, RecordArgs, RecordingArgs, TraceWhat, ValueArgs};
 use super::program::{self, Program, Reading};
 use super::sandbox::{OwnScratch, Prepared};
+use super::screen::CANNOT_WRITE;
 use super::{commands, exit, follow, frozen, hint, lead, message, opmap, sandbox, summary};
 use crate::bytecode::escape::Printable;
 use crate::format::{self, Checked, Compression, Format, Named, Replace};
 use crate::process::addresses;
+use crate::process::descriptors::check_stdout;
 use crate::record::{self, Blobs, Call, Caps, Outcome, Plan, Subject, Tracing};
 use crate::select::Trigger;
 use crate::trace::Sink;
@@ -247,6 +249,9 @@ impl Target {
     ) -> anyhow::Result<Target> {
         let (format, compression) = format::by_suffix(trace, format);
         let is_written = format != Format::Null;
+        if is_written && format::names_stdout(trace) {
+            check_stdout().context(CANNOT_WRITE)?;
+        }
         let checked = is_written.then(|| format::check_output(trace, input, replace)).transpose()?;
         let is_binary = format == Format::Bct || compression != Compression::None;
         if is_binary && checked.as_ref().is_some_and(Checked::is_terminal) {

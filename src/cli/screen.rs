@@ -2,7 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use super::args::{ColorWhen, ScreenArgs};
 use super::pager::Pager;
 use super::{exit, message};
 use crate::format::{self, Compression, Output, Paint, Painted, Replace};
+use crate::process::descriptors::check_stdout;
 use crate::read::TraceError;
 use crate::trace::SinkError;
 
@@ -43,6 +45,8 @@ impl Screen {
     pub fn output(&self, paint: Option<Paint>, input: &Path) -> anyhow::Result<Output> {
         let output = match self.pager.as_ref().and_then(Pager::input) {
             Some(input) => Output::of_pipe(input)?,
+            // A file that is not open for writing fails with the first line, as a standard output that is closed does.
+            None if check_stdout().is_err() => Output::of_pipe(File::open("/dev/null")?)?,
             None => format::check_output(Path::new("-"), Some(input), Replace::Traces)?.open(Compression::None)?,
         };
         Ok(match paint.filter(|_| self.is_colored) {
@@ -55,7 +59,7 @@ impl Screen {
     pub fn writer(&self, paint: Option<Paint>) -> Box<dyn Write> {
         let writer: Box<dyn Write> = match self.pager.as_ref().and_then(Pager::input) {
             Some(input) => Box::new(BufWriter::new(input)),
-            None => Box::new(BufWriter::new(io::stdout().lock())),
+            None => Box::new(BufWriter::new(stdout())),
         };
         match paint.filter(|_| self.is_colored) {
             Some(paint) => Box::new(Painted::new(writer, paint)),
@@ -64,13 +68,36 @@ impl Screen {
     }
 }
 
+/// Standard output, where writing fails if there is none.
+pub fn stdout() -> impl Write {
+    Stdout(io::stdout().lock())
+}
+
+struct Stdout(StdoutLock<'static>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        check_stdout()?;
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Prints a whole text on standard output.
 pub fn print(text: &[u8]) -> anyhow::Result<u8> {
-    printed(io::stdout().write_all(text))
+    printed(stdout().write_all(text))
+}
+
+/// Prints help or a version that clap has made.
+pub fn print_answer(answer: &clap::Error) -> anyhow::Result<u8> {
+    printed(check_stdout().and_then(|()| answer.print()))
 }
 
 /// The result of a command whose answer was printed on standard output.
-pub fn printed(written: io::Result<()>) -> anyhow::Result<u8> {
+fn printed(written: io::Result<()>) -> anyhow::Result<u8> {
     result(written.and_then(|()| io::stdout().flush()).map(|()| 0).context(CANNOT_WRITE))
 }
 

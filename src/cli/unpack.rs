@@ -62,10 +62,11 @@ fn write(folder: &OutputFolder, path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The path of a row's file: scripts lie in the folder itself, modules and other files in folders of their own.
 fn path_of(row: &Row) -> PathBuf {
     let slashed = || row.name.iter().map(|byte| if *byte == b'.' { b'/' } else { *byte }).collect::<Vec<u8>>();
-    let (folder, name) = match row.kind {
-        "module" => ("modules", [&slashed()[..], b".pyc"].concat()),
-        "package" => ("modules", [&slashed()[..], b"/__init__.pyc"].concat()),
-        "script" => ("", [script_name(&row.name), b".pyc"].concat()),
+    let suffix = if row.after.is_some() { &b".tail"[..] } else { b".pyc" };
+    let (folder, name) = match row.after.map_or(row.kind, |after| after.kind) {
+        "module" => ("modules", [&slashed()[..], suffix].concat()),
+        "package" => ("modules", [&slashed()[..], b"/__init__", suffix].concat()),
+        "script" => ("", [script_name(&row.name), suffix].concat()),
         "source" => ("", [script_name(&row.name), b".py"].concat()),
         _ => ("files", row.name.clone()),
     };

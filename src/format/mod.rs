@@ -21,7 +21,9 @@ pub use compression::Compression;
 pub use indent::push_indent;
 pub use jsonl::{push_attempt_members, push_end_members, push_start_members};
 pub use named::{Named, why};
-pub use output::{Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken};
+pub use output::{
+    Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken, names_stdout,
+};
 pub use paint::{Paint, Painted};
 pub use recognized::{Beginning, recognized};
 pub use suffix::{by_suffix, check_suffix, split_compression};

@@ -17,7 +17,7 @@ use super::Paint;
 use super::compression::{Compression, Compressor, DEFLATE_NOTHING, DEFLATE_NOTHING_LONGER, Mark};
 use crate::trace::SinkError;
 pub use folder::{OutputFolder, is_taken};
-pub use open::{Checked, OutputError, Replace, check_output};
+pub use open::{Checked, OutputError, Replace, check_output, names_stdout};
 use store::Store;
 pub(super) use store::{Filler, Keep};
 

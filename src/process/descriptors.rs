@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::c_int;
 
@@ -11,6 +12,27 @@ use libc::c_int;
 const GAP: c_int = 256;
 /// Standard input, output and error.
 const STANDARD: c_int = 3;
+
+/// bctrace was started without a standard output.
+static HAS_NO_STDOUT: AtomicBool = AtomicBool::new(false);
+
+/// Run before the runtime of Rust begins, which opens /dev/null in the place of a standard stream that is closed, so that writing to it
+/// looks as if it worked.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
+
+extern "C" fn look_at_stdout() {
+    HAS_NO_STDOUT.store(closes_on_exec(libc::STDOUT_FILENO).is_err(), Ordering::Relaxed);
+}
+
+/// Refuses standard output if it was closed when bctrace was started.
+pub fn check_stdout() -> io::Result<()> {
+    match HAS_NO_STDOUT.load(Ordering::Relaxed) {
+        true => Err(io::Error::from_raw_os_error(libc::EBADF)),
+        false => Ok(()),
+    }
+}
 
 /// Closes what this program has opened itself.  The process must not use or drop the Rust objects that own the descriptors.
 pub fn close_own() {

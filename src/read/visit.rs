@@ -118,12 +118,12 @@ impl<V: Visitor> Visit<V> {
     fn units(&mut self, run: &Run, frame: &Frame, at: &State) -> Result<(), SinkError> {
         let bytes = &frame.code.object.bytes;
         let mut number = at.instructions;
-        let mut cursor = self.pending.cursor(at.names());
+        let mut cursor = self.pending.cursor(at.names(), &frame.code.object);
         for unit in units(bytes, run.start) {
             if unit.end > run.end() {
                 break;
             }
-            cursor.next(&mut self.values);
+            cursor.next(&unit.last, &mut self.values);
             number += u64::from(unit.instructions);
             if self.window.contains(&number) {
                 let place = Place { number, thread: at.thread, frame, unit: &unit };

@@ -26,5 +26,5 @@ pub use enter::enter;
 pub use meter::{Excess, Granted, Meter};
 pub use notify::Listener;
 pub use policy::{Budget, Host, Network, Policy};
-pub use scratch::Scratch;
+pub use scratch::{Scratch, Temporary};
 pub use system::{PATH, READABLE, VARIABLES, WRITABLE};

@@ -73,6 +73,38 @@ impl Scratch {
     }
 }
 
+/// A folder that is removed when its owner has ended, however it has.
+#[derive(Debug)]
+pub struct Temporary(Scratch);
+
+impl Temporary {
+    /// As [`Scratch::create`].
+    pub fn create(seed: &[u8]) -> io::Result<Temporary> {
+        Scratch::create(seed).map(Temporary)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Removes all that is in the folder.
+    pub fn empty(&self) -> io::Result<()> {
+        self.0.empty()
+    }
+
+    /// Removes the folder with all that is in it, and says whether that worked.
+    pub fn remove(self) -> io::Result<()> {
+        remove(&self.0.path)
+    }
+}
+
+impl Drop for Temporary {
+    /// There is nothing left to remove if that was done already.
+    fn drop(&mut self) {
+        let _ = remove(&self.0.path);
+    }
+}
+
 fn make(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && fs::symlink_metadata(path)?.is_dir() => Ok(()),
@@ -162,6 +194,15 @@ mod tests {
         assert!(fs::symlink_metadata(&top).is_err());
         assert!(Path::new("/etc/passwd").exists());
         remove(&top).expect("nothing to remove");
+    }
+
+    #[test]
+    fn a_temporary_folder_goes_with_its_owner() {
+        let temporary = Temporary::create(b"temporary").expect("a folder");
+        let path = temporary.path().to_owned();
+        fs::write(path.join("left"), "x").expect("written");
+        drop(temporary);
+        assert!(!path.exists());
     }
 
     #[test]

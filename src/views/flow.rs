@@ -19,7 +19,7 @@ use crate::read::visit::Place;
 use crate::trace::value::{UnitValues, Value};
 use crate::trace::{Code, Event, Frame, Laps, State};
 
-pub(super) use mark::Mark;
+pub(super) use mark::{Mark, Source};
 use memory::Memory;
 
 /// Frames that are remembered.  No program has as many, but a forged trace can enter frames for ever.
@@ -34,6 +34,8 @@ pub(super) struct Flow {
     number: u64,
     track: Track,
     memory: Memory,
+    /// How many items loops have taken.
+    taken: i64,
     /// The marks of what the last unit consumed, in the order of its operands.
     operands: Vec<Mark>,
     /// After how many instructions it was asked about laps last, and what was known then of the frame that ran.
@@ -253,7 +255,7 @@ impl Flow {
                 self.track.result = self.operands.first().cloned().unwrap_or_default();
                 Mark::default()
             }
-            op::FOR_ITER => self.track.state.stack.last().map(Mark::of_entry).unwrap_or_default(),
+            op::FOR_ITER => self.item(),
             op::GET_ITER => self.iterator(operands),
             op::BINARY_SUBSCR => self.subscript(operands),
             op::COMPARE_OP => Mark { from: None, ..Mark::together(&self.operands) },
@@ -293,17 +295,27 @@ impl Flow {
         if let Some(value) = operands.first() {
             mark.is_input |= sources::is_file(value);
             if mark::has_pieces(value) && mark.from.is_none() {
-                mark.from = Some(self.memory.shared(value));
+                mark.from = Some(Source::new(self.memory.shared(value), 0));
             }
+        }
+        mark
+    }
+
+    /// What is known of the next item of the iterator on top of the value stack.
+    fn item(&mut self) -> Mark {
+        let mut mark = self.track.state.stack.last().map(Mark::of_entry).unwrap_or_default();
+        if let Some(source) = &mut mark.from {
+            self.taken += 1;
+            source.at = self.taken;
         }
         mark
     }
 
     fn subscript(&mut self, operands: &[Value]) -> Mark {
         let mark = Mark { from: None, ..Mark::together(&self.operands) };
-        match operands.first() {
-            Some(container) if mark::has_pieces(container) && matches!(operands.get(1), Some(Value::Int(_))) => {
-                Mark { from: Some(self.memory.shared(container)), ..mark }
+        match operands {
+            [container, Value::Int(index), ..] if mark::has_pieces(container) => {
+                Mark { from: Some(Source::new(self.memory.shared(container), *index)), ..mark }
             }
             _ => mark,
         }
@@ -324,11 +336,12 @@ impl Flow {
         mark.is_input |= self.operands.first().is_some_and(|callee| callee.is_input);
         mark.is_input |= self.memory.has_receiver(callee) || sources::reads(callee);
         if sources::makes_iterator(callee) {
-            mark.from = match arguments {
+            let whole = match arguments {
                 [one] if mark::has_pieces(one) => Some(self.memory.shared(one)),
                 [_, ..] => Some(Rc::new(mark::tuple(arguments))),
                 [] => None,
             };
+            mark.from = whole.map(|whole| Source::new(whole, 0));
         }
         mark
     }

@@ -253,29 +253,53 @@ fn what_cannot_be_read_or_written_is_said_in_words() {
     assert_eq!(scratch.names(), before);
 }
 
+/// Commands that print, and nothing else.
+const PRINTING: [&str; 12] = [
+    "show v.bct",
+    "calls v.bct",
+    "compares v.bct",
+    "layers v.bct",
+    "tried v.bct",
+    "info v.bct",
+    "edges v.bct",
+    "dis ok.pyc",
+    "man",
+    "--version",
+    "--help",
+    "show --help",
+];
+
 #[test]
 fn a_full_standard_output_is_named() {
     let scratch = Scratch::with("print 'hello' == 'x'");
     scratch.run(["-q", "--values", "ok.pyc", "v.bct"]).succeeded();
-    for words in [
-        "show v.bct",
-        "calls v.bct",
-        "compares v.bct",
-        "layers v.bct",
-        "tried v.bct",
-        "info v.bct",
-        "edges v.bct",
-        "dis ok.pyc",
-        "man",
-        "--version",
-        "--help",
-        "show --help",
-    ] {
+    for words in PRINTING {
         let mut shell = running::shell(&format!("\"$0\" {words} > /dev/full"));
         let ran = running::run(shell.current_dir(scratch.path(".")));
         let want = "bctrace: cannot write to standard output: No space left on device\n";
         assert!(ran.stderr().ends_with(want), "{words}: {}", ran.stderr());
         assert_eq!(ran.status, 125, "{words}");
+    }
+}
+
+#[test]
+fn a_closed_standard_output_is_named_if_there_is_anything_to_print() {
+    let scratch = Scratch::with("print 'hello' == 'x'");
+    scratch.run(["-q", "--values", "ok.pyc", "v.bct"]).succeeded();
+    let run = |words: &str| {
+        let mut shell = running::shell(&format!("\"$0\" {words} >&-"));
+        running::run(shell.current_dir(scratch.path(".")))
+    };
+    let others = ["-q ok.pyc -", "export -f csv --table runs -o - v.bct", "list ok.pyc", "clean ok.pyc -o clean"];
+    for words in PRINTING.into_iter().chain(others) {
+        let ran = run(words);
+        let want = "bctrace: cannot write to standard output: Bad file descriptor\n";
+        assert!(ran.stderr().ends_with(want), "{words}: {}", ran.stderr());
+        assert_eq!(ran.status, 125, "{words}");
+    }
+    for words in ["-q ok.pyc t.bct", "show -f null v.bct", "unpack ok.pyc -o unpacked"] {
+        let ran = run(words);
+        assert_eq!(ran.status, 0, "{words}: {}", ran.stderr());
     }
 }
 

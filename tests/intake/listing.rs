@@ -54,6 +54,34 @@ fn what_is_unpacked_loads() {
 }
 
 #[test]
+fn what_comes_after_a_code_object_is_listed_and_unpacked() {
+    let code = pyc("x = 1", "x.py");
+    let scratch = Scratch::with("a.pyc", &[&code[..], b"PAYLOAD"].concat());
+    let member = [&code[..], b"second"].concat();
+    scratch.write("a.zip", &zip(&[("__main__.pyc", &code), ("pkg/inner.pyc", &member)]));
+    let after = format!("7 bytes after the code object, at offset {}", code.len());
+    let text = scratch.run(&["list", "a.pyc"]).succeeded();
+    assert!(text.contains(&format!("a .pyc with 1 script: {after}\n")), "{text}");
+    let row = text.lines().last().unwrap();
+    let place = format!("7 bytes after the code object of <module>, at offset {}", code.len());
+    assert!(row.starts_with("tail         -     7") && row.ends_with(&place), "{text}");
+    let json = scratch.run(&["list", "-f", "json", "a.pyc"]).succeeded();
+    let last: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["type"], &last["size"], &last["offset"]), (&"tail".into(), &7.into(), &code.len().into()));
+    let dis = scratch.run(&["dis", "a.pyc"]);
+    assert!(dis.stderr().contains(&after), "{}", dis.stderr());
+    scratch.run(&["unpack", "a.pyc", "-o", "out"]).succeeded();
+    assert_eq!(scratch.tree("out"), ["manifest.json", "module.pyc", "module.tail"]);
+    assert_eq!(fs::read(scratch.path("out/module.tail")).unwrap(), b"PAYLOAD");
+    assert_eq!(fs::read(scratch.path("out/module.pyc")).unwrap().len(), code.len());
+    scratch.run(&["unpack", "a.zip", "-o", "zip"]).succeeded();
+    assert_eq!(fs::read(scratch.path("zip/modules/pkg/inner.tail")).unwrap(), b"second");
+    let triage = scratch.run(&["triage", "a.pyc", "-o", "triage"]);
+    let summary = fs::read_to_string(scratch.path("triage/summary.md")).unwrap();
+    assert!(summary.contains(&after), "{summary}{}", triage.stderr());
+}
+
+#[test]
 fn no_name_leads_out_of_the_folder() {
     let bad = [
         "../../x",

@@ -58,6 +58,55 @@ fn the_answer_is_in_the_first_lines() {
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
+/// Programs that compare pieces, a guess, and the wholes that they compared with it.
+const WHOLES: [(&str, &str, &[&str]); 12] = [
+    // Neither `in` nor `find` is what joined pieces would say.
+    ("for m in ['xa', 'by']:\n    'ab' in m\n    m.find('ab')\n", "", &[]),
+    // One side stays what it is.
+    ("pw = raw_input()\nfor user in ['root', 'toor']:\n    user == pw\n", "zed", &[]),
+    ("import sys\nfor user in ['root', 'toor']:\n    user == sys.argv[1]\n", "zed", &[]),
+    ("for c in raw_input():\n    c == 'x'\n", "axb", &[]),
+    ("state = 0\nwhile state < 9:\n    state += 1\n    state == 5\n", "", &[]),
+    ("for a in raw_input():\n    for b in 'xyz':\n        a == b\n", "abc", &[]),
+    ("guess = raw_input()\nfor i in range(2):\n    for j in range(3):\n        guess[i] == 'xyz'[j]\n", "aa", &[]),
+    // Both go on together.
+    ("for i, c in enumerate(raw_input()):\n    c == 'balloon'[i]\n", "aaaaaaa", &["'aaaaaaa' == 'balloon'"]),
+    ("guess = raw_input()\nfor i in (2, 0, 1):\n    guess[i] == 'key'[i]\n", "abc", &["'cab' == 'yke'"]),
+    ("for a, b in zip(raw_input(), 'oops'):\n    a != b\n", "zzzz", &["'zzzz' != 'oops'"]),
+    (
+        "guess = raw_input()\nfor i in range(0, 4, 2):\n    guess[i:i + 2] == 'pass'[i:i + 2]\n",
+        "abcd",
+        &["'abcd' == 'pass'"],
+    ),
+    (
+        "guess, wanted = raw_input(), [97] * 3\nfor i in range(3):\n    cmp(ord(guess[i]) ^ 1, wanted[i])\n",
+        "aaa",
+        &["[96, 96, 96] (\"```\") cmp [97, 97, 97] ('aaa')"],
+    ),
+];
+
+#[test]
+fn pieces_are_joined_where_both_sides_go_on_together() {
+    for (source, guess, expected) in WHOLES {
+        let program = Program::new(source);
+        record(&program, "t.bct", &[guess], &format!("{guess}\n"));
+        let (_, text) = view(&program, &["compares", "t.bct"]);
+        let wholes: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("whole: ")).collect();
+        assert_eq!(wholes, expected, "{source}{text}");
+    }
+}
+
+#[test]
+fn a_loop_that_runs_again_begins_another_whole() {
+    let program = Program::new(
+        "guess = raw_input()\nfor again in range(2):\n    for i in range(3):\n        guess[i] == 'key'[i]\n",
+    );
+    record(&program, "t.bct", &[], "abc\n");
+    let (_, text) = view(&program, &["compares", "t.bct"]);
+    let wholes: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("whole: ")).collect();
+    assert_eq!(wholes, ["'abc' == 'key'"], "{text}");
+}
+
 #[test]
 fn input_comes_before_the_rest_and_constants_come_last() {
     let program = Program::new(

@@ -261,6 +261,37 @@ for i in range(7):
 }
 
 #[test]
+fn methods_made_with_partial_are_called_as_they_were_looked_up() {
+    let program = Program::new(
+        "import socket
+s = socket.socket()
+s.settimeout(2)
+try:
+    s.connect(('10.1.2.3', 4444))
+except socket.error:
+    pass
+send = getattr(s, 'sendall')
+send('hello')
+",
+    );
+    let ran = program.trace(&["--values", "--fake-net"], "t.bct", &[]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr());
+    let calls = program.view("calls", &[], "t.bct");
+    for call in [".settimeout(2) -> None", ".connect(('10.1.2.3', 4444)) -> None", ".sendall('hello') -> None"] {
+        assert!(calls.contains(call), "{call} in\n{calls}");
+    }
+    assert!(!calls.contains(".partial("), "{calls}");
+    let connects = program.view("calls", &["--of", "connect"], "t.bct");
+    assert_eq!(connects.lines().filter(|line| line.contains(".connect((")).count(), 1, "{connects}");
+    let json = program.view("calls", &["-f", "json", "--of", "sendall"], "t.bct");
+    let call: serde_json::Value = serde_json::from_str(json.lines().nth(1).unwrap()).unwrap();
+    assert_eq!((&call["callee"], &call["arguments"][0]), (&"sendall".into(), &"'hello'".into()), "{json}");
+    let found = running::run(&mut program.command(["find", "t.bct", "4444"]));
+    assert!(found.stdout().contains(".connect(("), "{}", found.stdout());
+    assert!(program.show(&[], "t.bct").contains("-> <method _socketobject.connect #"));
+}
+
+#[test]
 fn texts_that_are_evaluated_are_one_place_if_only_their_constants_differ() {
     let source = "import sys
 word = sys.argv[1]

@@ -200,6 +200,11 @@ impl Code {
         &self.bytes[self.marshal.clone()]
     }
 
+    /// What comes after the code object in its file, if anything does.
+    pub fn tail(&self) -> &[u8] {
+        &self.bytes[self.marshal.end..]
+    }
+
     /// Reads it once more; None if the bytes are no longer those that were checked.
     pub fn read(&self) -> Option<MarshalledCode> {
         match marshal::read(self.marshalled()) {

@@ -22,7 +22,7 @@ use crate::bytecode::{escape::Printable, marshal, pyc};
 use crate::cli::message;
 use crate::format::OutputFolder;
 use crate::process::limits;
-use crate::sandbox::Scratch;
+use crate::sandbox::Temporary;
 
 /// What a run of the command may take, and all runs on one file.
 const ONE_RUN: Duration = Duration::from_secs(120);
@@ -39,7 +39,7 @@ const HOLE: &[u8] = b"{}";
 /// A decompiler.
 pub struct Decompiler {
     words: Vec<OsString>,
-    scratch: Scratch,
+    scratch: Temporary,
     /// Whether what it prints of a module without statements is Python; known once it is asked for.
     prints_python: OnceCell<bool>,
 }
@@ -74,7 +74,7 @@ impl Decompiler {
         if !words.iter().any(|word| memchr::memmem::find(word.as_bytes(), HOLE).is_some()) {
             words.push(OsString::from_vec(HOLE.to_vec()));
         }
-        let scratch = Scratch::create(b"decompiled").context("cannot make a folder for the decompiler")?;
+        let scratch = Temporary::create(b"decompiled").context("cannot make a folder for the decompiler")?;
         Ok(Decompiler { words, scratch, prints_python: OnceCell::new() })
     }
 
@@ -89,7 +89,7 @@ impl Decompiler {
         let shown = Printable::text(name.as_bytes());
         // A function that stands alone is shown as one.
         let module = (code.flags & stubs::OPTIMIZED != 0).then(|| stubs::defined(code.clone()));
-        let code = module.as_ref().unwrap_or(code);
+        let code = &stubs::with_shown_filenames(module.as_ref().unwrap_or(code));
         let source = match self.decompile(code, name) {
             Ok(source) => source,
             Err(Failure::Missing(error)) => {

@@ -17,7 +17,7 @@ use crate::trace::{Event, Events};
 const OF_SANDBOX: [&[u8]; 3] = [b"HOME", b"TMPDIR", b"PATH"];
 
 /// A recorded run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recorded {
     pub trace: PathBuf,
     /// sys.argv without the program's name.

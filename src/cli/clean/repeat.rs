@@ -14,7 +14,7 @@ use crate::clean::Evidence;
 use crate::clean::behaviour::{Behaviour, Meant, comparable};
 use crate::read::Reader;
 use crate::read::steps::Steps;
-use crate::sandbox::Scratch;
+use crate::sandbox::Temporary;
 use crate::trace::event::{EndReason, StopReason};
 
 /// Seconds that a run gets.
@@ -24,9 +24,9 @@ const MOST_OUTPUT: u64 = 64 << 20;
 
 /// A place for the files of the runs.
 pub struct Place {
-    scratch: Scratch,
+    scratch: Temporary,
     /// The scratch folder of each run: what a program does with its path is the same in all.
-    home: Scratch,
+    home: Temporary,
 }
 
 /// What a run did.
@@ -44,7 +44,7 @@ pub struct Ran {
 
 impl Place {
     pub fn new() -> anyhow::Result<Place> {
-        let create = |seed| Scratch::create(seed).context("cannot make a folder for the runs that are compared");
+        let create = |seed| Temporary::create(seed).context("cannot make a folder for the runs that are compared");
         Ok(Place { scratch: create(b"compared")?, home: create(b"home")? })
     }
 
@@ -128,4 +128,21 @@ fn exception(errors: &[u8]) -> &[u8] {
     let mut lines =
         errors.trim_ascii_end().rsplit(|&byte| byte == b'\n').filter(|line| !line.starts_with(b"bctrace: "));
     if has_traceback { lines.next().unwrap_or_default() } else { b"" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_does_not_start_leaves_no_folder() {
+        let place = Place::new().expect("folders");
+        let folders = [place.scratch.path().to_owned(), place.home.path().to_owned()];
+        let environment = vec![OsString::from("A=\0")];
+        let recorded = Recorded { environment, ..Recorded::default() };
+        let compare = || place.run(Path::new("a.pyc"), Path::new("a.pyc"), &recorded, &Meant::default()).map(drop);
+        let failed = compare().is_err();
+        drop(place);
+        assert!(failed && folders.iter().all(|folder| !folder.exists()));
+    }
 }

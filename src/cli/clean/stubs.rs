@@ -76,6 +76,26 @@ fn replaced(
     MarshalledCode { constants: constants.into(), ..code.clone() }
 }
 
+/// A copy of a code object whose file's name is one line of text, and that of each one in it: decompilers write it into a comment as it
+/// is, where a NUL is no Python, and what comes after an end of line is code.
+pub fn with_shown_filenames(code: &MarshalledCode) -> MarshalledCode {
+    shown_to(code, 0)
+}
+
+fn shown_to(code: &MarshalledCode, depth: usize) -> MarshalledCode {
+    let shown = |constant: &Object| match constant {
+        Object::Code(inner) if depth < DEEPEST => Object::Code(Box::new(shown_to(inner, depth + 1))),
+        other => other.clone(),
+    };
+    let constants: Vec<Object> = code.constants.iter().map(shown).collect();
+    let has_controls = code.filename.iter().any(u8::is_ascii_control);
+    let filename = match has_controls {
+        true => Arc::from(Printable::text(&code.filename).to_string().as_bytes()),
+        false => Arc::clone(&code.filename),
+    };
+    MarshalledCode { constants: constants.into(), filename, ..code.clone() }
+}
+
 /// Whether a code object is what a function or class statement makes.
 fn is_function(code: &MarshalledCode) -> bool {
     !code.name.starts_with(b"<")

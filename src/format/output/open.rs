@@ -145,12 +145,22 @@ fn check_folder(path: &Path) -> Result<(), OutputError> {
 /// The open descriptor that a name means, if it means one.  The file it refers to is written where its owner has come to, not
 /// from the beginning.
 fn inherited(path: &Path) -> Option<io::Result<File>> {
-    let copy = |descriptor: BorrowedFd<'_>| Ok(File::from(descriptor.try_clone_to_owned()?));
+    if names_stdout(path) {
+        return Some(copy(io::stdout().as_fd()));
+    }
     match path.to_str()? {
-        "-" | "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => Some(copy(io::stdout().as_fd())),
         "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => Some(copy(io::stderr().as_fd())),
         _ => None,
     }
+}
+
+/// Whether an output of this name is standard output.
+pub fn names_stdout(path: &Path) -> bool {
+    matches!(path.to_str(), Some("-" | "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1"))
+}
+
+fn copy(descriptor: BorrowedFd<'_>) -> io::Result<File> {
+    Ok(File::from(descriptor.try_clone_to_owned()?))
 }
 
 impl Checked {

@@ -73,16 +73,16 @@ impl Queue {
     /// Takes the instructions of a run; values wait for one that is not empty.
     fn push_steps(&mut self, run: &Run, frame: &Frame, at: &State) {
         let mut values = Vec::new();
-        let mut cursor = self.pending.cursor(at.names());
+        let mut cursor = self.pending.cursor(at.names(), &frame.code.object);
         let run_units = units(&frame.code.object.bytes, run.start).take_while(|unit| unit.end <= run.end());
-        for unit in (0..).zip(run_units).map(|(unit, _)| unit) {
+        for (number, unit) in (0..).zip(run_units) {
             if cursor.is_done() {
                 break;
             }
             let mut found = UnitValues::default();
-            cursor.next(&mut found);
+            cursor.next(&unit.last, &mut found);
             if found != UnitValues::default() {
-                values.push((unit, found));
+                values.push((number, found));
             }
         }
         self.pending.clear();

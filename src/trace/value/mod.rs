@@ -7,6 +7,7 @@
 //! raw part     bits 0..4 PART                8..64 seven bytes
 //! ```
 
+mod delegates;
 mod names;
 mod pending;
 mod reader;

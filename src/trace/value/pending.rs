@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::delegates::Delegates;
 use super::reader::Reader;
 use super::{Names, Role, Tag, Value, payload};
+use crate::bytecode::CodeObject;
 use crate::bytecode::decode::{Instruction, Unit, units};
 use crate::trace::code::Code;
 use crate::trace::event::{Event, Run};
@@ -16,6 +18,7 @@ use crate::trace::word::Kind;
 pub struct Pending {
     words: Vec<u64>,
     renamed: Renamed,
+    delegates: Delegates,
 }
 
 /// Names that got another text while values waited that mean the one before: the text that a name had up to a word.
@@ -91,10 +94,10 @@ impl Pending {
         let bytes = &code.object.bytes;
         let mut values = UnitValues::default();
         let mut number = at.instructions;
-        let mut cursor = self.cursor(at.names());
+        let mut cursor = self.cursor(at.names(), &code.object);
         let units = units(bytes, run.start).take_while(|unit| unit.end <= run.end());
         let result = units.into_iter().try_for_each(|unit| {
-            cursor.next(&mut values);
+            cursor.next(&unit.last, &mut values);
             unit.instructions(bytes).try_for_each(|instruction| {
                 number += 1;
                 let is_last = instruction.offset == unit.last.offset;
@@ -105,11 +108,13 @@ impl Pending {
         result
     }
 
-    /// Begins to hand out the values of a run, unit by unit.
-    pub fn cursor<'a>(&'a self, names: &'a Names) -> Cursor<'a> {
+    /// Begins to hand out the values of a run of `code`, unit by unit.
+    pub fn cursor<'a>(&'a mut self, names: &'a Names, code: &'a CodeObject) -> Cursor<'a> {
         let count = self.words.len();
         Cursor {
             reader: Reader { words: &self.words, count, names, renamed: &self.renamed },
+            delegates: &mut self.delegates,
+            code,
             unit: -1,
             at: -1,
             last: Value::Missing,
@@ -122,6 +127,8 @@ impl Pending {
 /// Hands out values in the order of units.
 pub struct Cursor<'a> {
     reader: Reader<'a>,
+    delegates: &'a mut Delegates,
+    code: &'a CodeObject,
     /// The unit that the next value belongs to, as far as words say; -1 is before the run.
     unit: i64,
     /// The unit that was asked for last.
@@ -142,11 +149,16 @@ impl Cursor<'_> {
         self.reader.words.is_empty()
     }
 
-    /// Puts the values of the run's next unit into `out`.
-    pub fn next(&mut self, out: &mut UnitValues) {
+    /// Puts the values of the run's next unit, which ends with this instruction, into `out`.
+    pub fn next(&mut self, instruction: &Instruction, out: &mut UnitValues) {
         out.clear();
         self.copied = 0;
         self.at += 1;
+        self.read(out);
+        self.delegates.name(self.code, instruction, out);
+    }
+
+    fn read(&mut self, out: &mut UnitValues) {
         while let Some((&word, rest)) = self.reader.words.split_first() {
             if Kind::of(word) != Kind::Value {
                 self.reader.words = rest;

@@ -3,16 +3,21 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::bytecode::CodeObject;
+use crate::bytecode::decode::Instruction;
+use crate::bytecode::opcode::op;
+
+const NOP: Instruction = Instruction { offset: 0, opcode: op::NOP, operand: None, length: 1 };
 
 /// The values of this many units.
 fn read(words: &[u64], names: &Names, units: usize) -> Vec<UnitValues> {
-    let mut pending = Pending::default();
+    let (mut pending, code) = (Pending::default(), CodeObject::default());
     pending.push(words);
-    let mut cursor = pending.cursor(names);
+    let mut cursor = pending.cursor(names, &code);
     (0..units)
         .map(|_| {
             let mut values = UnitValues::default();
-            cursor.next(&mut values);
+            cursor.next(&NOP, &mut values);
             values
         })
         .collect()
@@ -55,9 +60,9 @@ fn a_name_that_changes_while_values_wait_is_the_old_one_for_those_before() {
         state.take(&event, |_| Ok(())).expect("a name");
         pending.push(&[object]);
     }
-    let mut values = UnitValues::default();
-    let mut cursor = pending.cursor(state.names());
-    cursor.next(&mut values);
+    let (mut values, code) = (UnitValues::default(), CodeObject::default());
+    let mut cursor = pending.cursor(state.names(), &code);
+    cursor.next(&NOP, &mut values);
     let names: Vec<_> = values
         .operands
         .iter()

@@ -6,8 +6,8 @@ use rustc_hash::FxHashMap;
 
 use super::Comparison;
 use super::line::Place;
-use super::pieces::Passes;
-use super::rank::{Kind, Rank, rejects};
+use super::pieces::{Pass, Passes};
+use super::rank::{Kind, Rank, asks_for_equality, rejects};
 use crate::bytecode::opcode::is_call;
 use crate::trace::value::Value;
 use crate::views::room::{Room, weight};
@@ -36,6 +36,7 @@ pub(super) struct Block {
     /// The last ones, each different from the one before, in their order.
     pub(super) kept: VecDeque<Kept>,
     pub(super) passes: Passes,
+    asks_for_equality: bool,
     is_input: bool,
     is_constant: bool,
     /// One of them rejected something.
@@ -91,6 +92,7 @@ impl Blocks {
             rejected: None,
             kept: VecDeque::new(),
             passes: Passes::default(),
+            asks_for_equality: asks_for_equality(comparison),
             is_input: false,
             is_constant: true,
             has_rejected: false,
@@ -149,6 +151,11 @@ impl Block {
     fn last(&self) -> u64 {
         let kept = self.kept.iter().chain(&self.rejected);
         kept.map(|kept| kept.comparison.number).max().unwrap_or(0)
+    }
+
+    /// Whether a pass of it reads as the comparison of two wholes.
+    pub(super) fn joins(&self, pass: &Pass) -> bool {
+        self.asks_for_equality && self.passes.joins(pass)
     }
 
     pub(super) fn is_input(&self) -> bool {

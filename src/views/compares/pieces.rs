@@ -2,10 +2,13 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashSet;
+
 use super::Comparison;
 use crate::bytecode::opcode::is_call;
 use crate::format::values::push_value;
 use crate::trace::value::{Container, ContainerKind, Text, Value};
+use crate::views::flow::Source;
 use crate::views::room::{Room, weight};
 
 /// Pieces of one pass that are kept.
@@ -21,8 +24,12 @@ pub(super) struct Pass {
     in_frame: usize,
     /// Both operands of each comparison.
     pub(super) sides: [Vec<Value>; 2],
-    /// What they are pieces of.
-    pub(super) from: [Option<Rc<Value>>; 2],
+    /// What the last ones are pieces of.
+    pub(super) from: [Option<Source>; 2],
+    /// Where in that the pieces are that were compared with each other.
+    places: FxHashSet<[i64; 2]>,
+    /// Sides that were another piece each time, as far as that is known.
+    advances: [bool; 2],
     weight: u64,
     /// Pieces that were not kept.
     pub(super) cut: u64,
@@ -34,6 +41,8 @@ pub(super) struct Passes {
     current: Pass,
     /// The one with the most pieces of those before the current one.
     longest: Option<Pass>,
+    /// A piece was compared with several of the other side, so that no wholes were.
+    is_crossed: bool,
 }
 
 impl Passes {
@@ -46,8 +55,9 @@ impl Passes {
         let marks = &comparison.marks;
         let from = |place: usize| (marks.len() + place).checked_sub(2).and_then(|place| marks[place].from.clone());
         let from = [from(0), from(1)];
+        self.is_crossed |= self.current.crosses(&from);
         let is_other_frame = self.current.frame != comparison.frame;
-        if is_other_frame && self.current.in_frame > 1 || self.current.has_other_source(&from) {
+        if is_other_frame && self.current.in_frame > 1 || !self.current.goes_on_with(&from) {
             self.end(room);
         }
         if is_other_frame {
@@ -60,9 +70,7 @@ impl Passes {
             return;
         }
         self.current.weight += bytes;
-        self.current.from = from;
-        self.current.sides[0].push(left.clone());
-        self.current.sides[1].push(right.clone());
+        self.current.push_pieces([left, right], from);
     }
 
     fn end(&mut self, room: &mut Room) {
@@ -70,6 +78,11 @@ impl Passes {
         let longest = self.longest.as_ref().map_or(0, Pass::count);
         let loser = if pass.count() > longest { self.longest.replace(pass) } else { Some(pass) };
         room.give_back(loser.map_or(0, |pass| pass.weight));
+    }
+
+    /// Whether a pass reads as the comparison of two wholes.
+    pub(super) fn joins(&self, pass: &Pass) -> bool {
+        !self.is_crossed && pass.is_joined()
     }
 
     /// The last pass, and the longest one if that is another.
@@ -84,12 +97,46 @@ impl Pass {
         self.sides[0].len()
     }
 
-    fn has_other_source(&self, from: &[Option<Rc<Value>>; 2]) -> bool {
-        self.count() > 0
-            && self.from.iter().zip(from).any(|(known, from)| match (known, from) {
-                (Some(known), Some(from)) => !Rc::ptr_eq(known, from) && known != from,
-                _ => false,
-            })
+    /// Whether a comparison of pieces from these places is one more of the pass: of the same wholes, of which both have other pieces by
+    /// now than at the last comparison, and than at any one before.
+    fn goes_on_with(&self, from: &[Option<Source>; 2]) -> bool {
+        let is_next = (0..2).all(|side| self.moves(side, from) != Some(false));
+        self.count() == 0
+            || is_next
+                && !self.has_other_source(from)
+                && places(from).is_none_or(|places| !self.places.contains(&places))
+    }
+
+    /// Whether one side has gone on since the last comparison, and the other one has not.
+    fn crosses(&self, from: &[Option<Source>; 2]) -> bool {
+        let moves = [0, 1].map(|side| self.moves(side, from));
+        !self.has_other_source(from) && matches!(moves, [Some(true), Some(false)] | [Some(false), Some(true)])
+    }
+
+    /// Whether a side has another piece by now, if that is known.
+    fn moves(&self, side: usize, from: &[Option<Source>; 2]) -> Option<bool> {
+        Some(self.from[side].as_ref()?.at != from[side].as_ref()?.at)
+    }
+
+    fn has_other_source(&self, from: &[Option<Source>; 2]) -> bool {
+        self.from.iter().zip(from).any(|(known, from)| match (known, from) {
+            (Some(known), Some(from)) => !Rc::ptr_eq(&known.whole, &from.whole) && known.whole != from.whole,
+            _ => false,
+        })
+    }
+
+    fn push_pieces(&mut self, pieces: [&Value; 2], from: [Option<Source>; 2]) {
+        self.places.extend(places(&from));
+        for (side, (piece, from)) in pieces.into_iter().zip(&from).enumerate() {
+            self.advances[side] = from.is_some() && (self.count() == 0 || self.advances[side]);
+            self.sides[side].push(piece.clone());
+        }
+        self.from = from;
+    }
+
+    /// Whether both sides read as wholes that were compared: each has gone on from piece to piece.
+    fn is_joined(&self) -> bool {
+        (0..2).all(|side| self.advances[side] || varies(&self.sides[side]))
     }
 
     /// Appends both sides as wholes with a sign between them.
@@ -101,12 +148,7 @@ impl Pass {
 
     pub(super) fn push_side(&self, out: &mut Vec<u8>, side: usize) {
         let pieces = &self.sides[side];
-        match pieces.split_first() {
-            Some((first, rest)) if !rest.is_empty() && rest.iter().all(|piece| piece == first) => {
-                push_value(out, first);
-            }
-            _ => push_value(out, &joined(pieces)),
-        }
+        push_value(out, &joined(pieces));
         if let Some(text) = as_text(pieces) {
             out.extend_from_slice(b" (");
             push_value(out, &Value::Str(Text { bytes: text, cut: None }));
@@ -124,6 +166,20 @@ fn operands(comparison: &Comparison) -> Option<[&Value; 2]> {
         [.., left, right] => Some([left, right]),
         _ => None,
     }
+}
+
+/// The places of both pieces, if they are known.
+fn places(from: &[Option<Source>; 2]) -> Option<[i64; 2]> {
+    match from {
+        [Some(left), Some(right)] => Some([left.at, right.at]),
+        _ => None,
+    }
+}
+
+/// Whether pieces of which it is not known where they are from may be those of one whole: they change at every other step at least.
+fn varies(pieces: &[Value]) -> bool {
+    let changes = pieces.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    2 * changes + 1 >= pieces.len()
 }
 
 fn is_piece(value: &Value) -> bool {

@@ -9,6 +9,7 @@ use crate::format::json;
 use crate::format::lines::Lines;
 use crate::format::values::push_value;
 use crate::trace::SinkError;
+use crate::trace::value::Value;
 use crate::views::query::{LeftOut, Query};
 
 /// Writes the blocks, the most relevant one first.
@@ -49,7 +50,7 @@ fn push_line(out: &mut Vec<u8>, block: &Block, kept: &Kept, is_first: bool) {
     out.push(b'\n');
     let sign = sign_of(&kept.comparison);
     for pass in block.passes.shown() {
-        if pass.count() > 1 {
+        if pass.count() > 1 && block.joins(pass) {
             out.extend_from_slice(b"    whole: ");
             pass.push(out, &sign);
             if pass.cut > 0 {
@@ -71,7 +72,7 @@ fn push_times(out: &mut Vec<u8>, times: u64) {
 
 /// Says what the operands are pieces of, where the whole does not show it.
 fn push_sources(out: &mut Vec<u8>, pass: &Pass) {
-    let sources: Vec<_> = pass.from.iter().flatten().collect();
+    let sources: Vec<&Value> = pass.from.iter().flatten().map(|source| &*source.whole).collect();
     let Some((first, rest)) = sources.split_first() else { return };
     out.extend_from_slice(b"    pieces of: ");
     push_value(out, first);
@@ -90,21 +91,21 @@ fn push_object(out: &mut Vec<u8>, block: &Block, kept: &Kept, is_first: bool) {
     json::push_text_member(out, "rank", rank.as_bytes());
     if is_first {
         for pass in block.passes.shown().take(1) {
-            let wholes: Vec<Vec<u8>> = (0..2)
-                .map(|side| {
+            if block.joins(pass) {
+                let wholes = [0, 1].map(|side| {
                     let mut text = Vec::new();
                     pass.push_side(&mut text, side);
                     text
-                })
-                .collect();
-            json::push_list_member(out, "whole", &wholes);
+                });
+                json::push_list_member(out, "whole", &wholes);
+            }
             let sources: Vec<Vec<u8>> = pass
                 .from
                 .iter()
                 .flatten()
                 .map(|source| {
                     let mut text = Vec::new();
-                    push_value(&mut text, source);
+                    push_value(&mut text, &source.whole);
                     text
                 })
                 .collect();

@@ -83,6 +83,20 @@ fn of_call(operands: &[Value]) -> Kind {
     }
 }
 
+/// Whether an instruction asks if two values are equal, so that equal pieces make equal wholes: `in`, `find` and the like do not.
+pub(super) fn asks_for_equality(comparison: &Comparison) -> bool {
+    let instruction = &comparison.instruction;
+    match (instruction.opcode, comparison.operands.first()) {
+        (op::COMPARE_OP, _) => matches!(instruction.operand, Some(EQUAL | NOT_EQUAL)),
+        (opcode, Some(Value::Object { name, .. })) if is_call(opcode) => {
+            let last = name.rsplit(|&byte| byte == b'.').next().unwrap_or(name);
+            let name = str::from_utf8(last).unwrap_or_default().trim_matches('_');
+            matches!(name, "eq" | "ne" | "compare_digest") || name.ends_with("cmp")
+        }
+        _ => false,
+    }
+}
+
 /// Whether a comparison says no: values differ, something is not there, or was not found.
 pub(super) fn rejects(comparison: &Comparison, kind: Kind) -> bool {
     let is_negative = matches!(comparison.instruction.operand, Some(NOT_EQUAL | NOT_IN));

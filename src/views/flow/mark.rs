@@ -12,14 +12,28 @@ pub(in crate::views) struct Mark {
     pub(in crate::views) is_input: bool,
     /// It is a constant of the code, or was calculated from nothing else.
     pub(in crate::views) is_constant: bool,
-    /// The string or list of which it is a piece, or was made of a piece.
-    pub(in crate::views) from: Option<Rc<Value>>,
+    /// What it is a piece of, or was made of a piece of.
+    pub(in crate::views) from: Option<Source>,
+}
+
+/// Where in a string or list a piece was taken from.
+#[derive(Clone, Debug)]
+pub(in crate::views) struct Source {
+    pub(in crate::views) whole: Rc<Value>,
+    /// The index, or how often an item was taken by a loop over anything: another number each time that the program goes on.
+    pub(in crate::views) at: i64,
+}
+
+impl Source {
+    pub(super) fn new(whole: Rc<Value>, at: i64) -> Source {
+        Source { whole, at }
+    }
 }
 
 impl PartialEq for Mark {
     /// Whether all that is known is the same, without looking into values.
     fn eq(&self, other: &Mark) -> bool {
-        let from = |mark: &Mark| mark.from.as_ref().map(Rc::as_ptr);
+        let from = |mark: &Mark| mark.from.as_ref().map(|source| Rc::as_ptr(&source.whole));
         (self.is_input, self.is_constant, from(self)) == (other.is_input, other.is_constant, from(other))
     }
 }
