@@ -86,7 +86,7 @@
   const exceptionsPart = () => [heading("Exceptions"), D.exceptions.length ? exceptionTable(D.exceptions) : none("No exception was raised.")];
   const triedNothing = () => {
     const head = rows(D.tried, "view")[0];
-    return head && head.sandbox === "watched" ? "The program tried nothing outside itself."
+    return head && head.sandbox === "watched" ? "The program tried nothing that the sandbox reports."
       : "Nothing was watched: the trace does not say what the program tried.";
   };
   function triedTable(list) {
