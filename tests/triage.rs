@@ -31,6 +31,7 @@ fn a_program_that_runs_gets_every_file() {
         "clean/manifest.json",
         "strings.txt",
         "compares.txt",
+        "tricks.txt",
         "tried.jsonl",
         "output.txt",
         "contents.txt",
@@ -48,6 +49,25 @@ fn a_program_that_runs_gets_every_file() {
     assert!(program.read("out/output.txt").contains("IOError"));
     assert!(ran.stdout().contains("out/report.html"));
     assert!(program.read("out/summary.md").starts_with("- MD5: "));
+}
+
+#[test]
+fn the_tricks_of_a_program_are_in_the_folder_and_its_pages() {
+    let program = Program::new(
+        "import os, sys\nsys.gettrace()\nif not os.fork():\n    sys.getrefcount(None)\n    os._exit(0)\nos.wait()\nprint 'BCTRACE_FOLLOW' in os.environ\n",
+    );
+    let ran = triage(&program, &["p.pyc"]);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout(), ran.stderr());
+    let of_first = program.read("out/tricks.txt");
+    assert!(of_first.contains("sys.gettrace() -> None"), "{of_first}");
+    assert!(program.read("out/tricks-2.txt").contains("sys.getrefcount(None)"));
+    let page = program.read("out/summary.md");
+    assert!(page.contains("## Tricks\n") && page.contains("## Tricks of trace-2.bct\n"), "{page}");
+    assert!(page.contains("sys.gettrace()") && page.contains("sys.getrefcount(None)"), "{page}");
+    assert!(page.contains("`tricks.txt`"), "{page}");
+    assert!(program.read("out/report.html").contains("sys.gettrace() "), "no tricks in the report");
+    // A program that may start no interpreter has no variable for those that are followed.
+    assert!(program.read("out/output.txt").ends_with("False\n"), "{}", program.read("out/output.txt"));
 }
 
 #[test]

@@ -220,6 +220,8 @@ impl Triage<'_> {
             let what = |text: &str| format!("{text}{of}");
             let tried = what("what it tried to do outside itself");
             self.step("tried", answers.name("tried", ".jsonl"), tried, |_| answers.tried());
+            let tricks = what("the tricks against tracers that it shows");
+            self.step("tricks", answers.name("tricks", ".txt"), tricks, |_| answers.tricks());
             let strings = what("the strings that it made");
             self.step("strings", answers.name("strings", ".txt"), strings, |_| answers.strings());
             let compares = what("what it compared, the most relevant first");
@@ -235,6 +237,7 @@ impl Triage<'_> {
                     clean::write_files(path, program, &traces[..1], Options::default(), &into).map(drop)
                 });
             } else if let Some(process) = self.summary.processes.last_mut().filter(|_| process.is_ok()) {
+                process.tricks = first_lines(&answers.named("tricks", ".txt"));
                 process.compares = first_lines(&answers.named("compares", ".txt"));
             }
             let report = what("the report: open it in a browser");
@@ -247,6 +250,7 @@ impl Triage<'_> {
 
     /// Takes what summary.md shows of the answers.
     fn first_lines(&mut self, answers: &Answers) {
+        self.summary.tricks = first_lines(&answers.named("tricks", ".txt"));
         self.summary.strings = first_lines(&answers.named("strings", ".txt"));
         self.summary.compares = first_lines(&answers.named("compares", ".txt"));
         let manifest = fs::read(answers.named("layers", "").join("manifest.json")).unwrap_or_default();

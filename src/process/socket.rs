@@ -42,12 +42,21 @@ impl Connection {
 
     /// Sends a message.  Never waits longer than the other end's buffer is full.
     pub fn send(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.send_with(SendFlags::NOSIGNAL, message, descriptors)
+    }
+
+    /// Sends a message by a call that a filter of system calls can tell from others, by its flags.
+    pub fn hand_over(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.send_with(SendFlags::NOSIGNAL | SendFlags::CONFIRM, message, descriptors)
+    }
+
+    fn send_with(&self, flags: SendFlags, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        sendmsg(&self.0, &[IoSlice::new(message)], &mut control, SendFlags::NOSIGNAL)?;
+        sendmsg(&self.0, &[IoSlice::new(message)], &mut control, flags)?;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod files;
 mod network;
 mod pretence;
 mod processes;
+mod refusal;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use libc::{c_int, pid_t};
 
 use super::act::Change;
+use super::calls::{MSG_FASTOPEN, makes_namespace};
 use super::meter::Granted;
 use super::notify::{Call, Listener, Reply};
 use super::policy::{self, Policy};
@@ -23,6 +25,7 @@ use super::resolve::{self, Meaning};
 use crate::process::traced;
 use crate::trace::attempt::{Answer, Deed};
 use files::PathCall;
+use network::kind_of_socket;
 use pretence::Pretence;
 use processes::debugging;
 
@@ -154,12 +157,15 @@ impl Broker {
             libc::SYS_creat => self.open(at, libc::AT_FDCWD, 0, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC),
             libc::SYS_execve => self.exec(at, libc::AT_FDCWD, 0, 1),
             libc::SYS_execveat => self.exec(at, call.int(0), 1, 2),
+            libc::SYS_clone if makes_namespace(call.arguments[0]) => self.refuse(at),
             libc::SYS_clone => self.fork(),
             #[cfg(target_arch = "x86_64")]
             libc::SYS_fork | libc::SYS_vfork => self.fork(),
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill => self.kill(at),
             libc::SYS_mmap => self.map_shared(call),
             libc::SYS_connect => self.connect(at, Deed::Connect, 1, 2),
+            libc::SYS_sendmsg | libc::SYS_sendmmsg => self.send_message(at),
+            libc::SYS_sendto if call.int(3).cast_unsigned() & MSG_FASTOPEN != 0 => self.send_at_once(at),
             libc::SYS_sendto if call.arguments[4] == 0 => self.send(at),
             libc::SYS_close | libc::SYS_shutdown => self.report_written(at),
             libc::SYS_getpeername | libc::SYS_getsockname => self.name(at),
@@ -169,11 +175,14 @@ impl Broker {
             libc::SYS_bind => self.connect(at, Deed::Bind, 1, 2),
             libc::SYS_listen => self.listen(),
             libc::SYS_socket => self.socket(call),
+            libc::SYS_socketpair => Decision::refused(libc::EAFNOSUPPORT, Deed::Socket, vec![kind_of_socket(call)], []),
             number => match (PathCall::of(number), Change::of(call)) {
                 (Some(path), _) => self.change_path(at, &path),
                 (None, Some(change)) => self.metadata(at, &change),
-                // The calls that reach into other processes are left.
-                (None, None) => Decision::refused(libc::EPERM, Deed::Debug, vec![debugging(number).into()], []),
+                (None, None) => match debugging(number) {
+                    Some(name) => Decision::refused(libc::EPERM, Deed::Debug, vec![name.into()], []),
+                    None => self.refuse(at),
+                },
             },
         }
     }

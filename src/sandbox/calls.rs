@@ -1,14 +1,18 @@
 //! Which system calls a sandboxed program may make: the table that the filter is made of.  What is not in it fails with ENOSYS, as on a
-//! kernel that does not have it, so that C libraries take their older ways.
+//! kernel that does not have it, so that C libraries take their older ways.  What is refused is refused by the broker, if there is one, so
+//! that the trace has it.
 
 mod lists;
+mod refused;
 
 use libc::{c_int, c_long};
 
 use super::filter::{Condition, Rule, Verdict};
 use super::policy::{Network, Policy};
 use Condition::{HasAny, HasNone, Is, IsIn, IsSet};
-use lists::{ALLOWED, ALLOWED_HERE, DEBUGGING, IOCTLS, METADATA, PATHS, PRCTLS, REFUSED, SIGNALS};
+use lists::{ALLOWED, ALLOWED_HERE, DEBUGGING, IOCTLS, METADATA, PATHS, PRCTLS, SIGNALS};
+
+pub use refused::{Refused, Shown, makes_namespace};
 
 /// What the filter is made for.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +26,10 @@ pub struct Setting<'a> {
     pub process: u32,
 }
 
-/// What is unknown.
-pub const OTHERWISE: Verdict = Verdict::Refuse(libc::ENOSYS);
+/// What becomes of calls that no rule knows.
+pub fn otherwise(is_heard: bool) -> Verdict {
+    if is_heard { Verdict::Notify } else { Verdict::Refuse(libc::ENOSYS) }
+}
 
 /// Flags of open that change a file.
 pub const WRITING: c_int = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC;
@@ -56,20 +62,20 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
     for request in IOCTLS {
         table.add(libc::SYS_ioctl, &[Is(1, request)], Verdict::Allow);
     }
-    table.add(libc::SYS_ioctl, &[], Verdict::Refuse(libc::ENOTTY));
+    table.refuse(libc::SYS_ioctl, &[]);
     for option in PRCTLS {
         table.add(libc::SYS_prctl, &[Is(0, option)], Verdict::Allow);
     }
-    table.add(libc::SYS_prctl, &[], Verdict::Refuse(libc::EPERM));
+    table.refuse(libc::SYS_prctl, &[]);
     // Asks for the kind of the process and changes nothing.
     table.add(libc::SYS_personality, &[Is(0, u32::MAX)], Verdict::Allow);
-    table.add(libc::SYS_personality, &[], Verdict::Refuse(libc::EPERM));
+    table.refuse(libc::SYS_personality, &[]);
     // The caller's own priority.
     table.add(libc::SYS_setpriority, &[Is(0, 0), Is(1, 0)], Verdict::Allow);
     if setting.landlock < SCOPES {
         // Has signals sent to a process of the caller's choice.
         for command in [libc::F_SETOWN, F_SETOWN_EX] {
-            table.add(libc::SYS_fcntl, &[Is(1, command.cast_unsigned())], Verdict::Refuse(libc::EPERM));
+            table.refuse(libc::SYS_fcntl, &[Is(1, command.cast_unsigned())]);
         }
     }
     table.add(libc::SYS_fcntl, &[], Verdict::Allow);
@@ -78,9 +84,7 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
     for &call in ALLOWED.iter().chain(ALLOWED_HERE) {
         table.add(call, &[], Verdict::Allow);
     }
-    for &(call, error) in REFUSED {
-        table.add(call, &[], Verdict::Refuse(error));
-    }
+    table.refusals();
     table.rules
 }
 
@@ -147,7 +151,7 @@ impl Table {
         let run = if setting.policy.may_run { Verdict::Allow } else { Verdict::Refuse(libc::EACCES) };
         self.notify(libc::SYS_execve, &[], run);
         self.notify(libc::SYS_execveat, &[], run);
-        self.add(libc::SYS_clone, &[HasAny(0, NAMESPACES)], Verdict::Refuse(libc::EPERM));
+        self.refuse(libc::SYS_clone, &[HasAny(0, NAMESPACES)]);
         self.add(libc::SYS_clone, &[HasAny(0, libc::CLONE_THREAD.cast_unsigned())], Verdict::Allow);
         self.notify(libc::SYS_clone, &[], Verdict::Allow);
         #[cfg(target_arch = "x86_64")]
@@ -170,18 +174,18 @@ impl Table {
         }
         // The limits of a process; another one's with a number.
         let is_memory = Is(1, libc::RLIMIT_DATA);
-        self.add(libc::SYS_prlimit64, &[is_memory, IsSet(2)], Verdict::Refuse(libc::EPERM));
-        self.add(libc::SYS_setrlimit, &[Is(0, libc::RLIMIT_DATA)], Verdict::Refuse(libc::EPERM));
+        self.refuse(libc::SYS_prlimit64, &[is_memory, IsSet(2)]);
+        self.refuse(libc::SYS_setrlimit, &[Is(0, libc::RLIMIT_DATA)]);
         self.add(libc::SYS_setrlimit, &[], Verdict::Allow);
         for process in [0, setting.process] {
             self.add(libc::SYS_prlimit64, &[Is(0, process)], Verdict::Allow);
         }
-        self.add(libc::SYS_prlimit64, &[], Verdict::Refuse(libc::EPERM));
+        self.refuse(libc::SYS_prlimit64, &[]);
     }
 
     /// What the broker must see of connections that it pretends.
     fn pretence(&mut self) {
-        self.add(libc::SYS_sendto, &[HasAny(3, MSG_FASTOPEN)], Verdict::Refuse(libc::EACCES));
+        self.notify(libc::SYS_sendto, &[HasAny(3, MSG_FASTOPEN)], Verdict::Refuse(libc::EACCES));
         self.notify(libc::SYS_sendto, &[], Verdict::Refuse(libc::ENETUNREACH));
         for call in [libc::SYS_close, libc::SYS_shutdown, libc::SYS_getpeername, libc::SYS_getsockname] {
             self.notify(call, &[], Verdict::Allow);
@@ -215,19 +219,24 @@ impl Table {
         self.notify(libc::SYS_socket, &[], Verdict::Refuse(libc::EACCES));
         // Another family would have the kernel load its module.
         self.add(libc::SYS_socketpair, &[Is(0, libc::AF_UNIX.cast_unsigned())], Verdict::Allow);
-        self.add(libc::SYS_socketpair, &[], Verdict::Refuse(libc::EAFNOSUPPORT));
+        self.notify(libc::SYS_socketpair, &[], Verdict::Refuse(libc::EAFNOSUPPORT));
         self.notify(libc::SYS_connect, &[], otherwise(libc::ENETUNREACH));
         for call in [libc::SYS_bind, libc::SYS_listen] {
             self.notify(call, &[], otherwise(libc::EACCES));
         }
         if !network {
-            self.add(libc::SYS_sendto, &[HasAny(3, MSG_FASTOPEN)], Verdict::Refuse(libc::EACCES));
+            self.notify(libc::SYS_sendto, &[HasAny(3, MSG_FASTOPEN)], Verdict::Refuse(libc::EACCES));
         }
         self.notify(libc::SYS_sendto, &[IsSet(4)], otherwise(libc::ENETUNREACH));
         self.add(libc::SYS_sendto, &[], Verdict::Allow);
-        // The first filter lets the listener be handed over with it; the second one, `last_rules`, closes it.
-        self.add(libc::SYS_sendmsg, &[], Verdict::Allow);
-        self.add(libc::SYS_sendmmsg, &[], otherwise(libc::EACCES));
+        // The first filter lets the listener be handed over with it; the second one, `last_rules`, closes that.
+        self.add(libc::SYS_sendmsg, &[Is(2, HANDING_OVER)], Verdict::Allow);
+        for call in [libc::SYS_sendmsg, libc::SYS_sendmmsg] {
+            match network {
+                true => self.add(call, &[], Verdict::Allow),
+                false => self.notify(call, &[], Verdict::Refuse(libc::EACCES)),
+            }
+        }
         if network {
             self.add(libc::SYS_recvmmsg, &[], Verdict::Allow);
             self.add(libc::SYS_setsockopt, &[], Verdict::Allow);
@@ -241,14 +250,18 @@ impl Table {
     }
 }
 
-const MSG_FASTOPEN: u32 = 0x2000_0000;
+pub const MSG_FASTOPEN: u32 = 0x2000_0000;
+
+/// The flags with which the listener is handed over: no other message needs MSG_CONFIRM, which a local socket ignores.
+const HANDING_OVER: u32 = (libc::MSG_NOSIGNAL | libc::MSG_CONFIRM).cast_unsigned();
 
 /// The rules of the second filter, which is installed once the listener is handed over.  The rest is allowed: the stricter of two
 /// filters decides.
 pub fn last_rules(policy: &Policy) -> Vec<Rule> {
     let mut rules = vec![Rule { call: libc::SYS_seccomp, when: vec![], verdict: Verdict::Refuse(libc::EPERM) }];
     if policy.network != Network::All {
-        rules.push(Rule { call: libc::SYS_sendmsg, when: vec![], verdict: Verdict::Refuse(libc::EACCES) });
+        let when = vec![Is(2, HANDING_OVER)];
+        rules.push(Rule { call: libc::SYS_sendmsg, when, verdict: Verdict::Refuse(libc::EACCES) });
     }
     rules
 }

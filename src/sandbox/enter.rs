@@ -75,7 +75,7 @@ pub fn enter(policy: &Policy, outside: &Connection) -> io::Result<Entered> {
         }
     };
     let descriptors: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
-    outside.send(&[landlock as u8], &descriptors)?;
+    outside.hand_over(&[landlock as u8], &descriptors)?;
     let is_filtered = !weaknesses.iter().any(|weakness| matches!(weakness, Weakness::Filter(_)));
     if is_filtered {
         filter::install(&mut filter::program(&calls::last_rules(policy), Verdict::Allow))?;
@@ -92,8 +92,10 @@ enum Installed {
 
 fn install(policy: &Policy, landlock: u32) -> io::Result<Installed> {
     let process = std::process::id();
-    let program =
-        |is_heard| filter::program(&calls::rules(&Setting { policy, landlock, is_heard, process }), calls::OTHERWISE);
+    let program = |is_heard| {
+        let rules = calls::rules(&Setting { policy, landlock, is_heard, process });
+        filter::program(&rules, calls::otherwise(is_heard))
+    };
     match filter::install_with_listener(&mut program(true)) {
         Ok(listener) => Ok(Installed::Heard(listener)),
         Err(error) => {

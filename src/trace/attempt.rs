@@ -13,7 +13,7 @@ pub struct Attempt {
     /// process.
     pub targets: Vec<Vec<u8>>,
     pub answer: Answer,
-    /// The option of bctrace that allows it; empty if none does, or if it was allowed.
+    /// The option of bctrace that allows it, or several with a null byte between them; empty if none does, or if it was allowed.
     pub option: Vec<u8>,
     pub by: By,
     /// The thread that executed bytecode; None in a process that is not recorded.
@@ -73,10 +73,12 @@ pub enum Deed {
     Debug = 17,
     /// To start a process.
     Fork = 18,
+    /// To make a system call that is never allowed, whose name is the first target; then a name or a number that it was given.
+    Call = 19,
 }
 
 /// All deeds, in the order of their numbers, each with its name.
-const DEEDS: [(Deed, &str); 18] = [
+const DEEDS: [(Deed, &str); 19] = [
     (Deed::Read, "read"),
     (Deed::Write, "write"),
     (Deed::Remove, "remove"),
@@ -95,6 +97,7 @@ const DEEDS: [(Deed, &str); 18] = [
     (Deed::Kill, "kill"),
     (Deed::Debug, "debug"),
     (Deed::Fork, "fork"),
+    (Deed::Call, "call"),
 ];
 
 impl Deed {
@@ -161,6 +164,16 @@ pub struct Repeated {
 }
 
 impl Attempt {
+    /// The options that allow it together.
+    pub fn options(&self) -> impl Iterator<Item = &[u8]> {
+        self.option.split(|&byte| byte == 0).filter(|option| !option.is_empty())
+    }
+
+    /// The same as one text.
+    pub fn option_text(&self) -> Vec<u8> {
+        self.options().collect::<Vec<_>>().join(&b' ')
+    }
+
     pub(super) fn write(&self, out: &mut PayloadWriter) {
         out.u8(self.deed as u8).list(&self.targets);
         out.u32(self.answer.number());
@@ -225,6 +238,6 @@ mod tests {
             assert_eq!((*deed as usize, deed.name()), (place + 1, *name));
             assert_eq!(Deed::from_number(*deed as u8), Some(*deed));
         }
-        assert_eq!((Deed::from_number(0), Deed::from_number(19)), (None, None));
+        assert_eq!((Deed::from_number(0), Deed::from_number(20)), (None, None));
     }
 }

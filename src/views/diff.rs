@@ -35,7 +35,7 @@ pub struct DiffPlan {
 /// selection it misses what neither trace has.
 pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw)) -> Result<(Answer, bool), TraceError> {
     let mut aligned = Vec::new();
-    let mut covers = [BTreeMap::new(), BTreeMap::new()];
+    let mut covers: Covers = [BTreeMap::new(), BTreeMap::new()];
     let mut excluded = [0, 0];
     let mut misses = [Vec::new(), Vec::new()];
     let mut is_flawed = false;
@@ -53,7 +53,9 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
                 feed.flaws.drain(..).for_each(|flaw| report(number, flaw));
                 misses[number] = feed.take_misses();
             }
-            covers[number].extend(feed.take_cover());
+            for (hash, cover) in feed.take_cover() {
+                covers[number].entry(hash).and_modify(|known| known.add(&cover)).or_insert(cover);
+            }
         }
         let threads = pair.a.threads().max(pair.b.threads()).min(THREADS);
         aligned.push((thread, one));

@@ -29,7 +29,7 @@ const MOST_FRAMES: usize = 1 << 18;
 
 /// Writes the counts into `output`, `most` of each kind; each flaw of the trace goes to `report`.
 pub fn run(query: &Query, most: usize, output: Output, report: &mut dyn FnMut(Flaw)) -> Result<Answer, TraceError> {
-    let mut view = Hot { room: Room::new(query.memory), ..Hot::default() };
+    let mut view = Hot { room: Room::new(query.memory), threads: query.selection.threads.clone(), ..Hot::default() };
     let (answer, left_out) = query.ask(&mut view, report)?;
     let left_out = LeftOut { dropped: view.room.dropped, ..left_out };
     let mut lines = Lines::new(output, None);
@@ -39,6 +39,8 @@ pub fn run(query: &Query, most: usize, output: Output, report: &mut dyn FnMut(Fl
 #[derive(Default)]
 struct Hot {
     room: Room,
+    /// The threads whose frames and totals count; all if there are none.
+    threads: Vec<u32>,
     objects: FxHashMap<Key, usize>,
     by_code: FxHashMap<u32, usize>,
     counts: Vec<Count>,
@@ -129,6 +131,12 @@ impl Hot {
         Some(place)
     }
 
+    /// The same, for the frames and the total; None in a thread that does not count.
+    fn object_in(&mut self, thread: u32, code: &Rc<Code>) -> Option<usize> {
+        let counts = self.threads.is_empty() || self.threads.contains(&thread);
+        counts.then(|| self.object(code)).flatten()
+    }
+
     /// Counts a stretch of code that a frame has executed.
     #[inline]
     fn executed(&mut self, frame: &Frame, start: u32, end: u32, count: u64) {
@@ -209,7 +217,7 @@ impl Hot {
     fn becomes(&mut self, frame: u64, code: &Rc<Code>) {
         let Some(&Active { object: before, thread, since, .. }) = self.frames.get(&frame) else { return };
         let executed = self.go_on(thread, self.total);
-        let object = self.object(code);
+        let object = self.object_in(thread, code);
         self.leave(frame, self.total);
         if executed == since {
             let times = self.taken.times();
@@ -309,7 +317,7 @@ impl View for Hot {
 
     fn entered(&mut self, entered: &Entered, _is_library: bool) -> Result<(), SinkError> {
         let since = self.go_on(entered.thread, entered.number);
-        let object = self.object(&entered.code);
+        let object = self.object_in(entered.thread, &entered.code);
         object.into_iter().for_each(|object| self.counts[object].frames += self.taken.times());
         self.enter(entered.frame, entered.thread, since, object);
         Ok(())

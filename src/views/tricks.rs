@@ -2,11 +2,14 @@
 //! name of the function that is called, or of the attribute that is read or set; a function of the program's by such a name is none.
 //! Functions of the library that are written in Python are known by the module from which the program got them.
 
+mod callee;
 mod clocks;
 mod known;
 mod print;
+mod windows;
 
 use std::rc::Rc;
+use std::slice;
 
 use rustc_hash::FxHashMap;
 
@@ -26,8 +29,9 @@ use crate::trace::event::Start;
 use crate::trace::value::{UnitValues, Value, What};
 use crate::trace::{Code, Frame, Raised, SinkError};
 
+use callee::{Callee, is_callable};
 use clocks::Clocks;
-use known::Way;
+use known::{Function, Way};
 
 /// About the bytes that a trick takes, besides its text.
 const TRICK: u64 = 200;
@@ -71,7 +75,7 @@ struct Tricks {
     /// By frame: the trick whose result comes with the frame's next unit.
     open: FxHashMap<u64, usize>,
     /// The library's functions that the program got from their modules, by the numbers that they have in the trace.
-    functions: FxHashMap<u32, (Way, &'static str)>,
+    functions: FxHashMap<u32, Function>,
     clocks: Clocks,
 }
 
@@ -102,46 +106,113 @@ impl Tricks {
     }
 
     fn call(&mut self, place: &Place, values: &UnitValues) {
-        let Some(Value::Object { what, name, number, .. }) = values.operands.first() else { return };
-        let first = match values.operands.get(1) {
-            Some(Value::Str(text)) => &text.bytes[..],
-            _ => &b""[..],
-        };
-        let is_callable = matches!(what, What::Builtin | What::Type);
-        let is_reading = is_callable && known::is_clock(name)
-            || is_callable && known::is_conversion(name) && self.clocks.has(&values.operands[1..], place.frame.code.id);
-        match values.results.first() {
-            Some(result) if is_reading => self.clocks.read(result, place.frame.code.id),
-            None if is_reading => drop(self.clocks.open.insert(place.frame.id)),
-            _ => {}
+        let Some(callee) = Callee::of(&values.operands) else { return };
+        self.read_clock(&callee, place, values);
+        if known::is_getattr(callee.name())
+            && let [module, Value::Str(name), ..] = &callee.arguments[..]
+        {
+            self.learn(&name.bytes, module, values.results.first());
         }
-        let trick = match what {
-            What::Foreign => Some((Way::Native, "")),
-            What::Builtin | What::Type | What::Function | What::Method | What::Descriptor => {
-                self.functions.get(number).copied().or_else(|| known::call(name, first))
-            }
-            _ => None,
-        };
+        if self.compares(&callee, place) {
+            return self.compare(place, values);
+        }
+        let trick = self.trick(&callee).or_else(|| self.handed_on(&callee));
         let Some(trick) = trick else { return };
         let mut text = Vec::new();
         push_operands(&mut text, &place.frame.code.object, &place.unit.last, &values.operands);
-        let Some(found) = self.add(trick, text, place) else { return };
-        match values.results.first() {
-            Some(result) => self.found[found].outcome = Outcome::Value(result.clone()),
-            None => drop(self.open.insert(place.frame.id, found)),
+        self.add_with_outcome(trick, text, place, values);
+    }
+
+    /// Takes what a clock returns, or what is made of a reading.
+    fn read_clock(&mut self, callee: &Callee, place: &Place, values: &UnitValues) {
+        let Value::Object { what, .. } = callee.callable else { return };
+        let (code, name) = (place.frame.code.id, &*callee.full_name());
+        let is_callable = matches!(what, What::Builtin | What::Type | What::Wrapper);
+        let has = |values: &[Value]| self.clocks.has(values, code);
+        let is_clock = known::is_clock(name) && !known::converts(name, callee.arguments.len());
+        let is_made = known::is_conversion(name) && has(&callee.arguments);
+        // A method of a time, or of a text that says one.
+        let is_methods = callee.receiver().is_some_and(|receiver| has(slice::from_ref(receiver)));
+        if !is_callable || !(is_clock || is_made || is_methods) {
+            // It can have the number of one that is gone.
+            return values.results.iter().for_each(|result| self.clocks.forget(result));
         }
+        match values.results.first() {
+            Some(result) => self.clocks.read(result, code),
+            None => drop(self.clocks.open.insert(place.frame.id)),
+        }
+    }
+
+    /// Whether a call compares a clock's reading with something.
+    fn compares(&self, callee: &Callee, place: &Place) -> bool {
+        let code = place.frame.code.id;
+        let Value::Object { what, name, .. } = callee.callable else { return false };
+        let is_known = match what {
+            What::Builtin => known::is_comparison(name),
+            What::Wrapper => known::is_compared_by(name),
+            _ => false,
+        };
+        is_known
+            && (self.clocks.has(&callee.arguments, code)
+                || callee.receiver().is_some_and(|receiver| self.clocks.has(slice::from_ref(receiver), code)))
+    }
+
+    /// The way that a call is.
+    fn trick(&self, callee: &Callee) -> Option<(Way, &'static str)> {
+        let Value::Object { what, name, number, .. } = callee.callable else { return None };
+        if let Some(trick) = windows::call(name) {
+            return Some(trick);
+        }
+        let full_name = callee.full_name();
+        match what {
+            What::Foreign => Some((Way::Native, "")),
+            What::Builtin | What::Type | What::Function | What::Method | What::Descriptor => {
+                let learned = self.functions.get(number).and_then(|function| function.call(callee.first_text()));
+                let by_name = || known::call(name, callee.first_text());
+                let trick = learned.or_else(by_name).or_else(|| known::call(&full_name, callee.first_text()));
+                trick.filter(|_| !known::converts(&full_name, callee.arguments.len())).or_else(|| waiting(callee))
+            }
+            _ => None,
+        }
+    }
+
+    /// The way that a function is which a call hands to another one, as `map(sys.settrace, ...)` does.
+    fn handed_on(&self, callee: &Callee) -> Option<(Way, &'static str)> {
+        if !is_callable(callee.callable) || known::looks_at(callee.name()) {
+            return None;
+        }
+        callee.arguments.iter().filter(|argument| is_callable(argument)).find_map(|argument| {
+            let given = Callee::of(slice::from_ref(argument))?;
+            // What is native by its kind alone, such as a callback, is no trick yet.
+            self.trick(&given).filter(|(way, _)| *way != Way::Native)
+        })
+    }
+}
+
+/// The way of a call that waits for a time: of a method of the library's, or of select without anything to wait for.
+fn waiting(callee: &Callee) -> Option<(Way, &'static str)> {
+    let is_time = |value: &Value| matches!(value, Value::Int(_) | Value::Float(_));
+    if let Some(known) = callee.class().and_then(|class| known::waits(class, callee.name())) {
+        return callee.arguments.iter().any(is_time).then_some((Way::Sleeps, known));
+    }
+    let is_empty = |value: &Value| matches!(value, Value::Container(container) if container.items.is_empty());
+    match &callee.arguments[..] {
+        [lists @ .., time] if lists.len() == 3 && callee.name() == b"select.select" => {
+            (lists.iter().all(is_empty) && is_time(time)).then_some((Way::Sleeps, "select.select"))
+        }
+        _ => None,
     }
 }
 
 impl Tricks {
     /// Takes what an attribute of a module is.
-    fn learn(&mut self, name: &[u8], values: &UnitValues) {
-        if let (Some(Value::Object { what: What::Module, name: module, .. }), Some(Value::Object { number, .. })) =
-            (values.operands.first(), values.results.first())
-            && let Some(trick) = known::function(module, name)
+    fn learn(&mut self, name: &[u8], module: &Value, attribute: Option<&Value>) {
+        if let (Value::Object { what: What::Module, name: module, .. }, Some(Value::Object { number, .. })) =
+            (module, attribute)
+            && let Some(function) = Function::of(module, name)
             && self.functions.len() < MOST_FUNCTIONS
         {
-            self.functions.insert(*number, trick);
+            self.functions.insert(*number, function);
         }
     }
 
@@ -149,11 +220,22 @@ impl Tricks {
     fn compare(&mut self, place: &Place, values: &UnitValues) {
         let mut text = b"compares ".to_vec();
         push_operands(&mut text, &place.frame.code.object, &place.unit.last, &values.operands);
-        let found = self.add((Way::Clocks, COMPARED), text, place);
-        if let (Some(found), Some(result)) = (found, values.results.first()) {
-            self.found[found].outcome = Outcome::Value(result.clone());
+        self.add_with_outcome((Way::Clocks, COMPARED), text, place, values);
+    }
+
+    /// Takes a trick with what comes of it, which can be known only later.
+    fn add_with_outcome(&mut self, trick: (Way, &'static str), what: Vec<u8>, place: &Place, values: &UnitValues) {
+        let Some(found) = self.add(trick, what, place) else { return };
+        match values.results.first() {
+            Some(result) => self.found[found].outcome = Outcome::Value(result.clone()),
+            None => drop(self.open.insert(place.frame.id, found)),
         }
     }
+}
+
+/// Whether a value is what a stand-in for a clock of Windows has returned, or was computed from that.
+fn is_of_stand_in(value: &Value) -> bool {
+    matches!(value, Value::Object { what: What::Type | What::Class | What::Instance, name, .. } if windows::is_reading(name))
 }
 
 /// The name of a comparison among the tricks of a place.
@@ -172,7 +254,7 @@ fn named<'a>(code: &'a Code, instruction: &Instruction) -> Option<(&'a [u8], boo
 
 impl View for Tricks {
     fn what(&self) -> &'static str {
-        "tricks"
+        "known tricks"
     }
 
     fn is_empty(&self) -> bool {
@@ -201,12 +283,16 @@ impl View for Tricks {
         if !is_wanted {
             return Ok(());
         }
-        if instruction.opcode == op::COMPARE_OP && self.clocks.are_in(place, values) {
+        let is_compared = instruction.opcode == op::COMPARE_OP
+            && (self.clocks.are_in(place, values) || values.operands.iter().any(is_of_stand_in));
+        if is_compared {
             self.compare(place, values);
         } else if is_call(instruction.opcode) {
             self.call(place, values);
         } else if let Some((name, is_read)) = named(&place.frame.code, &instruction) {
-            self.learn(name, values);
+            if let [module] = &values.operands[..] {
+                self.learn(name, module, values.results.first());
+            }
             let Some(trick) = known::attribute(name, is_read, values.operands.is_empty()) else { return Ok(()) };
             let verb = match (instruction.opcode, is_read) {
                 (_, true) => "reads ",

@@ -67,7 +67,7 @@ fn a_program_without_tricks_has_none() {
     program.trace(&["--values"], "t.bct", &[]).succeeded();
     let tricks = crate::live::run(program.command(["tricks", "t.bct"]));
     assert_eq!((tricks.status, tricks.stdout()), (0, String::new()));
-    assert!(tricks.stderr().contains("the trace has no tricks"), "{}", tricks.stderr());
+    assert!(tricks.stderr().contains("the trace has no known tricks"), "{}", tricks.stderr());
 }
 
 #[test]

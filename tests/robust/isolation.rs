@@ -219,9 +219,10 @@ other.bind('\\0other-%d' % os.getpid())
 other.listen(1)
 socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).connect(other.getsockname())
 ";
-    for (program, options) in
-        [(Program::new(source), &["--follow-forks", "--allow-net"][..]), (Program::free(source), &["--follow-forks"])]
-    {
+    for (program, options) in [
+        (Program::new(source), &["--follow-forks", "--allow-net", "--allow-run"][..]),
+        (Program::free(source), &["--follow-forks"]),
+    ] {
         let ran = program.trace(options, "t.bct", &[]);
         assert_eq!((ran.stdout(), ran.status), ("ECONNREFUSED\n".repeat(6), 0), "{}", ran.stderr());
     }

@@ -1,6 +1,6 @@
 //! What `bctrace tried` says: each attempt is at the instruction that made it.
 
-use super::{Caller, World};
+use super::{Caller, World, numbers};
 
 /// Lines of `tried`, without those that say on whose behalf, and what each says: the instruction's number, its code object's name and
 /// offset, and the rest.
@@ -105,6 +105,93 @@ fn each_attempt_is_at_the_instruction_that_made_it() {
             assert!(line.contains(&format!("refused: ENETUNREACH; --allow-net={target} allows it")), "{line}");
         }
     }
+}
+
+/// System calls that are never allowed, by libc or by their numbers; and what `tried` says of each.
+const NEVER: &[(&str, &str)] = &[
+    ("call(SYS_memfd_create, 'hidden', 0)", "call memfd_create hidden -> refused: ENOSYS"),
+    ("os.chroot('/tmp')", "call chroot /tmp -> refused: EPERM"),
+    ("call(SYS_mount, 'none', '/mnt', 'tmpfs', 0, 0)", "call mount /mnt -> refused: EPERM"),
+    ("call(SYS_unshare, 0x10000000)", "call unshare 0x10000000 -> refused: EPERM"),
+    ("call(SYS_clone, 0x10000011, 0, 0, 0, 0)", "call clone 0x10000011 -> refused: EPERM"),
+    ("socket.socket(16, socket.SOCK_RAW, 0)", "make socket family 16, kind 3, protocol 0 -> refused: EACCES"),
+    ("socket.socketpair(16, socket.SOCK_RAW, 0)", "make socket family 16, kind 3, protocol 0 -> refused: EAFNOSUPPORT"),
+    ("call(SYS_sethostname, 'x', 1)", "call sethostname -> refused: EPERM"),
+    ("call(SYS_reboot, 0, 0, 0, 0)", "call reboot -> refused: EPERM"),
+    ("call(SYS_init_module, 0, 0, 0)", "call init_module -> refused: EPERM"),
+    ("call(SYS_bpf, 5, 0, 0)", "call bpf 5 -> refused: EPERM"),
+    ("call(SYS_keyctl, 0, 0, 0, 0, 0)", "call keyctl 0 -> refused: EPERM"),
+    ("call(SYS_io_uring_setup, 1, 0)", "call io_uring_setup -> refused: ENOSYS"),
+    ("call(SYS_setxattr, '/etc/hosts', 'user.a', 'b', 1, 0)", "call setxattr /etc/hosts -> refused: EOPNOTSUPP"),
+    ("call(9999)", "call system call 9999 -> refused: ENOSYS"),
+    ("call(SYS_prctl, 1, 9, 0, 0, 0)", "call prctl 1 -> refused: EPERM"),
+    ("fcntl.ioctl(0, 0x5412, 'x')", "call ioctl 0x5412 -> refused: ENOTTY"),
+    ("call(SYS_personality, 0x40000)", "call personality 0x40000 -> refused: EPERM"),
+    ("resource.setrlimit(resource.RLIMIT_DATA, (9, 9))", "call prlimit64 2 -> refused: EPERM"),
+    (
+        "call(SYS_sendmsg, socket.socket(2, 2).fileno(), message, 0)",
+        "send to 203.0.113.7:53 -> refused: EACCES, 2 times; --allow-net allows it",
+    ),
+    (
+        "call(SYS_sendmmsg, socket.socket(2, 2).fileno(), message, 1, 0)",
+        "send to 203.0.113.7:53 -> refused: EACCES, 2 times; --allow-net allows it",
+    ),
+];
+
+#[test]
+fn system_calls_that_are_never_allowed_are_attempts() {
+    let numbers = numbers!(SYS_memfd_create SYS_mount SYS_unshare SYS_clone SYS_sethostname SYS_reboot SYS_init_module SYS_bpf SYS_keyctl
+        SYS_io_uring_setup SYS_setxattr SYS_prctl SYS_personality SYS_sendmsg SYS_sendmmsg);
+    let mut source = format!(
+        "import ctypes, fcntl, os, resource, socket, struct
+{numbers}
+libc = ctypes.CDLL(None)
+def call(number, *words):
+    libc.syscall(ctypes.c_long(number), *[ctypes.c_long(word) if isinstance(word, int) else word for word in words])
+address = ctypes.create_string_buffer(struct.pack('=H', 2) + struct.pack('!H', 53) + socket.inet_aton('203.0.113.7') + '\\0' * 8)
+message = ctypes.byref((ctypes.c_uint64 * 8)(ctypes.addressof(address), 16))
+"
+    );
+    for (number, (deed, _)) in NEVER.iter().enumerate() {
+        source += &format!(
+            "def deed{number}(): {deed}\ntry: deed{number}()\nexcept EnvironmentError: pass\nexcept ValueError: pass\n"
+        );
+    }
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", &source);
+        assert_eq!(world.trace(&[], &[]).status, 0);
+        let tried = world.view(&["tried"]);
+        let missing: Vec<_> =
+            NEVER.iter().filter(|(_, said)| !tried.lines().any(|line| line.contains(&format!(": {said}")))).collect();
+        assert!(missing.is_empty(), "{missing:?}: {tried}");
+    }
+}
+
+#[test]
+fn a_rename_across_folders_says_which_folders_must_be_allowed() {
+    let world = World::new(Caller::Tester);
+    let [from, to] =
+        ["outside/from", "outside/to"].map(|name| world.write(&format!("{name}/x"), "").parent().unwrap().to_owned());
+    let [from, to] = [from, to].map(|folder| folder.to_str().unwrap().to_string());
+    world.write(
+        "own/p.py",
+        format!(
+            "import os
+for deed in (os.link, os.rename):
+    try: deed('{from}/x', '{to}/y')
+    except OSError: print 'refused'
+"
+        ),
+    );
+    assert_eq!(world.trace(&[], &[]).stdout(), "refused\nrefused\n");
+    let options = [from, to].map(|folder| format!("--allow-write={folder}"));
+    let hint = format!("-> refused: EACCES; {} and {} allow it", options[0], options[1]);
+    let tried = world.view(&["tried"]);
+    let hints: Vec<_> = tried.lines().filter(|line| line.ends_with(&hint)).collect();
+    assert_eq!(hints.len(), 2, "{tried}");
+    let ran = world.trace(&[&*options[0], &*options[1]], &[]);
+    assert_eq!((ran.status, ran.stdout().as_str()), (0, ""), "{}", ran.stderr());
 }
 
 #[test]

@@ -36,6 +36,40 @@ fn equal_runs_are_equal_and_different_ones_show_where_they_part() {
 }
 
 #[test]
+fn a_line_that_both_executed_is_not_one_that_a_run_executed_alone() {
+    let source = "\
+word = raw_input()
+print 'OK' if word == 'x' else 'NO'
+if word == 'x':
+    print 'more'
+print 'end'
+";
+    let program = Program::new(source);
+    record(&program, "a.bct", &[], "a\n");
+    record(&program, "x.bct", &[], "x\n");
+    let (status, text) = view(&program, &["diff", "a.bct", "x.bct"]);
+    assert_eq!(status, 1, "{text}");
+    let dis = live::run(program.command(["dis", "-r", "--format", "lines", "p.pyc"])).succeeded();
+    let offset = |what: &str| {
+        let line = dis.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{dis}"));
+        line.split(' ').nth(1).unwrap().to_owned()
+    };
+    let [no, ok] = ["(NO)", "(OK)"].map(offset);
+    let (one, other) = text.split_once("only A executed:\n").unwrap().1.split_once("\nonly B executed:\n").unwrap();
+    assert_eq!(one, format!("  p.py: <module>, of line 2 at {no}\n"), "{text}");
+    assert!(other.starts_with("  p.py: <module>, line 4\n"), "{text}");
+    assert!(other.contains(&format!("  p.py: <module>, of line 2 at {ok}, ")), "{text}");
+    let (_, json) = view(&program, &["diff", "-f", "json", "a.bct", "x.bct"]);
+    let objects = json.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let only: Vec<_> = objects.filter(|object| object["type"] == "only").collect();
+    assert_eq!(
+        (&only[0]["lines"], &only[0]["offsets"][0]),
+        (&serde_json::json!([]), &no.parse::<u64>().unwrap().into())
+    );
+    assert_eq!(only[1]["lines"], serde_json::json!([4]));
+}
+
+#[test]
 fn what_neither_trace_has_is_not_the_same_in_both() {
     let program = Program::new(SOURCE);
     record(&program, "a.bct", &[], "x\nnot\n");

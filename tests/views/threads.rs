@@ -82,6 +82,47 @@ fn what_a_frame_called_is_of_its_own_thread() {
 }
 
 #[test]
+fn frames_and_totals_of_a_thread_are_its_own() {
+    let program = recorded();
+    let count = |thread: &[&str], name: &str| {
+        let hot = program.view("hot", &[&["-f", "json"], thread].concat(), "t.bct");
+        let objects: Vec<Value> = hot.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let found = objects.iter().find(|object| object["type"] == "code" && object["name"] == name);
+        found.map(|object| ["frames", "own", "total"].map(|member| object[member].as_u64().unwrap()))
+    };
+    let all = count(&[], "spin").unwrap();
+    assert_eq!(all[0], 3);
+    let each = ["0", "1", "2"].map(|thread| count(&["--thread", thread], "spin").unwrap());
+    assert!(each.iter().all(|[frames, own, total]| *frames == 1 && own == total), "{each:?}");
+    let sums = [0, 1, 2].map(|member| each.iter().map(|counts| counts[member]).sum::<u64>());
+    assert_eq!(sums, all);
+    assert_eq!(count(&["--thread", "1"], "main"), None);
+    assert_eq!(count(&["--thread", "1", "--thread", "2"], "work").unwrap()[0], 2);
+}
+
+#[test]
+fn a_line_that_another_thread_executed_is_executed() {
+    let source = "\
+import sys, threading
+def work(word):
+    if word == 'x':
+        return 1
+    return 2
+for word in sys.argv[1:]:
+    thread = threading.Thread(target=work, args=(word,))
+    thread.start()
+    thread.join()
+";
+    let program = Program::new(source);
+    for (trace, words) in [("a.bct", ["x", "y"]), ("b.bct", ["y", "x"])] {
+        assert_eq!(program.trace(&["-q"], trace, &words).status, 0);
+    }
+    let (status, text) = view(&program, &["diff", "a.bct", "b.bct"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(!text.contains("executed:"), "{text}");
+}
+
+#[test]
 fn what_is_left_out_of_a_comparison_is_that_of_all_threads() {
     let program = recorded();
     let left_out = |text: &str| text.lines().find(|line| line.starts_with("(left out")).map(str::to_owned);

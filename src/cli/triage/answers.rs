@@ -18,7 +18,7 @@ use crate::views::layers::{self, Folder, LayersPlan};
 use crate::views::query::Query;
 use crate::views::report::{self as page, CleanFolder, ReportPlan};
 use crate::views::strings::{self, StringsPlan};
-use crate::views::tried;
+use crate::views::{tricks, tried};
 use crate::vm::library;
 
 use super::summary::Process;
@@ -61,6 +61,7 @@ impl Answers<'_> {
             report: Some(self.name("report", ".html")),
             instructions: info.totals.instructions,
             end: info.how_it_ended(),
+            tricks: Vec::new(),
             compares: Vec::new(),
         };
         let is_whole = !matches!(
@@ -73,6 +74,12 @@ impl Answers<'_> {
     pub fn tried(&self) -> anyhow::Result<()> {
         let query = self.query(true, Filter::default());
         tried::run(&query, output(&self.named("tried", ".jsonl"))?, &mut views::warning(self.trace))?;
+        Ok(())
+    }
+
+    pub fn tricks(&self) -> anyhow::Result<()> {
+        let query = self.query(false, own());
+        tricks::run(&query, output(&self.named("tricks", ".txt"))?, &mut |_| {})?;
         Ok(())
     }
 

@@ -31,7 +31,8 @@ pub struct Summary {
     /// Layers, and how many of them the program made while it ran.
     pub layers: u64,
     pub made: u64,
-    /// The first lines of strings.txt and compares.txt.
+    /// The first lines of tricks.txt, strings.txt and compares.txt.
+    pub tricks: Vec<String>,
     pub strings: Vec<String>,
     pub compares: Vec<String>,
     pub notes: Vec<String>,
@@ -55,7 +56,8 @@ pub struct Process {
     pub report: Option<String>,
     pub instructions: u64,
     pub end: String,
-    /// The first lines of what it compared; those of the first process are the summary's.
+    /// The first lines of its tricks and of what it compared; those of the first process are the summary's.
+    pub tricks: Vec<String>,
     pub compares: Vec<String>,
 }
 
@@ -107,6 +109,7 @@ impl Summary {
             left: Vec::new(),
             layers: 0,
             made: 0,
+            tricks: Vec::new(),
             strings: Vec::new(),
             compares: Vec::new(),
             notes: Vec::new(),
@@ -144,8 +147,10 @@ impl Summary {
         }
         list(&mut out, "What the sandbox refused", lines);
         list(&mut out, "What it left in its scratch folder", self.left.iter().map(Left::line).collect());
+        block(&mut out, "Tricks", &self.tricks);
         block(&mut out, "Comparisons", &self.compares);
         for process in &self.processes {
+            block(&mut out, &format!("Tricks of {}", process.trace), &process.tricks);
             block(&mut out, &format!("Comparisons of {}", process.trace), &process.compares);
         }
         block(&mut out, "Strings", &self.strings);

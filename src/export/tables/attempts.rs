@@ -68,8 +68,8 @@ fn write(attempt: Option<&Attempt>, number: Option<u64>, times: u64, rows: &mut 
     let row = row.optional(attempt, |row, attempt| row.plain(&list(&attempt.targets)));
     let row = row.optional(answer, |row, answer| row.boolean(answer == Answer::Allowed));
     let row = row.optional(errno, |row, errno| row.integer(errno.into()));
-    let option = attempt.map(|attempt| &attempt.option).filter(|option| !option.is_empty());
-    let row = row.optional(option, |row, option| row.text(option));
+    let option = attempt.map(Attempt::option_text).filter(|option| !option.is_empty());
+    let row = row.optional(option, |row, option| row.text(&option));
     let row = row.optional(by, |row, by| row.word(by));
     let row = row.optional(site, |row, site| row.text(&site.name)).optional(site, |row, site| row.text(&site.filename));
     let row = row.optional(site, |row, site| row.number(site.offset.into()));

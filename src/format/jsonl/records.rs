@@ -201,7 +201,7 @@ pub fn push_attempt_members(out: &mut Vec<u8>, attempt: &Attempt) {
     json::push_member(out, "allowed", allowed);
     json::push_optional_member(out, "errno", error);
     if !attempt.option.is_empty() {
-        json::push_text_member(out, "option", &attempt.option);
+        json::push_text_member(out, "option", &attempt.option_text());
     }
     let by = match attempt.by {
         By::Program => "program",

@@ -33,7 +33,9 @@ pub fn run(
     executable: &CStr,
 ) -> ! {
     ring.belongs_to_parent();
-    address.iter().for_each(|address| process::set_variable(FOLLOW, address));
+    // What may start no interpreter needs no address, and sees none.
+    let starts_none = plan.sandbox.as_ref().is_some_and(|policy| !policy.may_run);
+    address.filter(|_| !starts_none).iter().for_each(|address| process::set_variable(FOLLOW, address));
     if let Err(error) = Control::make_private() {
         eprintln!("bctrace: cannot map the control page: {error}");
         exit(125);

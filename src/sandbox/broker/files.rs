@@ -104,7 +104,7 @@ impl Broker {
     pub(super) fn change_path(&self, at: At, change: &PathCall) -> Decision {
         let mut targets = Vec::new();
         let mut paths = Vec::new();
-        let mut outside = None;
+        let mut outside: Option<(c_int, Vec<u8>)> = None;
         for &(folder, name, must_be) in change.paths {
             let folder = folder.map_or(libc::AT_FDCWD, |argument| at.call.int(argument));
             let Some(given) = at.call.path(name) else { return Decision::quiet(self.unknown()) };
@@ -116,12 +116,16 @@ impl Broker {
             // Of a folder nothing can be made or removed without a right to the folder that it is in.
             let may_change = path.parent().is_some_and(|parent| self.may_write(parent));
             let may = may_change || (must_be == MustBe::Followed && self.may_write(&path));
-            if (!may || change.makes_device(at.call)) && outside.is_none() {
-                outside = Some(match (must_be, is_there) {
+            if !may || change.makes_device(at.call) {
+                let refusal = match (must_be, is_there) {
                     (MustBe::There | MustBe::Followed, false) => (libc::ENOENT, Vec::new()),
                     (MustBe::Absent, true) => (libc::EEXIST, Vec::new()),
                     _ if may => (libc::EACCES, Vec::new()),
                     _ => (libc::EACCES, self.option("--allow-write", path.parent().unwrap_or(&path))),
+                };
+                outside = Some(match outside {
+                    None => refusal,
+                    Some(first) => both(first, refusal),
                 });
             }
             paths.push(path);
@@ -211,6 +215,18 @@ impl Broker {
         let error = if is_there { libc::EPERM } else { libc::ENOENT };
         Decision::refused(error, Deed::Metadata, targets, [])
     }
+}
+
+/// What two paths of a call are refused: the error is that of the first one, and both need their options.
+fn both((error, mut option): (c_int, Vec<u8>), (_, other): (c_int, Vec<u8>)) -> (c_int, Vec<u8>) {
+    if option.is_empty() || other.is_empty() {
+        return (error, Vec::new());
+    }
+    if option != other {
+        option.push(0);
+        option.extend(other);
+    }
+    (error, option)
 }
 
 /// A call that makes, removes or changes what has a path.

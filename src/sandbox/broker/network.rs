@@ -25,13 +25,36 @@ const LONGEST_ADDRESS: u64 = 128;
 impl Broker {
     /// A socket of a kind that the filter does not know.
     pub(super) fn socket(&self, call: &Call) -> Decision {
-        // getaddrinfo of the C library asks for the machine's interfaces, and can do without.
-        let asks_for_interfaces = call.int(0) == libc::AF_NETLINK && call.int(2) == libc::NETLINK_ROUTE;
+        // getaddrinfo of the C library asks for the machine's interfaces, and can do without.  Sockets of Python's have no flags.
+        let is_librarys = call.int(1) == libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+        let asks_for_interfaces = call.int(0) == libc::AF_NETLINK && call.int(2) == libc::NETLINK_ROUTE && is_librarys;
         if asks_for_interfaces && self.policy.network != Network::All {
             return Decision::quiet(Reply::Refuse(libc::EACCES));
         }
-        let kind = format!("family {}, kind {}, protocol {}", call.int(0), call.int(1) & 0xf, call.int(2));
-        self.network(libc::EACCES, Deed::Socket, vec![kind.into_bytes()], ALLOW_NET)
+        self.network(libc::EACCES, Deed::Socket, vec![kind_of_socket(call)], ALLOW_NET)
+    }
+
+    /// A message whose address is behind a pointer, which only the open network allows.
+    pub(super) fn send_message(&self, at: At) -> Decision {
+        // struct msghdr, with which struct mmsghdr begins: the address and its length.
+        let head = at.call.read(at.call.arguments[1], 12);
+        let place = head.first_chunk().map(|place| u64::from_ne_bytes(*place)).unwrap_or_default();
+        let length = head.get(8..).and_then(<[u8]>::first_chunk).map(|length| u32::from_ne_bytes(*length));
+        self.refuse_to_send(at, place, length.unwrap_or_default().into())
+    }
+
+    /// A packet that connects as well, which is no way around a list of hosts.
+    pub(super) fn send_at_once(&mut self, at: At) -> Decision {
+        if self.policy.network == Network::All && !self.policy.fakes_net {
+            return self.connect(at, Deed::Send, 4, 5);
+        }
+        self.refuse_to_send(at, at.call.arguments[4], at.call.arguments[5])
+    }
+
+    fn refuse_to_send(&self, at: At, place: u64, length: u64) -> Decision {
+        let bytes = at.call.read(place, length.min(LONGEST_ADDRESS) as usize);
+        let targets = address::of(&bytes).map(|address| address.text).into_iter().collect();
+        Decision::refused(libc::EACCES, Deed::Send, targets, ALLOW_NET)
     }
 
     pub(super) fn listen(&self) -> Decision {
@@ -132,6 +155,11 @@ impl Broker {
             Network::None | Network::Hosts(_) => Decision::refused(error, deed, targets, option),
         }
     }
+}
+
+/// The numbers of a kind of socket, as they are reported.
+pub(super) fn kind_of_socket(call: &Call) -> Vec<u8> {
+    format!("family {}, kind {}, protocol {}", call.int(0), call.int(1) & 0xf, call.int(2)).into_bytes()
 }
 
 /// The option that opens the network.

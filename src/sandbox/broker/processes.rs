@@ -128,9 +128,9 @@ fn has_lost_its_name(path: &Path) -> bool {
     path.as_os_str().as_bytes().ends_with(b" (deleted)") && fs::symlink_metadata(path).is_err()
 }
 
-/// What a call that reaches into other processes does.
-pub(super) fn debugging(number: c_long) -> &'static str {
-    match number {
+/// The name of a call that reaches into other processes.
+pub(super) fn debugging(number: c_long) -> Option<&'static str> {
+    Some(match number {
         libc::SYS_ptrace => "ptrace",
         libc::SYS_process_vm_readv => "process_vm_readv",
         libc::SYS_process_vm_writev => "process_vm_writev",
@@ -138,6 +138,7 @@ pub(super) fn debugging(number: c_long) -> &'static str {
         libc::SYS_pidfd_getfd => "pidfd_getfd",
         libc::SYS_pidfd_send_signal => "pidfd_send_signal",
         libc::SYS_rt_sigqueueinfo => "rt_sigqueueinfo",
-        _ => "rt_tgsigqueueinfo",
-    }
+        libc::SYS_rt_tgsigqueueinfo => "rt_tgsigqueueinfo",
+        _ => return None,
+    })
 }

@@ -1,6 +1,6 @@
 //! The system calls by what becomes of them.
 
-use libc::{c_int, c_long};
+use libc::c_long;
 
 /// What a program may ask of a descriptor with ioctl: the state of a terminal and the size of its window, its foreground job, and what
 /// every descriptor has.  TIOCSTI, which types for the user, is not among them.
@@ -270,56 +270,3 @@ pub(super) const DEBUGGING: &[c_long] = &[
 
 /// Calls that send a signal.
 pub(super) const SIGNALS: &[c_long] = &[libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill];
-
-/// Calls that are refused with an error that programs handle.
-pub(super) const REFUSED: &[(c_long, c_int)] = &[
-    (libc::SYS_acct, libc::EPERM),
-    (libc::SYS_add_key, libc::EPERM),
-    (libc::SYS_adjtimex, libc::EPERM),
-    (libc::SYS_bpf, libc::EPERM),
-    (libc::SYS_capset, libc::EPERM),
-    (libc::SYS_chroot, libc::EPERM),
-    (libc::SYS_clock_adjtime, libc::EPERM),
-    (libc::SYS_clock_settime, libc::EPERM),
-    (libc::SYS_delete_module, libc::EPERM),
-    (libc::SYS_finit_module, libc::EPERM),
-    (libc::SYS_fremovexattr, libc::ENOTSUP),
-    (libc::SYS_fsetxattr, libc::ENOTSUP),
-    (libc::SYS_init_module, libc::EPERM),
-    (libc::SYS_kcmp, libc::EPERM),
-    (libc::SYS_kexec_load, libc::EPERM),
-    (libc::SYS_keyctl, libc::EPERM),
-    (libc::SYS_lremovexattr, libc::ENOTSUP),
-    (libc::SYS_lsetxattr, libc::ENOTSUP),
-    (libc::SYS_mount, libc::EPERM),
-    (libc::SYS_mq_open, libc::EPERM),
-    (libc::SYS_msgget, libc::EPERM),
-    (libc::SYS_name_to_handle_at, libc::EPERM),
-    (libc::SYS_open_by_handle_at, libc::EPERM),
-    (libc::SYS_perf_event_open, libc::EPERM),
-    (libc::SYS_pivot_root, libc::EPERM),
-    (libc::SYS_quotactl, libc::EPERM),
-    (libc::SYS_reboot, libc::EPERM),
-    (libc::SYS_removexattr, libc::ENOTSUP),
-    (libc::SYS_request_key, libc::EPERM),
-    (libc::SYS_sched_setaffinity, libc::EPERM),
-    (libc::SYS_sched_setattr, libc::EPERM),
-    (libc::SYS_sched_setparam, libc::EPERM),
-    (libc::SYS_sched_setscheduler, libc::EPERM),
-    (libc::SYS_semget, libc::EPERM),
-    (libc::SYS_setdomainname, libc::EPERM),
-    (libc::SYS_setgroups, libc::EPERM),
-    (libc::SYS_sethostname, libc::EPERM),
-    (libc::SYS_setns, libc::EPERM),
-    (libc::SYS_setpriority, libc::EPERM),
-    (libc::SYS_settimeofday, libc::EPERM),
-    (libc::SYS_setxattr, libc::ENOTSUP),
-    (libc::SYS_shmget, libc::EPERM),
-    (libc::SYS_swapoff, libc::EPERM),
-    (libc::SYS_swapon, libc::EPERM),
-    (libc::SYS_syslog, libc::EPERM),
-    (libc::SYS_umount2, libc::EPERM),
-    (libc::SYS_unshare, libc::EPERM),
-    (libc::SYS_vhangup, libc::EPERM),
-    (libc::SYS_vmsplice, libc::EPERM),
-];

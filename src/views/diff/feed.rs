@@ -85,6 +85,14 @@ pub(super) struct Cover {
     known: FxHashSet<(u32, u32)>,
 }
 
+impl Cover {
+    /// Adds what another thread has executed of the same code object.
+    pub(super) fn add(&mut self, other: &Cover) {
+        self.offsets.extend(&other.offsets);
+        self.instructions += other.instructions;
+    }
+}
+
 /// A trace that is read as far as it is asked for.
 pub(super) struct Feed {
     reader: Reader,

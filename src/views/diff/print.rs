@@ -1,6 +1,6 @@
 //! How two traces differ, as text or JSON lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indicatif::HumanCount;
 
@@ -168,55 +168,92 @@ fn push_token(lines: &mut Lines, name: &str, token: &Token) -> Result<(), SinkEr
     lines.ended()
 }
 
+/// What of a code object only one of both has executed.
+struct Only<'a> {
+    cover: &'a Cover,
+    /// None if the other one has executed nothing of it.
+    part: Option<Part>,
+}
+
+/// A part of a code object.
+#[derive(Default)]
+struct Part {
+    /// Lines of which the other one has executed nothing.
+    lines: BTreeSet<i32>,
+    /// Offsets of other instructions, by their lines, of which both have executed some.
+    shared: BTreeMap<i32, Vec<u32>>,
+}
+
+impl<'a> Only<'a> {
+    /// Compares what both have executed of a code object; None if there is nothing that the other one has not.
+    fn of(cover: &'a Cover, other: Option<&Cover>) -> Option<Only<'a>> {
+        let Some(other) = other else { return Some(Only { cover, part: None }) };
+        let object = &cover.code.object;
+        let of_other: BTreeSet<i32> = other.offsets.iter().map(|offset| object.line(*offset)).collect();
+        let mut part = Part::default();
+        for &offset in cover.offsets.difference(&other.offsets) {
+            let line = object.line(offset);
+            if of_other.contains(&line) {
+                part.shared.entry(line).or_default().push(offset);
+            } else {
+                part.lines.insert(line);
+            }
+        }
+        let is_any = !part.lines.is_empty() || !part.shared.is_empty();
+        is_any.then_some(Only { cover, part: Some(part) })
+    }
+
+    fn push_text(&self, lines: &mut Lines) -> Result<(), SinkError> {
+        let object = &self.cover.code.object;
+        let (file, code) = (Printable::text(&object.filename), Printable::name(&object.name));
+        let Some(part) = &self.part else {
+            return lines.push(format!("  {file}:{}: {code}, all of it\n", object.first_line).as_bytes());
+        };
+        if !part.lines.is_empty() {
+            lines.push(format!("  {file}: {code}, line {}\n", listed(&part.lines)).as_bytes())?;
+        }
+        for (line, offsets) in &part.shared {
+            lines.push(format!("  {file}: {code}, of line {line} at {}\n", listed(offsets)).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn push_object(&self, name: &str, lines: &mut Lines) -> Result<(), SinkError> {
+        let object = &self.cover.code.object;
+        let out = lines.open();
+        out.extend_from_slice(b"{\"type\":\"only\"");
+        json::push_text_member(out, "in", name.to_lowercase().as_bytes());
+        json::push_text_member(out, "name", &object.name);
+        json::push_text_member(out, "filename", &object.filename);
+        json::push_member(out, "first_line", object.first_line);
+        if let Some(part) = &self.part {
+            json::push_member(out, "lines", format!("[{}]", listed(&part.lines)));
+            json::push_member(out, "offsets", format!("[{}]", listed(part.shared.values().flatten())));
+        }
+        out.extend_from_slice(b"}\n");
+        lines.ended()
+    }
+}
+
+/// Numbers with commas between them.
+fn listed(numbers: impl IntoIterator<Item: ToString>) -> String {
+    numbers.into_iter().map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// Writes what only one of both has executed.
 fn write_only(
-    own: &std::collections::BTreeMap<u64, Cover>,
-    other: &std::collections::BTreeMap<u64, Cover>,
+    own: &BTreeMap<u64, Cover>,
+    other: &BTreeMap<u64, Cover>,
     name: &str,
     is_json: bool,
     lines: &mut Lines,
 ) -> Result<(), SinkError> {
-    let mut only: Vec<(&Cover, Option<Vec<i32>>)> = own
-        .iter()
-        .filter_map(|(hash, cover)| {
-            let Some(known) = other.get(hash) else { return Some((cover, None)) };
-            let offsets = cover.offsets.difference(&known.offsets);
-            let mut of_lines: Vec<i32> = offsets.map(|offset| cover.code.object.line(*offset)).collect();
-            of_lines.dedup();
-            (!of_lines.is_empty()).then_some((cover, Some(of_lines)))
-        })
-        .collect();
-    only.sort_by_key(|(cover, _)| cover.code.id);
+    let mut only: Vec<Only> = own.iter().filter_map(|(hash, cover)| Only::of(cover, other.get(hash))).collect();
+    only.sort_by_key(|only| only.cover.code.id);
     if !only.is_empty() && !is_json {
         lines.push(format!("\nonly {name} executed:\n").as_bytes())?;
     }
-    for (cover, of_lines) in only {
-        let object = &cover.code.object;
-        if is_json {
-            let out = lines.open();
-            out.extend_from_slice(b"{\"type\":\"only\"");
-            json::push_text_member(out, "in", name.to_lowercase().as_bytes());
-            json::push_text_member(out, "name", &object.name);
-            json::push_text_member(out, "filename", &object.filename);
-            json::push_member(out, "first_line", object.first_line);
-            if let Some(of_lines) = of_lines {
-                json::push_member(out, "lines", format!("{of_lines:?}"));
-            }
-            out.extend_from_slice(b"}\n");
-            lines.ended()?;
-            continue;
-        }
-        let (file, code) = (Printable::text(&object.filename), Printable::name(&object.name));
-        let text = match of_lines {
-            None => format!("  {file}:{}: {code}, all of it\n", object.first_line),
-            Some(of_lines) => {
-                let of_lines: Vec<String> = of_lines.iter().map(i32::to_string).collect();
-                format!("  {file}: {code}, line {}\n", of_lines.join(", "))
-            }
-        };
-        lines.push(text.as_bytes())?;
-    }
-    Ok(())
+    only.iter().try_for_each(|only| if is_json { only.push_object(name, lines) } else { only.push_text(lines) })
 }
 
 fn push_object(

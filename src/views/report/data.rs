@@ -28,6 +28,7 @@ pub(super) struct Data {
     /// The lines of other views, as `--format json` prints them.
     pub(super) tried: Vec<serde_json::Value>,
     pub(super) layers: Vec<serde_json::Value>,
+    pub(super) tricks: Vec<serde_json::Value>,
     pub(super) calls: Vec<serde_json::Value>,
     pub(super) compares: Vec<serde_json::Value>,
     pub(super) strings: Vec<serde_json::Value>,

@@ -18,7 +18,7 @@
       nodes = query ? searchPart(query) : overview();
     } else {
       const shown = { overview, when, code: () => codePart(-1), unused: () => codePart(-1), calls: callsPart, compares: comparesPart, strings: stringsPart, constants: constantsPart,
-        exceptions: exceptionsPart, tried: triedPart, layers: layersPart }[hash];
+        exceptions: exceptionsPart, tried: triedPart, layers: layersPart, tricks: tricksPart }[hash];
       if (!shown) part = "overview";
       nodes = (shown || overview)();
       if (part === "unused") {

@@ -25,7 +25,7 @@ use super::layers::{self, LayersPlan};
 use super::observed::Observed;
 use super::query::Query;
 use super::strings::{self, StringsPlan};
-use super::tried;
+use super::{tricks, tried};
 use crate::format::{Named, Output};
 use crate::read::{Flaw, Reader, TraceError};
 use crate::select::{Filter, Selection};
@@ -85,7 +85,7 @@ pub fn run(plan: &ReportPlan, report: &mut dyn FnMut(Flaw)) -> Result<Report, Tr
 fn fill(plan: &ReportPlan, data: &mut Data) -> Result<Vec<Flaw>, TraceError> {
     let has_values = data.has_values;
     let (plain, valued) = thread::scope(|scope| {
-        let valued = scope.spawn(|| if has_values { valued(plan) } else { Ok(Valued::default()) });
+        let valued = scope.spawn(|| valued(plan, has_values));
         let plain = gather(plan).and_then(|gathered| Ok((gathered, seen(plan, has_values)?, others(plan, data)?)));
         (plain, valued.join())
     });
@@ -94,7 +94,8 @@ fn fill(plan: &ReportPlan, data: &mut Data) -> Result<Vec<Flaw>, TraceError> {
     data.cut.splice(0..0, flaws.iter().map(|flaw| format!("The trace is damaged: {flaw}.")));
     build::fill(data, &gathered, seen.as_ref(), plan.clean.as_ref());
     data.cut.extend(valued.cut);
-    (data.calls, data.compares, data.strings) = (valued.calls, valued.compares, valued.strings);
+    (data.tricks, data.calls, data.compares, data.strings) =
+        (valued.tricks, valued.calls, valued.compares, valued.strings);
     if !has_values {
         data.cut.push(
             "The trace has no values: recorded with --values, it shows calls, comparisons and strings.".to_owned(),
@@ -158,9 +159,10 @@ fn others(plan: &ReportPlan, data: &mut Data) -> Result<(), TraceError> {
     Ok(())
 }
 
-/// What the views of values print for programs.
+/// What the views of values print for programs, and that of tricks, which does without.
 #[derive(Default)]
 struct Valued {
+    tricks: Vec<serde_json::Value>,
     calls: Vec<serde_json::Value>,
     compares: Vec<serde_json::Value>,
     strings: Vec<serde_json::Value>,
@@ -168,12 +170,16 @@ struct Valued {
     cut: Vec<String>,
 }
 
-fn valued(plan: &ReportPlan) -> Result<Valued, TraceError> {
+fn valued(plan: &ReportPlan, has_values: bool) -> Result<Valued, TraceError> {
     let mut valued = Valued::default();
     let cut = &mut valued.cut;
     // The other thread reports the flaws and shows how far it is.
     let mut known = |_| {};
     let own = Query { progress: false, ..query(plan, Filter { no_stdlib: true, ..Filter::default() }) };
+    valued.tricks = lines("tricks", cut, |pipe| tricks::run(&own, output(pipe)?, &mut known).map(|_| ()))?;
+    if !has_values {
+        return Ok(valued);
+    }
     valued.calls =
         lines("calls", cut, |pipe| calls::run(&own, CallsPlan::default(), output(pipe)?, &mut known).map(|_| ()))?;
     valued.compares = lines("comparisons", cut, |pipe| {

@@ -15,6 +15,7 @@
     ["exceptions", "Exceptions", () => D.exceptions.length],
     ["tried", "Tried", () => items(D.tried).length],
     ["layers", "Layers", () => items(D.layers).length],
+    ["tricks", "Tricks", () => items(D.tricks).length],
   ];
   const COLORS = ["#4c8dd6", "#e2923c", "#54a868", "#d96c6c", "#a68cdb", "#b8936e", "#d982b5", "#8c97a3", "#b9b13f", "#3fb0bd",
     "#8593ea", "#d66f8e"];
@@ -112,6 +113,7 @@
       card(number(D.unused.length), "never ran", "#unused"),
       card(number(D.exceptions.length), "different exceptions", "#exceptions"),
       card(number(items(D.tried).length), "attempts outside itself, " + number(refused.length) + " refused", "#tried"),
+      card(number(items(D.tricks).length), "tricks against tracers", "#tricks"),
     ];
     const out = [heading("What did it do?"), el("div", { class: "cards" }, cards), heading("What is this?"),
       el("table", { class: "facts" }, el("tbody", {}, D.facts.map(([what, text]) =>

@@ -86,7 +86,7 @@
   const exceptionsPart = () => [heading("Exceptions"), D.exceptions.length ? exceptionTable(D.exceptions) : none("No exception was raised.")];
   const triedNothing = () => {
     const head = rows(D.tried, "view")[0];
-    return head && head.sandbox === "watched" ? "The program tried nothing outside itself."
+    return head && head.sandbox === "watched" ? "The program tried nothing that the sandbox reports."
       : "Nothing was watched: the trace does not say what the program tried.";
   };
   function triedTable(list) {
@@ -99,6 +99,16 @@
   }
   const triedPart = () => [heading("What the program tried outside itself"), command("bctrace tried"),
     items(D.tried).length ? triedTable(items(D.tried)) : none(triedNothing())];
+  function tricksPart() {
+    const all = items(D.tricks);
+    if (!all.length) return [heading("Tricks against tracers"), command("bctrace tricks"), none("The program's own code shows none of the known tricks.")];
+    const body = el("tbody");
+    const shown = chunked(all, 500, (line) => row(num(line.number), num(line.times), el("span", { class: "dim" }, line.kind), el("span", { class: "mono" }, line.what),
+      line.exception ? el("span", { class: "bad" }, line.exception) : el("span", { class: "mono" }, line.result === undefined ? "" : line.result), linkOf(line)), body);
+    const box = table([["instruction", true], ["times", true], ["kind", false], ["what", false], ["result", false], ["place", false]], [], "Tricks");
+    box.querySelector("tbody").replaceWith(body);
+    return [heading("Tricks against tracers"), command("bctrace tricks"), box, shown.place];
+  }
   function layersPart() {
     const all = items(D.layers);
     const level = new Map();
@@ -128,6 +138,8 @@
     D.unused.forEach((code) => { if (has(code.name, code.file)) push("never ran", el("span", { class: "mono" }, code.name + "  " + placeOf(code))); });
     items(D.tried).forEach((line) => { if (has(line.deed, line.targets.join(" "), line.name))
       push("tried", [el("span", { class: "mono" }, [line.deed, ...line.targets].join(" ") + "  "), linkOf(line)]); });
+    items(D.tricks).forEach((line) => { if (has(line.what, line.kind))
+      push("trick", [el("span", { class: "mono" }, line.what + "  "), linkOf(line)]); });
     D.exceptions.forEach((raised) => { if (has(raised.text)) push("exception", [el("span", { class: "mono" }, raised.text + "  "), link(raised.code, raised.offset)]); });
     items(D.strings).forEach((line) => { if (has(line.string, line.kind))
       push("string", [el("span", { class: "mono" }, line.string + "  "), linkOf(line)]); });

@@ -1,16 +1,20 @@
-//! What becomes of a clock's readings: the numbers that clocks returned, and those that were computed from them, known by their values.
-//! A number with a fraction hardly comes twice by chance; one without counts in the code object alone that computed it.
+//! What becomes of a clock's readings: the numbers, texts and times that clocks returned, and those that were computed from them, known by
+//! their values.  A number with a fraction hardly comes twice by chance; one without, and a text, count in the code object alone that
+//! computed them.  Times such as datetime's are known as objects.
 
+use std::hash::{Hash, Hasher};
 use std::slice;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::bytecode::decode::{Unit, units};
 use crate::bytecode::opcode::op;
 use crate::bytecode::stack;
 use crate::read::visit::Place;
 use crate::trace::Code;
-use crate::trace::value::{UnitValues, Value};
+use crate::trace::value::{UnitValues, Value, What};
+
+use super::callee::last_part;
 
 /// Numbers and operands that are remembered; of more numbers the oldest half is forgotten, of more operands all.
 const MOST: usize = 1 << 12;
@@ -19,8 +23,19 @@ const MOST_CODES: usize = 16;
 /// Units before an instruction that are searched for what pushes its operand.
 const LOOK_BACK: usize = 256;
 
-/// A number, and the code object that computed it if it has no fraction.
-type Known = (u64, Option<u32>);
+/// What a reading is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Known {
+    /// A number's bits, and the code object that computed it if it has no fraction.
+    Number(u64, Option<u32>),
+    /// A text's hash, and the code object.
+    Text(u64, u32),
+    /// The number of an object.
+    Time(u32),
+}
+
+/// The types of objects that are times.
+const TIMES: [&str; 5] = ["datetime", "date", "time", "timedelta", "struct_time"];
 
 #[derive(Debug, Default)]
 pub(super) struct Clocks {
@@ -35,7 +50,7 @@ pub(super) struct Clocks {
 }
 
 impl Clocks {
-    /// Takes what a clock has returned: a number, or several.
+    /// Takes what a clock has returned: one, or several.
     pub(super) fn read(&mut self, result: &Value, code: u32) {
         match result {
             Value::Container(several) => several.items.iter().for_each(|item| self.keep(item, code)),
@@ -45,8 +60,14 @@ impl Clocks {
 
     /// Takes what an instruction computes: with a reading it makes another one.
     pub(super) fn computes(&mut self, place: &Place, values: &UnitValues) {
-        if is_arithmetic(place.unit.last.opcode) && self.are_in(place, values) {
-            values.results.iter().for_each(|result| self.keep(result, place.frame.code.id));
+        let code = place.frame.code.id;
+        let is_one = match (place.unit.last.opcode, values.operands.first()) {
+            // A part of a time.
+            (op::LOAD_ATTR | op::BINARY_SUBSCR, Some(whole)) => self.is_time(whole, code),
+            (opcode, _) => is_arithmetic(opcode) && self.are_in(place, values),
+        };
+        if is_one {
+            values.results.iter().for_each(|result| self.read(result, code));
         }
     }
 
@@ -63,7 +84,12 @@ impl Clocks {
     /// Whether one of the values is a reading, or was computed from one.
     pub(super) fn has(&self, values: &[Value], code: u32) -> bool {
         let is_known = |known: Known| self.recent.contains(&known) || self.older.contains(&known);
-        values.iter().filter_map(number).any(|(bits, is_whole)| is_known((bits, is_whole.then_some(code))))
+        values.iter().filter_map(|value| known(value, code)).any(is_known)
+    }
+
+    /// Whether a value is a time that is a reading, and no mere number or text.
+    fn is_time(&self, value: &Value, code: u32) -> bool {
+        matches!(value, Value::Object { .. }) && self.has(slice::from_ref(value), code)
     }
 
     /// Whether the operand of the instruction at `start` that has `above` others above it is a constant.
@@ -81,12 +107,20 @@ impl Clocks {
         })
     }
 
+    /// Takes a new object that is no reading.
+    pub(super) fn forget(&mut self, value: &Value) {
+        if let Value::Object { number, .. } = value {
+            self.recent.remove(&Known::Time(*number));
+            self.older.remove(&Known::Time(*number));
+        }
+    }
+
     fn keep(&mut self, value: &Value, code: u32) {
-        let Some((bits, is_whole)) = number(value) else { return };
+        let Some(known) = known(value, code) else { return };
         if self.recent.len() >= MOST / 2 {
             self.older = std::mem::take(&mut self.recent);
         }
-        self.recent.insert((bits, is_whole.then_some(code)));
+        self.recent.insert(known);
     }
 }
 
@@ -123,11 +157,19 @@ fn is_constant(before: &[Unit], mut above: u32) -> bool {
     false
 }
 
-/// The bits of a number as a float, and whether it has no fraction; None for what is none.
-fn number(value: &Value) -> Option<(u64, bool)> {
+/// What a value is known by; None for what can be no reading.
+fn known(value: &Value, code: u32) -> Option<Known> {
     match value {
-        Value::Float(float) => Some((float.to_bits(), float.fract() == 0.0)),
-        Value::Int(int) => Some(((*int as f64).to_bits(), true)),
+        Value::Float(float) => Some(Known::Number(float.to_bits(), (float.fract() == 0.0).then_some(code))),
+        Value::Int(int) => Some(Known::Number((*int as f64).to_bits(), Some(code))),
+        Value::Str(text) if !text.bytes.is_empty() => {
+            let mut hasher = FxHasher::default();
+            text.bytes.hash(&mut hasher);
+            Some(Known::Text(hasher.finish(), code))
+        }
+        Value::Object { what: What::Instance, name, number, .. } => {
+            TIMES.iter().any(|time| time.as_bytes() == last_part(name)).then_some(Known::Time(*number))
+        }
         _ => None,
     }
 }

@@ -95,7 +95,7 @@ fn repeated(attempt: Option<u32>, times: u64) -> Event {
 
 #[test]
 fn each_deed_is_a_phrase_with_its_targets_and_without() {
-    let cases: [(Deed, &[&str], &str, &str); 18] = [
+    let cases: [(Deed, &[&str], &str, &str); 19] = [
         (Deed::Read, &["/etc/shadow"], "open /etc/shadow for reading", "open a file for reading"),
         (Deed::Write, &["/x"], "open /x for writing", "open a file for writing"),
         (Deed::Remove, &["/x"], "remove /x", "remove a file"),
@@ -119,6 +119,7 @@ fn each_deed_is_a_phrase_with_its_targets_and_without() {
         (Deed::Kill, &["SIGTERM", "its parent"], "send SIGTERM to its parent", "send a signal"),
         (Deed::Debug, &["ptrace"], "call ptrace", "reach into a process"),
         (Deed::Fork, &["x"], "start process x", "start a process"),
+        (Deed::Call, &["mount", "/a b"], "call mount '/a b'", "make a system call"),
     ];
     for (deed, targets, phrase, without) in cases {
         let attempts = [refused(deed, targets, 1), refused(deed, &[], 2)].map(tried);
@@ -130,6 +131,18 @@ fn each_deed_is_a_phrase_with_its_targets_and_without() {
         ];
         assert_eq!(text.lines().collect::<Vec<_>>(), lines);
     }
+}
+
+#[test]
+fn options_that_are_needed_together_are_both_named() {
+    let attempt = Attempt {
+        option: b"--allow-write=/a b\0--allow-write=/c".to_vec(),
+        ..refused(Deed::Rename, &["/a b/x", "/c/x"], 1)
+    };
+    let trace = Trace::watched(&[tried(attempt)]);
+    let text = trace.text();
+    assert!(text.ends_with("-> refused: EACCES; '--allow-write=/a b' and --allow-write=/c allow it\n"), "{text}");
+    assert_eq!(trace.json()[1]["option"], "--allow-write=/a b --allow-write=/c");
 }
 
 #[test]
@@ -211,7 +224,7 @@ fn what_was_not_watched_is_never_said_to_have_tried_nothing() {
     let cases = [
         (Some(Sandbox::None), "nothing was watched: the program ran without a sandbox", Value::from("none")),
         (Some(Sandbox::Unwatched), "nothing was watched: the system did not let bctrace see", "unwatched".into()),
-        (Some(Sandbox::Watched), "the program tried nothing outside itself\n", "watched".into()),
+        (Some(Sandbox::Watched), "the program tried nothing that the sandbox reports\n", "watched".into()),
         (None, "whether the program was watched is not known", Value::Null),
     ];
     for (sandbox, words, member) in cases {

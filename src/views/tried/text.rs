@@ -49,7 +49,7 @@ fn remark(tried: &Tried, is_all: bool) -> Option<&'static str> {
         ),
         Some(Sandbox::Watched) if !tried.is_empty() || !is_all => None,
         Some(Sandbox::Watched) if tried.is_flawed => Some("no attempt is in what can be read of the trace"),
-        Some(Sandbox::Watched) => Some("the program tried nothing outside itself"),
+        Some(Sandbox::Watched) => Some("the program tried nothing that the sandbox reports"),
     }
 }
 
@@ -80,8 +80,11 @@ fn line(distinct: &Distinct) -> String {
     if let Some(thread) = attempt.thread.filter(|&thread| thread > 0) {
         line += &format!(", thread {thread}");
     }
-    if !attempt.option.is_empty() {
-        line += &format!("; {} allows it", Quoted(&attempt.option));
+    let options: Vec<String> = attempt.options().map(|option| Quoted(option).to_string()).collect();
+    match &options[..] {
+        [] => {}
+        [option] => line += &format!("; {option} allows it"),
+        options => line += &format!("; {} allow it", options.join(" and ")),
     }
     line
 }

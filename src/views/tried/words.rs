@@ -20,6 +20,13 @@ impl Display for Doing<'_> {
                     write!(f, ", {} bytes in all", Printable::text(length))?;
                 }
             }
+            [name, given @ ..] if deed == Deed::Call => {
+                // Words of the sandbox's own.
+                write!(f, "{verb} {}", Printable::text(name))?;
+                for target in given {
+                    write!(f, " {}", Quoted(target))?;
+                }
+            }
             [first, rest @ ..] => {
                 write!(f, "{verb} ")?;
                 target(deed, first, f)?;
@@ -63,6 +70,7 @@ fn phrase(deed: Deed) -> (&'static str, &'static str, &'static str, &'static str
         Deed::Kill => ("send", "send a signal", " to ", ""),
         Deed::Debug => ("call", "reach into a process", " ", ""),
         Deed::Fork => ("start process", "start a process", " ", ""),
+        Deed::Call => ("call", "make a system call", " ", ""),
     }
 }
 
@@ -90,7 +98,7 @@ pub(super) fn error_name(error: u16) -> String {
 }
 
 /// The errors that a sandbox can answer with.
-const ERRORS: [(i32, &str); 26] = [
+const ERRORS: [(i32, &str); 28] = [
     (libc::EPERM, "EPERM"),
     (libc::ENOENT, "ENOENT"),
     (libc::ESRCH, "ESRCH"),
@@ -105,10 +113,12 @@ const ERRORS: [(i32, &str); 26] = [
     (libc::EXDEV, "EXDEV"),
     (libc::ENODEV, "ENODEV"),
     (libc::EINVAL, "EINVAL"),
+    (libc::ENOTTY, "ENOTTY"),
     (libc::EROFS, "EROFS"),
     (libc::ENAMETOOLONG, "ENAMETOOLONG"),
     (libc::ENOSYS, "ENOSYS"),
     (libc::ELOOP, "ELOOP"),
+    (libc::ENOPROTOOPT, "ENOPROTOOPT"),
     (libc::EPROTONOSUPPORT, "EPROTONOSUPPORT"),
     (libc::ESOCKTNOSUPPORT, "ESOCKTNOSUPPORT"),
     (libc::EOPNOTSUPP, "EOPNOTSUPP"),
