@@ -13,6 +13,7 @@ use super::args::{self, RecordingArgs, SandboxArgs};
 use super::record::Job;
 use super::{frozen, message};
 use crate::bytecode::escape::Printable;
+use crate::bytecode::shell;
 use crate::record::Subject;
 use crate::sandbox::{self, Budget, Host, Network, Policy, Scratch};
 use crate::vm::fake_net::FakeNet;
@@ -159,9 +160,10 @@ fn readable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
                 // An archive may have any suffix.
                 readable.extend(job.input.and_then(|input| fs::canonicalize(input).ok()));
                 if !args.quiet && !allowed.iter().any(|allowed| path.starts_with(allowed)) {
-                    let folder = Printable::path(&folder);
+                    let option = [b"--allow-read=", folder.as_os_str().as_bytes()].concat();
+                    let (folder, option) = (Printable::path(&folder), shell::Word(&option));
                     message::warn(format_args!(
-                        "the program can read only modules in {folder}; --allow-read={folder} opens all of it"
+                        "the program can read only modules in {folder}; {option} opens all of it"
                     ));
                 }
             }

@@ -6,6 +6,7 @@ use super::words::{Doing, Quoted, error_name};
 use super::{Distinct, Tried};
 use crate::bytecode::code::STDLIB_PREFIX;
 use crate::bytecode::escape::Printable;
+use crate::bytecode::shell;
 use crate::format::lines::Lines;
 use crate::trace::SinkError;
 use crate::trace::attempt::{Answer, By, Site};
@@ -81,7 +82,7 @@ fn line(distinct: &Distinct) -> String {
         line += &format!(", thread {thread}");
     }
     if !attempt.option.is_empty() {
-        line += &format!("; {} allows it", Quoted(&attempt.option));
+        line += &format!("; {} allows it", shell::Word(&attempt.option));
     }
     line
 }
