@@ -148,7 +148,7 @@ pub fn move_in(job: &mut Job) -> anyhow::Result<()> {
 
 /// What may be read.
 fn readable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
-    let mut readable: Vec<PathBuf> = sandbox::READABLE.iter().filter_map(|path| system_path(path)).collect();
+    let mut readable: Vec<PathBuf> = sandbox::READABLE.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     readable.extend(std::env::current_exe().ok());
     let allowed: Vec<PathBuf> =
         args.sandbox.allow_read.iter().map(|path| real(path, "read")).collect::<anyhow::Result<_>>()?;
@@ -174,11 +174,6 @@ fn readable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
     Ok(readable)
 }
 
-/// A path of the system without links; that of a process's own files is a link for each process.
-fn system_path(path: &str) -> Option<PathBuf> {
-    if path == "/proc/self" { Some(path.into()) } else { fs::canonicalize(path).ok() }
-}
-
 /// A path that an option names.
 fn real(path: &Path, what: &str) -> anyhow::Result<PathBuf> {
     let cannot = || format!("cannot allow the program to {what} {}", Printable::path(path));
@@ -187,7 +182,7 @@ fn real(path: &Path, what: &str) -> anyhow::Result<PathBuf> {
 
 /// What may be written, with a refusal of what holds the trace.
 fn writable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
-    let mut writable: Vec<PathBuf> = sandbox::WRITABLE.iter().filter_map(|path| system_path(path)).collect();
+    let mut writable: Vec<PathBuf> = sandbox::WRITABLE.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     let places: Vec<PathBuf> = [job.trace].into_iter().chain(args.dump_code.as_deref()).flat_map(places_of).collect();
     for path in &args.sandbox.allow_write {
         let granted = real(path, "write to")?;

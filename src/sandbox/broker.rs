@@ -191,6 +191,11 @@ impl Broker {
         let known = [(&own, "/proc/self"), (&self.policy.scratch, policy::SCRATCH)];
         for (folder, name) in known {
             if let Ok(rest) = path.strip_prefix(folder) {
+                let thread = rest.strip_prefix(format!("task/{}", at.call.thread));
+                let (name, rest) = match thread {
+                    Ok(rest) if *folder == own => ("/proc/thread-self", rest),
+                    _ => (name, rest),
+                };
                 let rest = rest.as_os_str().as_bytes();
                 return if rest.is_empty() { name.into() } else { [name.as_bytes(), b"/", rest].concat() };
             }
