@@ -159,6 +159,7 @@ impl Broker {
             libc::SYS_fork | libc::SYS_vfork => self.fork(),
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill => self.kill(at),
             libc::SYS_mmap => self.map_shared(call),
+            libc::SYS_ioctl => Decision::quiet(self.set_modes()),
             libc::SYS_connect => self.connect(at, Deed::Connect, 1, 2),
             libc::SYS_sendto if call.arguments[4] == 0 => self.send(at),
             libc::SYS_close | libc::SYS_shutdown => self.report_written(at),

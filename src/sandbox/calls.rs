@@ -8,7 +8,7 @@ use libc::{c_int, c_long};
 use super::filter::{Condition, Rule, Verdict};
 use super::policy::{Network, Policy};
 use Condition::{HasAny, HasNone, Is, IsIn, IsSet};
-use lists::{ALLOWED, ALLOWED_HERE, DEBUGGING, IOCTLS, METADATA, PATHS, PRCTLS, REFUSED, SIGNALS};
+use lists::{ALLOWED, ALLOWED_HERE, DEBUGGING, IOCTLS, METADATA, MODES, PATHS, PRCTLS, REFUSED, SIGNALS};
 
 /// What the filter is made for.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,9 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
     // Private memory has a limit of its own.
     table.notify(libc::SYS_mmap, &[IsIn(3, shared, shared)], Verdict::Allow);
     table.add(libc::SYS_mmap, &[], Verdict::Allow);
+    for request in MODES {
+        table.notify(libc::SYS_ioctl, &[Is(1, request)], Verdict::Allow);
+    }
     for request in IOCTLS {
         table.add(libc::SYS_ioctl, &[Is(1, request)], Verdict::Allow);
     }

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use libc::pid_t;
 
 use super::policy::{Budget, Policy};
+use crate::process::terminal::Modes;
 use crate::process::{limits, traced};
 
 /// What the broker has let the program do, for the meter.
@@ -21,6 +22,8 @@ pub struct Granted {
     has_written: AtomicBool,
     /// Bytes of shared memory.
     shared_memory: AtomicU64,
+    /// The terminal's modes before the program changed them.
+    modes: OnceLock<Modes>,
 }
 
 impl Granted {
@@ -39,6 +42,16 @@ impl Granted {
 
     pub(super) fn note_write(&self) {
         self.has_written.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes that the terminal is about to be changed.
+    pub(super) fn note_modes(&self) {
+        self.modes.get_or_init(Modes::now);
+    }
+
+    /// Puts back what the program has changed of its terminal.
+    pub fn restore_modes(&self) {
+        self.modes.get().into_iter().for_each(Modes::restore);
     }
 
     /// Counts shared memory that is asked for; false if there is not so much left, of which `used` says how much is used now.

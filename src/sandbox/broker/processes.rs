@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use libc::{c_int, c_long};
 
 use super::{At, Broker, Decision};
-use crate::process::{self, signals, traced};
+use crate::process::{self, signals, terminal, traced};
 use crate::sandbox::calls::SCOPES;
 use crate::sandbox::meter;
 use crate::sandbox::notify::{Call, Reply};
@@ -90,6 +90,15 @@ impl Broker {
             true => Reply::Continue,
             false => Reply::Refuse(libc::ENOMEM),
         })
+    }
+
+    /// A change of the terminal, which is undone when the program is over.  A job in the background has none to change.
+    pub(super) fn set_modes(&self) -> Reply {
+        if !terminal::is_ours() {
+            return Reply::Refuse(libc::EIO);
+        }
+        self.granted.note_modes();
+        Reply::Continue
     }
 
     pub(super) fn kill(&self, at: At) -> Decision {
