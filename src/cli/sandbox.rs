@@ -57,6 +57,7 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
         environment: Vec::new(),
         budget: Budget {
             processes: options.max_processes,
+            threads: Budget::default().threads,
             memory: options.max_memory,
             output: options.max_output,
             scratch: options.max_scratch.saturating_add(unpacked.1),

@@ -47,6 +47,8 @@ pub struct Broker {
     first: pid_t,
     /// Processes that may have been started since they were last counted, those that were there then among them.
     processes: u32,
+    /// The same of threads.
+    threads: u32,
     granted: Arc<Granted>,
     /// The name of the socket at which interpreters that the program starts find the front, if they are followed.
     follow: Option<String>,
@@ -97,6 +99,7 @@ impl Broker {
             landlock,
             first,
             processes: 1,
+            threads: 1,
             granted,
             follow: None,
             refused_program: None,
@@ -154,6 +157,7 @@ impl Broker {
             libc::SYS_creat => self.open(at, libc::AT_FDCWD, 0, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC),
             libc::SYS_execve => self.exec(at, libc::AT_FDCWD, 0, 1),
             libc::SYS_execveat => self.exec(at, call.int(0), 1, 2),
+            libc::SYS_clone if call.int(0) & libc::CLONE_THREAD != 0 => self.start_thread(),
             libc::SYS_clone => self.fork(),
             #[cfg(target_arch = "x86_64")]
             libc::SYS_fork | libc::SYS_vfork => self.fork(),

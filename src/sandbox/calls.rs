@@ -22,6 +22,9 @@ pub struct Setting<'a> {
     pub process: u32,
 }
 
+/// Success without an effect: the error number of none.
+const IDLE: Verdict = Verdict::Refuse(0);
+
 /// What is unknown.
 pub const OTHERWISE: Verdict = Verdict::Refuse(libc::ENOSYS);
 
@@ -49,9 +52,8 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
         table.pretence();
     }
     table.sockets(network);
-    let shared = (libc::MAP_SHARED | libc::MAP_ANONYMOUS).cast_unsigned();
-    // Private memory has a limit of its own.
-    table.notify(libc::SYS_mmap, &[IsIn(3, shared, shared)], Verdict::Allow);
+    // Private memory has a limit of its own.  MAP_SHARED_VALIDATE has the bit too, and so has a mapping of /dev/zero.
+    table.notify(libc::SYS_mmap, &[HasAny(3, libc::MAP_SHARED.cast_unsigned())], Verdict::Allow);
     table.add(libc::SYS_mmap, &[], Verdict::Allow);
     for request in MODES {
         table.notify(libc::SYS_ioctl, &[Is(1, request)], Verdict::Allow);
@@ -151,7 +153,6 @@ impl Table {
         self.notify(libc::SYS_execve, &[], run);
         self.notify(libc::SYS_execveat, &[], run);
         self.add(libc::SYS_clone, &[HasAny(0, NAMESPACES)], Verdict::Refuse(libc::EPERM));
-        self.add(libc::SYS_clone, &[HasAny(0, libc::CLONE_THREAD.cast_unsigned())], Verdict::Allow);
         self.notify(libc::SYS_clone, &[], Verdict::Allow);
         #[cfg(target_arch = "x86_64")]
         for call in [libc::SYS_fork, libc::SYS_vfork] {
@@ -204,6 +205,11 @@ impl Table {
     /// Sockets can be made; connecting, naming and sending is what the policy says.
     fn sockets(&mut self, network: bool) {
         let otherwise = |error| if network { Verdict::Allow } else { Verdict::Refuse(error) };
+        // No limit of a process counts the memory of its sockets.
+        for option in [libc::SO_SNDBUF, libc::SO_RCVBUF, libc::SO_SNDBUFFORCE, libc::SO_RCVBUFFORCE] {
+            let [level, option] = [libc::SOL_SOCKET, option].map(c_int::cast_unsigned);
+            self.add(libc::SYS_setsockopt, &[Is(1, level), Is(2, option)], IDLE);
+        }
         for family in FAMILIES {
             for kind in KINDS {
                 for protocol in PROTOCOLS {

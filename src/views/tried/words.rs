@@ -14,6 +14,8 @@ impl Display for Doing<'_> {
         let (verb, anything, between, end) = phrase(deed);
         match targets {
             [] => f.write_str(anything)?,
+            // What the sandbox calls it: a thread is no process.
+            [thread] if deed == Deed::Fork && thread == b"a thread" => f.write_str("start a thread")?,
             [to, sent, length @ ..] if deed == Deed::Send => {
                 write!(f, "{verb} {}: {}", Quoted(to), Quoted(sent))?;
                 if let [length] = length {
