@@ -418,3 +418,18 @@ fn junk_is_marked_and_hidden_instructions_are_listed() {
     assert!(overlapping.contains("  # ") && overlapping.contains("overlaps "), "{overlapping}");
     assert!(overlapping.lines().any(|line| line.starts_with("#     ")), "{overlapping}");
 }
+
+#[test]
+fn devices_and_files_that_are_too_long_are_no_listings() {
+    let program = Program::new("pass\n");
+    // A file with holes takes no room.
+    std::fs::File::create(program.path("long")).unwrap().set_len((1 << 30) + 1).unwrap();
+    let cases = [
+        ("/dev/zero", "cannot read /dev/zero: it is a device; a listing is a file"),
+        ("long", "cannot read long: it is longer than 1.00 GiB, the most that is read of a listing"),
+    ];
+    for (name, why) in cases {
+        live::assert_failed(&live::run(program.command(["asm", name, "made.pyc"])), &[why]);
+        assert!(!program.path("made.pyc").exists());
+    }
+}

@@ -423,6 +423,20 @@ fn a_map_in_doubt_is_found_by_running_the_program() {
 }
 
 #[test]
+fn devices_and_files_that_are_too_long_are_no_maps() {
+    let program = Remapped::new("print 1\n", "classes", 31, "");
+    fs::File::create(program.path("long")).unwrap().set_len(1 << 40).unwrap();
+    let long = program.path("long").to_str().unwrap().to_owned();
+    for (map, why) in [("/dev/zero", "it is a device; a map is a file"), (&long, "it is longer than 1.00 MiB")] {
+        let ran = run(bctrace(["dis", "--opmap", map]).arg(program.path("p.pyc")));
+        assert_eq!(ran.status, 125);
+        assert!(ran.stderr().contains(&format!("cannot read the map {map}: {why}")), "{}", ran.stderr());
+    }
+    let ran = run(bctrace(["opmap", "-q"]).arg(program.path("p.pyc")).arg("-o").arg(&long));
+    assert!(ran.stderr().contains("it exists and is no map"), "{}", ran.stderr());
+}
+
+#[test]
 fn a_map_replaces_no_other_file() {
     let program = Remapped::new("print 1\n", "classes", 31, "");
     let write = |to: &Path| run(bctrace(["opmap", "-q"]).arg(program.path("p.pyc")).arg("-o").arg(to));

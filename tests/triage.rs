@@ -1,6 +1,7 @@
 //! `bctrace triage`: the folder has all that there is to know of a file, whatever the file is and does.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -155,6 +156,28 @@ fn links_and_the_copy_of_the_program_are_not_copied() {
     let left = summary(&program)["left"].clone();
     let kinds: Vec<&str> = left.as_array().unwrap().iter().map(|left| left["is"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["link to /etc/passwd", "special file"]);
+}
+
+#[test]
+fn a_copy_takes_no_more_of_the_disk_than_the_file() {
+    let program = Program::new(
+        "for number in range(2):\n    out = open('sparse%d' % number, 'w')\n    out.seek(64 << 20)\n    out.write('end')\n    out.close()\n",
+    );
+    assert_eq!(triage(&program, &["p.pyc"]).status, 0);
+    for number in 0..2 {
+        let copy = fs::metadata(program.path("out/files").join(format!("sparse{number}"))).unwrap();
+        assert_eq!(copy.len(), (64 << 20) + 3);
+        assert!(copy.blocks() * 512 < 1 << 20, "{} blocks", copy.blocks());
+    }
+    assert_eq!(summary(&program)["left"][0]["size"], (64 << 20) + 3);
+}
+
+#[test]
+fn copies_have_names_that_can_be_printed() {
+    let program = Program::new(r"open('fdp.\xe2\x80\xaeexe\xff', 'w').write('x')");
+    assert_eq!(triage(&program, &["p.pyc"]).status, 0);
+    assert_eq!(program.read("out/files/fdp._exe_"), "x");
+    assert_eq!(summary(&program)["left"][0]["path"], r"fdp.\xe2\x80\xaeexe\xff");
 }
 
 #[test]

@@ -121,6 +121,11 @@ pub fn read_one(after: &[u8]) -> Option<(u8, &[u8])> {
     Some((byte, after))
 }
 
+/// Returns whether a character is shown escaped in any text.
+pub fn is_unsafe(one: char) -> bool {
+    is_escaped(one, Part::Operand)
+}
+
 fn is_plain_ascii(byte: u8, part: Part) -> bool {
     (0x21..0x7f).contains(&byte) || (byte == b' ' && part == Part::Operand)
 }

@@ -24,6 +24,7 @@ pub mod opmap;
 pub mod order;
 pub mod pyc;
 pub mod readable;
+pub mod shell;
 pub mod stack;
 pub mod text;
 pub mod verify;

@@ -1,12 +1,13 @@
 //! `bctrace asm`: a listing becomes a .pyc.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
 use super::args::AsmArgs;
+use super::program::open;
 use super::{message, screen};
 use crate::bytecode::assemble::listing;
 use crate::bytecode::marshal::whole::{self, Interning};
@@ -32,21 +33,15 @@ pub fn run(args: &AsmArgs) -> anyhow::Result<u8> {
     Ok(0)
 }
 
+/// Bytes of a listing at most: it is held in memory.
+const MOST: u64 = 1 << 30;
+const A_LISTING: &str = "a listing";
+
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut text = Vec::new();
     if path == Path::new("-") {
-        io::stdin().lock().read_to_end(&mut text)?;
-    } else {
-        let mut file = File::open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => anyhow::Error::new(error),
-            _ => anyhow!(format::why(path, &error)),
-        })?;
-        if file.metadata()?.is_dir() {
-            return Err(anyhow!("it is a folder"));
-        }
-        file.read_to_end(&mut text)?;
+        return open::read(&mut io::stdin().lock(), MOST, A_LISTING);
     }
-    Ok(text)
+    open::plain(path, MOST, A_LISTING)
 }
 
 fn write(path: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::{args, commands};
 use crate::bytecode::escape::Printable;
+use crate::bytecode::shell;
 use crate::format::{self, Format};
 
 /// How alike a mistyped option and a real one must be, from 0 to 1.
@@ -82,7 +83,7 @@ pub fn of_command(mut error: clap::Error, command: &str, words: &[OsString]) -> 
         }
         (ErrorKind::InvalidUtf8, _) => {
             let word = words.iter().find(|word| word.to_str().is_none()).map_or(OsStr::new(""), OsString::as_os_str);
-            return args::usage(command, format!("{} is not UTF-8", typed(word)));
+            return args::usage(command, format!("'{}' is not UTF-8", Printable::path(Path::new(word))));
         }
         (ErrorKind::InvalidValue, Some(option)) if command == "python" && option.starts_with("--trace ") => {
             add_tip(&mut error, "if it is the interpreter's -t, put `--` before it".into());
@@ -201,14 +202,9 @@ fn with_arguments(words: &[OsString]) -> Option<String> {
     Some(format!("bctrace {} -- {}", printed(&words[1..first]), printed(&words[first..])))
 }
 
-/// A word as it can be typed; one with an escape, which cannot, is in quotes too.
+/// A word as it can be typed.
 fn typed(word: &OsStr) -> String {
-    let printed = Printable::path(Path::new(word)).to_string();
-    let is_plain = |one: char| one.is_alphanumeric() || "-_./=:,@%+".contains(one);
-    match word == printed.as_str() && !printed.is_empty() && printed.chars().all(is_plain) {
-        true => printed,
-        false => format!("'{printed}'"),
-    }
+    shell::Word(word.as_bytes()).to_string()
 }
 
 fn add_tip(error: &mut clap::Error, tip: String) {

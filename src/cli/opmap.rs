@@ -1,7 +1,7 @@
 //! `bctrace opmap`: finds out which opcodes the numbers in a program stand for.  Also reads the file of `--opmap`, and says what is not
 //! in it.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ mod trial;
 
 use super::args::OpmapArgs;
 use super::message;
-use super::program::{self, Program};
+use super::program::{self, Program, open};
 use super::screen::{self, CANNOT_WRITE};
 use crate::bytecode::code::nested;
 use crate::bytecode::escape::Printable;
@@ -65,8 +65,11 @@ pub fn run(args: &OpmapArgs) -> anyhow::Result<u8> {
 
 /// Writes a map; replaces no file but a map.
 fn write(path: &Path, map: &str) -> anyhow::Result<()> {
-    let is_other = |text: Vec<u8>| !text.is_empty() && OpMap::from_json(&text).is_err();
-    if fs::metadata(path).is_ok_and(|there| there.is_file()) && fs::read(path).is_ok_and(is_other) {
+    let is_other = |there: Metadata| match open::plain(path, LONGEST, "a map") {
+        Ok(text) => !text.is_empty() && OpMap::from_json(&text).is_err(),
+        Err(_) => there.len() > LONGEST,
+    };
+    if fs::metadata(path).is_ok_and(|there| there.is_file() && is_other(there)) {
         return Err(anyhow!("it exists and is no map"));
     }
     fs::write(path, map).map_err(|error| anyhow!(format::why(path, &error)))
@@ -133,7 +136,7 @@ fn read_modules(path: &Path) -> anyhow::Result<Vec<MarshalledCode>> {
     }
     files.sort();
     let modules: Vec<_> =
-        files.iter().filter_map(|path| Pyc::read(&fs::read(path).ok()?).ok()).map(|pyc| pyc.code).collect();
+        files.iter().filter_map(|path| Pyc::read(&open::whole(path).ok()?).ok()).map(|pyc| pyc.code).collect();
     if modules.is_empty() {
         return Err(anyhow!("no .pyc file of Python 2.7 is in it"));
     }
@@ -174,14 +177,7 @@ fn table(guesses: &[Guess], votes: &Votes) -> Vec<String> {
 pub fn read(path: Option<&Path>) -> anyhow::Result<Option<Arc<OpMap>>> {
     let Some(path) = path else { return Ok(None) };
     let cannot = || format!("cannot read the map {}", Printable::path(path));
-    let read = || -> anyhow::Result<OpMap> {
-        let size = fs::metadata(path).map_err(|error| anyhow!(format::why(path, &error)))?.len();
-        if size > LONGEST {
-            return Err(anyhow!("it has {size} bytes; a map has less than 1 MiB"));
-        }
-        let text = fs::read(path).map_err(|error| anyhow!(format::why(path, &error)))?;
-        Ok(OpMap::from_json(&text)?)
-    };
+    let read = || -> anyhow::Result<OpMap> { Ok(OpMap::from_json(&open::plain(path, LONGEST, "a map")?)?) };
     read().with_context(cannot).map(|map| Some(Arc::new(map)))
 }
 

@@ -1,7 +1,7 @@
 //! Reading the program that is to be traced, listed or unpacked, whatever kind of file it is in, and saying what was guessed.
 
 mod beside;
-mod open;
+pub mod open;
 
 use std::ffi::CString;
 use std::fs::File;
@@ -20,6 +20,7 @@ use super::message;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::file::{self, Asked, Code, Contents, Entry, FileError, Kind};
 use crate::bytecode::pyc::{self, Pyc};
+use crate::bytecode::shell;
 use crate::format::{self, Beginning, Format, Named};
 use crate::process::{How, aside, executable, signals};
 use crate::vm::program;
@@ -118,12 +119,13 @@ impl Program {
             return Ok(());
         }
         let (kind, file) = (self.contents.kind.phrase(), Printable::path(&self.file));
+        let word = shell::Word::path(&self.file);
         let member = match self.contents.modules.first().filter(|_| self.contents.kind.is_zip()) {
             None => "MODULE",
             Some(_) => "NAME.pyc",
         };
         Err(anyhow!(
-            "it is {kind} in which nothing says what runs; name that as {file}/{member}, out of `bctrace list {file}`"
+            "it is {kind} in which nothing says what runs; name that as {file}/{member}, out of `bctrace list {word}`"
         ))
         .with_context(|| format!("cannot run {}", Named::input(path)))
     }
@@ -186,7 +188,7 @@ fn nth(entries: &mut Vec<Entry>, number: u32) -> anyhow::Result<Entry> {
 /// Says what to do with a trace instead.
 fn no_program(path: &Path, format: Format) -> anyhow::Error {
     match format {
-        Format::Bct => anyhow!("it is a recorded trace; print it with `bctrace show {}`", Printable::path(path)),
+        Format::Bct => anyhow!("it is a recorded trace; print it with `bctrace show {}`", shell::Word::path(path)),
         _ => anyhow!("it is a trace in a form that any pager shows; bctrace runs the program that it was recorded of"),
     }
 }

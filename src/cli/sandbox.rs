@@ -13,6 +13,7 @@ use super::args::{self, RecordingArgs, SandboxArgs};
 use super::record::Job;
 use super::{frozen, message};
 use crate::bytecode::escape::Printable;
+use crate::bytecode::shell;
 use crate::record::Subject;
 use crate::sandbox::{self, Budget, Host, Network, Policy, Scratch};
 use crate::vm::fake_net::FakeNet;
@@ -56,6 +57,7 @@ pub fn prepare(job: &Job, args: &RecordingArgs) -> anyhow::Result<Option<Prepare
         environment: Vec::new(),
         budget: Budget {
             processes: options.max_processes,
+            threads: Budget::default().threads,
             memory: options.max_memory,
             output: options.max_output,
             scratch: options.max_scratch.saturating_add(unpacked.1),
@@ -147,7 +149,7 @@ pub fn move_in(job: &mut Job) -> anyhow::Result<()> {
 
 /// What may be read.
 fn readable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
-    let mut readable: Vec<PathBuf> = sandbox::READABLE.iter().filter_map(|path| system_path(path)).collect();
+    let mut readable: Vec<PathBuf> = sandbox::READABLE.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     readable.extend(std::env::current_exe().ok());
     let allowed: Vec<PathBuf> =
         args.sandbox.allow_read.iter().map(|path| real(path, "read")).collect::<anyhow::Result<_>>()?;
@@ -159,9 +161,10 @@ fn readable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
                 // An archive may have any suffix.
                 readable.extend(job.input.and_then(|input| fs::canonicalize(input).ok()));
                 if !args.quiet && !allowed.iter().any(|allowed| path.starts_with(allowed)) {
-                    let folder = Printable::path(&folder);
+                    let option = [b"--allow-read=", folder.as_os_str().as_bytes()].concat();
+                    let (folder, option) = (Printable::path(&folder), shell::Word(&option));
                     message::warn(format_args!(
-                        "the program can read only modules in {folder}; --allow-read={folder} opens all of it"
+                        "the program can read only modules in {folder}; {option} opens all of it"
                     ));
                 }
             }
@@ -172,11 +175,6 @@ fn readable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
     Ok(readable)
 }
 
-/// A path of the system without links; that of a process's own files is a link for each process.
-fn system_path(path: &str) -> Option<PathBuf> {
-    if path == "/proc/self" { Some(path.into()) } else { fs::canonicalize(path).ok() }
-}
-
 /// A path that an option names.
 fn real(path: &Path, what: &str) -> anyhow::Result<PathBuf> {
     let cannot = || format!("cannot allow the program to {what} {}", Printable::path(path));
@@ -185,7 +183,7 @@ fn real(path: &Path, what: &str) -> anyhow::Result<PathBuf> {
 
 /// What may be written, with a refusal of what holds the trace.
 fn writable(job: &Job, args: &RecordingArgs) -> anyhow::Result<Vec<PathBuf>> {
-    let mut writable: Vec<PathBuf> = sandbox::WRITABLE.iter().filter_map(|path| system_path(path)).collect();
+    let mut writable: Vec<PathBuf> = sandbox::WRITABLE.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     let places: Vec<PathBuf> = [job.trace].into_iter().chain(args.dump_code.as_deref()).flat_map(places_of).collect();
     for path in &args.sandbox.allow_write {
         let granted = real(path, "write to")?;

@@ -10,12 +10,13 @@ use super::message::{self, warn};
 use super::{missed, opmap};
 use crate::bytecode::escape::Printable;
 use crate::bytecode::opmap::OpMap;
+use crate::bytecode::shell;
 use crate::format::{self, Format, Named};
 use crate::process::signals;
 use crate::record::{Outcome, Summary, Tried};
 use crate::select::{Filter, Matches, TriggerMatch};
 use crate::trace::event::{End, EndReason, LowMemory, StopReason};
-use crate::views::tried::{Doing, Quoted};
+use crate::views::tried::{Allowing, Doing};
 
 /// Says what became of a trace that is not as it should be, of a process by its number if it is not the first; false if
 /// that is so.
@@ -66,18 +67,14 @@ pub fn print(outcome: &Outcome, args: &RecordingArgs, trace: &Path, map: Option<
 fn refused(tried: &Tried, trace: &Path) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for attempt in &tried.refused {
-        let what = Doing(attempt.deed, &attempt.targets);
-        let line = match attempt.option.is_empty() {
-            true => format!("refused: {what}"),
-            false => format!("refused: {what}; {} allows it", Quoted(&attempt.option)),
-        };
+        let line = format!("refused: {}{}", Doing(attempt.deed, &attempt.targets), Allowing(attempt));
         if !lines.contains(&line) {
             lines.push(line);
         }
     }
     let more = tried.refused_count as usize - tried.refused.len();
     let list = match format::by_suffix(trace, None).0 {
-        Format::Bct => format!("`bctrace tried {}` lists them", Printable::path(trace)),
+        Format::Bct => format!("`bctrace tried {}` lists them", shell::Word::path(trace)),
         _ => "record a .bct, and `bctrace tried` lists them".to_owned(),
     };
     lines.extend((more > 0).then(|| format!("{more} more attempts were refused; {list}")));

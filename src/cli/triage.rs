@@ -7,6 +7,7 @@ mod identity;
 mod left;
 mod output;
 mod recording;
+mod sparse;
 mod summary;
 
 use std::fs::{self, File};
@@ -160,7 +161,7 @@ impl Triage<'_> {
             let into = &args.folder.join("files");
             let copying = left::Copying { scratch: scratch.path(), into, program, attempts: &attempts };
             let (left, problems) = left::copy(&copying)?;
-            summary.notes.extend(problems.into_iter().map(|problem| format!("not copied: {problem}")));
+            summary.notes.extend(problems);
             summary.left = left;
             Ok(())
         });

@@ -8,10 +8,12 @@ use std::process::Command;
 use libc::pid_t;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
-/// Limits this process, and those that it forks: to so many bytes of private memory, to files of so many bytes, and to no core file.
-/// A limit that it has already stays if it is lower.
-pub fn set(memory: u64, file: u64) -> io::Result<()> {
-    for (resource, most) in [(Resource::Data, memory), (Resource::Fsize, file), (Resource::Core, 0)] {
+/// Limits this process, and those that it forks: to so many bytes of private memory, to files of so many bytes, to so many descriptors,
+/// and to no core file.  A limit that it has already stays if it is lower.
+pub fn set(memory: u64, file: u64, descriptors: u64) -> io::Result<()> {
+    let limits =
+        [(Resource::Data, memory), (Resource::Fsize, file), (Resource::Nofile, descriptors), (Resource::Core, 0)];
+    for (resource, most) in limits {
         let now = getrlimit(resource);
         let lower = |limit: Option<u64>| Some(limit.map_or(most, |limit| limit.min(most)));
         // The hard limit of memory stays: what other processes free, this one may have.

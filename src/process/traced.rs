@@ -145,6 +145,12 @@ pub fn process_of(thread: pid_t) -> Option<pid_t> {
     text.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
 }
 
+/// Counts the threads of a process, if it is there.
+pub fn count_threads(process: pid_t) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+}
+
 /// Counts the living processes that descend from this one.
 pub fn count_descendants() -> u32 {
     descendants().len() as u32

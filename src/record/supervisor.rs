@@ -121,6 +121,7 @@ impl<'a> Supervisor<'a> {
         if ward.is_some() || (self.ends && self.following.is_some()) {
             traced::kill_descendants();
         }
+        ward.iter().for_each(Ward::restore_terminal);
         // A front that the program has stopped must go on to its end.
         process::continue_process(self.front);
         0

@@ -9,6 +9,7 @@ use libc::pid_t;
 use super::attempts;
 use super::shared::{Board, FIRST, Mail, Remote};
 use crate::process::socket::Connection;
+use crate::process::terminal::Flags;
 use crate::process::{descriptors, environment};
 use crate::sandbox::{self, Broker, Excess, Granted, Listener, Meter, Policy, Tried};
 use crate::trace::event::{Sandbox, StopReason};
@@ -22,18 +23,22 @@ pub struct Walls {
     outside: Connection,
     /// The name of the socket at which interpreters that the program starts find the front, if they are followed.
     follow: Option<String>,
+    /// What the standard streams are before the program can change it.
+    flags: Flags,
 }
 
-/// What the supervisor does with the program once it is closed in: measures what it uses, and lets it start nothing more.
+/// What the supervisor does with the program once it is closed in: measures what it uses, lets it start nothing more, and puts back what
+/// it has changed of its terminal.
 pub struct Ward {
     granted: Arc<Granted>,
     meter: Meter,
+    flags: Flags,
 }
 
 impl Walls {
     pub fn new(policy: Policy, mail: Mail, follow: Option<String>) -> io::Result<Walls> {
         let (inside, outside) = Connection::pair()?;
-        Ok(Walls { policy, mail, inside, outside, follow })
+        Ok(Walls { policy, mail, inside, outside, follow, flags: Flags::now() })
     }
 
     /// Keeps what the walls share with the recorders from the program's process, which is about to be forked.
@@ -59,11 +64,12 @@ impl Walls {
     /// In the supervisor: answers what the program and its processes try, in a thread of its own.  `recorders` wake the recorders, in the
     /// order of their numbers.
     pub fn listen(self, first: pid_t, board: Board, recorders: Vec<Remote>) -> Ward {
-        let Walls { policy, mail, inside, outside, follow } = self;
+        let Walls { policy, mail, inside, outside, follow, flags } = self;
         // So that the wait ends if the program's process dies before it has sent anything.
         drop(inside);
         let granted: Arc<Granted> = Arc::default();
-        let ward = Ward { meter: Meter::new(&policy, first, Arc::clone(&granted)), granted: Arc::clone(&granted) };
+        let meter = Meter::new(&policy, first, Arc::clone(&granted));
+        let ward = Ward { meter, granted: Arc::clone(&granted), flags };
         let report = move |tried: &Tried| report(tried, board, mail, &recorders);
         let serve = move || {
             let mut landlock = [0; 1];
@@ -106,5 +112,11 @@ impl Ward {
     /// Refuses to start more processes.
     pub fn shut(&self) {
         self.granted.shut();
+    }
+
+    /// Leaves the terminal as it was, once nothing of the program is alive.
+    pub fn restore_terminal(&self) {
+        self.granted.restore_modes();
+        self.flags.restore();
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use libc::{c_int, pid_t};
 
 use super::act::Change;
-use super::calls::{MSG_FASTOPEN, makes_namespace};
+use super::calls::{MSG_FASTOPEN, makes_namespace, sets_modes};
 use super::meter::Granted;
 use super::notify::{Call, Listener, Reply};
 use super::policy::{self, Policy};
@@ -50,6 +50,8 @@ pub struct Broker {
     first: pid_t,
     /// Processes that may have been started since they were last counted, those that were there then among them.
     processes: u32,
+    /// The same of threads.
+    threads: u32,
     granted: Arc<Granted>,
     /// The name of the socket at which interpreters that the program starts find the front, if they are followed.
     follow: Option<String>,
@@ -100,6 +102,7 @@ impl Broker {
             landlock,
             first,
             processes: 1,
+            threads: 1,
             granted,
             follow: None,
             refused_program: None,
@@ -158,11 +161,13 @@ impl Broker {
             libc::SYS_execve => self.exec(at, libc::AT_FDCWD, 0, 1),
             libc::SYS_execveat => self.exec(at, call.int(0), 1, 2),
             libc::SYS_clone if makes_namespace(call.arguments[0]) => self.refuse(at),
+            libc::SYS_clone if call.int(0) & libc::CLONE_THREAD != 0 => self.start_thread(),
             libc::SYS_clone => self.fork(),
             #[cfg(target_arch = "x86_64")]
             libc::SYS_fork | libc::SYS_vfork => self.fork(),
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill => self.kill(at),
             libc::SYS_mmap => self.map_shared(call),
+            libc::SYS_ioctl if sets_modes(call.arguments[1]) => Decision::quiet(self.set_modes()),
             libc::SYS_connect => self.connect(at, Deed::Connect, 1, 2),
             libc::SYS_sendmsg | libc::SYS_sendmmsg => self.send_message(at),
             libc::SYS_sendto if call.int(3).cast_unsigned() & MSG_FASTOPEN != 0 => self.send_at_once(at),
@@ -200,6 +205,11 @@ impl Broker {
         let known = [(&own, "/proc/self"), (&self.policy.scratch, policy::SCRATCH)];
         for (folder, name) in known {
             if let Ok(rest) = path.strip_prefix(folder) {
+                let thread = rest.strip_prefix(format!("task/{}", at.call.thread));
+                let (name, rest) = match thread {
+                    Ok(rest) if *folder == own => ("/proc/thread-self", rest),
+                    _ => (name, rest),
+                };
                 let rest = rest.as_os_str().as_bytes();
                 return if rest.is_empty() { name.into() } else { [name.as_bytes(), b"/", rest].concat() };
             }

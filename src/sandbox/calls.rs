@@ -10,7 +10,7 @@ use libc::{c_int, c_long};
 use super::filter::{Condition, Rule, Verdict};
 use super::policy::{Network, Policy};
 use Condition::{HasAny, HasNone, Is, IsIn, IsSet};
-use lists::{ALLOWED, ALLOWED_HERE, DEBUGGING, IOCTLS, METADATA, PATHS, PRCTLS, SIGNALS};
+use lists::{ALLOWED, ALLOWED_HERE, DEBUGGING, IOCTLS, METADATA, MODES, PATHS, PRCTLS, SIGNALS};
 
 pub use refused::{Refused, Shown, makes_namespace};
 
@@ -26,9 +26,18 @@ pub struct Setting<'a> {
     pub process: u32,
 }
 
+/// Success without an effect: the error number of none.
+const IDLE: Verdict = Verdict::Refuse(0);
+
 /// What becomes of calls that no rule knows.
 pub fn otherwise(is_heard: bool) -> Verdict {
     if is_heard { Verdict::Notify } else { Verdict::Refuse(libc::ENOSYS) }
+}
+
+/// Whether this request of ioctl sets the modes of a terminal.
+pub fn sets_modes(request: u64) -> bool {
+    // The kernel takes 32 bits of it.
+    MODES.contains(&(request as u32))
 }
 
 /// Flags of open that change a file.
@@ -55,10 +64,12 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
         table.pretence();
     }
     table.sockets(network);
-    let shared = (libc::MAP_SHARED | libc::MAP_ANONYMOUS).cast_unsigned();
-    // Private memory has a limit of its own.
-    table.notify(libc::SYS_mmap, &[IsIn(3, shared, shared)], Verdict::Allow);
+    // Private memory has a limit of its own.  MAP_SHARED_VALIDATE has the bit too, and so has a mapping of /dev/zero.
+    table.notify(libc::SYS_mmap, &[HasAny(3, libc::MAP_SHARED.cast_unsigned())], Verdict::Allow);
     table.add(libc::SYS_mmap, &[], Verdict::Allow);
+    for request in MODES {
+        table.notify(libc::SYS_ioctl, &[Is(1, request)], Verdict::Allow);
+    }
     for request in IOCTLS {
         table.add(libc::SYS_ioctl, &[Is(1, request)], Verdict::Allow);
     }
@@ -152,7 +163,6 @@ impl Table {
         self.notify(libc::SYS_execve, &[], run);
         self.notify(libc::SYS_execveat, &[], run);
         self.refuse(libc::SYS_clone, &[HasAny(0, NAMESPACES)]);
-        self.add(libc::SYS_clone, &[HasAny(0, libc::CLONE_THREAD.cast_unsigned())], Verdict::Allow);
         self.notify(libc::SYS_clone, &[], Verdict::Allow);
         #[cfg(target_arch = "x86_64")]
         for call in [libc::SYS_fork, libc::SYS_vfork] {
@@ -205,6 +215,11 @@ impl Table {
     /// Sockets can be made; connecting, naming and sending is what the policy says.
     fn sockets(&mut self, network: bool) {
         let otherwise = |error| if network { Verdict::Allow } else { Verdict::Refuse(error) };
+        // No limit of a process counts the memory of its sockets.
+        for option in [libc::SO_SNDBUF, libc::SO_RCVBUF, libc::SO_SNDBUFFORCE, libc::SO_RCVBUFFORCE] {
+            let [level, option] = [libc::SOL_SOCKET, option].map(c_int::cast_unsigned);
+            self.add(libc::SYS_setsockopt, &[Is(1, level), Is(2, option)], IDLE);
+        }
         for family in FAMILIES {
             for kind in KINDS {
                 for protocol in PROTOCOLS {

@@ -11,6 +11,9 @@ use super::{files, privileges};
 use crate::process::limits;
 use crate::process::socket::Connection;
 
+/// Descriptors that a process may have: the kernel keeps what is written into a pipe or a socket and not read.
+const DESCRIPTORS: u64 = 1024;
+
 /// What this system cannot do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Weakness {
@@ -56,7 +59,7 @@ pub fn enter(policy: &Policy, outside: &Connection) -> io::Result<Entered> {
     let mut weaknesses = Vec::new();
     privileges::drop_all()?;
     let Budget { memory, output, scratch, .. } = policy.budget;
-    limits::set(memory, output.max(scratch))?;
+    limits::set(memory, output.max(scratch), DESCRIPTORS)?;
     let landlock = files::restrict(policy).map_err(io::Error::other)?;
     if landlock == 0 {
         weaknesses.push(Weakness::Files);

@@ -1,6 +1,7 @@
 //! The wall around files: Landlock.  The kernel decides by the file that it has found, so no name that changes meanwhile gets past it.
 
-use std::path::Path;
+use std::fs::{self, DirEntry};
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
@@ -8,6 +9,7 @@ use landlock::{
 };
 
 use super::policy::{Network, Policy};
+use super::system;
 
 /// What bctrace knows of Landlock.  The kernel gets as much of it as it knows itself.
 const KNOWN: ABI = ABI::V9;
@@ -33,6 +35,7 @@ pub fn restrict(policy: &Policy) -> Result<u32, RulesetError> {
     let status = rules
         .create()?
         .add_rules(path_beneath_rules(&policy.readable, reading))?
+        .add_rules(path_beneath_rules(own(), reading))?
         .add_rules(path_beneath_rules(&policy.writable, writing))?
         .add_rules(path_beneath_rules([&policy.scratch], reading | writing))?
         .add_rules(path_beneath_rules(everything, AccessFs::Execute))?
@@ -41,4 +44,13 @@ pub fn restrict(policy: &Policy) -> Result<u32, RulesetError> {
         LandlockStatus::Available { effective_abi, .. } => effective_abi as u32,
         _ => 0,
     })
+}
+
+/// What this process may read of itself in /proc.  Its links lead elsewhere, and a rule for one would be for that.
+fn own() -> Vec<PathBuf> {
+    let is_own = |entry: &DirEntry| {
+        let is_hidden = entry.file_name().to_str().is_none_or(|name| system::NOT_OWN.contains(&name));
+        !is_hidden && entry.file_type().is_ok_and(|kind| !kind.is_symlink())
+    };
+    fs::read_dir(system::OWN).into_iter().flatten().flatten().filter(is_own).map(|entry| entry.path()).collect()
 }

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use libc::pid_t;
 
 use super::policy::{Budget, Policy};
+use crate::process::terminal::Modes;
 use crate::process::{limits, traced};
 
 /// What the broker has let the program do, for the meter.
@@ -21,6 +22,8 @@ pub struct Granted {
     has_written: AtomicBool,
     /// Bytes of shared memory.
     shared_memory: AtomicU64,
+    /// The terminal's modes before the program changed them.
+    modes: OnceLock<Modes>,
 }
 
 impl Granted {
@@ -39,6 +42,16 @@ impl Granted {
 
     pub(super) fn note_write(&self) {
         self.has_written.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes that the terminal is about to be changed.
+    pub(super) fn note_modes(&self) {
+        self.modes.get_or_init(Modes::now);
+    }
+
+    /// Puts back what the program has changed of its terminal.
+    pub fn restore_modes(&self) {
+        self.modes.get().into_iter().for_each(Modes::restore);
     }
 
     /// Counts shared memory that is asked for; false if there is not so much left, of which `used` says how much is used now.
@@ -70,7 +83,16 @@ pub struct Meter {
     first: pid_t,
     granted: Arc<Granted>,
     /// What each process has written, those that are gone included as far as it was seen.
-    written: HashMap<pid_t, u64>,
+    written: HashMap<pid_t, Written>,
+}
+
+/// What a process has written (/proc/PID/io).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Written {
+    /// Bytes by calls, to whatever.
+    by_calls: u64,
+    /// Bytes of pages that go to a disk, those that were written through memory among them.
+    to_disk: u64,
 }
 
 impl Meter {
@@ -87,12 +109,18 @@ impl Meter {
             self.divide_memory(&processes);
         }
         for process in processes {
-            if let Some(bytes) = written(process) {
-                self.written.insert(process, bytes);
+            if let Some(written) = Written::by(process) {
+                self.written.insert(process, written);
             }
         }
-        if self.written.values().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes)) > self.budget.output {
+        let sum = |of: fn(&Written) -> u64| self.written.values().map(of).fold(0, u64::saturating_add);
+        let Budget { output, scratch, .. } = self.budget;
+        if sum(|written| written.by_calls) > output {
             return Some(Excess::Output);
+        }
+        // Files without a name are in no folder.
+        if sum(|written| written.to_disk) > output.saturating_add(scratch) {
+            return Some(Excess::Scratch);
         }
         if !self.granted.has_written.load(Ordering::SeqCst) {
             return None;
@@ -139,10 +167,17 @@ impl Meter {
     }
 }
 
-/// Bytes that a process has written, to whatever (/proc/PID/io, wchar).
-fn written(process: pid_t) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{process}/io")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("wchar: "))?.parse().ok()
+impl Written {
+    /// By a process; None if it is gone.
+    fn by(process: pid_t) -> Option<Written> {
+        Some(Written::read(&fs::read_to_string(format!("/proc/{process}/io")).ok()?))
+    }
+
+    fn read(text: &str) -> Written {
+        let number =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0);
+        Written { by_calls: number("wchar:"), to_disk: number("write_bytes:") }
+    }
 }
 
 /// Bytes of shared memory without a file that processes have mapped.
@@ -183,6 +218,14 @@ mod tests {
         assert_eq!(looked(Budget { scratch: 3 << 20, ..budget }), None);
         assert_eq!(looked(Budget { files: 1, ..budget }), Some(Excess::Files));
         assert_eq!(looked(Budget { output: 0, ..budget }), Some(Excess::Output));
+    }
+
+    #[test]
+    fn what_is_written_is_read_by_its_names() {
+        let text = "rchar: 1\nwchar: 20\nsyscr: 3\nread_bytes: 4\nwrite_bytes: 4096\ncancelled_write_bytes: 5\n";
+        assert_eq!(Written::read(text), Written { by_calls: 20, to_disk: 4096 });
+        // A kernel may count only calls.
+        assert_eq!(Written::read("wchar: 7\n"), Written { by_calls: 7, to_disk: 0 });
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Policy {
 pub struct Budget {
     /// Processes at a time.
     pub processes: u32,
+    /// Threads at a time, of all of them.
+    pub threads: u32,
     /// Bytes of memory that is not of files.
     pub memory: u64,
     /// Bytes that the processes write, to whatever.
@@ -45,7 +47,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { processes: 64, memory: 1 << 30, output: 100 << 20, scratch: 1 << 30, files: 1000 }
+        Budget { processes: 64, threads: 1000, memory: 1 << 30, output: 100 << 20, scratch: 1 << 30, files: 1000 }
     }
 }
 

@@ -98,9 +98,10 @@ impl Walk {
     }
 }
 
-/// Whether a path is one of the links that lead to a file whatever its text is: /proc/PID/fd/N and its like.
+/// Whether a path is one of the links that lead to a file whatever its text is: /proc/PID/fd/N and its like, and not /proc/net.
 fn is_magic(path: &Path) -> bool {
-    path.starts_with("/proc")
+    let process = path.strip_prefix("/proc").ok().and_then(|below| below.iter().next());
+    process.is_some_and(|process| process.as_encoded_bytes().iter().all(u8::is_ascii_digit))
 }
 
 fn reversed(path: &Path) -> Vec<OsString> {

@@ -1,7 +1,7 @@
 //! What of the system every program may read, and the devices that it may write: what the standard library and C libraries need, and
 //! nothing that says more about the machine or its users than they do.
 
-/// Folders and files that may be read, if they are there.
+/// Folders and files that may be read, if they are there, besides what a process may read of [itself](OWN).
 pub const READABLE: &[&str] = &[
     "/usr",
     "/lib",
@@ -29,7 +29,6 @@ pub const READABLE: &[&str] = &[
     "/etc/os-release",
     "/etc/debian_version",
     "/run/systemd/resolve",
-    "/proc/self",
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/proc/stat",
@@ -45,6 +44,11 @@ pub const READABLE: &[&str] = &[
     "/dev/urandom",
     "/dev/random",
 ];
+
+/// What is in /proc for each process.
+pub(super) const OWN: &str = "/proc/self";
+/// What of it may not be read: the connections and the addresses of the machine.  Each thread has a `net` of its own in `task`.
+pub(super) const NOT_OWN: [&str; 2] = ["net", "task"];
 
 /// Devices that may be written.
 pub const WRITABLE: &[&str] = &["/dev/null", "/dev/zero", "/dev/full"];

@@ -24,7 +24,7 @@ use crate::trace::attempt::{Attempt, By, Repeated};
 use crate::trace::event::Sandbox;
 use crate::trace::{Event, Events, SinkError};
 
-pub use words::{Doing, Quoted};
+pub use words::{Allowing, Doing};
 
 /// Distinct attempts that are kept at most, and bytes that they take: a forged trace can have any number.
 const MOST: usize = if cfg!(test) { 64 } else { 1 << 16 };

@@ -204,7 +204,7 @@ fn an_error_about_the_programs_arguments_says_to_put_them_after_two_dashes() {
         (&["ok.pyc", "y", "y"], ": bctrace ok.pyc y -- y\n"),
         (&["-n", "f", "ok.pyc", "-r", "x.txt", "a b", "-v"], ": bctrace -n f ok.pyc -r x.txt -- 'a b' -v\n"),
         (&["ok.pyc", "b.pyc", "c.pyc"], ": bctrace ok.pyc b.pyc -- c.pyc\n"),
-        (&["ok.pyc", "x.txt", "\x1b[31m"], r": bctrace ok.pyc x.txt -- '\x1b[31m'"),
+        (&["ok.pyc", "x.txt", "\x1b[31m"], r": bctrace ok.pyc x.txt -- $'\033[31m'"),
     ];
     for (words, line) in cases {
         assert_usage(&scratch.run(words), &["arguments of the program come after `--`", line]);

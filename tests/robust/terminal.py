@@ -13,7 +13,8 @@ orders, order = os.pipe()
 
 
 def shell(command, in_background):
-    """Runs the command as a job of its own; says when it stops and how it ends."""
+    """Runs the command as a job of its own; says when it stops and how it ends.  Then it keeps the terminal until the user is gone."""
+    os.close(order)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     job = os.fork()
     if job == 0:
@@ -29,6 +30,7 @@ def shell(command, in_background):
             os.write(tell, 'stopped\n')
         else:
             os.write(tell, 'ended %d\n' % (os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)))
+            os.read(orders, 1)
             os._exit(0)
         if is_to_go_on(job):
             os.read(orders, 1)

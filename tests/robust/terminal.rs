@@ -127,3 +127,71 @@ if first == 'stopped': print event()
     let plays = ["1s", "4s", "16s"].iter().map(|time| play(&program, &["--timeout", time], scenario));
     assert!(plays.into_iter().any(|printed| printed == "stopped\nended 124\n"));
 }
+
+/// Says `ready`, reads a line, changes all that a program can change of its terminal, says so, and ends in a way of its own.
+const VANDAL: &str = "import fcntl, os, struct, sys, termios, time
+os.write(1, 'ready')
+os.read(0, 9)
+modes = termios.tcgetattr(0)
+modes[0] = modes[1] = 0
+modes[3] &= ~(termios.ECHO | termios.ISIG | termios.ICANON)
+modes[6][termios.VINTR] = chr(0)
+termios.tcsetattr(0, termios.TCSANOW, modes)
+fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_NONBLOCK)
+for request, argument in ((termios.TIOCSWINSZ, struct.pack('HHHH', 1, 1, 0, 0)), (termios.TIOCSPGRP, struct.pack('i', os.getppid()))):
+    try: fcntl.ioctl(0, request, argument)
+    except IOError: pass
+os.write(1, 'changed')
+";
+
+#[test]
+fn a_terminal_is_left_as_it_was() {
+    let scenario = "import fcntl, termios
+def state():
+    flags = [line for line in open('/proc/%d/fdinfo/0' % shell_pid) if line.startswith('flags:')]
+    return termios.tcgetattr(master), fcntl.ioctl(master, termios.TIOCGWINSZ, '12345678'), flags
+expect('ready')
+before = state()
+key('x\\n')
+expect('changed')
+print event(), state() == before
+";
+    let ends = [
+        ("", "0", &[][..]),
+        ("os.kill(os.getpid(), 9)", "137", &[]),
+        ("while 1: time.sleep(1)", "124", &["--timeout", "3s"]),
+        ("while 1: print 'x' * 999", "123", &["--max-output", "9k"]),
+        ("if os.fork() == 0: time.sleep(100)", "0", &[]),
+    ];
+    for (end, status, options) in ends {
+        let program = Program::new(&format!("{VANDAL}{end}\n"));
+        assert_eq!(play(&program, options, scenario), format!("ended {status} True\n"), "{end}");
+    }
+}
+
+#[test]
+fn a_job_that_has_changed_the_terminal_stops_and_goes_on() {
+    let program = Program::new(
+        "import os, termios
+modes = termios.tcgetattr(0)
+modes[3] &= ~termios.ECHO
+termios.tcsetattr(0, termios.TCSANOW, modes)
+os.write(1, 'ready')
+while os.read(0, 10) != 'end\\n':
+    os.write(1, 'more')
+",
+    );
+    let scenario = "import termios
+expect('ready')
+for i in range(2):
+    key('\\x1a')
+    print event()
+    fg()
+    key('x\\n')
+    expect('more')
+print bool(termios.tcgetattr(master)[3] & termios.ECHO),
+key('end\\n')
+print event(), bool(termios.tcgetattr(master)[3] & termios.ECHO)
+";
+    assert_eq!(play(&program, &[], scenario), "stopped\nstopped\nFalse ended 0 True\n");
+}

@@ -2,23 +2,28 @@
 //! costs: calls that nobody has to decide cost nothing.
 
 use std::fs;
+use std::process::Command;
 
 use super::{Caller, World};
 use crate::live::Live;
 
 /// Takes memory of each kind until there is none, and says how many MiB of each it got.
-const MEMORY: &str = "import ctypes, errno, mmap, sys
+const MEMORY: &str = "import ctypes, errno, mmap, os, sys
 def private():
     kept = []
     while True: kept.append('x' * (8 << 20))
 def shared():
     kept = []
     while True: kept.append(mmap.mmap(-1, 8 << 20)); taken[0] += 8
+def zeros():
+    kept, taken[0] = [], 0
+    zero = os.open('/dev/zero', os.O_RDWR)
+    while taken[0] < 300: kept.append(mmap.mmap(zero, 8 << 20, mmap.MAP_SHARED)); taken[0] += 8
 def nameless():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.memfd_create('x', 0) == -1: raise OSError(ctypes.get_errno(), 'refused')
 taken = [0]
-for kind in (private, shared, nameless):
+for kind in (private, shared, zeros, nameless):
     try: kind()
     except MemoryError: print kind.__name__, 'MemoryError'
     except EnvironmentError, error: print kind.__name__, errno.errorcode[error.errno], taken[0] <= 256
@@ -31,7 +36,7 @@ fn memory_of_every_kind_ends_with_an_error_that_the_program_can_handle() {
         let world = World::new(caller);
         world.write("own/p.py", MEMORY);
         let ran = world.trace(&["--max-memory", "256M"], &[]);
-        let expected = "private MemoryError\nshared ENOMEM True\nnameless ENOSYS True\nend\n";
+        let expected = "private MemoryError\nshared ENOMEM True\nzeros ENOMEM True\nnameless ENOSYS True\nend\n";
         assert_eq!((ran.status, ran.stdout().as_str(), ran.stderr().as_str()), (0, expected, ""), "{caller:?}");
     }
 }
@@ -107,6 +112,31 @@ fn what_stops_a_program_leaves_a_whole_trace_that_names_the_option() {
 }
 
 #[test]
+fn files_without_a_name_that_are_written_through_memory_count() {
+    let source = "import mmap, os
+kept, one = [], 4 << 20
+for number in range(24):
+    name = os.environ['TMPDIR'] + '/file'
+    out = os.open(name, os.O_CREAT | os.O_RDWR)
+    os.unlink(name)
+    os.ftruncate(out, one)
+    kept.append(mmap.mmap(out, one, mmap.MAP_SHARED))
+    kept[-1][:] = 'x' * one
+while True: pass
+";
+    let world = World::new(Caller::Tester);
+    let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(world.path("tmp")).output().unwrap();
+    if kind.stdout == b"tmpfs\n" {
+        // What is in memory goes to no disk.
+        return;
+    }
+    world.write("own/p.py", source);
+    let ran = world.trace(&["--max-scratch", "20M", "--max-output", "1M", "--timeout", "100s"], &[]);
+    assert_eq!(ran.status, 123, "{}", ran.stderr());
+    assert!(world.view(&["info"]).contains("stopped by --max-scratch"));
+}
+
+#[test]
 fn forks_beyond_the_budget_fail_and_the_program_goes_on() {
     let source = "import errno, os
 ends = os.pipe()
@@ -130,6 +160,51 @@ print 'free', os.fork() >= 0
         let ran = world.trace(&["--max-processes", "10"], &[]);
         assert_eq!(ran.status, 0, "{}", ran.stderr());
         assert!(ran.stdout().starts_with("EAGAIN 9\nfree True\n"), "{caller:?}: {}", ran.stdout());
+    }
+}
+
+#[test]
+fn threads_beyond_the_budget_fail_and_the_program_goes_on() {
+    let source = "import os, sys, thread
+thread.stack_size(32768)
+lock, count = thread.allocate_lock(), 0
+lock.acquire()
+try:
+    while count < 1100:
+        thread.start_new_thread(lock.acquire, ())
+        count += 1
+except thread.error, error: print error
+print count
+sys.stdout.flush()
+os._exit(0)
+";
+    let world = World::new(Caller::Tester);
+    world.write("own/p.py", source);
+    let ran = world.trace(&[], &[]);
+    assert_eq!((ran.status, ran.stdout().as_str()), (0, "can't start new thread\n999\n"), "{}", ran.stderr());
+    let tried = world.view(&["tried"]);
+    assert!(tried.contains("start a thread -> refused: EAGAIN"), "{tried}");
+}
+
+#[test]
+fn what_the_kernel_keeps_for_descriptors_has_an_end() {
+    let source = "import resource, socket
+print resource.getrlimit(resource.RLIMIT_NOFILE)[1] <= 1024
+for family in (socket.AF_UNIX, socket.AF_INET):
+    one = socket.socket(family)
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF, 32, 33):
+        name = {32: socket.SO_SNDBUF, 33: socket.SO_RCVBUF}.get(option, option)
+        before = one.getsockopt(socket.SOL_SOCKET, name)
+        one.setsockopt(socket.SOL_SOCKET, option, 2 * before)
+        print one.getsockopt(socket.SOL_SOCKET, name) == before,
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    print one.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+";
+    for options in [&[][..], &["--allow-net"]] {
+        let world = World::new(Caller::Tester);
+        world.write("own/p.py", source);
+        let expected = format!("True\n{0}{0}", "True True True True 1\n");
+        assert_eq!(world.trace(options, &[]).succeeded(), expected);
     }
 }
 

@@ -82,6 +82,9 @@ const DEEDS: &[Deed] = &[
     rare("call(SYS_fanotify_init, 0, 0)", "ENOSYS"),
     rare("call(SYS_process_madvise, -1, 0, 0, 0, 0)", "ENOSYS"),
     rare("call(SYS_kcmp, os.getpid(), os.getpid(), 0, 0, 0)", "EPERM"),
+    // What they write is not counted.
+    deed("a, b = os.pipe()\nc, d = os.pipe()\nos.write(b, 'x')\ncall(SYS_splice, a, 0, d, 0, 1, 0)", "ENOSYS"),
+    deed("a, b = os.pipe()\nc, d = os.pipe()\nos.write(b, 'x')\ncall(SYS_tee, a, d, 1, 0)", "ENOSYS"),
     deed("a, b = os.pipe()\ncall(SYS_vmsplice, b, ctypes.byref((ctypes.c_uint64 * 2)()), 0, 0)", "EPERM"),
     rare("call(9999)", "ENOSYS"),
     rare("call(-1)", "ENOSYS"),
@@ -111,6 +114,6 @@ fn the_kernel_offers_only_what_programs_need() {
         SYS_shmctl SYS_semget SYS_semctl SYS_msgget SYS_msgctl SYS_mq_open SYS_mq_unlink SYS_add_key SYS_request_key SYS_keyctl SYS_personality
         SYS_capset SYS_setgroups SYS_sched_setscheduler SYS_sched_getaffinity SYS_sched_setaffinity SYS_reboot SYS_sethostname
         SYS_settimeofday SYS_clock_settime SYS_adjtimex SYS_init_module SYS_finit_module SYS_delete_module SYS_swapon SYS_syslog
-        SYS_quotactl SYS_name_to_handle_at SYS_open_by_handle_at SYS_fanotify_init SYS_process_madvise SYS_kcmp SYS_vmsplice);
+        SYS_quotactl SYS_name_to_handle_at SYS_open_by_handle_at SYS_fanotify_init SYS_process_madvise SYS_kcmp SYS_vmsplice SYS_splice SYS_tee);
     assert_deeds(&(old + &numbers), &[DEEDS, X32].concat(), &[], &["/etc/passwd"]);
 }

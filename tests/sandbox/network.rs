@@ -6,7 +6,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 
-use super::{Caller, Deed, World, assert_possible, assert_refused, deed, numbers, rare};
+use super::{Caller, Deed, World, assert_deeds, assert_possible, assert_refused, deed, numbers, rare};
 
 /// Where the test listens, and what sendmsg takes.
 const PRELUDE: &str = r#"
@@ -162,4 +162,45 @@ fn a_pair_of_sockets_of_its_own_works() {
     let world = World::new(Caller::Tester);
     let listeners = Listeners::new(&world, "shut");
     assert_refused(&world, &numbers(), &deeds, &[], &listeners.arguments());
+}
+
+/// Each shows the machine's connections, addresses or interfaces.
+const STATE: &[Deed] = &[
+    deed("assert open('/proc/self/net/dev').read()", "EACCES"),
+    deed("assert open('/proc/net/tcp').read()", "EACCES"),
+    deed("assert open('/proc/thread-self/net/unix').read()", "EACCES"),
+    deed("assert open('/proc/self/task/%d/net/route' % os.getpid()).read()", "EACCES"),
+    deed("assert os.listdir('/proc/self/net')", "EACCES"),
+    deed("here = os.getcwd()\nos.chdir('/proc/self')\ntry: open('net/dev')\nfinally: os.chdir(here)", "EACCES"),
+    deed(
+        "folder = os.open('/proc/self', os.O_RDONLY)\nassert os.read(call(SYS_openat, folder, 'net/dev', 0, 0), 9)",
+        "EACCES",
+    ),
+];
+
+#[test]
+fn the_state_of_the_network_is_not_shown() {
+    assert_deeds(&numbers!(SYS_openat), STATE, &[], &[]);
+    let world = World::new(Caller::Tester);
+    let source = "import os
+def tries(*names):
+    for name in names:
+        try: open(name)
+        except IOError: pass
+tries('/proc/self/net/tcp', '/proc/net/unix', '/proc/thread-self/net/dev')
+assert open('/proc/self/status').read() and open('/proc/thread-self/comm').read()
+assert 'status' in os.listdir('/proc/self') and os.listdir('/proc/self/task') == [str(os.getpid())]
+if os.fork() == 0:
+    tries('/proc/self/net/arp')
+    assert open('/proc/self/task/%d/status' % os.getpid()).read()
+    os._exit(0)
+assert os.wait()[1] == 0
+";
+    world.write("own/p.py", source);
+    world.trace(&[], &[]).succeeded();
+    let tried = world.view(&["tried"]);
+    for name in ["self/net/tcp", "self/net/unix", "thread-self/net/dev", "self/net/arp"] {
+        assert!(tried.contains(&format!("open /proc/{name} for reading -> refused: EACCES\n")), "{name}: {tried}");
+    }
+    assert!(!tried.contains("status"), "{tried}");
 }

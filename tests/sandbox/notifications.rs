@@ -1,10 +1,13 @@
 //! What the sandbox costs a program that does nothing special: the calls that wait for the recorder's answer.
 
+use std::ops::RangeInclusive;
+
 use super::{Caller, World};
 use crate::{live, running};
 
-/// Calls that the start of the interpreter and the program's own file need answered.
-const AT_START: u32 = 6;
+/// Calls that the start of the interpreter and the program's own file need answered; the C library may map a table of encodings, if the
+/// machine has it.
+const AT_START: RangeInclusive<u32> = 6..=7;
 
 /// How many calls of a program the recorder answers.
 #[track_caller]
@@ -21,7 +24,8 @@ fn answered(source: &str) -> u32 {
 
 #[test]
 fn the_start_of_a_program_needs_a_fixed_number_of_answers_and_its_work_none() {
-    assert_eq!(answered("pass"), AT_START);
+    let at_start = answered("pass");
+    assert!(AT_START.contains(&at_start), "{at_start}");
     let work = "
 def turns(number):
     for turn in xrange(number):
@@ -32,10 +36,10 @@ for table in turns(20000):
         total += len(''.join(texts)) + key % 7
 assert total > 0
 ";
-    assert_eq!(answered(work), AT_START);
+    assert_eq!(answered(work), at_start);
     // The count sees what it counts.
     assert!(
         answered("import os\nfor turn in range(5):\n    try: os.unlink('nothing')\n    except OSError: pass")
-            >= AT_START + 5
+            >= at_start + 5
     );
 }

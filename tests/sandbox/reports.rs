@@ -306,6 +306,16 @@ fn equal_attempts_are_counted() {
 }
 
 #[test]
+fn an_option_can_be_pasted_into_a_shell() {
+    let world = World::new(Caller::Tester);
+    world.write("own/p.py", "try: open(\"/etc/x';echo pasted;#\", 'w')\nexcept IOError: pass\n");
+    assert_eq!(world.trace(&[], &[]).status, 0);
+    let option = r"; '--allow-write=/etc/x'\'';echo pasted;#' allows it";
+    let tried = world.view(&["tried"]);
+    assert!(tried.contains(option), "{tried}");
+}
+
+#[test]
 fn what_a_program_names_is_printed_escaped_and_cut() {
     let world = World::new(Caller::Tester);
     world.write("own/p.py", "import os

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
+use crate::bytecode::shell;
 use crate::cli::matching;
 use crate::format::Named;
 use crate::read::Reader;
@@ -47,7 +48,7 @@ impl Recorded {
         let start =
             noted.start.take().ok_or_else(|| anyhow!("it does not say of which program it is")).with_context(cannot)?;
         if start.options.iter().any(|option| option.starts_with(b"--opmap")) {
-            let trace = Named::input(trace);
+            let trace = shell::Word::path(trace);
             let why = anyhow!(
                 "it was recorded with --opmap; clean the files that `bctrace layers --dump DIR {trace}` writes, with traces of those"
             );

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
+use super::sparse::{self, Extents};
 use super::summary::{Left, Writer};
 use crate::bytecode::escape::Printable;
 use crate::bytecode::file::safe_path;
@@ -39,7 +40,8 @@ pub struct Copying<'a> {
     pub attempts: &'a [(String, Vec<(Attempt, u64)>)],
 }
 
-/// Copies the files; nothing is made if there are none.  Returns what was left, and what could not be copied.
+/// Copies the files; nothing is made if there are none.  Returns what was left, and what could not be
+/// done.
 pub fn copy(copying: &Copying) -> anyhow::Result<(Vec<Left>, Vec<String>)> {
     let mut found = Vec::new();
     let mut problems = Vec::new();
@@ -52,44 +54,73 @@ pub fn copy(copying: &Copying) -> anyhow::Result<(Vec<Left>, Vec<String>)> {
         Err(_) => (Some(path.as_os_str()) == copying.program.file.file_name()).then_some(copying.program.sha256),
     };
     let writers = writers(copying.attempts);
-    let (mut folder, mut names, mut left) = (None, Names::default(), Vec::new());
+    let mut copies = Copies { into: copying.into, folder: None, names: Names::default() };
+    let (mut left, mut budget) = (Vec::new(), sparse::Budget::default());
     for path in found {
         let relative = path.strip_prefix(copying.scratch).unwrap_or(&path).to_owned();
         let shown = Printable::path(&relative).to_string();
-        let metadata = match fs::symlink_metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(error) => {
-                problems.push(format!("{shown}: {error}"));
-                continue;
-            }
-        };
         let by = writers.get(relative.as_os_str().as_bytes()).cloned().unwrap_or_default();
-        if !metadata.is_file() {
-            let is = kind(&path, &metadata);
-            left.push(Left { path: shown, file: None, is, size: 0, sha256: None, by });
-            continue;
-        }
-        match read_digest(&path, &metadata) {
-            Ok(digest) if own(&relative) == Some(digest) => continue,
-            Err(error) => {
-                problems.push(format!("{shown}: {error}"));
-                continue;
-            }
-            Ok(digest) => {
-                if folder.is_none() {
-                    folder = Some(OutputFolder::new(copying.into)?);
+        match look(&path, &mut budget) {
+            Ok(Found::Other(is)) => left.push(Left { path: shown, file: None, is, size: 0, sha256: None, by }),
+            Ok(Found::File { digest, .. }) if digest.is_some() && own(&relative) == digest => {}
+            Ok(Found::File { extents, digest }) => {
+                if digest.is_none() {
+                    problems.push(format!("no SHA-256 of {shown}: it has too large holes"));
                 }
-                let Some(folder) = &folder else { continue };
-                let name = names.unique(safe_path(relative.as_os_str().as_bytes()));
-                let copied = open(&path).and_then(|mut from| io::copy(&mut from, &mut folder.create_below(&name)?));
-                let size = copied.with_context(|| format!("cannot write {}", Named::output(&folder.path_of(&name))))?;
-                let file = Some(Printable::path(&Path::new("files").join(name)).to_string());
-                let sha256 = Some(list::hexadecimal(&digest));
-                left.push(Left { path: shown, file, is: "file".into(), size, sha256, by });
+                let file = Some(copies.make(&path, &relative, &extents)?);
+                let sha256 = digest.map(|digest| list::hexadecimal(&digest));
+                left.push(Left { path: shown, file, is: "file".into(), size: extents.size, sha256, by });
             }
+            Err(error) => problems.push(format!("not copied: {shown}: {error}")),
         }
     }
     Ok((left, problems))
+}
+
+/// What is at a path.
+enum Found {
+    /// No regular file; says what it is.
+    Other(String),
+    /// A file, without its digest if that would take too long.
+    File { extents: Extents, digest: Option<[u8; 32]> },
+}
+
+/// Looks at what is at a path; an error if it cannot be read, or if there is too much of it.
+fn look(path: &Path, budget: &mut sparse::Budget) -> io::Result<Found> {
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_file() {
+        return Ok(Found::Other(kind(path, &metadata)));
+    }
+    if metadata.mode() & 0o400 == 0 {
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    }
+    let file = open(path)?;
+    let extents = Extents::of(&file)?;
+    budget.take(&extents)?;
+    let digest = budget.may_digest(&extents).then(|| extents.digest(&file)).transpose()?;
+    Ok(Found::File { extents, digest })
+}
+
+/// The folder of the copies, which is made with the first of them.
+struct Copies<'a> {
+    into: &'a Path,
+    folder: Option<OutputFolder>,
+    names: Names,
+}
+
+impl Copies<'_> {
+    /// Copies a file; returns the name of the copy in the folder of results.
+    fn make(&mut self, path: &Path, relative: &Path, extents: &Extents) -> anyhow::Result<String> {
+        let folder = match self.folder.take() {
+            Some(folder) => folder,
+            None => OutputFolder::new(self.into)?,
+        };
+        let folder = self.folder.insert(folder);
+        let name = self.names.unique(safe_path(relative.as_os_str().as_bytes()));
+        let copied = open(path).and_then(|from| extents.copy(&from, &mut folder.create_below(&name)?));
+        copied.with_context(|| format!("cannot write {}", Named::output(&folder.path_of(&name))))?;
+        Ok(Printable::path(&Path::new("files").join(name)).to_string())
+    }
 }
 
 /// Gathers all that is no folder.
@@ -97,7 +128,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>, problems: &mut Ve
     let _ = fs::set_permissions(folder, Permissions::from_mode(0o700));
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) => return problems.push(format!("{}: {error}", Printable::path(folder))),
+        Err(error) => return problems.push(format!("not copied: {}: {error}", Printable::path(folder))),
     };
     for entry in entries.flatten() {
         if found.len() >= MOST {
@@ -120,30 +151,8 @@ fn kind(path: &Path, metadata: &Metadata) -> String {
     if kind.is_dir() { "folder that lies too deep".into() } else { "special file".into() }
 }
 
-fn read_digest(path: &Path, metadata: &Metadata) -> io::Result<[u8; 32]> {
-    if metadata.mode() & 0o400 == 0 {
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    }
-    let mut digest = DigestWriter(Sha256::new());
-    io::copy(&mut open(path)?, &mut digest)?;
-    Ok(digest.0.finalize().into())
-}
-
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
-}
-
-struct DigestWriter(Sha256);
-
-impl io::Write for DigestWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// The instructions that wrote each file, by its path in the scratch folder.

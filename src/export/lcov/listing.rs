@@ -10,6 +10,7 @@ use indicatif::HumanBytes;
 use rustc_hash::FxHashMap;
 
 use crate::bytecode::escape::Printable;
+use crate::bytecode::shell;
 use crate::bytecode::{CodeObject, opcode};
 use crate::export::text::exact;
 use crate::format::why;
@@ -73,7 +74,8 @@ impl Listing {
             }
         }
         if !is_listing {
-            return Err(format!("{shown} is no listing; make one with `bctrace dis program.pyc > {shown}`"));
+            let word = shell::Word::path(path);
+            return Err(format!("{shown} is no listing; make one with `bctrace dis program.pyc > {word}`"));
         }
         for (place, code) in listing.codes.iter().enumerate() {
             listing.places.entry((code.bytes.clone(), code.first_line)).or_default().push(place);

@@ -23,6 +23,10 @@ use crate::trace::attempt::Deed;
 const OWN: [&str; 12] =
     ["cgroup", "cmdline", "comm", "fd", "io", "limits", "maps", "mountinfo", "mounts", "stat", "statm", "status"];
 
+fn is_known(name: &OsStr) -> bool {
+    OWN.iter().any(|known| name == *known)
+}
+
 impl Broker {
     pub(super) fn open(&self, at: At, folder: c_int, name: usize, flags: c_int) -> Decision {
         let writes = flags & WRITING != 0;
@@ -67,15 +71,26 @@ impl Broker {
 
     /// Whether a real path may be read; a process's own files in /proc may, if it is the first.
     fn may_read(&self, at: At, path: &Path) -> bool {
-        let own = PathBuf::from(format!("/proc/{}", self.first));
-        self.policy.may_read(path) || (at.process == self.first && path.starts_with(own))
+        let own = path.strip_prefix(format!("/proc/{}", self.first)).ok().filter(|_| at.process == self.first);
+        let is_own = own.is_some_and(|own| !system::NOT_OWN.iter().any(|name| own.starts_with(name)));
+        self.policy.may_read(path) || is_own
     }
 
-    /// Opens what a forked process may know of itself: Landlock knows the first process's folder in /proc alone.  Nothing that shows or
-    /// changes memory, or more to this process than to the program.
+    /// Opens what a process may know of itself and Landlock does not let it open: that knows the first process's files in /proc alone,
+    /// and not the folders that also have what a program may not know.  Nothing that shows or changes memory, or more to this process
+    /// than to the program.
     fn give_own(&self, at: At, path: &Path) -> Option<Reply> {
         let own = path.strip_prefix(format!("/proc/{}", at.process)).ok()?;
-        if at.process == self.first || self.landlock == 0 || !OWN.iter().any(|name| own == Path::new(name)) {
+        let parts: Vec<&OsStr> = own.iter().collect();
+        let is_own = match &parts[..] {
+            [] => true,
+            [name] if *name == "task" => true,
+            [name] => at.process != self.first && is_known(name),
+            [task, _] if *task == "task" => true,
+            [task, _, name] if *task == "task" => is_known(name),
+            _ => false,
+        };
+        if self.landlock == 0 || !is_own {
             return None;
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;

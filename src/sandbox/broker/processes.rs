@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use libc::{c_int, c_long};
+use libc::{c_int, c_long, pid_t};
 
 use super::{At, Broker, Decision};
-use crate::process::{self, signals, traced};
+use crate::process::{self, signals, terminal, traced};
 use crate::sandbox::calls::SCOPES;
 use crate::sandbox::meter;
 use crate::sandbox::notify::{Call, Reply};
@@ -17,6 +17,8 @@ use crate::trace::attempt::{Deed, MOST_TARGETS};
 
 /// Bytes of a word of a command line that are kept.
 const LONGEST_WORD: usize = 512;
+/// Bytes of the smallest page.
+const PAGE: u64 = 4096;
 
 impl Broker {
     pub(super) fn exec(&mut self, at: At, folder: c_int, name: usize, words: usize) -> Decision {
@@ -73,23 +75,49 @@ impl Broker {
             return Decision::refused(libc::EAGAIN, Deed::Fork, Vec::new(), "--max-processes");
         }
         self.processes += 1;
+        self.threads = self.threads.saturating_add(1);
         self.granted.note_start();
         Decision::allowed(Deed::Fork, Vec::new())
     }
 
-    /// Shared memory, which no limit of a process counts.
+    /// The gate that keeps the number of threads, of which the kernel has something too.
+    pub(super) fn start_thread(&mut self) -> Decision {
+        if self.threads >= self.policy.budget.threads {
+            self.threads = self.all_processes().into_iter().filter_map(traced::count_threads).sum();
+        }
+        if self.threads >= self.policy.budget.threads {
+            return Decision::refused(libc::EAGAIN, Deed::Fork, vec![b"a thread".into()], []);
+        }
+        self.threads += 1;
+        Decision::quiet(Reply::Continue)
+    }
+
+    fn all_processes(&self) -> Vec<pid_t> {
+        let mut processes = traced::descendants();
+        processes.push(self.first);
+        processes.sort_unstable();
+        processes.dedup();
+        processes
+    }
+
+    /// Shared memory, which no limit of a process counts.  What is mapped may be a file: what a descriptor is can change while the call
+    /// waits.  So all of it counts until there is too much, and then only what is in the maps and is no file.
     pub(super) fn map_shared(&self, call: &Call) -> Decision {
-        let used = || {
-            let mut processes = traced::descendants();
-            processes.push(self.first);
-            processes.sort_unstable();
-            processes.dedup();
-            meter::shared_memory(&processes)
-        };
-        Decision::quiet(match self.granted.take_shared(call.arguments[1], self.policy.budget.memory, used) {
+        let used = || meter::shared_memory(&self.all_processes());
+        let bytes = call.arguments[1].checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
+        Decision::quiet(match self.granted.take_shared(bytes, self.policy.budget.memory, used) {
             true => Reply::Continue,
             false => Reply::Refuse(libc::ENOMEM),
         })
+    }
+
+    /// A change of the terminal, which is undone when the program is over.  A job in the background has none to change.
+    pub(super) fn set_modes(&self) -> Reply {
+        if !terminal::is_ours() {
+            return Reply::Refuse(libc::EIO);
+        }
+        self.granted.note_modes();
+        Reply::Continue
     }
 
     pub(super) fn kill(&self, at: At) -> Decision {

@@ -2,22 +2,17 @@
 
 use libc::c_long;
 
-/// What a program may ask of a descriptor with ioctl: the state of a terminal and the size of its window, its foreground job, and what
-/// every descriptor has.  TIOCSTI, which types for the user, is not among them.
-pub(super) const IOCTLS: [u32; 21] = [
+/// What a program may ask of a descriptor with ioctl: the state of a terminal, the size of its window and its foreground job, and what
+/// every descriptor has.  Not among them: to type for the user (TIOCSTI), and what nothing puts back after the program: another size
+/// (TIOCSWINSZ), another foreground job (TIOCSPGRP) and held output (TCXONC).
+pub(super) const IOCTLS: [u32; 15] = [
     0x5401,      // TCGETS
-    0x5402,      // TCSETS
-    0x5403,      // TCSETSW
-    0x5404,      // TCSETSF
     0x5405,      // TCGETA
     0x5409,      // TCSBRK
-    0x540a,      // TCXONC
     0x540b,      // TCFLSH
     0x540f,      // TIOCGPGRP
-    0x5410,      // TIOCSPGRP
     0x5411,      // TIOCOUTQ
     0x5413,      // TIOCGWINSZ
-    0x5414,      // TIOCSWINSZ
     0x541b,      // FIONREAD
     0x5421,      // FIONBIO
     0x5425,      // TCSBRKP
@@ -27,6 +22,9 @@ pub(super) const IOCTLS: [u32; 21] = [
     0x5452,      // FIOASYNC
     0x802c_542a, // TCGETS2
 ];
+
+/// What changes the modes of a terminal, which the listener has put back: TCSETS, TCSETSW, TCSETSF.
+pub(super) const MODES: [u32; 3] = [0x5402, 0x5403, 0x5404];
 
 /// What a program may ask of prctl.  Not among them: to outlive its parent, to hide its memory from the listener, another filter.
 pub(super) const PRCTLS: [u32; 6] = [
@@ -38,7 +36,8 @@ pub(super) const PRCTLS: [u32; 6] = [
     0x5356_4d41, // PR_SET_VMA
 ];
 
-/// Calls that reach nothing outside the process but what its descriptors are.
+/// Calls that reach nothing outside the process but what its descriptors are.  Not among them: splice and tee, which no account of the
+/// kernel's counts as written (/proc/PID/io).
 pub(super) const ALLOWED: &[c_long] = &[
     libc::SYS_accept,
     libc::SYS_accept4,
@@ -158,12 +157,10 @@ pub(super) const ALLOWED: &[c_long] = &[
     libc::SYS_shutdown,
     libc::SYS_sigaltstack,
     libc::SYS_signalfd4,
-    libc::SYS_splice,
     libc::SYS_statfs,
     libc::SYS_statx,
     libc::SYS_sync_file_range,
     libc::SYS_sysinfo,
-    libc::SYS_tee,
     libc::SYS_timer_create,
     libc::SYS_timer_delete,
     libc::SYS_timer_getoverrun,

@@ -2,7 +2,7 @@
 
 use indicatif::HumanCount;
 
-use super::words::{Doing, Quoted, error_name};
+use super::words::{Allowing, Doing, Quoted, error_name};
 use super::{Distinct, Tried};
 use crate::bytecode::code::STDLIB_PREFIX;
 use crate::bytecode::escape::Printable;
@@ -80,13 +80,7 @@ fn line(distinct: &Distinct) -> String {
     if let Some(thread) = attempt.thread.filter(|&thread| thread > 0) {
         line += &format!(", thread {thread}");
     }
-    let options: Vec<String> = attempt.options().map(|option| Quoted(option).to_string()).collect();
-    match &options[..] {
-        [] => {}
-        [option] => line += &format!("; {option} allows it"),
-        options => line += &format!("; {} allow it", options.join(" and ")),
-    }
-    line
+    line + &Allowing(attempt).to_string()
 }
 
 /// `NAME at OFFSET`; of the library's code also its file, and for which code of the program it ran.

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::bytecode::escape::Printable;
-use crate::trace::attempt::Deed;
+use crate::bytecode::shell;
+use crate::trace::attempt::{Attempt, Deed};
 
 /// A deed and its targets as a phrase.
 pub struct Doing<'a>(pub Deed, pub &'a [Vec<u8>]);
@@ -14,6 +15,8 @@ impl Display for Doing<'_> {
         let (verb, anything, between, end) = phrase(deed);
         match targets {
             [] => f.write_str(anything)?,
+            // What the sandbox calls it: a thread is no process.
+            [thread] if deed == Deed::Fork && thread == b"a thread" => f.write_str("start a thread")?,
             [to, sent, length @ ..] if deed == Deed::Send => {
                 write!(f, "{verb} {}: {}", Quoted(to), Quoted(sent))?;
                 if let [length] = length {
@@ -71,6 +74,20 @@ fn phrase(deed: Deed) -> (&'static str, &'static str, &'static str, &'static str
         Deed::Debug => ("call", "reach into a process", " ", ""),
         Deed::Fork => ("start process", "start a process", " ", ""),
         Deed::Call => ("call", "make a system call", " ", ""),
+    }
+}
+
+/// Which options allow an attempt, after what was said of it; nothing if none does.
+pub struct Allowing<'a>(pub &'a Attempt);
+
+impl Display for Allowing<'_> {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let options: Vec<String> = self.0.options().map(|option| shell::Word(option).to_string()).collect();
+        match &options[..] {
+            [] => Ok(()),
+            [option] => write!(f, "; {option} allows it"),
+            options => write!(f, "; {} allow it", options.join(" and ")),
+        }
     }
 }
 
