@@ -86,7 +86,7 @@ const WHOLES: [(&str, &str, &[&str]); 13] = [
     (
         "guess, wanted = raw_input(), [97] * 3\nfor i in range(3):\n    cmp(ord(guess[i]) ^ 1, wanted[i])\n",
         "aaa",
-        &["[96, 96, 96] (\"```\") cmp [97, 97, 97] ('aaa')"],
+        &["[96, 96, 96] ('```') cmp [97, 97, 97] ('aaa')"],
     ),
 ];
 
