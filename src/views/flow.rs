@@ -34,8 +34,6 @@ pub(super) struct Flow {
     number: u64,
     track: Track,
     memory: Memory,
-    /// How many items loops have taken.
-    taken: i64,
     /// The marks of what the last unit consumed, in the order of its operands.
     operands: Vec<Mark>,
     /// After how many instructions it was asked about laps last, and what was known then of the frame that ran.
@@ -303,10 +301,10 @@ impl Flow {
 
     /// What is known of the next item of the iterator on top of the value stack.
     fn item(&mut self) -> Mark {
-        let mut mark = self.track.state.stack.last().map(Mark::of_entry).unwrap_or_default();
-        if let Some(source) = &mut mark.from {
-            self.taken += 1;
-            source.at = self.taken;
+        let Some(iterator) = self.track.state.stack.last_mut() else { return Mark::default() };
+        let mark = Mark::of_entry(iterator);
+        if let Entry::Known(Mark { from: Some(source), .. }) = iterator {
+            source.at += 1;
         }
         mark
     }

@@ -59,7 +59,7 @@ fn the_answer_is_in_the_first_lines() {
 }
 
 /// Programs that compare pieces, a guess, and the wholes that they compared with it.
-const WHOLES: [(&str, &str, &[&str]); 12] = [
+const WHOLES: [(&str, &str, &[&str]); 13] = [
     // Neither `in` nor `find` is what joined pieces would say.
     ("for m in ['xa', 'by']:\n    'ab' in m\n    m.find('ab')\n", "", &[]),
     // One side stays what it is.
@@ -69,7 +69,12 @@ const WHOLES: [(&str, &str, &[&str]); 12] = [
     ("state = 0\nwhile state < 9:\n    state += 1\n    state == 5\n", "", &[]),
     ("for a in raw_input():\n    for b in 'xyz':\n        a == b\n", "abc", &[]),
     ("guess = raw_input()\nfor i in range(2):\n    for j in range(3):\n        guess[i] == 'xyz'[j]\n", "aa", &[]),
-    // Both go on together.
+    // Both go on together, in whichever round.
+    (
+        "for guess in [raw_input()] * 2 + ['keg']:\n    for i, c in enumerate(guess):\n        if c != 'key'[i]: break\n",
+        "abc",
+        &["'keg' != 'key'"],
+    ),
     ("for i, c in enumerate(raw_input()):\n    c == 'balloon'[i]\n", "aaaaaaa", &["'aaaaaaa' == 'balloon'"]),
     ("guess = raw_input()\nfor i in (2, 0, 1):\n    guess[i] == 'key'[i]\n", "abc", &["'cab' == 'yke'"]),
     ("for a, b in zip(raw_input(), 'oops'):\n    a != b\n", "zzzz", &["'zzzz' != 'oops'"]),
@@ -81,7 +86,7 @@ const WHOLES: [(&str, &str, &[&str]); 12] = [
     (
         "guess, wanted = raw_input(), [97] * 3\nfor i in range(3):\n    cmp(ord(guess[i]) ^ 1, wanted[i])\n",
         "aaa",
-        &["[96, 96, 96] (\"```\") cmp [97, 97, 97] ('aaa')"],
+        &["[96, 96, 96] ('```') cmp [97, 97, 97] ('aaa')"],
     ),
 ];
 

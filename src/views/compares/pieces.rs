@@ -15,6 +15,8 @@ use crate::views::room::{Room, weight};
 const MOST: usize = 4096;
 /// Bytes of a string that is a piece, at most.
 const PIECE: usize = 4;
+/// About what it takes in memory where two pieces were.
+const PLACES: u64 = 32;
 
 /// One pass through a loop that compares.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +66,7 @@ impl Passes {
             (self.current.frame, self.current.in_frame) = (comparison.frame, 0);
         }
         self.current.in_frame += 1;
-        let bytes = weight(left) + weight(right);
+        let bytes = weight(left) + weight(right) + PLACES;
         if self.current.sides[0].len() >= MOST || !room.has(bytes) {
             self.current.cut += 1;
             return;
@@ -127,8 +129,9 @@ impl Pass {
 
     fn push_pieces(&mut self, pieces: [&Value; 2], from: [Option<Source>; 2]) {
         self.places.extend(places(&from));
+        let is_first = self.count() == 0;
         for (side, (piece, from)) in pieces.into_iter().zip(&from).enumerate() {
-            self.advances[side] = from.is_some() && (self.count() == 0 || self.advances[side]);
+            self.advances[side] = from.is_some() && (is_first || self.advances[side]);
             self.sides[side].push(piece.clone());
         }
         self.from = from;

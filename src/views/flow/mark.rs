@@ -20,7 +20,7 @@ pub(in crate::views) struct Mark {
 #[derive(Clone, Debug)]
 pub(in crate::views) struct Source {
     pub(in crate::views) whole: Rc<Value>,
-    /// The index, or how often an item was taken by a loop over anything: another number each time that the program goes on.
+    /// The index, or how many items a loop had taken before.
     pub(in crate::views) at: i64,
 }
 
