@@ -35,6 +35,8 @@ pub struct Meant {
 #[derive(Clone, Copy)]
 struct Form<'a> {
     renames: &'a HashMap<Vec<u8>, Vec<u8>>,
+    /// Numbers that `id` returned: they are addresses.
+    addresses: &'a HashSet<i64>,
 }
 
 impl Form<'_> {
@@ -100,7 +102,8 @@ impl Behaviour {
             codes: HashMap::new(),
             frames: HashMap::new(),
             folding: HashMap::new(),
-            form: Form { renames: &meant.renames },
+            renames: &meant.renames,
+            addresses: HashSet::new(),
             folds: &meant.folds,
         };
         for item in steps {
@@ -118,7 +121,8 @@ struct Collector<'a> {
     frames: HashMap<u64, (Arc<[u8]>, Option<Raised>)>,
     /// The frame of each thread that is in a folded call.
     folding: HashMap<u32, u64>,
-    form: Form<'a>,
+    renames: &'a HashMap<Vec<u8>, Vec<u8>>,
+    addresses: HashSet<i64>,
     folds: &'a Folds,
 }
 
@@ -154,13 +158,18 @@ impl Collector<'_> {
                     && exit == Exit::Unwind
                     && !raised.type_name.ends_with(b"GeneratorExit")
                 {
-                    self.act(code, 0, thread, &escaped(&raised, self.form), Vec::new());
+                    let text = escaped(&raised, self.form());
+                    self.act(code, 0, thread, &text, Vec::new());
                 }
             }
             Item::End(end) => self.behaviour.end = Some(end.reason),
             Item::Flaw(flaw) => self.behaviour.flaws.push(flaw),
             Item::Start(_) | Item::Skipped { .. } => {}
         }
+    }
+
+    fn form(&self) -> Form<'_> {
+        Form { renames: self.renames, addresses: &self.addresses }
     }
 
     fn string(&mut self, code: &Code) -> Arc<[u8]> {
@@ -222,13 +231,18 @@ impl Collector<'_> {
         if let Value::Object { what: What::Function | What::Method | What::Generator, .. } = callee {
             return;
         }
-        let mut rest = Vec::new();
-        push(&mut rest, callee, self.form);
+        let (name, mut rest) = (short(callee, self.form()), Vec::new());
+        push(&mut rest, callee, self.form());
         // CALL_FUNCTION and its like look at the low 16 bits alone (ceval.c, call_function).
         rest.extend_from_slice(&(step.instruction.operand.unwrap_or(0) & 0xffff).to_le_bytes());
-        arguments.iter().for_each(|argument| push(&mut rest, argument, self.form));
+        arguments.iter().for_each(|argument| push(&mut rest, argument, self.form()));
         let code = self.string(&step.code);
-        self.act(code, step.instruction.offset.cast_unsigned(), step.thread, &short(callee, self.form), rest);
+        self.act(code, step.instruction.offset.cast_unsigned(), step.thread, &name, rest);
+        if let (b"__builtin__.id", [Value::Int(address)]) = (&name[..], &step.values.results[..])
+            && self.addresses.len() < MOST_FRAMES
+        {
+            self.addresses.insert(*address);
+        }
     }
 
     fn act(&mut self, code: Arc<[u8]>, offset: u32, thread: u32, name: &[u8], rest: Vec<u8>) {
@@ -323,6 +337,7 @@ fn push(out: &mut Vec<u8>, value: &Value, form: Form) {
         Value::Complex(real, imaginary) => {
             out.extend_from_slice(format!("c{:016x}{:016x}", real.to_bits(), imaginary.to_bits()).as_bytes());
         }
+        Value::Int(number) if form.addresses.contains(number) => out.extend_from_slice(b"address"),
         Value::Missing
         | Value::Bad
         | Value::None
@@ -374,7 +389,7 @@ mod tests {
     #[test]
     fn an_object_of_a_renamed_class_is_the_same_and_one_of_c_code_is_not_renamed() {
         let renames = HashMap::from([(b"O0".to_vec(), b"class_1".to_vec()), (b"next".to_vec(), b"name_1".to_vec())]);
-        let form = Form { renames: &renames };
+        let form = Form { renames: &renames, addresses: &HashSet::new() };
         assert_eq!(form.object(What::Instance, b"__main__.O0"), b"__main__.class_1");
         assert_eq!(form.object(What::Builtin, b"__builtin__.next"), b"__builtin__.next");
     }
@@ -395,12 +410,13 @@ mod tests {
             push(
                 &mut text,
                 &Value::Container(Container { kind, number: 3, items, cut: None }),
-                Form { renames: &HashMap::new() },
+                Form { renames: &HashMap::new(), addresses: &HashSet::from([7]) },
             );
             text
         };
         assert_eq!(container(ContainerKind::Set, &[1, 2]), container(ContainerKind::Set, &[2, 1]));
         assert_ne!(container(ContainerKind::List, &[1, 2]), container(ContainerKind::List, &[2, 1]));
         assert_ne!(container(ContainerKind::Set, &[1, 2]), container(ContainerKind::Set, &[1, 3]));
+        assert!(container(ContainerKind::List, &[7]).ends_with(b"address;);"), "what `id` returned is an address");
     }
 }

@@ -66,7 +66,7 @@ pub fn replaced(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
     ];
     let is_builtin = |name: &[u8]| {
         let is_class = || std::str::from_utf8(name).ok().and_then(classes::class_of).is_some();
-        pure::builtin(name).is_some() || is_class()
+        name == b"None" || pure::builtin(name).is_some() || is_class()
     };
     let (mut attributes, mut texts, mut names_way) = (BTreeSet::new(), BTreeSet::new(), false);
     for (code, _) in nested(code) {

@@ -53,19 +53,31 @@ fn taken_apart(list: &[Instruction], at: usize) -> Option<Edit> {
     Some(Edit { places: vec![(at - 1, Vec::new()), (at, instead)], why: "it was put together and taken apart" })
 }
 
-/// The first item of a tuple or list of one.
+/// One item of a tuple or list of up to three.
 fn only_item(list: &[Instruction], at: usize, allowed: &Allowed<'_>) -> Option<Edit> {
     let [made, index, _] = list.get(at.checked_sub(2)?..=at)? else { return None };
-    let is_made = matches!(made.opcode, op::BUILD_TUPLE | op::BUILD_LIST) && made.operand == Operand::Number(1);
-    let first = Some(Literal::Int(0));
-    let is_first = index.opcode == op::LOAD_CONST
-        && match &index.operand {
-            Operand::Number(place) => (allowed.constant)(*place) == first,
-            Operand::Literal(literal) => Some(literal) == first.as_ref(),
-            Operand::None => false,
-        };
-    let places = (at - 2..=at).map(|place| (place, Vec::new())).collect();
-    (is_made && is_first).then_some(Edit { places, why: "it was put together and taken apart" })
+    let Operand::Number(count) = made.operand else { return None };
+    let is_made = matches!(made.opcode, op::BUILD_TUPLE | op::BUILD_LIST) && index.opcode == op::LOAD_CONST;
+    let index = match &index.operand {
+        Operand::Number(place) => (allowed.constant)(*place)?,
+        Operand::Literal(literal) => literal.clone(),
+        Operand::None => return None,
+    };
+    let Literal::Int(index) = index else { return None };
+    let index = if index < 0 { index + i64::from(count) } else { index };
+    // What turns the items round so that those above it and then those below it are popped.
+    let opcodes: &[u8] = match (count, index) {
+        (1, 0) => &[],
+        (2, 0) => &[op::POP_TOP],
+        (2, 1) => &[op::ROT_TWO, op::POP_TOP],
+        (3, 0) => &[op::POP_TOP, op::POP_TOP],
+        (3, 1) => &[op::POP_TOP, op::ROT_TWO, op::POP_TOP],
+        (3, 2) => &[op::ROT_THREE, op::POP_TOP, op::POP_TOP],
+        _ => return None,
+    };
+    let run = |&opcode: &u8| Instruction { opcode, operand: Operand::None, at: list[at].at };
+    let places = vec![(at - 2, Vec::new()), (at - 1, Vec::new()), (at, opcodes.iter().map(run).collect())];
+    is_made.then_some(Edit { places, why: "it was put together and taken apart" })
 }
 
 /// What turns the topmost entries into those that a tuple of them is taken apart into.

@@ -25,6 +25,7 @@ mod signs;
 mod simplify;
 mod threads;
 mod tracked;
+mod truths;
 mod uses;
 mod value;
 

@@ -28,8 +28,8 @@ pub fn rebuilt(
     let whole = attempt(&BTreeSet::new());
     let is_sure = match whole.outcome {
         Outcome::Unchanged => true,
-        Outcome::Rebuilt(_) => !whole.is_ambiguous,
-        Outcome::Plain(..) => false,
+        // All that the code can do is known, and none of it is what no code can do.
+        Outcome::Rebuilt(_) | Outcome::Plain(..) => !whole.is_ambiguous,
         Outcome::Kept(_) => !program.is_suspicious && signs::of_bytes(code).is_none(),
     };
     let Some(executed) = executed.filter(|_| !is_sure && program.options.untaken == Untaken::Plausible) else {

@@ -142,7 +142,7 @@ fn attempt<'a>(
     let end = if code.flags & (OPTIMIZED | NEWLOCALS) == 0 { flow.share_end(is_none) } else { None };
     let changes = changes(code, &graph, &removed, &all_folded);
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
-    folded.extend(gone(&flow, removed.keys().chain(&graph.thrown)));
+    folded.extend(gone(code, &flow, removed.keys().chain(&graph.thrown)));
     let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
     let laid = structured(code, &flow, end, program);
     let sign = match &laid {
@@ -268,12 +268,20 @@ fn is_ambiguous(graph: &Graph, executed: &Executed) -> bool {
     })
 }
 
-/// The offsets of instructions that are nowhere in a flow any more.
-fn gone<'a>(flow: &Flow, offsets: impl Iterator<Item = &'a u32>) -> BTreeSet<u32> {
+/// The offsets of instructions that are nowhere in a flow any more.  What only pops the operands of one is not that one.
+fn gone<'a>(code: &MarshalledCode, flow: &Flow, offsets: impl Iterator<Item = &'a u32>) -> BTreeSet<u32> {
     let blocks = flow.reverse_postorder().into_iter().map(|block| &flow.blocks[block]);
-    let left: BTreeSet<u32> =
-        blocks.flat_map(|basic| basic.instructions.iter().map(|one| one.at).chain([basic.at])).collect();
-    offsets.copied().filter(|at| !left.contains(at)).collect()
+    let left: BTreeSet<(u32, Option<u8>)> = blocks
+        .flat_map(|basic| {
+            let all = basic.instructions.iter().map(|one| (one.at, Some(one.opcode)));
+            all.chain([(basic.at, None)])
+        })
+        .collect();
+    let is_left = |&at: &u32| {
+        let opcode = Unit::decode(&code.bytes, at).map(|unit| unit.last.opcode);
+        left.contains(&(at, None)) || left.contains(&(at, opcode))
+    };
+    offsets.copied().filter(|at| !is_left(at)).collect()
 }
 
 /// Assembles what was laid out, and compares what it does with the flow that it was laid out from.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::globals;
 use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
 use crate::bytecode::object::{MarshalledCode, Object};
@@ -49,8 +50,9 @@ pub struct Renamed {
 /// Renames in a tree of code objects; `all` says whether globals, attributes, arguments and functions are renamed too.
 pub fn rename(code: &MarshalledCode, all: bool) -> (MarshalledCode, Vec<Renamed>) {
     let (taken, global, renamed) = Default::default();
-    let mut names = Names { taken, global, renamed, is_revealing: false, renames_all: all };
+    let mut names = Names { taken, global, renamed, is_revealing: false, renames_all: all, binds_none: false };
     for (code, _) in nested(code) {
+        names.binds_none |= globals::stored(code).any(|name| name == b"None");
         names.taken.extend(all_names(code).cloned());
         names.is_revealing |= code.names.iter().any(|name| REVEALING.contains(&&**name));
         names.is_revealing |=
@@ -139,6 +141,8 @@ struct Names {
     is_revealing: bool,
     /// Not only locals get new names.
     renames_all: bool,
+    /// Some code stores to a global of the name None; if none does, that is the builtin.
+    binds_none: bool,
 }
 
 impl Names {
@@ -146,7 +150,9 @@ impl Names {
     fn choose(&mut self, name: &Name) {
         // An imported module is `a.b` among the names, and a star stands for all.
         let is_dotted = name.contains(&b'.') && name.split(|&byte| byte == b'.').all(|part| !is_meaningless(part));
-        if self.global.contains_key(name) || is_dotted || &**name == b"*" || name.is_empty() || !is_meaningless(name) {
+        let is_none = &**name == b"None" && !self.binds_none;
+        let stays = is_dotted || is_none || &**name == b"*" || name.is_empty() || !is_meaningless(name);
+        if stays || self.global.contains_key(name) {
             return;
         }
         let after = self.free("name_");
@@ -289,6 +295,19 @@ mod tests {
         assert_eq!(*made.names, [Name::from(&b"add"[..]), Name::from(&b"parse"[..]), Name::from(&b"name_1"[..])]);
         let (kept, _) = rename(&module, false);
         assert_eq!(nested(&kept).skip(1).map(|(code, _)| code.name.to_vec()).next(), Some(b"add".to_vec()));
+    }
+
+    #[test]
+    fn none_keeps_its_name_unless_the_program_stores_to_it() {
+        let module = |bytes: Vec<u8>| MarshalledCode {
+            bytes: bytes.into(),
+            names: vec![b"None".as_slice().into(), b"O0O0".as_slice().into()],
+            ..MarshalledCode::empty()
+        };
+        let load = vec![op::LOAD_GLOBAL, 0, 0, op::RETURN_VALUE];
+        let names = |bytes| rename(&module(bytes), true).0.names;
+        assert_eq!(*names(load.clone())[0], *b"None");
+        assert_ne!(*names([&[op::STORE_GLOBAL, 0, 0][..], &load].concat())[0], *b"None");
     }
 
     #[test]

@@ -36,6 +36,7 @@ fn clean(bytes: Vec<u8>, constants: Vec<Object>) -> Vec<u8> {
 const RETURN_FIRST: [u8; 4] = [op::LOAD_CONST, 0, 0, op::RETURN_VALUE];
 
 mod hidden;
+mod loops;
 mod opaque;
 mod variables;
 

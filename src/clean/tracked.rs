@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::Executed;
 use super::flow::{Flow, Instruction, Operand};
 use super::machine::{self, Graph, Input};
+use super::pure::{self, Thing};
 use super::rebuild::{OPTIMIZED, Program, STATES};
 use super::signs;
 use super::simplify::{self, Allowed, Removed};
+use super::truths;
 use super::uses::Uses;
 use super::value::Literal;
 use crate::bytecode::Unit;
@@ -76,7 +78,7 @@ pub fn explain(
     if let Some(Chosen { tracked, splits_stack, assumed, sign }) = chosen.clone()
         && let Ok(graph) = machine::explore(&Input { tracked: tracked.clone(), splits_stack, most, ..input })
     {
-        let (flow, removed) = simplified(code, &graph, (&tracked, &own), executed, program);
+        let (flow, removed) = simplified(code, &graph, (&tracked, &own), sign.is_some(), executed, program);
         return Ok(explained(code, graph, flow, removed, assumed, sign));
     }
     input.most = STATES.min(FEW + STATES_PER_BYTE * code.bytes.len());
@@ -84,7 +86,8 @@ pub fn explain(
     let mut sign = explored.as_ref().ok().and_then(|graph| signs::of(code, graph));
     // A few tests say little about code that looks like a compiler's.
     let least = if sign.is_some() || explored.is_err() || program.is_suspicious { 1 } else { 3 };
-    let mut best = explored.as_ref().ok().map(|graph| simplified(code, graph, (&[], &own), executed, program));
+    let mut best =
+        explored.as_ref().ok().map(|graph| simplified(code, graph, (&[], &own), sign.is_some(), executed, program));
     let found = candidates(code, best.as_ref().map(|(flow, _)| flow), program, &own, least);
     let mut graph = explored;
     let mut assumed = Vec::new();
@@ -100,7 +103,7 @@ pub fn explain(
         };
         let trial = Input { tracked: tracked.clone(), splits_stack, most, ..input };
         let Ok(tried) = machine::explore(&trial) else { continue };
-        let (flow, removed) = simplified(code, &tried, (&tracked, &own), executed, program);
+        let (flow, removed) = simplified(code, &tried, (&tracked, &own), true, executed, program);
         // Code that nothing else says anything of may compare a variable for its own ends; a dispatcher's disappears.
         let is_gone = least == 1 || sign.is_some() || variable.is_none_or(|variable| !is_loaded(&flow, code, variable));
         if is_gone && best.as_ref().is_none_or(|(known, _)| is_simpler(&flow, known)) {
@@ -180,11 +183,12 @@ fn is_simpler(flow: &Flow, known: &Flow) -> bool {
     length * 4 <= known_length * 5 && count < known_count || length < known_length && count <= known_count
 }
 
-/// Makes the flow of a graph, without what does nothing.
+/// Makes the flow of a graph, without what does nothing; if the code `has_sign`, conditions on truth values by name are such.
 fn simplified(
     code: &MarshalledCode,
     graph: &Graph,
     (tracked, own): (&[usize], &BTreeSet<usize>),
+    has_sign: bool,
     executed: Option<&Executed>,
     program: &Program<'_>,
 ) -> (Flow, Removed) {
@@ -218,6 +222,13 @@ fn simplified(
     };
     let mut removed = Removed::new();
     simplify::simplify(&mut flow, &allowed, &mut removed);
+    let truth = |place: i32| {
+        let name = code.names.get(usize::try_from(place).ok()?).filter(|name| !program.stored.contains(&***name))?;
+        if let Some(Thing::Plain(literal)) = pure::builtin(name) { literal.truth() } else { None }
+    };
+    if has_sign && truths::decide(&mut flow, truth, &mut removed) {
+        simplify::simplify(&mut flow, &allowed, &mut removed);
+    }
     (flow, removed)
 }
 

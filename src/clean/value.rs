@@ -57,6 +57,11 @@ pub enum Value {
     NoItems,
     /// An iterator over constants that is at the first one, which is this.
     Iterator(Literal),
+    /// The same once the FOR_ITER at `by` has taken the first item.
+    Begun {
+        by: u32,
+        first: Literal,
+    },
     /// The name of a truth value that nothing gives another meaning.  A loop on it is what the compiler makes of `while True`.
     Truth,
     /// A function that was made of the code object with this index among the constants.

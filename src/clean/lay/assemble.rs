@@ -1,6 +1,6 @@
 //! From laid-out items to a code string: labels, constants, EXTENDED_ARG and the line table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Item, Listing, constants};
@@ -132,6 +132,23 @@ impl Code {
         Some(MarshalledCode { bytes: bytes.into(), constants: constants.into(), lnotab, ..original.clone() })
     }
 
+    /// The beginnings of what a `print` prints after its first item, its end included: they are no statements.
+    fn printed(&self) -> BTreeSet<usize> {
+        let targets: BTreeSet<usize> = self.ops.iter().filter_map(|one| one.to).collect();
+        let opcode = |at: usize| self.ops.get(at).map(|one| one.opcode);
+        let goes_on = |pair: &[usize]| {
+            // Jumps and the ends of blocks may follow.
+            let is_end =
+                |opcode: u8| matches!(opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE | op::POP_BLOCK | op::END_FINALLY);
+            let ends = (pair[0]..pair[1]).rev().filter_map(opcode).find(|&opcode| !is_end(opcode));
+            opcode(pair[0].wrapping_sub(1)) == Some(op::PRINT_ITEM)
+                && matches!(ends, Some(op::PRINT_ITEM | op::PRINT_NEWLINE))
+                && !(pair[0]..pair[1]).any(|at| targets.contains(&at))
+        };
+        let all: Vec<usize> = self.statements.iter().copied().chain([self.ops.len()]).collect();
+        all.windows(2).filter(|pair| goes_on(pair)).map(|pair| pair[0]).collect()
+    }
+
     /// The line table: the original's lines, if they still ascend; else each statement is a line.
     fn lines(&self, original: &MarshalledCode, offsets: &[usize]) -> Arc<[u8]> {
         let starts: Vec<usize> = self.statements.iter().copied().filter(|&at| at < self.ops.len()).collect();
@@ -139,6 +156,7 @@ impl Code {
             crate::bytecode::CodeObject { first_line: 0, lnotab: original.lnotab.to_vec(), ..Default::default() };
         let known = starts.iter().map(|&at| described.line(self.ops[at].at));
         let known: Vec<i32> = known.collect();
+        let goes_on = self.printed();
         let ascends = !original.lnotab.is_empty()
             && known.windows(2).all(|pair| pair[0] <= pair[1])
             && known.iter().all(|&line| line >= 0);
@@ -146,6 +164,9 @@ impl Code {
         let (mut line, mut offset) = (0, 0);
         for (number, &at) in starts.iter().enumerate() {
             let wanted = if ascends { known[number] } else { number as i32 };
+            if goes_on.contains(&at) && (!ascends || self.ops[at].opcode == op::PRINT_NEWLINE) {
+                continue;
+            }
             let (mut bytes, mut lines) = (offsets[at] - offset, wanted - line);
             if lines <= 0 {
                 continue;

@@ -133,7 +133,7 @@ impl Layer<'_> {
             Some(join) if join == next => (other, None, Some(join)),
             Some(join) => (next, Some(other), Some(join)),
             // What follows an `elif` that leaves is an `elif` or `else` of it: uncompyle6 takes it out of the `else` if it is not.
-            None if is_elif && stop.is_some_and(|stop| other != stop && from_other[stop]) => (next, Some(other), stop),
+            None if is_elif && stop.is_some_and(|stop| other != stop) => (next, Some(other), stop),
             None if !stop.is_some_and(|stop| from_next[stop]) => (next, None, Some(other)),
             None => (next, Some(other), stop),
         };
@@ -146,6 +146,7 @@ impl Layer<'_> {
         let is_assertion = orelse.is_none() && self.is_assertion(&parts, body);
         self.statements(body, join, base, None)?;
         if !is_assertion {
+            self.end_statements();
             self.jump(op::JUMP_FORWARD, end, 0);
         }
         if let Some(orelse) = orelse {

@@ -18,7 +18,7 @@ impl Layer<'_> {
         let through = self.through(&order, &place);
         let jumps: HashMap<usize, Label> = through.values().map(|&at| (at, self.label())).collect();
         // Where loops end that go on with an outer one: a jump comes after the loop's last block.
-        let mut ends: Vec<(usize, Label, Label)> = Vec::new();
+        let mut ends: Vec<(usize, Label, (u8, Label))> = Vec::new();
         for (at, &block) in order.iter().enumerate() {
             self.end_loops(&mut ends, at)?;
             let following = order.get(at + 1).copied().or(to);
@@ -57,12 +57,15 @@ impl Layer<'_> {
                 }
                 End::Iterate { done, next } => {
                     let mut target = label(done)?;
-                    if backwards(done) {
-                        let inside =
-                            self.order.loops[block].as_ref().ok_or(Unstructured("a loop in an expression is none"))?;
-                        let last = order.iter().rposition(|&block| inside[block]).unwrap_or(at);
+                    let inside = self.order.loops[block].as_ref();
+                    let last = inside.and_then(|inside| order.iter().rposition(|&block| inside[block]));
+                    let after = last.and_then(|last| order.get(last + 1).copied().or(to));
+                    // The end of a loop comes right after it, be it a jump alone.
+                    if backwards(done) || after.is_some_and(|after| after != *done) {
+                        let last = last.ok_or(Unstructured("a loop in an expression is none"))?;
                         let forward = self.label();
-                        ends.push((last + 1, forward, target));
+                        let opcode = if backwards(done) { op::JUMP_ABSOLUTE } else { op::JUMP_FORWARD };
+                        ends.push((last + 1, forward, (opcode, target)));
                         target = forward;
                     }
                     self.jump(op::FOR_ITER, target, from_at);
@@ -116,14 +119,14 @@ impl Layer<'_> {
     }
 
     /// Lays out the jumps of loops that end before the block at this place.
-    fn end_loops(&mut self, ends: &mut Vec<(usize, Label, Label)>, at: usize) -> Laid<()> {
+    fn end_loops(&mut self, ends: &mut Vec<(usize, Label, (u8, Label))>, at: usize) -> Laid<()> {
         while let Some(place) = ends.iter().rposition(|&(place, ..)| place <= at) {
-            let (_, forward, target) = ends.remove(place);
+            let (_, forward, (opcode, target)) = ends.remove(place);
             if !matches!(self.out.items.last(), Some(Item::Jump { opcode: op::JUMP_ABSOLUTE | op::JUMP_FORWARD, .. })) {
                 return Err(Unstructured("a loop in an expression goes on after it"));
             }
             self.put(forward);
-            self.jump(op::JUMP_ABSOLUTE, target, 0);
+            self.jump(opcode, target, 0);
         }
         Ok(())
     }

@@ -58,6 +58,7 @@ impl Layer<'_> {
         self.jump(op::POP_JUMP_IF_FALSE, anchor, at);
         self.around.push(Around::Loop { header: block, exit: Some(taken), top, depth: base });
         self.statements(next, Some(block), base, None)?;
+        self.end_statements();
         self.jump(op::JUMP_ABSOLUTE, top, 0);
         self.around.pop();
         self.put(anchor);
@@ -75,6 +76,7 @@ impl Layer<'_> {
         self.put(top);
         self.around.push(Around::Loop { header: block, exit: Some(exit), top, depth: base });
         self.statements(block, Some(exit), base, Some(block))?;
+        self.end_statements();
         self.jump(op::JUMP_ABSOLUTE, top, 0);
         self.around.pop();
         self.run(op::POP_BLOCK, Operand::None, 0);
@@ -109,6 +111,7 @@ impl Layer<'_> {
         self.jump(op::FOR_ITER, cleanup, self.flow.blocks[header].at);
         self.around.push(Around::Loop { header, exit: after, top, depth: base + 1 });
         self.statements(next, Some(header), base + 1, None)?;
+        self.end_statements();
         self.jump(op::JUMP_ABSOLUTE, top, 0);
         self.around.pop();
         self.put(cleanup);
@@ -138,6 +141,7 @@ impl Layer<'_> {
                 let after = self.after_loop(header, Some(done), inside, stop);
                 self.around.push(Around::Loop { header, exit: after, top, depth: base });
                 self.statements(body, Some(header), base, None)?;
+                self.end_statements();
                 self.jump(op::JUMP_ABSOLUTE, top, 0);
                 self.around.pop();
                 self.put(anchor);
@@ -154,6 +158,7 @@ impl Layer<'_> {
                 let after = self.after_loop(header, None, inside, stop);
                 self.around.push(Around::Loop { header, exit: after, top, depth: base });
                 self.statements(header, Some(header), base, Some(header))?;
+                self.end_statements();
                 self.jump(op::JUMP_ABSOLUTE, top, 0);
                 self.around.pop();
                 self.run(op::POP_BLOCK, Operand::None, 0);

@@ -143,6 +143,12 @@ impl Layer<'_> {
         }
     }
 
+    /// Ends the statements before the jump or the end of a block that closes what is around them: the compiler has no line for it.
+    fn end_statements(&mut self) {
+        let is_label = |item: &Item| matches!(item, Item::Label(_));
+        while self.out.statements.pop_if(|last| self.out.items[*last..].iter().all(is_label)).is_some() {}
+    }
+
     fn depth(&self, block: BlockId) -> usize {
         self.flow.blocks[block].depth
     }

@@ -88,6 +88,7 @@ impl Layer<'_> {
         self.begin_statement();
         self.statements(next, ends.first().map(|&(end, _)| end), base, None)?;
         self.around.pop();
+        self.end_statements();
         self.run(op::POP_BLOCK, Operand::None, 0);
         self.jump(op::JUMP_FORWARD, orelse, 0);
         self.put(except);
@@ -96,6 +97,7 @@ impl Layer<'_> {
         for clause in &clauses {
             self.clause(clause, inner, end, base)?;
         }
+        self.end_statements();
         self.run(op::END_FINALLY, Operand::None, 0);
         self.put(orelse);
         if let (Some(after), Some(join)) = (after_body, join)
@@ -118,12 +120,14 @@ impl Layer<'_> {
                 self.instructions(block);
                 self.jump(op::POP_JUMP_IF_FALSE, next, self.flow.blocks[block].at);
                 self.statements(body, join, base, None)?;
+                self.end_statements();
                 self.jump(op::JUMP_FORWARD, end, 0);
                 self.put(next);
             }
             Clause::Bare(body) => {
                 self.begin_statement();
                 self.statements(body, join, base, None)?;
+                self.end_statements();
                 self.jump(op::JUMP_FORWARD, end, 0);
             }
             Clause::Reraise(block) => self.place_clause(block)?,
@@ -191,6 +195,8 @@ impl Layer<'_> {
         let bodies = bodies.filter(|&body| !goes_on || way(body) != Some(Leaving::Break));
         let reaches: Vec<Vec<bool>> = bodies.map(|body| self.reach(body, stop)).collect();
         match after_body {
+            // An `if` at the end of a handler after which a loop goes on: uncompyle6 reads a `continue` there, and no `else` of the try.
+            Some(_) if goes_on && reaches.iter().any(|reach| self.ends_turn_with_condition(reach)) => None,
             Some(after) => {
                 let from_body = self.reach(after, stop);
                 self.first(stop, |block| from_body[block] && reaches.iter().any(|reach| reach[block]))
@@ -200,6 +206,17 @@ impl Layer<'_> {
                 self.first(stop, |block| count(block) > 1)
             }
         }
+    }
+
+    /// Whether one of these blocks is a condition with a side that does nothing but to go on with the innermost loop.
+    fn ends_turn_with_condition(&self, blocks: &[bool]) -> bool {
+        let Some((header, ..)) = self.innermost() else { return false };
+        self.order.blocks.iter().any(|&block| match self.flow.blocks[block].end {
+            End::Branch { opcode: op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE, taken, next } => {
+                blocks[block] && block != header && [taken, next].iter().any(|&way| self.goes_only_to(way, header))
+            }
+            _ => false,
+        })
     }
 
     fn try_finally(
@@ -222,6 +239,7 @@ impl Layer<'_> {
         }
         let inner = if opcode == op::SETUP_WITH { self.depth(next) - 1 } else { base };
         self.statements(next, ends.first().map(|&(end, _)| end), inner, None)?;
+        self.end_statements();
         self.run(op::POP_BLOCK, Operand::None, 0);
         self.around.pop();
         if let Some(&(_, none)) = ends.first() {
@@ -246,6 +264,7 @@ impl Layer<'_> {
             }
         }
         self.around.pop();
+        self.end_statements();
         self.run(op::END_FINALLY, Operand::None, 0);
         self.begin_statement();
         Ok(after.and_then(|(_, next)| next))

@@ -60,19 +60,28 @@ impl Explorer<'_> {
                 self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
                 return Ok(Ok(Exit::Go(self.go(step, step.end.wrapping_add(operand))?)));
             }
-            Some(Value::Iterator(first)) if self.runs_once(step, operand) => {
-                let first = first.clone();
-                step.acts.push(Act::Push(first.clone()));
-                // Where control comes back with this iterator, it is at another item.
+            Some(Value::Iterator(first)) => {
+                let (by, first) = (step.at, first.clone());
                 step.stack.pop();
-                step.stack.extend([Value::Unknown, Value::Constant(first)]);
+                step.stack.push(Value::Begun { by, first: first.clone() });
+                if !self.runs_once(step, operand) {
+                    // The loop is what the FOR_ITER does with the iterator that it has begun to go over.
+                    return Ok(Ok(Exit::Go(self.go(step, by.cast_signed())?)));
+                }
+                step.acts.push(Act::Push(first.clone()));
+                step.stack.push(Value::Constant(first));
                 self.once.insert(step.at);
                 let why = "its condition is always true: it goes over constants, and nothing comes back to it".into();
                 self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
                 return Ok(Ok(Exit::Go(self.go(step, step.end)?)));
             }
-            Some(_) => drop(self.iterates.insert(step.at)),
+            Some(Value::Begun { by, .. }) if *by == step.at => {}
+            Some(value) => {
+                let value = value.clone();
+                self.use_iterator(&value);
+            }
         }
+        self.iterates.insert(step.at);
         self.may_raise(step)?;
         let mut fewer = step.stack.clone();
         fewer.pop();
@@ -81,6 +90,14 @@ impl Explorer<'_> {
         step.stack = fewer;
         let done = self.go(step, step.end.wrapping_add(operand))?;
         Ok(Ok(Exit::Iterate { done, next }))
+    }
+
+    /// Notes that an iterator which a FOR_ITER has begun to go over is used by something else: the loop goes on there.
+    pub(super) fn use_iterator(&mut self, value: &Value) {
+        if let Value::Begun { by, .. } = value {
+            self.iterates.insert(*by);
+            self.goes_on.insert(*by);
+        }
     }
 }
 

@@ -99,6 +99,8 @@ pub(super) struct Explorer<'a> {
     pub once: BTreeSet<u32>,
     pub iterates: BTreeSet<u32>,
     pub returns: BTreeSet<u32>,
+    /// FOR_ITERs whose iterators something else uses too.
+    pub goes_on: BTreeSet<u32>,
 }
 
 impl<'a> Explorer<'a> {
@@ -125,6 +127,7 @@ impl<'a> Explorer<'a> {
             once: BTreeSet::new(),
             iterates: BTreeSet::new(),
             returns: BTreeSet::new(),
+            goes_on: BTreeSet::new(),
         }
     }
 
@@ -251,6 +254,8 @@ impl<'a> Explorer<'a> {
         way(&mut instance.reasons);
         let mut changed = before != instance.reasons;
         let level = (instance.block.level as usize).min(stack.len());
+        // What is no longer known may be used there.
+        let mut lost = Vec::new();
         let mut arriving: Vec<Value> = stack[..level].iter().map(general).collect();
         match instance.block.kind {
             Kind::Except => {
@@ -269,11 +274,10 @@ impl<'a> Explorer<'a> {
                     let why = "a handler is entered with stacks of different depth";
                     return Err(Unmodelled { offset: instance.block.handler, why });
                 }
-                for (value, arriving) in stack.iter_mut().zip(&arriving) {
-                    if value != arriving && *value != Value::Unknown {
-                        *value = Value::Unknown;
-                        changed = true;
-                    }
+                for (value, arriving) in stack.iter_mut().zip(&arriving).filter(|(value, arriving)| value != arriving) {
+                    lost.extend([value.clone(), arriving.clone()]);
+                    changed |= *value != Value::Unknown;
+                    *value = Value::Unknown;
                 }
                 if let Some(joined) = join(known, variables) {
                     *known = Rc::new(joined);
@@ -281,11 +285,12 @@ impl<'a> Explorer<'a> {
                 }
             }
         }
-        if let Some(handler) = instance.handler.filter(|_| !changed) {
+        let (known, handler, below) = (instance.handler, instance.block.handler, instance.below.clone());
+        lost.iter().for_each(|value| self.use_iterator(value));
+        if let Some(handler) = known.filter(|_| !changed) {
             return Ok(handler);
         }
-        let (handler, below) = (instance.block.handler, instance.below.clone());
-        let Some((stack, known)) = instance.arrival.clone() else {
+        let Some((stack, known)) = self.instances[number as usize].arrival.clone() else {
             return Err(Unmodelled { offset: handler, why: "a handler is entered from nowhere" });
         };
         let node = self.reach(handler, &below, stack, &known)?;
@@ -328,7 +333,7 @@ impl<'a> Explorer<'a> {
             transparent: self.transparent,
             variables,
         };
-        graph.cut_lost(self.input)?;
+        graph.cut_lost(self.input, &self.goes_on)?;
         graph.forget_undecided();
         Ok(graph)
     }
@@ -342,7 +347,8 @@ fn constant(variable: &Variants) -> Option<Literal> {
 }
 
 fn general(value: &Value) -> Value {
-    if matches!(value, Value::Exception { .. } | Value::Reason(_)) { value.clone() } else { Value::Unknown }
+    let stays = matches!(value, Value::Exception { .. } | Value::Reason(_) | Value::Begun { .. });
+    if stays { value.clone() } else { Value::Unknown }
 }
 
 /// Joins what is known on two ways; None if the first says it already.

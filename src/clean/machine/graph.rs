@@ -12,7 +12,8 @@ const ONE_SIDE: &str = "one side of a loop is unknown";
 
 impl Graph {
     /// Removes the sides of conditions that lead to where the model is lost, as far as they never ran.
-    pub(super) fn cut_lost(&mut self, input: &Input<'_>) -> Result<(), Unmodelled> {
+    /// Iterators of the FOR_ITERs in `goes_on` are used by something else too.
+    pub(super) fn cut_lost(&mut self, input: &Input<'_>, goes_on: &BTreeSet<u32>) -> Result<(), Unmodelled> {
         let lost = self.lost();
         if lost.iter().all(Option::is_none) {
             return Ok(());
@@ -31,7 +32,8 @@ impl Graph {
                     self.cut_side(node, (kept, gone), pops, why, input)?;
                 }
                 Exit::Iterate { done, next } if lost[done].is_some() != lost[next].is_some() => {
-                    self.cut_loop(node, (done, next), lost[done], input)?;
+                    let is_alone = !goes_on.contains(&self.nodes[node].key.offset.cast_unsigned());
+                    self.cut_loop(node, (done, next), lost[done].filter(|_| is_alone), input)?;
                 }
                 _ => {}
             }
@@ -110,10 +112,11 @@ impl Graph {
     ) -> Result<(), Unmodelled> {
         let may_cut = input.untaken != Untaken::Keep && !self.ran(node, done, input);
         let (first, why) = match (self.nodes[node].key.stack.last(), why) {
-            (Some(Value::Iterator(first)), Some(why)) if may_cut => (first.clone(), why),
+            (Some(Value::Begun { first, .. }), Some(why)) if may_cut => (first.clone(), why),
             _ => return Err(self.unmodelled(node, ONE_SIDE)),
         };
-        if self.reachable_from(next).contains(&node) {
+        let offset = self.nodes[node].key.offset;
+        if self.reachable_from(next).into_iter().any(|other| self.nodes[other].key.offset == offset) {
             return Err(self.unmodelled(node, ONE_SIDE));
         }
         let target = self.nodes[done].key.offset;
@@ -128,6 +131,9 @@ impl Graph {
         let mut sides: BTreeMap<u32, BTreeSet<i32>> = BTreeMap::new();
         for node in self.reachable() {
             let Node { key, exit, .. } = &self.nodes[node];
+            if matches!(exit, Exit::Go(next) if self.nodes[*next].key.offset == key.offset) {
+                continue;
+            }
             let sides = sides.entry(key.offset as u32).or_default();
             exit.successors(&mut |next| sides.extend([self.nodes[next].key.offset]));
         }

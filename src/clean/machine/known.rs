@@ -60,6 +60,13 @@ pub fn of_containers(opcode: u8, operand: i32, operands: &[Value]) -> Option<Kno
                 None => (None, Fails::Always(Some("IndexError"))),
             }
         }
+        (op::BINARY_SUBSCR, [Value::Tuple(items), Value::Constant(Literal::Int(index))]) => {
+            let place = if *index < 0 { index.saturating_add(items.len() as i64) } else { *index };
+            match usize::try_from(place).ok().and_then(|place| items.get(place)) {
+                Some(item) => (Some(item.clone()), Fails::Never),
+                None => (None, Fails::Always(Some("IndexError"))),
+            }
+        }
         (op::BINARY_SUBSCR, [Value::Dict(items), Value::Constant(key)]) if is_key(key) => {
             match items.iter().find(|item| item.0 == *key) {
                 Some(item) => (Some(Value::Constant(item.1.clone())), Fails::Never),
@@ -128,7 +135,8 @@ fn tuple(values: &[Value]) -> Option<Value> {
     if let Some(items) = literals(values) {
         return Some(Value::Constant(Literal::Tuple(items)));
     }
-    let is_known = |value: &Value| matches!(value, Value::Constant(_) | Value::Class(_) | Value::Builtin(_));
+    let is_known =
+        |value: &Value| matches!(value, Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Match);
     let item = |value: &Value| if is_known(value) { value.clone() } else { Value::Unknown };
     (values.len() <= PAIRS && values.iter().any(is_known)).then(|| Value::Tuple(values.iter().map(item).collect()))
 }

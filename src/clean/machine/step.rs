@@ -77,6 +77,7 @@ impl Explorer<'_> {
         if goes_on && self.has_raised(step) {
             self.may_raise(step)?;
         }
+        self.use_iterators(step, operand);
         match step.opcode {
             op::NOP => Ok(Ok(Exit::Go(self.go(step, step.end)?))),
             op::JUMP_FORWARD => Ok(Ok(Exit::Go(self.go(step, step.end.wrapping_add(operand))?))),
@@ -94,6 +95,21 @@ impl Explorer<'_> {
             op::WITH_CLEANUP => self.with_cleanup(step),
             _ => self.plain(step, operand),
         }
+    }
+
+    /// Notes iterators that an instruction uses in another way than to go over them or to drop them.
+    fn use_iterators(&mut self, step: &Step, operand: i32) {
+        let pops = match step.opcode {
+            op::NOP | op::POP_TOP | op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR | op::DUP_TOP | op::DUP_TOPX => 0,
+            op::FOR_ITER | op::POP_BLOCK | op::BREAK_LOOP | op::CONTINUE_LOOP | op::END_FINALLY => 0,
+            op::JUMP_FORWARD..=op::POP_JUMP_IF_TRUE | op::SETUP_LOOP | op::SETUP_EXCEPT | op::SETUP_FINALLY => 0,
+            op::RETURN_VALUE | op::SETUP_WITH => 1,
+            op::RAISE_VARARGS => operand.clamp(0, 3) as usize,
+            opcode if effect::is_undefined(opcode) => 0,
+            opcode => effect::of(opcode, operand).map_or(usize::MAX, |(pops, _)| pops as usize),
+        };
+        let from = step.stack.len().saturating_sub(pops);
+        step.stack[from..].iter().for_each(|value| self.use_iterator(value));
     }
 
     /// An instruction after which the next one comes.
@@ -118,9 +134,17 @@ impl Explorer<'_> {
             Fails::Never if self.has_raised(step) => self.may_raise(step)?,
             Fails::Never => {}
         }
+        let is_name = matches!(step.opcode, op::LOAD_NAME | op::LOAD_GLOBAL) && self.is_none(operand);
+        let is_none = is_name && after.last() == Some(&Value::Constant(Literal::None));
         step.stack = after;
-        step.acts.push(Act::Run(step.opcode, step.operand));
+        step.acts.push(if is_none { Act::Push(Literal::None) } else { Act::Run(step.opcode, step.operand) });
         Ok(Ok(Exit::Go(self.go(step, step.end)?)))
+    }
+
+    /// Whether the name at a place is that of None.
+    fn is_none(&self, place: i32) -> bool {
+        let name = usize::try_from(place).ok().and_then(|place| self.input.code.names.get(place));
+        name.is_some_and(|name| **name == *b"None")
     }
 
     /// Changes stack and variables as the instruction does.
@@ -350,7 +374,8 @@ impl Step {
 /// Forgets what is known of lists and dicts that something else may refer to, or that an instruction adds to.
 fn forget_containers(after: &mut [Value], opcode: u8, operand: Option<i32>) {
     let forget = |value: &mut Value| {
-        if matches!(value, Value::Container(_) | Value::List(_) | Value::Dict(_)) {
+        // The copies of an iterator are one.
+        if matches!(value, Value::Container(_) | Value::List(_) | Value::Dict(_) | Value::Iterator(_)) {
             *value = Value::Unknown;
         }
     };

@@ -9,7 +9,7 @@ use crate::bytecode::opcode::op;
 use crate::clean::classes;
 use crate::clean::integer::Integer;
 use crate::clean::pure::{self, Thing};
-use crate::clean::value::Value;
+use crate::clean::value::{Literal, Value};
 
 impl Explorer<'_> {
     pub(super) fn local(&mut self, step: &mut Step, place: usize) -> Result<Fails, &'static str> {
@@ -80,6 +80,11 @@ impl Explorer<'_> {
                 if !(self.input.is_builtin)(name) {
                     step.stack.push(Value::Unknown);
                     return Ok(Fails::Maybe);
+                }
+                // CPython's optimizer makes it a constant, unless it leaves code alone for its line numbers.
+                if **name == *b"None" {
+                    step.stack.push(Value::Constant(Literal::None));
+                    return Ok(Fails::Never);
                 }
                 let class = std::str::from_utf8(name).ok().and_then(classes::class_of).map(|class| class.0);
                 match (class, pure::builtin(name)) {
