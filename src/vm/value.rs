@@ -142,8 +142,11 @@ impl Changes {
     /// Until now.
     #[inline(always)]
     pub fn now(_gil: Gil) -> Changes {
-        // SAFETY: the GIL is held, with which alone they change.
-        unsafe { Changes { classes: ffi::vm_class_changes, functions: ffi::vm_function_changes } }
+        // SAFETY: the GIL is held, with which alone it changes.
+        let classes = unsafe { ffi::vm_class_changes };
+        // SAFETY: as above.
+        let functions = unsafe { ffi::vm_function_changes };
+        Changes { classes, functions }
     }
 }
 

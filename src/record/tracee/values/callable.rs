@@ -153,6 +153,7 @@ impl Walk {
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn bound(
         &mut self,
         gil: Gil,
