@@ -122,6 +122,15 @@ fn a_condition_on_true_goes_unless_a_loop_begins_there_or_something_is_stored_th
 }
 
 #[test]
+fn a_tuple_with_something_in_it_is_true_whatever_that_is() {
+    let test = [op::LOAD_FAST, 0, 0, op::DUP_TOP, op::BUILD_TUPLE, 2, 0, op::POP_JUMP_IF_TRUE, 14, 0];
+    let bytes = [&test[..], &RETURN_FIRST, &[op::LOAD_CONST, 1, 0, op::RETURN_VALUE, op::NOP]].concat();
+    let object = MarshalledCode { argcount: 1, ..code(bytes, vec![Object::None, Object::Int(1)]) };
+    let made = rebuild(&object, &Evidence::default(), &Options::default()).code;
+    assert_eq!(*made.bytes, [op::LOAD_CONST, 1, 0, op::RETURN_VALUE]);
+}
+
+#[test]
 fn one_item_of_a_pair_is_that_item() {
     let pair = [op::LOAD_FAST, 0, 0, op::DUP_TOP, op::BUILD_TUPLE, 2, 0, op::LOAD_CONST, 0, 0, op::BINARY_SUBSCR];
     let object = code([&pair[..], &[op::RETURN_VALUE, op::NOP]].concat(), vec![Object::Int(-1)]);
