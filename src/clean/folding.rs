@@ -212,6 +212,7 @@ impl<'a> Folder<'a, '_, '_> {
             }
             // A table of all characters is no text that was meant to be hidden.
             (_, Some(_)) if self.around.observed.is_none() && is_table(means, &known.thing) => false,
+            (_, Some(_)) if self.around.observed.is_some() => true,
             (_, Some(_)) => means.calls || means.names || means.observed || !means.repeats && means.make_texts(),
             // Division depends on an option of the interpreter.
             (op::BINARY_DIVIDE | op::INPLACE_DIVIDE, None) => false,

@@ -25,8 +25,8 @@ pub struct Left {
     left: [u8; BASE as usize],
     /// It is itself what it leaves.
     is_whole: bool,
-    /// How much more it is than the other int, or than 0 if this is a constant; None if that is not always the same.
-    more: Option<i64>,
+    /// How many times the other int it is, and how much more; None if that is not always the same.
+    linear: Option<(i64, i64)>,
     /// It is never less.
     least: Option<i64>,
     /// It is the very object that the instruction made.
@@ -38,20 +38,20 @@ impl Integer {
     pub fn new(at: u32) -> Integer {
         let mut left = [0; BASE as usize];
         left.iter_mut().enumerate().for_each(|(place, left)| *left = place as u8);
-        Integer::Left(Left { of: Some(at), left, is_whole: false, more: Some(0), least: None, is_itself: true })
+        Integer::Left(Left { of: Some(at), left, is_whole: false, linear: Some((1, 0)), least: None, is_itself: true })
     }
 
     /// A constant.
     pub fn known(value: i64) -> Integer {
         let left = [value.rem_euclid(BASE) as u8; BASE as usize];
         let is_whole = (0..BASE).contains(&value);
-        Integer::Left(Left { of: None, left, is_whole, more: Some(value), least: Some(value), is_itself: false })
+        Integer::Left(Left { of: None, left, is_whole, linear: Some((0, value)), least: Some(value), is_itself: false })
     }
 
     /// Returns its value, if that is the same whatever it was made of.
     pub fn value(&self) -> Option<i64> {
         match self {
-            Integer::Left(Left { of: None, more: Some(value), .. }) => Some(*value),
+            Integer::Left(Left { linear: Some((0, value)), .. }) => Some(*value),
             Integer::Left(Left { left, is_whole: true, .. }) if left.iter().all(|one| *one == left[0]) => {
                 Some(left[0].into())
             }
@@ -74,26 +74,52 @@ impl Integer {
         let each = |operate: &dyn Fn(i64, i64) -> i64, is_whole: bool| left.with(right, operate, is_whole);
         let mut made = match (opcode, by) {
             (op::BINARY_XOR | op::INPLACE_XOR, _)
-                if left.of == right.of && left.more.is_some() && left.more == right.more =>
+                if left.of == right.of && left.linear.is_some() && left.linear == right.linear =>
             {
                 return Integer::known(0);
+            }
+            (opcode, _) if left.is_inverse(right) && bitwise(opcode).is_some() => {
+                return Integer::known(if bitwise(opcode) == Some(op::BINARY_AND) { 0 } else { -1 });
+            }
+            (op::BINARY_AND | op::INPLACE_AND | op::BINARY_OR | op::INPLACE_OR, _)
+                if left.of == right.of && left.linear.is_some() && left.linear == right.linear =>
+            {
+                // It is equal, but can be another object.
+                return Integer::Left(Left { is_itself: false, ..left.clone() });
             }
             (op::BINARY_POWER, Some(2)) => left.with(left, &|one, other| one * other, false),
             (op::BINARY_MODULO | op::INPLACE_MODULO, Some(by)) if by > 0 && BASE % by == 0 => {
                 each(&|one, by| one % by, true)
             }
             (op::BINARY_AND | op::INPLACE_AND, Some(by @ (1 | 3 | 7))) => each(&|one, _| one % (by + 1), true),
+            (op::BINARY_OR | op::INPLACE_OR, Some(by @ (1 | 3 | 7))) => each(&|one, _| one | by, false),
+            (op::BINARY_LSHIFT | op::INPLACE_LSHIFT, Some(by @ 0..=8)) => each(&|one, _| one << by, false),
             _ => match ring(opcode) {
                 Some(operate) => each(&operate, false),
                 None => return Integer::Any,
             },
         };
-        made.more = left.more_of(opcode, right);
+        made.linear = left.linear_of(opcode, right);
         made.least = left.least_of(opcode, right);
-        match (made.more, left.of == right.of, opcode) {
-            (Some(value), true, op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT) => Integer::known(value),
+        match made.linear {
+            Some((0, value)) => Integer::known(value),
             _ => Integer::Left(made),
         }
+    }
+
+    /// What `-x` or `~x` is.
+    pub fn negated(opcode: u8, one: &Integer) -> Integer {
+        let first = if opcode == op::UNARY_INVERT { -1 } else { 0 };
+        match opcode {
+            op::UNARY_NEGATIVE | op::UNARY_INVERT => Integer::operate(op::BINARY_SUBTRACT, &Integer::known(first), one),
+            _ => Integer::Any,
+        }
+    }
+
+    /// Whether it is true; None if that depends on what it was made of.
+    pub fn truth(&self) -> Option<bool> {
+        // What leaves something is not 0.
+        if self.all() & 1 == 0 { Some(true) } else { self.value().map(|value| value != 0) }
     }
 
     /// Compares two ints by an operand of COMPARE_OP; None if the outcome depends on what they were made of.
@@ -113,11 +139,13 @@ impl Integer {
             4 => one > other,
             _ => one >= other,
         };
-        if let (true, Some(one), Some(other)) = (one.of == other.of, one.more, other.more) {
-            return Some(by(one, other));
+        if let (true, Some(one), Some(other)) = (one.of == other.of, one.linear, other.linear)
+            && one.0 == other.0
+        {
+            return Some(by(one.1, other.1));
         }
         // What is at least something is not less than a constant that is not more.
-        if let (Some(least), None, Some(most)) = (one.least, other.of, other.more)
+        if let (Some(least), None, Some((0, most))) = (one.least, other.of, other.linear)
             && (least > most || least == most && matches!(operand, 0 | 5))
         {
             return Some(matches!(operand, 3..=5));
@@ -142,6 +170,16 @@ impl Integer {
             Integer::Left(Left { left, .. }) => left.iter().fold(0, |all, one| all | 1 << one),
         }
     }
+}
+
+/// The operator of bits, be it in place or not.
+fn bitwise(opcode: u8) -> Option<u8> {
+    Some(match opcode {
+        op::BINARY_AND | op::INPLACE_AND => op::BINARY_AND,
+        op::BINARY_OR | op::INPLACE_OR => op::BINARY_OR,
+        op::BINARY_XOR | op::INPLACE_XOR => op::BINARY_XOR,
+        _ => return None,
+    })
 }
 
 /// The operator, if what its result leaves depends on what its operands leave alone.
@@ -181,28 +219,31 @@ impl Left {
         for (place, one) in left.iter_mut().enumerate() {
             *one = operate(self.left[place].into(), other.left[place].into()).rem_euclid(BASE) as u8;
         }
-        Left { of: self.of.or(other.of), left, is_whole, more: None, least: None, is_itself: false }
+        Left { of: self.of.or(other.of), left, is_whole, linear: None, least: None, is_itself: false }
     }
 
-    /// How much more the result is than what both were made of.
-    fn more_of(&self, opcode: u8, other: &Left) -> Option<i64> {
-        let (one, by) = (self.more?, other.more?);
-        match (opcode, self.of, other.of) {
-            (op::BINARY_ADD | op::INPLACE_ADD, None, _) | (op::BINARY_ADD | op::INPLACE_ADD, _, None) => {
-                one.checked_add(by)
-            }
-            (op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT, _, None) => one.checked_sub(by),
-            (op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT, Some(_), Some(_)) => one.checked_sub(by),
+    /// Whether one is `~` of the other.
+    fn is_inverse(&self, other: &Left) -> bool {
+        let (Some((times, more)), Some((others, other_more))) = (self.linear, other.linear) else { return false };
+        self.of.is_some() && self.of == other.of && times == -others && more.checked_add(other_more) == Some(-1)
+    }
+
+    /// How many times what both were made of the result is, and how much more.
+    fn linear_of(&self, opcode: u8, other: &Left) -> Option<(i64, i64)> {
+        let ((times, more), (by, others)) = (self.linear?, other.linear?);
+        match opcode {
+            op::BINARY_ADD | op::INPLACE_ADD => Some((times.checked_add(by)?, more.checked_add(others)?)),
+            op::BINARY_SUBTRACT | op::INPLACE_SUBTRACT => Some((times.checked_sub(by)?, more.checked_sub(others)?)),
             _ => None,
         }
     }
 
     /// What the result is at least.
     fn least_of(&self, opcode: u8, other: &Left) -> Option<i64> {
-        let is_square = self.of == other.of && self.more.is_some() && self.more == other.more;
+        let is_square = self.of == other.of && self.linear.is_some() && self.linear == other.linear;
         match opcode {
             op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY if is_square => Some(0),
-            op::BINARY_POWER if other.of.is_none() && other.more == Some(2) => Some(0),
+            op::BINARY_POWER if other.of.is_none() && other.linear == Some((0, 2)) => Some(0),
             op::BINARY_ADD | op::INPLACE_ADD => self.least?.checked_add(other.least?),
             op::BINARY_MULTIPLY | op::INPLACE_MULTIPLY if self.least >= Some(0) && other.least >= Some(0) => Some(0),
             _ => None,
@@ -258,6 +299,25 @@ mod tests {
         let even = product(&x, &Integer::known(24));
         assert_eq!(Integer::operate(op::BINARY_SUBTRACT, &even, &x).value(), None);
         assert_eq!(Integer::operate(op::BINARY_XOR, &even, &even).value(), None, "what they leave does not say that");
+    }
+
+    #[test]
+    fn bits_of_a_number_and_of_what_is_made_of_it() {
+        let x = Integer::new(5);
+        let of = |opcode, other: &Integer| Integer::operate(opcode, &x, other);
+        let [minus, inverse] = [op::UNARY_NEGATIVE, op::UNARY_INVERT].map(|opcode| Integer::negated(opcode, &x));
+        assert_eq!(of(op::BINARY_AND, &inverse).value(), Some(0));
+        assert_eq!(of(op::BINARY_OR, &inverse).value(), Some(-1));
+        assert_eq!(of(op::BINARY_XOR, &inverse).value(), Some(-1));
+        assert_eq!(of(op::BINARY_AND, &minus).value(), None);
+        assert_eq!(of(op::BINARY_ADD, &minus).value(), Some(0));
+        assert_eq!(Integer::compare(2, &of(op::BINARY_AND, &x), &x), Some(true));
+        assert_eq!(Integer::compare(8, &of(op::BINARY_AND, &x), &x), None, "it can be another object");
+        assert_eq!(of(op::BINARY_OR, &Integer::known(1)).truth(), Some(true));
+        let twice = of(op::BINARY_LSHIFT, &Integer::known(1));
+        assert_eq!(Integer::operate(op::BINARY_AND, &twice, &Integer::known(1)).value(), Some(0));
+        assert_eq!((x.truth(), twice.truth()), (None, None));
+        assert_eq!(Integer::compare(0, &minus, &x), None, "it depends on the sign");
     }
 
     #[test]

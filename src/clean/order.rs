@@ -18,6 +18,8 @@ pub struct Order {
     pub is_irreducible: bool,
     /// The index of `AssertionError` among the names.
     pub assertion: Option<i32>,
+    /// The code shows itself that no compiler made it alone.
+    pub has_sign: bool,
 }
 
 impl Order {
@@ -40,6 +42,7 @@ impl Order {
             loops: vec![None; count],
             is_irreducible: false,
             assertion: None,
+            has_sign: false,
         };
         order.find_loops(flow, &predecessors);
         order

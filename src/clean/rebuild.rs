@@ -144,7 +144,7 @@ fn attempt<'a>(
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     folded.extend(gone(code, &flow, removed.keys().chain(&graph.thrown)));
     let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
-    let laid = structured(code, &flow, end, program);
+    let laid = structured(code, &flow, end, sign.is_some(), program);
     let sign = match &laid {
         // The compiler makes the same of what it does, whatever that looks like.
         Ok(made) if made.bytes == code.bytes => return unchanged,
@@ -194,6 +194,7 @@ fn structured(
     code: &MarshalledCode,
     flow: &Flow,
     end: Option<usize>,
+    has_sign: bool,
     program: &Program<'_>,
 ) -> std::result::Result<MarshalledCode, &'static str> {
     if flow.blocks.len() > BLOCKS {
@@ -201,6 +202,7 @@ fn structured(
     }
     let mut order = Order::of(flow);
     let assertion = code.names.iter().position(|name| &**name == b"AssertionError");
+    order.has_sign = has_sign;
     order.assertion = assertion.and_then(|place| i32::try_from(place).ok());
     let is_comprehension = code.varnames.first().is_some_and(|name| name.starts_with(b"."));
     let body = match is_comprehension {

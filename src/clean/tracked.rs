@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::Executed;
 use super::flow::{Flow, Instruction, Operand};
 use super::machine::{self, Graph, Input};
+use super::order::Order;
 use super::pure::{self, Thing};
 use super::rebuild::{OPTIMIZED, Program, STATES};
 use super::signs;
@@ -106,7 +107,9 @@ pub fn explain(
         let (flow, removed) = simplified(code, &tried, (&tracked, &own), true, executed, program);
         // Code that nothing else says anything of may compare a variable for its own ends; a dispatcher's disappears.
         let is_gone = least == 1 || sign.is_some() || variable.is_none_or(|variable| !is_loaded(&flow, code, variable));
-        if is_gone && best.as_ref().is_none_or(|(known, _)| is_simpler(&flow, known)) {
+        let is_better =
+            |(known, _): &(Flow, Removed)| is_simpler(&flow, known) && lone_iterations(&flow) <= lone_iterations(known);
+        if is_gone && best.as_ref().is_none_or(is_better) {
             (graph, best) = (Ok(tried), Some((flow, removed)));
             (input.tracked, input.splits_stack) = (tracked, splits_stack);
             sign = sign.or(Some("a variable that says where to go on"));
@@ -181,6 +184,15 @@ fn is_simpler(flow: &Flow, known: &Flow) -> bool {
     let (length, known_length) = (flow.len(), known.len());
     let (count, known_count) = (branches(flow), branches(known));
     length * 4 <= known_length * 5 && count < known_count || length < known_length && count <= known_count
+}
+
+/// FOR_ITERs that no loop begins with: a dispatcher that goes over something leaves one in each of its states.
+fn lone_iterations(flow: &Flow) -> usize {
+    let order = Order::of(flow);
+    let is_lone = |block: &&usize| {
+        matches!(flow.blocks[**block].end, super::flow::End::Iterate { .. }) && order.loops[**block].is_none()
+    };
+    order.blocks.iter().filter(is_lone).count()
 }
 
 /// Makes the flow of a graph, without what does nothing; if the code `has_sign`, conditions on truth values by name are such.

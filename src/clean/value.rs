@@ -86,6 +86,7 @@ impl Value {
         match self {
             Value::Constant(literal) => literal.truth(),
             Value::Container(full) => Some(*full),
+            Value::Integer(integer) => integer.truth(),
             Value::Tuple(items) => Some(!items.is_empty()),
             Value::List(items) => Some(!items.is_empty()),
             Value::Dict(items) => Some(!items.is_empty()),

@@ -196,7 +196,14 @@ impl Layer<'_> {
         let reaches: Vec<Vec<bool>> = bodies.map(|body| self.reach(body, stop)).collect();
         match after_body {
             // An `if` at the end of a handler after which a loop goes on: uncompyle6 reads a `continue` there, and no `else` of the try.
-            Some(_) if goes_on && reaches.iter().any(|reach| self.ends_turn_with_condition(reach)) => None,
+            // The compiler makes the same of both but for a jump.
+            Some(_)
+                if goes_on
+                    && self.order.has_sign
+                    && reaches.iter().any(|reach| self.ends_turn_with_condition(reach)) =>
+            {
+                None
+            }
             Some(after) => {
                 let from_body = self.reach(after, stop);
                 self.first(stop, |block| from_body[block] && reaches.iter().any(|reach| reach[block]))

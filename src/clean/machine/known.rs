@@ -130,7 +130,7 @@ fn stored(of: &Value, value: &Value, key: &Value) -> Option<Known> {
     })
 }
 
-/// The tuple of some values; None if nothing is known of any.
+/// The tuple of some values; None if there are many of which not all are constants.
 fn tuple(values: &[Value]) -> Option<Value> {
     if let Some(items) = literals(values) {
         return Some(Value::Constant(Literal::Tuple(items)));
@@ -138,7 +138,7 @@ fn tuple(values: &[Value]) -> Option<Value> {
     let is_known =
         |value: &Value| matches!(value, Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Match);
     let item = |value: &Value| if is_known(value) { value.clone() } else { Value::Unknown };
-    (values.len() <= PAIRS && values.iter().any(is_known)).then(|| Value::Tuple(values.iter().map(item).collect()))
+    (values.len() <= PAIRS).then(|| Value::Tuple(values.iter().map(item).collect()))
 }
 
 /// Whether two keys of this kind are equal only if they are the same.

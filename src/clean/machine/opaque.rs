@@ -31,9 +31,9 @@ pub fn integer(at: u32, opcode: u8, operand: i32, operands: &[Value]) -> Option<
         (op::COMPARE_OP, [one, other]) if matches!(operand, 0..=5 | 8 | 9) => {
             Integer::compare(operand, one, other).map_or(Some(Value::Integer(Integer::Any)), truth)
         }
-        (op::UNARY_POSITIVE | op::UNARY_NEGATIVE | op::UNARY_NOT | op::UNARY_INVERT, _) => {
-            Some(Value::Integer(Integer::Any))
-        }
+        (op::UNARY_NEGATIVE | op::UNARY_INVERT, [one]) => Some(Value::Integer(Integer::negated(opcode, one))),
+        (op::UNARY_NOT, [one]) => one.truth().map_or(Some(Value::Integer(Integer::Any)), |is_true| truth(!is_true)),
+        (op::UNARY_POSITIVE, _) => Some(Value::Integer(Integer::Any)),
         (_, [one, other]) if never_fails(opcode, operands) => {
             let made = Integer::operate(opcode, one, other);
             Some(made.value().map_or(Value::Integer(made), |value| Value::Constant(Literal::Int(value))))
@@ -51,6 +51,8 @@ fn never_fails(opcode: u8, operands: &[Value]) -> bool {
         op::BINARY_ADD | op::BINARY_SUBTRACT | op::BINARY_MULTIPLY => true,
         op::INPLACE_ADD | op::INPLACE_SUBTRACT | op::INPLACE_MULTIPLY => true,
         op::BINARY_AND | op::BINARY_OR | op::BINARY_XOR => true,
+        op::INPLACE_AND | op::INPLACE_OR | op::INPLACE_XOR => true,
+        op::BINARY_LSHIFT | op::INPLACE_LSHIFT => matches!(operands, [_, Value::Constant(Literal::Int(0..=8))]),
         op::BINARY_POWER => matches!(operands, [_, Value::Constant(Literal::Int(0..=8))]),
         _ => is_division && by == Some(true),
     }

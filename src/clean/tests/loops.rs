@@ -122,9 +122,46 @@ fn a_condition_on_true_goes_unless_a_loop_begins_there_or_something_is_stored_th
 }
 
 #[test]
+fn a_tuple_with_something_in_it_is_true_whatever_that_is() {
+    let test = [op::LOAD_FAST, 0, 0, op::DUP_TOP, op::BUILD_TUPLE, 2, 0, op::POP_JUMP_IF_TRUE, 14, 0];
+    let bytes = [&test[..], &RETURN_FIRST, &[op::LOAD_CONST, 1, 0, op::RETURN_VALUE, op::NOP]].concat();
+    let object = MarshalledCode { argcount: 1, ..code(bytes, vec![Object::None, Object::Int(1)]) };
+    let made = rebuild(&object, &Evidence::default(), &Options::default()).code;
+    assert_eq!(*made.bytes, [op::LOAD_CONST, 1, 0, op::RETURN_VALUE]);
+}
+
+#[test]
 fn one_item_of_a_pair_is_that_item() {
     let pair = [op::LOAD_FAST, 0, 0, op::DUP_TOP, op::BUILD_TUPLE, 2, 0, op::LOAD_CONST, 0, 0, op::BINARY_SUBSCR];
     let object = code([&pair[..], &[op::RETURN_VALUE, op::NOP]].concat(), vec![Object::Int(-1)]);
     let made = rebuild(&MarshalledCode { argcount: 1, ..object }, &Evidence::default(), &Options::default()).code;
     assert_eq!(*made.bytes, [op::LOAD_FAST, 0, 0, op::RETURN_VALUE]);
+}
+
+#[test]
+fn a_dispatcher_that_goes_over_something_stays_a_loop() {
+    // y = 1; for _ in x: (if y == 1: print x; y = 2, else: break)
+    let start = [op::LOAD_CONST, 1, 0, op::STORE_FAST, 1, 0, op::SETUP_LOOP, 39, 0, op::LOAD_FAST, 0, 0, op::GET_ITER];
+    let test = [op::LOAD_FAST, 1, 0, op::LOAD_CONST, 1, 0, op::COMPARE_OP, 2, 0, op::POP_JUMP_IF_FALSE, 43, 0];
+    let head = [&[op::FOR_ITER, 31, 0, op::POP_TOP][..], &test].concat();
+    let print = [op::LOAD_FAST, 0, 0, op::PRINT_ITEM];
+    let again = [op::LOAD_CONST, 2, 0, op::STORE_FAST, 1, 0, op::JUMP_ABSOLUTE, 13, 0, op::NOP];
+    let end = [op::BREAK_LOOP, op::JUMP_ABSOLUTE, 13, 0, op::POP_BLOCK];
+    let bytes = [&start[..], &head, &print, &again, &end, &RETURN_FIRST].concat();
+    let object = code(bytes, vec![Object::None, Object::Int(1), Object::Int(2)]);
+    let object = MarshalledCode { argcount: 1, ..object };
+    let made = rebuild(&object, &Evidence::default(), &Options::default()).code;
+    let iterations = made.bytes.iter().filter(|&&byte| byte == op::FOR_ITER).count();
+    assert_eq!(iterations, 1, "{:?}", made.bytes);
+}
+
+#[test]
+fn a_text_of_constants_is_made_if_all_of_them_are() {
+    let format = [op::LOAD_CONST, 1, 0, op::LOAD_CONST, 2, 0, op::BINARY_MODULO, op::RETURN_VALUE, op::NOP];
+    let text = |bytes: &[u8]| Object::Str(bytes.into());
+    let items = Object::Tuple(vec![text(b"x"), text(b"y")].into());
+    let object = code(format.to_vec(), vec![Object::None, text(b"%s%s"), items]);
+    let options = Options { fold_constants: true, ..Options::default() };
+    let made = rebuild(&object, &Evidence::default(), &options).code;
+    assert!(!made.bytes.contains(&op::BINARY_MODULO), "{:?}", made.bytes);
 }
