@@ -90,9 +90,9 @@ impl Walk {
     /// The same of one whose name is known by its address, which is quick.
     #[inline]
     fn known_method(&mut self, gil: Gil, object: ObjectRef, look: &Look, at: At, out: &mut impl Words) -> bool {
+        let Seen::Object(named @ (Named::Method | Named::Builtin)) = look.seen else { return false };
         let Some(Known { name, receiver: Some(receiver), .. }) = look.known() else { return false };
         let Some(entry) = self.names.functions.find((name, BARE), Changes::now(gil).functions) else { return false };
-        let Seen::Object(named) = look.seen else { return false };
         self.objects = self.objects.saturating_sub(1);
         let payload = value::object_payload(entry, what(named), self.numbers.of(object.address(), look.of_type));
         out.push(at.pack(Tag::Bound, payload));
