@@ -180,7 +180,8 @@ struct vm_glance vm_glance(const struct _object *object);
 
 /* How often a type or class has got another name, or ended: what its address says of it holds until then.  The same of any of them or a
  * function. */
-extern uint64_t vm_class_changes, vm_function_changes __attribute__((visibility("hidden")));
+extern uint64_t vm_class_changes __attribute__((visibility("hidden")));
+extern uint64_t vm_function_changes __attribute__((visibility("hidden")));
 
 /* By which addresses the name of a VM_FUNCTION, VM_METHOD or VM_BUILTIN is known, and that of its owner, and the object that it is a method
  * of; NULL where there is none.  0 where it takes longer to find that out. */

@@ -270,7 +270,7 @@ vm_glance(const struct _object *object)
             memcpy(&glance.number, &((const PyFloatObject *)object)->ob_fval, sizeof glance.number);
             return glance;
         }
-        if (type == other_types[place_of(type)])
+        if (type != NULL && type == other_types[place_of(type)])
             return (struct vm_glance){ VM_OTHER, (uintptr_t)type };
         if (type == &PyInstance_Type && sizeof(PyInstanceObject) <= rest_of_page(object))
             return (struct vm_glance){ VM_INSTANCE, (uintptr_t)((const PyInstanceObject *)object)->in_class };
@@ -307,6 +307,10 @@ static int
 look_at_method(const PyMethodObject *method, struct vm_function *out)
 {
     if (!is_known(method->im_func, sizeof(PyFunctionObject)) || Py_TYPE(method->im_func) != &PyFunction_Type)
+        return 0;
+    /* Of anything else nothing says when it ends. */
+    if (!is_known(method->im_class, sizeof(PyObject)) ||
+        (Py_TYPE(method->im_class) != &PyType_Type && Py_TYPE(method->im_class) != &PyClass_Type))
         return 0;
     /* The owner may be the object itself, if that is a class: see vm_name. */
     if (method->im_self != NULL && !is_instance(method->im_self))

@@ -225,7 +225,10 @@ impl Left {
     /// Whether one is `~` of the other.
     fn is_inverse(&self, other: &Left) -> bool {
         let (Some((times, more)), Some((others, other_more))) = (self.linear, other.linear) else { return false };
-        self.of.is_some() && self.of == other.of && times == -others && more.checked_add(other_more) == Some(-1)
+        self.of.is_some()
+            && self.of == other.of
+            && others.checked_neg() == Some(times)
+            && more.checked_add(other_more) == Some(-1)
     }
 
     /// How many times what both were made of the result is, and how much more.

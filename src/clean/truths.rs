@@ -10,8 +10,8 @@ use crate::bytecode::opcode::op;
 /// Why a condition goes.
 const ALWAYS: &str = "it is a truth value by its name, which a condition tests";
 
-/// Decides the conditions at which no loop begins, and those of which several states made copies: they are a dispatcher's.  `truth` says what the name at a place stands for.  Returns
-/// whether there were any.
+/// Decides the conditions at which no loop begins, and those of which several states made copies: they are a dispatcher's.  `truth` says what
+/// the name at a place stands for.  Returns whether there were any.
 pub fn decide(flow: &mut Flow, truth: impl Fn(i32) -> Option<bool>, removed: &mut Removed) -> bool {
     let order = Order::of(flow);
     let mut copies: BTreeMap<u32, usize> = BTreeMap::new();

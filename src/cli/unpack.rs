@@ -70,7 +70,7 @@ fn path_of(row: &Row) -> PathBuf {
         "source" => ("", [script_name(&row.name), b".py"].concat()),
         _ => ("files", row.name.clone()),
     };
-    Path::new(folder).join(file::safe_path(&name))
+    Path::new(folder).join(file::printable_path(&name))
 }
 
 /// A script's name without folder, suffix and angle brackets.

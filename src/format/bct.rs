@@ -142,6 +142,7 @@ impl Bct {
             return Ok(());
         }
         if let Err(error) = self.pack_block(BLOCK, &self.block.reached()) {
+            // Blocks that wait in a compressor are lost with it; the file ends after those that it has.
             self.output.fail();
             return Err(error);
         }

@@ -65,10 +65,15 @@ def until(text):
 
 
 def event():
-    """Waits for what the shell says of its job."""
+    """Waits for what the shell says of its job, and reads the terminal meanwhile: a job that prints more than it holds would wait."""
+    global shown
     line = ''
     while not line.endswith('\n'):
-        line += os.read(events, 1)
+        ready = select.select([events, master], [], [])[0]
+        if master in ready:
+            shown += os.read(master, 4096)
+        if events in ready:
+            line += os.read(events, 1)
     return line[:-1]
 
 

@@ -292,6 +292,24 @@ send('hello')
 }
 
 #[test]
+fn a_method_made_with_partial_has_no_name_of_another_one() {
+    let program = Program::new(
+        "import operator, socket
+s = socket.socket()
+s.setblocking
+operator.attrgetter('gettimeout')(s)()
+s.setblocking
+s.__getattribute__('gettimeout')()
+",
+    );
+    assert_eq!(program.trace(&["--values"], "t.bct", &[]).status, 0);
+    let calls = program.view("calls", &[], "t.bct");
+    assert!(!calls.contains(".setblocking()"), "{calls}");
+    assert_eq!(calls.matches(".partial() -> None").count(), 1, "{calls}");
+    assert_eq!(calls.matches(".gettimeout() -> None").count(), 1, "{calls}");
+}
+
+#[test]
 fn texts_that_are_evaluated_are_one_place_if_only_their_constants_differ() {
     let source = "import sys
 word = sys.argv[1]

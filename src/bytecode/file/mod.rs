@@ -23,7 +23,7 @@ use super::pyc::{self, Pyc};
 pub use error::FileError;
 pub use executable::is_gui;
 use limit::Limit;
-pub use name::safe_path;
+pub use name::{printable_path, safe_path};
 
 /// Files that are in each other, as a zlib stream in base64, at most.
 const DEPTH: u32 = 4;

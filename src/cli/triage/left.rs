@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::sparse::{self, Extents};
 use super::summary::{Left, Writer};
 use crate::bytecode::escape::Printable;
-use crate::bytecode::file::safe_path;
+use crate::bytecode::file::{printable_path, safe_path};
 use crate::cli::frozen;
 use crate::cli::list;
 use crate::cli::program::Program;
@@ -40,15 +40,17 @@ pub struct Copying<'a> {
     pub attempts: &'a [(String, Vec<(Attempt, u64)>)],
 }
 
-/// Copies the files; nothing is made if there are none.  Returns what was left, and what could not be
-/// done.
+/// Copies the files; nothing is made if there are none.  Returns what was left, and what could not be done.
 pub fn copy(copying: &Copying) -> anyhow::Result<(Vec<Left>, Vec<String>)> {
     let mut found = Vec::new();
     let mut problems = Vec::new();
     walk(copying.scratch, 0, &mut found, &mut problems);
     found.sort();
-    let unpacked: HashMap<PathBuf, &[u8]> =
-        copying.program.contents.files.iter().map(|file| (safe_path(&file.name), &*file.bytes)).collect();
+    let mut unpacked: HashMap<PathBuf, &[u8]> = HashMap::new();
+    for file in &copying.program.contents.files {
+        // Of two files with one name the first was unpacked.
+        unpacked.entry(safe_path(&file.name)).or_insert(&file.bytes);
+    }
     let own = |path: &Path| match path.strip_prefix(frozen::UNPACKED) {
         Ok(below) => unpacked.get(below).map(|bytes| Sha256::digest(bytes).into()),
         Err(_) => (Some(path.as_os_str()) == copying.program.file.file_name()).then_some(copying.program.sha256),
@@ -116,7 +118,7 @@ impl Copies<'_> {
             None => OutputFolder::new(self.into)?,
         };
         let folder = self.folder.insert(folder);
-        let name = self.names.unique(safe_path(relative.as_os_str().as_bytes()));
+        let name = self.names.unique(printable_path(relative.as_os_str().as_bytes()));
         let copied = open(path).and_then(|from| extents.copy(&from, &mut folder.create_below(&name)?));
         copied.with_context(|| format!("cannot write {}", Named::output(&folder.path_of(&name))))?;
         Ok(Printable::path(&Path::new("files").join(name)).to_string())

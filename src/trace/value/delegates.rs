@@ -29,7 +29,12 @@ impl Delegates {
         if let [Value::Object { what: What::Method, name, number, .. }] = &values.results[..]
             && is_nameless(name)
         {
-            self.learn(*number, looked_up(code, instruction, &values.operands));
+            match looked_up(code, instruction, &values.operands) {
+                Some(name) => self.learn(*number, name),
+                // It can be another one that has the number of one that is gone.
+                None if makes_methods(instruction.opcode) => drop(self.names.remove(number)),
+                None => {}
+            }
         }
         if !self.names.is_empty() {
             let lists = [&mut values.arguments, &mut values.late, &mut values.operands, &mut values.results];
@@ -37,8 +42,7 @@ impl Delegates {
         }
     }
 
-    fn learn(&mut self, number: u32, name: Option<&[u8]>) {
-        let Some(name) = name else { return };
+    fn learn(&mut self, number: u32, name: &[u8]) {
         if self.names.len() >= MOST {
             self.names.clear();
         }
@@ -75,11 +79,21 @@ fn last_part(name: &[u8]) -> &[u8] {
     name.rsplit(|&byte| byte == b'.').next().unwrap_or(name)
 }
 
-/// The name that an instruction looks up in an object: that of LOAD_ATTR, or the second argument of getattr.
+/// Whether an instruction can have made the method that is its result, and does not take it from somewhere.
+fn makes_methods(opcode: u8) -> bool {
+    is_call(opcode) || opcode == op::LOAD_ATTR
+}
+
+/// The name that an instruction looks up in an object: that of LOAD_ATTR, the second argument of getattr, or that of `__getattribute__`.
 fn looked_up<'a>(code: &'a CodeObject, instruction: &Instruction, operands: &'a [Value]) -> Option<&'a [u8]> {
     match operands {
         [Value::Object { what: What::Builtin, name, .. }, _, Value::Str(text), ..]
             if is_call(instruction.opcode) && &**name == b"__builtin__.getattr" && text.cut.is_none() =>
+        {
+            Some(&text.bytes)
+        }
+        [Value::Object { name, .. }, Value::Str(text)]
+            if is_call(instruction.opcode) && last_part(name) == b"__getattribute__" && text.cut.is_none() =>
         {
             Some(&text.bytes)
         }
