@@ -20,7 +20,7 @@ bctrace_copied_tuple(PyObject *tuple)
     return copy;
 }
 
-/* Before an item is set: the tuple, if it has so many references, which are those of the C code that writes into it; else a copy in place
+/* Before an item is set: the tuple, if it has `references` references, those of the C code that writes into it; else a copy in place
  * of one of them.  NULL without memory. */
 static inline PyObject *
 bctrace_own_tuple(PyObject *tuple, Py_ssize_t references)

@@ -8,7 +8,7 @@ use std::process::Command;
 use libc::pid_t;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
-/// Limits this process, and those that it forks: to so many bytes of private memory, to files of so many bytes, to so many descriptors,
+/// Limits this process, and those that it forks: to `memory` bytes of private memory, files of `file` bytes, `descriptors` descriptors,
 /// and to no core file.  A limit that it has already stays if it is lower.
 pub fn set(memory: u64, file: u64, descriptors: u64) -> io::Result<()> {
     let limits =

@@ -28,7 +28,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Counts what a copy takes; an error if there is not so much left.
+    /// Counts what a copy takes; an error if less is left.
     pub fn take(&mut self, extents: &Extents) -> io::Result<()> {
         let why = || io::Error::other("all files together are larger than the scratch folder may be");
         self.data = self.data.checked_sub(extents.data()).ok_or_else(why)?;

@@ -34,7 +34,7 @@ impl Broker {
         self.network(libc::EACCES, Deed::Socket, vec![kind_of_socket(call)], ALLOW_NET)
     }
 
-    /// A message whose address is behind a pointer, which only the open network allows.
+    /// A message whose address a pointer leads to, which only the open network allows.
     pub(super) fn send_message(&self, at: At) -> Decision {
         // struct msghdr, with which struct mmsghdr begins: the address and its length.
         let head = at.call.read(at.call.arguments[1], 12);

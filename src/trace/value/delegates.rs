@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use super::{UnitValues, Value, What};
+use super::{UnitValues, Value, What, last_part};
 use crate::bytecode::CodeObject;
 use crate::bytecode::decode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
@@ -72,11 +72,6 @@ impl Delegates {
 
 fn is_nameless(name: &[u8]) -> bool {
     NAMELESS.contains(&last_part(name))
-}
-
-/// A name without its class.
-fn last_part(name: &[u8]) -> &[u8] {
-    name.rsplit(|&byte| byte == b'.').next().unwrap_or(name)
 }
 
 /// Whether an instruction can have made the method that is its result, and does not take it from somewhere.

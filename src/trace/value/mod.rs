@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 use super::word::Kind;
 
-pub use names::{NAMES, Names};
+pub use names::{NAMES, Names, last_part};
 pub use pending::{Pending, UnitValues};
 
 /// Steps that fit a value's own word; more need a word of their own.

@@ -24,3 +24,8 @@ impl Names {
         self.entries[name as usize] = Some(text);
     }
 }
+
+/// The part of a name after its last dot: that of a function without its module or class.
+pub fn last_part(name: &[u8]) -> &[u8] {
+    name.rsplit(|&byte| byte == b'.').next().unwrap_or(name)
+}

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::tree::{Call, Kind};
-use crate::trace::value::{Value, What};
+use crate::trace::value::{Value, What, last_part};
 
 /// Calls by one instruction in one call that are printed.
 const PRINTED: u64 = 3;
@@ -92,7 +92,7 @@ pub(super) fn is_c(callee: &Value) -> bool {
 /// The name of what is called, without its module or class.
 pub(super) fn last_name(callee: &Value) -> &[u8] {
     match callee {
-        Value::Object { name, .. } => name.rsplit(|&byte| byte == b'.').next().unwrap_or(name),
+        Value::Object { name, .. } => last_part(name),
         _ => b"",
     }
 }

@@ -12,7 +12,7 @@ use crate::bytecode::opcode::{is_call, op};
 use crate::read::steps::{Entered, Entry, Exit};
 use crate::read::visit::Place as Executed;
 use crate::trace::event::{StandIn, StandInUse};
-use crate::trace::value::{UnitValues, Value};
+use crate::trace::value::{UnitValues, Value, last_part};
 use crate::trace::{Code, Event, Frame, Laps, Raised, SinkError, Start, State};
 use crate::views::query::View;
 
@@ -314,7 +314,7 @@ impl<R: Renderer> Tree<R> {
         let Some(frame) = at.frame().filter(|_| !used.what.is_empty()) else { return Ok(()) };
         let is_call = used.kind == StandInUse::Call;
         let open = self.frames.get(&frame.id).and_then(|active| active.open.as_ref()?.call.as_ref());
-        let name = used.name().rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+        let name = last_part(used.name());
         if open.is_some_and(|call| call.kind.shows(used))
             || self.plan.c_only && !is_call
             || self.plan.of.as_ref().is_some_and(|of| !of.matches(name))

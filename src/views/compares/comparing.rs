@@ -2,7 +2,7 @@
 
 use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};
-use crate::trace::value::{Value, What};
+use crate::trace::value::{Value, What, last_part};
 
 /// Whether an instruction compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +205,7 @@ fn is_c(callee: &Value) -> bool {
     let Value::Object { what, name, receiver, .. } = callee else { return false };
     match what {
         What::Builtin | What::Descriptor | What::Wrapper | What::Foreign => {
-            !KEEPERS.iter().any(|keeper| name.rsplit(|&byte| byte == b'.').next() == Some(keeper.as_bytes()))
+            !KEEPERS.iter().any(|keeper| last_part(name) == keeper.as_bytes())
         }
         // Only a type in C has a module in its name.
         What::Type => name.contains(&b'.'),

@@ -2,7 +2,7 @@
 
 use super::Comparison;
 use crate::bytecode::opcode::{is_call, op};
-use crate::trace::value::Value;
+use crate::trace::value::{Value, last_part};
 use crate::views::items::Outcome;
 
 /// What kind of comparison an instruction makes, the most telling first.
@@ -70,8 +70,7 @@ impl Kind {
 
 fn of_call(operands: &[Value]) -> Kind {
     let Some(Value::Object { name, .. }) = operands.first() else { return Kind::LookUp };
-    let last = name.rsplit(|&byte| byte == b'.').next().unwrap_or(name);
-    let name = str::from_utf8(last).unwrap_or_default().trim_matches('_');
+    let name = bare(name);
     match name {
         "getitem" | "getslice" | "itemgetter" => Kind::LookUp,
         "lt" | "le" | "gt" | "ge" | "is" | "is_not" => Kind::Order,
@@ -83,14 +82,18 @@ fn of_call(operands: &[Value]) -> Kind {
     }
 }
 
+/// The name of a function without its module, class and underscores.
+fn bare(name: &[u8]) -> &str {
+    str::from_utf8(last_part(name)).unwrap_or_default().trim_matches('_')
+}
+
 /// Whether an instruction asks if two values are equal, so that equal pieces make equal wholes: `in`, `find` and the like do not.
 pub(super) fn asks_for_equality(comparison: &Comparison) -> bool {
     let instruction = &comparison.instruction;
     match (instruction.opcode, comparison.operands.first()) {
         (op::COMPARE_OP, _) => matches!(instruction.operand, Some(EQUAL | NOT_EQUAL)),
         (opcode, Some(Value::Object { name, .. })) if is_call(opcode) => {
-            let last = name.rsplit(|&byte| byte == b'.').next().unwrap_or(name);
-            let name = str::from_utf8(last).unwrap_or_default().trim_matches('_');
+            let name = bare(name);
             matches!(name, "eq" | "ne" | "compare_digest") || name.ends_with("cmp")
         }
         _ => false,
@@ -105,7 +108,7 @@ pub(super) fn rejects(comparison: &Comparison, kind: Kind) -> bool {
         (Some(Outcome::Value(Value::Bool(result))), op::COMPARE_OP) => kind == Kind::Equality && *result == is_negative,
         (Some(Outcome::Value(result)), opcode) if is_call(opcode) && kind <= Kind::LookUp => {
             let name = match comparison.operands.first() {
-                Some(Value::Object { name, .. }) => name.rsplit(|&byte| byte == b'.').next().unwrap_or(name),
+                Some(Value::Object { name, .. }) => last_part(name),
                 _ => b"",
             };
             match result {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::trace::value::{Value, What};
+use crate::trace::value::{Value, What, last_part};
 
 /// What is called, and with which arguments: of named ones the names stand before the values.
 pub(super) struct Callee<'a> {
@@ -90,11 +90,6 @@ impl<'a> Callee<'a> {
             _ => b"",
         }
     }
-}
-
-/// The part of a name after its last dot.
-pub(super) fn last_part(name: &[u8]) -> &[u8] {
-    name.rsplit(|&byte| byte == b'.').next().unwrap_or(name)
 }
 
 /// Whether a value is a function or something like one.

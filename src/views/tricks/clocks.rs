@@ -12,9 +12,7 @@ use crate::bytecode::opcode::op;
 use crate::bytecode::stack;
 use crate::read::visit::Place;
 use crate::trace::Code;
-use crate::trace::value::{UnitValues, Value, What};
-
-use super::callee::last_part;
+use crate::trace::value::{UnitValues, Value, What, last_part};
 
 /// Numbers and operands that are remembered; of more numbers the oldest half is forgotten, of more operands all.
 const MOST: usize = 1 << 12;

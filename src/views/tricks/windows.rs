@@ -2,6 +2,7 @@
 //! `--stub-missing` gives them, such as `ctypes.windll.kernel32.GetTickCount`.
 
 use super::known::Way;
+use crate::trace::value::last_part;
 
 /// Functions by the last part of their names, those with A and W for kinds of text without it.
 const FUNCTIONS: [(Way, &str); 36] = [
@@ -59,7 +60,7 @@ pub(super) fn call(name: &[u8]) -> Option<(Way, &'static str)> {
         return None;
     }
     // Not a library or a module itself.
-    let last = name.rsplit(|&byte| byte == b'.').next().filter(|last| last.len() < name.len())?;
+    let last = Some(last_part(name)).filter(|last| last.len() < name.len())?;
     let is_function = is_library && !name.ends_with(b")") && name.iter().filter(|&&byte| byte == b'.').count() > 2;
     named(last).or_else(|| is_function.then_some((Way::Native, OTHER)))
 }

@@ -17,7 +17,7 @@ pub(super) struct GivenNames {
     pub(super) plain: KnownNames,
 }
 
-/// Entries of names that are known by two addresses, each as of so many changes of what lies there.
+/// Entries of names that are known by two addresses, each valid until what lies there changes.
 pub(super) struct KnownNames {
     names: Box<[KnownName; RECENT]>,
 }
