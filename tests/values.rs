@@ -180,45 +180,6 @@ fn two_runs_with_values_are_the_same_bytes() {
 }
 
 #[test]
-fn names_are_those_that_types_classes_and_functions_have_at_the_time() {
-    let text = lines(
-        "\
-class New(object):
-    def method(self): pass
-class Old:
-    def method(self): pass
-def show(shown): pass
-new, old = New(), Old()
-for name in 'first', 'second':
-    New.__name__ = name + 'New'
-    Old.__name__ = name + 'Old'
-    New.method.im_func.__name__ = Old.method.im_func.__name__ = show.__name__ = name
-    show([new, old, new.method, old.method, show])
-for number in range(40):
-    made = type('Type%d' % number, (object,), {})()
-    show([made])
-    function = eval('lambda: 1')
-    function.__name__ = 'function%d' % number
-    show([function])
-    del made, function
-",
-        &[],
-    );
-    let numbers = regex::Regex::new(r" #\d+").unwrap();
-    let shown: Vec<String> = text
-        .lines()
-        .filter_map(|line| Some(numbers.replace_all(line.split_once("(shown=")?.1, "").into_owned()))
-        .collect();
-    let of_names = ["first", "second"].map(|name| {
-        let methods = ["New", "Old"].map(|class| format!("<method {name} of <{name}{class}>>")).join(", ");
-        format!("[<{name}New>, <{name}Old>, {methods}, <function {name}>])")
-    });
-    let of_numbers =
-        (0..40).flat_map(|number| [format!("[<Type{number}>])"), format!("[<function function{number}>])")]);
-    assert_eq!(shown, of_names.into_iter().chain(of_numbers).collect::<Vec<_>>());
-}
-
-#[test]
 fn objects_made_one_after_another_have_numbers_of_their_own() {
     let text =
         lines("class A(object):\n    def __init__(self): self.x = 1\nA(); A(); A()\nclass B: pass\nB(); B()\n", &[]);

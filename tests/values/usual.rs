@@ -120,15 +120,35 @@ fn every_kind_of_value_is_the_same_on_both_paths() {
 
 #[test]
 fn a_name_is_the_one_that_its_object_has_then() {
-    let source = "\
-class C(object): pass
-def f(x): return x
-c = C()
-for name in 'ABAB':
-    C.__name__ = f.__name__ = name
-    f(c)
-";
-    let text = without_numbers(&super::lines(source, &[]));
-    let calls: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("CALL_FUNCTION (1)  ")?.1)).collect();
-    assert_eq!(calls, ["A(<A>)", "B(<B>)", "A(<A>)", "B(<B>)"], "{text}");
+    let text = without_numbers(&super::lines(
+        "\
+class New(object):
+    def method(self): pass
+class Old:
+    def method(self): pass
+def show(shown): pass
+new, old = New(), Old()
+for name in 'first', 'second':
+    New.__name__ = name + 'New'
+    Old.__name__ = name + 'Old'
+    New.method.im_func.__name__ = Old.method.im_func.__name__ = show.__name__ = name
+    show([new, old, new.method, old.method, show])
+for number in range(40):
+    made = type('Type%d' % number, (object,), {})()
+    show([made])
+    function = eval('lambda: 1')
+    function.__name__ = 'function%d' % number
+    show([function])
+    del made, function
+",
+        &[],
+    ));
+    let shown: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("(shown=")?.1)).collect();
+    let of_names = ["first", "second"].map(|name| {
+        let methods = ["New", "Old"].map(|class| format!("<method {name} of <{name}{class}>>")).join(", ");
+        format!("[<{name}New>, <{name}Old>, {methods}, <function {name}>])")
+    });
+    let of_numbers =
+        (0..40).flat_map(|number| [format!("[<Type{number}>])"), format!("[<function function{number}>])")]);
+    assert_eq!(shown, of_names.into_iter().chain(of_numbers).collect::<Vec<_>>());
 }

@@ -17,7 +17,7 @@ fn recorded(source: &str) -> Program {
 
 /// Text without the numbers of objects.
 pub fn without_numbers(text: &str) -> String {
-    Regex::new(r" #\d+>").unwrap().replace_all(text, ">").into_owned()
+    Regex::new(r" #\d+(>| of )").unwrap().replace_all(text, "$1").into_owned()
 }
 
 /// The objects of JSON lines after the first, which must be the view's own.
