@@ -50,6 +50,21 @@ impl<T> ById<T> {
         before
     }
 
+    /// Adds an entry; changes nothing where one is.
+    #[inline(always)]
+    pub fn insert_new(&mut self, id: u32, value: T) {
+        if id >= LOW {
+            return self.insert_new_high(id, value);
+        }
+        if self.low.len() <= id as usize {
+            self.grow(id);
+        }
+        if let place @ None = &mut self.low[id as usize] {
+            *place = Some(value);
+            self.low_len += 1;
+        }
+    }
+
     #[inline]
     pub fn remove(&mut self, id: u32) -> Option<T> {
         if id >= LOW {
@@ -98,6 +113,11 @@ impl<T> ById<T> {
     }
 
     #[cold]
+    fn insert_new_high(&mut self, id: u32, value: T) {
+        self.high.entry(id).or_insert(value);
+    }
+
+    #[cold]
     fn remove_high(&mut self, id: u32) -> Option<T> {
         self.high.remove(&id)
     }
@@ -116,19 +136,20 @@ mod tests {
     fn low_and_high_ids_are_kept_alike() {
         let mut map = ById::default();
         for id in [0, 7, LOW - 1, LOW, u32::MAX] {
-            assert_eq!(map.insert(id, id), None);
+            map.insert_new(id, id);
+            map.insert_new(id, 3);
             assert_eq!(map.insert(id, id / 2), Some(id));
             assert_eq!(map.get(id), Some(&(id / 2)));
             *map.get_mut(id).expect("it is there") += 1;
         }
-        assert_eq!(map.insert(9, 1), None);
+        assert_eq!((map.insert(9, 1), map.insert(LOW + 9, 1)), (None, None));
         assert_eq!(map.remove(8), None);
         assert_eq!((map.get(8), map.get(LOW + 1)), (None, None));
         let mut ids: Vec<u32> = map.iter().map(|(id, _)| id).collect();
         ids.sort_unstable();
-        assert_eq!(ids, [0, 7, 9, LOW - 1, LOW, u32::MAX]);
+        assert_eq!(ids, [0, 7, 9, LOW - 1, LOW, LOW + 9, u32::MAX]);
         assert_eq!(map.remove(LOW), Some(LOW / 2 + 1));
-        assert_eq!((map.len(), map.values().count()), (5, 5));
+        assert_eq!((map.len(), map.values().count()), (6, 6));
         map.clear();
         assert_eq!((map.len(), map.values().count()), (0, 0));
     }

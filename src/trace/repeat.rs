@@ -60,7 +60,13 @@ pub trait Past {
     /// The word at a position, one of the last [`HISTORY`].
     fn word(&self, position: u64) -> u64;
     /// Adds a word.
-    fn keep(&mut self, word: u64);
+    fn keep(&mut self, word: u64) {
+        self.keep_at(self.position(), word);
+    }
+
+    /// The same where it is known what [`Past::position`] is.
+    fn keep_at(&mut self, position: u64, word: u64);
+
     /// Adds words.
     #[inline]
     fn keep_all(&mut self, words: &[u64]) {
@@ -109,9 +115,9 @@ impl Past for OwnPast {
     }
 
     #[inline]
-    fn keep(&mut self, word: u64) {
-        self.history[self.position as usize & MASK] = word;
-        self.position += 1;
+    fn keep_at(&mut self, position: u64, word: u64) {
+        self.history[position as usize & MASK] = word;
+        self.position = position + 1;
     }
 
     fn clear(&mut self) {
@@ -129,6 +135,22 @@ impl Default for RepeatWriter {
 /// An array of zeros that never lay on the stack.
 fn boxed<const N: usize>() -> Box<[u64; N]> {
     vec![0; N].into_boxed_slice().try_into().expect("the vector has this length")
+}
+
+impl RepeatWriter {
+    /// Takes the words that are the expected ones, up to the first that is not; returns how many these are.
+    pub fn take_all(&mut self, words: &[u64]) -> usize {
+        let OwnPast { history, position, distance } = &mut self.past;
+        let before = *position;
+        for &word in words {
+            if history[position.wrapping_sub(*distance) as usize & MASK] != word {
+                break;
+            }
+            history[*position as usize & MASK] = word;
+            *position += 1;
+        }
+        (*position - before) as usize
+    }
 }
 
 impl<P: Past> RepeatWriter<P> {
@@ -159,30 +181,44 @@ impl<P: Past> RepeatWriter<P> {
         expected == word
     }
 
-    /// Takes the words that are the expected ones, up to the first that is not; returns how many these are.
-    pub fn take_all(&mut self, words: &[u64]) -> usize {
-        words.iter().take_while(|word| self.takes(**word)).count()
-    }
-
     /// Takes any word of a run.
     #[cfg(test)]
     pub fn put(&mut self, word: u64, out: impl FnMut(u64)) {
         if !self.takes(word) {
-            self.put_new([word], out);
+            self.put_new(word, out);
         }
     }
 
-    /// Takes a word that `takes` has refused, and others that come with it.
+    /// Takes a word that `takes` has refused.
     #[inline(always)]
-    pub fn put_new<const COUNT: usize>(&mut self, words: [u64; COUNT], mut out: impl FnMut(u64)) {
+    pub fn put_new(&mut self, word: u64, mut out: impl FnMut(u64)) {
         self.flush(&mut out);
-        words.into_iter().for_each(out);
-        self.past.keep_all(&words);
-        let position = self.position();
-        self.written = position;
-        let last = std::mem::replace(&mut self.places[self.context(position)], position);
+        out(word);
+        self.keep_new(self.position(), word);
+    }
+
+    /// The same at a position, which is that of the stream, where `out` takes at once all that is to be put out; returns whether it did.
+    #[inline(always)]
+    pub fn try_put_new(&mut self, position: u64, word: u64, out: impl FnOnce(&[u64]) -> bool) -> bool {
+        let is_out = match position - self.written {
+            0 => out(&[word]),
+            count @ 1..=MAX_REPEAT => out(&[pack(self.distance(), count), word]),
+            _ => false,
+        };
+        if is_out {
+            self.keep_new(position, word);
+        }
+        is_out
+    }
+
+    /// Adds a word that was put out, at a position, which is that of the stream, and finds what is expected next.
+    #[inline(always)]
+    fn keep_new(&mut self, position: u64, word: u64) {
+        let last = std::mem::replace(&mut self.places[self.context(position, word)], position + 1);
+        self.past.keep_at(position, word);
+        self.written = position + 1;
         // Places count from 1, so that 0 stands for none.
-        let distance = position - last;
+        let distance = position + 1 - last;
         self.past.set_distance(if last != 0 && distance < HISTORY as u64 { distance } else { HISTORY as u64 });
     }
 
@@ -238,14 +274,14 @@ impl<P: Past> RepeatWriter<P> {
         self.written = 0;
     }
 
-    /// The place in the table of the last words before a position.
+    /// The place in the table of the word at a position, and the last ones before it.
     #[inline(always)]
-    fn context(&self, position: u64) -> usize {
-        let terms = FACTORS
+    fn context(&self, position: u64, word: u64) -> usize {
+        let terms = FACTORS[1..]
             .iter()
             .zip(1u64..)
             .map(|(factor, back)| self.past.word(position.wrapping_sub(back)).wrapping_mul(*factor));
-        (terms.fold(0, u64::wrapping_add) >> 52) as usize
+        (terms.fold(word.wrapping_mul(FACTORS[0]), u64::wrapping_add) >> 52) as usize
     }
 }
 

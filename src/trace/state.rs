@@ -37,9 +37,12 @@ pub struct Frame {
     pub caller: u64,
     /// Frames below it on its chain of callers.
     pub depth: u32,
-    /// Where it is kept while suspended, once it has yielded.
-    pub slot: Option<u32>,
+    /// One more than the slot where it is kept while suspended; 0 if it has not yielded yet.
+    kept: u32,
 }
+
+const _: () =
+    assert!(size_of::<Option<Frame>>() == 32, "a frame is moved for each instruction that yields or resumes one");
 
 /// The frames of one thread; the last one runs.
 #[derive(Clone, Debug, Default)]

@@ -128,7 +128,9 @@ pub trait Hook {
 
 /// A hook behind the lane ([`super::lane`]), which takes the usual events.
 pub trait LaneHook: Hook {
-    /// The lane has made a word that was not expected and opens the run at `start`, in code that begins at `first`.
+    /// The lane has made a word that was not expected and opens the run at `start`, in code that begins at `first`.  Returns false, and has
+    /// done nothing, where anything rare is to be done; then `word` is called.
+    fn try_word(&mut self, word: u64, first: usize, start: usize) -> bool;
     fn word(&mut self, word: u64, first: usize, start: usize) -> Flow;
     /// The lane has come to the position that was set.
     fn pause(&mut self) -> Flow;

@@ -78,7 +78,7 @@ impl Body {
 
     #[inline(never)]
     fn push_new(&mut self, word: u64) {
-        self.repeats.put_new([word], |word| self.words.push(word));
+        self.repeats.put_new(word, |word| self.words.push(word));
     }
 
     /// Adds the words of a run that executes nothing.  Such runs repeat only among others: readers refuse a repetition of them alone.

@@ -152,15 +152,22 @@ impl RingWriter {
 
     /// Writes words if there is room for them; returns whether there was.
     #[inline(always)]
-    pub fn push_all<const COUNT: usize>(&mut self, words: [u64; COUNT]) -> bool {
-        let has_room = self.head + COUNT as u64 <= self.limit;
+    pub fn try_push(&mut self, words: &[u64]) -> bool {
+        let head = self.head + words.len() as u64;
+        let has_room = head <= self.limit;
         if has_room {
             for (place, word) in (self.head..).zip(words) {
-                self.mapping.word(place).store(word, Ordering::Relaxed);
+                self.mapping.word(place).store(*word, Ordering::Relaxed);
             }
-            self.head += COUNT as u64;
+            self.head = head;
         }
         has_room
+    }
+
+    /// The same if they are not to be announced either.
+    #[inline(always)]
+    pub fn try_push_unannounced(&mut self, words: &[u64]) -> bool {
+        self.head + (words.len() as u64) < self.announce && self.try_push(words)
     }
 
     /// Announces the words to the recorder once there are enough; the slot's head must count them already.

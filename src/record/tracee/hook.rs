@@ -198,6 +198,10 @@ impl Hook for Tracee {
 
 impl LaneHook for Tracee {
     #[inline(always)]
+    fn try_word(&mut self, word: u64, first: usize, start: usize) -> bool {
+        self.stream.try_new_and_open(word, first, start)
+    }
+
     fn word(&mut self, word: u64, first: usize, start: usize) -> Flow {
         self.stream.push_new_and_open(word, first, start)
     }

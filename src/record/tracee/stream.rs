@@ -48,6 +48,11 @@ impl repeat::Past for lane::Past {
         self.keep(word);
     }
 
+    #[inline]
+    fn keep_at(&mut self, position: u64, word: u64) {
+        self.keep_at(position, word);
+    }
+
     #[inline(always)]
     fn keep_all(&mut self, words: &[u64]) {
         self.keep_all(words);
@@ -105,7 +110,7 @@ impl Stream {
         match word::pack(kind, fields) {
             ([word, _], 1) => {
                 if !self.repeats.takes(word) {
-                    self.push_new([word]);
+                    self.push_new(word);
                 }
             }
             (words, _) => self.push_together(&words),
@@ -113,13 +118,13 @@ impl Stream {
     }
 
     #[inline(never)]
-    fn push_new<const COUNT: usize>(&mut self, words: [u64; COUNT]) {
-        self.repeats.put_new(words, |word| self.ring.push(word));
+    fn push_new(&mut self, word: u64) {
+        self.repeats.put_new(word, |word| self.ring.push(word));
     }
 
     #[inline(always)]
     fn push_unexpected_number<const COUNT: usize>(&mut self, words: [u64; COUNT]) {
-        if self.repeats.expects_nothing() && self.ring.push_all(words) {
+        if self.repeats.expects_nothing() && self.ring.try_push(&words) {
             self.repeats.keep_numbers(&words);
         } else {
             self.push_new_number(words);
@@ -138,14 +143,28 @@ impl Stream {
     }
 
     /// Adds a word that was not expected and opens a run.
-    #[inline(always)]
     pub(super) fn push_new_and_open(&mut self, word: u64, first: usize, start: usize) -> Flow {
-        self.repeats.put_new([word], |word| self.ring.push(word));
-        slot::close(self.ring.head());
-        self.publish();
+        self.push_new(word);
+        self.close();
         slot::open(first, start, start as u64);
         // Where the recorder wants the process to end, it has set `pause` to 0.
         if self.position() >= Slot::get().pause() { self.pause() } else { Flow::Continue }
+    }
+
+    /// The same where the recorder need not hear of it; returns false, and has done nothing, where it must.
+    #[inline(always)]
+    pub(super) fn try_new_and_open(&mut self, word: u64, first: usize, start: usize) -> bool {
+        let position = self.position();
+        let is_unannounced = position + 1 < Slot::get().pause()
+            && self.repeats.try_put_new(position, word, |words| self.ring.try_push_unannounced(words));
+        if !is_unannounced {
+            return false;
+        }
+        self.head = self.ring.head();
+        slot::close(self.head);
+        slot::publish(self.head, position + 1, self.repeats.distance());
+        slot::open(first, start, start as u64);
+        true
     }
 
     /// Begins to rewrite the slot: what was added is whole, and the run that was open is in it.
@@ -213,7 +232,7 @@ impl Words for Stream {
     #[inline]
     fn push(&mut self, word: u64) {
         if !self.repeats.takes(word) {
-            self.push_new([word]);
+            self.push_new(word);
         }
     }
 

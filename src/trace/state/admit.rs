@@ -17,7 +17,7 @@ pub(super) enum Change {
     Push {
         frame: u64,
         code: Rc<Code>,
-        slot: Option<u32>,
+        kept: u32,
     },
     /// The counts after what was skipped.
     Skip {
@@ -86,7 +86,8 @@ impl State {
             return Err("a frame with a number that was not given yet");
         }
         let code = Rc::clone(self.codes.get(code).ok_or("a frame of an unknown code object")?);
-        if self.has_room() { Ok(Change::Push { frame, code, slot }) } else { Err(NO_ROOM) }
+        let kept = slot.map_or(0, |slot| slot + 1);
+        if self.has_room() { Ok(Change::Push { frame, code, kept }) } else { Err(NO_ROOM) }
     }
 
     fn admit_skipped(&self, skipped: &Skipped) -> Option<Change> {
@@ -102,7 +103,7 @@ impl State {
             Change::Nothing => {}
             Change::Describe(code) => drop(self.codes.insert(code.id, code)),
             Change::Count(instructions) => self.instructions += instructions,
-            Change::Push { frame, code, slot } => self.push(frame, code, slot),
+            Change::Push { frame, code, kept } => self.push(frame, code, kept),
             Change::Skip { instructions, next_frame } => {
                 (self.instructions, self.next_frame) = (instructions, next_frame);
             }

@@ -175,30 +175,30 @@ impl State {
     pub(super) fn enter(&mut self, code: Rc<Code>) {
         let id = self.next_frame;
         self.next_frame += 1;
-        self.push(id, code, None);
+        self.push(id, code, 0);
     }
 
-    /// Enters the frame that is suspended in a slot.
+    /// Enters the frame that is suspended in a slot; returns whether there is one.
     #[inline(always)]
-    pub(super) fn resume(&mut self, slot: u32) {
-        if let Some(frame) = self.suspended.remove(slot) {
-            self.push(frame.id, frame.code, Some(slot));
-        }
+    pub(super) fn resume(&mut self, slot: u32) -> bool {
+        let Some(frame) = self.suspended.remove(slot) else { return false };
+        self.push(frame.id, frame.code, frame.kept);
+        true
     }
 
     /// Suspends the frame that runs in a slot, which is free.
     #[inline(always)]
     pub(super) fn suspend(&mut self, slot: u32) {
         if let Some(frame) = self.current.stack.pop() {
-            self.suspended.insert(slot, Frame { slot: Some(slot), ..frame });
+            self.suspended.insert_new(slot, Frame { kept: slot + 1, ..frame });
         }
     }
 
     /// Puts a frame on the stack, which has room for it.
     #[inline(always)]
-    pub(super) fn push(&mut self, id: u64, code: Rc<Code>, slot: Option<u32>) {
+    pub(super) fn push(&mut self, id: u64, code: Rc<Code>, kept: u32) {
         let (caller, depth) = self.frame().map_or((0, 0), |frame| (frame.id, frame.depth + 1));
-        self.current.stack.push(Frame { id, code, caller, depth, slot });
+        self.current.stack.push(Frame { id, code, caller, depth, kept });
     }
 
     fn switch_thread(&mut self, number: u32) {

@@ -73,9 +73,9 @@ impl State {
         let id = reader.u64()?;
         let caller = reader.u64()?;
         let depth = reader.u32().filter(|&depth| depth as usize <= 2 * MAX_FRAMES)?;
-        let slot = reader.u32()?.checked_sub(1);
+        let kept = reader.u32()?;
         let code = Rc::clone(self.codes.get(reader.u32()?)?);
-        Some(Frame { id, code, caller, depth, slot })
+        Some(Frame { id, code, caller, depth, kept })
     }
 }
 
@@ -87,12 +87,11 @@ fn encode_thread(out: &mut PayloadWriter, thread: &Thread) {
 }
 
 fn encode_frame(out: &mut PayloadWriter, frame: &Frame) {
-    out.u64(frame.id).u64(frame.caller).u32(frame.depth).u32(frame.slot.map_or(0, |slot| slot + 1)).u32(frame.code.id);
+    out.u64(frame.id).u64(frame.caller).u32(frame.depth).u32(frame.kept).u32(frame.code.id);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::MAX_SLOT;
     use super::*;
     use crate::bytecode::CodeObject;
     use crate::trace::Code;
@@ -102,7 +101,7 @@ mod tests {
         let mut state = State::default();
         let code = Rc::new(Code::new(0, 0, None, CodeObject::default()));
         state.codes.insert(0, Rc::clone(&code));
-        state.current.stack.push(Frame { id: 1, code, caller: 0, depth, slot: Some(MAX_SLOT) });
+        state.current.stack.push(Frame { id: 1, code, caller: 0, depth, kept: u32::MAX });
         state
     }
 

@@ -81,7 +81,7 @@ impl State {
                 self.enter(Rc::clone(code));
             }
             Kind::Return | Kind::Unwind => drop(self.current.stack.pop()),
-            Kind::Resume if self.suspended.get(argument).is_some() && self.has_room() => self.resume(argument),
+            Kind::Resume if self.has_room() => return self.resume(argument),
             Kind::Yield if self.check_slot(argument).is_ok() => self.suspend(argument),
             _ => return false,
         }

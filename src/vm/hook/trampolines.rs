@@ -138,6 +138,16 @@ extern "C" fn jump<H: Hook>(frame: *mut ffi::_frame, first: *const u8, instructi
 extern "C" fn word<H: LaneHook>(start: *const u8, word: u64, first: *const u8) {
     Slot::get().count_hooked();
     // SAFETY: as in `jump`; lane.c calls it as the last thing it does.
+    if unsafe { !with(|hook: &mut H, _| hook.try_word(word, first as usize, start as usize)) } {
+        rare_word::<H>(start, word, first)
+    }
+}
+
+/// Stands apart, so that the usual word costs no saved register.
+#[cold]
+#[inline(never)]
+extern "C" fn rare_word<H: LaneHook>(start: *const u8, word: u64, first: *const u8) {
+    // SAFETY: as in `word`.
     go_on(unsafe { with(|hook: &mut H, _| hook.word(word, first as usize, start as usize)) })
 }
 

@@ -39,6 +39,13 @@ impl Past {
         memory().history[position as usize % HISTORY].load(Relaxed)
     }
 
+    /// Adds a word at a position, which is that of the stream.
+    #[inline]
+    pub fn keep_at(&mut self, position: u64, word: u64) {
+        memory().history[position as usize % HISTORY].store(word, Relaxed);
+        memory().position.store(REPEATING | (position + 1), Relaxed);
+    }
+
     /// Adds a word.
     #[inline]
     pub fn keep(&mut self, word: u64) {

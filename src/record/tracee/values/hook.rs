@@ -245,6 +245,11 @@ impl ValueHook for Valued {
 }
 
 impl LaneHook for Valued {
+    #[inline(always)]
+    fn try_word(&mut self, word: u64, first: usize, start: usize) -> bool {
+        self.tracee.try_word(word, first, start)
+    }
+
     fn word(&mut self, word: u64, first: usize, start: usize) -> Flow {
         self.tracee.word(word, first, start)
     }
