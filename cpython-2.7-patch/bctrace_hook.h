@@ -131,7 +131,8 @@ struct bctrace_hooks {
     /* A code object has been made, in frame or, where that is NULL, in none; path is NULL or the file that is imported; making is 0 or
      * what `text` has returned for the text that it was made of. */
     void (*made)(const void *code, int how, const char *path, const struct _frame *frame, uint32_t making);
-    /* This code object is what the embedded library (library.h) has at this place of its index, and was made just now. */
+    /* This code object is what the embedded library (library.h) has at this place of its index, or, where that is UINT32_MAX, what one of
+     * its texts is compiled to, and was made just now. */
     void (*read_from_library)(const struct _object *code, uint32_t module);
     /* This text is about to be compiled, in frame or in none. */
     uint32_t (*text)(const unsigned char *text, size_t length, int how, const struct _frame *frame);

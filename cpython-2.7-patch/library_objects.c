@@ -59,7 +59,9 @@ compiled(const char *path, PyObject *text)
     return bytes == NULL ? NULL : bctrace_stream_of(bytes, size);
 }
 
-/* The stream that was opened last, and the place in the index of the module whose bytes it has; -1: it has others. */
+/* The stream that was opened last, and the place in the index of the module whose bytes it has; -1: it has others; COMPILED: those of a
+ * module that was compiled now. */
+#define COMPILED UINT32_MAX
 static struct { FILE *stream; int64_t module; } opened;
 
 void
@@ -92,6 +94,8 @@ bctrace_open_compiled(const char *path)
     }
     text = text_of(stream);
     stream = text == NULL ? NULL : compiled(source, text);
+    opened.stream = stream;
+    opened.module = COMPILED;
     Py_XDECREF(text);
     PyErr_Clear();
     return stream;

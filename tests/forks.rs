@@ -14,7 +14,7 @@ impl Program {
 
     /// Traces to `t.bct` with --follow-forks; returns what was printed, and the other traces, of which there must be this many.
     #[track_caller]
-    fn follow(&self, options: &[&str], others: usize) -> (String, Vec<String>) {
+    pub fn follow(&self, options: &[&str], others: usize) -> (String, Vec<String>) {
         let ran = self.trace(&[options, &["--follow-forks"]].concat(), "t.bct", &[]);
         assert_eq!((ran.status, ran.stderr().as_str()), (0, ""));
         let found = self.descendants();

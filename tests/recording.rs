@@ -12,6 +12,7 @@ mod shown;
 mod shutdown;
 mod stopping;
 mod threads;
+mod whose;
 mod writing;
 
 use crate::live::Program;

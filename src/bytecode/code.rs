@@ -34,8 +34,14 @@ pub struct CodeObject {
     pub freevars: Vec<Vec<u8>>,
     /// The line table, as in `co_lnotab`.
     pub lnotab: Vec<u8>,
-    /// The standard library has made it of a text of its own, as namedtuple does.
+    /// It is of the embedded standard library, or that has made it of a text of its own, as namedtuple does.  In a recording that is as the
+    /// VM has seen it; of a file it is as the file name says.
     pub is_of_library: bool,
+}
+
+/// Returns whether a file name is one that the embedded library's code objects have.  Any code object can have it.
+pub fn is_library_name(filename: &[u8]) -> bool {
+    filename.starts_with(STDLIB_PREFIX)
 }
 
 impl CodeObject {
@@ -66,7 +72,7 @@ impl CodeObject {
             cellvars,
             freevars,
             lnotab: code.lnotab.to_vec(),
-            is_of_library: false,
+            is_of_library: is_library_name(&code.filename),
         }
     }
 
@@ -79,16 +85,11 @@ impl CodeObject {
     /// Translates the code string by a map of opcodes, as the VM does when it loads it.
     pub fn translate(&mut self, map: &OpMap, tables: &Tables) {
         if let Choice::Translate(sizes) = opmap::choose(map, &self.bytes, tables)
-            && !self.is_stdlib()
+            && !is_library_name(&self.filename)
         {
             self.original = std::mem::take(&mut self.bytes);
             self.bytes = opmap::translated(map, sizes, &self.original);
         }
-    }
-
-    /// Returns whether this is code of the embedded standard library, or made by it.
-    pub fn is_stdlib(&self) -> bool {
-        self.is_of_library || self.filename.starts_with(STDLIB_PREFIX)
     }
 
     /// Returns the source line of an offset, as PyCode_Addr2Line (Objects/codeobject.c) computes it.

@@ -74,7 +74,7 @@ pub fn write(path: &Path, program: &Program, out: Box<dyn Write>) -> io::Result<
 
 /// Reads what ran of the program.
 fn joined(args: &DisArgs, program: &Program, trace: &Path) -> anyhow::Result<Edges> {
-    let edges = edges::read(Reader::open(trace)?, &|code| !code.is_stdlib(), &mut views::warning(trace))?;
+    let edges = edges::read(Reader::open(trace)?, &|code| !code.is_of_library, &mut views::warning(trace))?;
     matching::check(&args.program, &program.sha256, trace, edges.start.as_ref())?;
     Ok(edges)
 }

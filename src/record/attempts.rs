@@ -139,7 +139,7 @@ const ON_THEIR_OWN: [&[u8]; 3] = [b"/ctypes/util.py", b"/platform.py", b"/uuid.p
 /// Whether the standard library does something on its own behalf, while one of its modules is imported or in one of [`ON_THEIR_OWN`].
 /// Else it does what the program asks for.
 fn is_librarys_own<'a>(innermost_first: impl Iterator<Item = &'a CodeObject>) -> bool {
-    let mut librarys = innermost_first.take_while(|object| object.is_stdlib());
+    let mut librarys = innermost_first.take_while(|object| object.is_of_library);
     librarys.any(|object| object.name == b"<module>" || ON_THEIR_OWN.iter().any(|file| object.filename.ends_with(file)))
 }
 

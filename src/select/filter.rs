@@ -3,7 +3,6 @@
 use super::glob::FileGlob;
 use super::names::{Name, NamePattern};
 use crate::bytecode::CodeObject;
-use crate::bytecode::code::STDLIB_PREFIX;
 
 /// Decides about code objects: any of the values of one option, and all of the options that were given.
 #[derive(Clone, Debug, Default)]
@@ -25,16 +24,15 @@ impl Filter {
     }
 
     pub fn wants(&self, code: &CodeObject) -> bool {
-        self.wants_named(&code.name, &code.filename) && !(self.no_stdlib && code.is_of_library)
+        self.wants_named(&code.name, &code.filename, code.is_of_library)
     }
 
-    /// Returns whether code objects with this name and file name are wanted.
-    pub fn wants_named(&self, name: &[u8], filename: &[u8]) -> bool {
+    /// Returns whether code objects with this name and file name, of the library or not, are wanted.
+    pub fn wants_named(&self, name: &[u8], filename: &[u8], is_of_library: bool) -> bool {
         let named = self.names.is_empty() || self.names.iter().any(|wanted| wanted.matches(name));
         let matched = || self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(name));
         let filed = || self.files.is_empty() || self.files.iter().any(|glob| glob.matches(filename));
-        let own = || !self.no_stdlib || !filename.starts_with(STDLIB_PREFIX);
-        named && own() && matched() && filed()
+        named && !(self.no_stdlib && is_of_library) && matched() && filed()
     }
 
     fn values(&self) -> usize {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Filter, Trigger};
 use crate::bytecode::CodeObject;
+use crate::bytecode::code::is_library_name;
 use crate::bytecode::decode::units;
 
 /// Names that are remembered at most, and bytes of each: a program can make new ones for ever.
@@ -70,7 +71,7 @@ impl Matches {
         if self.met.is_empty() {
             return;
         }
-        self.see_named(&code.name, &code.filename);
+        self.see_named(&code.name, &code.filename, code.is_of_library);
         for ((_, place), found) in self.places.iter().zip(&mut self.has_instruction) {
             if let Some(offset) = place.offset.filter(|_| !*found && place.name.matches(&code.name)) {
                 *found = units(&code.bytes, 0).any(|unit| unit.start == offset);
@@ -79,13 +80,13 @@ impl Matches {
     }
 
     /// Takes a code object of which only this is known.
-    pub fn see_named(&mut self, name: &[u8], filename: &[u8]) {
+    pub fn see_named(&mut self, name: &[u8], filename: &[u8], is_of_library: bool) {
         if self.met.is_empty() {
             return;
         }
         let tests = self.tests(name, filename);
         self.met.iter_mut().zip(tests).for_each(|(met, matches)| *met |= matches);
-        self.wanted = self.wanted || self.filter.wants_named(name, filename);
+        self.wanted = self.wanted || self.filter.wants_named(name, filename, is_of_library);
         for (known, new) in [(&mut self.names, name), (&mut self.files, filename)] {
             if known.len() < NAMES && new.len() <= LENGTH && !known.contains(new) {
                 known.insert(new.to_vec());
@@ -95,7 +96,7 @@ impl Matches {
 
     /// Takes a code object of the interpreter's own that runs at shutdown and is left out.
     pub fn see_at_shutdown(&mut self, name: &[u8], filename: &[u8]) {
-        if self.filter.wants_named(name, filename) {
+        if self.filter.wants_named(name, filename, is_library_name(filename)) {
             let tests = self.tests(name, filename);
             self.met_at_shutdown.iter_mut().zip(tests).for_each(|(met, matches)| *met |= matches);
         }
@@ -218,8 +219,8 @@ mod tests {
     #[test]
     fn each_value_that_is_not_met_is_reported_with_what_is_like_it() {
         let mut matches = Matches::new(filter(&["check", "chekc"], &["^c", "^z"], &["*.py", "*.pyx"]), Vec::new());
-        matches.see_named(b"check", b"/home/a/crack.py");
-        matches.see_named(b"<module>", b"/home/a/crack.py");
+        matches.see_named(b"check", b"/home/a/crack.py", false);
+        matches.see_named(b"<module>", b"/home/a/crack.py", false);
         let unmet: Vec<_> = matches.unmet().into_iter().map(|unmet| (unmet.option, unmet.value)).collect();
         assert_eq!(unmet, [("-n", b"chekc".to_vec()), ("--match", b"^z".to_vec()), ("--file", b"*.pyx".to_vec())]);
         assert_eq!(matches.unmet()[0].closest, [b"check".to_vec()]);
@@ -229,12 +230,12 @@ mod tests {
     #[test]
     fn values_can_all_be_met_and_the_filter_by_nothing() {
         let mut matches = Matches::new(filter(&["f"], &[], &["b.py"]), Vec::new());
-        matches.see_named(b"f", b"a.py");
-        matches.see_named(b"g", b"b.py");
+        matches.see_named(b"f", b"a.py", false);
+        matches.see_named(b"g", b"b.py", false);
         assert_eq!(matches.unmet(), []);
         assert!(!matches.has_wanted());
         let mut other = matches.clone();
-        other.see_named(b"f", b"b.py");
+        other.see_named(b"f", b"b.py", false);
         matches.add(other.met());
         assert!(matches.has_wanted() && matches.unmet().is_empty());
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::{Matches, Selection, Trigger, TriggerMatch, Unmet};
+use crate::bytecode::code::is_library_name;
 use crate::trace::totals::{CodeTotal, Totals};
 use crate::trace::{Code, Event, Run, State};
 
@@ -133,7 +134,10 @@ impl Seen {
 
     /// Takes the totals of the whole trace, of which only a part is read.
     pub fn totals(&mut self, totals: &Totals) {
-        totals.codes.iter().for_each(|code| self.matches.see_named(&code.name, &code.filename));
+        totals
+            .codes
+            .iter()
+            .for_each(|code| self.matches.see_named(&code.name, &code.filename, is_library_name(&code.filename)));
         self.threads.extend(totals.threads.keys().take(REMEMBERED));
         if totals.other_codes != CodeTotal::default() {
             // Some of these could be what was asked for.

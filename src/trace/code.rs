@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::payload::{PayloadReader, PayloadWriter};
+use crate::bytecode::code::is_library_name;
 use crate::bytecode::{CodeObject, Layout};
 
 /// A code object as described once in the stream.  Its id is never used again; other bytes of the same object get another id.
@@ -22,7 +23,7 @@ pub struct Code {
 impl Code {
     pub fn new(id: u32, first_id: u32, parent: Option<u32>, object: CodeObject) -> Code {
         let layout = Layout::new(&object.bytes);
-        let is_stdlib = object.is_stdlib();
+        let is_stdlib = object.is_of_library;
         Code { id, first_id, parent, object: Arc::new(object), layout, is_stdlib }
     }
 
@@ -60,8 +61,15 @@ impl Code {
             cellvars: reader.list()?,
             freevars: reader.list()?,
             lnotab: reader.bytes()?,
-            // Traces of earlier versions end here.
-            is_of_library: !reader.is_empty() && reader.u8()? != 0,
+            is_of_library: false,
+        };
+        // Traces of earlier versions end here.
+        let whose = if reader.is_empty() { BY_NAME } else { reader.u8()? };
+        object.is_of_library = match whose {
+            BY_NAME => is_library_name(&object.filename),
+            MADE_BY_LIBRARY | OF_LIBRARY => true,
+            OF_PROGRAM => false,
+            _ => return None,
         };
         if !reader.is_empty() {
             // Offsets are the same in both.
@@ -71,6 +79,12 @@ impl Code {
     }
 }
 
+/// Whose a code object is, in its record.  Traces of earlier versions have the first two numbers.
+const BY_NAME: u8 = 0;
+const MADE_BY_LIBRARY: u8 = 1;
+const OF_PROGRAM: u8 = 2;
+const OF_LIBRARY: u8 = 3;
+
 /// Writes the payload of a CODE record without a `Code`, as the hook does.
 pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObject) -> Vec<u8> {
     let mut out = PayloadWriter::default();
@@ -78,7 +92,11 @@ pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObj
     out.bytes(&object.name).bytes(&object.filename);
     out.i32(object.first_line).u32(object.flags).u32(object.argcount).u32(object.nlocals).u32(object.stacksize);
     out.bytes(&object.bytes).list(&object.constants).list(&object.names).list(&object.varnames);
-    out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab).u8(object.is_of_library.into());
+    out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab).u8(if object.is_of_library {
+        OF_LIBRARY
+    } else {
+        OF_PROGRAM
+    });
     if !object.original.is_empty() {
         out.bytes(&object.original);
     }

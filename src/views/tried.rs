@@ -232,7 +232,8 @@ impl<'a> Collector<'a> {
             return false;
         }
         let Some(site) = &attempt.site else { return self.filter.is_everything() };
-        let wants = |name, filename| self.filter.wants_named(name, filename);
+        // On whose behalf it was made has decided already.
+        let wants = |name, filename| self.filter.wants_named(name, filename, false);
         let caller = site.caller.as_ref();
         wants(&site.name, &site.filename) || caller.is_some_and(|(name, filename)| wants(name, filename))
     }

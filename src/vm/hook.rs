@@ -99,10 +99,13 @@ pub trait Hook {
     fn code_gone(&mut self, code: usize);
     /// The code object at this address has been made.
     fn made(&mut self, gil: Gil, code: usize, by: Maker);
-    /// This code object, which was made just now, is a module of the embedded library, by its place there.
+    /// Before anything runs: this code object, with those in it, is one of the program's.
+    fn loaded(&mut self, gil: Gil, code: CodeRef);
+    /// This code object, which was made just now with those in it, is a module of the embedded library, by its place there; no place's if it
+    /// was compiled just now.
     fn read_from_library(&mut self, gil: Gil, code: CodeRef, module: u32);
-    /// This text is about to be compiled for code of this file name; returns a number for `made`.
-    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32;
+    /// This text is about to be compiled for the code that runs, if any does; returns a number for `made`.
+    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, running: Option<CodeRef>) -> u32;
     /// The program gets these code objects, which were made just now.
     fn created(&mut self, gil: Gil, codes: &[CodeRef]);
     /// A C function had this: 0 as the object whose method it is, 1 as an argument, 2 as its result.

@@ -172,6 +172,19 @@ impl CodeRef {
         constants.filter(code).map(|(number, item)| (item.address(), number)).collect()
     }
 
+    /// The addresses of the object and of those among its constants, at any depth.  It must have been loaded just now: no constant holds
+    /// itself then.
+    pub fn all(&self, gil: Gil) -> Vec<usize> {
+        let mut all = vec![self.object];
+        let mut place = 0;
+        while let Some(&object) = all.get(place) {
+            let constants = items(gil, CodeRef { object }.part(ffi::vm_code_part_VM_CODE_CONSTS));
+            all.extend(constants.filter(|item| matches!(item.look(gil).seen, Seen::Code)));
+            place += 1;
+        }
+        all.iter().map(|code| code.address()).collect()
+    }
+
     /// Whether the code string at `first`, which runs, is the object's own.
     pub fn runs_its_own(&self, gil: Gil, first: usize) -> bool {
         let own = self.part(ffi::vm_code_part_VM_CODE_CODE).look_at_part(gil);

@@ -5,6 +5,8 @@ use std::io;
 use std::ptr::NonNull;
 
 use super::ffi;
+use super::gil::Gil;
+use super::object::CodeRef;
 
 /// An interpreter that has started, with no program running yet.  One per process.
 #[derive(Debug)]
@@ -45,6 +47,14 @@ pub struct Script {
 pub struct Loaded {
     code: NonNull<ffi::_object>,
     path: CString,
+}
+
+impl Loaded {
+    /// Its code object.
+    pub(super) fn code(&self, _gil: Gil) -> CodeRef {
+        // SAFETY: `vm_load` has made it, and this keeps it.
+        unsafe { CodeRef::new(self.code.as_ptr()) }
+    }
 }
 
 impl Interpreter {

@@ -168,6 +168,9 @@ print patched()
 ctypes.memmove(place, string[:1] + '\1\0' + string[3:], len(string))
 try: print patched()
 except Exception, error: print error
+#: the names of the library's files | same
+import os
+exec compile('def hidden(): print "hidden"\nhidden()', os.__file__.replace('.pyc', '.py'), 'exec')
 #: hidden attributes | same
 class Hidden(object):
     __slots__ = ()

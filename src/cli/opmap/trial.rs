@@ -106,7 +106,7 @@ impl Trial<'_> {
         let Ok(info) = info::collect(&InfoPlan { trace: trace.clone(), json: false }) else {
             return Ok(Reached::default());
         };
-        let Ok(edges) = edges::read(Reader::open(&trace)?, &|code| !code.is_stdlib(), &mut |_| ()) else {
+        let Ok(edges) = edges::read(Reader::open(&trace)?, &|code| !code.is_of_library, &mut |_| ()) else {
             return Ok(Reached::default());
         };
         let mut places = 0;

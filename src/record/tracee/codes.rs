@@ -128,6 +128,12 @@ impl Codes {
         }
     }
 
+    /// Goes on in a process that was forked, whose stream has none.
+    pub fn begin_anew(&mut self) {
+        let origins = std::mem::take(&mut self.origins).begin_anew();
+        *self = Codes { origins, ..Codes::new(Rc::clone(&self.tracing)) };
+    }
+
     /// The version that the code string at `first` had when it was last seen.
     #[inline]
     pub fn recent(&self, code: usize, first: usize) -> Option<&Rc<Version>> {

@@ -64,7 +64,7 @@ fn remember(map: &mut FxHashMap<[u8; 32], u32>, hash: [u8; 32], number: u32) {
 
 impl Tracee {
     /// Records a text that is about to be compiled; returns what the VM keeps of it for the code objects that come of it.
-    pub(super) fn record_text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32 {
+    pub(super) fn record_text(&mut self, gil: Gil, text: Span<u8>, by: Maker, running: Option<CodeRef>) -> u32 {
         self.stop_counting(gil, 0);
         let how = How::from_number(by.how).unwrap_or(How::NativeCode);
         let next = self.interrupt();
@@ -73,7 +73,11 @@ impl Tracee {
         let number = made.number;
         self.push_event(&Event::Made(made));
         self.go_on_after_interrupt(next);
-        let is_of_library = how == How::Exec && has_own_texts(filename);
+        let is_of_library = how == How::Exec
+            && running.is_some_and(|code| {
+                let filename = code.filename(gil);
+                has_own_texts(filename) && self.codes.origins.is_of_library(code.address(), || true)
+            });
         TextMaking { number, is_of_library }.to_number()
     }
 

@@ -1,9 +1,6 @@
 //! A process that the program has forked: its hook is a copy of the parent's, which begins a stream of its own.
 
-use std::rc::Rc;
-
 use super::{Tracee, Unwritten};
-use crate::record::tracee::codes::Codes;
 use crate::record::tracee::contents::Contents;
 use crate::record::tracee::notices::Notices;
 use crate::record::tracee::threads::Threads;
@@ -21,7 +18,7 @@ impl Tracee {
         ring.wait_for_begin();
         self.stream.begin_anew(ring);
         self.lane.clear();
-        self.codes = Codes::new(Rc::clone(&self.tracing));
+        self.codes.begin_anew();
         self.threads = Threads::default();
         self.unwritten = Unwritten::default();
         self.counting.begin_anew();

@@ -134,13 +134,19 @@ impl Hook for Tracee {
         self.code_made(code, by);
     }
 
-    fn read_from_library(&mut self, _gil: Gil, code: CodeRef, module: u32) {
-        self.codes.origins.insert_module(code.address(), module);
+    fn loaded(&mut self, gil: Gil, code: CodeRef) {
+        code.all(gil).into_iter().for_each(|code| self.codes.origins.insert_of_program(code));
+    }
+
+    fn read_from_library(&mut self, gil: Gil, code: CodeRef, module: u32) {
+        let origins = &mut self.codes.origins;
+        origins.insert_module(code.address(), module);
+        code.all(gil).into_iter().for_each(|code| origins.insert_of_library(code));
     }
 
     #[cold]
-    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32 {
-        self.record_text(gil, text, by, filename)
+    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, running: Option<CodeRef>) -> u32 {
+        self.record_text(gil, text, by, running)
     }
 
     #[cold]

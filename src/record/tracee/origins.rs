@@ -39,11 +39,22 @@ fn cut(path: &[u8]) -> &[u8] {
     &path[..path.len().min(LONGEST_PATH)]
 }
 
+/// Where a code object comes from.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    /// The number of its making, if the stream has that.
+    made: Option<u32>,
+    /// The embedded library has it, or has made it of a text of its own.
+    is_of_library: bool,
+}
+
 /// The table.
 #[derive(Debug, Default)]
 pub struct Origins {
-    /// The number, and whether the standard library made it of a text of its own.
-    made: FxHashMap<usize, (u32, bool)>,
+    /// All code objects that were made since this looks, and the program's own from before.
+    known: FxHashMap<usize, Origin>,
+    /// There was no room for one.
+    is_incomplete: bool,
     /// The modules of the embedded library, by their places there.
     modules: FxHashMap<usize, u32>,
     /// The last making, and when it was.
@@ -81,33 +92,49 @@ impl Origins {
 
     /// Remembers that a code object was made now; `is_of_library` is whether by the standard library, of a text of its own.
     pub fn insert(&mut self, code: usize, is_of_library: bool) {
-        if let Some(number) = self.next.checked_sub(1) {
-            self.keep(code, number, is_of_library);
-        }
+        self.keep(code, Origin { made: self.next.checked_sub(1), is_of_library });
     }
 
     /// The same in this making of a text.
     pub fn insert_of_text(&mut self, code: usize, of: TextMaking) {
         match of.number < self.next {
-            true => self.keep(code, of.number, of.is_of_library),
+            true => self.keep(code, Origin { made: Some(of.number), is_of_library: of.is_of_library }),
             false => self.insert(code, false),
         }
     }
 
-    fn keep(&mut self, code: usize, number: u32, is_of_library: bool) {
+    /// Remembers that a code object is the program's, from before this looks.
+    pub fn insert_of_program(&mut self, code: usize) {
+        self.keep(code, Origin { made: None, is_of_library: false });
+    }
+
+    /// Remembers that a code object, which was made now, is the embedded library's.
+    pub fn insert_of_library(&mut self, code: usize) {
+        let made = self.get(code);
+        self.keep(code, Origin { made, is_of_library: true });
+    }
+
+    fn keep(&mut self, code: usize, origin: Origin) {
         // Without room for it, it is not known where it comes from.
-        if self.made.try_reserve(1).is_ok() {
-            self.made.insert(code, (number, is_of_library));
+        if self.known.try_reserve(1).is_ok() {
+            self.known.insert(code, origin);
+        } else {
+            self.is_incomplete = true;
         }
     }
 
+    /// The number of the making.
     pub fn get(&self, code: usize) -> Option<u32> {
-        self.made.get(&code).map(|(number, _)| *number)
+        self.known.get(&code)?.made
     }
 
-    /// Whether the standard library made it of a text of its own.
-    pub fn is_of_library(&self, code: usize) -> bool {
-        self.made.get(&code).is_some_and(|(_, is_of_library)| *is_of_library)
+    /// Whether the embedded library has a code object, or has made it of a text of its own.  Of code from before this looks that is not
+    /// the program's, `is_named_so` tells by its file name: none of it could choose that.
+    pub fn is_of_library(&self, code: usize, is_named_so: impl FnOnce() -> bool) -> bool {
+        match self.known.get(&code) {
+            Some(origin) => origin.is_of_library,
+            None => !self.is_incomplete && is_named_so(),
+        }
     }
 
     /// Remembers that a code object is a module of the embedded library.
@@ -124,7 +151,14 @@ impl Origins {
     }
 
     pub fn forget(&mut self, code: usize) {
-        self.made.remove(&code);
+        self.known.remove(&code);
         self.modules.remove(&code);
+    }
+
+    /// Goes on in a process that was forked, whose stream has no makings yet.
+    pub fn begin_anew(self) -> Origins {
+        let mut known = self.known;
+        known.values_mut().for_each(|origin| origin.made = None);
+        Origins { known, is_incomplete: self.is_incomplete, ..Origins::default() }
     }
 }

@@ -16,7 +16,7 @@ use crate::record::FOLLOW;
 use crate::record::plan::{Plan, Subject, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
 use crate::vm::hook;
-use crate::vm::program::{self, Fixed, Interpreter, Script, exit};
+use crate::vm::program::{self, Fixed, Interpreter, Loaded, Script, exit};
 use crate::vm::remap;
 use crate::vm::shared::Control;
 
@@ -47,15 +47,15 @@ pub fn run(
     }
     let opmap = plan.tracing.opmap.clone();
     let mut tracing = plan.tracing;
-    let install = |interpreter: &Interpreter| {
+    let install = |program: &[Loaded], interpreter: &Interpreter| {
         lead(&mut tracing, interpreter);
-        install(tracing, ring, claims, interpreter);
+        install(tracing, ring, claims, program, interpreter);
     };
     let (scripts, path, bundle) = match plan.subject {
         Subject::Marshalled { scripts, path, bundle, .. } => (scripts, path, bundle),
         Subject::CommandLine => exit(program::python(plan.argv, executable, |interpreter| {
             opmap.iter().for_each(remap::set_map);
-            install(interpreter);
+            install(&[], interpreter);
         })),
     };
     let interpreter = Interpreter::start(plan.argv, &path, executable);
@@ -74,7 +74,7 @@ pub fn run(
         // The program would get its memory, which is not at the same address in each run.
         Some(_) => std::mem::forget(scripts),
     }
-    install(&interpreter);
+    install(&program, &interpreter);
     exit(match (call, arguments.flatten()) {
         // What comes before the last script prepares it.
         (Some(call), Some(arguments)) => match program.into_iter().next_back() {
@@ -93,7 +93,13 @@ fn lead(tracing: &mut Tracing, interpreter: &Interpreter) {
     tracing.fake_net.take().into_iter().for_each(|fake_net| fake_net.install(interpreter));
 }
 
-fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, interpreter: &Interpreter) {
+fn install(
+    tracing: Tracing,
+    ring: RingWriter,
+    claims: Option<ClaimTable>,
+    program: &[Loaded],
+    interpreter: &Interpreter,
+) {
     // From its first instruction on the program may kill a recorder, but not both.
     ring.wait_for_begin();
     memory::keep_apart();
@@ -102,8 +108,8 @@ fn install(tracing: Tracing, ring: RingWriter, claims: Option<ClaimTable>, inter
     let own = if tracing.shutdown { FxHashSet::default() } else { interpreter.mark_own() };
     let tracee = Tracee::new(ring, tracing, claims, own);
     match values {
-        None => hook::install_behind_lane(tracee, interpreter),
-        Some(caps) => hook::install_with_values(Valued::new(tracee, caps, stacks), interpreter),
+        None => hook::install_behind_lane(tracee, program, interpreter),
+        Some(caps) => hook::install_with_values(Valued::new(tracee, caps, stacks), program, interpreter),
     }
     hook::follow_calls(least, interpreter);
 }
@@ -138,7 +144,7 @@ impl Recorder {
         self.tracing.opmap.iter().for_each(remap::set_map);
         lead(&mut self.tracing, interpreter);
         if let Some(ring) = self.claims.claim() {
-            install(self.tracing, ring, Some(self.claims), interpreter);
+            install(self.tracing, ring, Some(self.claims), &[], interpreter);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::vm::ffi;
 use crate::vm::gil::Gil;
 use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
-use crate::vm::program::Interpreter;
+use crate::vm::program::{Interpreter, Loaded};
 use crate::vm::shared::{Control, Mode, Slot};
 use crate::vm::stand_ins::StoodIn;
 use crate::vm::value::ObjectRef;
@@ -60,18 +60,24 @@ fn current_thread(_gil: Gil) -> ThreadAddress {
 }
 
 /// Installs a hook behind the lane for the rest of the process and has the eval loop call it from now on, on this thread, which runs the
-/// interpreter.
-pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, interpreter: &Interpreter) {
+/// interpreter, and has loaded the program's own code if there is any.
+pub fn install_behind_lane<H: LaneHook + 'static>(hook: H, program: &[Loaded], interpreter: &Interpreter) {
     let lane = ffi::bctrace_hooks {
         jump: Some(ffi::bctrace_lane_jump),
         enter: Some(ffi::bctrace_lane_enter),
         leave: Some(ffi::bctrace_lane_leave),
         ..hooks::<H>()
     };
-    install(hook, lane, Mode::Runs, interpreter);
+    install(hook, lane, Mode::Runs, program, interpreter);
 }
 
-fn install<H: LaneHook + 'static>(mut hook: H, hooks: ffi::bctrace_hooks, mode: Mode, _interpreter: &Interpreter) {
+fn install<H: LaneHook + 'static>(
+    mut hook: H,
+    hooks: ffi::bctrace_hooks,
+    mode: Mode,
+    program: &[Loaded],
+    _interpreter: &Interpreter,
+) {
     let general = ffi::bctrace_general {
         jump: Some(jump::<H>),
         enter: Some(enter::<H>),
@@ -89,6 +95,7 @@ fn install<H: LaneHook + 'static>(mut hook: H, hooks: ffi::bctrace_hooks, mode: 
     // SAFETY: as above.
     unsafe { ffi::vm_prepare_objects() };
     let _ = hook.thread(gil, current);
+    program.iter().for_each(|script| hook.loaded(gil, script.code(gil)));
     HOOK.store(Box::into_raw(Box::new(hook)).cast(), Ordering::Release);
     // SAFETY: no hook is called before a mode is set, and the process has one thread.
     unsafe { ffi::bctrace_hooks = hooks };
@@ -265,9 +272,8 @@ extern "C" fn text<H: Hook>(text: *const u8, length: usize, how: c_int, frame: *
     // SAFETY: as in `jump`: the function that compiles holds the GIL, and a hook compiles nothing.
     unsafe {
         with(|hook: &mut H, gil| {
-            let place = by.frame.map(|(frame, _)| Place { frame, first: 0, instruction: 0 });
-            let filename = place.map_or(&[][..], |place| place.code(gil).filename(gil));
-            hook.text(gil, Span::new(gil, text, length), by, filename)
+            let running = by.frame.map(|(frame, _)| Place { frame, first: 0, instruction: 0 }.code(gil));
+            hook.text(gil, Span::new(gil, text, length), by, running)
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Codes;
 use crate::bytecode::CodeObject;
+use crate::bytecode::code::is_library_name;
 use crate::process::memory;
 use crate::trace::brief::{self, Brief};
 use crate::trace::encode_code;
@@ -97,7 +98,9 @@ impl Codes {
     pub(super) fn content(&self, gil: Gil, code: CodeRef, at: &Place, ids: Ids, form: Form) -> (Content, CodeObject) {
         let Ids { id, first_id, parent } = ids;
         let made = self.origins.get(code.address());
-        let is_of_library = self.origins.is_of_library(code.address());
+        // What has changed its bytes is not the library.
+        let is_of_library =
+            id == first_id && self.origins.is_of_library(code.address(), || is_library_name(code.filename(gil)));
         let brief = |content| {
             let object = CodeObject { is_of_library, ..code.describe_briefly(gil, at.first()) };
             (Content::Brief(Brief { id, first_id, parent, made, is_of_library, content }), object)

@@ -303,12 +303,16 @@ impl Hook for Valued {
         self.tracee.made(gil, code, by);
     }
 
+    fn loaded(&mut self, gil: Gil, code: CodeRef) {
+        self.tracee.loaded(gil, code);
+    }
+
     fn read_from_library(&mut self, gil: Gil, code: CodeRef, module: u32) {
         self.tracee.read_from_library(gil, code, module);
     }
 
-    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, filename: &[u8]) -> u32 {
-        self.tracee.text(gil, text, by, filename)
+    fn text(&mut self, gil: Gil, text: Span<u8>, by: Maker, running: Option<CodeRef>) -> u32 {
+        self.tracee.text(gil, text, by, running)
     }
 
     fn created(&mut self, gil: Gil, codes: &[CodeRef]) {

@@ -6,18 +6,18 @@ use super::{go_on, hooks, install, place, with};
 use crate::vm::ffi;
 use crate::vm::hook::{FrameAddress, ValueHook};
 use crate::vm::object::CodeRef;
-use crate::vm::program::Interpreter;
+use crate::vm::program::{Interpreter, Loaded};
 use crate::vm::shared::{Mode, Slot};
 
 /// Installs a hook that hears of units, and of events before the lane; otherwise as [`super::install_behind_lane`].
-pub fn install_with_values<H: ValueHook + 'static>(hook: H, interpreter: &Interpreter) {
+pub fn install_with_values<H: ValueHook + 'static>(hook: H, program: &[Loaded], interpreter: &Interpreter) {
     let before_lane = ffi::bctrace_hooks {
         unit: Some(unit::<H>),
         enter: Some(enter_lane::<H>),
         leave: Some(leave_lane::<H>),
         ..hooks::<H>()
     };
-    install(hook, before_lane, Mode::Values, interpreter);
+    install(hook, before_lane, Mode::Values, program, interpreter);
 }
 
 extern "C" fn unit<H: ValueHook>(
