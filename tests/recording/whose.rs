@@ -6,7 +6,7 @@ use std::fs;
 use crate::live::{self, Program};
 
 /// Makes functions by all that makes code objects, each with the file name of a module of the library, and calls some of the library's.
-const CLAIMED: &str = "import collections, json, marshal, os, sys, types
+const CLAIMED: &str = "import collections, gettext, json, marshal, os, sys, types
 library = os.__file__.rsplit('/', 1)[0] + '/'
 def claimed(text, module, **names):
     return compile(text, library + module, 'exec')
@@ -25,6 +25,18 @@ with open('taken.py', 'w') as out: out.write('def imported(): return 1\\nimporte
 sys.path.insert(0, os.getcwd())
 import taken
 collections.namedtuple('Pair', 'left right')(1, 2)
+collections.namedtuple('One', 'only')(1)._replace(only=2)
+collections.namedtuple('Nothing', '')()
+gettext.c2py('n%10==1 && n%100!=11 ? 0 : n/2')(2)
+fields, plural = collections._field_template, gettext._parse
+collections._field_template += '    def smuggled(): return 1\\n    smuggled()\\n'
+collections.namedtuple('Pair', 'left right')
+collections._field_template, gettext._parse = fields, lambda tokens: ('(lambda: 0)()', '')
+gettext.c2py('0')(2)
+faked = dict(vars(collections), _class_template='def given(): return 1\\ngiven()\\n{typename} = None\\n')
+try: types.FunctionType(collections.namedtuple.func_code, faked, None, (False, False))('Pair', 'left')
+except AttributeError: pass
+gettext._parse = plural
 json.dumps([os.path.join('a', 'b')])
 def after(): return 1
 if os.fork() == 0:
@@ -36,7 +48,8 @@ os.wait()
 ";
 
 /// What of it is the program's.
-const OWN: &str = "<module> after claimed compiled constructed imported inner late loaded made";
+const OWN: &str =
+    "<lambda> <module> Pair after claimed compiled constructed func given imported inner late loaded made smuggled";
 
 /// The names of the code objects in traces.
 fn names(texts: impl IntoIterator<Item = String>) -> BTreeSet<String> {
@@ -59,17 +72,19 @@ fn a_file_name_makes_no_code_the_librarys() {
         assert_eq!(names_of(options, &["--no-stdlib"]), own, "{options:?}");
         assert_eq!(names_of(&[options, &["--no-stdlib"]].concat(), &[]), own, "{options:?}");
         let all = names_of(options, &[]);
-        for name in ["join", "dumps", "encode", "namedtuple", "Pair", "decode"] {
+        for name in ["join", "dumps", "encode", "namedtuple", "One", "Nothing", "decode"] {
             assert!(all.contains(name), "{name}");
         }
     }
 }
 
-/// Writes programs whose own code objects have file names of the library's.
-const NAMED: &str = "import imp, marshal, os
+/// Writes a program whose code objects, which are many, have file names of the library's.
+const NAMED: &str = "import imp, marshal, os, types
 library = os.__file__.rsplit('/', 1)[0] + '/'
-text = 'def f():\\n def g(): return 1\\n return g()\\n' + 'lambda: 1\\n' * 70000 + 'f()'
-code = compile(text, library + 'os.py', 'exec')
+code = compile('def f():\\n def g(): return 1\\n return g()\\nf()', library + 'os.py', 'exec')
+constants = code.co_consts + ((lambda: 1).func_code,) * 70000
+code = types.CodeType(0, 0, code.co_stacksize, code.co_flags, code.co_code, constants, code.co_names, (), code.co_filename,
+                      code.co_name, 1, code.co_lnotab)
 open('named.pyc', 'wb').write(imp.get_magic() + '\\0' * 4 + marshal.dumps(code))
 ";
 

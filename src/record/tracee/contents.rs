@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::Tracee;
 use super::origins::TextMaking;
-use crate::bytecode::code::STDLIB_PREFIX;
+use super::own_texts::OwnTexts;
+use crate::bytecode::code::is_library_name;
 use crate::bytecode::marshal::write::utf8;
 use crate::process::memory;
 use crate::record::plan::Blobs;
@@ -28,12 +29,6 @@ const COPIES: usize = 3;
 /// Bytes of a function's name.
 const LONGEST_NAME: usize = 256;
 
-/// Modules of the standard library whose `exec` statements execute texts that they make themselves, of names and formulas that they check.
-/// All other texts that its code executes are another's: those that its functions are for, as in profile.py; those that it puts together of
-/// what it was given, unchecked, as multiprocessing/managers.py does; and those of `eval`, which much of it calls without knowing that it is
-/// what the program has given it to call, as pickle.py, threading.py and atexit.py do.
-const OWN_TEXTS: [&[u8]; 2] = [b"collections.py", b"gettext.py"];
-
 /// The code object that runs and the offset of its instruction, if they are known.
 type Place = Option<(u32, i32)>;
 
@@ -50,6 +45,7 @@ pub(super) struct Contents {
     blobs: u64,
     /// Blobs that no record counts yet, and their bytes.
     left_out: (u64, u64),
+    own_texts: OwnTexts,
 }
 
 /// Remembers the number of what has this hash; the oldest are not known apart, so all go when there are too many.
@@ -68,17 +64,20 @@ impl Tracee {
         self.stop_counting(gil, 0);
         let how = How::from_number(by.how).unwrap_or(How::NativeCode);
         let next = self.interrupt();
+        let is_of_library = how == How::Exec && running.is_some_and(|code| self.is_librarys_own(gil, code, &text));
         let text = self.content(text);
         let made = self.codes.origins.begin(how, by.path, self.place_of(by.frame), text);
         let number = made.number;
         self.push_event(&Event::Made(made));
         self.go_on_after_interrupt(next);
-        let is_of_library = how == How::Exec
-            && running.is_some_and(|code| {
-                let filename = code.filename(gil);
-                has_own_texts(filename) && self.codes.origins.is_of_library(code.address(), || true)
-            });
         TextMaking { number, is_of_library }.to_number()
+    }
+
+    /// Whether a text that a code object executes is one that the standard library makes for itself.
+    fn is_librarys_own(&mut self, gil: Gil, code: CodeRef, text: &Span<u8>) -> bool {
+        let filename = code.filename(gil);
+        self.codes.origins.is_of_library(code.address(), || is_library_name(filename))
+            && text.get(0..text.count()).is_some_and(|text| self.contents.own_texts.has(filename, text))
     }
 
     /// Records code objects that the program gets.
@@ -211,11 +210,6 @@ fn left_out(times: u64, length: u64) -> Event {
 
 fn has_room(bytes: usize) -> bool {
     memory::has_room(bytes.saturating_mul(COPIES))
-}
-
-/// Whether what this file's `exec` statements execute is its own text and no other's.
-fn has_own_texts(filename: &[u8]) -> bool {
-    filename.strip_prefix(STDLIB_PREFIX).is_some_and(|name| OWN_TEXTS.contains(&name))
 }
 
 /// Whether a function's contents are kept: it decompresses, decodes, unmarshals, writes, or is native code from outside.

@@ -10,6 +10,7 @@ mod frames;
 mod hook;
 mod notices;
 mod origins;
+mod own_texts;
 mod program;
 mod shutdown;
 mod stream;
