@@ -67,8 +67,9 @@ pub fn exception(opcode: u8, operand: i32, operands: &[Value]) -> Option<Value> 
 
 /// Whether a value is made of constants alone.
 pub fn is_fixed(value: &Value) -> bool {
+    // What a container that is not empty has is not known.
     let is_constant =
-        matches!(value, Value::Constant(_) | Value::Fixed | Value::Container(_) | Value::Class(_) | Value::Truth);
+        matches!(value, Value::Constant(_) | Value::Fixed | Value::Container(false) | Value::Class(_) | Value::Truth);
     is_constant || matches!(value, Value::List(_) | Value::Dict(_) | Value::Builtin(_) | Value::Method(..))
 }
 

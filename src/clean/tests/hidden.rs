@@ -1,6 +1,7 @@
 //! What compilers make, hidden among instructions that do nothing, or beside sides of conditions that never ran.
 
 use super::*;
+use crate::bytecode::decode::units;
 use crate::bytecode::opcode::op;
 
 const LOAD_G: [u8; 3] = [op::LOAD_GLOBAL, 1, 0];
@@ -90,4 +91,20 @@ fn constants_are_those_that_are_loaded_in_that_order() {
     let made = rebuild(&code(bytes, constants.to_vec()), &Evidence::default(), &Options::default()).code;
     assert_eq!(*made.bytes, [&load(1)[..], &load(2), &RETURN_FIRST].concat());
     assert!(matches!(made.constants[..], [Object::None, Object::Int(7), Object::Int(5)]), "{:?}", made.constants);
+}
+
+#[test]
+fn what_is_taken_out_of_a_container_is_called() {
+    // A list and a dict of what is not known, with a jump around a byte that no compiler makes.
+    let jump = [op::JUMP_FORWARD, 1, 0, 6];
+    let list = [&LOAD_G[..], &LOAD_G, &[op::BUILD_LIST, 2, 0]].concat();
+    let dict = [&[op::BUILD_MAP, 1, 0][..], &LOAD_G, &[op::LOAD_CONST, 1, 0, op::STORE_MAP]].concat();
+    let call = [op::LOAD_CONST, 1, 0, op::BINARY_SUBSCR, op::CALL_FUNCTION, 0, 0, op::POP_TOP];
+    for make in [&list[..], &dict] {
+        let bytes = [&jump[..], make, &call, &RETURN_FIRST].concat();
+        let starts = units(&bytes, 4).map(|unit| unit.start);
+        let way: Vec<u32> = [0].into_iter().chain(starts).collect();
+        let made = after_run(bytes, &way, &[]).code.bytes;
+        assert!(made.contains(&op::CALL_FUNCTION), "{make:?}: {made:?}");
+    }
 }
