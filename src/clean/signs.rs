@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::machine::Graph;
+use super::rebuild::{NEWLOCALS, OPTIMIZED};
 use crate::bytecode::Unit;
 use crate::bytecode::decode::units;
 use crate::bytecode::object::MarshalledCode;
@@ -15,7 +16,7 @@ pub fn of_bytes(code: &MarshalledCode) -> Option<&'static str> {
     if walk.offset() as usize != code.bytes.len() {
         return Some("bytes after the last instruction");
     }
-    of_chain(&chain).or_else(|| of_tries(&chain)).or_else(|| of_dead_code(&chain))
+    of_chain(&chain).or_else(|| of_lines(code, &chain)).or_else(|| of_tries(&chain)).or_else(|| of_dead_code(&chain))
 }
 
 /// Whether some of the instructions at these offsets, which did nothing, copy values or turn them round.  The compiler's own do something,
@@ -65,6 +66,7 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
         return Some("handlers that do nothing");
     }
     of_chain(&chain)
+        .or_else(|| of_lines(code, &chain))
         .or_else(|| of_tries(&chain))
         .or_else(|| of_dead_code(&chain))
         .or_else(|| of_missing_jumps(code, &chain))
@@ -112,6 +114,14 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// Whether a function has statements that cannot stand on the line of its `def`, and no table of lines.
+fn of_lines(code: &MarshalledCode, chain: &[Unit]) -> Option<&'static str> {
+    let is_compound = |unit: &Unit| matches!(unit.last.opcode, op::SETUP_LOOP..=op::SETUP_FINALLY | op::SETUP_WITH);
+    let is_function = code.flags & (OPTIMIZED | NEWLOCALS) == OPTIMIZED | NEWLOCALS;
+    (is_function && code.lnotab.is_empty() && chain.iter().any(is_compound))
+        .then_some("a table of lines that is missing")
 }
 
 fn is_jump(unit: &Unit) -> bool {
