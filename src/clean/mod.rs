@@ -11,6 +11,7 @@ mod globals;
 mod integer;
 mod junk;
 mod lay;
+mod lines;
 mod machine;
 mod narrow;
 pub mod observed;

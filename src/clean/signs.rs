@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::lines;
 use super::machine::Graph;
 use super::rebuild::{NEWLOCALS, OPTIMIZED};
 use crate::bytecode::Unit;
@@ -116,8 +117,11 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
     None
 }
 
-/// Whether a function has statements that cannot stand on the line of its `def`, and no table of lines.
+/// Whether a function has statements that cannot stand on the line of its `def` and no table of lines, or one that is no compiler's.
 fn of_lines(code: &MarshalledCode, chain: &[Unit]) -> Option<&'static str> {
+    if !lines::begin_at_instructions(code) {
+        return Some("lines that begin at no instruction");
+    }
     let is_compound = |unit: &Unit| matches!(unit.last.opcode, op::SETUP_LOOP..=op::SETUP_FINALLY | op::SETUP_WITH);
     let is_function = code.flags & (OPTIMIZED | NEWLOCALS) == OPTIMIZED | NEWLOCALS;
     (is_function && code.lnotab.is_empty() && chain.iter().any(is_compound))

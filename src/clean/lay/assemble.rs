@@ -7,6 +7,7 @@ use super::{Item, Listing, constants};
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::{self, OperandKind, op};
 use crate::clean::flow::Operand;
+use crate::clean::lines;
 use crate::clean::value::Literal;
 
 /// An instruction whose jump goes to another one, by its number.
@@ -149,7 +150,7 @@ impl Code {
         all.windows(2).filter(|pair| goes_on(pair)).map(|pair| pair[0]).collect()
     }
 
-    /// The line table: the original's lines, if they still ascend; else each statement is a line.
+    /// The line table: the original's lines, if they are a compiler's and still ascend; else each statement is a line.
     fn lines(&self, original: &MarshalledCode, offsets: &[usize]) -> Arc<[u8]> {
         let starts: Vec<usize> = self.statements.iter().copied().filter(|&at| at < self.ops.len()).collect();
         let described =
@@ -158,6 +159,7 @@ impl Code {
         let known: Vec<i32> = known.collect();
         let goes_on = self.printed();
         let ascends = !original.lnotab.is_empty()
+            && lines::begin_at_instructions(original)
             && known.windows(2).all(|pair| pair[0] <= pair[1])
             && known.iter().all(|&line| line >= 0);
         let mut table = Vec::new();
