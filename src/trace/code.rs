@@ -67,7 +67,7 @@ impl Code {
         let whose = if reader.is_empty() { BY_NAME } else { reader.u8()? };
         object.is_of_library = match whose {
             BY_NAME => is_library_name(&object.filename),
-            MADE_BY_LIBRARY | OF_LIBRARY => true,
+            OF_LIBRARY => true,
             OF_PROGRAM => false,
             _ => return None,
         };
@@ -79,11 +79,19 @@ impl Code {
     }
 }
 
-/// Whose a code object is, in its record.  Traces of earlier versions have the first two numbers.
+/// Whose a code object is, in its record: as its file name says, which earlier versions went by; the library's; the program's, although the
+/// file name is the library's.
 const BY_NAME: u8 = 0;
-const MADE_BY_LIBRARY: u8 = 1;
+const OF_LIBRARY: u8 = 1;
 const OF_PROGRAM: u8 = 2;
-const OF_LIBRARY: u8 = 3;
+
+fn whose(object: &CodeObject) -> u8 {
+    match object.is_of_library {
+        true => OF_LIBRARY,
+        false if is_library_name(&object.filename) => OF_PROGRAM,
+        false => BY_NAME,
+    }
+}
 
 /// Writes the payload of a CODE record without a `Code`, as the hook does.
 pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObject) -> Vec<u8> {
@@ -92,11 +100,7 @@ pub fn encode_code(id: u32, first_id: u32, parent: Option<u32>, object: &CodeObj
     out.bytes(&object.name).bytes(&object.filename);
     out.i32(object.first_line).u32(object.flags).u32(object.argcount).u32(object.nlocals).u32(object.stacksize);
     out.bytes(&object.bytes).list(&object.constants).list(&object.names).list(&object.varnames);
-    out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab).u8(if object.is_of_library {
-        OF_LIBRARY
-    } else {
-        OF_PROGRAM
-    });
+    out.list(&object.cellvars).list(&object.freevars).bytes(&object.lnotab).u8(whose(object));
     if !object.original.is_empty() {
         out.bytes(&object.original);
     }
