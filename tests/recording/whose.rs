@@ -8,7 +8,7 @@ use crate::live::{self, Program};
 /// Makes functions by all that makes code objects, each with the file name of a module of the library, and calls some of the library's.
 const CLAIMED: &str = "import collections, gettext, json, marshal, os, sys, types
 library = os.__file__.rsplit('/', 1)[0] + '/'
-def claimed(text, module, **names):
+def claimed(text, module):
     return compile(text, library + module, 'exec')
 exec claimed('def compiled(): return 1\\ncompiled()', 'evil.py')
 exec marshal.loads(marshal.dumps(claimed('''
@@ -109,4 +109,22 @@ fn the_library_is_left_out_where_it_is_compiled_too() {
     assert_eq!(printed, "(0.0, 0.0, 0.1) a/b\n");
     assert!(names([program.show(&[], "t.bct")]).contains("rgb_to_hsv"));
     assert_eq!(names([program.show(&["--no-stdlib"], "t.bct")]), BTreeSet::from(["<module>".to_owned()]));
+}
+
+#[test]
+fn what_code_with_the_name_of_a_librarys_file_tries_is_the_programs() {
+    let source = "import os
+opens = '''def opens():
+    try: open('/etc/shadow')
+    except IOError: pass
+opens()
+'''
+exec compile(opens, os.__file__.replace('.pyc', '.py'), 'exec')
+";
+    let program = Program::new(source);
+    assert_eq!(program.trace(&[], "t.bct", &[]).status, 0);
+    let tried = program.view("tried", &[], "t.bct");
+    let line = tried.lines().find(|line| line.contains("/etc/shadow")).unwrap_or_else(|| panic!("{tried}"));
+    let (place, _) = line.split_once(": ").unwrap();
+    assert!(place.ends_with(" opens at 9") && tried.starts_with("by the program"), "{tried}");
 }

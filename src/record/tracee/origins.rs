@@ -129,7 +129,7 @@ impl Origins {
     }
 
     /// Whether the embedded library has a code object, or has made it of a text of its own.  Of code from before this looks that is not
-    /// the program's, `is_named_so` tells by its file name: none of it could choose that.
+    /// the program's, `is_named_so` says by its file name: none of it could choose that.
     pub fn is_of_library(&self, code: usize, is_named_so: impl FnOnce() -> bool) -> bool {
         match self.known.get(&code) {
             Some(origin) => origin.is_of_library,

@@ -56,7 +56,7 @@ static FIELD: Source = Source {
 
 const NAME: &str = "[A-Za-z_][A-Za-z0-9_]*";
 
-/// Tells the library's own texts from others.
+/// Knows the library's own texts.
 #[derive(Debug, Default)]
 pub struct OwnTexts {
     /// What the texts of each module are like, once one has come.

@@ -65,7 +65,7 @@ fn heading_of(by: By) -> &'static str {
 fn line(distinct: &Distinct) -> String {
     let attempt = &distinct.attempt;
     let mut line = match &attempt.site {
-        Some(site) => format!("{} {}", distinct.first, place(site)),
+        Some(site) => format!("{} {}", distinct.first, place(site, attempt.by)),
         None => "no instruction".to_owned(),
     };
     line += &format!(": {} -> ", Doing(attempt.deed, &attempt.targets));
@@ -84,9 +84,11 @@ fn line(distinct: &Distinct) -> String {
 }
 
 /// `NAME at OFFSET`; of the library's code also its file, and for which code of the program it ran.
-fn place(site: &Site) -> String {
+fn place(site: &Site, by: By) -> String {
     let mut place = format!("{} at {}", Printable::name(&site.name), site.offset);
-    let library = site.filename.strip_prefix(STDLIB_PREFIX);
+    // Code of the program can have a file name of the library's.
+    let is_librarys = by == By::Library || site.caller.is_some();
+    let library = site.filename.strip_prefix(STDLIB_PREFIX).filter(|_| is_librarys);
     if library.is_some() || site.caller.is_some() {
         place += &format!(" in {}", Quoted(library.unwrap_or(&site.filename)));
     }
