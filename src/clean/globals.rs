@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::classes;
 use super::flow::{Flow, Instruction, Operand};
+use super::machine::{Act, Graph};
 use super::pure::{self, Function, Thing};
 use super::value::Literal;
 use crate::bytecode::code::nested;
@@ -37,7 +38,37 @@ pub fn named<'a>(name: &[u8], stored: &BTreeSet<Vec<u8>>, globals: &Globals<'a>)
 
 /// Returns the names that a code string may store to or delete, wherever it is entered.
 pub fn stored(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
-    operands(code, |byte| matches!(byte, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL))
+    operands(code, is_store)
+}
+
+/// The same, and those of attributes that are a builtin's too: the object may be the module of builtins.
+pub fn replaced(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
+    let attributes = operands(code, is_attribute_store).filter(|name| is_builtin(name));
+    stored(code).chain(attributes)
+}
+
+/// The same of what is stored to or deleted in some state.
+pub fn replaced_in(graph: &Graph, code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
+    let acts = graph.reachable().into_iter().flat_map(|node| &graph.nodes[node].acts);
+    let name = |act: &Act| {
+        let Act::Run(opcode, Some(place)) = *act else { return None };
+        let name = usize::try_from(place).ok().and_then(|place| code.names.get(place))?;
+        (is_store(opcode) || is_attribute_store(opcode) && is_builtin(name)).then(|| name.to_vec())
+    };
+    acts.filter_map(name).collect()
+}
+
+fn is_store(opcode: u8) -> bool {
+    matches!(opcode, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL)
+}
+
+fn is_attribute_store(opcode: u8) -> bool {
+    matches!(opcode, op::STORE_ATTR | op::DELETE_ATTR)
+}
+
+fn is_builtin(name: &[u8]) -> bool {
+    let is_class = || std::str::from_utf8(name).ok().and_then(classes::class_of).is_some();
+    name == b"None" || pure::builtin(name).is_some() || is_class()
 }
 
 /// The names that instructions of some opcodes can have, wherever a code string is entered.
@@ -46,9 +77,8 @@ fn operands(code: &MarshalledCode, is_one: impl Fn(u8) -> bool) -> impl Iterator
     places.filter_map(|place| code.names.get(usize::from(u16::from_le_bytes([place[1], place[2]])))).map(|name| &**name)
 }
 
-/// Returns the names of builtins that a program may replace: those of attributes that it stores to, and those among its texts if it names
-/// a way to a module's names.
-pub fn replaced(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
+/// Returns the names of builtins that a program may replace by texts: those among its texts, if it names a way to a module's names.
+pub fn replaced_by_texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
     const WAYS: [&[u8]; 13] = [
         b"__builtin__",
         b"__builtins__",
@@ -64,14 +94,8 @@ pub fn replaced(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
         b"setattr",
         b"vars",
     ];
-    let is_builtin = |name: &[u8]| {
-        let is_class = || std::str::from_utf8(name).ok().and_then(classes::class_of).is_some();
-        name == b"None" || pure::builtin(name).is_some() || is_class()
-    };
-    let (mut attributes, mut texts, mut names_way) = (BTreeSet::new(), BTreeSet::new(), false);
+    let (mut texts, mut names_way) = (BTreeSet::new(), false);
     for (code, _) in nested(code) {
-        let is_store = |byte: u8| matches!(byte, op::STORE_ATTR | op::DELETE_ATTR);
-        attributes.extend(operands(code, is_store).filter(|name| is_builtin(name)).map(<[u8]>::to_vec));
         names_way |= code.names.iter().any(|name| WAYS.contains(&&**name));
         for constant in code.constants.iter() {
             add_texts(constant, &mut |text| {
@@ -82,10 +106,7 @@ pub fn replaced(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
             });
         }
     }
-    if names_way {
-        attributes.append(&mut texts);
-    }
-    attributes
+    if names_way { texts } else { BTreeSet::new() }
 }
 
 /// Visits the texts of a constant.

@@ -33,7 +33,7 @@ mod value;
 pub use evidence::Evidence;
 pub use report::{Change, CodeReport, Outcome};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::iter;
 
 use sha2::{Digest, Sha256};
@@ -107,10 +107,10 @@ fn shows_locals(code: &MarshalledCode) -> bool {
 }
 
 fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
-    let (mut stored, mut mentions) = (globals::replaced(code), BTreeMap::new());
+    let (mut stored, mut mentions) = (globals::replaced_by_texts(code), BTreeMap::new());
     let shows_locals = nested(code).any(|(code, _)| shows_locals(code));
     for (code, _) in nested(code) {
-        stored.extend(globals::stored(code).map(<[u8]>::to_vec));
+        stored.extend(globals::replaced(code).map(<[u8]>::to_vec));
         for name in &code.names {
             *mentions.entry(name.to_vec()).or_default() += 1;
         }
@@ -137,15 +137,37 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
     };
     let mut codes = Vec::new();
     add_codes(code, 0, &mut codes);
-    let mut made = each(&codes, evidence, &program, &[]);
+    let mut made = each(&codes, evidence, &program, Vec::new());
     if made.iter().any(|one| one.has_sign) {
         // Where some code was made by something else than a compiler, the rest may only look as if it was not.
         program.is_suspicious = true;
-        made = each(&codes, evidence, &program, &made);
+        // Bytes that nothing leads to can look like stores.
+        let fewer = stored_by(code, &codes, &made);
+        let matters =
+            |code: &MarshalledCode| code.names.iter().any(|name| stored.contains(&**name) && !fewer.contains(&**name));
+        let before = made
+            .into_iter()
+            .zip(&codes)
+            .map(|(done, code)| Some(done).filter(|done| done.is_settled() && !matters(code)));
+        made = each(&codes, evidence, &Program { stored: &fewer, ..program }, before.collect());
     }
     let mut report = Vec::new();
     let code = put_together(code, evidence, &mut made.into_iter(), 0, &mut report);
     Rebuilt { code, report, renamed: Vec::new() }
+}
+
+/// The names that a program may store to, once something was made of some of its code objects.
+fn stored_by(code: &MarshalledCode, codes: &[&MarshalledCode], made: &[rebuild::Result]) -> BTreeSet<Vec<u8>> {
+    let mut stored = globals::replaced_by_texts(code);
+    let known: HashMap<*const MarshalledCode, &rebuild::Result> =
+        codes.iter().map(|code| &raw const **code).zip(made).collect();
+    for (code, _) in nested(code) {
+        match known.get(&(&raw const *code)).and_then(|made| made.replaced.as_ref()) {
+            Some(names) => stored.extend(names.iter().cloned()),
+            None => stored.extend(globals::replaced(code).map(<[u8]>::to_vec)),
+        }
+    }
+    stored
 }
 
 /// Adds a code object and those among its constants, each before those that it holds.
@@ -158,20 +180,19 @@ fn add_codes<'a>(code: &'a MarshalledCode, depth: usize, codes: &mut Vec<&'a Mar
     }
 }
 
-/// Rebuilds a module, which comes first, and the code objects in it, each alone.  What was made of them `before`, when nothing was known of
-/// the others, is used again as far as that does not matter.
+/// Rebuilds a module, which comes first, and the code objects in it, each alone.  What was made of some of them `before` is used again.
 fn each(
     codes: &[&MarshalledCode],
     evidence: &Evidence,
     program: &Program<'_>,
-    before: &[rebuild::Result],
+    before: Vec<Option<rebuild::Result>>,
 ) -> Vec<rebuild::Result> {
     let Some((module, inner)) = codes.split_first() else { return Vec::new() };
     let mut globals = Globals::new();
     let of_module = rebuild::rebuild(module, evidence.of(&module.bytes), program, Some(&mut globals));
     let program = &Program { globals: &globals, ..*program };
-    let inner: Vec<_> = inner.iter().zip(before.iter().skip(1).map(Some).chain(iter::repeat(None))).collect();
-    let of_inner = threads::map(&inner, |(code, before)| match before.filter(|done| done.is_settled()) {
+    let inner: Vec<_> = inner.iter().zip(before.into_iter().skip(1).chain(iter::repeat(None))).collect();
+    let of_inner = threads::map(&inner, |(code, before)| match before {
         Some(done) => done.clone(),
         None => rebuild::rebuild(code, evidence.of(&code.bytes), program, None),
     });

@@ -19,8 +19,9 @@ use super::value::{Literal, Value};
 use super::{Options, Untaken, signs};
 use crate::bytecode::Unit;
 use crate::bytecode::decode::units;
+use crate::bytecode::disassemble::target;
 use crate::bytecode::object::MarshalledCode;
-use crate::bytecode::opcode::{self, op};
+use crate::bytecode::opcode::op;
 
 /// CO_OPTIMIZED and CO_NEWLOCALS (Include/code.h): code that has neither is a module's.
 pub(super) const OPTIMIZED: i32 = 1;
@@ -75,6 +76,8 @@ pub struct Result {
     pub is_ambiguous: bool,
     /// The code object itself shows that it was not made by a compiler alone.
     pub has_sign: bool,
+    /// What [`globals::replaced_in`] says of the states that all it does comes of; None if it is as it was.
+    pub replaced: Option<BTreeSet<Vec<u8>>>,
 }
 
 impl Result {
@@ -86,7 +89,7 @@ impl Result {
     /// The code object is as it was.
     fn as_it_was(outcome: Outcome, has_sign: bool) -> Result {
         let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false, has_sign }
+        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false, has_sign, replaced: None }
     }
 }
 
@@ -144,6 +147,7 @@ fn attempt<'a>(
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     folded.extend(gone(code, &flow, removed.keys().chain(&graph.thrown)));
     let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
+    let replaced = Some(globals::replaced_in(&graph, code));
     let laid = structured(code, &flow, end, sign.is_some(), program);
     let sign = match &laid {
         // The compiler makes the same of what it does, whatever that looks like.
@@ -162,7 +166,7 @@ fn attempt<'a>(
             Err(other) => return Result::as_it_was(Outcome::Kept(format!("{why}; {other}")), has_sign),
         },
     };
-    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign }
+    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign, replaced }
 }
 
 /// Lays a flow out without statements; an error says why that is not possible.
@@ -300,6 +304,7 @@ fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_
         runs_prefixes: false,
         own: &BTreeSet::new(),
         tracked: Vec::new(),
+        dead: &BTreeSet::new(),
         splits_stack: false,
         // Code that was laid out right has about as many states as instructions; of wrong code the stack can grow without end.
         most: STATES.min(tracked::FEW + STATES_PER_BYTE * made.bytes.len()),
@@ -337,15 +342,9 @@ impl Chain {
                 continue;
             }
             is_live[at] = true;
-            let Unit { last, end, .. } = &units[at];
-            let operand = i64::from(last.operand.unwrap_or(0));
-            let target = match opcode::operand_kind(last.opcode) {
-                opcode::OperandKind::JumpRelative => Some(i64::from(*end) + operand),
-                opcode::OperandKind::JumpAbsolute => Some(operand),
-                _ => None,
-            };
-            let place = |target| units.binary_search_by_key(&target, |unit| i64::from(unit.start)).ok();
-            todo.extend(target.and_then(place));
+            let last = &units[at].last;
+            let place = |target| units.binary_search_by_key(&i64::from(target), |unit| i64::from(unit.start)).ok();
+            todo.extend(target(last).and_then(place));
             let is_end = matches!(
                 last.opcode,
                 op::JUMP_FORWARD

@@ -1,12 +1,13 @@
 //! Whether code shows any sign of having been made by something else than a compiler.  Code without one is kept byte for byte.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lines;
 use super::machine::Graph;
 use super::rebuild::{NEWLOCALS, OPTIMIZED};
 use crate::bytecode::Unit;
 use crate::bytecode::decode::units;
+use crate::bytecode::disassemble::target;
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::opcode::{self, op};
 
@@ -77,6 +78,7 @@ pub fn of(code: &MarshalledCode, graph: &Graph) -> Option<&'static str> {
 fn of_chain(chain: &[Unit]) -> Option<&'static str> {
     let opcode = |at: usize| chain.get(at).map(|unit| unit.last.opcode);
     let jumps = Jumps::of(chain);
+    let targets = targets(chain);
     for (at, unit) in chain.iter().enumerate() {
         let (code, operand) = (unit.last.opcode, unit.last.operand.unwrap_or(0));
         if opcode::name(code).is_none() || code == op::STOP_CODE {
@@ -98,6 +100,10 @@ fn of_chain(chain: &[Unit]) -> Option<&'static str> {
             op::ROT_TWO if next == Some(op::ROT_TWO) => return Some("rotations that cancel out"),
             op::JUMP_FORWARD | op::JUMP_ABSOLUTE if at == 0 => return Some("a jump at the beginning"),
             op::JUMP_ABSOLUTE if operand == unit.end as i32 => return Some("a jump to the next instruction"),
+            // The end of an `if` without `else` is one: the condition goes there too.
+            op::JUMP_FORWARD if operand == 0 && targets[&unit.end.cast_signed()] == 1 => {
+                return Some("a jump to the next instruction");
+            }
             op::JUMP_ABSOLUTE if operand > unit.end as i32 && !jumps.has_through(chain, operand as u32, unit) => {
                 return Some("a jump forward to an offset");
             }
@@ -126,6 +132,13 @@ fn of_lines(code: &MarshalledCode, chain: &[Unit]) -> Option<&'static str> {
     let is_function = code.flags & (OPTIMIZED | NEWLOCALS) == OPTIMIZED | NEWLOCALS;
     (is_function && code.lnotab.is_empty() && chain.iter().any(is_compound))
         .then_some("a table of lines that is missing")
+}
+
+/// The offsets that instructions name, and how many name each.
+fn targets(chain: &[Unit]) -> BTreeMap<i32, u32> {
+    let mut targets = BTreeMap::new();
+    chain.iter().filter_map(|unit| target(&unit.last)).for_each(|target| *targets.entry(target).or_insert(0) += 1);
+    targets
 }
 
 fn is_jump(unit: &Unit) -> bool {
@@ -212,38 +225,23 @@ fn of_missing_jumps(code: &MarshalledCode, chain: &[Unit]) -> Option<&'static st
 
 /// Code that no instruction leads to, after a jump forward.
 fn of_dead_code(chain: &[Unit]) -> Option<&'static str> {
-    let mut targets: BTreeSet<i64> = BTreeSet::new();
-    let mut conditional: BTreeSet<i64> = BTreeSet::new();
-    for unit in chain {
-        let operand = i64::from(unit.last.operand.unwrap_or(0));
-        match opcode::operand_kind(unit.last.opcode) {
-            opcode::OperandKind::JumpRelative => drop(targets.insert(i64::from(unit.end) + operand)),
-            opcode::OperandKind::JumpAbsolute => drop(targets.insert(operand)),
-            _ => continue,
-        }
-        if !matches!(unit.last.opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE) {
-            let relative = opcode::operand_kind(unit.last.opcode) == opcode::OperandKind::JumpRelative;
-            conditional.insert(operand + if relative { i64::from(unit.end) } else { 0 });
-        }
-    }
+    let targets = targets(chain);
+    let conditional: BTreeSet<i32> =
+        chain.iter().filter(|unit| !is_jump(unit)).filter_map(|unit| target(&unit.last)).collect();
     for pair in chain.windows(2) {
-        let (jump, after) = (&pair[0].last, &pair[1]);
-        let target = match jump.opcode {
-            op::JUMP_FORWARD => i64::from(pair[0].end) + i64::from(jump.operand.unwrap_or(0)),
-            op::JUMP_ABSOLUTE => i64::from(jump.operand.unwrap_or(0)),
-            _ => continue,
-        };
-        let next = i64::from(after.start);
+        let (jump, after) = (&pair[0], &pair[1]);
+        let Some(target) = target(&jump.last).filter(|_| is_jump(jump)) else { continue };
+        let next = after.start.cast_signed();
         // What follows a `continue` can be come to from elsewhere alone.
-        if target > next && targets.contains(&next) && !conditional.contains(&next) && !is_jump(after) {
+        if target > next && targets.contains_key(&next) && !conditional.contains(&next) && !is_jump(after) {
             return Some("blocks that are out of order");
         }
-        let is_dead = !targets.contains(&i64::from(after.start));
+        let is_dead = !targets.contains_key(&next);
         let is_usual = matches!(
             after.last.opcode,
             op::JUMP_FORWARD | op::JUMP_ABSOLUTE | op::POP_BLOCK | op::END_FINALLY | op::LOAD_CONST | op::RETURN_VALUE
         );
-        if target > i64::from(after.start) && is_dead && !is_usual {
+        if target > next && is_dead && !is_usual {
             return Some("code that nothing leads to");
         }
     }

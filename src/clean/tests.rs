@@ -446,3 +446,15 @@ fn a_function_with_a_loop_has_a_table_of_lines() {
     assert_eq!(sign(0x43, &[]), Some("a table of lines that is missing"));
     assert_eq!(sign(0x43, &[1, 1]), Some("lines that begin at no instruction"));
 }
+
+#[test]
+fn a_jump_to_the_next_instruction_that_nothing_else_leads_to_is_no_compilers() {
+    let jump = [op::JUMP_FORWARD, 0, 0];
+    assert_eq!(clean([&jump[..], &RETURN_FIRST].concat(), vec![Object::None]), RETURN_FIRST);
+    let between = [&RETURN_FIRST[..3], &jump, &RETURN_FIRST[3..]].concat();
+    assert_eq!(clean(between, vec![Object::None]), RETURN_FIRST);
+    // if g: g
+    let test = [op::LOAD_GLOBAL, 1, 0, op::POP_JUMP_IF_FALSE, 13, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP];
+    let of_if = code([&test[..], &jump, &RETURN_FIRST].concat(), vec![Object::None]);
+    assert_eq!(signs::of_bytes(&of_if), None);
+}

@@ -2,10 +2,11 @@
 //! the states distinguished by that variable; which variable that is, is found by trial.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use super::evidence::Executed;
 use super::flow::{Flow, Instruction, Operand};
-use super::machine::{self, Graph, Input};
+use super::machine::{self, Dead, Graph, Input};
 use super::order::Order;
 use super::pure::{self, Thing};
 use super::rebuild::{OPTIMIZED, Program, STATES};
@@ -44,6 +45,7 @@ pub struct Explained {
 #[derive(Clone)]
 pub struct Chosen {
     tracked: Vec<usize>,
+    dead: Dead,
     splits_stack: bool,
     assumed: Vec<String>,
     sign: Option<&'static str>,
@@ -61,6 +63,7 @@ pub fn explain(
     let is_builtin = |name: &[u8]| !program.stored.contains(name);
     let untaken = program.options.untaken;
     let own = own_names(code, program);
+    let nowhere = Dead::new();
     let mut input = Input {
         code,
         executed,
@@ -71,13 +74,15 @@ pub fn explain(
         runs_prefixes: program.runs_prefixes,
         own: &own,
         tracked: Vec::new(),
+        dead: &nowhere,
         splits_stack: false,
         most: STATES,
         keeps_exceptions: program.keeps_exceptions,
     };
     let most = STATES.min(FEW + STATES_PER_BYTE_TRACKED * code.bytes.len());
-    if let Some(Chosen { tracked, splits_stack, assumed, sign }) = chosen.clone()
-        && let Ok(graph) = machine::explore(&Input { tracked: tracked.clone(), splits_stack, most, ..input })
+    if let Some(Chosen { tracked, dead, splits_stack, assumed, sign }) = chosen.clone()
+        && let Ok(graph) =
+            machine::explore(&Input { tracked: tracked.clone(), dead: &dead, splits_stack, most, ..input })
     {
         let (flow, removed) = simplified(code, &graph, (&tracked, &own), sign.is_some(), executed, program);
         return Ok(explained(code, graph, flow, removed, assumed, sign));
@@ -91,7 +96,7 @@ pub fn explain(
         explored.as_ref().ok().map(|graph| simplified(code, graph, (&[], &own), sign.is_some(), executed, program));
     let found = candidates(code, best.as_ref().map(|(flow, _)| flow), program, &own, least);
     let mut graph = explored;
-    let mut assumed = Vec::new();
+    let (mut assumed, mut all_dead) = (Vec::new(), Dead::new());
     for candidate in found {
         let variable = if let Candidate::Variable(variable) = candidate { Some(variable) } else { None };
         let tracked: Vec<usize> = input.tracked.iter().copied().chain(variable).collect();
@@ -103,27 +108,41 @@ pub fn explain(
             _ => most,
         };
         let trial = Input { tracked: tracked.clone(), splits_stack, most, ..input };
-        let Ok(tried) = machine::explore(&trial) else { continue };
-        let (flow, removed) = simplified(code, &tried, (&tracked, &own), true, executed, program);
-        // Code that nothing else says anything of may compare a variable for its own ends; a dispatcher's disappears.
-        let is_gone = least == 1 || sign.is_some() || variable.is_none_or(|variable| !is_loaded(&flow, code, variable));
-        let is_better =
-            |(known, _): &(Flow, Removed)| is_simpler(&flow, known) && lone_iterations(&flow) <= lone_iterations(known);
-        if is_gone && best.as_ref().is_none_or(is_better) {
-            (graph, best) = (Ok(tried), Some((flow, removed)));
-            (input.tracked, input.splits_stack) = (tracked, splits_stack);
-            sign = sign.or(Some("a variable that says where to go on"));
-            let name = variable.and_then(|variable| code.names.get(variable.checked_sub(code.varnames.len())?));
-            if let Some(name) = name {
-                assumed.push(format!("nothing but this code uses the variable {}", String::from_utf8_lossy(name)));
+        for (tried, dead) in told_apart(trial) {
+            let (flow, removed) = simplified(code, &tried, (&tracked, &own), true, executed, program);
+            // Code that nothing else says anything of may compare a variable for its own ends; a dispatcher's disappears.
+            let is_gone =
+                least == 1 || sign.is_some() || variable.is_none_or(|variable| !is_loaded(&flow, code, variable));
+            let is_better = |(known, _): &(Flow, Removed)| {
+                is_simpler(&flow, known) && lone_iterations(&flow) <= lone_iterations(known)
+            };
+            if is_gone && best.as_ref().is_none_or(is_better) {
+                (graph, best) = (Ok(tried), Some((flow, removed)));
+                (input.tracked, input.splits_stack) = (tracked.clone(), splits_stack);
+                all_dead = dead;
+                sign = sign.or(Some("a variable that says where to go on"));
+                let name = variable.and_then(|variable| code.names.get(variable.checked_sub(code.varnames.len())?));
+                let what = name
+                    .map(|name| format!("nothing but this code uses the variable {}", String::from_utf8_lossy(name)));
+                assumed.extend(what.filter(|what| !assumed.contains(what)));
             }
         }
     }
     let graph = graph.map_err(|error| error.to_string())?;
     let (flow, removed) = best.ok_or("nothing is known of it")?;
     let (tracked, splits_stack) = (input.tracked, input.splits_stack);
-    *chosen = Some(Chosen { tracked, splits_stack, assumed: assumed.clone(), sign });
+    *chosen = Some(Chosen { tracked, dead: all_dead, splits_stack, assumed: assumed.clone(), sign });
     Ok(explained(code, graph, flow, removed, assumed, sign))
+}
+
+/// Follows all ways with states told apart by some variables; and once more, if some states differ by what is not read from there on
+/// alone, as if that was the same.
+fn told_apart(input: Input<'_>) -> Vec<(Graph, Dead)> {
+    let Ok(graph) = machine::explore(&input) else { return Vec::new() };
+    let dead = machine::dead(&graph, &input.tracked, input.code.varnames.len());
+    let again = if dead.is_empty() { None } else { machine::explore(&Input { dead: &dead, ..input }).ok() };
+    let again = again.map(|graph| (graph, dead));
+    iter::once((graph, Dead::new())).chain(again).collect()
 }
 
 /// Adds what is taken for granted of names whose stores were removed.

@@ -163,8 +163,9 @@ impl<'a> Explorer<'a> {
         if let Some(node) = self.enter_normally(offset, &blocks, &stack, variables)? {
             return Ok(node);
         }
-        let tracked: Vec<Option<Literal>> =
-            self.input.tracked.iter().map(|&place| constant(&variables[place])).collect();
+        let is_dead = |&place: &usize| self.input.dead.contains(&(offset, place));
+        let value = |place: &usize| if is_dead(place) { None } else { constant(&variables[*place]) };
+        let tracked: Vec<Option<Literal>> = self.input.tracked.iter().map(value).collect();
         let mut key = Key { offset, blocks: blocks.clone(), stack: stack.as_slice().into(), tracked };
         let mut found = self.index.get(&key).copied();
         if found.is_none() {

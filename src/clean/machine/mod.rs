@@ -3,6 +3,7 @@
 //! (Python/ceval.c) of 2.7.18.
 
 mod conditions;
+mod dead;
 pub mod effect;
 mod explore;
 mod fold;
@@ -23,6 +24,7 @@ use super::evidence::Executed;
 use super::value::{Literal, Value};
 use super::{Change, Untaken};
 use crate::bytecode::object::MarshalledCode;
+pub use dead::{Dead, dead};
 pub use explore::explore;
 pub use implausible::runs_prefixes;
 pub use variables::is_unchanging;
@@ -167,6 +169,8 @@ pub struct Input<'a> {
     pub own: &'a BTreeSet<usize>,
     /// Variables that states are told apart by.
     pub tracked: Vec<Variable>,
+    /// Where they are not.
+    pub dead: &'a Dead,
     /// Constants on the stack say where to go on: states are told apart by all of them.
     pub splits_stack: bool,
     /// States at most.

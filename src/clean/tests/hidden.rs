@@ -108,3 +108,45 @@ fn what_is_taken_out_of_a_container_is_called() {
         assert!(made.contains(&op::CALL_FUNCTION), "{make:?}: {made:?}");
     }
 }
+
+#[test]
+fn where_flattened_code_goes_on_says_nothing_in_a_round_of_a_loop_that_begins() {
+    // best = None; for shape in cls.made: if best is None or shape.area() > best.area(): best = shape.  The number in `state` is another
+    // one where the loop begins than where it goes on, and `best` is None there.
+    let hex = "6e8a006400007d01007854007c00006e45006a0100446e50005d36007d02007c01006400006b08007172007384007c02006a02008300007c01006a02\
+        006e3b008300006b04007219007c02007d0100711900577c0100536401007d03007193006402007d03006e2a006403007d03007193006404007d0300\
+        6e18006405007d03007193006406007d03006e06006407007d03007c0300640800417d030071eb007c03006409006b00007319007112007c0300640a\
+        006b000073400071a0007c0300640b006b0000735300712b007c0300640c006b00007303007149007c0300640d006b000073be0071cd007c0300640e\
+        006b000073af0071dc00";
+    let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+    let numbers =
+        [164839, 404271, 158800, 645229, 32348, 775866, 692905, 104, 164751, 158776, 645125, 775890, 692929, 404295];
+    let constants = [Object::None].into_iter().chain(numbers.map(Object::Int)).collect();
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().into()).collect();
+    let code = MarshalledCode {
+        argcount: 1,
+        nlocals: 4,
+        names: texts(&["None", "made", "area"]),
+        varnames: texts(&["cls", "best", "shape", "state"]),
+        ..code(bytes, constants)
+    };
+    let made = rebuild(&code, &Evidence::default(), &Options::default()).code;
+    let opcodes: Vec<u8> = units(&made.bytes, 0).map(|unit| unit.last.opcode).collect();
+    let round = [op::FOR_ITER, op::STORE_FAST, op::LOAD_FAST, op::LOAD_CONST, op::COMPARE_OP, op::POP_JUMP_IF_TRUE];
+    assert_eq!(opcodes.iter().filter(|&&opcode| opcode == op::FOR_ITER).count(), 1, "{opcodes:?}");
+    assert!(opcodes.windows(round.len()).any(|window| window == round), "{opcodes:?}");
+}
+
+#[test]
+fn bytes_that_nothing_leads_to_replace_no_builtin() {
+    // if len('ab'): return, behind what would be a store to `len`, to an attribute of that name, or neither.
+    for junk in [op::STORE_GLOBAL, op::STORE_NAME, op::DELETE_GLOBAL, op::STORE_ATTR, op::LOAD_ATTR] {
+        let jump = [op::JUMP_FORWARD, 3, 0, junk, 0, 0];
+        let test = [op::LOAD_GLOBAL, 0, 0, op::LOAD_CONST, 1, 0, op::CALL_FUNCTION, 1, 0, op::POP_JUMP_IF_FALSE, 22, 0];
+        let bytes = [&jump[..], &test, &RETURN_FIRST, &[op::LOAD_CONST, 1, 0, op::RETURN_VALUE]].concat();
+        let original = code(bytes, vec![Object::None, Object::Str(b"ab".as_slice().into())]);
+        let original = MarshalledCode { names: vec![b"len".as_slice().into()], ..original };
+        let made = rebuild(&original, &Evidence::default(), &Options::default()).code;
+        assert_eq!(*made.bytes, RETURN_FIRST, "{junk}");
+    }
+}
