@@ -262,6 +262,9 @@ impl View for Compares {
         if let Some(flow) = &mut self.flow {
             flow.event(event);
         }
+        if let (Event::Skipped(_), Taker::ByPlace(blocks)) = (event, &mut self.taker) {
+            blocks.note_gap();
+        }
         Ok(())
     }
 

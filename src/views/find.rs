@@ -3,6 +3,7 @@
 mod print;
 mod wanted;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -46,11 +47,12 @@ pub fn run(
         places: FxHashMap::default(),
         open: FxHashMap::default(),
         found: Vec::new(),
+        cut: 0,
         taken: Taken::default(),
     };
     let (answer, left_out) = query.ask(&mut view, report)?;
     let has_found = !view.is_empty();
-    let left_out = LeftOut { dropped: view.room.dropped, ..left_out };
+    let left_out = LeftOut { dropped: view.room.dropped, cut: Some(view.cut), ..left_out };
     let mut lines = Lines::new(output, None);
     let answer = ended(answer, print::write(view.found, query, &left_out, &mut lines))?;
     Ok((answer, has_found))
@@ -90,6 +92,8 @@ struct Find {
     /// By frame: the instruction whose result comes with the frame's next unit.
     open: FxHashMap<u64, (u64, Instruction, Rc<Code>)>,
     found: Vec<Found>,
+    /// Strings without it of which the end was not recorded.
+    cut: u64,
     taken: Taken,
 }
 
@@ -103,7 +107,11 @@ impl Find {
         code: &Rc<Code>,
         instruction: &Instruction,
     ) {
-        let Some(value) = values.iter().find_map(|value| self.plan.wanted.find(value)) else { return };
+        let Some(value) = values.iter().find_map(|value| self.plan.wanted.find(value)) else {
+            let cut: u64 = values.iter().map(|value| self.plan.wanted.strings_cut(value)).sum();
+            self.cut += cut * self.taken.times();
+            return;
+        };
         let key = (code.id, instruction.offset);
         // What a call has returned belongs to its operands, also in the lap before.
         let (own, number) = (number, number.saturating_add(self.taken.until_last()));
@@ -132,6 +140,11 @@ impl Find {
 impl View for Find {
     fn what(&self) -> &'static str {
         "occurrences of the value"
+    }
+
+    fn wanted(&self) -> Cow<'static, str> {
+        let cut = if self.cut > 0 { ", as far as strings were recorded" } else { "" };
+        format!("{}{cut}", self.what()).into()
     }
 
     fn is_empty(&self) -> bool {

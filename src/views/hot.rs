@@ -13,7 +13,7 @@ use crate::bytecode::Instruction;
 use crate::bytecode::decode::units;
 use crate::format::Output;
 use crate::format::lines::Lines;
-use crate::read::steps::{Entered, Exit};
+use crate::read::steps::{Entered, Entry, Exit};
 use crate::read::visit::Place;
 use crate::read::{Flaw, TraceError};
 use crate::trace::numbered::of_outside;
@@ -50,6 +50,8 @@ struct Hot {
     open: FxHashSet<(usize, u32)>,
     /// The object of the frame that runs, and the frame.
     current: (u64, Option<usize>),
+    /// Threads of which all frames are known.
+    known: FxHashSet<u32>,
     /// Instructions so far, and how many of them the thread that runs has executed, and each other one.
     total: u64,
     thread: u32,
@@ -191,6 +193,19 @@ impl Hot {
         self.executed
     }
 
+    /// Begins the time of frames that were on a thread's stack before what is read, which begins after so many instructions.
+    #[cold]
+    fn find_frames(&mut self, at: &State, number: u64) {
+        self.known.insert(at.thread);
+        let since = self.go_on(at.thread, number);
+        for frame in at.stack() {
+            if !self.frames.contains_key(&frame.id) {
+                let object = self.object_in(at.thread, &frame.code);
+                self.enter(frame.id, at.thread, since, object);
+            }
+        }
+    }
+
     /// Begins the time that a frame is on the stack.
     fn enter(&mut self, frame: u64, thread: u32, since: u64, object: Option<usize>) {
         if self.frames.len() >= MOST_FRAMES {
@@ -274,6 +289,13 @@ impl View for Hot {
     }
 
     #[inline]
+    fn on_stack(&mut self, at: &State, number: u64) {
+        if !self.known.contains(&at.thread) && self.known.len() < MOST_FRAMES {
+            self.find_frames(at, number);
+        }
+    }
+
+    #[inline]
     fn run(&mut self, run: &Run, at: &State, is_wanted: bool) -> Result<bool, SinkError> {
         self.go_on(at.thread, at.instructions + run.count);
         if let Some(frame) = at.frame().filter(|_| is_wanted) {
@@ -318,7 +340,10 @@ impl View for Hot {
     fn entered(&mut self, entered: &Entered, _is_library: bool) -> Result<(), SinkError> {
         let since = self.go_on(entered.thread, entered.number);
         let object = self.object_in(entered.thread, &entered.code);
-        object.into_iter().for_each(|object| self.counts[object].frames += self.taken.times());
+        // A generator that goes on is the same frame.
+        if entered.entry != Entry::Resumed {
+            object.into_iter().for_each(|object| self.counts[object].frames += self.taken.times());
+        }
         self.enter(entered.frame, entered.thread, since, object);
         Ok(())
     }

@@ -47,6 +47,8 @@ pub(super) struct LeftOut {
     pub(super) stdlib: Option<u64>,
     /// Items for which there was no memory.
     pub(super) dropped: u64,
+    /// Strings that were cut when they were recorded, and may have been what was asked for; None where nothing is looked for in them.
+    pub(super) cut: Option<u64>,
     /// There is nothing else.
     pub(super) is_all: bool,
     /// The trace has no values, and the view does without them.
@@ -80,6 +82,9 @@ pub(super) trait View {
     fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
         Ok(())
     }
+
+    /// Hears of the frames that are there when `number` instructions have been executed, before each run that is wanted, or part of it.
+    fn on_stack(&mut self, _at: &State, _number: u64) {}
 
     /// Takes a run; `is_wanted` is whether its code object is.  False leaves out its units.
     fn run(&mut self, _run: &Run, _at: &State, _is_wanted: bool) -> Result<bool, SinkError> {
@@ -177,6 +182,9 @@ impl Query {
         json::push_text_member(out, "trace", self.trace.as_os_str().as_encoded_bytes());
         json::push_optional_member(out, "stdlib_left_out", left_out.stdlib);
         json::push_member(out, "dropped", left_out.dropped);
+        if let Some(cut) = left_out.cut {
+            json::push_member(out, "cut", cut);
+        }
     }
 
     /// Writes the whole first object of JSON lines.
@@ -199,6 +207,14 @@ impl Query {
         }
         if left_out.dropped > 0 {
             parts.push(format!("{} items for lack of memory; --memory allows more", HumanCount(left_out.dropped)));
+        }
+        match left_out.cut {
+            None | Some(0) => {}
+            Some(1) => parts.push("the rest of 1 string that was cut; record with a larger --value-length".to_owned()),
+            Some(count) => parts.push(format!(
+                "the rest of {} strings that were cut; record with a larger --value-length",
+                HumanCount(count)
+            )),
         }
         if left_out.lacks_values {
             parts.push("what C functions did; --values records it".to_owned());
@@ -225,6 +241,8 @@ struct Asked<'a> {
     view: &'a mut dyn View,
     choice: Choice,
     capped: Capped,
+    /// The first instruction that is wanted.
+    first: u64,
     /// Whether the code of the run is wanted.
     is_wanted: bool,
     /// The trace has no values, and the view needs them.
@@ -239,6 +257,7 @@ impl<'a> Asked<'a> {
             view,
             choice: Choice::new(query),
             capped: Capped::default(),
+            first: query.selection.window.as_ref().map_or(1, |window| window.start.max(1)),
             is_wanted: false,
             lacks_values: false,
             does_without_values: false,
@@ -271,6 +290,7 @@ impl Visitor for Asked<'_> {
     fn run(&mut self, run: &Run, at: &State, is_whole: bool) -> Result<bool, SinkError> {
         let Some(frame) = at.frame() else { return Ok(false) };
         self.is_wanted = self.choice.wants_run(run, frame, at);
+        self.view.on_stack(at, at.instructions.max(self.first - 1));
         if !is_whole && !self.view.needs_values() {
             return Ok(true);
         }

@@ -46,7 +46,8 @@ pub fn run(
 ) -> Result<Answer, TraceError> {
     let mut view = Strings { plan, room: Room::new(query.memory), ..Strings::new() };
     let (answer, left_out) = query.ask(&mut view, report)?;
-    let left_out = LeftOut { dropped: view.room.dropped, ..left_out };
+    let left_out =
+        LeftOut { dropped: view.room.dropped, cut: view.plan.text.is_some().then_some(view.cut), ..left_out };
     let mut lines = Lines::new(output, None);
     ended(answer, print::write(view.found, query, &left_out, &mut lines))
 }
@@ -73,6 +74,8 @@ struct Strings {
     known: FxHashSet<u32>,
     /// By frame: the instruction whose result comes with the frame's next unit, and whether it is wanted.
     open: FxHashMap<u64, Open>,
+    /// Strings without what is looked for of which the end was not recorded.
+    cut: u64,
     taken: Taken,
 }
 
@@ -92,6 +95,7 @@ impl Strings {
             constants: FxHashSet::default(),
             known: FxHashSet::default(),
             open: FxHashMap::default(),
+            cut: 0,
             taken: Taken::default(),
         }
     }
@@ -138,8 +142,11 @@ impl Strings {
             return;
         }
         let length = |chunk: Utf8Chunk| chunk.valid().chars().count() + chunk.invalid().len();
-        let is_short = is_unicode && bytes.utf8_chunks().map(length).sum::<usize>() < self.plan.min;
-        if is_short || self.plan.text.as_ref().is_some_and(|pattern| !pattern.matches(bytes)) {
+        if is_unicode && bytes.utf8_chunks().map(length).sum::<usize>() < self.plan.min {
+            return;
+        }
+        if self.plan.text.as_ref().is_some_and(|pattern| !pattern.matches(bytes)) {
+            self.cut += if text.cut.is_some() { self.taken.times() } else { 0 };
             return;
         }
         if self.room.take(STRING + bytes.len() as u64) {
@@ -173,7 +180,10 @@ impl View for Strings {
 
     fn wanted(&self) -> Cow<'static, str> {
         match &self.plan.text {
-            Some(text) => format!("strings with {}", Printable::text(text.typed().as_bytes())).into(),
+            Some(text) => {
+                let cut = if self.cut > 0 { ", as far as they were recorded" } else { "" };
+                format!("strings with {}{cut}", Printable::text(text.typed().as_bytes())).into()
+            }
             None => self.what().into(),
         }
     }

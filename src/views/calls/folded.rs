@@ -20,7 +20,7 @@ pub(super) struct Folded {
     count: usize,
 }
 
-/// What makes calls: an instruction, C code that calls one function, or a use of a stand-in, by its text.
+/// What makes calls: an instruction, C code that calls one function for an instruction, or a use of a stand-in, by its text.
 struct Site {
     made_by: (u32, i32, u64),
     times: u64,
@@ -40,7 +40,7 @@ impl Folded {
         }
         let made_by = match &call.kind {
             Kind::Instruction { code, instruction, .. } => (code.id, instruction.offset, 0),
-            Kind::Frame { code, .. } => (code.id, -1, 0),
+            Kind::Frame { code, by, .. } => (code.id, by.unwrap_or(-1), 1),
             Kind::StandIn(used) => (0, -1, FxBuildHasher.hash_one(&used.what)),
         };
         let sites = self.by_parent.entry(call.parent).or_default();

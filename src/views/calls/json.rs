@@ -86,7 +86,7 @@ fn push_kind(out: &mut Vec<u8>, kind: &Kind) {
             json::push_text_member(out, "stand_in", &used.what);
             json::push_text_member(out, "kind", used.kind.name().as_bytes());
         }
-        Kind::Frame { code, arguments, entry } => {
+        Kind::Frame { code, arguments, entry, .. } => {
             json::push_text_member(out, "callee", &code.object.name);
             json::push_text_member(out, "callee_filename", &code.object.filename);
             json::push_member(out, "callee_line", code.object.first_line);

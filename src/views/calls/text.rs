@@ -106,7 +106,7 @@ fn push_call(line: &mut Vec<u8>, kind: &Kind) {
             }
             line.extend_from_slice(Printable::text(&used.what).to_string().as_bytes());
         }
-        Kind::Frame { code, arguments, entry } => {
+        Kind::Frame { code, arguments, entry, .. } => {
             push_name(line, &code.object.name);
             match entry {
                 Entry::New => {

@@ -45,8 +45,8 @@ pub(super) enum Kind {
     /// An instruction of this code object: a call, an import or an exec.
     Instruction { code: Rc<Code>, instruction: Instruction, operands: Vec<Value> },
     /// A frame that C code entered: a callback, an operator's method, a generator; or one that a call of Python code that is not shown
-    /// entered.
-    Frame { code: Rc<Code>, arguments: Vec<Value>, entry: Entry },
+    /// entered.  `by` is the offset of the instruction that its caller was at, if that is known.
+    Frame { code: Rc<Code>, arguments: Vec<Value>, entry: Entry, by: Option<i32> },
     /// A use of a stand-in for something that is missing.
     StandIn(StandIn),
 }
@@ -96,6 +96,8 @@ pub(super) struct Tree<R> {
     number: u64,
     /// The frame that runs, if it has begun and is not calling; else 0.
     plain: u64,
+    /// The frame that executed the last unit, and the offset of that.
+    last: (u64, i32),
     /// The last call, and the frame that ran, when it was asked about laps.
     before_laps: (u64, u64),
 }
@@ -112,6 +114,8 @@ struct Place {
 #[derive(Debug)]
 struct Active {
     caller: u64,
+    /// The offset of the instruction that the caller was at.
+    by: Option<i32>,
     entry: Entry,
     code: Rc<Code>,
     thread: u32,
@@ -150,6 +154,7 @@ impl<R: Renderer> Tree<R> {
             last_id: 0,
             number: 0,
             plain: 0,
+            last: (0, 0),
             before_laps: (0, 0),
         }
     }
@@ -208,6 +213,7 @@ impl<R: Renderer> Tree<R> {
     fn enter(&mut self, entered: &Entered) {
         let active = Active {
             caller: entered.caller,
+            by: (self.last.0 == entered.caller).then_some(self.last.1),
             entry: entered.entry,
             code: Rc::clone(&entered.code),
             thread: entered.thread,
@@ -227,6 +233,7 @@ impl<R: Renderer> Tree<R> {
 
     fn step(&mut self, step: &Executed, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError> {
         self.number = step.number;
+        self.last = (step.frame.id, step.unit.last.offset);
         let opcode = step.unit.last.opcode;
         let is_call = is_call(opcode) || matches!(opcode, op::EXEC_STMT | op::IMPORT_NAME);
         if self.plain == step.frame.id && !is_call && !matches!(opcode, op::RETURN_VALUE | op::YIELD_VALUE) {
@@ -276,8 +283,8 @@ impl<R: Renderer> Tree<R> {
         if is_shown || !is_wanted || !self.is_asked(None, &active.code.object.name) {
             return Ok(());
         }
-        let (code, entry) = (Rc::clone(&active.code), active.entry);
-        let kind = Kind::Frame { code, arguments: values.arguments.clone(), entry };
+        let (code, entry, by) = (Rc::clone(&active.code), active.entry, active.by);
+        let kind = Kind::Frame { code, arguments: values.arguments.clone(), entry, by };
         let own = self.begin(active.place, step.thread, step.number, kind)?;
         active.place = Place { indent: own.indent + 1, parent: Some(own.id), is_folded: own.is_folded };
         active.own = Some(own);
@@ -348,9 +355,11 @@ impl<R: Renderer> Tree<R> {
             Exit::Yield => active.result.take().map_or(Outcome::Unknown, Outcome::Yielded),
             Exit::Unwind => active.raised.take().map_or(Outcome::Unknown, Outcome::Raised),
         };
-        if !active.has_begun && is_wanted && self.is_asked(None, &active.code.object.name) {
-            // An exception was thrown into it before its first instruction.
-            let kind = Kind::Frame { code: Rc::clone(&active.code), arguments: Vec::new(), entry: active.entry };
+        // Of a frame that has begun elsewhere, or was not recorded, nothing is known.
+        let is_thrown_into = !active.has_begun && exit == Exit::Unwind && active.entry != Entry::Announced;
+        if is_thrown_into && is_wanted && self.is_asked(None, &active.code.object.name) {
+            let (code, entry, by) = (Rc::clone(&active.code), active.entry, active.by);
+            let kind = Kind::Frame { code, arguments: Vec::new(), entry, by };
             active.own = Some(self.begin(active.place, active.thread, self.number, kind)?);
         }
         self.end(active.own.take(), &outcome)?;
@@ -368,6 +377,7 @@ impl Active {
     fn found(step: &Executed) -> Active {
         Active {
             caller: 0,
+            by: None,
             entry: Entry::Announced,
             code: Rc::clone(&step.frame.code),
             thread: step.thread,

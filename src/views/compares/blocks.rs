@@ -33,7 +33,7 @@ pub(super) struct Block {
     pub(super) times: u64,
     /// The last one that rejected, if that is not among those kept.
     pub(super) rejected: Option<Kept>,
-    /// The last ones, each different from the one before, in their order.
+    /// The last ones that differ, in their order; where all are wanted, each different from the one before.
     pub(super) kept: VecDeque<Kept>,
     pub(super) passes: Passes,
     asks_for_equality: bool,
@@ -43,7 +43,7 @@ pub(super) struct Block {
     has_rejected: bool,
 }
 
-/// A comparison, and how often it came in a row.
+/// A comparison, and how often it came since it is kept.
 pub(super) struct Kept {
     pub(super) comparison: Comparison,
     pub(super) times: u64,
@@ -74,6 +74,11 @@ impl Blocks {
         };
         let most = if self.all { usize::MAX } else { KEPT };
         self.blocks[place].take(comparison, most, &mut self.room);
+    }
+
+    /// Notes that comparisons may have been left out of the trace.
+    pub(super) fn note_gap(&mut self) {
+        self.blocks.iter_mut().for_each(|block| block.passes.note_gap());
     }
 
     /// Finds or makes the block of a place.
@@ -123,9 +128,14 @@ impl Block {
         if self.kind == Kind::Equality {
             self.passes.take(&comparison, room);
         }
-        if let Some(last) = self.kept.back_mut().filter(|last| last.comparison.reads_as(&comparison)) {
-            last.times += 1;
-            last.comparison.number = comparison.number;
+        let same = match most {
+            KEPT => self.kept.iter().rposition(|kept| kept.comparison.reads_as(&comparison)),
+            _ => self.kept.len().checked_sub(1).filter(|last| self.kept[*last].comparison.reads_as(&comparison)),
+        };
+        if let Some(mut again) = same.and_then(|place| self.kept.remove(place)) {
+            again.times += 1;
+            again.comparison.number = comparison.number;
+            self.kept.push_back(again);
             return;
         }
         let weight = size_of::<Kept>() as u64 + comparison.operands.iter().map(weight).sum::<u64>();

@@ -32,6 +32,8 @@ pub(super) struct Pass {
     places: FxHashSet<[i64; 2]>,
     /// Sides that were another piece each time, as far as that is known.
     advances: [bool; 2],
+    /// Some of its comparisons may have been left out of the trace.
+    has_gap: bool,
     weight: u64,
     /// Pieces that were not kept.
     pub(super) cut: u64,
@@ -41,7 +43,7 @@ pub(super) struct Pass {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Passes {
     current: Pass,
-    /// The one with the most pieces of those before the current one.
+    /// The one with the most pieces of those before the current one; the last such.
     longest: Option<Pass>,
     /// A piece was compared with several of the other side, so that no wholes were.
     is_crossed: bool,
@@ -75,16 +77,21 @@ impl Passes {
         self.current.push_pieces([left, right], from);
     }
 
+    /// Notes that comparisons may have been left out of the trace.
+    pub(super) fn note_gap(&mut self) {
+        self.current.has_gap = self.current.count() > 0;
+    }
+
     fn end(&mut self, room: &mut Room) {
         let pass = std::mem::take(&mut self.current);
         let longest = self.longest.as_ref().map_or(0, Pass::count);
-        let loser = if pass.count() > longest { self.longest.replace(pass) } else { Some(pass) };
+        let loser = if pass.count() >= longest { self.longest.replace(pass) } else { Some(pass) };
         room.give_back(loser.map_or(0, |pass| pass.weight));
     }
 
     /// Whether a pass reads as the comparison of two wholes.
     pub(super) fn joins(&self, pass: &Pass) -> bool {
-        !self.is_crossed && pass.is_joined()
+        !self.is_crossed && !pass.has_gap && pass.is_joined()
     }
 
     /// The last pass, and the longest one if that is another.

@@ -49,9 +49,9 @@ fn push_line(out: &mut Vec<u8>, block: &Block, kept: &Kept, is_first: bool) {
     push_times(out, block.times);
     out.push(b'\n');
     let sign = sign_of(&kept.comparison);
-    for pass in block.passes.shown() {
+    for (what, pass) in ["whole", "longest"].into_iter().zip(block.passes.shown()) {
         if pass.count() > 1 && block.joins(pass) {
-            out.extend_from_slice(b"    whole: ");
+            out.extend_from_slice(format!("    {what}: ").as_bytes());
             pass.push(out, &sign);
             if pass.cut > 0 {
                 out.extend_from_slice(format!("  ({} more pieces)", HumanCount(pass.cut)).as_bytes());

@@ -3,14 +3,17 @@
 use num_bigint::{BigInt, Sign};
 
 use crate::bytecode::escape;
+use crate::bytecode::literal::Reader;
+use crate::bytecode::marshal::write::utf8;
+use crate::bytecode::object::Object;
 use crate::select::NamePattern;
 use crate::trace::value::{Text, Value};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
 pub enum Wanted {
-    /// Bytes of a string, which need not be all of it.
-    Bytes(Vec<u8>),
+    /// Bytes of a str and, as UTF-8, of a unicode, which need not be all of it.
+    Bytes { of_str: Vec<u8>, of_unicode: Vec<u8> },
     /// A number, or a string that is that.
     Number(BigInt, Vec<u8>),
     /// What is found in a string.
@@ -28,13 +31,16 @@ impl Wanted {
         let typed = typed.strip_prefix(b"u").filter(|rest| rest.starts_with(b"'")).unwrap_or(typed);
         let inner = [b"'", b"\""].iter().find_map(|quote| typed.strip_prefix(*quote)?.strip_suffix(*quote));
         let typed = inner.unwrap_or(typed);
-        Wanted::Bytes(escape::read(typed).unwrap_or_else(|| typed.to_vec()))
+        let of_str = escape::read(typed).unwrap_or_else(|| typed.to_vec());
+        let of_unicode = unicode(typed).unwrap_or_else(|| of_str.clone());
+        Wanted::Bytes { of_str, of_unicode }
     }
 
     /// Finds it in a value, its items included; returns the part that has it.
     pub(super) fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         match value {
-            Value::Str(text) | Value::Unicode(text) => self.is_in(text).then_some(value),
+            Value::Str(text) => self.is_in(text, false).then_some(value),
+            Value::Unicode(text) => self.is_in(text, true).then_some(value),
             Value::Int(number) => self.is_number(&BigInt::from(*number)).then_some(value),
             Value::Bool(_) => None,
             Value::Long { negative, magnitude } => {
@@ -47,9 +53,21 @@ impl Wanted {
         }
     }
 
-    fn is_in(&self, text: &Text) -> bool {
+    /// How many strings in a value, which does not have it, are not there as a whole and may have it in what is missing.
+    pub(super) fn strings_cut(&self, value: &Value) -> u64 {
+        match value {
+            _ if matches!(self, Wanted::Number(..)) => 0,
+            Value::Str(text) | Value::Unicode(text) => u64::from(text.cut.is_some()),
+            Value::Container(container) => container.items.iter().map(|item| self.strings_cut(item)).sum(),
+            Value::Object { receiver: Some(receiver), .. } => self.strings_cut(receiver),
+            _ => 0,
+        }
+    }
+
+    fn is_in(&self, text: &Text, is_unicode: bool) -> bool {
         match self {
-            Wanted::Bytes(bytes) => memchr::memmem::find(&text.bytes, bytes).is_some(),
+            Wanted::Bytes { of_unicode: bytes, .. } if is_unicode => memchr::memmem::find(&text.bytes, bytes).is_some(),
+            Wanted::Bytes { of_str: bytes, .. } => memchr::memmem::find(&text.bytes, bytes).is_some(),
             Wanted::Number(_, typed) => text.bytes == *typed,
             Wanted::Pattern(pattern) => pattern.matches(&text.bytes),
         }
@@ -57,6 +75,17 @@ impl Wanted {
 
     fn is_number(&self, number: &BigInt) -> bool {
         matches!(self, Wanted::Number(wanted, _) if wanted == number)
+    }
+}
+
+/// Reads the inside of a unicode with escapes, as UTF-8; None if it is none.
+fn unicode(typed: &[u8]) -> Option<Vec<u8>> {
+    let quote = ['\'', '"'].into_iter().find(|&quote| !typed.contains(&(quote as u8)))?;
+    let escaped = |one: char| if one.is_ascii() { one.to_string() } else { format!("\\U{:08x}", u32::from(one)) };
+    let typed: String = str::from_utf8(typed).ok()?.chars().map(escaped).collect();
+    match Reader::new(format!("u{quote}{typed}{quote}").as_bytes()).object(&mut |_| None).ok()? {
+        Object::Unicode(points) => Some(utf8(&points)),
+        _ => None,
     }
 }
 
@@ -90,5 +119,10 @@ mod tests {
         assert!(finds("-1L", &Value::Long { negative: true, magnitude: vec![1] }));
         assert!(finds("cret", &text(b"s3cret")) && finds("'16'", &text(b"x16x")));
         assert!(finds(r"a\x00", &text(b"ba\0")) && !finds(r"a\x01", &text(b"ba\0")));
+        let unicode = |text: &str| Value::Unicode(Text { bytes: text.into(), cut: None });
+        for typed in [r"f\xe9\u20ac", r"u'f\xe9\u20ac'", "fé€", r"\U0001f600", r"é\u20ac"] {
+            assert!(finds(typed, &unicode("caf\u{e9}\u{20ac}\u{1f600}")), "{typed}");
+        }
+        assert!(!finds(r"\xc3\xa9", &unicode("\u{e9}")) && finds(r"\xc3\xa9", &text("\u{e9}".as_bytes())));
     }
 }
