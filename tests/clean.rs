@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use crate::running::{self, Ran, bctrace, run, run_with};
 use crate::verified;
 
+mod other_inputs;
+
 /// Each technique alone, and some together; tests/clean/obfuscate says what they are.
 const TECHNIQUES: [&str; 24] = [
     "shuffle",
@@ -426,7 +428,7 @@ def junk(c):
     if not hasattr(c, 'co_code'): return c
     constants = tuple(map(junk, c.co_consts))
     return types.CodeType(c.co_argcount, c.co_nlocals, c.co_stacksize, c.co_flags, c.co_code + 4 * chr(255), constants, c.co_names,
-        c.co_varnames, c.co_filename, c.co_name, c.co_firstlineno, c.co_lnotab)
+        c.co_varnames, c.co_filename, c.co_name, c.co_firstlineno, c.co_lnotab, c.co_freevars, c.co_cellvars)
 content = open(sys.argv[1], 'rb').read()
 open(sys.argv[1], 'wb').write(content[:8] + marshal.dumps(junk(marshal.loads(content[8:]))))
 ";

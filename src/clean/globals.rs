@@ -2,15 +2,15 @@
 //! store to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::classes;
 use super::flow::{Flow, Instruction, Operand};
-use super::machine::{Act, Graph};
 use super::pure::{self, Function, Thing};
+use super::rebuild::Program;
 use super::value::Literal;
 use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
-use crate::bytecode::marshal::write::utf8;
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
 
@@ -43,19 +43,12 @@ pub fn stored(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
 
 /// The same, and those of attributes that are a builtin's too: the object may be the module of builtins.
 pub fn replaced(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
-    let attributes = operands(code, is_attribute_store).filter(|name| is_builtin(name));
-    stored(code).chain(attributes)
+    stored(code).chain(operands(code, is_attribute_store).filter(|name| is_builtin(name)))
 }
 
-/// The same of what is stored to or deleted in some state.
-pub fn replaced_in(graph: &Graph, code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
-    let acts = graph.reachable().into_iter().flat_map(|node| &graph.nodes[node].acts);
-    let name = |act: &Act| {
-        let Act::Run(opcode, Some(place)) = *act else { return None };
-        let name = usize::try_from(place).ok().and_then(|place| code.names.get(place))?;
-        (is_store(opcode) || is_attribute_store(opcode) && is_builtin(name)).then(|| name.to_vec())
-    };
-    acts.filter_map(name).collect()
+/// Whether an instruction is such a store, of this name.
+pub fn replaces(opcode: u8, name: &[u8]) -> bool {
+    is_store(opcode) || is_attribute_store(opcode) && is_builtin(name)
 }
 
 fn is_store(opcode: u8) -> bool {
@@ -66,7 +59,8 @@ fn is_attribute_store(opcode: u8) -> bool {
     matches!(opcode, op::STORE_ATTR | op::DELETE_ATTR)
 }
 
-fn is_builtin(name: &[u8]) -> bool {
+/// Whether a name is a builtin's of which something is known.
+pub fn is_builtin(name: &[u8]) -> bool {
     let is_class = || std::str::from_utf8(name).ok().and_then(classes::class_of).is_some();
     name == b"None" || pure::builtin(name).is_some() || is_class()
 }
@@ -77,50 +71,8 @@ fn operands(code: &MarshalledCode, is_one: impl Fn(u8) -> bool) -> impl Iterator
     places.filter_map(|place| code.names.get(usize::from(u16::from_le_bytes([place[1], place[2]])))).map(|name| &**name)
 }
 
-/// Returns the names of builtins that a program may replace by texts: those among its texts, if it names a way to a module's names.
-pub fn replaced_by_texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
-    const WAYS: [&[u8]; 13] = [
-        b"__builtin__",
-        b"__builtins__",
-        b"__dict__",
-        b"__globals__",
-        b"delattr",
-        b"f_builtins",
-        b"f_globals",
-        b"func_globals",
-        b"globals",
-        b"locals",
-        b"modules",
-        b"setattr",
-        b"vars",
-    ];
-    let (mut texts, mut names_way) = (BTreeSet::new(), false);
-    for (code, _) in nested(code) {
-        names_way |= code.names.iter().any(|name| WAYS.contains(&&**name));
-        for constant in code.constants.iter() {
-            add_texts(constant, &mut |text| {
-                names_way |= WAYS.contains(&text);
-                if is_builtin(text) {
-                    texts.insert(text.to_vec());
-                }
-            });
-        }
-    }
-    if names_way { texts } else { BTreeSet::new() }
-}
-
-/// Visits the texts of a constant.
-fn add_texts(constant: &Object, visit: &mut dyn FnMut(&[u8])) {
-    match constant {
-        Object::Str(text) => visit(text),
-        Object::Unicode(points) => visit(&utf8(points)),
-        Object::Tuple(items) => items.iter().for_each(|item| add_texts(item, visit)),
-        _ => {}
-    }
-}
-
 /// Finds the globals of a module by its flow.
-pub fn of_module<'a>(flow: &Flow, code: &'a MarshalledCode) -> Globals<'a> {
+pub fn of_module<'a>(flow: &Flow, code: &'a MarshalledCode, program: &Program<'_>) -> Globals<'a> {
     let is_any = |unit: crate::bytecode::Unit| matches!(unit.last.opcode, op::EXEC_STMT | op::IMPORT_STAR);
     if nested(code).any(|(code, _)| units(&code.bytes, 0).any(is_any)) {
         return Globals::new();
@@ -136,14 +88,16 @@ pub fn of_module<'a>(flow: &Flow, code: &'a MarshalledCode) -> Globals<'a> {
                 }
                 _ => None,
             };
-            let Some(name) = name.filter(|name| !elsewhere.contains(&***name)) else { continue };
+            let is_known = |name: &Arc<[u8]>| !elsewhere.contains(&**name) && !program.texts.contains(&**name);
+            let Some(name) = name.filter(|name| is_known(name)) else { continue };
             let global =
                 global(&list[..place], code).filter(|_| matches!(one.opcode, op::STORE_NAME | op::STORE_GLOBAL));
             // Of two stores the later one can come at any time.
             found.entry(name).and_modify(|known| *known = None).or_insert(global);
         }
     }
-    found.into_iter().filter_map(|(name, global)| Some((name.to_vec(), global?))).collect()
+    let is_kept = |global: &Global| !program.replaces_code || matches!(global, Global::Plain(_));
+    found.into_iter().filter_map(|(name, global)| Some((name.to_vec(), global.filter(is_kept)?))).collect()
 }
 
 /// What the last of these instructions leave on the stack, if it is a function or constant.

@@ -18,6 +18,7 @@ pub mod observed;
 mod order;
 mod prepare;
 mod pure;
+mod reach;
 mod rebuild;
 pub mod rename;
 pub mod report;
@@ -41,6 +42,7 @@ use sha2::{Digest, Sha256};
 use crate::bytecode::code::nested;
 use crate::bytecode::object::{MarshalledCode, Object};
 use globals::Globals;
+use reach::Reach;
 use rebuild::Program;
 
 /// What is done with the side of a condition that never ran.
@@ -107,32 +109,54 @@ fn shows_locals(code: &MarshalledCode) -> bool {
 }
 
 fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
-    let (mut stored, mut mentions) = (globals::replaced_by_texts(code), BTreeMap::new());
-    let shows_locals = nested(code).any(|(code, _)| shows_locals(code));
+    let texts = reach::texts(code);
+    let mut mentions = BTreeMap::new();
+    let mut all = Reach::default();
     for (code, _) in nested(code) {
-        stored.extend(globals::replaced(code).map(<[u8]>::to_vec));
+        all.add(&Reach { executes: false, ..Reach::of_bytes(code) });
         for name in &code.names {
             *mentions.entry(name.to_vec()).or_default() += 1;
         }
     }
-    let by_name: [&[u8]; 9] =
-        [b"globals", b"locals", b"vars", b"dir", b"eval", b"execfile", b"__dict__", b"__main__", b"modules"];
-    let is_looked_up = by_name.iter().any(|name| mentions.contains_key(*name));
-    let asks: [&[u8]; 7] =
-        [b"exc_info", b"exc_type", b"exc_value", b"print_exc", b"format_exc", b"traceback", b"exc_clear"];
-    let keeps_exceptions = asks.iter().any(|name| mentions.contains_key(*name));
-    let runs_prefixes = evidence.codes.iter().any(|(bytes, executed)| machine::runs_prefixes(bytes, executed));
+    let by_name: [&[u8]; 12] = [
+        b"globals",
+        b"locals",
+        b"vars",
+        b"dir",
+        b"eval",
+        b"execfile",
+        b"input",
+        b"f_globals",
+        b"func_globals",
+        b"__dict__",
+        b"__main__",
+        b"modules",
+    ];
+    let asks: [&[u8]; 8] = [
+        b"exc_info",
+        b"exc_type",
+        b"exc_value",
+        b"print_exc",
+        b"format_exc",
+        b"traceback",
+        b"exc_clear",
+        // Of the module logging.
+        b"exception",
+    ];
     let globals = Globals::new();
+    let stored = stored(code, &all, &texts);
     let mut program = Program {
         options,
         stored: &stored,
         globals: &globals,
         observed: &evidence.observed,
         mentions: &mentions,
-        shows_locals,
-        is_looked_up,
-        keeps_exceptions,
-        runs_prefixes,
+        texts: &texts,
+        shows_locals: nested(code).any(|(code, _)| shows_locals(code)),
+        is_looked_up: all.imports_all || reach::mentions(code, &by_name, &[b"__dict__", b"__main__"]),
+        replaces_code: reach::mentions(code, &[b"func_code", b"__code__"], &[b"func_code", b"__code__"]),
+        keeps_exceptions: reach::mentions(code, &asks, &[b"exc_info"]),
+        runs_prefixes: evidence.codes.iter().any(|(bytes, executed)| machine::runs_prefixes(bytes, executed)),
         is_suspicious: false,
     };
     let mut codes = Vec::new();
@@ -140,32 +164,48 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
     let mut made = each(&codes, evidence, &program, Vec::new());
     if made.iter().any(|one| one.has_sign) {
         // Where some code was made by something else than a compiler, the rest may only look as if it was not.
+        let before = program;
         program.is_suspicious = true;
         // Bytes that nothing leads to can look like stores.
-        let fewer = stored_by(code, &codes, &made);
-        let matters =
-            |code: &MarshalledCode| code.names.iter().any(|name| stored.contains(&**name) && !fewer.contains(&**name));
-        let before = made
-            .into_iter()
-            .zip(&codes)
-            .map(|(done, code)| Some(done).filter(|done| done.is_settled() && !matters(code)));
-        made = each(&codes, evidence, &Program { stored: &fewer, ..program }, before.collect());
+        let all = reached(code, &codes, &made);
+        let fewer = self::stored(code, &all, &texts);
+        program.stored = &fewer;
+        program.is_looked_up |= all.executes || all.imports_all;
+        program.keeps_exceptions |= all.raises_again;
+        let is_same =
+            (program.is_looked_up, program.keeps_exceptions) == (before.is_looked_up, before.keeps_exceptions);
+        let matters = |name: &[u8]| stored.contains(name) != fewer.contains(name);
+        let is_kept = |code: &MarshalledCode| is_same && !code.names.iter().any(|name| matters(name));
+        let done = made.into_iter().zip(&codes);
+        let before = done.map(|(done, code)| Some(done).filter(|done| done.is_settled() && is_kept(code))).collect();
+        made = each(&codes, evidence, &program, before);
     }
     let mut report = Vec::new();
     let code = put_together(code, evidence, &mut made.into_iter(), 0, &mut report);
     Rebuilt { code, report, renamed: Vec::new() }
 }
 
-/// The names that a program may store to, once something was made of some of its code objects.
-fn stored_by(code: &MarshalledCode, codes: &[&MarshalledCode], made: &[rebuild::Result]) -> BTreeSet<Vec<u8>> {
-    let mut stored = globals::replaced_by_texts(code);
+/// What a program does once something was made of some of its code objects.
+fn reached(code: &MarshalledCode, codes: &[&MarshalledCode], made: &[rebuild::Result]) -> Reach {
     let known: HashMap<*const MarshalledCode, &rebuild::Result> =
         codes.iter().map(|code| &raw const **code).zip(made).collect();
+    let mut all = Reach::default();
     for (code, _) in nested(code) {
-        match known.get(&(&raw const *code)).and_then(|made| made.replaced.as_ref()) {
-            Some(names) => stored.extend(names.iter().cloned()),
-            None => stored.extend(globals::replaced(code).map(<[u8]>::to_vec)),
+        match known.get(&(&raw const *code)).and_then(|made| made.reach.as_ref()) {
+            Some(reach) => all.add(reach),
+            None => all.add(&Reach::of_bytes(code)),
         }
+    }
+    all
+}
+
+/// The names that a program may store to.
+fn stored(code: &MarshalledCode, all: &Reach, texts: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
+    let mut stored = &all.replaced | texts;
+    if all.imports_all {
+        // The module can have any name.
+        let names = nested(code).flat_map(|(code, _)| &code.names).filter(|name| globals::is_builtin(name));
+        stored.extend(names.map(|name| name.to_vec()));
     }
     stored
 }

@@ -11,6 +11,7 @@ use super::machine::{self, Graph, Input};
 use super::narrow;
 use super::observed::Observed;
 use super::order::Order;
+use super::reach::Reach;
 use super::report::{Change, Outcome};
 use super::same::is_same;
 use super::simplify::{self, Removed};
@@ -55,6 +56,10 @@ pub struct Program<'a> {
     pub shows_locals: bool,
     /// Some code may look up globals by their names.
     pub is_looked_up: bool,
+    /// Some code may give functions other code.
+    pub replaces_code: bool,
+    /// Texts that may be names of what is stored to.
+    pub texts: &'a BTreeSet<Vec<u8>>,
     /// Some code asks for the exception that was handled last.
     pub keeps_exceptions: bool,
     /// Useless EXTENDED_ARGs of the program ran.
@@ -76,8 +81,8 @@ pub struct Result {
     pub is_ambiguous: bool,
     /// The code object itself shows that it was not made by a compiler alone.
     pub has_sign: bool,
-    /// What [`globals::replaced_in`] says of the states that all it does comes of; None if it is as it was.
-    pub replaced: Option<BTreeSet<Vec<u8>>>,
+    /// What the states that all it does comes of do to others; None if it is as it was.
+    pub reach: Option<Reach>,
 }
 
 impl Result {
@@ -89,7 +94,7 @@ impl Result {
     /// The code object is as it was.
     fn as_it_was(outcome: Outcome, has_sign: bool) -> Result {
         let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false, has_sign, replaced: None }
+        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false, has_sign, reach: None }
     }
 }
 
@@ -127,7 +132,7 @@ fn attempt<'a>(
     let unchanged = Result::as_it_was(Outcome::Unchanged, false);
     let mut program = *program;
     if let Some(globals) = globals.filter(|_| !program.is_looked_up) {
-        *globals = globals::of_module(&flow, code);
+        *globals = globals::of_module(&flow, code, &program);
         program.globals = globals;
     }
     let program = &program;
@@ -146,8 +151,8 @@ fn attempt<'a>(
     let changes = changes(code, &graph, &removed, &all_folded);
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     folded.extend(gone(code, &flow, removed.keys().chain(&graph.thrown)));
-    let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, executed));
-    let replaced = Some(globals::replaced_in(&graph, code));
+    let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(&graph, &flow, executed));
+    let reach = Some(Reach::of(&graph, code));
     let laid = structured(code, &flow, end, sign.is_some(), program);
     let sign = match &laid {
         // The compiler makes the same of what it does, whatever that looks like.
@@ -166,7 +171,7 @@ fn attempt<'a>(
             Err(other) => return Result::as_it_was(Outcome::Kept(format!("{why}; {other}")), has_sign),
         },
     };
-    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign, replaced }
+    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign, reach }
 }
 
 /// Lays a flow out without statements; an error says why that is not possible.
@@ -264,11 +269,16 @@ fn assumptions(all: &[Folded]) -> impl Iterator<Item = String> {
     globals.chain(stored.map(move |name| format!("nothing but this code uses the variable {}", shown(name))))
 }
 
-/// Whether an instruction that ran can be reached with different blocks around it, or different depths of the stack.
-fn is_ambiguous(graph: &Graph, executed: &Executed) -> bool {
+/// Whether an instruction that ran, and that is still in the flow, can be reached with different blocks around it, or different depths of
+/// the stack.  What says where flattened code goes on is reached with any.
+fn is_ambiguous(graph: &Graph, flow: &Flow, executed: &Executed) -> bool {
+    let blocks = flow.reverse_postorder().into_iter().map(|block| &flow.blocks[block]);
+    let left: BTreeSet<u32> =
+        blocks.flat_map(|block| block.instructions.iter().map(|one| one.at).chain([block.at])).collect();
     let mut shapes = BTreeMap::new();
     graph.reachable().into_iter().map(|node| &graph.nodes[node]).any(|node| {
-        let is_used = !node.acts.is_empty() && executed.offsets.contains_key(&(node.key.offset as u32));
+        let at = node.key.offset as u32;
+        let is_used = !node.acts.is_empty() && executed.offsets.contains_key(&at) && left.contains(&at);
         let shape = (node.key.stack.len(), node.key.blocks.iter().map(|block| block.setup).collect::<Vec<u32>>());
         is_used && *shapes.entry(node.key.offset).or_insert_with(|| shape.clone()) != shape
     })
@@ -308,6 +318,7 @@ fn checked(laid: &Code, code: &MarshalledCode, flow: &Flow, program: &Program<'_
         splits_stack: false,
         // Code that was laid out right has about as many states as instructions; of wrong code the stack can grow without end.
         most: STATES.min(tracked::FEW + STATES_PER_BYTE * made.bytes.len()),
+        replaces_code: program.replaces_code,
         keeps_exceptions: program.keeps_exceptions,
     };
     let graph = machine::explore(&input).ok()?;

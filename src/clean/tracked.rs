@@ -77,6 +77,7 @@ pub fn explain(
         dead: &nowhere,
         splits_stack: false,
         most: STATES,
+        replaces_code: program.replaces_code,
         keeps_exceptions: program.keeps_exceptions,
     };
     let most = STATES.min(FEW + STATES_PER_BYTE_TRACKED * code.bytes.len());

@@ -74,7 +74,7 @@ fn makes_known(graph: &Graph, node: &Node, executed: Option<&Executed>) -> bool 
     graph.nodes[next].key.stack.last().is_some_and(|value| match value {
         Value::Integer(_) => !runs(op::CALL_FUNCTION) || makes_id(),
         // Only a set of constants is one of which something is known.
-        Value::Fixed if runs(op::BUILD_SET) => true,
+        Value::Fresh if runs(op::BUILD_SET) => true,
         value => is_known(value, node.key.offset as u32, executed),
     })
 }
@@ -85,7 +85,7 @@ fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
         Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Method(..) | Value::Function(_) => true,
         Value::List(_) | Value::Dict(_) | Value::NoItems | Value::Truth | Value::Tuple(_) | Value::Instance(_) => true,
         // What is made of constants alone fails always or never.
-        Value::Fixed => {
+        Value::Fixed | Value::Fresh => {
             executed.is_some_and(|executed| executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at))
         }
         _ => false,

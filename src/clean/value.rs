@@ -41,6 +41,8 @@ pub enum Value {
     Instance(&'static str),
     /// Not known, but made of constants alone.
     Fixed,
+    /// The same of what can change, as long as nothing else refers to it.
+    Fresh,
     /// A list, dict or set that nothing else refers to, and whether something is in it.
     Container(bool),
     /// A tuple of values, of which some are known.

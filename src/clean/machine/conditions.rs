@@ -37,6 +37,7 @@ impl Explorer<'_> {
         }
         if !matches!(condition, Value::Constant(_)) {
             self.may_raise(step)?;
+            self.forget_own(step);
         }
         let mut popped = step.stack.clone();
         popped.pop();
@@ -83,6 +84,7 @@ impl Explorer<'_> {
         }
         self.iterates.insert(step.at);
         self.may_raise(step)?;
+        self.forget_own(step);
         let mut fewer = step.stack.clone();
         fewer.pop();
         step.stack.push(Value::Unknown);

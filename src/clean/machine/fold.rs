@@ -17,7 +17,9 @@ impl Explorer<'_> {
         if let Some(found) = known::of_containers(opcode, operand, operands) {
             return found;
         }
-        if let (op::MAKE_FUNCTION, [Value::Constant(Literal::Other(index))]) = (opcode, operands) {
+        if let (op::MAKE_FUNCTION, [Value::Constant(Literal::Other(index))]) = (opcode, operands)
+            && !self.input.replaces_code
+        {
             return (Some(Value::Function(*index)), Fails::Never);
         }
         if let Some(value) = known::made(self.input.code, opcode, operand, operands) {
@@ -42,7 +44,7 @@ impl Explorer<'_> {
                 // Identity asks no object.
                 let is_identity = opcode == op::COMPARE_OP && matches!(operand, 8 | 9);
                 let fails = if effect::is_safe(opcode) || is_identity { Fails::Never } else { Fails::Maybe };
-                (is_fixed.then_some(Value::Fixed), fails)
+                (is_fixed.then(|| opaque::made(opcode, operands)), fails)
             }
         }
     }

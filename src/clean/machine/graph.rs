@@ -136,6 +136,9 @@ impl Graph {
             }
             let sides = sides.entry(key.offset as u32).or_default();
             exit.successors(&mut |next| sides.extend([self.nodes[next].key.offset]));
+            if let Exit::End(..) = exit {
+                sides.insert(i32::MIN);
+            }
         }
         self.decided.retain(|at, _| sides.get(at).is_some_and(|sides| sides.len() == 1));
     }

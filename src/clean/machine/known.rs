@@ -27,7 +27,7 @@ pub fn of_containers(opcode: u8, operand: i32, operands: &[Value]) -> Option<Kno
         },
         (op::BUILD_TUPLE, _) => (tuple(operands), Fails::Never),
         (op::BUILD_SET, [_, ..]) if operands.iter().all(|one| one.literal().is_some_and(is_key)) => {
-            (Some(Value::Fixed), Fails::Never)
+            (Some(Value::Fresh), Fails::Never)
         }
         (op::BUILD_SET, _) => {
             let fails = if operands.is_empty() { Fails::Never } else { Fails::Maybe };
@@ -243,7 +243,10 @@ pub fn always_fails(code: &MarshalledCode, opcode: u8, operand: i32, operands: &
             let name = usize::try_from(operand).ok().and_then(|place| code.names.get(place));
             name.is_some_and(|name| !name.starts_with(b"__"))
         }
-        (op::STORE_ATTR, [_, Value::Constant(of)]) => !matches!(of, Literal::Other(_)),
+        (op::STORE_ATTR, [_, Value::Constant(of)]) => {
+            let name = usize::try_from(operand).ok().and_then(|place| code.names.get(place));
+            !matches!(of, Literal::Other(_)) && name.is_some_and(|name| !name.starts_with(b"__"))
+        }
         (op::STORE_SUBSCR, [_, Value::Constant(of), _]) | (op::DELETE_SUBSCR, [Value::Constant(of), _]) => {
             !matches!(of, Literal::Other(_))
         }

@@ -175,6 +175,8 @@ pub struct Input<'a> {
     pub splits_stack: bool,
     /// States at most.
     pub most: usize,
+    /// The program may give functions other code.
+    pub replaces_code: bool,
     /// A failure is never a jump: the program asks for the exception that was handled last.
     pub keeps_exceptions: bool,
 }

@@ -58,19 +58,42 @@ fn never_fails(opcode: u8, operands: &[Value]) -> bool {
     }
 }
 
-/// The exception that a call of a class among the builtins makes of constants.  Those of UnicodeError want arguments of their own.
+/// Whether a class of exceptions wants arguments of its own, and raises another one with others.
+pub fn wants_arguments(class: &str) -> bool {
+    class.starts_with("Unicode") || matches!(class, "SyntaxError" | "IndentationError" | "TabError")
+}
+
+/// The exception that a call of a class among the builtins makes of constants.
 pub fn exception(opcode: u8, operand: i32, operands: &[Value]) -> Option<Value> {
     let [Value::Class(class), arguments @ ..] = operands else { return None };
-    let is_made = opcode == op::CALL_FUNCTION && operand <= 0xff && !class.starts_with("Unicode");
+    let is_made = opcode == op::CALL_FUNCTION && operand <= 0xff && !wants_arguments(class);
     (is_made && arguments.iter().all(|value| matches!(value, Value::Constant(_)))).then_some(Value::Instance(class))
 }
 
 /// Whether a value is made of constants alone.
 pub fn is_fixed(value: &Value) -> bool {
     // What a container that is not empty has is not known.
-    let is_constant =
-        matches!(value, Value::Constant(_) | Value::Fixed | Value::Container(false) | Value::Class(_) | Value::Truth);
-    is_constant || matches!(value, Value::List(_) | Value::Dict(_) | Value::Builtin(_) | Value::Method(..))
+    let is_constant = matches!(value, Value::Constant(_) | Value::Container(false) | Value::Class(_) | Value::Truth);
+    is_constant
+        || matches!(value, Value::Fixed | Value::Fresh)
+        || matches!(value, Value::List(_) | Value::Dict(_) | Value::Builtin(_) | Value::Method(..))
+}
+
+/// What an instruction makes of what is made of constants alone: it stays as it is, or can change.
+pub fn made(opcode: u8, operands: &[Value]) -> Value {
+    let is_kept = |value: &Value| matches!(value, Value::Constant(_) | Value::Fixed | Value::Class(_) | Value::Truth);
+    let is_constant = match (opcode, operands) {
+        (op::COMPARE_OP | op::LOAD_ATTR, _) => true,
+        (op::CALL_FUNCTION, [Value::Builtin(called), arguments @ ..]) => {
+            let takes_one = matches!(called, Builtin::Max | Builtin::Min | Builtin::Type | Builtin::Sum);
+            called.makes_constants() && (!takes_one || arguments.iter().all(is_kept))
+        }
+        (op::CALL_FUNCTION, _) => false,
+        (op::BINARY_SUBSCR, [Value::List(_), _]) => true,
+        (opcode, _) if (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode) => true,
+        (_, operands) => operands.iter().all(is_kept),
+    };
+    if is_constant { Value::Fixed } else { Value::Fresh }
 }
 
 /// Whether an instruction looks up or calls something that has no effect, with what is made of constants alone: a builtin, or a method of
@@ -81,7 +104,9 @@ pub fn is_pure_call(opcode: u8, operand: i32, operands: &[Value]) -> bool {
         (op::CALL_FUNCTION, [Value::Builtin(called), arguments @ ..]) => {
             operand <= 0xff && !matches!(called, Builtin::Map) && arguments.iter().all(is_fixed)
         }
-        (op::CALL_FUNCTION, [Value::Fixed, arguments @ ..]) => operand <= 0xff && arguments.iter().all(is_fixed),
+        (op::CALL_FUNCTION, [Value::Fixed | Value::Fresh, arguments @ ..]) => {
+            operand <= 0xff && arguments.iter().all(is_fixed)
+        }
         _ => false,
     }
 }

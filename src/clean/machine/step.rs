@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::explore::Explorer;
-use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect, known};
+use super::{Act, Block, Exit, Kind, NodeId, Unmodelled, Variants, effect, known, opaque};
 use crate::bytecode::Unit;
 use crate::bytecode::opcode::{self, op};
 
+use crate::clean::Change;
 use crate::clean::value::{Literal, Value};
 
 /// What an instruction works on.
@@ -126,7 +127,9 @@ impl Explorer<'_> {
             Fails::Always(_) => self.may_raise(step)?,
             Fails::Maybe => {
                 self.may_raise(step)?;
-                if self.falls_into_junk(step) {
+                if self.falls_into_junk(step, after.len()) {
+                    let why = "it always failed, and no compiler makes what comes after it".into();
+                    self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
                     step.acts.clear();
                     return Ok(Ok(Exit::End(step.opcode, step.operand)));
                 }
@@ -199,6 +202,9 @@ impl Explorer<'_> {
                 let operands: Vec<Value> = stack.drain(from..).collect();
                 self.use_exceptions(op::RAISE_VARARGS, &operands, &None);
                 return Ok(match operands.first() {
+                    Some(Value::Class(class)) if operands.len() > 1 && opaque::wants_arguments(class) => {
+                        Fails::Always(None)
+                    }
                     Some(Value::Class(class)) if matches!(operands[1..], [] | [Value::Constant(_)]) => {
                         Fails::Always(Some(class))
                     }
@@ -295,6 +301,7 @@ impl Explorer<'_> {
         }
         if kind == Kind::With {
             self.may_raise(step)?;
+            self.forget_own(step);
             if step.stack.pop().is_none() {
                 return Ok(Err("more is popped than there is"));
             }

@@ -23,7 +23,8 @@ impl Explorer<'_> {
         {
             return true;
         }
-        let depth = step.stack.len().saturating_sub(1);
+        let (pops, pushes) = effect::of(step.opcode, step.operand.unwrap_or(0)).unwrap_or((0, 0));
+        let depth = (step.stack.len() + pushes as usize).saturating_sub(pops as usize);
         implausible::why(self.place(), step.end, depth, &|_| false).is_some()
     }
 
@@ -38,15 +39,15 @@ impl Explorer<'_> {
         opcode(settled(self.input.code, next)).is_some_and(|(opcode, _)| opcode == op::POP_TOP)
     }
 
-    /// Whether an instruction that ran never went on to the next one, where no compiler's code is.
-    pub(super) fn falls_into_junk(&self, step: &Step) -> bool {
+    /// Whether an instruction that ran, and after which so many entries are on the stack, never went on to the next one, where no
+    /// compiler's code is.
+    pub(super) fn falls_into_junk(&self, step: &Step, depth: usize) -> bool {
         let Some(executed) = self.input.executed else { return false };
         let stops = |at: u32| executed.offsets.contains_key(&at);
         executed.offsets.contains_key(&step.at)
             && !executed.edges.contains_key(&(step.at, step.end as u32))
             && self.input.untaken != Untaken::Keep
-            && (self.input.cut.contains(&step.at)
-                || implausible::why(self.place(), step.end, step.stack.len(), &stops).is_some())
+            && (self.input.cut.contains(&step.at) || implausible::why(self.place(), step.end, depth, &stops).is_some())
     }
 
     /// Whether an exception came when an instruction had run.
@@ -57,7 +58,10 @@ impl Explorer<'_> {
     /// Whether a name was never found when it was looked up, and nothing in the program stores to it.
     pub(super) fn never_found(&self, step: &Step) -> bool {
         let Some(executed) = self.input.executed.filter(|_| self.input.untaken != Untaken::Keep) else { return false };
+        let name = step.operand.and_then(|place| self.input.code.names.get(usize::try_from(place).ok()?));
+        // gettext.install stores `_` among the builtins.
         !self.input.is_looked_up
+            && name.is_none_or(|name| **name != *b"_")
             && executed.raised.contains_key(&step.at)
             && !executed.edges.contains_key(&(step.at, step.end as u32))
     }
@@ -121,7 +125,10 @@ impl Explorer<'_> {
 
     /// Decides a condition that is made of constants alone, and that always went one way in the traces.
     pub(super) fn fixed(&mut self, step: &Step, target: i32, condition: &Value) -> Option<(bool, String)> {
-        if *condition != Value::Fixed || self.input.untaken == Untaken::Keep || target == step.end {
+        if !matches!(condition, Value::Fixed | Value::Fresh)
+            || self.input.untaken == Untaken::Keep
+            || target == step.end
+        {
             return None;
         }
         let edges = &self.input.executed?.edges;

@@ -219,6 +219,7 @@ impl Explorer<'_> {
         };
         step.stack.extend([Value::Unknown, Value::Reason(number)]);
         self.may_raise(step)?;
+        self.forget_own(step);
         // An exception can be swallowed: then it goes on as if there were none.
         let instance = &mut self.instances[number as usize];
         if instance.reasons.raised && !instance.reasons.normal {

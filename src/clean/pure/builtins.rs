@@ -21,6 +21,7 @@ pub enum Builtin {
     Ord,
     Len,
     Range,
+    Xrange,
     Str,
     Int,
     List,
@@ -49,6 +50,19 @@ pub enum Builtin {
     Sum,
     /// One that has no effect if it gets constants, but that is not worked out.
     Other,
+    /// The same, of what it makes can change: dict, iter, set.
+    OtherNew,
+}
+
+impl Builtin {
+    /// Whether what it makes of constants stays as it is.
+    pub fn makes_constants(self) -> bool {
+        use Builtin::{Bytearray, Enumerate, Getattr, List, Map, Object, OtherNew, Range, Reversed, Sorted, Zip};
+        !matches!(
+            self,
+            Bytearray | Enumerate | Getattr | List | Map | Object | OtherNew | Range | Reversed | Sorted | Zip
+        )
+    }
 }
 
 /// Returns what a name of a builtin stands for.
@@ -67,7 +81,8 @@ pub fn builtin<'a>(name: &[u8]) -> Option<Thing<'a>> {
         b"unichr" => Builtin::Unichr,
         b"ord" => Builtin::Ord,
         b"len" => Builtin::Len,
-        b"range" | b"xrange" => Builtin::Range,
+        b"range" => Builtin::Range,
+        b"xrange" => Builtin::Xrange,
         b"str" => Builtin::Str,
         b"int" => Builtin::Int,
         b"list" => Builtin::List,
@@ -95,9 +110,8 @@ pub fn builtin<'a>(name: &[u8]) -> Option<Thing<'a>> {
         b"sorted" => Builtin::Sorted,
         b"sum" => Builtin::Sum,
         b"bytes" => Builtin::Str,
-        b"complex" | b"dict" | b"format" | b"frozenset" | b"long" | b"round" | b"iter" | b"set" | b"slice" => {
-            Builtin::Other
-        }
+        b"complex" | b"format" | b"frozenset" | b"long" | b"round" | b"slice" => Builtin::Other,
+        b"dict" | b"iter" | b"set" => Builtin::OtherNew,
         b"True" | b"__debug__" => return Some(Thing::Plain(Literal::Bool(true))),
         b"False" => return Some(Thing::Plain(Literal::Bool(false))),
         _ => return None,

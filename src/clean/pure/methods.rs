@@ -228,10 +228,11 @@ impl<'a> Runner<'a, '_> {
                 [point] => plain(Literal::Int(point.into())),
                 _ => None,
             },
-            (Builtin::Len, [of @ (Thing::Plain(_) | Thing::List(_) | Thing::Bytes(_))]) => {
+            (Builtin::Len, [of @ (Thing::Plain(_) | Thing::List(_) | Thing::Bytes(_) | Thing::Range(_))]) => {
                 plain(Literal::Int(i64::try_from(self.items(of)?.len()).ok()?))
             }
             (Builtin::Range, _) => self.range(arguments).map(list),
+            (Builtin::Xrange, _) => self.range(arguments).map(|items| Thing::Range(items.into())),
             (Builtin::Str, [Thing::Plain(Literal::Str(bytes))]) => Some(text(bytes.to_vec())),
             (Builtin::Str, [Thing::Bytes(bytes)]) => Some(text(bytes.to_vec())),
             (Builtin::Str, [Thing::Plain(Literal::Int(number))]) => Some(text(number.to_string().into_bytes())),
@@ -250,7 +251,7 @@ impl<'a> Runner<'a, '_> {
                 self.means.reverses = true;
                 let mut items = self.items(of)?;
                 items.reverse();
-                Some(list(items))
+                Some(Thing::iterator(items))
             }
             (Builtin::Bytearray, [of @ (Thing::Plain(Literal::Str(_) | Literal::Tuple(_)) | Thing::List(_))]) => {
                 self.bytes(of).map(Thing::Bytes)
@@ -259,7 +260,7 @@ impl<'a> Runner<'a, '_> {
                 let items = self.items(of)?.into_iter().enumerate();
                 let items: Vec<Literal> =
                     items.map(|(at, item)| Literal::Tuple(vec![Literal::Int(at as i64), item])).collect();
-                (!items.iter().any(is_deep)).then(|| list(items))
+                (!items.iter().any(is_deep)).then(|| Thing::iterator(items))
             }
             (Builtin::Zip, [one, other]) => {
                 let (one, other) = (self.items(one)?, self.items(other)?);
@@ -350,6 +351,6 @@ fn is_deep(literal: &Literal) -> bool {
 fn number<'a>(digits: &[u8], base: u32) -> Option<Thing<'a>> {
     let digits = std::str::from_utf8(digits).ok()?;
     let is_plain = (2..=36).contains(&base) && !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(base));
-    let number = i64::from_str_radix(digits, base).ok().filter(|_| is_plain)?;
+    let number = if is_plain { i64::from_str_radix(digits, base).ok()? } else { return None };
     Some(Thing::Plain(Literal::Int(number)))
 }

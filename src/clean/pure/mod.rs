@@ -36,6 +36,8 @@ pub enum Thing<'a> {
     List(Rc<RefCell<Vec<Literal>>>),
     Bytes(Rc<[u8]>),
     Iterator(Rc<RefCell<Source>>),
+    /// What xrange makes.
+    Range(Rc<[Literal]>),
     /// A function that was called and yields.
     Generator(Rc<Function<'a>>, Vec<Thing<'a>>),
     Function(Rc<Function<'a>>),
@@ -188,6 +190,7 @@ impl<'a, 'n> Runner<'a, 'n> {
                 let parts: [Literal; 3] = parts.try_into().ok()?;
                 return Some(Thing::Slice(Rc::new(parts)));
             }
+            (op::GET_ITER, [over @ Thing::Iterator(_)]) => return Some(over.clone()),
             (op::GET_ITER, [over]) => {
                 let source = self.source(over)?;
                 return Some(Thing::Iterator(Rc::new(RefCell::new(source))));
@@ -219,7 +222,7 @@ impl<'a, 'n> Runner<'a, 'n> {
             [Thing::Builtin(left), Thing::Builtin(right)]
                 if opcode == op::COMPARE_OP && matches!(operand, 2 | 3 | 8 | 9) =>
             {
-                let equal = left == right && !matches!(left, Builtin::Range | Builtin::Id | Builtin::Other);
+                let equal = left == right && !matches!(left, Builtin::Id | Builtin::Other | Builtin::OtherNew);
                 let is_known = equal || left != right;
                 is_known.then_some(Thing::Plain(Literal::Bool(equal == matches!(operand, 2 | 8))))
             }
@@ -296,6 +299,7 @@ impl<'a, 'n> Runner<'a, 'n> {
             }
             Thing::Plain(Literal::Tuple(items)) => items.clone(),
             Thing::List(items) => items.borrow().clone(),
+            Thing::Range(items) => items.to_vec(),
             Thing::Bytes(bytes) => bytes.iter().map(|&byte| Literal::Int(byte.into())).collect(),
             Thing::Iterator(source) => {
                 let mut items = Vec::new();
@@ -330,6 +334,11 @@ impl<'a> Thing<'a> {
     /// A list that was just made.
     pub fn list(items: Vec<Literal>) -> Thing<'a> {
         Thing::List(Rc::new(RefCell::new(items)))
+    }
+
+    /// An iterator that was just made.
+    fn iterator(items: Vec<Literal>) -> Thing<'a> {
+        Thing::Iterator(Rc::new(RefCell::new(Source::Fixed(items.into_iter()))))
     }
 }
 

@@ -73,10 +73,13 @@ pub fn result(of: &[u8], method: Method, arguments: &[Literal]) -> Option<Litera
         }
         (Method::Ljust | Method::Rjust | Method::Zfill, [Literal::Int(width)]) => {
             let width = usize::try_from(*width).unwrap_or(0);
+            if width > WIDTH {
+                return None;
+            }
             let is_signed = method == Method::Zfill && matches!(of.first(), Some(b'+' | b'-'));
             let with = if method == Method::Zfill { b"0" } else { b" " }.repeat(width.saturating_sub(of.len()));
             let made = if method == Method::Ljust { [of, &with].concat() } else { [&with, of].concat() };
-            (width <= WIDTH && !is_signed).then(|| Literal::Str(made.into()))
+            (!is_signed).then(|| Literal::Str(made.into()))
         }
         _ => None,
     }

@@ -47,15 +47,15 @@ fn a_finally_block_is_entered_with_a_none_that_is_hidden() {
 
 #[test]
 fn an_except_keeps_the_side_for_other_exceptions() {
-    // The first condition leads into a loop, and never did; the exception was always the one that is asked for.
-    let class = [op::DUP_TOP, op::LOAD_GLOBAL, 0, 0, op::COMPARE_OP, 10, 0, op::POP_JUMP_IF_FALSE, 30, 0];
+    // The first condition leads into a loop with another depth of the stack, and never did; the exception was always the one that is asked for.
+    let class = [op::DUP_TOP, op::LOAD_GLOBAL, 0, 0, op::COMPARE_OP, 10, 0, op::POP_JUMP_IF_FALSE, 35, 0];
     let handler = [&class[..], &[op::POP_TOP; 3], &[op::JUMP_FORWARD, 1, 0, op::END_FINALLY]].concat();
-    let body = [op::SETUP_EXCEPT, 5, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK];
-    let turn = [op::LOAD_GLOBAL, 1, 0, op::POP_JUMP_IF_FALSE, 44, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP];
-    let start = [op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_TRUE, 37, 0];
-    let bytes = [&start[..], &body, &handler, &turn, &[op::JUMP_ABSOLUTE, 31, 0], &RETURN_FIRST].concat();
-    let way = [0, 3, 6, 9, 14, 15, 18, 21, 24, 25, 26, 27, 31, 34, 37, 40, 41, 31, 34, 44, 47];
-    let made = after_run(bytes, &way, &[9]);
+    let body = [op::SETUP_EXCEPT, 8, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP, op::POP_BLOCK, op::JUMP_FORWARD, 17, 0];
+    let turn = [op::LOAD_GLOBAL, 1, 0, op::POP_JUMP_IF_FALSE, 49, 0, op::LOAD_GLOBAL, 1, 0, op::POP_TOP];
+    let start = [op::LOAD_FAST, 0, 0, op::DUP_TOP, op::POP_JUMP_IF_TRUE, 42, 0, op::POP_TOP];
+    let bytes = [&start[..], &body, &handler, &turn, &[op::JUMP_ABSOLUTE, 36, 0], &RETURN_FIRST].concat();
+    let way = [0, 3, 4, 7, 8, 11, 19, 20, 23, 26, 29, 30, 31, 32, 36, 39, 42, 45, 46, 36, 39, 49, 52];
+    let made = after_run(bytes, &way, &[11]);
     assert!(matches!(made.report[0].result, Outcome::Rebuilt(_)), "{:?}", made.report[0].result);
     assert!(made.code.bytes.contains(&op::END_FINALLY), "{:?}", made.code.bytes);
 }

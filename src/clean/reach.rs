@@ -1,0 +1,120 @@
+//! What the code of a program can do to names and exceptions that other code of it relies on: by what it mentions, and, once its states are
+//! known, by what it does in them.
+
+use std::collections::BTreeSet;
+
+use super::globals;
+use super::machine::{Act, Exit, Graph};
+use crate::bytecode::code::nested;
+use crate::bytecode::decode::units;
+use crate::bytecode::marshal::write::utf8;
+use crate::bytecode::object::{MarshalledCode, Object};
+use crate::bytecode::opcode::op;
+
+/// What one code object does.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// The names that it stores to or deletes: globals, and attributes that are named as builtins are.
+    pub replaced: BTreeSet<Vec<u8>>,
+    /// It executes a text or code object.
+    pub executes: bool,
+    /// It imports all names of a module.
+    pub imports_all: bool,
+    /// It raises again what something else handles.
+    pub raises_again: bool,
+}
+
+impl Reach {
+    /// What it does in some state.
+    pub fn of(graph: &Graph, code: &MarshalledCode) -> Reach {
+        let mut reach = Reach::default();
+        let (mut raises, mut handles) = (false, false);
+        for node in graph.reachable().into_iter().map(|node| &graph.nodes[node]) {
+            for act in &node.acts {
+                let Act::Run(opcode, operand) = *act else { continue };
+                reach.executes |= opcode == op::EXEC_STMT;
+                reach.imports_all |= opcode == op::IMPORT_STAR;
+                let name = operand.and_then(|place| code.names.get(usize::try_from(place).ok()?));
+                reach.replaced.extend(name.filter(|name| globals::replaces(opcode, name)).map(|name| name.to_vec()));
+            }
+            raises |= matches!(node.exit, Exit::End(op::RAISE_VARARGS, Some(0)));
+            handles |= matches!(node.exit, Exit::Setup { opcode: op::SETUP_EXCEPT | op::SETUP_FINALLY, .. });
+        }
+        reach.raises_again = raises && !handles;
+        reach
+    }
+
+    /// What it may do wherever it is entered.
+    pub fn of_bytes(code: &MarshalledCode) -> Reach {
+        let has = |opcode: u8| units(&code.bytes, 0).any(|unit| unit.last.opcode == opcode);
+        Reach {
+            replaced: globals::replaced(code).map(<[u8]>::to_vec).collect(),
+            executes: has(op::EXEC_STMT),
+            imports_all: imports_all(code),
+            raises_again: false,
+        }
+    }
+
+    /// Adds what another code object does.
+    pub fn add(&mut self, other: &Reach) {
+        self.replaced.extend(other.replaced.iter().cloned());
+        self.executes |= other.executes;
+        self.imports_all |= other.imports_all;
+        self.raises_again |= other.raises_again;
+    }
+}
+
+/// Whether a code object has the constant that `from m import *` needs.
+pub fn imports_all(code: &MarshalledCode) -> bool {
+    let is_star = |item: &Object| matches!(item, Object::Str(text) if **text == *b"*");
+    code.constants.iter().any(|constant| matches!(constant, Object::Tuple(items) if items.iter().any(is_star)))
+}
+
+/// Whether code of a program has one of these names, or one of these texts among its constants.
+pub fn mentions(code: &MarshalledCode, names: &[&[u8]], texts: &[&[u8]]) -> bool {
+    nested(code).any(|(code, _)| {
+        let mut found = code.names.iter().any(|name| names.contains(&&**name));
+        code.constants.iter().for_each(|constant| add_texts(constant, &mut |text| found |= texts.contains(&text)));
+        found
+    })
+}
+
+/// Returns the texts of a program that may be names of what it stores to: all, if it mentions a way to a module's names, else none.
+pub fn texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
+    const WAYS: [&[u8]; 14] = [
+        b"__builtin__",
+        b"__builtins__",
+        b"__dict__",
+        b"__globals__",
+        b"__main__",
+        b"delattr",
+        b"f_builtins",
+        b"f_globals",
+        b"func_globals",
+        b"globals",
+        b"locals",
+        b"modules",
+        b"setattr",
+        b"vars",
+    ];
+    let mut texts = BTreeSet::new();
+    if mentions(code, &WAYS, &WAYS) {
+        for (code, _) in nested(code) {
+            let mut add = |text: &[u8]| {
+                texts.insert(text.to_vec());
+            };
+            code.constants.iter().for_each(|constant| add_texts(constant, &mut add));
+        }
+    }
+    texts
+}
+
+/// Visits the texts of a constant.
+fn add_texts(constant: &Object, visit: &mut dyn FnMut(&[u8])) {
+    match constant {
+        Object::Str(text) => visit(text),
+        Object::Unicode(points) => visit(&utf8(points)),
+        Object::Tuple(items) => items.iter().for_each(|item| add_texts(item, visit)),
+        _ => {}
+    }
+}
