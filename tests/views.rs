@@ -5,6 +5,7 @@ mod differences;
 mod folds;
 mod laps;
 mod printed;
+mod said;
 mod threads;
 mod tricks;
 

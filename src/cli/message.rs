@@ -44,7 +44,9 @@ fn held() -> MutexGuard<'static, Option<Vec<String>>> {
 }
 
 fn print(message: &str) {
-    let _ = writeln!(io::stderr(), "bctrace: {}", Printable::text(message.as_bytes()));
+    // In one write: recorders of several processes print at the same time.
+    let line = format!("bctrace: {}\n", Printable::text(message.as_bytes()));
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// Begins a line of its own on a terminal, on which a program may have left one unfinished: as many blanks as there are columns end

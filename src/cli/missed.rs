@@ -46,10 +46,12 @@ fn of_part(miss: &Miss, selection: &Selection) -> String {
         }
         Miss::Shutdown { first, last } => {
             let (options, first, last) = (options(selection), HumanCount(*first), HumanCount(*last));
+            let nothing = match options.as_str() {
+                "" => "nothing was recorded".to_owned(),
+                options => format!("nothing that was recorded matches {options}"),
+            };
             let numbers = if first.0 == last.0 { format!("{first} is") } else { format!("{first} to {last} are") };
-            format!(
-                "nothing that was recorded matches {options}: {numbers} the interpreter's own shutdown (--shutdown records it)"
-            )
+            format!("{nothing}: {numbers} the interpreter's own shutdown (--shutdown records it)")
         }
         Miss::Depth { most, least } => format!("--max-depth {most} leaves nothing: the lowest depth is {least}"),
         Miss::Together => format!("no instruction matches {}", options(selection)),

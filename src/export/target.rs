@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::bytecode::escape::Printable;
+
 /// Bytes that are written at a time.
 const BUFFER: usize = 1 << 18;
 
@@ -38,7 +40,8 @@ impl Target {
 
     /// Opens a file in `folder` that will be moved to `path`, whose folder may not be there yet.
     pub fn create_in(folder: &Path, path: PathBuf) -> io::Result<Target> {
-        let file = tempfile::Builder::new().prefix(".bctrace-").suffix(".tmp").tempfile_in(folder).map_err(cause)?;
+        let file = tempfile::Builder::new().prefix(".bctrace-").suffix(".tmp").tempfile_in(folder);
+        let file = file.map_err(|error| cause(error, folder))?;
         Ok(Target::of(Open::New(file, path)))
     }
 
@@ -92,10 +95,17 @@ impl Write for Open {
     }
 }
 
-/// The system's error, without the temporary name that tempfile adds to it.
-fn cause(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|error| error.source()).and_then(|error| error.downcast_ref::<io::Error>());
-    inner.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
+/// Why no file can be made in a folder, without the temporary name that tempfile adds.
+fn cause(error: io::Error, folder: &Path) -> io::Error {
+    // It has only the kind of error that it wraps.
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            let what = format!("there is no folder {}; make it first", Printable::path(folder));
+            io::Error::new(io::ErrorKind::NotFound, what)
+        }
+        kind if error.raw_os_error().is_none() => kind.into(),
+        _ => error,
+    }
 }
 
 /// The mode of the file: as it was, or as a new file has it.

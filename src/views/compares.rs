@@ -262,7 +262,9 @@ impl View for Compares {
         if let Some(flow) = &mut self.flow {
             flow.event(event);
         }
-        if let (Event::Skipped(_), Taker::ByPlace(blocks)) = (event, &mut self.taker) {
+        if let (Event::Skipped(skipped), Taker::ByPlace(blocks)) = (event, &mut self.taker)
+            && skipped.iterations > 0
+        {
             blocks.note_gap();
         }
         Ok(())

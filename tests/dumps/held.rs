@@ -73,6 +73,30 @@ ZIPS = itertools.izip, itertools.izip_longest
 ";
 
 #[test]
+fn the_constants_of_a_code_object_are_not_those_that_a_pickler_works_with() {
+    let printed = printed(
+        "
+import cPickle, gc, types
+gc.disable()
+class File(object):
+    def write(self, data): pass
+made = []
+class Old:
+    def __getstate__(self):
+        for found in gc.get_objects():
+            if type(found) is tuple and len(found) == 1 and type(found[0]) is str and found[0].startswith('first'):
+                made.append(types.CodeType(0, 0, 5, 0, 'd\\x00\\x00S', found, (), (), 'x', 'victim', 1, ''))
+        print eval(made[0]) is made[0].co_consts[0], eval(made[0])[:5],
+        return 1
+pickler = cPickle.Pickler(File(), 2)
+pickler.dump(['first'.ljust(400), Old(), 'second'.ljust(400)])
+print eval(made[0])[:5]
+",
+    );
+    assert_eq!(printed, "True first first\n");
+}
+
+#[test]
 fn the_constants_of_a_code_object_do_not_change() {
     let printed = printed(&format!(
         "{FILLED}

@@ -168,8 +168,8 @@ pub struct FindArgs {
     pub view: ViewArgs,
     /// Value to look for: a number, as 42 or 0x2a, or part of a string
     ///
-    /// A number is found as an int, a long or a whole string. Write it in quotes, as \"'42'\", to find it in strings. Escapes are as
-    /// bctrace prints them, such as \x00.
+    /// A whole number is found as an int, a long or a whole string. Write it in quotes, as \"'42'\", to find it in strings. Any other
+    /// number is found as a float too. Escapes are as bctrace prints them, such as \x00, and in unicode strings \u20ac.
     #[arg(value_name = "VALUE", required_unless_present = "regex", allow_negative_numbers = true)]
     pub value: Option<OsString>,
     /// Look for strings in which REGEX is found

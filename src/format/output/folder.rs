@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 
 use super::OutputError;
+use super::open::folder_of;
 use super::store::present_path;
 use crate::bytecode::escape::Printable;
 
@@ -42,9 +43,8 @@ impl OutputFolder {
         let failed = |error: io::Error| OutputError::Io(path.to_owned(), error);
         let is_new = match rustix::fs::mkdirat(CWD, path, NEW_FOLDER) {
             Err(rustix::io::Errno::EXIST) => false,
-            Err(rustix::io::Errno::NOENT) => {
-                let parent = path.parent().unwrap_or(Path::new("."));
-                return Err(OutputError::NoFolder(path.to_owned(), parent.to_owned()));
+            Err(rustix::io::Errno::NOENT) if !folder_of(path).is_dir() => {
+                return Err(OutputError::NoFolder(path.to_owned(), folder_of(path).to_owned()));
             }
             result => result.map(|()| true).map_err(|error| failed(error.into()))?,
         };

@@ -124,12 +124,14 @@ pub fn check_output(path: &Path, input: Option<&Path>, replace: Replace) -> Resu
     Ok(Checked { path: path.to_owned(), replace, kind })
 }
 
+/// The folder that a path is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Looks whether a file can be made beside `path`.
 fn check_folder(path: &Path) -> Result<(), OutputError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     if !folder.is_dir() {
         return Err(OutputError::NoFolder(path.to_owned(), folder.to_owned()));
     }

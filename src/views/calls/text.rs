@@ -95,7 +95,8 @@ fn push_call(line: &mut Vec<u8>, kind: &Kind) {
             if instruction.opcode == op::IMPORT_NAME {
                 line.extend_from_slice(b"import ");
                 if let Operand::Text(name) = Operand::resolve(&code.object, instruction) {
-                    push_name(line, name);
+                    // That of `from . import m` is empty.
+                    push_name(line, if name.is_empty() { b"." } else { name });
                 }
             }
             push_operands(line, &code.object, instruction, operands);

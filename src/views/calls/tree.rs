@@ -116,6 +116,8 @@ struct Active {
     caller: u64,
     /// The offset of the instruction that the caller was at.
     by: Option<i32>,
+    /// The offset of its own instruction that entered a frame last.
+    at: Option<i32>,
     entry: Entry,
     code: Rc<Code>,
     thread: u32,
@@ -211,9 +213,17 @@ impl<R: Renderer> Tree<R> {
     }
 
     fn enter(&mut self, entered: &Entered) {
+        let caller = self.frames.get_mut(&entered.caller);
+        let by = caller.and_then(|caller| {
+            if self.last.0 == entered.caller {
+                caller.at = Some(self.last.1);
+            }
+            caller.at
+        });
         let active = Active {
             caller: entered.caller,
-            by: (self.last.0 == entered.caller).then_some(self.last.1),
+            by,
+            at: None,
             entry: entered.entry,
             code: Rc::clone(&entered.code),
             thread: entered.thread,
@@ -378,6 +388,7 @@ impl Active {
         Active {
             caller: 0,
             by: None,
+            at: None,
             entry: Entry::Announced,
             code: Rc::clone(&step.frame.code),
             thread: step.thread,

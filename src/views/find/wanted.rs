@@ -13,7 +13,8 @@ use crate::trace::value::{Text, Value};
 #[derive(Clone, Debug)]
 pub enum Wanted {
     /// Bytes of a str and, as UTF-8, of a unicode, which need not be all of it.
-    Bytes { of_str: Vec<u8>, of_unicode: Vec<u8> },
+    /// The float that they are, if they are one.
+    Bytes { of_str: Vec<u8>, of_unicode: Vec<u8>, float: Option<f64> },
     /// A number, or a string that is that.
     Number(BigInt, Vec<u8>),
     /// What is found in a string.
@@ -33,7 +34,8 @@ impl Wanted {
         let typed = inner.unwrap_or(typed);
         let of_str = escape::read(typed).unwrap_or_else(|| typed.to_vec());
         let of_unicode = unicode(typed).unwrap_or_else(|| of_str.clone());
-        Wanted::Bytes { of_str, of_unicode }
+        let float = str::from_utf8(typed).ok().and_then(|text| text.parse().ok());
+        Wanted::Bytes { of_str, of_unicode, float }
     }
 
     /// Finds it in a value, its items included; returns the part that has it.
@@ -43,6 +45,9 @@ impl Wanted {
             Value::Unicode(text) => self.is_in(text, true).then_some(value),
             Value::Int(number) => self.is_number(&BigInt::from(*number)).then_some(value),
             Value::Bool(_) => None,
+            Value::Float(number) => {
+                matches!(self, Wanted::Bytes { float: Some(wanted), .. } if wanted == number).then_some(value)
+            }
             Value::Long { negative, magnitude } => {
                 let sign = if *negative { Sign::Minus } else { Sign::Plus };
                 self.is_number(&BigInt::from_bytes_le(sign, magnitude)).then_some(value)
@@ -118,6 +123,9 @@ mod tests {
         assert!(!finds("16", &Value::Int(17)) && !finds("16", &text(b"160")));
         assert!(finds("-1L", &Value::Long { negative: true, magnitude: vec![1] }));
         assert!(finds("cret", &text(b"s3cret")) && finds("'16'", &text(b"x16x")));
+        assert!(
+            finds("3.5", &Value::Float(3.5)) && finds("3.5", &text(b"3.5.1")) && !finds("3.5", &Value::Float(3.25))
+        );
         assert!(finds(r"a\x00", &text(b"ba\0")) && !finds(r"a\x01", &text(b"ba\0")));
         let unicode = |text: &str| Value::Unicode(Text { bytes: text.into(), cut: None });
         for typed in [r"f\xe9\u20ac", r"u'f\xe9\u20ac'", "fé€", r"\U0001f600", r"é\u20ac"] {

@@ -29,6 +29,8 @@ use remembered::{ENTRY, Remembered};
 /// Layers, and bytes of their names and paths, beyond which further ones are only counted: a program can make new ones for ever.
 const LAYERS: usize = 1 << 18;
 const TEXTS: usize = 64 << 20;
+/// Bytes of code objects among the constants of others, beyond which further ones are only counted: each has those that are in it too.
+const INNER: usize = 256 << 20;
 
 /// Collects layers.
 pub(super) struct Collector {
@@ -51,6 +53,8 @@ pub(super) struct Collector {
     /// By layer: under which names it stores what it makes of which code objects.
     stored: HashMap<usize, HashMap<[u8; 32], Vec<u8>>>,
     as_module: bool,
+    /// Bytes of code objects that are among the constants of others.
+    inner: usize,
     /// Bytes of the texts of all layers.
     texts: usize,
     /// The code object of the last run and its layer, for most runs follow one of the same.
@@ -84,6 +88,7 @@ impl Collector {
             pending: BTreeMap::new(),
             stored: HashMap::new(),
             as_module,
+            inner: 0,
             texts: 0,
             last: None,
             taken: Taken::default(),
@@ -196,18 +201,29 @@ impl Collector {
     ) -> Result<(), SinkError> {
         let mut places: Vec<Option<usize>> = Vec::new();
         for inner in code::inner(code) {
-            let parent = inner.parent.map_or(Some(holder), |place| places[place]);
-            let marshal = code::canonical(inner.code);
-            let (Some(parent), Some(marshal)) = (parent, marshal) else {
+            let Some(parent) = inner.parent.map_or(Some(holder), |place| places[place]) else {
                 places.push(None);
                 continue;
             };
+            let marshal = if self.inner < INNER { code::canonical(inner.code) } else { None };
+            let Some(marshal) = marshal else {
+                self.layers.left_out += 1;
+                places.push(None);
+                continue;
+            };
+            self.inner += marshal.len();
             let digest = Sha256::digest(&marshal).into();
             let origin = Origin::Constant(parent);
             let keys = [Place::Origin(origin.clone()), making.place()];
             let keys = keys.map(|place| Same { digest, place, version_of: None });
             if let Some(&known) = self.same.get(&keys[0]) {
                 places.push(Some(known));
+                continue;
+            }
+            // What the same place has made by itself is a layer, and so is all that is in it.
+            let made = self.same.get(&keys[1]).map(|&known| &self.layers.layers[known].origin);
+            if matches!(made, Some(Origin::Made { .. })) {
+                places.push(None);
                 continue;
             }
             let stored_as = inner.stored_as.map(|name| name.to_vec());

@@ -1,0 +1,149 @@
+//! What views say of a trace is so: of one that was filtered, of a part of one, and of one that lacks something.
+
+use crate::live::Program;
+
+/// Records a program with options and returns what a view prints of the trace.
+#[track_caller]
+fn printed(source: &str, recording: &[&str], view: &str, options: &[&str]) -> String {
+    let program = Program::new(source);
+    let options_of_all: Vec<&str> = [&["--values"][..], recording].concat();
+    let ran = program.trace(&options_of_all, "t.bct", &[]);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout(), ran.stderr());
+    program.view(view, options, "t.bct")
+}
+
+#[test]
+fn a_frame_that_was_not_recorded_makes_no_call() {
+    let source = "
+def leaf(x): return x
+def mid(x): return leaf(x)
+def top():
+    mid(1)
+    mid(2)
+    return 3
+def other(): return top()
+other()
+";
+    let text = printed(source, &["-n", "other", "-n", "leaf"], "calls", &[]);
+    assert_eq!(text, "other()\n  top()\n    leaf(x=1) -> 1\n    leaf(x=2) -> 2\n  -> 3\n-> 3\n");
+    let text = printed(source, &["-n", "leaf"], "calls", &[]);
+    assert_eq!(text, "leaf(x=1) -> 1\nleaf(x=2) -> 2\n");
+}
+
+#[test]
+fn calls_of_c_code_for_different_instructions_are_different_ones() {
+    let source = "
+class Any(object):
+    def __getattr__(self, name): return name.upper()
+it = Any()
+print it.a, it.b, it.c, it.d, it.e
+for name in 'xyz', 'uvw': print [getattr(it, letter) for letter in name * 2]
+";
+    let text = printed(source, &[], "calls", &[]);
+    let count = |what: &str| text.matches(what).count();
+    assert_eq!(["name='a')", "name='b')", "name='c')", "name='d')", "name='e')"].map(count), [1; 5], "{text}");
+    assert!(text.contains("more of getattr("), "{text}");
+}
+
+#[test]
+fn what_was_on_the_stack_where_a_part_begins_has_its_calls() {
+    let source = "
+def g():
+    return 1
+def f():
+    g()
+    g()
+f()
+";
+    let whole = printed(source, &[], "hot", &["--format", "json"]);
+    let part = printed(source, &[], "hot", &["--format", "json", "--from", "8"]);
+    let total = |text: &str, name: &str| {
+        let object = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let mut objects = object.filter(|object| object["type"] == "code" && object["name"] == name);
+        objects.next().unwrap_or_else(|| panic!("{name}: {text}"))["total"].as_u64().unwrap()
+    };
+    let all = total(&whole, "<module>");
+    assert_eq!(total(&part, "<module>"), all - 7, "{part}");
+    // MAKE_FUNCTION and STORE_NAME of both, and the call, come before f.
+    assert_eq!(total(&part, "f"), total(&whole, "f"), "{part}");
+    let part = printed(source, &[], "hot", &["--format", "json", "--from", "11"]);
+    assert_eq!(total(&part, "f"), total(&whole, "f") - 2, "{part}");
+}
+
+#[test]
+fn a_generator_that_goes_on_is_one_frame() {
+    let text = printed("def g():\n    for n in range(5): yield n\nlist(g())\n", &[], "hot", &[]);
+    let line = text.lines().find(|line| line.ends_with(": g")).unwrap();
+    assert_eq!(line.split_whitespace().nth(3), Some("1"), "{text}");
+}
+
+#[test]
+fn a_unicode_is_found_as_it_is_printed() {
+    let source = "u = u'caf\\xe9'\nw = u + u'\\u20ac'\ns = 'caf\\xc3\\xa9' + str(1.5)\nf = float('3.25') * 2\n";
+    for (wanted, line) in
+        [("\\u20ac", 2), ("f\\xe9\\u20ac", 2), ("u'caf\\xe9'", 1), ("é€", 2), ("f\\xc3\\xa9", 3), ("6.5", 4)]
+    {
+        let program = Program::new(source);
+        program.trace(&["--values"], "t.bct", &[]);
+        let text = crate::live::run(program.command(["find", "t.bct", wanted])).stdout();
+        assert!(text.contains(&format!(":{line}: <module> ")), "{wanted}: {text}");
+    }
+}
+
+#[test]
+fn it_is_said_that_strings_were_cut() {
+    let program = Program::new("text = ('x' * 5000 + 'HTTP://a.b/').lower()\n");
+    program.trace(&["--values"], "t.bct", &[]);
+    for view in [&["find", "t.bct", "http"][..], &["strings", "t.bct", "--text", "http"]] {
+        let ran = crate::live::run(program.command(view));
+        assert!(
+            ran.stdout().contains("strings that were cut; record with a larger --value-length)"),
+            "{}",
+            ran.stdout()
+        );
+        assert!(ran.stderr().contains(" recorded"), "{}", ran.stderr());
+    }
+    let ran = crate::live::run(program.command(["find", "t.bct", "nowhere", "--opcode", "LOAD_NAME"]));
+    assert!(!ran.stderr().contains(" recorded"), "{}", ran.stderr());
+}
+
+#[test]
+fn the_last_comparisons_of_a_place_are_different_ones() {
+    let text = printed("for x in [1, 2, 3, 7, 2, 4, 2]:\n    x == 2\n", &[], "compares", &[]);
+    let compared: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once(" == 2 -> ")?.0.rsplit(' ').next()).collect();
+    assert_eq!(compared, ["4", "7", "2"], "{text}");
+    assert!(text.contains("2 == 2 -> True  (3 times)"), "{text}");
+}
+
+#[test]
+fn pieces_with_a_gap_between_them_are_no_whole() {
+    let source = "
+def same(a, b):
+    good = True
+    for left, right in zip(a, b):
+        if left != right: good = False
+    return good
+same('Tr0ub4dxr', 'Tr0ub4dor')
+";
+    let whole = printed(source, &[], "compares", &[]);
+    assert!(whole.contains("whole: 'Tr0ub4dxr' != 'Tr0ub4dor'"), "{whole}");
+    let program = Program::new(source);
+    program.trace(&["--values", "--loop-cap", "2"], "t.bct", &[]);
+    let gap = crate::live::run(program.command(["compares", "t.bct"])).stdout();
+    assert!(gap.contains("'r' != 'r' -> False"), "{gap}");
+    assert!(!gap.contains("whole"), "{gap}");
+}
+
+#[test]
+fn an_earlier_pass_is_not_taken_for_the_last_one() {
+    let source = "
+def same(a, b):
+    for i in range(4):
+        if a[i] != b[i]: return False
+    return True
+for word in 'k3zz', 'k3y!', 'k3ya', 'abcd': same(word, 'k3y!')
+";
+    let text = printed(source, &[], "compares", &[]);
+    assert!(text.contains("longest: 'k3ya' != 'k3y!'") && !text.contains("whole: 'k3"), "{text}");
+}
