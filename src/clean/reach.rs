@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::globals;
-use super::machine::{Act, Exit, Graph};
+use super::machine::{Act, Exit, Graph, Kind};
 use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
 use crate::bytecode::marshal::write::utf8;
@@ -37,10 +37,14 @@ impl Reach {
                 let name = operand.and_then(|place| code.names.get(usize::try_from(place).ok()?));
                 reach.replaced.extend(name.filter(|name| globals::replaces(opcode, name)).map(|name| name.to_vec()));
             }
-            raises |= matches!(node.exit, Exit::End(op::RAISE_VARARGS, Some(0)));
+            let is_bare_raise = matches!(node.exit, Exit::End(op::RAISE_VARARGS, Some(0)));
+            raises |= is_bare_raise;
+            // What is raised in a `try` to be caught there was not caught by it.
+            let inner = node.key.blocks.iter().rfind(|block| block.kind != Kind::Loop);
+            reach.raises_again |= is_bare_raise && inner.is_some_and(|block| block.kind == Kind::Except);
             handles |= matches!(node.exit, Exit::Setup { opcode: op::SETUP_EXCEPT | op::SETUP_FINALLY, .. });
         }
-        reach.raises_again = raises && !handles;
+        reach.raises_again |= raises && !handles;
         reach
     }
 

@@ -437,8 +437,9 @@ k(1)
 
 #[test]
 fn an_exception_is_asked_for_elsewhere() {
-    behave_alike(&[(
-        "def fail():
+    behave_alike(&[
+        (
+            "def fail():
     raise
 def check():
     try: None.x
@@ -452,9 +453,22 @@ def log():
     except IndexError: logging.error('failed', exc_info=True)
 log()
 ",
-        &[],
-        &[],
-    )]);
+            &[],
+            &[],
+        ),
+        (
+            "def log():
+    try: raise
+    except Exception as error: print 'logged', error.__class__.__name__
+def fail():
+    try: raise ValueError
+    except ValueError: log()
+fail()
+",
+            &[],
+            &[],
+        ),
+    ]);
 }
 
 #[test]
