@@ -31,6 +31,17 @@ other()
 }
 
 #[test]
+fn the_frame_with_which_recording_begins_is_called() {
+    let source = "
+def work(n): return n + 1
+def phase(n): return work(n)
+phase(5)
+";
+    let text = printed(source, &["--start-at", "phase"], "calls", &[]);
+    assert!(text.starts_with("phase(n=5)\n  work(5) -> 6\n"), "{text}");
+}
+
+#[test]
 fn calls_of_c_code_for_different_instructions_are_different_ones() {
     let source = "
 class Any(object):

@@ -293,6 +293,10 @@ impl<R: Renderer> Tree<R> {
         if is_shown || !is_wanted || !self.is_asked(None, &active.code.object.name) {
             return Ok(());
         }
+        // Where recording begins with its first instruction, the trace has the frame before that.
+        if active.entry == Entry::Announced && step.unit.start == 0 {
+            active.entry = Entry::New;
+        }
         let (code, entry, by) = (Rc::clone(&active.code), active.entry, active.by);
         let kind = Kind::Frame { code, arguments: values.arguments.clone(), entry, by };
         let own = self.begin(active.place, step.thread, step.number, kind)?;
