@@ -34,7 +34,14 @@ impl Changes {
 
 /// Removes what decompilers refuse, in the object and in those among its constants.
 pub fn clean(code: &mut MarshalledCode) -> Changes {
-    clean_to(code, DEPTH)
+    if is_clean(code, DEPTH) { Changes::default() } else { clean_to(code, DEPTH) }
+}
+
+/// Whether a look is enough to see that there is nothing to remove.
+fn is_clean(code: &MarshalledCode, depth: u32) -> bool {
+    let is_clean = |constant: &Object| !matches!(constant, Object::Code(inner) if !is_clean(inner, depth - 1));
+    let has_armor = || code.names.iter().any(|name| **name == *ENTER);
+    code.flags & !FLAGS == 0 && !has_armor() && (depth == 0 || code.constants.iter().all(is_clean))
 }
 
 fn clean_to(code: &mut MarshalledCode, depth: u32) -> Changes {
