@@ -143,6 +143,8 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
         // Of the module logging.
         b"exception",
     ];
+    // Nearly every program compares its name with this text.
+    let imports_main = reach::mentions(code, &[b"__import__"], &[]) && reach::mentions(code, &[], &[b"__main__"]);
     let globals = Globals::new();
     let stored = stored(code, &all, &texts);
     let mut program = Program {
@@ -153,7 +155,7 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
         mentions: &mentions,
         texts: &texts,
         shows_locals: nested(code).any(|(code, _)| shows_locals(code)),
-        is_looked_up: all.imports_all || reach::mentions(code, &by_name, &[b"__dict__", b"__main__"]),
+        is_looked_up: all.imports_all || imports_main || reach::mentions(code, &by_name, &[b"__dict__"]),
         replaces_code: reach::mentions(code, &[b"func_code", b"__code__"], &[b"func_code", b"__code__"]),
         keeps_exceptions: reach::mentions(code, &asks, &[b"exc_info"]),
         runs_prefixes: evidence.codes.iter().any(|(bytes, executed)| machine::runs_prefixes(bytes, executed)),

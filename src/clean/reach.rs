@@ -85,12 +85,11 @@ pub fn mentions(code: &MarshalledCode, names: &[&[u8]], texts: &[&[u8]]) -> bool
 
 /// Returns the texts of a program that may be names of what it stores to: all, if it mentions a way to a module's names, else none.
 pub fn texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
-    const WAYS: [&[u8]; 14] = [
+    const WAYS: [&[u8]; 13] = [
         b"__builtin__",
         b"__builtins__",
         b"__dict__",
         b"__globals__",
-        b"__main__",
         b"delattr",
         b"f_builtins",
         b"f_globals",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Executed;
-use super::flow::{Flow, Instruction, Operand};
+use super::flow::{End, Flow, Instruction, Operand};
 use super::folding::{self, Around, Folded};
 use super::globals::{self, Globals};
 use super::lay::{self, assemble::Code, peephole};
@@ -273,8 +273,12 @@ fn assumptions(all: &[Folded]) -> impl Iterator<Item = String> {
 /// the stack.  What says where flattened code goes on is reached with any.
 fn is_ambiguous(graph: &Graph, flow: &Flow, executed: &Executed) -> bool {
     let blocks = flow.reverse_postorder().into_iter().map(|block| &flow.blocks[block]);
-    let left: BTreeSet<u32> =
-        blocks.flat_map(|block| block.instructions.iter().map(|one| one.at).chain([block.at])).collect();
+    let left: BTreeSet<u32> = blocks
+        .flat_map(|block| {
+            let is_end = !matches!(block.end, End::Jump(_));
+            block.instructions.iter().map(|one| one.at).chain(is_end.then_some(block.at))
+        })
+        .collect();
     let mut shapes = BTreeMap::new();
     graph.reachable().into_iter().map(|node| &graph.nodes[node]).any(|node| {
         let at = node.key.offset as u32;
