@@ -41,22 +41,18 @@ pub fn stored(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
     operands(code, is_store)
 }
 
-/// The same, and those of attributes that are a builtin's too: the object may be the module of builtins.
+/// The same, and those of attributes: the object may be the module of builtins.
 pub fn replaced(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
-    stored(code).chain(operands(code, is_attribute_store).filter(|name| is_builtin(name)))
+    operands(code, replaces)
 }
 
-/// Whether an instruction is such a store, of this name.
-pub fn replaces(opcode: u8, name: &[u8]) -> bool {
-    is_store(opcode) || is_attribute_store(opcode) && is_builtin(name)
+/// Whether an instruction is such a store.
+pub fn replaces(opcode: u8) -> bool {
+    is_store(opcode) || matches!(opcode, op::STORE_ATTR | op::DELETE_ATTR)
 }
 
 fn is_store(opcode: u8) -> bool {
     matches!(opcode, op::STORE_NAME | op::STORE_GLOBAL | op::DELETE_NAME | op::DELETE_GLOBAL)
-}
-
-fn is_attribute_store(opcode: u8) -> bool {
-    matches!(opcode, op::STORE_ATTR | op::DELETE_ATTR)
 }
 
 /// Whether a name is a builtin's of which something is known.
@@ -88,7 +84,8 @@ pub fn of_module<'a>(flow: &Flow, code: &'a MarshalledCode, program: &Program<'_
                 }
                 _ => None,
             };
-            let is_known = |name: &Arc<[u8]>| !elsewhere.contains(&**name) && !program.texts.contains(&**name);
+            let is_text = |name: &[u8]| program.stores_by_texts && program.texts.contains(name);
+            let is_known = |name: &Arc<[u8]>| !elsewhere.contains(&**name) && !is_text(name);
             let Some(name) = name.filter(|name| is_known(name)) else { continue };
             let global =
                 global(&list[..place], code).filter(|_| matches!(one.opcode, op::STORE_NAME | op::STORE_GLOBAL));

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::globals;
-use super::machine::{Act, Exit, Graph, Kind};
+use super::machine::{Act, Exit, Graph, Kind, Node};
 use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
 use crate::bytecode::marshal::write::utf8;
@@ -14,7 +14,7 @@ use crate::bytecode::opcode::op;
 /// What one code object does.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    /// The names that it stores to or deletes: globals, and attributes that are named as builtins are.
+    /// The names that it stores to or deletes: globals and attributes.
     pub replaced: BTreeSet<Vec<u8>>,
     /// It executes a text or code object.
     pub executes: bool,
@@ -28,23 +28,19 @@ impl Reach {
     /// What it does in some state.
     pub fn of(graph: &Graph, code: &MarshalledCode) -> Reach {
         let mut reach = Reach::default();
-        let (mut raises, mut handles) = (false, false);
         for node in graph.reachable().into_iter().map(|node| &graph.nodes[node]) {
             for act in &node.acts {
                 let Act::Run(opcode, operand) = *act else { continue };
                 reach.executes |= opcode == op::EXEC_STMT;
                 reach.imports_all |= opcode == op::IMPORT_STAR;
                 let name = operand.and_then(|place| code.names.get(usize::try_from(place).ok()?));
-                reach.replaced.extend(name.filter(|name| globals::replaces(opcode, name)).map(|name| name.to_vec()));
+                reach.replaced.extend(name.filter(|_| globals::replaces(opcode)).map(|name| name.to_vec()));
             }
-            let is_bare_raise = matches!(node.exit, Exit::End(op::RAISE_VARARGS, Some(0)));
-            raises |= is_bare_raise;
             // What is raised in a `try` to be caught there was not caught by it.
             let inner = node.key.blocks.iter().rfind(|block| block.kind != Kind::Loop);
-            reach.raises_again |= is_bare_raise && inner.is_some_and(|block| block.kind == Kind::Except);
-            handles |= matches!(node.exit, Exit::Setup { opcode: op::SETUP_EXCEPT | op::SETUP_FINALLY, .. });
+            reach.raises_again |= is_bare_raise(&node.exit) && inner.is_some_and(|block| block.kind == Kind::Except);
         }
-        reach.raises_again |= raises && !handles;
+        reach.raises_again |= raises_outside_of_handlers(graph);
         reach
     }
 
@@ -68,23 +64,47 @@ impl Reach {
     }
 }
 
+fn is_bare_raise(exit: &Exit) -> bool {
+    matches!(exit, Exit::End(op::RAISE_VARARGS, Some(0)))
+}
+
+/// Whether a bare `raise` is got to by a way through no handler.
+fn raises_outside_of_handlers(graph: &Graph) -> bool {
+    let (mut seen, mut todo) = (BTreeSet::new(), vec![graph.entry]);
+    while let Some(node) = todo.pop() {
+        let Some(Node { exit, .. }) = graph.nodes.get(node).filter(|_| seen.insert(node)) else { continue };
+        if is_bare_raise(exit) {
+            return true;
+        }
+        match exit {
+            Exit::Setup { next, .. } => todo.push(*next),
+            exit => exit.successors(&mut |next| todo.push(next)),
+        }
+    }
+    false
+}
+
 /// Whether a code object has the constant that `from m import *` needs.
 pub fn imports_all(code: &MarshalledCode) -> bool {
     let is_star = |item: &Object| matches!(item, Object::Str(text) if **text == *b"*");
     code.constants.iter().any(|constant| matches!(constant, Object::Tuple(items) if items.iter().any(is_star)))
 }
 
-/// Whether code of a program has one of these names, or one of these texts among its constants.
+/// Whether code of a program has one of these names, or a text with one of these among its constants.
 pub fn mentions(code: &MarshalledCode, names: &[&[u8]], texts: &[&[u8]]) -> bool {
     nested(code).any(|(code, _)| {
         let mut found = code.names.iter().any(|name| names.contains(&&**name));
-        code.constants.iter().for_each(|constant| add_texts(constant, &mut |text| found |= texts.contains(&text)));
+        code.constants.iter().for_each(|constant| {
+            add_texts(constant, &mut |text| {
+                found |= texts.iter().any(|wanted| memchr::memmem::find(text, wanted).is_some());
+            })
+        });
         found
     })
 }
 
-/// Returns the texts of a program that may be names of what it stores to: all, if it mentions a way to a module's names, else none.
-pub fn texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
+/// Whether a program mentions a way to the names of a module, so that each of its texts can be one that it stores to.
+pub fn stores_by_texts(code: &MarshalledCode) -> bool {
     const WAYS: [&[u8]; 13] = [
         b"__builtin__",
         b"__builtins__",
@@ -100,14 +120,20 @@ pub fn texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
         b"setattr",
         b"vars",
     ];
+    mentions(code, &WAYS, &WAYS)
+}
+
+/// Returns what in the texts of a program can be a name.
+pub fn texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
+    const LONGEST: usize = 64;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let mut texts = BTreeSet::new();
-    if mentions(code, &WAYS, &WAYS) {
-        for (code, _) in nested(code) {
-            let mut add = |text: &[u8]| {
-                texts.insert(text.to_vec());
-            };
-            code.constants.iter().for_each(|constant| add_texts(constant, &mut add));
-        }
+    for (code, _) in nested(code) {
+        let mut add = |text: &[u8]| {
+            let parts = text.split(|byte| !is_part(byte)).filter(|part| (1..=LONGEST).contains(&part.len()));
+            texts.extend(parts.map(<[u8]>::to_vec));
+        };
+        code.constants.iter().for_each(|constant| add_texts(constant, &mut add));
     }
     texts
 }

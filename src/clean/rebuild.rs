@@ -58,14 +58,25 @@ pub struct Program<'a> {
     pub is_looked_up: bool,
     /// Some code may give functions other code.
     pub replaces_code: bool,
-    /// Texts that may be names of what is stored to.
+    /// Texts that may be names, and whether what they name may be stored to.
     pub texts: &'a BTreeSet<Vec<u8>>,
+    pub stores_by_texts: bool,
     /// Some code asks for the exception that was handled last.
     pub keeps_exceptions: bool,
     /// Useless EXTENDED_ARGs of the program ran.
     pub runs_prefixes: bool,
     /// Some code of the program was not made by a compiler.
     pub is_suspicious: bool,
+}
+
+impl Program<'_> {
+    /// Whether nothing but this code object mentions a name.  In the body of a class it is an attribute's, which can be looked up by a
+    /// text or a metaclass.
+    pub fn has_once(&self, name: &[u8], code: &MarshalledCode) -> bool {
+        let is_class = code.flags & (OPTIMIZED | NEWLOCALS) == NEWLOCALS;
+        let is_looked_up = || self.texts.contains(name) || self.mentions.contains_key(&b"__metaclass__"[..]);
+        self.mentions.get(name) == Some(&1) && !(is_class && is_looked_up())
+    }
 }
 
 /// What became of a code object.
@@ -238,7 +249,7 @@ fn folded(
         (op::STORE_FAST, _) => !looks_up_locals,
         (_, Operand::Number(place)) => {
             let name = usize::try_from(*place).ok().and_then(|place| code.names.get(place));
-            !program.is_looked_up && name.is_some_and(|name| program.mentions.get(&**name) == Some(&1))
+            !program.is_looked_up && name.is_some_and(|name| program.has_once(name, code))
         }
         _ => false,
     };

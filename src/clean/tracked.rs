@@ -238,6 +238,7 @@ fn simplified(
         false => tracked
             .iter()
             .filter_map(|place| place.checked_sub(code.varnames.len()))
+            .filter(|place| code.names.get(*place).is_some_and(|name| program.has_once(name, code)))
             .map(|place| place as i32)
             .collect(),
     };

@@ -22,7 +22,7 @@ impl Explorer<'_> {
         {
             return (Some(Value::Function(*index)), Fails::Never);
         }
-        if let Some(value) = known::made(self.input.code, opcode, operand, operands) {
+        if let Some(value) = known::made(self.input, opcode, operand, operands) {
             return (Some(value), Fails::Never);
         }
         if known::always_fails(self.input.code, opcode, operand, operands) {

@@ -1,5 +1,6 @@
 //! What is known of lists and dicts that nothing else refers to yet, and of calls of builtins, methods and functions that were just made.
 
+use super::Input;
 use super::step::Fails;
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
@@ -164,7 +165,8 @@ fn literals(values: &[Value]) -> Option<Vec<Literal>> {
 }
 
 /// What a call of a builtin, a method or a function that was just made returns, and what LOAD_ATTR finds; None if it could fail.
-pub fn made(code: &MarshalledCode, opcode: u8, operand: i32, operands: &[Value]) -> Option<Value> {
+pub fn made(input: &Input<'_>, opcode: u8, operand: i32, operands: &[Value]) -> Option<Value> {
+    let code = input.code;
     let is_followed = matches!(
         opcode,
         op::CALL_FUNCTION
@@ -184,7 +186,8 @@ pub fn made(code: &MarshalledCode, opcode: u8, operand: i32, operands: &[Value])
         Some(operands) => operands.iter().map(|value| thing(code, value)).collect::<Option<_>>()?,
         None => operands.iter().map(|value| thing(code, value)).collect::<Option<_>>()?,
     };
-    let mut runner = Runner::new(STEPS, &pure::builtin);
+    let names = |name: &[u8]| if (input.is_builtin)(name) { pure::builtin(name) } else { None };
+    let mut runner = Runner::new(STEPS, &names);
     let result = match (opcode, &things[..]) {
         (op::LOAD_ATTR, [of]) => runner.attribute(of, code.names.get(usize::try_from(operand).ok()?)?)?,
         (op::CALL_FUNCTION_KW, [called, arguments @ ..]) => runner.call(called, arguments)?,

@@ -112,7 +112,7 @@ pub fn builtin<'a>(name: &[u8]) -> Option<Thing<'a>> {
         b"bytes" => Builtin::Str,
         b"complex" | b"format" | b"frozenset" | b"long" | b"round" | b"slice" => Builtin::Other,
         b"dict" | b"iter" | b"set" => Builtin::OtherNew,
-        b"True" | b"__debug__" => return Some(Thing::Plain(Literal::Bool(true))),
+        b"True" => return Some(Thing::Plain(Literal::Bool(true))),
         b"False" => return Some(Thing::Plain(Literal::Bool(false))),
         _ => return None,
     }))

@@ -137,18 +137,21 @@ fn of_literals(builtin: Builtin, arguments: &[Literal]) -> Option<Literal> {
     })
 }
 
-/// `one ** by % modulus`.
+/// `one ** by % modulus`; None where int_pow (Objects/intobject.c) makes a long of it, since a product is none of its ints.
 fn power(one: i64, by: i64, modulus: i64) -> Option<i64> {
-    let modulus = i128::from(modulus);
-    let (mut made, mut square, mut left) = (1 % modulus, i128::from(one).rem_euclid(modulus), by);
+    let (mut made, mut square, mut left) = (1, one, by);
     while left > 0 {
         if left & 1 == 1 {
-            made = made * square % modulus;
+            made = i64::checked_mul(made, square)?;
         }
-        square = square * square % modulus;
         left >>= 1;
+        if left > 0 {
+            square = i64::checked_mul(square, square)?;
+        }
+        made %= modulus;
+        square %= modulus;
     }
-    i64::try_from(made).ok()
+    Some(made.rem_euclid(modulus))
 }
 
 /// The result of a method of an int or tuple, as far as it is worked out.

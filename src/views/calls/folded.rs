@@ -9,6 +9,8 @@ use crate::trace::value::{Value, What, last_part};
 
 /// Calls by one instruction in one call that are printed.
 const PRINTED: u64 = 3;
+/// Calls of one function by C code in one call that are printed, for whatever instructions.
+const PRINTED_OF_C: u64 = 12;
 /// Instructions that are counted; a forged trace can have any number.
 const COUNTED: usize = 1 << 18;
 
@@ -20,11 +22,12 @@ pub(super) struct Folded {
     count: usize,
 }
 
-/// What makes calls: an instruction, C code that calls one function for an instruction, or a use of a stand-in, by its text.
+/// What makes calls: an instruction, C code that calls one function, for one instruction or for any, or a use of a stand-in, by its text.
 struct Site {
     made_by: (u32, i32, u64),
     times: u64,
-    /// The first one that was not printed.
+    /// Those that were not printed, and the first one of them.
+    folded: u64,
     like: Option<Call>,
 }
 
@@ -38,11 +41,22 @@ impl Folded {
         if self.is_off {
             return false;
         }
-        let made_by = match &call.kind {
-            Kind::Instruction { code, instruction, .. } => (code.id, instruction.offset, 0),
-            Kind::Frame { code, by, .. } => (code.id, by.unwrap_or(-1), 1),
-            Kind::StandIn(used) => (0, -1, FxBuildHasher.hash_one(&used.what)),
-        };
+        match &call.kind {
+            Kind::Instruction { code, instruction, .. } => {
+                self.is_one_more(call, (code.id, instruction.offset, 0), PRINTED)
+            }
+            Kind::Frame { code, by: None, .. } => self.is_one_more(call, (code.id, -1, 1), PRINTED),
+            // A trace function, for example, is called for each instruction.
+            Kind::Frame { code, by: Some(by), .. } => {
+                self.is_one_more(call, (code.id, *by, 2), PRINTED)
+                    || self.is_one_more(call, (code.id, -1, 2), PRINTED_OF_C)
+            }
+            Kind::StandIn(used) => self.is_one_more(call, (0, -1, FxBuildHasher.hash_one(&used.what)), PRINTED),
+        }
+    }
+
+    /// Counts a call of what makes it; true if that has made more than `most` by now.
+    fn is_one_more(&mut self, call: &Call, made_by: (u32, i32, u64), most: u64) -> bool {
         let sites = self.by_parent.entry(call.parent).or_default();
         let place = sites.iter().rposition(|site| site.made_by == made_by);
         let site = match place {
@@ -50,16 +64,20 @@ impl Folded {
             None if self.count >= COUNTED => return false,
             None => {
                 self.count += 1;
-                sites.push(Site { made_by, times: 0, like: None });
+                sites.push(Site { made_by, times: 0, folded: 0, like: None });
                 let last = sites.len() - 1;
                 &mut sites[last]
             }
         };
         site.times += 1;
-        if site.times > PRINTED && site.like.is_none() {
+        if site.times <= most {
+            return false;
+        }
+        site.folded += 1;
+        if site.like.is_none() {
             site.like = Some(call.clone());
         }
-        site.times > PRINTED
+        true
     }
 
     /// Takes what was folded in a call that ends: a call like those, and how many there were.
@@ -67,7 +85,7 @@ impl Folded {
         let sites = if self.is_off { None } else { self.by_parent.remove(&parent) };
         let sites = sites.unwrap_or_default();
         self.count = self.count.saturating_sub(sites.len());
-        sites.into_iter().filter_map(|site| Some((site.like?, site.times - PRINTED))).collect()
+        sites.into_iter().filter_map(|site| Some((site.like?, site.folded))).collect()
     }
 
     /// The same of all calls that have not ended, the last ones first.
