@@ -472,6 +472,157 @@ fail()
 }
 
 #[test]
+fn names_are_looked_up_by_others() {
+    behave_alike(&[
+        (
+            "import sys
+class Base(object):
+    def show(self):
+        return [getattr(self, n) for n in ('width', 'height')]
+class Box(Base):
+    width = 10
+    if width == 10:
+        height = 20
+    else:
+        height = 30
+print Box().show()
+",
+            &[],
+            &[],
+        ),
+        (
+            "import sys
+def len(x):
+    return 42
+def go():
+    if (lambda: len('ab'))() == 2:
+        print 'builtin'
+    else:
+        print 'mine'
+    try:
+        if (lambda q: chr(q))(65) == 'A': print 'A'
+        else: print 'no'
+    except NameError, e: print e
+def chr(x): return 'z'
+go()
+f = lambda: len('ab')
+if f() == 2: print 'b'
+else: print 'm'
+",
+            &[],
+            &[],
+        ),
+        (
+            "import sys, __builtin__
+E = eval
+def f():
+    x = 5
+    y = 6
+    return E('x + y')
+try: print f()
+except NameError, e: print e
+def g():
+    z = 7
+    return getattr(__builtin__, 'eval')('z')
+try: print g()
+except NameError, e: print e
+def h(run):
+    key = 'k'
+    return run('key')
+try: print h(eval)
+except NameError, e: print e
+",
+            &[],
+            &[],
+        ),
+        (
+            "import sys, __builtin__
+if len(sys.argv) > 1:
+    __builtin__.myname = 5
+try:
+    myname
+    print 'there'
+except NameError:
+    print 'not there'
+def f():
+    try:
+        v = myname
+    except NameError:
+        return 'no'
+    return v
+print f()
+",
+            &[],
+            &["x"],
+        ),
+        (
+            "import sys
+def log(n):
+    if n: raise IOError('log')
+def reraise(n):
+    try:
+        log(n)
+    except IOError:
+        return 'logged'
+    raise
+def f(n):
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        return reraise(n)
+for n in (0, 1):
+    try: print f(n)
+    except Exception, e: print type(e).__name__
+",
+            &[],
+            &[],
+        ),
+        (
+            "import sys, __builtin__
+def wrap(f):
+    def g(*a): return 99
+    return g
+for n in 'len ord'.split():
+    setattr(__builtin__, n, wrap(getattr(__builtin__, n)))
+def f():
+    if len('ab') == 2: return 'real'
+    return 'fake'
+print f()
+",
+            &[],
+            &[],
+        ),
+        (
+            "import sys
+def a():
+    if isinstance(pow(3, 1000, 10**15+37), int): print 'int'
+    else: print 'long'
+    print (lambda: pow(3, 1000, 1000000000000037)).__name__, repr((lambda: pow(3, 1000, 1000000000000037))())
+a()
+",
+            &[],
+            &[],
+        ),
+        (
+            "import sys
+def mk(n):
+    class A:
+        global G
+        G = 1
+        if n: mk(n - 1)
+        else: G = 2
+        if G == 1: print 'one', n
+        elif G == 2: print 'two', n
+    return A
+mk(2)
+",
+            &[],
+            &[],
+        ),
+    ]);
+}
+
+#[test]
 fn a_side_that_did_not_run_stays_in_flattened_code() {
     let source = "import sys
 def f(x):
