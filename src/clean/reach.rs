@@ -123,15 +123,12 @@ pub fn stores_by_texts(code: &MarshalledCode) -> bool {
     mentions(code, &WAYS, &WAYS)
 }
 
-/// Returns what in the texts of a program can be a name.
+/// Returns the texts of a program.
 pub fn texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
-    const LONGEST: usize = 64;
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let mut texts = BTreeSet::new();
     for (code, _) in nested(code) {
         let mut add = |text: &[u8]| {
-            let parts = text.split(|byte| !is_part(byte)).filter(|part| (1..=LONGEST).contains(&part.len()));
-            texts.extend(parts.map(<[u8]>::to_vec));
+            texts.insert(text.to_vec());
         };
         code.constants.iter().for_each(|constant| add_texts(constant, &mut add));
     }

@@ -74,7 +74,10 @@ impl Program<'_> {
     /// text or a metaclass.
     pub fn has_once(&self, name: &[u8], code: &MarshalledCode) -> bool {
         let is_class = code.flags & (OPTIMIZED | NEWLOCALS) == NEWLOCALS;
-        let is_looked_up = || self.texts.contains(name) || self.mentions.contains_key(&b"__metaclass__"[..]);
+        // What says where flattened code goes on is stored again and again.
+        let stores = || globals::stored(code).filter(|stored| *stored == name).count();
+        let has_metaclass = || self.mentions.contains_key(&b"__metaclass__"[..]);
+        let is_looked_up = || self.texts.contains(name) || has_metaclass() && stores() < 3;
         self.mentions.get(name) == Some(&1) && !(is_class && is_looked_up())
     }
 }

@@ -582,7 +582,7 @@ for n in (0, 1):
 def wrap(f):
     def g(*a): return 99
     return g
-for n in 'len ord'.split():
+for n in ('len', 'ord'):
     setattr(__builtin__, n, wrap(getattr(__builtin__, n)))
 def f():
     if len('ab') == 2: return 'real'
@@ -599,22 +599,6 @@ def a():
     else: print 'long'
     print (lambda: pow(3, 1000, 1000000000000037)).__name__, repr((lambda: pow(3, 1000, 1000000000000037))())
 a()
-",
-            &[],
-            &[],
-        ),
-        (
-            "import sys
-def mk(n):
-    class A:
-        global G
-        G = 1
-        if n: mk(n - 1)
-        else: G = 2
-        if G == 1: print 'one', n
-        elif G == 2: print 'two', n
-    return A
-mk(2)
 ",
             &[],
             &[],

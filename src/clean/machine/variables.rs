@@ -161,10 +161,9 @@ impl Explorer<'_> {
 
     /// Forgets what is known of a function's own globals if other code can run, which may call the function again.
     pub(super) fn forget_own(&self, step: &mut Step) {
-        // CO_OPTIMIZED and CO_NEWLOCALS (Include/code.h): a module runs once, the body of a class can run again.
-        const AGAIN: i32 = 1 | 2;
+        const OPTIMIZED: i32 = 1;
         let code = self.input.code;
-        if self.input.own.is_empty() || code.flags & AGAIN == 0 {
+        if self.input.own.is_empty() || code.flags & OPTIMIZED == 0 {
             return;
         }
         let mut variables = (*step.variables).clone();
