@@ -10,6 +10,7 @@ mod folding;
 mod globals;
 mod integer;
 mod junk;
+mod lacks;
 mod lay;
 mod lines;
 mod machine;
@@ -39,11 +40,8 @@ use std::iter;
 
 use sha2::{Digest, Sha256};
 
-use crate::bytecode::Unit;
 use crate::bytecode::code::nested;
-use crate::bytecode::decode::units;
 use crate::bytecode::object::{MarshalledCode, Object};
-use crate::bytecode::opcode::op;
 use globals::Globals;
 use reach::Reach;
 use rebuild::Program;
@@ -104,72 +102,17 @@ fn add_names(code: &MarshalledCode, depth: usize, names: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// Whether code gives what can show the local variables of its caller another name, or has the name as a text.
-fn renames_eval(code: &MarshalledCode) -> bool {
-    let is_one = |name: &[u8]| [&b"eval"[..], b"execfile", b"locals", b"vars", b"dir", b"input"].contains(&name);
-    let chain: Vec<Unit> = units(&code.bytes, 0).collect();
-    let is_text = |constant: &Object| matches!(constant, Object::Str(text) if is_one(text));
-    let is_renamed = |pair: &[Unit]| {
-        let [load, store] = pair else { return false };
-        let name = load.last.operand.and_then(|place| code.names.get(usize::try_from(place).ok()?));
-        matches!(load.last.opcode, op::LOAD_NAME | op::LOAD_GLOBAL)
-            && name.is_some_and(|name| is_one(name))
-            && matches!(
-                store.last.opcode,
-                op::STORE_NAME | op::STORE_GLOBAL | op::STORE_FAST | op::STORE_DEREF | op::CALL_FUNCTION
-            )
-            && store.last.operand != Some(0)
-    };
-    code.constants.iter().any(is_text) || chain.windows(2).any(is_renamed)
-}
-
-/// Whether code mentions what shows the local variables of other frames.
-fn shows_locals(code: &MarshalledCode) -> bool {
-    let shows = |name: &[u8]| [&b"f_locals"[..], b"getargvalues"].contains(&name);
-    let is_text = |constant: &Object| matches!(constant, Object::Str(text) if shows(text));
-    code.names.iter().any(|name| shows(name)) || code.constants.iter().any(is_text) || renames_eval(code)
-}
-
 fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -> Rebuilt {
     let (texts, stores_by_texts) = (reach::texts(code), reach::stores_by_texts(code));
     let storable = if stores_by_texts { texts.clone() } else { BTreeSet::new() };
     let mut mentions = BTreeMap::new();
     let mut all = Reach::default();
     for (code, _) in nested(code) {
-        all.add(&Reach { executes: false, ..Reach::of_bytes(code) });
+        all.add(&Reach::of_bytes(code));
         for name in &code.names {
             *mentions.entry(name.to_vec()).or_default() += 1;
         }
     }
-    let by_name: [&[u8]; 12] = [
-        b"globals",
-        b"locals",
-        b"vars",
-        b"dir",
-        b"eval",
-        b"execfile",
-        b"input",
-        b"f_globals",
-        b"func_globals",
-        b"__dict__",
-        b"__main__",
-        b"modules",
-    ];
-    let asks: [&[u8]; 10] = [
-        b"exc_info",
-        b"exc_type",
-        b"exc_value",
-        b"print_exc",
-        b"format_exc",
-        b"traceback",
-        b"exc_clear",
-        // Of the modules logging, inspect and cgitb.
-        b"exception",
-        b"trace",
-        b"cgitb",
-    ];
-    // Nearly every program compares its name with this text.
-    let imports_main = reach::mentions(code, &[b"__import__"], &[]) && texts.contains(&b"__main__"[..]);
     let globals = Globals::new();
     let stored = stored(code, &all, &storable);
     let mut program = Program {
@@ -180,10 +123,10 @@ fn restructured(code: &MarshalledCode, evidence: &Evidence, options: &Options) -
         mentions: &mentions,
         texts: &texts,
         stores_by_texts,
-        shows_locals: nested(code).any(|(code, _)| shows_locals(code)),
-        is_looked_up: all.imports_all || imports_main || reach::mentions(code, &by_name, &[b"__dict__"]),
-        replaces_code: reach::mentions(code, &[b"func_code", b"__code__"], &[b"func_code", b"__code__"]),
-        keeps_exceptions: reach::mentions(code, &asks, &[b"exc_info", b"exc_type"]),
+        shows_locals: reach::shows_locals(code),
+        is_looked_up: all.imports_all || reach::looks_up_globals(code),
+        replaces_code: reach::replaces_code(code),
+        keeps_exceptions: reach::asks_for_exceptions(code),
         runs_prefixes: evidence.codes.iter().any(|(bytes, executed)| machine::runs_prefixes(bytes, executed)),
         is_suspicious: false,
     };

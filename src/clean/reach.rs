@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::globals;
 use super::machine::{Act, Exit, Graph, Kind, Node};
+use crate::bytecode::Unit;
 use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
 use crate::bytecode::marshal::write::utf8;
@@ -85,13 +86,83 @@ fn raises_outside_of_handlers(graph: &Graph) -> bool {
 }
 
 /// Whether a code object has the constant that `from m import *` needs.
-pub fn imports_all(code: &MarshalledCode) -> bool {
+fn imports_all(code: &MarshalledCode) -> bool {
     let is_star = |item: &Object| matches!(item, Object::Str(text) if **text == *b"*");
     code.constants.iter().any(|constant| matches!(constant, Object::Tuple(items) if items.iter().any(is_star)))
 }
 
+/// Whether a program mentions what shows the local variables of other frames.
+pub fn shows_locals(code: &MarshalledCode) -> bool {
+    const SHOWS: [&[u8]; 2] = [b"f_locals", b"getargvalues"];
+    mentions(code, &SHOWS, &SHOWS) || nested(code).any(|(code, _)| renames_eval(code))
+}
+
+/// Whether code gives what can show the local variables of its caller another name, or has the name as a text.
+fn renames_eval(code: &MarshalledCode) -> bool {
+    let is_one = |name: &[u8]| [&b"eval"[..], b"execfile", b"locals", b"vars", b"dir", b"input"].contains(&name);
+    let chain: Vec<Unit> = units(&code.bytes, 0).collect();
+    let is_text = |constant: &Object| matches!(constant, Object::Str(text) if is_one(text));
+    let is_renamed = |pair: &[Unit]| {
+        let [load, store] = pair else { return false };
+        let name = load.last.operand.and_then(|place| code.names.get(usize::try_from(place).ok()?));
+        matches!(load.last.opcode, op::LOAD_NAME | op::LOAD_GLOBAL)
+            && name.is_some_and(|name| is_one(name))
+            && matches!(
+                store.last.opcode,
+                op::STORE_NAME | op::STORE_GLOBAL | op::STORE_FAST | op::STORE_DEREF | op::CALL_FUNCTION
+            )
+            && store.last.operand != Some(0)
+    };
+    code.constants.iter().any(is_text) || chain.windows(2).any(is_renamed)
+}
+
+/// Whether a program may look up globals by their names.
+pub fn looks_up_globals(code: &MarshalledCode) -> bool {
+    const BY_NAME: [&[u8]; 12] = [
+        b"globals",
+        b"locals",
+        b"vars",
+        b"dir",
+        b"eval",
+        b"execfile",
+        b"input",
+        b"f_globals",
+        b"func_globals",
+        b"__dict__",
+        b"__main__",
+        b"modules",
+    ];
+    // Nearly every program compares its own name with the text `__main__`.
+    let imports_main = || mentions(code, &[b"__import__"], &[]) && mentions(code, &[], &[b"__main__"]);
+    mentions(code, &BY_NAME, &[b"__dict__"]) || imports_main()
+}
+
+/// Whether a program may give functions other code.
+pub fn replaces_code(code: &MarshalledCode) -> bool {
+    const CODE: [&[u8]; 2] = [b"func_code", b"__code__"];
+    mentions(code, &CODE, &CODE)
+}
+
+/// Whether a program may ask for the exception that was handled last.
+pub fn asks_for_exceptions(code: &MarshalledCode) -> bool {
+    const ASKS: [&[u8]; 10] = [
+        b"exc_info",
+        b"exc_type",
+        b"exc_value",
+        b"print_exc",
+        b"format_exc",
+        b"traceback",
+        b"exc_clear",
+        // Of the modules logging, inspect and cgitb.
+        b"exception",
+        b"trace",
+        b"cgitb",
+    ];
+    mentions(code, &ASKS, &[b"exc_info", b"exc_type"])
+}
+
 /// Whether code of a program has one of these names, or a text with one of these among its constants.
-pub fn mentions(code: &MarshalledCode, names: &[&[u8]], texts: &[&[u8]]) -> bool {
+fn mentions(code: &MarshalledCode, names: &[&[u8]], texts: &[&[u8]]) -> bool {
     nested(code).any(|(code, _)| {
         let mut found = code.names.iter().any(|name| names.contains(&&**name));
         code.constants.iter().for_each(|constant| {

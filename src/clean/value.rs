@@ -41,7 +41,7 @@ pub enum Value {
     Instance(&'static str),
     /// Not known, but made of constants alone.
     Fixed,
-    /// The same of what can change, as long as nothing else refers to it.
+    /// The same of what can change: nothing is known of it once it is stored.
     Fresh,
     /// A list, dict or set that nothing else refers to, and whether something is in it.
     Container(bool),

@@ -1,5 +1,6 @@
 //! `bctrace calls`: the calls of a trace as a tree, Python's and C's, with arguments and results.
 
+mod call;
 mod folded;
 mod json;
 mod text;

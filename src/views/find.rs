@@ -107,11 +107,10 @@ impl Find {
         code: &Rc<Code>,
         instruction: &Instruction,
     ) {
-        let Some(value) = values.iter().find_map(|value| self.plan.wanted.find(value)) else {
-            let cut: u64 = values.iter().map(|value| self.plan.wanted.strings_cut(value)).sum();
-            self.cut += cut * self.taken.times();
-            return;
-        };
+        let mut cut = 0;
+        let found = values.iter().find_map(|value| self.plan.wanted.find(value, &mut cut));
+        self.cut += cut * self.taken.times();
+        let Some(value) = found else { return };
         let key = (code.id, instruction.offset);
         // What a call has returned belongs to its operands, also in the lap before.
         let (own, number) = (number, number.saturating_add(self.taken.until_last()));

@@ -50,8 +50,6 @@ struct Hot {
     open: FxHashSet<(usize, u32)>,
     /// The object of the frame that runs, and the frame.
     current: (u64, Option<usize>),
-    /// Threads of which all frames are known.
-    known: FxHashSet<u32>,
     /// Instructions so far, and how many of them the thread that runs has executed, and each other one.
     total: u64,
     thread: u32,
@@ -193,19 +191,6 @@ impl Hot {
         self.executed
     }
 
-    /// Begins the time of frames that were on a thread's stack before what is read, which begins after so many instructions.
-    #[cold]
-    fn find_frames(&mut self, at: &State, number: u64) {
-        self.known.insert(at.thread);
-        let since = self.go_on(at.thread, number);
-        for frame in at.stack() {
-            if !self.frames.contains_key(&frame.id) {
-                let object = self.object_in(at.thread, &frame.code);
-                self.enter(frame.id, at.thread, since, object);
-            }
-        }
-    }
-
     /// Begins the time that a frame is on the stack.
     fn enter(&mut self, frame: u64, thread: u32, since: u64, object: Option<usize>) {
         if self.frames.len() >= MOST_FRAMES {
@@ -288,10 +273,14 @@ impl View for Hot {
         false
     }
 
-    #[inline]
+    /// Begins the time of frames that were there before what is read.
     fn on_stack(&mut self, at: &State, number: u64) {
-        if !self.known.contains(&at.thread) && self.known.len() < MOST_FRAMES {
-            self.find_frames(at, number);
+        let since = self.go_on(at.thread, number);
+        for frame in at.stack() {
+            if !self.frames.contains_key(&frame.id) {
+                let object = self.object_in(at.thread, &frame.code);
+                self.enter(frame.id, at.thread, since, object);
+            }
         }
     }
 

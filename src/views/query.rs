@@ -83,7 +83,8 @@ pub(super) trait View {
         Ok(())
     }
 
-    /// Hears of the frames that are there when `number` instructions have been executed, before each run that is wanted, or part of it.
+    /// Hears of the frames of a thread before its first run that is wanted, or part of it, and whenever it goes on after another one;
+    /// `number` instructions have been executed by then.
     fn on_stack(&mut self, _at: &State, _number: u64) {}
 
     /// Takes a run; `is_wanted` is whether its code object is.  False leaves out its units.
@@ -243,6 +244,8 @@ struct Asked<'a> {
     capped: Capped,
     /// The first instruction that is wanted.
     first: u64,
+    /// The thread of the last run.
+    thread: Option<u32>,
     /// Whether the code of the run is wanted.
     is_wanted: bool,
     /// The trace has no values, and the view needs them.
@@ -258,6 +261,7 @@ impl<'a> Asked<'a> {
             choice: Choice::new(query),
             capped: Capped::default(),
             first: query.selection.window.as_ref().map_or(1, |window| window.start.max(1)),
+            thread: None,
             is_wanted: false,
             lacks_values: false,
             does_without_values: false,
@@ -290,7 +294,9 @@ impl Visitor for Asked<'_> {
     fn run(&mut self, run: &Run, at: &State, is_whole: bool) -> Result<bool, SinkError> {
         let Some(frame) = at.frame() else { return Ok(false) };
         self.is_wanted = self.choice.wants_run(run, frame, at);
-        self.view.on_stack(at, at.instructions.max(self.first - 1));
+        if self.thread.replace(at.thread) != Some(at.thread) {
+            self.view.on_stack(at, at.instructions.max(self.first - 1));
+        }
         if !is_whole && !self.view.needs_values() {
             return Ok(true);
         }

@@ -55,7 +55,8 @@ pub struct ViewArgs {
 /// Print the calls of a recorded .bct as a tree
 ///
 /// Both Python's calls and C's are there, with arguments and results. Calls that one instruction makes again and again are counted
-/// after the first three. The trace must have been recorded with --values.
+/// after the first three, and those of one function that C code calls for different ones after twelve. The trace must have been recorded
+/// with --values.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use super::tree::{Call, Kind};
+use super::call::{Call, Kind};
 use crate::trace::value::{Value, What, last_part};
 
 /// Calls by one instruction in one call that are printed.

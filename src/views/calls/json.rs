@@ -9,7 +9,7 @@ use crate::read::steps::Entry;
 use crate::trace::SinkError;
 use crate::trace::value::Value;
 
-use super::tree::{Call, Kind, Outcome, Renderer};
+use super::call::{Call, Kind, Outcome, Renderer};
 
 pub(super) struct Json {
     lines: Lines,

@@ -14,7 +14,7 @@ use crate::trace::SinkError;
 use crate::trace::event::StandInUse;
 use crate::views::query::{LeftOut, Query};
 
-use super::tree::{Call, Kind, Outcome, Renderer};
+use super::call::{Call, Kind, Outcome, Renderer};
 
 pub(super) struct Text {
     lines: Lines,

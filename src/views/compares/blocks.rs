@@ -72,8 +72,7 @@ impl Blocks {
                 None => return,
             },
         };
-        let most = if self.all { usize::MAX } else { KEPT };
-        self.blocks[place].take(comparison, most, &mut self.room);
+        self.blocks[place].take(comparison, self.all, &mut self.room);
     }
 
     /// Notes that comparisons may have been left out of the trace.
@@ -114,7 +113,7 @@ impl Blocks {
 }
 
 impl Block {
-    fn take(&mut self, comparison: Comparison, most: usize, room: &mut Room) {
+    fn take(&mut self, comparison: Comparison, all: bool, room: &mut Room) {
         self.times += 1;
         let marks = &comparison.marks;
         // A function that belongs to no object is not compared.
@@ -128,10 +127,10 @@ impl Block {
         if self.kind == Kind::Equality {
             self.passes.take(&comparison, room);
         }
-        let same = match most {
-            KEPT => self.kept.iter().rposition(|kept| kept.comparison.reads_as(&comparison)),
-            _ => self.kept.len().checked_sub(1).filter(|last| self.kept[*last].comparison.reads_as(&comparison)),
-        };
+        // Of all comparisons only those in a row are one.
+        let first = if all { self.kept.len().saturating_sub(1) } else { 0 };
+        let is_same = |place: &usize| self.kept[*place].comparison.reads_as(&comparison);
+        let same = (first..self.kept.len()).rfind(is_same);
         if let Some(mut again) = same.and_then(|place| self.kept.remove(place)) {
             again.times += 1;
             again.comparison.number = comparison.number;
@@ -139,7 +138,8 @@ impl Block {
             return;
         }
         let weight = size_of::<Kept>() as u64 + comparison.operands.iter().map(weight).sum::<u64>();
-        if self.kept.len() >= most
+        if !all
+            && self.kept.len() >= KEPT
             && let Some(old) = self.kept.pop_front()
         {
             room.give_back(old.weight);

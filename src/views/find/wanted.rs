@@ -12,8 +12,7 @@ use crate::trace::value::{Text, Value};
 /// What is looked for.
 #[derive(Clone, Debug)]
 pub enum Wanted {
-    /// Bytes of a str and, as UTF-8, of a unicode, which need not be all of it.
-    /// The float that they are, if they are one.
+    /// Bytes of a str and, as UTF-8, of a unicode, which need not be all of it; and the float that was typed, if it is one.
     Bytes { of_str: Vec<u8>, of_unicode: Vec<u8>, float: Option<f64> },
     /// A number, or a string that is that.
     Number(BigInt, Vec<u8>),
@@ -34,15 +33,19 @@ impl Wanted {
         let typed = inner.unwrap_or(typed);
         let of_str = escape::read(typed).unwrap_or_else(|| typed.to_vec());
         let of_unicode = unicode(typed).unwrap_or_else(|| of_str.clone());
-        let float = str::from_utf8(typed).ok().and_then(|text| text.parse().ok());
+        let float = str::from_utf8(typed).ok().filter(|_| inner.is_none()).and_then(|text| text.parse().ok());
         Wanted::Bytes { of_str, of_unicode, float }
     }
 
-    /// Finds it in a value, its items included; returns the part that has it.
-    pub(super) fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+    /// Finds it in a value, its items included; returns the part that has it.  Counts strings without it that were cut, and may have it in
+    /// what is missing.
+    pub(super) fn find<'a>(&self, value: &'a Value, cut: &mut u64) -> Option<&'a Value> {
         match value {
-            Value::Str(text) => self.is_in(text, false).then_some(value),
-            Value::Unicode(text) => self.is_in(text, true).then_some(value),
+            Value::Str(text) | Value::Unicode(text) => {
+                let is_there = self.is_in(text, matches!(value, Value::Unicode(_)));
+                *cut += u64::from(!is_there && text.cut.is_some() && !matches!(self, Wanted::Number(..)));
+                is_there.then_some(value)
+            }
             Value::Int(number) => self.is_number(&BigInt::from(*number)).then_some(value),
             Value::Bool(_) => None,
             Value::Float(number) => {
@@ -52,27 +55,18 @@ impl Wanted {
                 let sign = if *negative { Sign::Minus } else { Sign::Plus };
                 self.is_number(&BigInt::from_bytes_le(sign, magnitude)).then_some(value)
             }
-            Value::Container(container) => container.items.iter().find_map(|item| self.find(item)),
-            Value::Object { receiver: Some(receiver), .. } => self.find(receiver),
+            Value::Container(container) => container.items.iter().find_map(|item| self.find(item, cut)),
+            Value::Object { receiver: Some(receiver), .. } => self.find(receiver, cut),
             _ => None,
-        }
-    }
-
-    /// How many strings in a value, which does not have it, are not there as a whole and may have it in what is missing.
-    pub(super) fn strings_cut(&self, value: &Value) -> u64 {
-        match value {
-            _ if matches!(self, Wanted::Number(..)) => 0,
-            Value::Str(text) | Value::Unicode(text) => u64::from(text.cut.is_some()),
-            Value::Container(container) => container.items.iter().map(|item| self.strings_cut(item)).sum(),
-            Value::Object { receiver: Some(receiver), .. } => self.strings_cut(receiver),
-            _ => 0,
         }
     }
 
     fn is_in(&self, text: &Text, is_unicode: bool) -> bool {
         match self {
-            Wanted::Bytes { of_unicode: bytes, .. } if is_unicode => memchr::memmem::find(&text.bytes, bytes).is_some(),
-            Wanted::Bytes { of_str: bytes, .. } => memchr::memmem::find(&text.bytes, bytes).is_some(),
+            Wanted::Bytes { of_str, of_unicode, .. } => {
+                let bytes = if is_unicode { of_unicode } else { of_str };
+                memchr::memmem::find(&text.bytes, bytes).is_some()
+            }
             Wanted::Number(_, typed) => text.bytes == *typed,
             Wanted::Pattern(pattern) => pattern.matches(&text.bytes),
         }
@@ -118,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_typed_is_a_number_or_a_text() {
         let text = |bytes: &[u8]| Value::Str(Text { bytes: bytes.to_vec(), cut: None });
-        let finds = |typed: &str, value: &Value| Wanted::of(typed.as_bytes()).find(value).is_some();
+        let finds = |typed: &str, value: &Value| Wanted::of(typed.as_bytes()).find(value, &mut 0).is_some();
         assert!(finds("0x10", &Value::Int(16)) && finds("16", &Value::Int(16)) && finds("16", &text(b"16")));
         assert!(!finds("16", &Value::Int(17)) && !finds("16", &text(b"160")));
         assert!(finds("-1L", &Value::Long { negative: true, magnitude: vec![1] }));
