@@ -52,6 +52,9 @@ fn check_repetition(distance: u64, count: u64, position: u64) -> Result<(), Cont
 
 /// What a writer remembers of its stream.
 pub trait Past {
+    /// The fewest words for which a repeat word is put out; fewer are put out once more.
+    const FEWEST: u64;
+
     /// Words of the stream so far.
     fn position(&self) -> u64;
     /// How far back the next word is expected.
@@ -85,7 +88,8 @@ pub struct RepeatWriter<P = OwnPast> {
     places: Box<[u64; PLACES]>,
 }
 
-/// A past in memory of its own.
+/// A past in memory of its own, of a stream that will be compressed: a few words that are common by themselves take less there than a
+/// distance, which is hardly ever the same, and less time.
 pub struct OwnPast {
     /// The last words, each at its position modulo the size.
     history: Box<[u64; HISTORY]>,
@@ -94,6 +98,8 @@ pub struct OwnPast {
 }
 
 impl Past for OwnPast {
+    const FEWEST: u64 = 5;
+
     #[inline]
     fn position(&self) -> u64 {
         self.position
@@ -249,11 +255,12 @@ impl<P: Past> RepeatWriter<P> {
         self.written != self.position()
     }
 
-    /// Puts out the repeat words that are pending.
+    /// Puts out what is pending.
     #[inline(always)]
     pub fn flush(&mut self, mut out: impl FnMut(u64)) {
         match self.position() - self.written {
             0 => {}
+            count if count < P::FEWEST => (self.written..self.position()).for_each(|place| out(self.past.word(place))),
             // Nearly always it is one.
             count @ 1..=MAX_REPEAT => out(pack(self.distance(), count)),
             _ => self.pending().for_each(out),
@@ -261,10 +268,13 @@ impl<P: Past> RepeatWriter<P> {
         self.written = self.position();
     }
 
-    /// The repeat words for what has repeated since the last one.
-    pub fn pending(&self) -> impl Iterator<Item = u64> + use<P> {
-        let (distance, pending) = (self.distance(), self.position() - self.written);
-        (0..pending.div_ceil(MAX_REPEAT)).map(move |nth| pack(distance, (pending - nth * MAX_REPEAT).min(MAX_REPEAT)))
+    /// What stands for the words that have repeated since the last one that was put out: repeat words, or so few of them themselves.
+    pub fn pending(&self) -> impl Iterator<Item = u64> {
+        let (distance, count) = (self.distance(), self.position() - self.written);
+        let (few, many) = if count < P::FEWEST { (count, 0) } else { (0, count) };
+        let words = (self.written..self.written + few).map(|place| self.past.word(place));
+        let repeats = (0..many.div_ceil(MAX_REPEAT)).map(move |nth| pack(distance, (many - nth * MAX_REPEAT).min(MAX_REPEAT)));
+        words.chain(repeats)
     }
 
     /// Begins another stream.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Opening;
 use super::account::{Account, Tally};
 use super::loops::LoopCap;
-use super::pace::Pace;
+use super::pace::{Moment, Pace};
 use super::standby::{Checkpoint, Standby};
 use super::watch::Watch;
 use crate::progress::{Done, Progress};
@@ -242,10 +242,10 @@ impl<'a> Recording<'a> {
 
     /// Flushes the trace, if the last flush was long enough ago.
     fn flush(&mut self, sink: &mut Account) -> Result<(), Failure> {
-        let begun = Instant::now();
-        if self.pace.is_due(begun) {
+        if self.pace.is_due(Instant::now()) {
+            let begun = Moment::now();
             sink.flush().map_err(Failure::Output)?;
-            self.pace.flushed(begun, Instant::now());
+            self.pace.flushed(begun, Moment::now());
         }
         Ok(())
     }

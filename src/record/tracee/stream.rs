@@ -23,6 +23,8 @@ pub(super) struct Stream {
 
 /// The lane adds the words that are expected by itself.
 impl repeat::Past for lane::Past {
+    const FEWEST: u64 = 1;
+
     #[inline]
     fn position(&self) -> u64 {
         self.position()

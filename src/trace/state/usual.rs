@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::{Last, State};
-use crate::trace::word::{self, Fields, Kind};
+use crate::trace::word::{self, Kind};
 
 /// Takes usual runs.
 pub trait TakesUsual {
@@ -15,57 +15,50 @@ pub trait TakesUsual {
     fn executes(&mut self, code: u32, count: u64);
 }
 
-/// Runs of one frame, one after the other.
-struct Stretch {
-    code: u32,
-    is_stdlib: bool,
-    instructions: u64,
-    /// Where the last of them that was not empty begins and ends; 0 if all are empty.
-    start: u32,
-    end: u32,
-}
-
-impl Stretch {
-    #[inline(always)]
-    fn add(&mut self, run: Fields, count: u64) {
-        self.instructions += count;
-        if run.length > 0 {
-            (self.start, self.end) = (run.start, run.start + run.length);
-        }
-    }
-}
-
 impl State {
     /// Moves on by the runs of one word each with which `words` begin, as far as they can come, are usual, and enter only frames that
     /// `to` takes; returns how many these are.
     #[inline(never)]
     pub(in crate::trace) fn take_usual(&mut self, words: &[u64], to: &mut impl TakesUsual) -> usize {
-        let mut taken = 0;
+        let (mut taken, mut instructions, mut stdlib) = (0, 0, 0);
+        // The code object that has executed something last, and the words up to where its frame was left.
+        let mut last = None;
         while let Some(frame) = self.current.stack.last() {
             let code = &*frame.code;
-            let mut stretch = Stretch { code: code.id, is_stdlib: code.is_stdlib, instructions: 0, start: 0, end: 0 };
+            let (id, is_stdlib) = (code.id, code.is_stdlib);
+            let mut of_frame = 0;
             let end = loop {
                 let Some(&word) = words.get(taken) else { break None };
                 let run = word::fields(word, 0);
                 let Some(count) = code.layout.count_canonical(run.start, run.start + run.length) else { break None };
                 if Kind::of(word) != Kind::Jump {
-                    break Some((Kind::of(word), run, count));
+                    break Some((Kind::of(word), run.argument, count));
                 }
-                stretch.add(run, count);
+                of_frame += count;
                 taken += 1;
             };
             let left = match end {
-                Some((kind, run, count)) if self.leave_usually(kind, run.argument, to) => {
-                    stretch.add(run, count);
+                Some((kind, argument, count)) if self.leave_usually(kind, argument, to) => {
+                    of_frame += count;
                     taken += 1;
                     true
                 }
                 _ => false,
             };
-            self.count_stretch(&stretch, to);
+            if of_frame > 0 {
+                instructions += of_frame;
+                stdlib += if is_stdlib { of_frame } else { 0 };
+                last = Some((id, taken));
+                to.executes(id, of_frame);
+            }
             if !left {
                 break;
             }
+        }
+        self.instructions += instructions;
+        self.stdlib += stdlib;
+        if let Some((code, end)) = last {
+            self.last = last_run(code, &words[..end]).or(self.last);
         }
         taken
     }
@@ -87,16 +80,10 @@ impl State {
         }
         true
     }
+}
 
-    /// Counts the instructions of a stretch.
-    #[inline(always)]
-    fn count_stretch(&mut self, stretch: &Stretch, to: &mut impl TakesUsual) {
-        let Stretch { code, start, end, .. } = *stretch;
-        if end > 0 {
-            self.last = Some(Last { code, start, end });
-            self.instructions += stretch.instructions;
-            self.stdlib += if stretch.is_stdlib { stretch.instructions } else { 0 };
-            to.executes(code, stretch.instructions);
-        }
-    }
+/// The last of runs of one word each that is not empty, which is one of this code object.
+fn last_run(code: u32, words: &[u64]) -> Option<Last> {
+    let run = words.iter().rev().map(|&word| word::fields(word, 0)).find(|run| run.length > 0)?;
+    Some(Last { code, start: run.start, end: run.start + run.length })
 }
