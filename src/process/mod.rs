@@ -88,6 +88,14 @@ pub fn shares_job(pid: pid_t) -> bool {
     group(Pid::from_raw(pid)) == group(None)
 }
 
+/// How long this thread has executed on a processor.
+pub fn worked() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: fills in a struct, or fails.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
+}
+
 /// Names this process in listings of processes.
 pub fn set_name(name: &CStr) {
     let _ = rustix::thread::set_name(name);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use crate::process;
 
 /// A flush that took a second is followed by this many seconds without one.
 const REST: u32 = 99;
@@ -18,8 +18,7 @@ pub struct Moment {
 
 impl Moment {
     pub fn now() -> Moment {
-        let worked = clock_gettime(ClockId::ThreadCPUTime);
-        Moment { at: Instant::now(), worked: Duration::try_from(worked).unwrap_or_default() }
+        Moment { at: Instant::now(), worked: process::worked() }
     }
 }
 

@@ -5,9 +5,6 @@ use crate::trace::laps;
 use crate::trace::state::Contradiction;
 use crate::trace::word::{self, Kind};
 
-/// Words from which on it pays to copy them at once.
-const SHORT: usize = 12;
-
 /// Brings a shortened stream back to its length.  Believes nothing: what cannot be is a contradiction.
 #[derive(Default)]
 pub struct RepeatReader {
@@ -65,11 +62,10 @@ impl RepeatReader {
                 return Ok(read);
             }
             if self.payload == 0 && self.ahead == 0 {
-                let before = self.words.len();
-                let room = packed.len().min(read + full - before);
-                self.words.extend(packed[read..room].iter().take_while(|word| is_plain(**word)));
-                if self.words.len() > before {
-                    read += self.words.len() - before;
+                let plain = plain_words(&packed[read..packed.len().min(read + full - self.words.len())]);
+                if !plain.is_empty() {
+                    self.words.extend_from_slice(plain);
+                    read += plain.len();
                     continue;
                 }
             }
@@ -163,9 +159,6 @@ impl RepeatReader {
         let mut count = self.rest.min(full.saturating_sub(self.words.len()) as u64) as usize;
         self.rest -= count as u64;
         let from = self.words.len() - self.distance;
-        if count < SHORT && count <= self.distance {
-            return (from..from + count).for_each(|place| self.words.push(self.words[place]));
-        }
         while count > 0 {
             // What is copied can be copied with what it was copied from: a loop doubles each time.
             let together = count.min(self.words.len() - from);
@@ -175,8 +168,8 @@ impl RepeatReader {
     }
 }
 
-/// Whether a word is neither a repeat word nor a record.
-#[inline]
-fn is_plain(word: u64) -> bool {
-    !matches!(Kind::of(word), Kind::Repeat | Kind::Record)
+/// The first words that are neither repeat words nor records.
+fn plain_words(words: &[u64]) -> &[u64] {
+    let is_plain = |word: &u64| !matches!(Kind::of(*word), Kind::Repeat | Kind::Record);
+    &words[..words.iter().position(|word| !is_plain(word)).unwrap_or(words.len())]
 }
