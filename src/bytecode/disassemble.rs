@@ -1,6 +1,8 @@
 //! Owns what a listing shows of a code string besides its instructions: where jumps lead, which bytes control can reach, what hides
 //! inside other instructions, and what does nothing.
 
+use std::collections::HashSet;
+
 use super::assemble::lines;
 use super::decode::{Instruction, Unit, units};
 use super::opcode::{self, EXTENDED_ARG, OperandKind, op};
@@ -103,8 +105,14 @@ impl Disassembly {
         let shown = |at: u32| rows.binary_search_by_key(&at, |row| row.at).ok();
         let is_shown: Vec<bool> = reached.units.iter().map(|unit| shown(unit.start).is_some()).collect();
         let outside = reached.units.iter().zip(is_shown).filter(|(_, is_shown)| !is_shown).map(|(unit, _)| unit);
-        let hidden: Vec<Row> =
-            outside.flat_map(|unit| unit.instructions(bytes).map(|one| row(one, true)).collect::<Vec<_>>()).collect();
+        // Many can end in the same prefixes.
+        let mut listed = HashSet::new();
+        let mut is_other = |one: &Instruction| listed.insert((one.offset, one.operand));
+        let mut hidden = Vec::new();
+        for unit in outside {
+            hidden.extend(unit.instructions(bytes).filter(&mut is_other).map(|one| row(one, true)));
+        }
+        hidden.sort_by_key(|row| row.at);
         let mut disassembly = Disassembly { rows, hidden, has_usual_lines: false };
         disassembly.mark(&starts, first_line, lnotab);
         disassembly
@@ -241,6 +249,16 @@ mod tests {
         let code = [110, 3, 0, 100, 0, 0, 100, 0, 0, 1, 110, 0, 0, 83];
         let wanted = [(3, vec![Note::Unreachable]), (6, vec![Note::PoppedAtOnce]), (10, vec![Note::JumpsToNext])];
         assert_eq!(notes(&code), wanted);
+    }
+
+    #[test]
+    fn what_several_hidden_units_end_in_is_listed_once() {
+        // POP_JUMP_IF_FALSE 10; POP_JUMP_IF_FALSE 13; LOAD_CONST 0x9191; then EXTENDED_ARG from 7 on, among its bytes.
+        let code = [[114, 10, 0, 114, 13, 0, 145, 145, 145].as_slice(), &[145; 12], &[9, 0, 0, 83]].concat();
+        let hidden = Disassembly::of(&code, 1, &[]).hidden;
+        // The first of a unit has no prefix before it.
+        assert_eq!(hidden.iter().map(|row| row.at).collect::<Vec<_>>(), [10, 13, 13, 16, 19, 22]);
+        assert!(hidden[0].is_target && !hidden[3].is_target);
     }
 
     #[test]

@@ -46,9 +46,18 @@ pub fn replaced(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
     operands(code, replaces)
 }
 
+/// Those of attributes alone.
+pub fn stored_attributes(code: &MarshalledCode) -> impl Iterator<Item = &[u8]> {
+    operands(code, is_attribute_store)
+}
+
 /// Whether an instruction is such a store.
 pub fn replaces(opcode: u8) -> bool {
-    is_store(opcode) || matches!(opcode, op::STORE_ATTR | op::DELETE_ATTR)
+    is_store(opcode) || is_attribute_store(opcode)
+}
+
+fn is_attribute_store(opcode: u8) -> bool {
+    matches!(opcode, op::STORE_ATTR | op::DELETE_ATTR)
 }
 
 fn is_store(opcode: u8) -> bool {

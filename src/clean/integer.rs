@@ -89,7 +89,7 @@ impl Integer {
             }
             (op::BINARY_POWER, Some(2)) => left.with(left, &|one, other| one * other, false),
             (op::BINARY_MODULO | op::INPLACE_MODULO, Some(by)) if by > 0 && BASE % by == 0 => {
-                each(&|one, by| one % by, true)
+                each(&|one, _| one % by, true)
             }
             (op::BINARY_AND | op::INPLACE_AND, Some(by @ (1 | 3 | 7))) => each(&|one, _| one % (by + 1), true),
             (op::BINARY_OR | op::INPLACE_OR, Some(by @ (1 | 3 | 7))) => each(&|one, _| one | by, false),
@@ -281,6 +281,14 @@ mod tests {
         let square = left(&product(&x, &x), 4);
         assert_eq!(Integer::compare(2, &square, &Integer::known(3)), Some(false));
         assert_eq!(Integer::compare(2, &square, &Integer::known(1)), None);
+    }
+
+    #[test]
+    fn a_square_is_followed_through_a_division_by_all_that_is_kept() {
+        let x = Integer::new(5);
+        let square = left(&product(&x, &x), BASE);
+        assert_eq!(Integer::compare(2, &square, &Integer::known(3)), Some(false));
+        assert_eq!(Integer::compare(2, &square, &Integer::known(9)), None);
     }
 
     #[test]

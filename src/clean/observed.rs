@@ -170,7 +170,10 @@ fn makes_only_a_value(callee: &Value) -> bool {
             Value::Container(_) => true,
             _ => false,
         },
-        Value::Object { what: What::Builtin | What::Type, name, .. } => FUNCTIONS.contains(&&**name),
+        Value::Object { what: What::Builtin | What::Type, name, .. } => {
+            let of_builtins = name.strip_prefix(b"__builtin__.".as_slice());
+            FUNCTIONS.contains(&of_builtins.unwrap_or(name))
+        }
         _ => false,
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::globals;
-use super::machine::{Act, Exit, Graph, Kind, Node};
+use super::machine::{Act, Exit, Graph, Kind, Node, effect};
 use crate::bytecode::Unit;
 use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
@@ -97,28 +97,64 @@ pub fn shows_locals(code: &MarshalledCode) -> bool {
     mentions(code, &SHOWS, &SHOWS) || nested(code).any(|(code, _)| renames_eval(code))
 }
 
-/// Whether code gives what can show the local variables of its caller another name, or has the name as a text.
+/// Whether code does something else than call what can show the local variables of its caller, or has the name as a text.
 fn renames_eval(code: &MarshalledCode) -> bool {
     let is_one = |name: &[u8]| [&b"eval"[..], b"execfile", b"locals", b"vars", b"dir", b"input"].contains(&name);
-    let chain: Vec<Unit> = units(&code.bytes, 0).collect();
     let is_text = |constant: &Object| matches!(constant, Object::Str(text) if is_one(text));
-    let is_renamed = |pair: &[Unit]| {
-        let [load, store] = pair else { return false };
-        let name = load.last.operand.and_then(|place| code.names.get(usize::try_from(place).ok()?));
-        matches!(load.last.opcode, op::LOAD_NAME | op::LOAD_GLOBAL)
-            && name.is_some_and(|name| is_one(name))
-            && matches!(
-                store.last.opcode,
-                op::STORE_NAME | op::STORE_GLOBAL | op::STORE_FAST | op::STORE_DEREF | op::CALL_FUNCTION
-            )
-            && store.last.operand != Some(0)
+    let is_used = |unit: &Unit| {
+        let name = unit.last.operand.and_then(|place| code.names.get(usize::try_from(place).ok()?));
+        let is_one = name.is_some_and(|name| is_one(name));
+        match unit.last.opcode {
+            op::LOAD_NAME | op::LOAD_GLOBAL => is_one && !is_called(code, unit.end),
+            op::IMPORT_FROM => is_one,
+            op::LOAD_ATTR => name.is_some_and(|name| matches!(&**name, b"eval" | b"execfile" | b"locals")),
+            _ => false,
+        }
     };
-    code.constants.iter().any(is_text) || chain.windows(2).any(is_renamed)
+    code.constants.iter().any(is_text) || units(&code.bytes, 0).any(|unit| is_used(&unit))
+}
+
+/// Whether what is on top of the stack at an offset is called, and nothing else is done with it.
+fn is_called(code: &MarshalledCode, mut at: u32) -> bool {
+    const MOST: usize = 200;
+    // Entries of the stack above it.
+    let mut above = 0;
+    for _ in 0..MOST {
+        let Some(unit) = Unit::decode(&code.bytes, at) else { return false };
+        let (opcode, operand) = (unit.last.opcode, unit.last.operand.unwrap_or(0));
+        at = unit.end;
+        let needs = match opcode {
+            op::NOP => continue,
+            op::JUMP_FORWARD => {
+                at = at.wrapping_add_signed(operand);
+                continue;
+            }
+            op::JUMP_ABSOLUTE => {
+                at = operand.cast_unsigned();
+                continue;
+            }
+            op::ROT_TWO | op::ROT_THREE | op::ROT_FOUR => (opcode - op::ROT_TWO) as i32 + 2,
+            op::DUP_TOP => 1,
+            op::DUP_TOPX => operand,
+            _ => 0,
+        };
+        let Some((pops, pushes)) = effect::of(opcode, operand) else { return false };
+        let (pops, pushes) = (i64::from(pops), i64::from(pushes));
+        if pops > above || i64::from(needs) > above {
+            let calls = matches!(
+                opcode,
+                op::CALL_FUNCTION | op::CALL_FUNCTION_VAR | op::CALL_FUNCTION_KW | op::CALL_FUNCTION_VAR_KW
+            );
+            return calls && pops == above + 1 || opcode == op::POP_TOP;
+        }
+        above += pushes - pops;
+    }
+    false
 }
 
 /// Whether a program may look up globals by their names.
 pub fn looks_up_globals(code: &MarshalledCode) -> bool {
-    const BY_NAME: [&[u8]; 12] = [
+    const BY_NAME: [&[u8]; 13] = [
         b"globals",
         b"locals",
         b"vars",
@@ -128,13 +164,14 @@ pub fn looks_up_globals(code: &MarshalledCode) -> bool {
         b"input",
         b"f_globals",
         b"func_globals",
+        b"__globals__",
         b"__dict__",
         b"__main__",
         b"modules",
     ];
     // Nearly every program compares its own name with the text `__main__`.
     let imports_main = || mentions(code, &[b"__import__"], &[]) && mentions(code, &[], &[b"__main__"]);
-    mentions(code, &BY_NAME, &[b"__dict__"]) || imports_main()
+    mentions(code, &BY_NAME, &[b"__dict__", b"__globals__", b"f_globals", b"func_globals"]) || imports_main()
 }
 
 /// Whether a program may give functions other code.
@@ -145,20 +182,26 @@ pub fn replaces_code(code: &MarshalledCode) -> bool {
 
 /// Whether a program may ask for the exception that was handled last.
 pub fn asks_for_exceptions(code: &MarshalledCode) -> bool {
-    const ASKS: [&[u8]; 10] = [
+    const ASKS: [&[u8]; 16] = [
         b"exc_info",
         b"exc_type",
         b"exc_value",
+        b"exc_traceback",
         b"print_exc",
+        b"print_exception",
         b"format_exc",
         b"traceback",
         b"exc_clear",
-        // Of the modules logging, inspect and cgitb.
+        // Of the modules logging, inspect, cgitb, SocketServer, code and pdb.
         b"exception",
+        b"handleError",
         b"trace",
         b"cgitb",
+        b"handle_error",
+        b"showtraceback",
+        b"post_mortem",
     ];
-    mentions(code, &ASKS, &[b"exc_info", b"exc_type"])
+    mentions(code, &ASKS, &[b"exc_info", b"exc_type", b"exc_value", b"exc_traceback", b"traceback"])
 }
 
 /// Whether code of a program has one of these names, or a text with one of these among its constants.
@@ -194,11 +237,13 @@ pub fn stores_by_texts(code: &MarshalledCode) -> bool {
     mentions(code, &WAYS, &WAYS)
 }
 
-/// Returns the texts of a program.
+/// Returns the texts of a program, and the words in them.
 pub fn texts(code: &MarshalledCode) -> BTreeSet<Vec<u8>> {
     let mut texts = BTreeSet::new();
     for (code, _) in nested(code) {
         let mut add = |text: &[u8]| {
+            let words = text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+            texts.extend(words.filter(|word| word.len() < text.len()).map(<[u8]>::to_vec));
             texts.insert(text.to_vec());
         };
         code.constants.iter().for_each(|constant| add_texts(constant, &mut add));

@@ -70,14 +70,13 @@ pub struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Whether nothing but this code object mentions a name.  In the body of a class it is an attribute's, which can be looked up by a
-    /// text or a metaclass.
+    /// Whether nothing but this code object mentions a name.  In the body of a class it is an attribute's, which can be looked up in ways
+    /// that are not seen: by a part of a text, a metaclass, a class below or the VM.
     pub fn has_once(&self, name: &[u8], code: &MarshalledCode) -> bool {
         let is_class = code.flags & (OPTIMIZED | NEWLOCALS) == NEWLOCALS;
         // What says where flattened code goes on is stored again and again.
         let stores = || globals::stored(code).filter(|stored| *stored == name).count();
-        let has_metaclass = || self.mentions.contains_key(&b"__metaclass__"[..]);
-        let is_looked_up = || self.texts.contains(name) || has_metaclass() && stores() < 3;
+        let is_looked_up = || self.texts.contains(name) || name.starts_with(b"__") || stores() < 3;
         self.mentions.get(name) == Some(&1) && !(is_class && is_looked_up())
     }
 }
@@ -95,6 +94,8 @@ pub struct Result {
     pub is_ambiguous: bool,
     /// The code object itself shows that it was not made by a compiler alone.
     pub has_sign: bool,
+    /// All that it can do is known, whatever became of that.
+    pub is_known: bool,
     /// What the states that all it does comes of do to others; None if it is as it was.
     pub reach: Option<Reach>,
 }
@@ -108,7 +109,8 @@ impl Result {
     /// The code object is as it was.
     fn as_it_was(outcome: Outcome, has_sign: bool) -> Result {
         let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false, has_sign, reach: None }
+        let (is_ambiguous, is_known) = (false, false);
+        Result { code: None, outcome, changes, assumed, folded, is_ambiguous, has_sign, is_known, reach: None }
     }
 }
 
@@ -182,10 +184,13 @@ fn attempt<'a>(
         Err(_) if is_plain => return unchanged,
         Err(why) => match block_by_block(code, &flow, program) {
             Ok(made) => (made, Outcome::Plain(sign, why)),
-            Err(other) => return Result::as_it_was(Outcome::Kept(format!("{why}; {other}")), has_sign),
+            Err(other) => {
+                let kept = Result::as_it_was(Outcome::Kept(format!("{why}; {other}")), has_sign);
+                return Result { is_ambiguous, is_known: true, ..kept };
+            }
         },
     };
-    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign, reach }
+    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign, is_known: true, reach }
 }
 
 /// Lays a flow out without statements; an error says why that is not possible.
@@ -201,7 +206,7 @@ fn block_by_block(
 
 /// What was done to a code object, in the order of offsets.
 fn changes(code: &MarshalledCode, graph: &Graph, removed: &Removed, folded: &[Folded]) -> Vec<Change> {
-    let one = |at: u32, why: String| Change { offsets: at..at + 1, why };
+    let one = |at: u32, why: String| Change { offsets: at..at + 1, why, is_guess: false };
     let mut changes: Vec<Change> = graph.decided.values().cloned().collect();
     changes.extend(graph.thrown.iter().map(|&at| one(at, "it always fails, which was a jump".into())));
     changes.extend(removed.iter().map(|(&at, &why)| one(at, why.into())));
@@ -372,7 +377,8 @@ fn never_reached(code: &MarshalledCode, graph: &Graph) -> Vec<Change> {
         match (start, used.get(at)) {
             (None, Some(false)) => start = Some(at as u32),
             (Some(from), Some(true) | None) => {
-                changes.push(Change { offsets: from..at as u32, why: "nothing leads to it".into() });
+                let why = "nothing leads to it".into();
+                changes.push(Change { offsets: from..at as u32, why, is_guess: false });
                 start = None;
             }
             _ => {}

@@ -14,7 +14,8 @@ use crate::bytecode::opcode::op;
 const FUNCTION: i32 = 0x1 | 0x2;
 
 /// Names through which code can see those of its locals.
-const REVEALING: [&[u8]; 12] = [
+const REVEALING: [&[u8]; 13] = [
+    b"f_locals",
     b"locals",
     b"vars",
     b"dir",
@@ -49,8 +50,8 @@ pub struct Renamed {
 
 /// Renames in a tree of code objects; `all` says whether globals, attributes, arguments and functions are renamed too.
 pub fn rename(code: &MarshalledCode, all: bool) -> (MarshalledCode, Vec<Renamed>) {
-    let (taken, global, renamed) = Default::default();
-    let mut names = Names { taken, global, renamed, is_revealing: false, renames_all: all, binds_none: false };
+    let (taken, numbers, global, renamed) = Default::default();
+    let mut names = Names { taken, numbers, global, renamed, is_revealing: false, renames_all: all, binds_none: false };
     for (code, _) in nested(code) {
         names.binds_none |= globals::stored(code).any(|name| name == b"None");
         names.taken.extend(all_names(code).cloned());
@@ -134,6 +135,8 @@ fn definitions(code: &MarshalledCode) -> Vec<Definition> {
 
 struct Names {
     taken: BTreeSet<Name>,
+    /// The last number of each kind of new name.
+    numbers: BTreeMap<&'static str, u32>,
     /// New names of the whole program.
     global: BTreeMap<Name, Name>,
     renamed: Vec<Renamed>,
@@ -171,14 +174,13 @@ impl Names {
     }
 
     /// The first name of a kind that nothing has.
-    fn free(&mut self, kind: &str) -> Name {
-        let mut number = 1;
+    fn free(&mut self, kind: &'static str) -> Name {
         loop {
+            let number = self.numbers.entry(kind).and_modify(|number| *number += 1).or_insert(1);
             let name: Name = format!("{kind}{number}").into_bytes().into();
             if self.taken.insert(name.clone()) {
                 return name;
             }
-            number += 1;
         }
     }
 

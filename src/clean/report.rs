@@ -48,6 +48,8 @@ pub struct Change {
     /// Offsets in the original code.
     pub offsets: Range<u32>,
     pub why: String,
+    /// What went with it may have a meaning: it never ran, and the rest makes no sense with it.
+    pub is_guess: bool,
 }
 
 impl CodeReport {

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
+use std::sync::Arc;
 
 use super::evidence::Executed;
 use super::flow::{Flow, Instruction, Operand};
+use super::globals;
 use super::machine::{self, Dead, Graph, Input};
 use super::order::Order;
 use super::pure::{self, Thing};
@@ -355,8 +357,14 @@ fn candidate(
         op::LOAD_FAST if place < code.varnames.len() => Some(Candidate::Variable(place)),
         // What is known of a function's own global is forgotten where other code runs.
         op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 || own.contains(&place) => {
-            let is_own = code.names.get(place).is_some_and(|name| program.mentions.get(&**name) == Some(&1));
-            is_own.then_some(Candidate::Variable(place + code.varnames.len()))
+            let is_own = |name: &Arc<[u8]>| {
+                let is_attribute = || globals::stored_attributes(code).any(|stored| stored == &**name);
+                program.mentions.get(&**name) == Some(&1)
+                    && !program.is_looked_up
+                    && !(program.stores_by_texts && program.texts.contains(&**name))
+                    && !is_attribute()
+            };
+            code.names.get(place).is_some_and(is_own).then_some(Candidate::Variable(place + code.varnames.len()))
         }
         _ => None,
     }

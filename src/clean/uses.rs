@@ -67,14 +67,16 @@ fn makes_known(graph: &Graph, node: &Node, executed: Option<&Executed>) -> bool 
     let runs = |opcode: u8| node.acts.iter().any(|act| matches!(act, Act::Run(run, _) if *run == opcode));
     // The `id` or `hash` of a constant.
     let makes_id = || {
-        let [.., Value::Builtin(Builtin::Id), Value::Constant(of)] = &node.key.stack[..] else { return false };
+        let [.., Value::Builtin(Builtin::Id | Builtin::Hash), Value::Constant(of)] = &node.key.stack[..] else {
+            return false;
+        };
         matches!(of, Literal::None | Literal::Str(_))
     };
     let Exit::Go(next) = node.exit else { return false };
     graph.nodes[next].key.stack.last().is_some_and(|value| match value {
         Value::Integer(_) => !runs(op::CALL_FUNCTION) || makes_id(),
         // Only a set of constants is one of which something is known.
-        Value::Fresh if runs(op::BUILD_SET) => true,
+        Value::Fresh(_) if runs(op::BUILD_SET) => true,
         value => is_known(value, node.key.offset as u32, executed),
     })
 }
@@ -83,9 +85,11 @@ fn makes_known(graph: &Graph, node: &Node, executed: Option<&Executed>) -> bool 
 fn is_known(value: &Value, at: u32, executed: Option<&Executed>) -> bool {
     match value {
         Value::Constant(_) | Value::Class(_) | Value::Builtin(_) | Value::Method(..) | Value::Function(_) => true,
-        Value::List(_) | Value::Dict(_) | Value::NoItems | Value::Truth | Value::Tuple(_) | Value::Instance(_) => true,
+        Value::List(_) | Value::Dict(_) | Value::NoItems | Value::Truth(_) | Value::Tuple(_) | Value::Instance(_) => {
+            true
+        }
         // What is made of constants alone fails always or never.
-        Value::Fixed | Value::Fresh => {
+        Value::Fixed(_) | Value::Fresh(_) => {
             executed.is_some_and(|executed| executed.offsets.contains_key(&at) && !executed.raised.contains_key(&at))
         }
         _ => false,

@@ -1,7 +1,10 @@
 //! What is known of a value on the stack or in a local variable, and what operators make of constants.
 
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
 
 use super::integer::Integer;
 use super::pure::{Builtin, Method};
@@ -39,10 +42,10 @@ pub enum Value {
     Integer(Integer),
     /// An exception that was just made of constants, by its class among the builtins.
     Instance(&'static str),
-    /// Not known, but made of constants alone.
-    Fixed,
+    /// Not known, but made of constants alone: of these, as a number.
+    Fixed(u64),
     /// The same of what can change: nothing is known of it once it is stored.
-    Fresh,
+    Fresh(u64),
     /// A list, dict or set that nothing else refers to, and whether something is in it.
     Container(bool),
     /// A tuple of values, of which some are known.
@@ -64,8 +67,8 @@ pub enum Value {
         by: u32,
         first: Literal,
     },
-    /// The name of a truth value that nothing gives another meaning.  A loop on it is what the compiler makes of `while True`.
-    Truth,
+    /// The name of this truth value, to which nothing gives another meaning.  A loop on it is what the compiler makes of `while True`.
+    Truth(bool),
     /// A function that was made of the code object with this index among the constants.
     Function(u32),
     /// A class of exceptions among the builtins.
@@ -96,6 +99,11 @@ impl Value {
             _ => None,
         }
     }
+}
+
+/// A number for what an instruction makes of operands that are made of constants alone: equal numbers stand for equal values.
+pub fn number_of(opcode: u8, operand: i32, operands: &[Value]) -> u64 {
+    FxBuildHasher.hash_one((opcode, operand, operands))
 }
 
 /// What an operator makes of constants.

@@ -1,6 +1,7 @@
 //! `bctrace clean`: readable code out of an obfuscated program.
 
 mod decompile;
+mod lists;
 mod proof;
 mod recorded;
 mod repeat;

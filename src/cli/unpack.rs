@@ -1,7 +1,7 @@
 //! `bctrace unpack`: writes what a program's file contains into a folder.  Names in the file are hostile; the folder is empty, and no
 //! path that is made leads out of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -86,16 +86,21 @@ fn script_name(name: &[u8]) -> &[u8] {
 pub struct Names {
     files: HashSet<PathBuf>,
     folders: HashSet<PathBuf>,
+    /// The last number of each path that was taken.
+    numbers: HashMap<PathBuf, u32>,
 }
 
 impl Names {
     /// Returns the path, or one with a number if it is taken or leads through a file.
     pub fn unique(&mut self, path: PathBuf) -> PathBuf {
-        let mut number = 1;
         let mut candidate = path.clone();
-        while self.is_taken(&candidate) {
-            number += 1;
-            candidate = numbered(&path, number, |parent| self.files.contains(parent));
+        if self.is_taken(&candidate) {
+            let mut number = self.numbers.get(&path).copied().unwrap_or(1);
+            while self.is_taken(&candidate) {
+                number += 1;
+                candidate = numbered(&path, number, |parent| self.files.contains(parent));
+            }
+            self.numbers.insert(path, number);
         }
         self.folders.extend(candidate.ancestors().skip(1).map(Path::to_owned));
         self.files.insert(candidate.clone());

@@ -3,19 +3,26 @@
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 
-use super::How;
 use super::signals::forget_runtime;
+use super::{How, die_with, id, limits};
 
-/// Forks, does the work there, which returns bytes or an exit status, and returns the bytes, or how the process ended.  This process
-/// must have one thread.
+/// What the work may take: of private memory, in bytes, and of a processor's time, in seconds.
+const MEMORY: u64 = 4 << 30;
+const SECONDS: u64 = 60;
+
+/// Forks, does the work there, which returns bytes or an exit status, and returns the bytes, or how the process ended.  The work may go
+/// on without end, or take all memory: it is limited, and ends with this process.  This process must have one thread.
 pub fn run(work: impl FnOnce() -> Result<Vec<u8>, u8>) -> io::Result<Result<Vec<u8>, How>> {
     let (mut reader, mut writer) = io::pipe()?;
+    let parent = id();
     // SAFETY: the process has one thread, so the child may do whatever the parent could.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
             drop(reader);
-            let done = forget_runtime().map_err(|_| 125).and_then(|()| work());
+            let begun =
+                die_with(parent).and_then(|()| limits::set_work(MEMORY, SECONDS)).and_then(|()| forget_runtime());
+            let done = begun.map_err(|_| 125).and_then(|()| work());
             let status = match done.map(|bytes| writer.write_all(&bytes)) {
                 Ok(Ok(())) => 0,
                 Ok(Err(_)) => 125,

@@ -23,10 +23,22 @@ pub fn set(memory: u64, file: u64, descriptors: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Limits this process to `memory` bytes of private memory and `seconds` of a processor's time.
+pub fn set_work(memory: u64, seconds: u64) -> io::Result<()> {
+    for (resource, most) in [(Resource::Data, memory), (Resource::Cpu, seconds)] {
+        let now = getrlimit(resource);
+        setrlimit(resource, Rlimit { current: Some(now.current.map_or(most, |limit| limit.min(most))), ..now })?;
+    }
+    Ok(())
+}
+
 /// Limits the private memory of a process that descends from this one; it may be gone.
 pub fn set_memory_of(process: pid_t, bytes: u64) {
     let Some(process) = Pid::from_raw(process) else { return };
-    let _ = prlimit(Some(process), Resource::Data, Rlimit { current: Some(bytes), maximum: None });
+    // It has the hard limit that this process has, above which only a privileged process may go.
+    let maximum = getrlimit(Resource::Data).maximum;
+    let current = Some(maximum.map_or(bytes, |maximum| bytes.min(maximum)));
+    let _ = prlimit(Some(process), Resource::Data, Rlimit { current, maximum });
 }
 
 /// Limits the private memory of a process that is about to be started, and of those that it starts.

@@ -90,15 +90,15 @@ pub struct RepeatWriter<P = OwnPast> {
 
 /// A past in memory of its own, of a stream that will be compressed: a few words that are common by themselves take less there than a
 /// distance, which is hardly ever the same, and less time.
-pub struct OwnPast {
+pub struct OwnPast<const FEWEST: u64 = 5> {
     /// The last words, each at its position modulo the size.
     history: Box<[u64; HISTORY]>,
     position: u64,
     distance: u64,
 }
 
-impl Past for OwnPast {
-    const FEWEST: u64 = 5;
+impl<const FEWEST: u64> Past for OwnPast<FEWEST> {
+    const FEWEST: u64 = FEWEST;
 
     #[inline]
     fn position(&self) -> u64 {
@@ -132,7 +132,7 @@ impl Past for OwnPast {
     }
 }
 
-impl Default for RepeatWriter {
+impl<const FEWEST: u64> Default for RepeatWriter<OwnPast<FEWEST>> {
     fn default() -> Self {
         RepeatWriter::new(OwnPast { history: boxed(), position: 0, distance: HISTORY as u64 })
     }
@@ -273,7 +273,8 @@ impl<P: Past> RepeatWriter<P> {
         let (distance, count) = (self.distance(), self.position() - self.written);
         let (few, many) = if count < P::FEWEST { (count, 0) } else { (0, count) };
         let words = (self.written..self.written + few).map(|place| self.past.word(place));
-        let repeats = (0..many.div_ceil(MAX_REPEAT)).map(move |nth| pack(distance, (many - nth * MAX_REPEAT).min(MAX_REPEAT)));
+        let repeats =
+            (0..many.div_ceil(MAX_REPEAT)).map(move |nth| pack(distance, (many - nth * MAX_REPEAT).min(MAX_REPEAT)));
         words.chain(repeats)
     }
 

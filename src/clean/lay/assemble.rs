@@ -141,10 +141,10 @@ impl Code {
             // Jumps and the ends of blocks may follow.
             let is_end =
                 |opcode: u8| matches!(opcode, op::JUMP_FORWARD | op::JUMP_ABSOLUTE | op::POP_BLOCK | op::END_FINALLY);
-            let ends = (pair[0]..pair[1]).rev().filter_map(opcode).find(|&opcode| !is_end(opcode));
+            let last = (pair[0]..pair[1]).rev().find(|&at| opcode(at).is_some_and(|opcode| !is_end(opcode)));
+            let prints = |at: usize| matches!(opcode(at), Some(op::PRINT_ITEM | op::PRINT_NEWLINE));
             opcode(pair[0].wrapping_sub(1)) == Some(op::PRINT_ITEM)
-                && matches!(ends, Some(op::PRINT_ITEM | op::PRINT_NEWLINE))
-                && !(pair[0]..pair[1]).any(|at| targets.contains(&at))
+                && last.is_some_and(|last| prints(last) && !(pair[0]..=last).any(|at| targets.contains(&at)))
         };
         let all: Vec<usize> = self.statements.iter().copied().chain([self.ops.len()]).collect();
         all.windows(2).filter(|pair| goes_on(pair)).map(|pair| pair[0]).collect()

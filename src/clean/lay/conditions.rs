@@ -14,13 +14,18 @@ struct Part {
     last: BlockId,
 }
 
+/// Parts of a condition at most.
+const PARTS: usize = 200;
+
 impl Layer<'_> {
-    /// Finds the parts of a condition that begins with a block, and its two ways out: where it falls through, and the other.
+    /// Finds the parts of a condition that begins with a block, `most` of them at most, and its two ways out: where it falls through, and
+    /// the other.
     fn parts(
         &self,
         block: BlockId,
         base: usize,
         inside: &dyn Fn(BlockId) -> bool,
+        most: usize,
     ) -> Option<(Vec<Part>, BlockId, BlockId)> {
         let first = Part { first: block, last: self.decider(block, base, true)? };
         let mut parts = vec![first];
@@ -46,7 +51,7 @@ impl Layer<'_> {
             {
                 return Some((parts.clone(), *exit, *exit));
             }
-            if exits.len() > 4 || parts.len() > 200 {
+            if exits.len() > 4 || parts.len() >= most {
                 return best;
             }
             // The next part: what all ways to come from parts.
@@ -119,7 +124,7 @@ impl Layer<'_> {
 
     /// Lays out an `if` whose condition begins with a block that is laid out up to its branch.
     pub(super) fn condition(&mut self, block: BlockId, stop: Option<BlockId>, base: usize) -> Laid<Option<BlockId>> {
-        let Some((parts, next, other)) = self.parts(block, base, &|block| !self.is_boundary(block, stop)) else {
+        let Some((parts, next, other)) = self.parts(block, base, &|block| !self.is_boundary(block, stop), PARTS) else {
             return Err(Unstructured("a condition has more than two ways out"));
         };
         let is_elif = self.otherwise.take() == Some(block);
@@ -181,7 +186,8 @@ impl Layer<'_> {
     ) -> Laid<()> {
         let labels: Vec<Label> = parts.iter().map(|_| self.label()).collect();
         let target = |block: BlockId| {
-            let part = parts.iter().position(|part| part.first == block);
+            // A way to the first part is one to the loop that begins with it.
+            let part = (1..parts.len()).find(|&part| parts[part].first == block);
             match part {
                 Some(part) => Some(labels[part]),
                 None if block == body && body != away => Some(inner),
@@ -248,6 +254,15 @@ impl Layer<'_> {
         }
     }
 
+    /// Whether a part of a condition goes away to a block if it is true.
+    fn leaves_if_true(&self, part: &Part, away: BlockId) -> bool {
+        match self.flow.blocks[part.last].end {
+            End::Branch { opcode: op::POP_JUMP_IF_TRUE, taken, .. } => taken == away,
+            End::Branch { opcode: op::POP_JUMP_IF_FALSE, next, .. } => next == away,
+            _ => false,
+        }
+    }
+
     /// Finds and lays out the condition of a `while` loop whose header is `block`: its parts, with jumps to `otherwise` if it is false.
     /// Returns the body's first block and the block after the loop; None, and nothing laid out, if the header is no condition.
     pub fn loop_condition(
@@ -261,11 +276,21 @@ impl Layer<'_> {
         if basic.instructions.iter().any(ends_statement) || !matches!(basic.end, End::Branch { .. }) {
             return Ok(None);
         }
-        let Some((parts, next, other)) = self.parts(block, base, &|block| inside[block]) else { return Ok(None) };
-        let (body, done) = match (inside[next], inside[other]) {
-            (true, false) => (next, other),
-            (false, true) => (other, next),
-            _ => return Ok(None),
+        let mut most = PARTS;
+        let (parts, body, done) = loop {
+            let Some((parts, next, other)) = self.parts(block, base, &|block| inside[block], most) else {
+                return Ok(None);
+            };
+            let (body, done) = match (inside[next], inside[other]) {
+                (true, false) => (next, other),
+                (false, true) => (other, next),
+                _ => return Ok(None),
+            };
+            // `while a and not b` has a UNARY_NOT, so this is `while a: if b: break`.
+            match (1..parts.len()).find(|&part| self.leaves_if_true(&parts[part], done)) {
+                Some(part) => most = part,
+                None => break (parts, body, done),
+            }
         };
         self.place(block)?;
         self.instructions(block);

@@ -7,6 +7,14 @@ use crate::bytecode::opcode::op;
 use crate::clean::Change;
 use crate::clean::value::{Literal, Value};
 
+/// How a condition was decided.
+pub(super) struct Decision {
+    pub is_taken: bool,
+    pub why: String,
+    /// The other side may have a meaning.
+    pub is_guess: bool,
+}
+
 impl Explorer<'_> {
     pub(super) fn branch(&mut self, step: &mut Step, target: i32) -> Stepped {
         let Some(condition) = step.stack.last().cloned() else { return Ok(Err("more is popped than there is")) };
@@ -19,16 +27,19 @@ impl Explorer<'_> {
         let decided = match truth {
             // A comparison of constants within a chained one.
             Some(_) if keeps && (is_kept(&step.stack) || self.drops_operand(target)) => None,
-            Some(truth) => Some((truth == on_true, format!("its condition is always {truth}"))),
+            Some(truth) => {
+                let why = format!("its condition is always {truth}");
+                Some(Decision { is_taken: truth == on_true, why, is_guess: false })
+            }
             None => self.untaken(step, target).or_else(|| self.fixed(step, target, &condition)),
         };
-        if let Some((is_taken, why)) = decided {
+        if let Some(Decision { is_taken, why, is_guess }) = decided {
             if !(keeps && is_taken) {
                 step.stack.pop();
                 step.acts.push(Act::Run(op::POP_TOP, None));
             }
             if is_taken || target != step.end {
-                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
+                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why, is_guess });
             }
             return Ok(Ok(Exit::Go(self.go(step, if is_taken { target } else { step.end })?)));
         }
@@ -36,8 +47,8 @@ impl Explorer<'_> {
             self.make_real(setup);
         }
         if !matches!(condition, Value::Constant(_)) {
-            self.may_raise(step)?;
             self.forget_own(step);
+            self.may_raise(step)?;
         }
         let mut popped = step.stack.clone();
         popped.pop();
@@ -58,7 +69,7 @@ impl Explorer<'_> {
                 step.stack.pop();
                 step.acts.push(Act::Run(op::POP_TOP, None));
                 let why = "its condition is always false: there is nothing to go over".into();
-                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
+                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why, is_guess: false });
                 return Ok(Ok(Exit::Go(self.go(step, step.end.wrapping_add(operand))?)));
             }
             Some(Value::Iterator(first)) => {
@@ -73,7 +84,7 @@ impl Explorer<'_> {
                 step.stack.push(Value::Constant(first));
                 self.once.insert(step.at);
                 let why = "its condition is always true: it goes over constants, and nothing comes back to it".into();
-                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
+                self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why, is_guess: false });
                 return Ok(Ok(Exit::Go(self.go(step, step.end)?)));
             }
             Some(Value::Begun { by, .. }) if *by == step.at => {}
@@ -83,8 +94,8 @@ impl Explorer<'_> {
             }
         }
         self.iterates.insert(step.at);
-        self.may_raise(step)?;
         self.forget_own(step);
+        self.may_raise(step)?;
         let mut fewer = step.stack.clone();
         fewer.pop();
         step.stack.push(Value::Unknown);

@@ -22,16 +22,19 @@ pub fn explore(input: &Input<'_>) -> Result<Graph, Unmodelled> {
     let mut keeps_exceptions = input.keeps_exceptions;
     let mut begins = BTreeMap::new();
     let mut returns = BTreeSet::new();
+    let mut mixed = BTreeSet::new();
     loop {
         let mut explorer = Explorer::new(input, real);
         explorer.begins = begins;
         explorer.returns = returns;
+        explorer.mixed = mixed;
         explorer.keeps_exceptions = keeps_exceptions;
         explorer.transparent = transparent;
         let found = explorer.search();
         begins = explorer.begins_of_handlers();
         returns = &explorer.returns | &(&explorer.once & &explorer.iterates);
-        if begins != explorer.begins || returns != explorer.returns {
+        mixed = &explorer.mixed | &explorer.decided_of_several();
+        if begins != explorer.begins || returns != explorer.returns || mixed != explorer.mixed {
             (real, transparent) = (explorer.real, explorer.transparent);
             continue;
         }
@@ -101,6 +104,10 @@ pub(super) struct Explorer<'a> {
     pub returns: BTreeSet<u32>,
     /// FOR_ITERs whose iterators something else uses too.
     pub goes_on: BTreeSet<u32>,
+    /// Conditions that were decided since they are made of constants alone, and those of them that can be made of others too: which of
+    /// them the traces show is not known.
+    pub fixed: BTreeSet<u32>,
+    pub mixed: BTreeSet<u32>,
 }
 
 impl<'a> Explorer<'a> {
@@ -128,7 +135,22 @@ impl<'a> Explorer<'a> {
             iterates: BTreeSet::new(),
             returns: BTreeSet::new(),
             goes_on: BTreeSet::new(),
+            fixed: BTreeSet::new(),
+            mixed: BTreeSet::new(),
         }
+    }
+
+    /// Of the conditions that were decided since they are made of constants alone, those that are not the same in all states.
+    fn decided_of_several(&self) -> BTreeSet<u32> {
+        let mut first: BTreeMap<u32, Option<&Value>> = BTreeMap::new();
+        let mut several = BTreeSet::new();
+        for key in self.nodes.iter().map(|node| &node.key) {
+            let at = key.offset.cast_unsigned();
+            if self.fixed.contains(&at) && *first.entry(at).or_insert(key.stack.last()) != key.stack.last() {
+                several.insert(at);
+            }
+        }
+        several
     }
 
     fn search(&mut self) -> Result<(), Unmodelled> {
@@ -176,7 +198,7 @@ impl<'a> Explorer<'a> {
             if *split > most {
                 stack
                     .iter_mut()
-                    .filter(|value| matches!(value, Value::Constant(_)))
+                    .filter(|value| matches!(value, Value::Constant(_) | Value::Fixed(_) | Value::Fresh(_)))
                     .for_each(|value| *value = Value::Unknown);
                 key.stack = stack.into();
                 key.tracked.iter_mut().for_each(|value| *value = None);

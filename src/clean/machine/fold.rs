@@ -44,7 +44,7 @@ impl Explorer<'_> {
                 // Identity asks no object.
                 let is_identity = opcode == op::COMPARE_OP && matches!(operand, 8 | 9);
                 let fails = if effect::is_safe(opcode) || is_identity { Fails::Never } else { Fails::Maybe };
-                (is_fixed.then(|| opaque::made(opcode, operands)), fails)
+                (is_fixed.then(|| opaque::made(opcode, operand, operands)), fails)
             }
         }
     }

@@ -146,7 +146,7 @@ impl Graph {
     fn decide(&mut self, node: NodeId, why: String) {
         let Node { key, end, .. } = &self.nodes[node];
         let offset = key.offset as u32;
-        let change = Change { offsets: offset..*end, why };
+        let change = Change { offsets: offset..*end, why, is_guess: false };
         self.decided.insert(offset, change);
     }
 

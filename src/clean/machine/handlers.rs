@@ -117,7 +117,7 @@ fn makes_only(act: &Act, own: usize, tops: [Option<&Value>; 2]) -> bool {
     };
     // What is known was worked out without an effect.
     let is_known =
-        tops[1].is_some_and(|top| !matches!(top, Value::Unknown | Value::Fixed | Value::Fresh | Value::Match));
+        tops[1].is_some_and(|top| !matches!(top, Value::Unknown | Value::Fixed(_) | Value::Fresh(_) | Value::Match));
     let makes_one = value::is_operator(opcode)
         || matches!(opcode, op::UNARY_POSITIVE..=op::UNARY_INVERT | op::SLICE_0..=op::SLICE_3)
         || matches!(opcode, op::COMPARE_OP | op::LOAD_ATTR | op::CALL_FUNCTION | op::UNPACK_SEQUENCE | op::STORE_MAP)

@@ -28,7 +28,7 @@ pub fn of_containers(opcode: u8, operand: i32, operands: &[Value]) -> Option<Kno
         },
         (op::BUILD_TUPLE, _) => (tuple(operands), Fails::Never),
         (op::BUILD_SET, [_, ..]) if operands.iter().all(|one| one.literal().is_some_and(is_key)) => {
-            (Some(Value::Fresh), Fails::Never)
+            (Some(Value::Fresh(value::number_of(opcode, 0, operands))), Fails::Never)
         }
         (op::BUILD_SET, _) => {
             let fails = if operands.is_empty() { Fails::Never } else { Fails::Maybe };

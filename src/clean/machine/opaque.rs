@@ -4,17 +4,25 @@ use super::step::Fails;
 use crate::bytecode::opcode::op;
 use crate::clean::integer::Integer;
 use crate::clean::pure::Builtin;
-use crate::clean::value::{Literal, Value};
+use crate::clean::value::{self, Literal, Value};
 
 /// What an instruction at an offset makes of ints; None if it makes none, or fails with some.
 pub fn integer(at: u32, opcode: u8, operand: i32, operands: &[Value]) -> Option<(Option<Value>, Fails)> {
-    let is_known = |of: &Value| matches!(of, Value::Constant(Literal::None | Literal::Str(_)));
-    if let (op::CALL_FUNCTION, 1, [Value::Builtin(Builtin::Len | Builtin::Ord | Builtin::Id), of]) =
-        (opcode, operand, operands)
+    if let (
+        op::CALL_FUNCTION,
+        1,
+        [Value::Builtin(called @ (Builtin::Len | Builtin::Ord | Builtin::Id | Builtin::Hash)), of],
+    ) = (opcode, operand, operands)
     {
-        let is_id = matches!(operands[0], Value::Builtin(Builtin::Id)) && is_known(of);
-        let fails = if is_id { Fails::Never } else { Fails::Maybe };
-        return (is_id || !is_fixed(of)).then(|| (Some(Value::Integer(Integer::new(at))), fails));
+        // Addresses, and what hashes are made of them or of a seed, are others in each run.
+        let has_seed = matches!(of, Value::Constant(Literal::None | Literal::Str(_)));
+        let (is_int, fails) = match called {
+            Builtin::Id => (true, Fails::Never),
+            Builtin::Hash if has_seed => (true, Fails::Never),
+            Builtin::Hash => (!matches!(of, Value::Constant(_)), Fails::Maybe),
+            _ => (!is_fixed(of), Fails::Maybe),
+        };
+        return is_int.then(|| (Some(Value::Integer(Integer::new(at))), fails));
     }
     let int = |value: &Value| match value {
         Value::Integer(integer) => Some(integer.clone()),
@@ -36,7 +44,8 @@ pub fn integer(at: u32, opcode: u8, operand: i32, operands: &[Value]) -> Option<
         (op::UNARY_POSITIVE, _) => Some(Value::Integer(Integer::Any)),
         (_, [one, other]) if never_fails(opcode, operands) => {
             let made = Integer::operate(opcode, one, other);
-            Some(made.value().map_or(Value::Integer(made), |value| Value::Constant(Literal::Int(value))))
+            // Whether it is an int or a long is not known, even if its value is.
+            Some(Value::Integer(made))
         }
         _ => return None,
     };
@@ -73,15 +82,17 @@ pub fn exception(opcode: u8, operand: i32, operands: &[Value]) -> Option<Value> 
 /// Whether a value is made of constants alone.
 pub fn is_fixed(value: &Value) -> bool {
     // What a container that is not empty has is not known.
-    let is_constant = matches!(value, Value::Constant(_) | Value::Container(false) | Value::Class(_) | Value::Truth);
+    let is_constant = matches!(value, Value::Constant(_) | Value::Container(false) | Value::Class(_) | Value::Truth(_));
     is_constant
-        || matches!(value, Value::Fixed | Value::Fresh)
+        || matches!(value, Value::Fixed(_) | Value::Fresh(_))
         || matches!(value, Value::List(_) | Value::Dict(_) | Value::Builtin(_) | Value::Method(..))
 }
 
 /// What an instruction makes of what is made of constants alone: it stays as it is, or can change.
-pub fn made(opcode: u8, operands: &[Value]) -> Value {
-    let is_kept = |value: &Value| matches!(value, Value::Constant(_) | Value::Fixed | Value::Class(_) | Value::Truth);
+pub fn made(opcode: u8, operand: i32, operands: &[Value]) -> Value {
+    let number = value::number_of(opcode, operand, operands);
+    let is_kept =
+        |value: &Value| matches!(value, Value::Constant(_) | Value::Fixed(_) | Value::Class(_) | Value::Truth(_));
     let is_constant = match (opcode, operands) {
         (op::COMPARE_OP | op::LOAD_ATTR, _) => true,
         (op::CALL_FUNCTION, [Value::Builtin(called), arguments @ ..]) => {
@@ -93,7 +104,7 @@ pub fn made(opcode: u8, operands: &[Value]) -> Value {
         (opcode, _) if (op::UNARY_POSITIVE..=op::UNARY_INVERT).contains(&opcode) => true,
         (_, operands) => operands.iter().all(is_kept),
     };
-    if is_constant { Value::Fixed } else { Value::Fresh }
+    if is_constant { Value::Fixed(number) } else { Value::Fresh(number) }
 }
 
 /// Whether an instruction looks up or calls something that has no effect, with what is made of constants alone: a builtin, or a method of
@@ -104,7 +115,7 @@ pub fn is_pure_call(opcode: u8, operand: i32, operands: &[Value]) -> bool {
         (op::CALL_FUNCTION, [Value::Builtin(called), arguments @ ..]) => {
             operand <= 0xff && !matches!(called, Builtin::Map) && arguments.iter().all(is_fixed)
         }
-        (op::CALL_FUNCTION, [Value::Fixed | Value::Fresh, arguments @ ..]) => {
+        (op::CALL_FUNCTION, [Value::Fixed(_) | Value::Fresh(_), arguments @ ..]) => {
             operand <= 0xff && arguments.iter().all(is_fixed)
         }
         _ => false,

@@ -129,7 +129,8 @@ impl Explorer<'_> {
                 self.may_raise(step)?;
                 if self.falls_into_junk(step, after.len()) {
                     let why = "it always failed, and no compiler makes what comes after it".into();
-                    self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why });
+                    let is_guess = self.input.cut.contains(&step.at);
+                    self.decided.insert(step.at, Change { offsets: step.at..step.end as u32, why, is_guess });
                     step.acts.clear();
                     return Ok(Ok(Exit::End(step.opcode, step.operand)));
                 }
@@ -300,8 +301,8 @@ impl Explorer<'_> {
             return Ok(Err("a block begins within itself"));
         }
         if kind == Kind::With {
-            self.may_raise(step)?;
             self.forget_own(step);
+            self.may_raise(step)?;
             if step.stack.pop().is_none() {
                 return Ok(Err("more is popped than there is"));
             }

@@ -1,5 +1,6 @@
 //! What is decided by what ran, or by what no compiler makes: sides of conditions, and failures after which nothing plausible comes.
 
+use super::conditions::Decision;
 use super::explore::Explorer;
 use super::fold::settled;
 use super::step::Step;
@@ -59,15 +60,16 @@ impl Explorer<'_> {
     pub(super) fn never_found(&self, step: &Step) -> bool {
         let Some(executed) = self.input.executed.filter(|_| self.input.untaken != Untaken::Keep) else { return false };
         let name = step.operand.and_then(|place| self.input.code.names.get(usize::try_from(place).ok()?));
-        // gettext.install stores `_` among the builtins.
+        // gettext.install stores these among the builtins, and on Windows there is another one.
+        const OTHERS: [&[u8]; 6] = [b"_", b"gettext", b"lgettext", b"lngettext", b"ngettext", b"WindowsError"];
         !self.input.is_looked_up
-            && name.is_none_or(|name| **name != *b"_")
+            && name.is_none_or(|name| !OTHERS.contains(&&**name))
             && executed.raised.contains_key(&step.at)
             && !executed.edges.contains_key(&(step.at, step.end as u32))
     }
 
-    /// Decides a condition by what ran: whether it is always taken, and why.
-    pub(super) fn untaken(&self, step: &Step, target: i32) -> Option<(bool, String)> {
+    /// Decides a condition by what ran.
+    pub(super) fn untaken(&self, step: &Step, target: i32) -> Option<Decision> {
         let (input, next) = (self.input, step.end);
         if input.untaken == Untaken::Keep || target == next {
             return None;
@@ -87,17 +89,20 @@ impl Explorer<'_> {
         let without =
             |to: i32| format!("the side to {to} never ran, and with it the code is none that a compiler makes");
         let is_cut = input.cut.contains(&step.at) && step.stack.last() != Some(&Value::Match);
+        let decided = |is_taken, why, is_guess| Some(Decision { is_taken, why, is_guess });
+        let never = |to: i32| format!("the side to {to} never ran");
+        let junk = |is_taken, to: i32| strange(to).and_then(|why| decided(is_taken, describe(to, why), false));
         match (ran(target), ran(next)) {
             (true, true) => None,
-            (true, false) if is_cut => Some((true, without(next))),
-            (false, true) if is_cut => Some((false, without(target))),
-            (true, false) if input.untaken == Untaken::Cut => Some((true, format!("the side to {next} never ran"))),
-            (false, true) if input.untaken == Untaken::Cut => Some((false, format!("the side to {target} never ran"))),
-            (true, false) => strange(next).map(|why| (true, describe(next, why))),
-            (false, true) => strange(target).map(|why| (false, describe(target, why))),
+            (true, false) if is_cut => decided(true, without(next), true),
+            (false, true) if is_cut => decided(false, without(target), true),
+            (true, false) if input.untaken == Untaken::Cut => decided(true, never(next), true),
+            (false, true) if input.untaken == Untaken::Cut => decided(false, never(target), true),
+            (true, false) => junk(true, next),
+            (false, true) => junk(false, target),
             (false, false) => match (strange(target), strange(next)) {
-                (Some(why), None) => Some((false, describe(target, why))),
-                (None, Some(why)) => Some((true, describe(next, why))),
+                (Some(why), None) => decided(false, describe(target, why), false),
+                (None, Some(why)) => decided(true, describe(next, why), false),
                 _ => None,
             },
         }
@@ -124,10 +129,11 @@ impl Explorer<'_> {
     }
 
     /// Decides a condition that is made of constants alone, and that always went one way in the traces.
-    pub(super) fn fixed(&mut self, step: &Step, target: i32, condition: &Value) -> Option<(bool, String)> {
-        if !matches!(condition, Value::Fixed | Value::Fresh)
+    pub(super) fn fixed(&mut self, step: &Step, target: i32, condition: &Value) -> Option<Decision> {
+        if !matches!(condition, Value::Fixed(_) | Value::Fresh(_))
             || self.input.untaken == Untaken::Keep
             || target == step.end
+            || self.mixed.contains(&step.at)
         {
             return None;
         }
@@ -139,9 +145,8 @@ impl Explorer<'_> {
             _ => return None,
         };
         let gone = if is_taken { step.end } else { target };
-        Some((
-            is_taken,
-            format!("its condition is opaque: it is made of constants alone, and the side to {gone} never ran"),
-        ))
+        self.fixed.insert(step.at);
+        let why = format!("its condition is opaque: it is made of constants alone, and the side to {gone} never ran");
+        Some(Decision { is_taken, why, is_guess: true })
     }
 }

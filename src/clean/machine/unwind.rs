@@ -218,8 +218,8 @@ impl Explorer<'_> {
             return Ok(Err("a with block is cleaned up that was entered in an unknown way"));
         };
         step.stack.extend([Value::Unknown, Value::Reason(number)]);
-        self.may_raise(step)?;
         self.forget_own(step);
+        self.may_raise(step)?;
         // An exception can be swallowed: then it goes on as if there were none.
         let instance = &mut self.instances[number as usize];
         if instance.reasons.raised && !instance.reasons.normal {

@@ -62,6 +62,10 @@ impl Explorer<'_> {
         let variable = code.varnames.len() + place;
         let is_tracked = self.input.tracked.contains(&variable) || self.input.own.contains(&place);
         let set = |step: &mut Step, known| {
+            // Of most names nothing is ever known: their states share what is known of all.
+            if matches!((&step.variables[variable], &known), (Variants::Any, Variants::Any)) {
+                return;
+            }
             let mut variables = (*step.variables).clone();
             variables[variable] = known;
             step.variables = Rc::new(variables);
@@ -90,7 +94,7 @@ impl Explorer<'_> {
                 match (class, pure::builtin(name)) {
                     (Some(class), _) => step.stack.push(Value::Class(class)),
                     (None, Some(Thing::Builtin(builtin))) => step.stack.push(Value::Builtin(builtin)),
-                    (None, Some(Thing::Plain(_))) => step.stack.push(Value::Truth),
+                    (None, Some(Thing::Plain(Literal::Bool(truth)))) => step.stack.push(Value::Truth(truth)),
                     _ => {
                         step.stack.push(Value::Unknown);
                         return Ok(if self.never_found(step) {
@@ -136,12 +140,12 @@ pub fn is_unchanging(value: &Value) -> bool {
         value,
         Value::Constant(_)
             | Value::Integer(_)
-            | Value::Fixed
+            | Value::Fixed(_)
             | Value::Builtin(_)
             | Value::Method(..)
             | Value::Class(_)
             | Value::Function(_)
-            | Value::Truth
+            | Value::Truth(_)
     )
 }
 

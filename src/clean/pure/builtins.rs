@@ -9,8 +9,9 @@ pub enum Builtin {
     Abs,
     Bool,
     Float,
-    /// What it makes differs from run to run, but not within one.
+    /// What these make differs from run to run, but not within one.
     Id,
+    Hash,
     Isinstance,
     Max,
     Min,
@@ -48,10 +49,10 @@ pub enum Builtin {
     Repr,
     Sorted,
     Sum,
-    /// One that has no effect if it gets constants, but that is not worked out.
-    Other,
+    /// The one of this name, which has no effect if it gets constants, but is not worked out.
+    Other(&'static str),
     /// The same, of what it makes can change: dict, iter, set.
-    OtherNew,
+    OtherNew(&'static str),
 }
 
 impl Builtin {
@@ -60,7 +61,7 @@ impl Builtin {
         use Builtin::{Bytearray, Enumerate, Getattr, List, Map, Object, OtherNew, Range, Reversed, Sorted, Zip};
         !matches!(
             self,
-            Bytearray | Enumerate | Getattr | List | Map | Object | OtherNew | Range | Reversed | Sorted | Zip
+            Bytearray | Enumerate | Getattr | List | Map | Object | OtherNew(_) | Range | Reversed | Sorted | Zip
         )
     }
 }
@@ -71,7 +72,8 @@ pub fn builtin<'a>(name: &[u8]) -> Option<Thing<'a>> {
         b"abs" => Builtin::Abs,
         b"bool" => Builtin::Bool,
         b"float" => Builtin::Float,
-        b"id" | b"hash" => Builtin::Id,
+        b"id" => Builtin::Id,
+        b"hash" => Builtin::Hash,
         b"isinstance" => Builtin::Isinstance,
         b"max" => Builtin::Max,
         b"min" => Builtin::Min,
@@ -110,8 +112,15 @@ pub fn builtin<'a>(name: &[u8]) -> Option<Thing<'a>> {
         b"sorted" => Builtin::Sorted,
         b"sum" => Builtin::Sum,
         b"bytes" => Builtin::Str,
-        b"complex" | b"format" | b"frozenset" | b"long" | b"round" | b"slice" => Builtin::Other,
-        b"dict" | b"iter" | b"set" => Builtin::OtherNew,
+        b"complex" => Builtin::Other("complex"),
+        b"format" => Builtin::Other("format"),
+        b"frozenset" => Builtin::Other("frozenset"),
+        b"long" => Builtin::Other("long"),
+        b"round" => Builtin::Other("round"),
+        b"slice" => Builtin::Other("slice"),
+        b"dict" => Builtin::OtherNew("dict"),
+        b"iter" => Builtin::OtherNew("iter"),
+        b"set" => Builtin::OtherNew("set"),
         b"True" => return Some(Thing::Plain(Literal::Bool(true))),
         b"False" => return Some(Thing::Plain(Literal::Bool(false))),
         _ => return None,

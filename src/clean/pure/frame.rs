@@ -118,7 +118,18 @@ impl<'a> Runner<'a, '_> {
         Some(frame)
     }
 
+    /// Runs a frame to its end.
     fn finish(&mut self, frame: &mut Frame<'a>) -> Option<Thing<'a>> {
+        if self.depth >= super::DEPTH {
+            return None;
+        }
+        self.depth += 1;
+        let result = self.steps(frame);
+        self.depth -= 1;
+        result
+    }
+
+    fn steps(&mut self, frame: &mut Frame<'a>) -> Option<Thing<'a>> {
         let mut offset = 0;
         loop {
             self.spend(1)?;

@@ -222,9 +222,7 @@ impl<'a, 'n> Runner<'a, 'n> {
             [Thing::Builtin(left), Thing::Builtin(right)]
                 if opcode == op::COMPARE_OP && matches!(operand, 2 | 3 | 8 | 9) =>
             {
-                let equal = left == right && !matches!(left, Builtin::Id | Builtin::Other | Builtin::OtherNew);
-                let is_known = equal || left != right;
-                is_known.then_some(Thing::Plain(Literal::Bool(equal == matches!(operand, 2 | 8))))
+                Some(Thing::Plain(Literal::Bool((left == right) == matches!(operand, 2 | 8))))
             }
             [Thing::Plain(left), Thing::Plain(right)] if opcode == op::COMPARE_OP => {
                 is(value::compare(operand, left, right))

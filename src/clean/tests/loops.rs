@@ -91,6 +91,38 @@ fn a_print_is_one_line_and_the_jump_back_at_its_end_has_none() {
 }
 
 #[test]
+fn a_break_after_the_condition_of_a_loop_is_no_part_of_it() {
+    // while x: (if y: break); print x
+    let head = [op::SETUP_LOOP, 25, 0, op::LOAD_FAST, 0, 0, op::POP_JUMP_IF_FALSE, 27, 0];
+    let test = [op::LOAD_FAST, 1, 0, op::POP_JUMP_IF_FALSE, 19, 0, op::BREAK_LOOP, op::JUMP_FORWARD, 0, 0];
+    let print = [op::LOAD_FAST, 0, 0, op::PRINT_ITEM, op::PRINT_NEWLINE, op::JUMP_ABSOLUTE, 3, 0, op::POP_BLOCK];
+    assert!(comes_back(&[&head[..], &test, &print, &RETURN_FIRST].concat()));
+}
+
+#[test]
+fn a_loop_that_ends_with_a_break_comes_back() {
+    // while 1: print x; (if y: break)
+    let head = [op::SETUP_LOOP, 19, 0, op::LOAD_FAST, 0, 0, op::PRINT_ITEM, op::PRINT_NEWLINE];
+    let test = [op::LOAD_FAST, 1, 0, op::POP_JUMP_IF_FALSE, 3, 0, op::BREAK_LOOP];
+    let end = [op::JUMP_ABSOLUTE, 3, 0, op::JUMP_ABSOLUTE, 3, 0, op::POP_BLOCK];
+    assert!(comes_back(&[&head[..], &test, &end, &RETURN_FIRST].concat()));
+}
+
+#[test]
+fn a_print_at_the_end_of_a_loop_is_one_line() {
+    // for y in x: print x, y
+    let head = [op::SETUP_LOOP, 23, 0, op::LOAD_FAST, 0, 0, op::GET_ITER, op::FOR_ITER, 15, 0, op::STORE_FAST, 1, 0];
+    let items = [op::LOAD_FAST, 0, 0, op::PRINT_ITEM, op::LOAD_FAST, 1, 0, op::PRINT_ITEM, op::PRINT_NEWLINE];
+    let end = [op::JUMP_ABSOLUTE, 7, 0, op::POP_BLOCK];
+    let bytes = [&head[..], &items, &end, &RETURN_FIRST, &[op::NOP]].concat();
+    let object = MarshalledCode { argcount: 2, ..code(bytes, vec![Object::None]) };
+    let made = rebuild(&object, &Evidence::default(), &Options::default()).code;
+    assert_eq!(made.bytes[20..22], [op::PRINT_ITEM, op::PRINT_NEWLINE], "{:?}", made.bytes);
+    let starts: Vec<u32> = lines(&made.lnotab).into_iter().filter(|at| (13..25).contains(at)).collect();
+    assert_eq!(starts, [13], "{:?}", made.bytes);
+}
+
+#[test]
 fn none_by_its_name_is_a_constant_where_nothing_is_stored_there() {
     let bytes = vec![op::LOAD_GLOBAL, 1, 0, op::RETURN_VALUE, op::NOP];
     let mut object = code(bytes, vec![Object::None]);

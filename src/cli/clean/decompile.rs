@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 
+use super::lists;
 use super::stubs::{self, Place};
 use crate::bytecode::object::MarshalledCode;
 use crate::bytecode::{escape::Printable, marshal, pyc};
@@ -143,8 +144,16 @@ impl Decompiler {
         Some((self.decompile(&stubs::with_stubs(code, &failing), name).ok()?, names))
     }
 
-    /// Decompiles a file, and looks whether what comes out is Python, if that is what the command prints at all.
+    /// Decompiles a file.
     fn decompile(&self, code: &MarshalledCode, name: &str) -> Result<Vec<u8>, Failure> {
+        let with_names = |(code, names): (MarshalledCode, Vec<lists::Named>)| {
+            lists::with_constants(&self.checked(&code, name).ok()?, &names)
+        };
+        lists::named(code).and_then(with_names).map_or_else(|| self.checked(code, name), Ok)
+    }
+
+    /// The same as it is, after a look whether what comes out is Python, if that is what the command prints at all.
+    fn checked(&self, code: &MarshalledCode, name: &str) -> Result<Vec<u8>, Failure> {
         let source = without_return(&self.printed(code, name)?);
         let nothing =
             || self.printed(&stubs::empty(), name).is_ok_and(|source| self.is_python(&without_return(&source)));

@@ -74,6 +74,8 @@ pub struct CodeProof {
     /// Sides of conditional jumps of the clean code that never ran, and all sides.
     pub never_ran: u32,
     pub sides: u32,
+    /// Sides of the original that never ran, are not in the clean code, and may have a meaning.
+    pub left_out: usize,
 }
 
 /// What is known of a file or code object.
@@ -296,6 +298,7 @@ impl<'a> Trial<'a> {
             compared: compared.acts,
             never_ran,
             sides,
+            left_out: one.changes.iter().filter(|change| change.is_guess).count(),
         }
     }
 }
@@ -364,6 +367,9 @@ impl Proof {
                 {
                     out += &format!("; {} of {} sides of branches never ran", code.never_ran, code.sides);
                 }
+                if code.left_out > 0 {
+                    out += &format!("; {} more that never ran left out", code.left_out);
+                }
                 out.push('\n');
             }
         }
@@ -397,6 +403,7 @@ impl Proof {
                 json::push_member(out, "compared", code.compared);
                 json::push_member(out, "never_ran", code.never_ran);
                 json::push_member(out, "sides", code.sides);
+                json::push_member(out, "left_out", code.left_out);
             });
             out.push(b']');
         });

@@ -28,6 +28,8 @@ pub struct Recorded {
     /// What it read from standard input.
     pub input: Vec<u8>,
     pub end: Option<EndReason>,
+    /// How many instructions it executed.
+    pub instructions: u64,
     /// Why it cannot be repeated, if it cannot.
     pub obstacle: Option<String>,
     /// What is different when it is repeated.
@@ -65,6 +67,7 @@ impl Recorded {
             environment: environment(&start),
             input: noted.input,
             end: noted.end,
+            instructions: reader.reached(),
             obstacle,
             notes: notes(&start),
         })

@@ -19,6 +19,9 @@ use crate::trace::event::{EndReason, StopReason};
 
 /// Seconds that a run gets.
 const TIMEOUT: u32 = 120;
+/// Instructions that a run gets: so many times those of the recorded one, and some more.  A program that was stopped would go on for ever.
+const TIMES: u64 = 4;
+const MORE: u64 = 10_000_000;
 /// Bytes of output that are compared.
 const MOST_OUTPUT: u64 = 64 << 20;
 
@@ -78,7 +81,8 @@ impl Place {
             "--format=bct",
             "--force",
         ]);
-        command.arg(format!("--timeout={TIMEOUT}"));
+        let most = recorded.instructions.saturating_mul(TIMES).saturating_add(MORE);
+        command.arg(format!("--timeout={TIMEOUT}")).arg(format!("--max-instructions={most}"));
         command.arg(option("--in-place-of", original.as_os_str()));
         command.arg(option("--scratch", self.home.path().as_os_str()));
         command.args(recorded.environment.iter().map(|variable| option("--env", variable)));
@@ -94,7 +98,8 @@ impl Place {
             anyhow::bail!("the run was not recorded: {}", errors.escape_ascii());
         }
         let behaviour = Behaviour::read(Steps::open(trace)?, meant)?;
-        let is_cut = matches!(behaviour.end, Some(EndReason::Stopped(StopReason::Timeout)));
+        let is_cut =
+            matches!(behaviour.end, Some(EndReason::Stopped(StopReason::Timeout | StopReason::MaxInstructions)));
         let output = comparable(&beginning(output)?);
         let exception = comparable(exception(&errors));
         Ok(Ran { behaviour, status, output, exception, is_cut, trace: trace.clone() })
