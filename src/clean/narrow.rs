@@ -29,8 +29,8 @@ pub fn rebuilt(
     let is_sure = match whole.outcome {
         Outcome::Unchanged => true,
         // All that the code can do is known, and none of it is what no code can do.
-        _ if whole.is_known => !whole.is_ambiguous,
-        _ => !program.is_suspicious && signs::of_bytes(code).is_none(),
+        Outcome::Rebuilt(_) | Outcome::Plain(..) => !whole.is_ambiguous,
+        Outcome::Kept(_) => !program.is_suspicious && signs::of_bytes(code).is_none(),
     };
     let Some(executed) = executed.filter(|_| !is_sure && program.options.untaken == Untaken::Plausible) else {
         return whole;

@@ -94,9 +94,7 @@ pub struct Result {
     pub is_ambiguous: bool,
     /// The code object itself shows that it was not made by a compiler alone.
     pub has_sign: bool,
-    /// All that it can do is known, whatever became of that.
-    pub is_known: bool,
-    /// What the states that all it does comes of do to others; None if it is as it was.
+    /// What the states that all it does comes of do to others; None if these are not known.
     pub reach: Option<Reach>,
 }
 
@@ -109,8 +107,7 @@ impl Result {
     /// The code object is as it was.
     fn as_it_was(outcome: Outcome, has_sign: bool) -> Result {
         let (changes, assumed, folded) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let (is_ambiguous, is_known) = (false, false);
-        Result { code: None, outcome, changes, assumed, folded, is_ambiguous, has_sign, is_known, reach: None }
+        Result { code: None, outcome, changes, assumed, folded, is_ambiguous: false, has_sign, reach: None }
     }
 }
 
@@ -159,11 +156,7 @@ fn attempt<'a>(
     }
     let is_plain = sign.is_none();
     flow.prepare();
-    let is_none = |index| {
-        let constant = usize::try_from(index).ok().and_then(|index| code.constants.get(index));
-        constant.is_some_and(|constant| Literal::of(constant, 0) == Literal::None)
-    };
-    let end = if code.flags & (OPTIMIZED | NEWLOCALS) == 0 { flow.share_end(is_none) } else { None };
+    let end = shared_end(code, &mut flow);
     let changes = changes(code, &graph, &removed, &all_folded);
     let mut folded: BTreeSet<u32> = all_folded.into_iter().flat_map(|one| one.offsets).collect();
     folded.extend(gone(code, &flow, removed.keys().chain(&graph.thrown)));
@@ -186,11 +179,43 @@ fn attempt<'a>(
             Ok(made) => (made, Outcome::Plain(sign, why)),
             Err(other) => {
                 let kept = Result::as_it_was(Outcome::Kept(format!("{why}; {other}")), has_sign);
-                return Result { is_ambiguous, is_known: true, ..kept };
+                let whole = Result { reach, ..kept };
+                return with_all_it_does(code, &graph, executed, sign, program, &whole).unwrap_or(whole);
             }
         },
     };
-    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign, is_known: true, reach }
+    Result { code: Some(code), outcome, changes, assumed, folded, is_ambiguous, has_sign, reach }
+}
+
+/// Lays out as statements all that code does, what could go too: without a store that nothing reads a block can be empty, and is then
+/// none.  None if that is not possible.
+fn with_all_it_does(
+    code: &MarshalledCode,
+    graph: &Graph,
+    executed: Option<&Executed>,
+    sign: &'static str,
+    program: &Program<'_>,
+    kept: &Result,
+) -> Option<Result> {
+    let mut flow = Flow::of(graph);
+    simplify::join_chains(&mut flow);
+    flow.compact();
+    flow.prepare();
+    let end = shared_end(code, &mut flow);
+    let made = structured(code, &flow, end, true, program).ok()?;
+    let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(graph, &flow, executed));
+    let changes = changes(code, graph, &Removed::new(), &[]);
+    let kept = kept.clone();
+    Some(Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, is_ambiguous, ..kept })
+}
+
+/// Lets all ends of a module be one.
+fn shared_end(code: &MarshalledCode, flow: &mut Flow) -> Option<usize> {
+    let is_none = |index| {
+        let constant = usize::try_from(index).ok().and_then(|index| code.constants.get(index));
+        constant.is_some_and(|constant| Literal::of(constant, 0) == Literal::None)
+    };
+    if code.flags & (OPTIMIZED | NEWLOCALS) == 0 { flow.share_end(is_none) } else { None }
 }
 
 /// Lays a flow out without statements; an error says why that is not possible.

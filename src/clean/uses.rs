@@ -66,11 +66,10 @@ impl Uses {
 fn makes_known(graph: &Graph, node: &Node, executed: Option<&Executed>) -> bool {
     let runs = |opcode: u8| node.acts.iter().any(|act| matches!(act, Act::Run(run, _) if *run == opcode));
     // The `id` or `hash` of a constant.
-    let makes_id = || {
-        let [.., Value::Builtin(Builtin::Id | Builtin::Hash), Value::Constant(of)] = &node.key.stack[..] else {
-            return false;
-        };
-        matches!(of, Literal::None | Literal::Str(_))
+    let makes_id = || match &node.key.stack[..] {
+        [.., Value::Builtin(Builtin::Id), Value::Constant(_)] => true,
+        [.., Value::Builtin(Builtin::Hash), Value::Constant(of)] => matches!(of, Literal::None | Literal::Str(_)),
+        _ => false,
     };
     let Exit::Go(next) = node.exit else { return false };
     graph.nodes[next].key.stack.last().is_some_and(|value| match value {

@@ -15,6 +15,9 @@ const SPLIT: u32 = 24;
 /// The same, while variables are tracked.
 const SPLIT_TRACKED: u32 = 4096;
 
+/// States of one place that are told apart by what is made of constants alone, and not worked out.
+const SPLIT_FIXED: u32 = 8;
+
 /// Works out all states that a code object can get into.
 pub fn explore(input: &Input<'_>) -> Result<Graph, Unmodelled> {
     let mut real = BTreeSet::new();
@@ -83,6 +86,7 @@ pub(super) struct Explorer<'a> {
     queue: VecDeque<NodeId>,
     queued: Vec<bool>,
     splits: FxHashMap<(i32, Rc<[Block]>), u32>,
+    splits_fixed: FxHashMap<(i32, Vec<Option<Literal>>), u32>,
     pub real: BTreeSet<u32>,
     pub found_real: BTreeSet<u32>,
     pub instances: Vec<Instance>,
@@ -120,6 +124,7 @@ impl<'a> Explorer<'a> {
             queue: VecDeque::new(),
             queued: Vec::new(),
             splits: FxHashMap::default(),
+            splits_fixed: FxHashMap::default(),
             real,
             found_real: BTreeSet::new(),
             instances: Vec::new(),
@@ -190,6 +195,16 @@ impl<'a> Explorer<'a> {
         let tracked: Vec<Option<Literal>> = self.input.tracked.iter().map(value).collect();
         let mut key = Key { offset, blocks: blocks.clone(), stack: stack.as_slice().into(), tracked };
         let mut found = self.index.get(&key).copied();
+        let is_fixed = |value: &Value| matches!(value, Value::Fixed(_) | Value::Fresh(_));
+        if found.is_none() && stack.iter().any(is_fixed) {
+            let split = self.splits_fixed.entry((offset, key.tracked.clone())).or_default();
+            *split += 1;
+            if *split > SPLIT_FIXED {
+                stack.iter_mut().filter(|value| is_fixed(value)).for_each(|value| *value = Value::Unknown);
+                key.stack = stack.as_slice().into();
+                found = self.index.get(&key).copied();
+            }
+        }
         if found.is_none() {
             let is_flat = self.input.splits_stack || !self.input.tracked.is_empty();
             let most = if is_flat { SPLIT_TRACKED } else { SPLIT };
@@ -198,7 +213,7 @@ impl<'a> Explorer<'a> {
             if *split > most {
                 stack
                     .iter_mut()
-                    .filter(|value| matches!(value, Value::Constant(_) | Value::Fixed(_) | Value::Fresh(_)))
+                    .filter(|value| matches!(value, Value::Constant(_)))
                     .for_each(|value| *value = Value::Unknown);
                 key.stack = stack.into();
                 key.tracked.iter_mut().for_each(|value| *value = None);

@@ -6,6 +6,9 @@ use crate::clean::integer::Integer;
 use crate::clean::pure::Builtin;
 use crate::clean::value::{self, Literal, Value};
 
+/// Marks what is made of a constant among the offsets of what else is made.
+const CONSTANT: u32 = 1 << 31;
+
 /// What an instruction at an offset makes of ints; None if it makes none, or fails with some.
 pub fn integer(at: u32, opcode: u8, operand: i32, operands: &[Value]) -> Option<(Option<Value>, Fails)> {
     if let (
@@ -22,7 +25,10 @@ pub fn integer(at: u32, opcode: u8, operand: i32, operands: &[Value]) -> Option<
             Builtin::Hash => (!matches!(of, Value::Constant(_)), Fails::Maybe),
             _ => (!is_fixed(of), Fails::Maybe),
         };
-        return is_int.then(|| (Some(Value::Integer(Integer::new(at))), fails));
+        // A constant is one object, wherever it is loaded.
+        let is_constant = matches!(of, Value::Constant(_));
+        let of = if is_constant { CONSTANT | value::number_of(opcode, operand, operands) as u32 } else { at };
+        return is_int.then(|| (Some(Value::Integer(Integer::new(of))), fails));
     }
     let int = |value: &Value| match value {
         Value::Integer(integer) => Some(integer.clone()),
@@ -44,8 +50,7 @@ pub fn integer(at: u32, opcode: u8, operand: i32, operands: &[Value]) -> Option<
         (op::UNARY_POSITIVE, _) => Some(Value::Integer(Integer::Any)),
         (_, [one, other]) if never_fails(opcode, operands) => {
             let made = Integer::operate(opcode, one, other);
-            // Whether it is an int or a long is not known, even if its value is.
-            Some(Value::Integer(made))
+            Some(made.value().map_or(Value::Integer(made), |value| Value::Constant(Literal::Int(value))))
         }
         _ => return None,
     };
