@@ -359,10 +359,9 @@ fn candidate(
         op::LOAD_NAME | op::LOAD_GLOBAL | op::STORE_GLOBAL if code.flags & OPTIMIZED == 0 || own.contains(&place) => {
             let is_own = |name: &Arc<[u8]>| {
                 let is_attribute = || globals::stored_attributes(code).any(|stored| stored == &**name);
-                program.mentions.get(&**name) == Some(&1)
-                    && !program.is_looked_up
-                    && !(program.stores_by_texts && program.texts.contains(&**name))
-                    && !is_attribute()
+                let is_text = program.stores_by_texts && program.texts.contains(&**name);
+                let is_looked_up = program.is_looked_up || is_text || is_attribute();
+                program.mentions.get(&**name) == Some(&1) && !is_looked_up
             };
             code.names.get(place).is_some_and(is_own).then_some(Candidate::Variable(place + code.varnames.len()))
         }
