@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use libc::pid_t;
 
+use super::contents;
 use super::policy::{Budget, Policy};
 use crate::process::terminal::Modes;
 use crate::process::{limits, traced};
@@ -125,11 +126,12 @@ impl Meter {
         if !self.granted.has_written.load(Ordering::SeqCst) {
             return None;
         }
-        let (files, bytes) = self.in_scratch();
-        if files > self.budget.files {
-            return Some(Excess::Files);
+        match contents::count(&self.scratch, self.budget.files) {
+            Ok(found) if found.files > self.budget.files => Some(Excess::Files),
+            Ok(found) => (found.bytes > scratch).then_some(Excess::Scratch),
+            // What cannot be counted may be too much.
+            Err(_) => Some(Excess::Scratch),
         }
-        (bytes > self.budget.scratch).then_some(Excess::Scratch)
     }
 
     /// Gives each of several processes what all of them leave of the budget.
@@ -141,29 +143,6 @@ impl Meter {
         for (process, bytes) in used {
             limits::set_memory_of(process, bytes.saturating_add(left));
         }
-    }
-
-    /// Counts the files and bytes of the scratch folder; beyond the budget the count ends.
-    fn in_scratch(&self) -> (u64, u64) {
-        let (mut files, mut bytes) = (0, 0u64);
-        let mut folders = vec![self.scratch.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                let Ok(found) = entry.metadata() else { continue };
-                files += 1;
-                if files > self.budget.files {
-                    return (files, bytes);
-                }
-                if found.is_dir() {
-                    folders.push(entry.path());
-                } else {
-                    // What is allocated: a file with holes takes no more than that.
-                    use std::os::unix::fs::MetadataExt;
-                    bytes = bytes.saturating_add(found.blocks().saturating_mul(512));
-                }
-            }
-        }
-        (files, bytes)
     }
 }
 

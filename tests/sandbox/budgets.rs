@@ -76,7 +76,7 @@ print 'M' in seen
 }
 
 /// Ways to exceed what stops a program, each with the option that is named at the end.
-const EXCESSES: [(&str, &str, &str); 5] = [
+const EXCESSES: [(&str, &str, &str); 8] = [
     ("--max-output", "1M", "while True: print 'x' * 1000"),
     ("--max-output", "1M", "import os\nif os.fork() == 0:\n    while True: print 'x' * 1000\nos.wait()"),
     (
@@ -93,6 +93,21 @@ const EXCESSES: [(&str, &str, &str); 5] = [
         "--max-files",
         "50",
         "import itertools, os\nos.chdir(os.environ['HOME'])\nfor n in itertools.count(): os.mkdir('d'); os.chdir('d')",
+    ),
+    (
+        "--max-files",
+        "50",
+        "import os\nos.chdir(os.environ['HOME'])\nfor n in range(30): os.mkdir('d' * 200); os.chdir('d' * 200)\nfor n in range(21): open(str(n), 'w')\nwhile True: pass",
+    ),
+    (
+        "--max-files",
+        "50",
+        "import os\nos.chdir(os.environ['HOME'])\nos.mkdir('d')\nos.chmod('d', 0300)\nfor n in range(50): open('d/%d' % n, 'w')\nwhile True: pass",
+    ),
+    (
+        "--max-scratch",
+        "1M",
+        "import os\nos.chdir(os.environ['HOME'])\nos.mkdir('d')\nopen('d/file', 'w').write('x' * (2 << 20))\nos.chmod('d', 0)\nwhile True: pass",
     ),
 ];
 
