@@ -194,7 +194,7 @@ impl Broker {
 
     fn meaning(&self, at: At, folder: c_int, name: &Path, follows: bool) -> Meaning {
         if name.as_os_str().is_empty() {
-            return Meaning::Unknown;
+            return Meaning::Nowhere;
         }
         resolve::resolve(at.process, at.call.thread, folder, name, follows)
     }

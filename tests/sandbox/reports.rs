@@ -416,3 +416,50 @@ tries(os.execv, './here', ['here'])
     let json = world.view(&["tried", "-f", "json"]);
     assert!(json.contains("/opt/evil/miner"), "{json}");
 }
+
+/// Tries things outside by names that count from a folder whose path is longer than any that the kernel tells.
+const FROM_THE_DEEP: &str = "import os
+os.chdir(os.environ['TMPDIR'])
+levels = 30
+for level in range(levels): os.mkdir('d' * 200); os.chdir('d' * 200)
+up = '../' * (levels + os.environ['TMPDIR'].count('/'))
+def tries(deed, *arguments):
+    try: deed(*arguments)
+    except EnvironmentError: pass
+tries(open, up + 'etc/new', 'w')
+tries(open, up + 'etc/shadow')
+tries(os.remove, up + 'etc/passwd')
+tries(os.chmod, up + 'etc/group', 0600)
+tries(os.execv, up + 'bin/true', ['true'])
+os.symlink('/etc/gshadow', 'link')
+tries(open, 'link')
+here = os.open('.', os.O_RDONLY)
+os.chdir('/')
+tries(open, '/proc/self/fd/%d/%setc/fstab' % (here, up), 'a')
+os.fchdir(here)
+open('own', 'w').write('x')
+print open('own').read(), os.listdir('.')
+";
+
+#[test]
+fn names_from_a_folder_deeper_than_a_path_are_reported_as_others_are() {
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", FROM_THE_DEEP);
+        assert_eq!(world.trace(&[], &[]).succeeded(), "x ['link', 'own']\n", "{caller:?}");
+        let tried = world.view(&["tried"]);
+        for part in [
+            ": open /etc/new for writing -> refused: EACCES; --allow-write=/etc/new allows it",
+            ": open /etc/shadow for reading -> refused: EACCES; --allow-read=/etc/shadow allows it",
+            ": remove /etc/passwd -> refused: EACCES",
+            ": change mode, owner or times of /etc/group -> refused: EPERM",
+            "/true -> refused: EACCES; --allow-run allows it",
+            ": open /etc/gshadow for reading -> refused: EACCES",
+            ": open /etc/fstab for writing -> refused: EACCES",
+            "/.../own' for writing -> allowed",
+        ] {
+            assert!(tried.contains(part), "{caller:?}: {part} is not in\n{tried}");
+        }
+        assert_eq!(world.scratch_folders(), [] as [std::path::PathBuf; 0]);
+    }
+}

@@ -28,8 +28,8 @@ impl Broker {
         let with = |program: Vec<u8>| [vec![program], arguments.clone()].concat();
         let path = match self.meaning(at, folder, &given, true) {
             Meaning::Path(path) if self.policy.may_run || !has_lost_its_name(&path) => path,
-            // A file without a name, in memory or on the disk.
-            Meaning::Path(_) | Meaning::Nameless | Meaning::Unknown => {
+            // A file without a name, in memory or on the disk, or one that cannot be named.
+            _ => {
                 return Decision::refused(libc::EACCES, Deed::Exec, with(given.into_os_string().into_vec()), []);
             }
         };
