@@ -58,7 +58,8 @@ ask(socket.getfqdn, 'k' + long)
         "abcdefghijk".chars().map(|c| if c == 'e' { "e.invalid".to_string() } else { format!("{c}{long}") }).collect();
     assert_eq!(names(&lookups), expected);
     for lookup in &lookups {
-        assert_eq!((&lookup["allowed"], &lookup["by"]), (&Value::from(true), &Value::from("program")), "{lookup}");
+        assert_eq!((&lookup["allowed"], &lookup["by"]), (&Value::from(false), &Value::from("program")), "{lookup}");
+        assert!(lookup["errno"].as_i64().unwrap() < 0, "{lookup}");
         assert_eq!(lookup["thread"], 0, "{lookup}");
     }
 }
@@ -141,4 +142,25 @@ ask(socket.getaddrinfo, 'other.invalid', 'no such service')
     assert_eq!(program.trace(&["-q"], "t.jsonl", &[]).status, 137);
     let trace = program.read("t.jsonl");
     assert!(trace.contains("\"other.invalid\"") && (350..=699).contains(&left_out(&trace)), "{}", left_out(&trace));
+}
+
+#[test]
+fn a_lookup_without_a_network_is_as_it_was_answered() {
+    let source = "import socket
+for name in 'localhost', 'x' * 64 + '.invalid':
+    try: print name == 'localhost', socket.gethostbyname(name)
+    except socket.gaierror, error: print error.errno == socket.EAI_NONAME
+";
+    let program = Program::new(source);
+    let tried = |options: &[&str]| {
+        let printed = program.trace(options, "t.bct", &[]).succeeded();
+        assert_eq!(printed, "True 127.0.0.1\nTrue\n");
+        program.view("tried", &[], "t.bct")
+    };
+    let alone = tried(&[]);
+    assert!(alone.contains("look up localhost -> allowed"), "{alone}");
+    assert!(alone.contains(".invalid -> refused: EAI_NONAME; --allow-net allows it"), "{alone}");
+    // What a name server says is not known when it is asked.
+    let open = tried(&["--allow-net"]);
+    assert_eq!(open.matches("-> allowed").count(), 2, "{open}");
 }

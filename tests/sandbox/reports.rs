@@ -438,7 +438,7 @@ os.chdir('/')
 tries(open, '/proc/self/fd/%d/%setc/fstab' % (here, up), 'a')
 os.fchdir(here)
 open('own', 'w').write('x')
-print open('own').read(), os.listdir('.')
+print open('own').read(), sorted(os.listdir('.'))
 ";
 
 #[test]

@@ -7,6 +7,7 @@ use super::Tracee;
 use crate::trace::attempt::{Answer, Attempt, By, Deed, Repeated};
 use crate::trace::event::{Event, Input, StandIn, StandInUse};
 use crate::vm::Gil;
+use crate::vm::hook::Lookup;
 use crate::vm::stand_ins::StoodIn;
 
 /// Bytes of standard input that a stream records.
@@ -110,9 +111,9 @@ impl Tracee {
         self.go_on_after_interrupt(next);
     }
 
-    /// Records that the program looks up a host, at the instruction that runs, and the fake address that it gets.
+    /// Records that the program looks up a host, at the instruction that runs, and what it gets if that is known.
     #[cold]
-    pub(super) fn record_lookup(&mut self, gil: Gil, name: &[u8], fake: Option<&[u8]>) {
+    pub(super) fn record_lookup(&mut self, gil: Gil, name: &[u8], answer: Lookup) {
         let name = &name[..name.len().min(LONGEST_NAME)];
         if !self.notices.lookups.take(name) {
             if let Some(times) = self.notices.lookups_left_out.add() {
@@ -120,11 +121,16 @@ impl Tracee {
             }
             return;
         }
+        let (fake, answer) = match answer {
+            Lookup::Fake(address) => (Some(address), Answer::Faked),
+            Lookup::Real(0) => (None, Answer::Allowed),
+            Lookup::Real(error) => (None, Answer::of_failed_lookup(error)),
+        };
         let attempt = Attempt {
             deed: Deed::Lookup,
             targets: [name].into_iter().chain(fake).map(<[u8]>::to_vec).collect(),
-            answer: if fake.is_some() { Answer::Faked } else { Answer::Allowed },
-            option: Vec::new(),
+            answer,
+            option: if matches!(answer, Answer::Refused(_)) { b"--allow-net".to_vec() } else { Vec::new() },
             by: By::Program,
             thread: Some(self.threads.current.number),
             site: None,
