@@ -104,7 +104,9 @@ thread.join()
         let trace = program.read("t.jsonl");
         let lines: Vec<&str> = trace.lines().collect();
         let at = lines.iter().position(|line| line.contains("\"deed\":\"lookup\"")).unwrap();
-        let before = lines[..at].iter().rev().find(|line| line.starts_with("{\"type\":\"instruction\"")).unwrap();
+        // Others have run meanwhile.
+        let is_its = |line: &str| line.starts_with("{\"type\":\"instruction\"") && line.contains("\"thread\":1,");
+        let before = lines[..at].iter().rev().find(|line| is_its(line)).unwrap();
         assert!(before.contains("\"ask\"") && before.contains("CALL_FUNCTION_VAR"), "{before}");
     }
 }
@@ -148,13 +150,13 @@ ask(socket.getaddrinfo, 'other.invalid', 'no such service')
 fn a_lookup_without_a_network_is_as_it_was_answered() {
     let source = "import socket
 for name in 'localhost', 'x' * 64 + '.invalid':
-    try: print name == 'localhost', socket.gethostbyname(name)
+    try: print socket.gethostbyname(name)
     except socket.gaierror, error: print error.errno == socket.EAI_NONAME
 ";
     let program = Program::new(source);
     let tried = |options: &[&str]| {
         let printed = program.trace(options, "t.bct", &[]).succeeded();
-        assert_eq!(printed, "True 127.0.0.1\nTrue\n");
+        assert_eq!(printed, "127.0.0.1\nTrue\n");
         program.view("tried", &[], "t.bct")
     };
     let alone = tried(&[]);
