@@ -89,6 +89,10 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
             table.refuse(libc::SYS_fcntl, &[Is(1, command.cast_unsigned())]);
         }
     }
+    // A lease has whoever opens the file wait, and F_NOTIFY tells what others do in a folder.
+    for command in [libc::F_SETLEASE, libc::F_NOTIFY] {
+        table.refuse(libc::SYS_fcntl, &[Is(1, command.cast_unsigned())]);
+    }
     table.add(libc::SYS_fcntl, &[], Verdict::Allow);
     // For the second filter, which refuses it.
     table.add(libc::SYS_seccomp, &[], Verdict::Allow);

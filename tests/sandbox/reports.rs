@@ -126,6 +126,8 @@ const NEVER: &[(&str, &str)] = &[
     ("call(9999)", "call system call 9999 -> refused: ENOSYS"),
     ("call(SYS_prctl, 1, 9, 0, 0, 0)", "call prctl 1 -> refused: EPERM"),
     ("fcntl.ioctl(0, 0x5412, 'x')", "call ioctl 0x5412 -> refused: ENOTTY"),
+    ("fcntl.fcntl(0, fcntl.F_SETLEASE, fcntl.F_RDLCK)", "call fcntl 0x400 -> refused: EPERM"),
+    ("fcntl.fcntl(0, fcntl.F_NOTIFY, fcntl.DN_MODIFY)", "call fcntl 0x402 -> refused: EPERM"),
     ("call(SYS_personality, 0x40000)", "call personality 0x40000 -> refused: EPERM"),
     ("resource.setrlimit(resource.RLIMIT_DATA, (9, 9))", "call prlimit64 2 -> refused: EPERM"),
     (
