@@ -167,6 +167,10 @@ impl Broker {
             libc::SYS_fork | libc::SYS_vfork => self.fork(),
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill => self.kill(at),
             libc::SYS_mmap => self.map_shared(call),
+            libc::SYS_rt_sigaction => {
+                self.granted.note_forgetting();
+                Decision::quiet(Reply::Continue)
+            }
             libc::SYS_ioctl if sets_modes(call.arguments[1]) => Decision::quiet(self.set_modes()),
             libc::SYS_connect => self.connect(at, Deed::Connect, 1, 2),
             libc::SYS_sendmsg | libc::SYS_sendmmsg => self.send_message(at),

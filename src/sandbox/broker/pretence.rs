@@ -13,7 +13,7 @@ use rustix::net::sockopt::{socket_domain, socket_type};
 use rustix::net::{AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, recv, shutdown, socketpair};
 
 use super::{At, Broker, Decision};
-use crate::process::{self, Wants, traced};
+use crate::process::{self, Wants, limits, traced};
 use crate::sandbox::address::{self, Address};
 use crate::sandbox::arguments::Memory;
 use crate::sandbox::notify::Reply;
@@ -121,6 +121,11 @@ impl Pretence {
         }
     }
 
+    /// Whether there are as many connections as this process may have descriptors for: it needs others to look after the program.
+    fn is_full(&self) -> bool {
+        self.connections.len() as u64 >= limits::descriptors() / 2
+    }
+
     fn find(&mut self, at: At) -> Option<&mut Connection> {
         self.connections.get_mut(&socket_of(at)?)
     }
@@ -188,7 +193,7 @@ impl Broker {
             (Some(false), _) => {}
             (None, _) => match self.replace(at, deed, peer) {
                 Ok(()) => {}
-                Err(error) => return Decision::quiet(Reply::Refuse(error)),
+                Err(error) => return Decision::refused(error, deed, vec![peer.to_string().into_bytes()], []),
             },
         }
         if deed == Deed::Send {
@@ -204,6 +209,9 @@ impl Broker {
         let replaced = Replaced::of(at)?;
         if deed == Deed::Send && replaced.is_stream {
             return Err(libc::EPIPE);
+        }
+        if self.pretence.is_full() {
+            return Err(libc::EADDRNOTAVAIL);
         }
         let failed = |error: io::Error| error.raw_os_error().unwrap_or(libc::ENOBUFS);
         let (theirs, end) = pair(&replaced).map_err(failed)?;

@@ -115,7 +115,7 @@ pub(super) fn error_name(error: i32) -> String {
 }
 
 /// The errors that a sandbox can answer with, and those of lookups.
-const ERRORS: [(i32, &str); 36] = [
+const ERRORS: [(i32, &str); 37] = [
     (libc::EPERM, "EPERM"),
     (libc::ENOENT, "ENOENT"),
     (libc::ESRCH, "ESRCH"),
@@ -141,6 +141,7 @@ const ERRORS: [(i32, &str); 36] = [
     (libc::EOPNOTSUPP, "EOPNOTSUPP"),
     (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
     (libc::EADDRINUSE, "EADDRINUSE"),
+    (libc::EADDRNOTAVAIL, "EADDRNOTAVAIL"),
     (libc::ENETUNREACH, "ENETUNREACH"),
     (libc::ECONNREFUSED, "ECONNREFUSED"),
     (libc::EHOSTUNREACH, "EHOSTUNREACH"),
