@@ -125,6 +125,14 @@ impl Broker {
                 thread if thread == self.first => thread,
                 thread => traced::process_of(thread).unwrap_or(thread),
             };
+            if call.number == libc::SYS_exit_group {
+                self.report_at_end(At { call: &call, process }, |deed, targets| {
+                    let (thread, answer) = (call.thread, Answer::Faked);
+                    report(&Tried { process, thread, deed, targets, answer, option: Vec::new() });
+                });
+                self.listener.reply(&call, Reply::Continue);
+                continue;
+            }
             let Decision { reply, act, report: tried, is_pretended } = self.decide(&call, process);
             // What was read may be another thread's memory unless the caller still waits.
             if let Some((deed, targets, option)) = tried

@@ -203,7 +203,9 @@ impl Table {
     fn pretence(&mut self) {
         self.notify(libc::SYS_sendto, &[HasAny(3, MSG_FASTOPEN)], Verdict::Refuse(libc::EACCES));
         self.notify(libc::SYS_sendto, &[], Verdict::Refuse(libc::ENETUNREACH));
-        for call in [libc::SYS_close, libc::SYS_shutdown, libc::SYS_getpeername, libc::SYS_getsockname] {
+        for call in
+            [libc::SYS_close, libc::SYS_shutdown, libc::SYS_exit_group, libc::SYS_getpeername, libc::SYS_getsockname]
+        {
             self.notify(call, &[], Verdict::Allow);
         }
         let [socket, tcp, ip, ipv6] =

@@ -1,10 +1,11 @@
 //! A network that is a pretence (`--fake-net`): every connect succeeds.  The program's socket is replaced by one end of a pair of local
 //! sockets, of which the broker has the other.  What the program sends is reported and dropped; what it reads is at its end at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use libc::c_int;
@@ -151,7 +152,12 @@ impl Pretence {
 
 /// The number of the socket that a call is about.
 fn socket_of(at: At) -> Option<u64> {
-    let link = std::fs::read_link(format!("/proc/{}/fd/{}", at.call.thread, at.call.int(0))).ok()?;
+    socket_at(Path::new(&format!("/proc/{}/fd/{}", at.call.thread, at.call.int(0))))
+}
+
+/// The number of the socket that a link of /proc leads to.
+fn socket_at(link: &Path) -> Option<u64> {
+    let link = std::fs::read_link(link).ok()?;
     link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
@@ -270,6 +276,21 @@ impl Broker {
             length => {
                 let targets = self.pretence.message(peer, bytes, length);
                 Decision::pretended(Reply::Continue, Deed::Send, targets)
+            }
+        }
+    }
+
+    /// Reports what a process that is about to end has written to its connections by other calls than send.
+    pub(super) fn report_at_end(&mut self, at: At, mut report: impl FnMut(Deed, Vec<Vec<u8>>)) {
+        let Ok(links) = std::fs::read_dir(format!("/proc/{}/fd", at.process)) else { return };
+        let numbers: BTreeSet<u64> = links.flatten().filter_map(|link| socket_at(&link.path())).collect();
+        for number in numbers {
+            let Some(connection) = self.pretence.connections.get_mut(&number) else { continue };
+            connection.drain();
+            let (peer, bytes) = (connection.peer, std::mem::take(&mut connection.written));
+            let length = std::mem::take(&mut connection.length);
+            if length > 0 {
+                report(Deed::Send, self.pretence.message(peer, bytes, length));
             }
         }
     }
