@@ -144,8 +144,9 @@ struct bctrace_hooks {
     void (*claimed)(const void *code);
     /* The program has read these bytes from standard input. */
     void (*input)(const unsigned char *bytes, size_t length);
-    /* The C library is about to look up the host of this name; or it is not asked, and the host has this address, unless it is NULL. */
-    void (*lookup)(const char *name, const char *fake);
+    /* The C library is about to look up the host of this name; or it is not asked, and the host has this address, unless it is NULL; or it
+     * has failed with this error, unless it is 0: a negative one of getaddrinfo, or one of errno. */
+    void (*lookup)(const char *name, const char *fake, int error);
     /* A map of opcodes is set (bctrace_remap.h), and the unit that frame executes ends with an opcode that 2.7 does not define; `top` as in
      * `unit`. */
     void (*refused)(struct _frame *frame, struct _object *const *top);

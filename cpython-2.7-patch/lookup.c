@@ -1,9 +1,20 @@
 /* Reports names of hosts, but not numeric addresses, which need no lookup: see bctrace_lookup.h. */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
 #include <string.h>
 
 #include "bctrace_fake_net.h"
 #include "bctrace_lookup.h"
+#include "vm.h"
+
+int bctrace_has_no_names;
+
+void
+vm_have_no_names(void)
+{
+    bctrace_has_no_names = 1;
+}
 
 /* One of IPv4 in any of inet_aton's forms and with nothing after it, or one of IPv6, which may name an interface after a %. */
 int
@@ -24,8 +35,12 @@ bctrace_is_address(const char *name)
 }
 
 void
-bctrace_report_lookup(const char *name)
+bctrace_report_lookup(const char *name, int error)
 {
+    int saved = errno;
+
     if (name != NULL && *name != '\0' && !bctrace_is_address(name))
-        bctrace_hooks.lookup(name, bctrace_fakes_net ? bctrace_fake_host(name, AF_INET) : NULL);
+        bctrace_hooks.lookup(name, bctrace_fakes_net ? bctrace_fake_host(name, AF_INET) : NULL,
+                             error == EAI_SYSTEM ? saved : error);
+    errno = saved;
 }

@@ -67,6 +67,10 @@ void vm_answer(long (*with)(const unsigned char *prompt, size_t length, unsigned
  * vm_initialize; the names must live as long as the process. */
 void vm_fake_net(const char *const *real);
 
+/* Has lookups of hosts reported with their answers, for no name server can be asked (bctrace_lookup.h).  To be called once, after
+ * vm_initialize. */
+void vm_have_no_names(void);
+
 /* The interpreter's own command line.  `begins` is called where its program begins (bctrace_main.h); NULL: nobody asks. */
 int vm_python_main(int argc, char **argv, void (*begins)(void *context), void *context);
 

@@ -226,6 +226,7 @@ pub fn tracing(args: &RecordingArgs) -> Tracing {
         stand_ins: lead::stand_ins(&args.lead),
         answers: None,
         fake_net: sandbox::fake_net(&args.sandbox),
+        has_no_names: sandbox::has_no_names(&args.sandbox),
         blobs: args.contents.blobs.map(|least| Blobs { least: least.max(1), most: args.contents.max_blobs }),
     }
 }

@@ -214,6 +214,11 @@ pub fn fake_net(options: &SandboxArgs) -> Option<FakeNet> {
     options.fake_net.then_some(FakeNet { real })
 }
 
+/// Whether the program can ask no name server, nor gets made-up answers.
+pub fn has_no_names(options: &SandboxArgs) -> bool {
+    !options.no_sandbox && !options.fake_net && !options.allow_net.iter().any(String::is_empty)
+}
+
 fn name_and_port(typed: &str) -> (&str, Option<&str>) {
     // An IPv6 address has colons of its own.
     match typed.rsplit_once(':') {

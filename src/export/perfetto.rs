@@ -111,10 +111,10 @@ impl Perfetto {
 
     fn attempt(&mut self, attempt: &Attempt, at: &State) -> Result<(), SinkError> {
         let targets: Vec<String> = attempt.targets.iter().map(|target| exact(target)).collect();
-        let answer = match attempt.answer {
-            Answer::Allowed => "allowed".to_owned(),
-            Answer::Refused(errno) => format!("refused with errno {errno}"),
-            Answer::Faked => "faked".to_owned(),
+        let answer = match (attempt.answer, attempt.answer.error()) {
+            (Answer::Faked, _) => "faked".to_owned(),
+            (_, Some(errno)) => format!("refused with errno {errno}"),
+            (_, None) => "allowed".to_owned(),
         };
         let thread = attempt.thread.unwrap_or(at.thread);
         // It can stand before the run that has made it, and after runs of other threads.

@@ -52,10 +52,14 @@ pub fn set_memory_in(command: &mut Command, bytes: u64) {
     unsafe { command.pre_exec(limit) };
 }
 
-/// Bytes of private memory that a process has, as the limit counts them (/proc/PID/status, VmData).
-pub fn private_memory(process: pid_t) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let kilobytes: u64 =
-        text.lines().find_map(|line| line.strip_prefix("VmData:"))?.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kilobytes << 10)
+/// Bytes of private memory that a process has, as the limit counts them (/proc/PID/status, VmData); None if it is dead.
+pub fn private_memory(process: pid_t) -> io::Result<Option<u64>> {
+    let text = super::if_there(fs::read_to_string(format!("/proc/{process}/status")))?.unwrap_or_default();
+    let amount = text.lines().find_map(|line| line.strip_prefix("VmData:")?.trim().strip_suffix(" kB"));
+    Ok(amount.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).map(|kilobytes| kilobytes << 10))
+}
+
+/// Descriptors that this process can have.
+pub fn descriptors() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

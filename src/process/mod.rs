@@ -157,6 +157,15 @@ pub fn set_variable(name: &str, value: &str) {
     unsafe { std::env::set_var(name, value) };
 }
 
+/// What was read of a process in /proc; None if that is gone.
+pub fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// What a descriptor is polled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {

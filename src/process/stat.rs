@@ -1,6 +1,7 @@
 //! What the kernel says of a process in /proc.
 
 use std::fs;
+use std::io;
 
 use libc::{c_int, pid_t};
 
@@ -19,7 +20,15 @@ pub(super) struct Stat {
 
 impl Stat {
     pub(super) fn read(pid: pid_t) -> Option<Stat> {
-        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The same; None if there is no such process, and an error if it cannot be known.
+    pub(super) fn find(pid: pid_t) -> io::Result<Option<Stat>> {
+        Ok(super::if_there(fs::read(format!("/proc/{pid}/stat")))?.and_then(|text| Stat::parse(&text)))
+    }
+
+    fn parse(text: &[u8]) -> Option<Stat> {
         // The second field is the name in parentheses, and may hold anything.
         let name_end = text.iter().rposition(|&byte| byte == b')')?;
         let rest = String::from_utf8_lossy(&text[name_end + 1..]).into_owned();

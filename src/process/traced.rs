@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use libc::{c_int, pid_t};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -76,7 +77,7 @@ impl Traced {
 
     /// Returns whether the process is dead, as far as its descriptor says.
     pub fn is_dead(&self) -> bool {
-        self.file().is_some_and(|file| poll(&[(file, Wants::Input)], Some(std::time::Duration::ZERO))[0])
+        self.file().is_some_and(|file| poll(&[(file, Wants::Input)], Some(Duration::ZERO))[0])
     }
 
     /// Returns how the process ended, if it has; `execs` is whether it was about to replace itself.  One that has done so is over
@@ -145,28 +146,57 @@ pub fn process_of(thread: pid_t) -> Option<pid_t> {
     text.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
 }
 
-/// Counts the threads of a process, if it is there.
-pub fn count_threads(process: pid_t) -> Option<u32> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+/// Counts the threads of a process, 0 if it is gone.
+pub fn count_threads(process: pid_t) -> io::Result<u32> {
+    let text = super::if_there(std::fs::read_to_string(format!("/proc/{process}/status")))?.unwrap_or_default();
+    let count = text.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok());
+    Ok(count.unwrap_or(0))
 }
 
-/// Counts the living processes that descend from this one.
-pub fn count_descendants() -> u32 {
-    descendants().len() as u32
+/// Whether a process ignores a signal.
+pub fn ignores(process: pid_t, signal: c_int) -> io::Result<bool> {
+    let text = super::if_there(std::fs::read_to_string(format!("/proc/{process}/status")))?.unwrap_or_default();
+    let ignored = text.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    Ok(ignored.unwrap_or(0) >> (signal - 1) & 1 == 1)
 }
 
-/// The living processes that descend from this one.
-pub fn descendants() -> Vec<pid_t> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<pid_t>().ok());
-    let all: HashMap<pid_t, Stat> = numbers.filter_map(|pid| Some((pid, Stat::read(pid)?))).collect();
+/// A process that descends from this one, and that may be dead and not reaped yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Descendant {
+    pub pid: pid_t,
+    /// When it was born, which tells it from another one that has its number later.
+    pub born: u64,
+    pub parent: pid_t,
+    pub is_dead: bool,
+}
+
+/// The living processes that descend from this one; an error as in [`family`].
+pub fn descendants() -> io::Result<Vec<pid_t>> {
+    Ok(family()?.into_iter().filter(|one| !one.is_dead).map(|one| one.pid).collect())
+}
+
+/// The processes that descend from this one, parents before their children.  An error, such as that there are no more descriptors, says
+/// nothing of whether there are any.
+pub fn family() -> io::Result<Vec<Descendant>> {
+    let mut all: HashMap<pid_t, Stat> = HashMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        all.extend(Stat::find(pid)?.map(|stat| (pid, stat)));
+    }
     let me = super::id();
-    let descends = |pid: &pid_t| {
+    let generation = |pid: pid_t| {
         let parent = |pid: &pid_t| all.get(pid).map(|stat| stat.parent);
-        std::iter::successors(parent(pid), parent).take(GENERATIONS).any(|ancestor| ancestor == me)
+        std::iter::successors(parent(&pid), parent).take(GENERATIONS).position(|ancestor| ancestor == me)
     };
-    all.iter().filter(|(_, stat)| !stat.is_dead()).map(|(pid, _)| *pid).filter(descends).collect()
+    let generations = all.iter().filter_map(|(pid, stat)| Some((generation(*pid)?, *pid, stat)));
+    let mut family: Vec<(usize, Descendant)> = generations
+        .map(|(generation, pid, stat)| {
+            let Stat { born, parent, .. } = *stat;
+            (generation, Descendant { pid, born, parent, is_dead: stat.is_dead() })
+        })
+        .collect();
+    family.sort_unstable_by_key(|(generation, one)| (*generation, one.pid));
+    Ok(family.into_iter().map(|(_, one)| one).collect())
 }
 
 /// Kills all processes that descend from this one, which adopts orphans.
@@ -174,7 +204,11 @@ pub fn kill_descendants() {
     // A look at all processes can miss one whose parent dies meanwhile.  What has lost its parent is this process's child, so nothing
     // is left when this has none.
     while reap_orphans(|_| false) {
-        descendants().into_iter().for_each(|pid| super::send(pid, libc::SIGKILL));
+        match descendants() {
+            Ok(living) => living.into_iter().for_each(|pid| super::send(pid, libc::SIGKILL)),
+            // Who they are will be known when other threads have closed descriptors.
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
         std::thread::yield_now();
     }
 }

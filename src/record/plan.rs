@@ -155,6 +155,8 @@ pub struct Tracing {
     pub answers: Option<Answers>,
     /// Hosts are found without a name server, if the network is a pretence.
     pub fake_net: Option<FakeNet>,
+    /// No name server can be asked, so lookups of hosts are soon over, and most fail.
+    pub has_no_names: bool,
 }
 
 /// Which strings are recorded whole.
@@ -178,7 +180,7 @@ impl Tracing {
     pub fn encode(&self) -> Vec<u8> {
         // A field that is added here must be encoded.
         let Tracing { filter, start_at, stop_at, max_instructions, shutdown, values, stacks, fixed, opmap, .. } = self;
-        let Tracing { copies, blobs, stand_ins, answers, fake_net, .. } = self;
+        let Tracing { copies, blobs, stand_ins, answers, fake_net, has_no_names, .. } = self;
         let Filter { names, patterns, files, no_stdlib } = filter;
         let mut out = PayloadWriter::default();
         let names: Vec<_> = names.iter().map(|name| name.typed().to_vec()).collect();
@@ -220,6 +222,7 @@ impl Tracing {
         optional(&mut out, fake_net.as_ref(), |out, FakeNet { real }| {
             out.list(&real.iter().map(|name| name.as_bytes().to_vec()).collect::<Vec<_>>());
         });
+        out.u8((*has_no_names).into());
         out.finish()
     }
 
@@ -260,6 +263,7 @@ impl Tracing {
                 let real = from.list()?.into_iter().map(|name| CString::new(name).ok()).collect::<Option<_>>()?;
                 Some(FakeNet { real })
             })?,
+            has_no_names: from.u8()? != 0,
         };
         from.is_empty().then_some(tracing)
     }
@@ -305,6 +309,7 @@ mod tests {
             Tracing { stand_ins: Some(StandIns { names: vec![c"a.b".into()], all: true }), ..Tracing::default() },
             Tracing { answers: Some(Answers::new(b"a? => b\n").expect("answers")), ..Tracing::default() },
             Tracing { fake_net: Some(FakeNet { real: vec![c"example.org".into()] }), ..Tracing::default() },
+            Tracing { has_no_names: true, ..Tracing::default() },
         ]
     }
 

@@ -79,6 +79,8 @@ impl Walls {
                 Broker::new(Listener::new(listener), policy, landlock[0].into(), first, granted)
                     .follow(follow)
                     .serve(report);
+            } else {
+                granted.note_unheard();
             }
         };
         // Without the thread the program waits forever at its first call, so it must not run.

@@ -125,6 +125,14 @@ impl Broker {
                 thread if thread == self.first => thread,
                 thread => traced::process_of(thread).unwrap_or(thread),
             };
+            if call.number == libc::SYS_exit_group {
+                self.report_at_end(At { call: &call, process }, |deed, targets| {
+                    let (thread, answer) = (call.thread, Answer::Faked);
+                    report(&Tried { process, thread, deed, targets, answer, option: Vec::new() });
+                });
+                self.listener.reply(&call, Reply::Continue);
+                continue;
+            }
             let Decision { reply, act, report: tried, is_pretended } = self.decide(&call, process);
             // What was read may be another thread's memory unless the caller still waits.
             if let Some((deed, targets, option)) = tried
@@ -167,6 +175,10 @@ impl Broker {
             libc::SYS_fork | libc::SYS_vfork => self.fork(),
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill => self.kill(at),
             libc::SYS_mmap => self.map_shared(call),
+            libc::SYS_rt_sigaction => {
+                self.granted.note_forgetting();
+                Decision::quiet(Reply::Continue)
+            }
             libc::SYS_ioctl if sets_modes(call.arguments[1]) => Decision::quiet(self.set_modes()),
             libc::SYS_connect => self.connect(at, Deed::Connect, 1, 2),
             libc::SYS_sendmsg | libc::SYS_sendmmsg => self.send_message(at),
@@ -194,7 +206,7 @@ impl Broker {
 
     fn meaning(&self, at: At, folder: c_int, name: &Path, follows: bool) -> Meaning {
         if name.as_os_str().is_empty() {
-            return Meaning::Unknown;
+            return Meaning::Nowhere;
         }
         resolve::resolve(at.process, at.call.thread, folder, name, follows)
     }

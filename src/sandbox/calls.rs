@@ -67,6 +67,8 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
     // Private memory has a limit of its own.  MAP_SHARED_VALIDATE has the bit too, and so has a mapping of /dev/zero.
     table.notify(libc::SYS_mmap, &[HasAny(3, libc::MAP_SHARED.cast_unsigned())], Verdict::Allow);
     table.add(libc::SYS_mmap, &[], Verdict::Allow);
+    // What becomes of dead children, whose output counts.
+    table.notify(libc::SYS_rt_sigaction, &[Is(0, libc::SIGCHLD.cast_unsigned()), IsSet(1)], Verdict::Allow);
     for request in MODES {
         table.notify(libc::SYS_ioctl, &[Is(1, request)], Verdict::Allow);
     }
@@ -88,6 +90,10 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
         for command in [libc::F_SETOWN, F_SETOWN_EX] {
             table.refuse(libc::SYS_fcntl, &[Is(1, command.cast_unsigned())]);
         }
+    }
+    // A lease has whoever opens the file wait, and F_NOTIFY tells what others do in a folder.
+    for command in [libc::F_SETLEASE, libc::F_NOTIFY] {
+        table.refuse(libc::SYS_fcntl, &[Is(1, command.cast_unsigned())]);
     }
     table.add(libc::SYS_fcntl, &[], Verdict::Allow);
     // For the second filter, which refuses it.
@@ -197,7 +203,9 @@ impl Table {
     fn pretence(&mut self) {
         self.notify(libc::SYS_sendto, &[HasAny(3, MSG_FASTOPEN)], Verdict::Refuse(libc::EACCES));
         self.notify(libc::SYS_sendto, &[], Verdict::Refuse(libc::ENETUNREACH));
-        for call in [libc::SYS_close, libc::SYS_shutdown, libc::SYS_getpeername, libc::SYS_getsockname] {
+        for call in
+            [libc::SYS_close, libc::SYS_shutdown, libc::SYS_exit_group, libc::SYS_getpeername, libc::SYS_getsockname]
+        {
             self.notify(call, &[], Verdict::Allow);
         }
         let [socket, tcp, ip, ipv6] =

@@ -3,15 +3,19 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{self, ErrorKind};
+use std::iter;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use libc::pid_t;
 
+use super::contents;
 use super::policy::{Budget, Policy};
 use crate::process::terminal::Modes;
-use crate::process::{limits, traced};
+use crate::process::traced::Descendant;
+use crate::process::{self, limits, traced};
 
 /// What the broker has let the program do, for the meter.
 #[derive(Debug, Default)]
@@ -20,6 +24,8 @@ pub struct Granted {
     is_shut: AtomicBool,
     has_started: AtomicBool,
     has_written: AtomicBool,
+    /// Dead processes may be gone without their parents' having waited for them.
+    forgets: AtomicBool,
     /// Bytes of shared memory.
     shared_memory: AtomicU64,
     /// The terminal's modes before the program changed them.
@@ -42,6 +48,18 @@ impl Granted {
 
     pub(super) fn note_write(&self) {
         self.has_written.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes that a process may have its dead children forgotten (SIG_IGN and SA_NOCLDWAIT of sigaction(2)).
+    pub(super) fn note_forgetting(&self) {
+        self.forgets.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes that nobody hears of what the program does, so that it may have done all of it.
+    pub fn note_unheard(&self) {
+        self.note_start();
+        self.note_write();
+        self.note_forgetting();
     }
 
     /// Notes that the terminal is about to be changed.
@@ -82,8 +100,21 @@ pub struct Meter {
     scratch: PathBuf,
     first: pid_t,
     granted: Arc<Granted>,
-    /// What each process has written, those that are gone included as far as it was seen.
-    written: HashMap<pid_t, Written>,
+    /// What each process had written at the last look.
+    seen: HashMap<pid_t, Seen>,
+    /// What those have written that are gone and are in no other's account.
+    gone: Written,
+}
+
+/// A process as it was at a look.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// When it was born, which tells it from another one that has its number later.
+    born: u64,
+    parent: pid_t,
+    written: Written,
+    /// Its account was read; else this is from before.
+    is_read: bool,
 }
 
 /// What a process has written (/proc/PID/io).
@@ -98,79 +129,96 @@ struct Written {
 impl Meter {
     pub fn new(policy: &Policy, first: pid_t, granted: Arc<Granted>) -> Meter {
         let Policy { budget, scratch, .. } = policy;
-        Meter { budget: *budget, scratch: scratch.clone(), first, granted, written: HashMap::new() }
+        let (seen, gone) = (HashMap::new(), Written::default());
+        Meter { budget: *budget, scratch: scratch.clone(), first, granted, seen, gone }
     }
 
     /// Measures; returns what is exceeded, if anything is.
     pub fn look(&mut self) -> Option<Excess> {
-        let mut processes = vec![self.first];
-        if self.granted.has_started.load(Ordering::SeqCst) {
-            processes.extend(traced::descendants().into_iter().filter(|&pid| pid != self.first));
-            self.divide_memory(&processes);
-        }
-        for process in processes {
-            if let Some(written) = Written::by(process) {
-                self.written.insert(process, written);
-            }
-        }
-        let sum = |of: fn(&Written) -> u64| self.written.values().map(of).fold(0, u64::saturating_add);
-        let Budget { output, scratch, .. } = self.budget;
-        if sum(|written| written.by_calls) > output {
+        // What cannot be measured may be too much.
+        let written = self.written().unwrap_or(Written { by_calls: u64::MAX, to_disk: u64::MAX });
+        let Budget { output, scratch, files, .. } = self.budget;
+        if written.by_calls > output {
             return Some(Excess::Output);
         }
         // Files without a name are in no folder.
-        if sum(|written| written.to_disk) > output.saturating_add(scratch) {
+        if written.to_disk > output.saturating_add(scratch) {
             return Some(Excess::Scratch);
         }
         if !self.granted.has_written.load(Ordering::SeqCst) {
             return None;
         }
-        let (files, bytes) = self.in_scratch();
-        if files > self.budget.files {
-            return Some(Excess::Files);
+        match contents::count(&self.scratch, files) {
+            Ok(found) if found.files > files => Some(Excess::Files),
+            Ok(found) => (found.bytes > scratch).then_some(Excess::Scratch),
+            Err(_) => Some(Excess::Scratch),
         }
-        (bytes > self.budget.scratch).then_some(Excess::Scratch)
+    }
+
+    /// What all processes have written.  A parent that waits for a dead child gets what that has written into its own account (wait_task_zombie of
+    /// kernel/exit.c), so it counts in that of the child until then.  What this process has waited for, or nobody, is added up.
+    fn written(&mut self) -> io::Result<Written> {
+        if !self.granted.has_started.load(Ordering::SeqCst) {
+            return Ok(Written::by(self.first)?.flatten().unwrap_or_default());
+        }
+        let family = traced::family()?;
+        self.divide_memory(&family)?;
+        if traced::ignores(self.first, libc::SIGCHLD)? {
+            self.granted.note_forgetting();
+        }
+        let before = std::mem::take(&mut self.seen);
+        // Parents come before their children: nothing is found in two accounts.
+        for &Descendant { pid, born, parent, .. } in &family {
+            let Some(written) = Written::by(pid)? else { continue };
+            let known = before.get(&pid).filter(|seen| seen.born == born).map(|seen| seen.written);
+            let (is_read, written) = (written.is_some(), written.or(known).unwrap_or_default());
+            self.seen.insert(pid, Seen { born, parent, written, is_read });
+        }
+        let forgets = self.granted.forgets.load(Ordering::SeqCst);
+        for (pid, seen) in &before {
+            let is_there = self.seen.get(pid).is_some_and(|now| now.born == seen.born);
+            if !is_there && (forgets || !self.has_heir(seen, &before)) {
+                self.gone.add(seen.written);
+            }
+        }
+        let mut sum = self.gone;
+        self.seen.values().for_each(|seen| sum.add(seen.written));
+        Ok(sum)
+    }
+
+    /// Whether what a process has written that is gone is in an account that was read: its parent's, or if that is gone too, that one's parent's.
+    fn has_heir(&self, gone: &Seen, before: &HashMap<pid_t, Seen>) -> bool {
+        let ancestors = iter::successors(Some(gone.parent), |pid| Some(before.get(pid)?.parent));
+        ancestors.take(before.len() + 1).find_map(|pid| self.seen.get(&pid)).is_some_and(|heir| heir.is_read)
     }
 
     /// Gives each of several processes what all of them leave of the budget.
-    fn divide_memory(&self, processes: &[pid_t]) {
-        let used: Vec<(pid_t, u64)> =
-            processes.iter().filter_map(|&process| Some((process, limits::private_memory(process)?))).collect();
+    fn divide_memory(&self, processes: &[Descendant]) -> io::Result<()> {
+        let mut used = Vec::new();
+        for process in processes.iter().filter(|process| !process.is_dead) {
+            used.extend(limits::private_memory(process.pid)?.map(|bytes| (process.pid, bytes)));
+        }
         let sum = used.iter().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes));
         let left = self.budget.memory.saturating_sub(sum);
         for (process, bytes) in used {
             limits::set_memory_of(process, bytes.saturating_add(left));
         }
-    }
-
-    /// Counts the files and bytes of the scratch folder; beyond the budget the count ends.
-    fn in_scratch(&self) -> (u64, u64) {
-        let (mut files, mut bytes) = (0, 0u64);
-        let mut folders = vec![self.scratch.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                let Ok(found) = entry.metadata() else { continue };
-                files += 1;
-                if files > self.budget.files {
-                    return (files, bytes);
-                }
-                if found.is_dir() {
-                    folders.push(entry.path());
-                } else {
-                    // What is allocated: a file with holes takes no more than that.
-                    use std::os::unix::fs::MetadataExt;
-                    bytes = bytes.saturating_add(found.blocks().saturating_mul(512));
-                }
-            }
-        }
-        (files, bytes)
+        Ok(())
     }
 }
 
 impl Written {
-    /// By a process; None if it is gone.
-    fn by(process: pid_t) -> Option<Written> {
-        Some(Written::read(&fs::read_to_string(format!("/proc/{process}/io")).ok()?))
+    /// By a process; None if it is gone.  Within that, None if it is ending, dead or not dumpable, and so tells an ordinary user nothing.
+    fn by(process: pid_t) -> io::Result<Option<Option<Written>>> {
+        match fs::read_to_string(format!("/proc/{process}/io")) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(Some(None)),
+            text => Ok(process::if_there(text)?.map(|text| Some(Written::read(&text)))),
+        }
+    }
+
+    fn add(&mut self, other: Written) {
+        self.by_calls = self.by_calls.saturating_add(other.by_calls);
+        self.to_disk = self.to_disk.saturating_add(other.to_disk);
     }
 
     fn read(text: &str) -> Written {
@@ -181,10 +229,14 @@ impl Written {
 }
 
 /// Bytes of shared memory without a file that processes have mapped.
-pub(super) fn shared_memory(processes: &[pid_t]) -> u64 {
+pub(super) fn shared_memory(processes: &[pid_t]) -> io::Result<u64> {
     let mut sum = 0u64;
     for process in processes {
-        let maps = fs::read(format!("/proc/{process}/maps")).unwrap_or_default();
+        let maps = match fs::read(format!("/proc/{process}/maps")) {
+            // It is ending, so it has none.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => continue,
+            maps => process::if_there(maps)?.unwrap_or_default(),
+        };
         for line in maps.split(|&byte| byte == b'\n').filter(|line| line.ends_with(b"/dev/zero (deleted)")) {
             let range = str::from_utf8(line.split(|&byte| byte == b' ').next().unwrap_or_default()).unwrap_or_default();
             let number = |text: &str| u64::from_str_radix(text, 16).ok();
@@ -192,7 +244,7 @@ pub(super) fn shared_memory(processes: &[pid_t]) -> u64 {
             sum = sum.saturating_add(length.unwrap_or(0));
         }
     }
-    sum
+    Ok(sum)
 }
 
 #[cfg(test)]

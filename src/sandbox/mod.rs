@@ -10,6 +10,7 @@ pub mod address;
 pub mod arguments;
 mod broker;
 mod calls;
+mod contents;
 mod enter;
 mod files;
 mod filter;

@@ -114,7 +114,7 @@ fn make(path: &Path) -> io::Result<()> {
 
 /// Removes a folder that a hostile program has filled: folders that may not be looked into, and such that lie deeper than descriptors
 /// or names reach.
-fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     loop {
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -116,7 +116,7 @@ impl Deed {
 pub enum Answer {
     /// It was allowed; whether it succeeded is the system's affair.
     Allowed,
-    /// It failed with this error number of Linux.
+    /// It failed with this error number of Linux; or of getaddrinfo, which are negative, as 16 bits.
     Refused(u16),
     /// It seemed to succeed, and nothing came of it.
     Faked,
@@ -126,6 +126,19 @@ pub enum Answer {
 const FAKED: u32 = 1 << 16;
 
 impl Answer {
+    /// The answer to a lookup that failed with this error, of getaddrinfo or of Linux.
+    pub fn of_failed_lookup(error: i32) -> Answer {
+        Answer::Refused(error as u16)
+    }
+
+    /// The number of the error that it failed with: of Linux, or a negative one of getaddrinfo.
+    pub fn error(self) -> Option<i32> {
+        match self {
+            Answer::Refused(error) => Some(error.cast_signed().into()),
+            Answer::Allowed | Answer::Faked => None,
+        }
+    }
+
     /// The number that stands for it: 0, an error number, or one beyond them.
     pub fn number(self) -> u32 {
         match self {

@@ -1,4 +1,4 @@
-//! Lookups of hosts that no name server answers: `fake_net.c` has the addresses.
+//! Lookups of hosts that no name server answers: `fake_net.c` has addresses, and without them `lookup.c` reports what came of each.
 
 use std::ffi::CString;
 use std::ptr;
@@ -22,4 +22,10 @@ impl FakeNet {
         unsafe { ffi::vm_fake_net(names.as_ptr()) };
         std::mem::forget((names, self));
     }
+}
+
+/// Has lookups reported with their answers, for no name server can be asked.  To be called once, before the program runs.
+pub fn have_no_names(_: &Interpreter) {
+    // SAFETY: the interpreter has started, on this thread, which holds the GIL.
+    unsafe { ffi::vm_have_no_names() }
 }

@@ -77,6 +77,15 @@ pub struct Called<'a> {
     pub is_foreign: bool,
 }
 
+/// What comes of a lookup of a host.
+#[derive(Clone, Copy, Debug)]
+pub enum Lookup<'a> {
+    /// The C library's answer: an error of getaddrinfo, which is negative, or of Linux; 0 if it has found the host or is about to look.
+    Real(i32),
+    /// An address that was made up.
+    Fake(&'a [u8]),
+}
+
 /// What a C function had.
 #[derive(Clone, Copy, Debug)]
 pub enum Bytes<'a> {
@@ -114,8 +123,8 @@ pub trait Hook {
     fn claimed(&mut self, code: usize);
     /// The program has read these bytes from standard input.
     fn input(&mut self, gil: Gil, bytes: &[u8]);
-    /// The C library is about to look up the host of this name; if there is a fake address for it, it is not asked.
-    fn lookup(&mut self, gil: Gil, name: &[u8], fake: Option<&[u8]>);
+    /// The C library is about to look up the host of this name, or has done so, or is not asked.
+    fn lookup(&mut self, gil: Gil, name: &[u8], answer: Lookup);
     /// This was done with a stand-in for something that is missing; `named` bytes of the text name what is called.
     fn stand_in(&mut self, gil: Gil, kind: StoodIn, what: &[u8], named: usize);
     /// The unit at `at`, which a frame executes, ends with an opcode that 2.7 does not define, while a map of opcodes is set; `top` is the

@@ -122,3 +122,16 @@ fn a_pretence_contradicts_a_real_network() {
     assert!(free.stderr().contains("--fake-net"), "{}", free.stderr());
     assert!(!program.path("t.bct").exists());
 }
+
+#[test]
+fn what_was_written_to_a_connection_is_reported_when_the_program_ends_without_closing_it() {
+    let source = "import os, socket\ns = socket.socket()\ns.connect(('198.51.100.9', 4444))\n\
+        if os.fork() == 0:\n    t = socket.socket()\n    t.connect(('198.51.100.8', 4444))\n    \
+        os.write(t.fileno(), 'of the child')\n    os._exit(0)\nos.wait()\n\
+        os.write(s.fileno(), 'by write')\nos._exit(0)\n";
+    let (_, tried) = tried(source, &[]);
+    for part in ["send to 198.51.100.9:4444: 'by write' -> faked", "send to 198.51.100.8:4444: 'of the child' -> faked"]
+    {
+        assert!(tried.iter().any(|line| line.contains(part)), "{part} is not in\n{tried:#?}");
+    }
+}

@@ -58,7 +58,8 @@ ask(socket.getfqdn, 'k' + long)
         "abcdefghijk".chars().map(|c| if c == 'e' { "e.invalid".to_string() } else { format!("{c}{long}") }).collect();
     assert_eq!(names(&lookups), expected);
     for lookup in &lookups {
-        assert_eq!((&lookup["allowed"], &lookup["by"]), (&Value::from(true), &Value::from("program")), "{lookup}");
+        assert_eq!((&lookup["allowed"], &lookup["by"]), (&Value::from(false), &Value::from("program")), "{lookup}");
+        assert!(lookup["errno"].as_i64().unwrap() < 0, "{lookup}");
         assert_eq!(lookup["thread"], 0, "{lookup}");
     }
 }
@@ -103,7 +104,9 @@ thread.join()
         let trace = program.read("t.jsonl");
         let lines: Vec<&str> = trace.lines().collect();
         let at = lines.iter().position(|line| line.contains("\"deed\":\"lookup\"")).unwrap();
-        let before = lines[..at].iter().rev().find(|line| line.starts_with("{\"type\":\"instruction\"")).unwrap();
+        // Others have run meanwhile.
+        let is_its = |line: &str| line.starts_with("{\"type\":\"instruction\"") && line.contains("\"thread\":1,");
+        let before = lines[..at].iter().rev().find(|line| is_its(line)).unwrap();
         assert!(before.contains("\"ask\"") && before.contains("CALL_FUNCTION_VAR"), "{before}");
     }
 }
@@ -116,22 +119,50 @@ fn a_long_name_is_cut_and_its_bytes_are_kept() {
     assert_eq!(digits, format!("ff{}", "79".repeat(1023)));
 }
 
+/// How many attempts have no record.
+fn left_out(trace: &str) -> u64 {
+    let counted = objects(trace, "repeated");
+    counted.iter().filter(|object| object["attempt"].is_null()).map(|object| object["times"].as_u64().unwrap()).sum()
+}
+
 #[test]
-fn a_flood_of_lookups_is_counted_after_the_first_thousand() {
-    let program = Program::new(&format!(
+fn a_flood_of_lookups_of_one_host_hides_no_other_host() {
+    let flood = format!(
         "{ASK}
-for number in range(1700):
-    ask(socket.getaddrinfo, '%d.invalid' % (number % 1200), 'no such service')
+for number in range(1700): ask(socket.getaddrinfo, 'same.invalid', 'no such service')
+ask(socket.getaddrinfo, 'other.invalid', 'no such service')
 "
-    ));
+    );
+    let program = Program::new(&flood);
     let lookups = program.lookups(&["-q"]);
-    let expected: Vec<String> = (0..1000).map(|number| format!("{number}.invalid")).collect();
+    let mut expected = vec!["same.invalid"; 1001];
+    expected.push("other.invalid");
     assert_eq!(names(&lookups), expected);
-    let counted = objects(&program.read("t.jsonl"), "repeated");
-    let times: u64 = counted
-        .iter()
-        .filter(|object| object["attempt"].is_null())
-        .map(|object| object["times"].as_u64().unwrap())
-        .sum();
-    assert_eq!(times, 700);
+    assert_eq!(left_out(&program.read("t.jsonl")), 699);
+    // One that is killed says so too.
+    let program = Program::new(&format!("{flood}import os\nos.kill(os.getpid(), 9)\n"));
+    assert_eq!(program.trace(&["-q"], "t.jsonl", &[]).status, 137);
+    let trace = program.read("t.jsonl");
+    assert!(trace.contains("\"other.invalid\"") && (350..=699).contains(&left_out(&trace)), "{}", left_out(&trace));
+}
+
+#[test]
+fn a_lookup_without_a_network_is_as_it_was_answered() {
+    let source = "import socket
+for name in 'localhost', 'x' * 64 + '.invalid':
+    try: print socket.gethostbyname(name)
+    except socket.gaierror, error: print error.errno == socket.EAI_NONAME
+";
+    let program = Program::new(source);
+    let tried = |options: &[&str]| {
+        let printed = program.trace(options, "t.bct", &[]).succeeded();
+        assert_eq!(printed, "127.0.0.1\nTrue\n");
+        program.view("tried", &[], "t.bct")
+    };
+    let alone = tried(&[]);
+    assert!(alone.contains("look up localhost -> allowed"), "{alone}");
+    assert!(alone.contains(".invalid -> refused: EAI_NONAME; --allow-net allows it"), "{alone}");
+    // What a name server says is not known when it is asked.
+    let open = tried(&["--allow-net"]);
+    assert_eq!(open.matches("-> allowed").count(), 2, "{open}");
 }

@@ -76,7 +76,7 @@ print 'M' in seen
 }
 
 /// Ways to exceed what stops a program, each with the option that is named at the end.
-const EXCESSES: [(&str, &str, &str); 5] = [
+const EXCESSES: [(&str, &str, &str); 8] = [
     ("--max-output", "1M", "while True: print 'x' * 1000"),
     ("--max-output", "1M", "import os\nif os.fork() == 0:\n    while True: print 'x' * 1000\nos.wait()"),
     (
@@ -93,6 +93,21 @@ const EXCESSES: [(&str, &str, &str); 5] = [
         "--max-files",
         "50",
         "import itertools, os\nos.chdir(os.environ['HOME'])\nfor n in itertools.count(): os.mkdir('d'); os.chdir('d')",
+    ),
+    (
+        "--max-files",
+        "50",
+        "import os\nos.chdir(os.environ['HOME'])\nfor n in range(30): os.mkdir('d' * 200); os.chdir('d' * 200)\nfor n in range(21): open(str(n), 'w')\nwhile True: pass",
+    ),
+    (
+        "--max-files",
+        "50",
+        "import os\nos.chdir(os.environ['HOME'])\nos.mkdir('d')\nos.chmod('d', 0300)\nfor n in range(50): open('d/%d' % n, 'w')\nwhile True: pass",
+    ),
+    (
+        "--max-scratch",
+        "1M",
+        "import os\nos.chdir(os.environ['HOME'])\nos.mkdir('d')\nopen('d/file', 'w').write('x' * (2 << 20))\nos.chmod('d', 0)\nwhile True: pass",
     ),
 ];
 
@@ -161,6 +176,78 @@ print 'free', os.fork() >= 0
         assert_eq!(ran.status, 0, "{}", ran.stderr());
         assert!(ran.stdout().starts_with("EAGAIN 9\nfree True\n"), "{caller:?}: {}", ran.stdout());
     }
+}
+
+/// Writes 6 MiB in a process of its own, and says so when that is long gone.
+const OUTPUT_OF_A_CHILD: &str = "import os, signal, sys, time
+if sys.argv[1] == 'forgotten': signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def write():
+    out = os.open('/dev/null', os.O_WRONLY)
+    for turn in range(6): os.write(out, 'x' * (1 << 20)); time.sleep(0.05)
+    time.sleep(0.3)
+    os._exit(0)
+for turn in range(int(sys.argv[2])):
+    pid = os.fork()
+    if pid == 0:
+        if sys.argv[1] == 'orphaned' and os.fork(): os._exit(0)
+        write()
+    if sys.argv[1] in ('waited', 'orphaned'): os.waitpid(pid, 0)
+    if sys.argv[1] != 'waited': time.sleep(1)
+time.sleep(0.5)
+print 'end'
+";
+
+#[test]
+fn what_a_child_writes_counts_once_whatever_becomes_of_it() {
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", OUTPUT_OF_A_CHILD);
+        for (way, option) in [
+            ("waited", "--timeout=100s"),
+            ("left", "--timeout=100s"),
+            ("orphaned", "--timeout=100s"),
+            ("orphaned", "--follow-forks"),
+            ("forgotten", "--timeout=100s"),
+        ] {
+            let options = ["--max-output", "10M", option];
+            assert_eq!(world.trace(&options, &[way, "1"]).succeeded(), "end\n", "{caller:?} {way}");
+            let twice = world.trace(&options, &[way, "2"]);
+            assert_eq!(twice.status, 123, "{caller:?} {way}: {}", twice.stderr());
+        }
+    }
+}
+
+#[test]
+fn connections_that_only_seem_to_be_made_have_an_end_and_leave_the_budget_of_processes() {
+    let source = "import errno, os, socket, sys
+kept, error = [], None
+while len(kept) < 250:
+    one = socket.socket()
+    error = one.connect_ex(('198.51.100.9', 4444))
+    if error: break
+    kept.append(one)
+print errno.errorcode[error], len(kept)
+ends = os.pipe()
+count = 0
+try:
+    while count < 100:
+        if os.fork() == 0:
+            os.close(ends[1])
+            os.read(ends[0], 1)
+            os._exit(0)
+        count += 1
+except OSError, error: print errno.errorcode[error.errno], count
+os.close(ends[1])
+";
+    let world = World::new(Caller::Tester);
+    world.write("own/p.py", source);
+    let mut command = world.program("/bin/sh");
+    command.args(["-c", "ulimit -n 300; exec \"$0\" -q --fake-net --max-processes 20 p.py ../traces/t.bct"]);
+    command.arg(crate::running::binary());
+    let ran = crate::live::run(command);
+    assert_eq!((ran.status, ran.stdout().as_str()), (0, "EADDRNOTAVAIL 150\nEAGAIN 19\n"), "{}", ran.stderr());
+    let tried = world.view(&["tried"]);
+    assert!(tried.contains("connect to 198.51.100.9:4444 -> refused: EADDRNOTAVAIL"), "{tried}");
 }
 
 #[test]

@@ -126,6 +126,8 @@ const NEVER: &[(&str, &str)] = &[
     ("call(9999)", "call system call 9999 -> refused: ENOSYS"),
     ("call(SYS_prctl, 1, 9, 0, 0, 0)", "call prctl 1 -> refused: EPERM"),
     ("fcntl.ioctl(0, 0x5412, 'x')", "call ioctl 0x5412 -> refused: ENOTTY"),
+    ("fcntl.fcntl(0, fcntl.F_SETLEASE, fcntl.F_RDLCK)", "call fcntl 0x400 -> refused: EPERM"),
+    ("fcntl.fcntl(0, fcntl.F_NOTIFY, fcntl.DN_MODIFY)", "call fcntl 0x402 -> refused: EPERM"),
     ("call(SYS_personality, 0x40000)", "call personality 0x40000 -> refused: EPERM"),
     ("resource.setrlimit(resource.RLIMIT_DATA, (9, 9))", "call prlimit64 2 -> refused: EPERM"),
     (
@@ -415,4 +417,51 @@ tries(os.execv, './here', ['here'])
     assert_eq!((of("--everywhere"), of("--found")), (1, 1), "{tried}");
     let json = world.view(&["tried", "-f", "json"]);
     assert!(json.contains("/opt/evil/miner"), "{json}");
+}
+
+/// Tries things outside by names that count from a folder whose path is longer than any that the kernel tells.
+const FROM_THE_DEEP: &str = "import os
+os.chdir(os.environ['TMPDIR'])
+levels = 30
+for level in range(levels): os.mkdir('d' * 200); os.chdir('d' * 200)
+up = '../' * (levels + os.environ['TMPDIR'].count('/'))
+def tries(deed, *arguments):
+    try: deed(*arguments)
+    except EnvironmentError: pass
+tries(open, up + 'etc/new', 'w')
+tries(open, up + 'etc/shadow')
+tries(os.remove, up + 'etc/passwd')
+tries(os.chmod, up + 'etc/group', 0600)
+tries(os.execv, up + 'bin/true', ['true'])
+os.symlink('/etc/gshadow', 'link')
+tries(open, 'link')
+here = os.open('.', os.O_RDONLY)
+os.chdir('/')
+tries(open, '/proc/self/fd/%d/%setc/fstab' % (here, up), 'a')
+os.fchdir(here)
+open('own', 'w').write('x')
+print open('own').read(), sorted(os.listdir('.'))
+";
+
+#[test]
+fn names_from_a_folder_deeper_than_a_path_are_reported_as_others_are() {
+    for caller in Caller::all() {
+        let world = World::new(caller);
+        world.write("own/p.py", FROM_THE_DEEP);
+        assert_eq!(world.trace(&[], &[]).succeeded(), "x ['link', 'own']\n", "{caller:?}");
+        let tried = world.view(&["tried"]);
+        for part in [
+            ": open /etc/new for writing -> refused: EACCES; --allow-write=/etc/new allows it",
+            ": open /etc/shadow for reading -> refused: EACCES; --allow-read=/etc/shadow allows it",
+            ": remove /etc/passwd -> refused: EACCES",
+            ": change mode, owner or times of /etc/group -> refused: EPERM",
+            "/true -> refused: EACCES; --allow-run allows it",
+            ": open /etc/gshadow for reading -> refused: EACCES",
+            ": open /etc/fstab for writing -> refused: EACCES",
+            "/.../own' for writing -> allowed",
+        ] {
+            assert!(tried.contains(part), "{caller:?}: {part} is not in\n{tried}");
+        }
+        assert_eq!(world.scratch_folders(), [] as [std::path::PathBuf; 0]);
+    }
 }

@@ -52,10 +52,7 @@ impl Attempts {
 fn write(attempt: Option<&Attempt>, number: Option<u64>, times: u64, rows: &mut Batch) {
     let site = attempt.and_then(|attempt| attempt.site.as_ref());
     let answer = attempt.map(|attempt| attempt.answer);
-    let errno = answer.and_then(|answer| match answer {
-        Answer::Allowed | Answer::Faked => None,
-        Answer::Refused(errno) => Some(errno),
-    });
+    let errno = answer.and_then(Answer::error);
     let by = attempt.map(|attempt| match attempt.by {
         By::Program => "program",
         By::Library => "library",

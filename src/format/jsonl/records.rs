@@ -193,13 +193,8 @@ fn push_moment(out: &mut Vec<u8>, record_type: &str, at: &State) {
 pub fn push_attempt_members(out: &mut Vec<u8>, attempt: &Attempt) {
     json::push_text_member(out, "deed", attempt.deed.name().as_bytes());
     json::push_list_member(out, "targets", &attempt.targets);
-    let (allowed, error) = match attempt.answer {
-        Answer::Allowed => (true, None),
-        Answer::Refused(error) => (false, Some(error)),
-        Answer::Faked => (false, None),
-    };
-    json::push_member(out, "allowed", allowed);
-    json::push_optional_member(out, "errno", error);
+    json::push_member(out, "allowed", attempt.answer == Answer::Allowed);
+    json::push_optional_member(out, "errno", attempt.answer.error());
     if !attempt.option.is_empty() {
         json::push_text_member(out, "option", &attempt.option_text());
     }

@@ -5,7 +5,7 @@ use super::{Tracee, fetched};
 use crate::trace::event::{Event, Raised};
 use crate::trace::word::{Fields, Kind};
 use crate::vm::Gil;
-use crate::vm::hook::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress};
+use crate::vm::hook::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Lookup, Maker, Place, ThreadAddress};
 use crate::vm::lane::Is;
 use crate::vm::memory::Span;
 use crate::vm::object::{CodeRef, Exception};
@@ -169,8 +169,8 @@ impl Hook for Tracee {
     }
 
     #[cold]
-    fn lookup(&mut self, gil: Gil, name: &[u8], fake: Option<&[u8]>) {
-        self.record_lookup(gil, name, fake);
+    fn lookup(&mut self, gil: Gil, name: &[u8], answer: Lookup) {
+        self.record_lookup(gil, name, answer);
     }
 
     #[cold]

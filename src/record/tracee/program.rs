@@ -15,6 +15,7 @@ use crate::process::{self, memory};
 use crate::record::FOLLOW;
 use crate::record::plan::{Plan, Subject, Tracing};
 use crate::record::shared::{ClaimTable, RingWriter};
+use crate::vm::fake_net;
 use crate::vm::hook;
 use crate::vm::program::{self, Fixed, Interpreter, Loaded, Script, exit};
 use crate::vm::remap;
@@ -91,6 +92,9 @@ fn lead(tracing: &mut Tracing, interpreter: &Interpreter) {
     tracing.stand_ins.take().into_iter().for_each(|stand_ins| stand_ins.install(interpreter));
     tracing.answers.take().into_iter().for_each(|answers| answers.install(interpreter));
     tracing.fake_net.take().into_iter().for_each(|fake_net| fake_net.install(interpreter));
+    if tracing.has_no_names {
+        fake_net::have_no_names(interpreter);
+    }
 }
 
 fn install(

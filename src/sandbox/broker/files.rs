@@ -35,8 +35,9 @@ impl Broker {
         let follows =
             flags & libc::O_NOFOLLOW == 0 && flags & (libc::O_CREAT | libc::O_EXCL) != libc::O_CREAT | libc::O_EXCL;
         let path = match self.meaning(at, folder, &given, follows) {
-            Meaning::Path(path) => path,
-            Meaning::Nameless | Meaning::Unknown => return Decision::quiet(unknown),
+            Meaning::Path(path) | Meaning::Deep(path) => path,
+            Meaning::Nameless | Meaning::Nowhere => return Decision::quiet(unknown),
+            Meaning::Unknown => return refused_unknown(if writes { Deed::Write } else { Deed::Read }, given),
         };
         if !writes && let Some(reply) = self.give_own(at, &path) {
             return Decision::quiet(reply);
@@ -123,8 +124,10 @@ impl Broker {
         for &(folder, name, must_be) in change.paths {
             let folder = folder.map_or(libc::AT_FDCWD, |argument| at.call.int(argument));
             let Some(given) = at.call.path(name) else { return Decision::quiet(self.unknown()) };
-            let Meaning::Path(path) = self.meaning(at, folder, &given, must_be == MustBe::Followed) else {
-                return Decision::quiet(self.unknown());
+            let path = match self.meaning(at, folder, &given, must_be == MustBe::Followed) {
+                Meaning::Path(path) | Meaning::Deep(path) => path,
+                Meaning::Nameless | Meaning::Nowhere => return Decision::quiet(self.unknown()),
+                Meaning::Unknown => return refused_unknown(change.deed, given),
             };
             let is_there = fs::symlink_metadata(&path).is_ok();
             targets.push(self.shown(at, &path));
@@ -191,13 +194,19 @@ impl Broker {
             }
             None => match act::hold(at.call.thread, change.folder) {
                 Ok((file, meaning)) => (meaning, Some(file)),
-                Err(_) => (Meaning::Unknown, None),
+                Err(_) => (Meaning::Nowhere, None),
             },
         };
         let path = match meaning {
             Meaning::Path(path) => path,
-            Meaning::Nameless => return Decision::refused(libc::EPERM, Deed::Metadata, Vec::new(), []),
-            Meaning::Unknown => {
+            Meaning::Deep(path) if held.is_some() => path,
+            Meaning::Deep(path) => {
+                return Decision::refused(libc::ENAMETOOLONG, Deed::Metadata, vec![self.shown(at, &path)], []);
+            }
+            Meaning::Nameless | Meaning::Unknown => {
+                return Decision::refused(libc::EPERM, Deed::Metadata, Vec::new(), []);
+            }
+            Meaning::Nowhere => {
                 let is_of_descriptor = change.name.is_none() || change.folder != libc::AT_FDCWD;
                 return Decision::quiet(Reply::Refuse(if is_of_descriptor { libc::EBADF } else { libc::ENOENT }));
             }
@@ -230,6 +239,11 @@ impl Broker {
         let error = if is_there { libc::EPERM } else { libc::ENOENT };
         Decision::refused(error, Deed::Metadata, targets, [])
     }
+}
+
+/// The refusal of a name that cannot be followed, and so is reported as it was given.
+fn refused_unknown(deed: Deed, given: PathBuf) -> Decision {
+    Decision::refused(libc::EACCES, deed, vec![given.into_os_string().into_vec()], [])
 }
 
 /// What two paths of a call are refused: the error is that of the first one, and both need their options.

@@ -111,7 +111,8 @@ impl Broker {
 
     /// The refusal of a local socket that would be made where nothing may: Landlock decides so, whatever the network allows.
     fn refuses_to_make(&self, at: At, address: &Address) -> Option<Decision> {
-        let Meaning::Path(path) = self.meaning(at, libc::AT_FDCWD, address.path()?, false) else { return None };
+        let meaning = self.meaning(at, libc::AT_FDCWD, address.path()?, false);
+        let (Meaning::Path(path) | Meaning::Deep(path)) = meaning else { return None };
         let folder = path.parent().filter(|folder| !self.may_write(folder))?;
         let error = if fs::symlink_metadata(&path).is_ok() { libc::EADDRINUSE } else { libc::EACCES };
         Some(Decision::refused(error, Deed::Bind, vec![self.shown(at, &path)], self.option("--allow-write", folder)))

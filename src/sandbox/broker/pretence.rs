@@ -1,10 +1,11 @@
 //! A network that is a pretence (`--fake-net`): every connect succeeds.  The program's socket is replaced by one end of a pair of local
 //! sockets, of which the broker has the other.  What the program sends is reported and dropped; what it reads is at its end at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use libc::c_int;
@@ -13,7 +14,7 @@ use rustix::net::sockopt::{socket_domain, socket_type};
 use rustix::net::{AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, recv, shutdown, socketpair};
 
 use super::{At, Broker, Decision};
-use crate::process::{self, Wants, traced};
+use crate::process::{self, Wants, limits, traced};
 use crate::sandbox::address::{self, Address};
 use crate::sandbox::arguments::Memory;
 use crate::sandbox::notify::Reply;
@@ -121,6 +122,11 @@ impl Pretence {
         }
     }
 
+    /// Whether there are as many connections as this process may have descriptors for: it needs others to look after the program.
+    fn is_full(&self) -> bool {
+        self.connections.len() as u64 >= limits::descriptors() / 2
+    }
+
     fn find(&mut self, at: At) -> Option<&mut Connection> {
         self.connections.get_mut(&socket_of(at)?)
     }
@@ -146,7 +152,12 @@ impl Pretence {
 
 /// The number of the socket that a call is about.
 fn socket_of(at: At) -> Option<u64> {
-    let link = std::fs::read_link(format!("/proc/{}/fd/{}", at.call.thread, at.call.int(0))).ok()?;
+    socket_at(Path::new(&format!("/proc/{}/fd/{}", at.call.thread, at.call.int(0))))
+}
+
+/// The number of the socket that a link of /proc leads to.
+fn socket_at(link: &Path) -> Option<u64> {
+    let link = std::fs::read_link(link).ok()?;
     link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
@@ -188,7 +199,7 @@ impl Broker {
             (Some(false), _) => {}
             (None, _) => match self.replace(at, deed, peer) {
                 Ok(()) => {}
-                Err(error) => return Decision::quiet(Reply::Refuse(error)),
+                Err(error) => return Decision::refused(error, deed, vec![peer.to_string().into_bytes()], []),
             },
         }
         if deed == Deed::Send {
@@ -204,6 +215,9 @@ impl Broker {
         let replaced = Replaced::of(at)?;
         if deed == Deed::Send && replaced.is_stream {
             return Err(libc::EPIPE);
+        }
+        if self.pretence.is_full() {
+            return Err(libc::EADDRNOTAVAIL);
         }
         let failed = |error: io::Error| error.raw_os_error().unwrap_or(libc::ENOBUFS);
         let (theirs, end) = pair(&replaced).map_err(failed)?;
@@ -262,6 +276,21 @@ impl Broker {
             length => {
                 let targets = self.pretence.message(peer, bytes, length);
                 Decision::pretended(Reply::Continue, Deed::Send, targets)
+            }
+        }
+    }
+
+    /// Reports what a process that is about to end has written to its connections by other calls than send.
+    pub(super) fn report_at_end(&mut self, at: At, mut report: impl FnMut(Deed, Vec<Vec<u8>>)) {
+        let Ok(links) = std::fs::read_dir(format!("/proc/{}/fd", at.process)) else { return };
+        let numbers: BTreeSet<u64> = links.flatten().filter_map(|link| socket_at(&link.path())).collect();
+        for number in numbers {
+            let Some(connection) = self.pretence.connections.get_mut(&number) else { continue };
+            connection.drain();
+            let (peer, bytes) = (connection.peer, std::mem::take(&mut connection.written));
+            let length = std::mem::take(&mut connection.length);
+            if length > 0 {
+                report(Deed::Send, self.pretence.message(peer, bytes, length));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Calls that start processes, reach into others, or share memory with them.
 
 use std::fs;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -28,8 +29,8 @@ impl Broker {
         let with = |program: Vec<u8>| [vec![program], arguments.clone()].concat();
         let path = match self.meaning(at, folder, &given, true) {
             Meaning::Path(path) if self.policy.may_run || !has_lost_its_name(&path) => path,
-            // A file without a name, in memory or on the disk.
-            Meaning::Path(_) | Meaning::Nameless | Meaning::Unknown => {
+            // A file without a name, in memory or on the disk, or one that cannot be named.
+            _ => {
                 return Decision::refused(libc::EACCES, Deed::Exec, with(given.into_os_string().into_vec()), []);
             }
         };
@@ -65,11 +66,15 @@ impl Broker {
 
     /// The gate that keeps the number of processes.
     pub(super) fn fork(&mut self) -> Decision {
-        if self.processes >= self.policy.budget.processes {
-            self.processes = traced::count_descendants();
-        }
         if self.granted.is_shut() {
             return Decision::quiet(Reply::Refuse(libc::EAGAIN));
+        }
+        if self.processes >= self.policy.budget.processes {
+            match traced::descendants() {
+                Ok(living) => self.processes = living.len() as u32,
+                // How many there are is not known.
+                Err(_) => return Decision::refused(libc::EAGAIN, Deed::Fork, Vec::new(), []),
+            }
         }
         if self.processes >= self.policy.budget.processes {
             return Decision::refused(libc::EAGAIN, Deed::Fork, Vec::new(), "--max-processes");
@@ -83,7 +88,7 @@ impl Broker {
     /// The gate that keeps the number of threads, of which the kernel has something too.
     pub(super) fn start_thread(&mut self) -> Decision {
         if self.threads >= self.policy.budget.threads {
-            self.threads = self.all_processes().into_iter().filter_map(traced::count_threads).sum();
+            self.threads = self.count_threads().unwrap_or(self.threads);
         }
         if self.threads >= self.policy.budget.threads {
             return Decision::refused(libc::EAGAIN, Deed::Fork, vec![b"a thread".into()], []);
@@ -92,18 +97,23 @@ impl Broker {
         Decision::quiet(Reply::Continue)
     }
 
-    fn all_processes(&self) -> Vec<pid_t> {
-        let mut processes = traced::descendants();
+    fn count_threads(&self) -> io::Result<u32> {
+        self.all_processes()?.into_iter().map(traced::count_threads).sum()
+    }
+
+    fn all_processes(&self) -> io::Result<Vec<pid_t>> {
+        let mut processes = traced::descendants()?;
         processes.push(self.first);
         processes.sort_unstable();
         processes.dedup();
-        processes
+        Ok(processes)
     }
 
     /// Shared memory, which no limit of a process counts.  What is mapped may be a file: what a descriptor is can change while the call
     /// waits.  So all of it counts until there is too much, and then only what is in the maps and is no file.
     pub(super) fn map_shared(&self, call: &Call) -> Decision {
-        let used = || meter::shared_memory(&self.all_processes());
+        // What is not known may be all that there is.
+        let used = || self.all_processes().and_then(|all| meter::shared_memory(&all)).unwrap_or(u64::MAX);
         let bytes = call.arguments[1].checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
         Decision::quiet(match self.granted.take_shared(bytes, self.policy.budget.memory, used) {
             true => Reply::Continue,

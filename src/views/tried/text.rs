@@ -69,10 +69,10 @@ fn line(distinct: &Distinct) -> String {
         None => "no instruction".to_owned(),
     };
     line += &format!(": {} -> ", Doing(attempt.deed, &attempt.targets));
-    line += &match attempt.answer {
-        Answer::Allowed => "allowed".to_owned(),
-        Answer::Refused(error) => format!("refused: {}", error_name(error)),
-        Answer::Faked => "faked".to_owned(),
+    line += &match (attempt.answer, attempt.answer.error()) {
+        (Answer::Faked, _) => "faked".to_owned(),
+        (_, Some(error)) => format!("refused: {}", error_name(error)),
+        (_, None) => "allowed".to_owned(),
     };
     if distinct.times > 1 {
         line += &format!(", {} times", HumanCount(distinct.times));

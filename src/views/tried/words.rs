@@ -108,14 +108,14 @@ impl Display for Quoted<'_> {
     }
 }
 
-/// Names an error number of Linux.
-pub(super) fn error_name(error: u16) -> String {
-    let known = ERRORS.iter().find(|(number, _)| *number == i32::from(error));
+/// Names an error number of Linux, or a negative one of getaddrinfo.
+pub(super) fn error_name(error: i32) -> String {
+    let known = ERRORS.iter().find(|(number, _)| *number == error);
     known.map_or_else(|| format!("error {error}"), |(_, name)| (*name).to_owned())
 }
 
-/// The errors that a sandbox can answer with.
-const ERRORS: [(i32, &str); 28] = [
+/// The errors that a sandbox can answer with, and those of lookups.
+const ERRORS: [(i32, &str); 37] = [
     (libc::EPERM, "EPERM"),
     (libc::ENOENT, "ENOENT"),
     (libc::ESRCH, "ESRCH"),
@@ -141,7 +141,16 @@ const ERRORS: [(i32, &str); 28] = [
     (libc::EOPNOTSUPP, "EOPNOTSUPP"),
     (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
     (libc::EADDRINUSE, "EADDRINUSE"),
+    (libc::EADDRNOTAVAIL, "EADDRNOTAVAIL"),
     (libc::ENETUNREACH, "ENETUNREACH"),
     (libc::ECONNREFUSED, "ECONNREFUSED"),
     (libc::EHOSTUNREACH, "EHOSTUNREACH"),
+    (libc::EAI_NONAME, "EAI_NONAME"),
+    (libc::EAI_AGAIN, "EAI_AGAIN"),
+    (libc::EAI_FAIL, "EAI_FAIL"),
+    (libc::EAI_NODATA, "EAI_NODATA"),
+    (libc::EAI_FAMILY, "EAI_FAMILY"),
+    (libc::EAI_SERVICE, "EAI_SERVICE"),
+    (libc::EAI_SOCKTYPE, "EAI_SOCKTYPE"),
+    (libc::EAI_MEMORY, "EAI_MEMORY"),
 ];

@@ -221,7 +221,11 @@ pub struct bctrace_hooks {
     pub claimed: ::core::option::Option<unsafe extern "C" fn(code: *const ::core::ffi::c_void)>,
     pub input: ::core::option::Option<unsafe extern "C" fn(bytes: *const ::core::ffi::c_uchar, length: usize)>,
     pub lookup: ::core::option::Option<
-        unsafe extern "C" fn(name: *const ::core::ffi::c_char, fake: *const ::core::ffi::c_char),
+        unsafe extern "C" fn(
+            name: *const ::core::ffi::c_char,
+            fake: *const ::core::ffi::c_char,
+            error: ::core::ffi::c_int,
+        ),
     >,
     pub refused: ::core::option::Option<unsafe extern "C" fn(frame: *mut _frame, top: *const *mut _object)>,
     pub shutdown: ::core::option::Option<unsafe extern "C" fn()>,
@@ -646,6 +650,7 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_fake_net(real: *const *const ::core::ffi::c_char);
+    pub fn vm_have_no_names();
 }
 unsafe extern "C" {
     pub fn vm_python_main(

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::place::frames;
-use super::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress};
+use super::{Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Lookup, Maker, Place, ThreadAddress};
 use crate::vm::ffi;
 use crate::vm::gil::Gil;
 use crate::vm::memory::Span;
@@ -327,13 +327,14 @@ extern "C" fn input<H: Hook>(bytes: *const u8, length: usize) {
     unsafe { with(|hook: &mut H, gil| hook.input(gil, bytes)) }
 }
 
-extern "C" fn lookup<H: Hook>(name: *const c_char, fake: *const c_char) {
+extern "C" fn lookup<H: Hook>(name: *const c_char, fake: *const c_char, error: c_int) {
     // SAFETY: the C string of the C function that calls.
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
     // SAFETY: a C string that lives as long as the process.
     let fake = (!fake.is_null()).then(|| unsafe { CStr::from_ptr(fake) }.to_bytes());
+    let answer = fake.map_or(Lookup::Real(error), Lookup::Fake);
     // SAFETY: as in `input`.
-    unsafe { with(|hook: &mut H, gil| hook.lookup(gil, name, fake)) }
+    unsafe { with(|hook: &mut H, gil| hook.lookup(gil, name, answer)) }
 }
 
 extern "C" fn stand_in<H: Hook>(kind: c_int, what: *const u8, length: usize, named: usize) {

@@ -11,7 +11,7 @@ use crate::record::tracee::{Tracee, fetched};
 use crate::trace::value::MOST_WORDS;
 use crate::trace::word::Kind;
 use crate::vm::hook::{
-    Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Maker, Place, ThreadAddress, ValueHook,
+    Bytes, Called, Flow, FrameAddress, Hook, LaneHook, Leave, Lookup, Maker, Place, ThreadAddress, ValueHook,
 };
 use crate::vm::lane::Is;
 use crate::vm::memory::Span;
@@ -339,8 +339,8 @@ impl Hook for Valued {
         self.tracee.refused(gil, at, top)
     }
 
-    fn lookup(&mut self, gil: Gil, name: &[u8], fake: Option<&[u8]>) {
-        self.tracee.lookup(gil, name, fake);
+    fn lookup(&mut self, gil: Gil, name: &[u8], answer: Lookup) {
+        self.tracee.lookup(gil, name, answer);
     }
 
     fn shutdown(&mut self) {
