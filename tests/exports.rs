@@ -477,6 +477,19 @@ fn options_of_another_form_are_wrong_usage() {
         let refused = trace.export("lcov", "out", &["--listing", no_listing]);
         assert_eq!((refused.status, refused.stderr().lines().count()), (125, 1), "{}", refused.stderr());
     }
+    // The command that is offered does not write over what was given.
+    let program = trace.out("p.pyc");
+    fs::copy(running::fixtures().join("factorial.pyc"), &program).unwrap();
+    for (given, offered) in
+        [("p.pyc", "p.pyc > p.lst"), ("p.lst", "p.lst > p.txt"), ("none.lst", "program.pyc > program.txt")]
+    {
+        if given != "p.pyc" {
+            fs::copy(if given == "p.lst" { &program } else { &trace.path }, trace.out(given)).unwrap();
+        }
+        let words = ["export", "t.bct", "-f", "lcov", "-o", "out", "--listing", given];
+        let refused = running::run(running::bctrace(words).current_dir(trace.folder.path()));
+        assert!(refused.stderr().ends_with(&format!("`bctrace dis {offered}`\n")), "{}", refused.stderr());
+    }
 }
 
 #[cfg(feature = "parquet")]
