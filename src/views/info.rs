@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use crate::format::bct::layout;
 use crate::read::{Flaw, Reader, TraceError, Want};
 use crate::trace::totals::{Capped, Counter, Totals};
-use crate::trace::{End, Event, Run, Sink, SinkError, Start, State};
+use crate::trace::uncaught::Uncaught;
+use crate::trace::{End, Event, Raised, Run, Sink, SinkError, Start, State};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -33,6 +34,7 @@ pub struct Info {
     pub start: Option<Start>,
     /// How the trace ended; None where its recorder was killed or still writes it.
     pub end: Option<End>,
+    pub uncaught: Uncaught,
     /// Instructions executed, recorded or not.
     pub executed: u64,
     pub totals: Totals,
@@ -96,6 +98,7 @@ struct Gather<'a> {
 
 impl Sink for Gather<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        self.info.uncaught.event(event, at);
         match event {
             Event::Start(start) => self.info.start = Some(start.clone()),
             Event::End(end) => self.info.end = Some(end.clone()),
@@ -132,6 +135,11 @@ impl Info {
     /// Says how the trace ended.
     pub fn how_it_ended(&self) -> String {
         text::end(self)
+    }
+
+    /// The exception that ended the program, as far as the trace says.
+    pub fn uncaught(&self) -> Option<&Raised> {
+        self.uncaught.of(self.end.as_ref()?)
     }
 
     /// Executed instructions that were left out, or that are damaged.

@@ -68,7 +68,10 @@ fn push_start(facts: &mut Vec<(&'static str, String)>, start: &Start) {
 /// Says how a trace ended.
 pub(super) fn end(info: &Info) -> String {
     match &info.end {
-        Some(end) => ended(end),
+        Some(end) => match info.uncaught() {
+            Some(raised) => format!("{}; uncaught {raised}", ended(end)),
+            None => ended(end),
+        },
         None => "none: the recorder was killed, or is still writing it".to_owned(),
     }
 }
