@@ -473,6 +473,19 @@ fn options_of_another_form_are_wrong_usage() {
     ] {
         assert_eq!(trace.export(form, "out", options).status, 2, "{form}");
     }
+    let named = |form, out, options: &[&str]| {
+        let refused = trace.export(form, out, options);
+        assert!(!trace.out(out).exists());
+        (refused.status, refused.stderr())
+    };
+    let tables = ["--table", "runs", "--table", "calls"];
+    for (form, out, options) in
+        [("csv", "one.csv", &[][..]), ("csv", "two.CSV", &tables), ("parquet", "one.parquet", &[])]
+    {
+        let (status, told) = named(form, out, options);
+        assert!(status == 2 && told.contains(" names a file, and tables need a folder: -o "), "{told}");
+        assert_eq!(told.contains("`--table calls` writes one file"), form == "csv", "{told}");
+    }
     for no_listing in [trace.path.to_str().unwrap(), "/dev/zero"] {
         let refused = trace.export("lcov", "out", &["--listing", no_listing]);
         assert_eq!((refused.status, refused.stderr().lines().count()), (125, 1), "{}", refused.stderr());
