@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::format::bct::layout;
-use crate::read::{Flaw, Reader, TraceError, Want};
+use crate::read::{Flaw, Reader, TraceError, Want, is_written};
 use crate::trace::totals::{Capped, Counter, Totals};
 use crate::trace::uncaught::Uncaught;
 use crate::trace::{End, Event, Raised, Run, Sink, SinkError, Start, State};
@@ -32,6 +32,8 @@ pub struct Info {
     pub bytes: Option<u64>,
     pub blocks: u64,
     pub start: Option<Start>,
+    /// Its recorder still writes it.
+    pub is_growing: bool,
     /// How the trace ended; None where its recorder was killed or still writes it.
     pub end: Option<End>,
     pub uncaught: Uncaught,
@@ -60,8 +62,9 @@ pub fn print(plan: &InfoPlan, info: &Info, out: &mut dyn io::Write) -> Result<()
 /// Reads what is in a trace.
 pub fn collect(plan: &InfoPlan) -> Result<Info, TraceError> {
     let mut reader = Reader::open(&plan.trace)?;
+    let is_growing = reader.file().is_some_and(is_written);
     let bytes = reader.file().and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
-    let mut info = Info { trace: plan.trace.clone(), version: layout::VERSION, bytes, ..Info::default() };
+    let mut info = Info { trace: plan.trace.clone(), version: layout::VERSION, bytes, is_growing, ..Info::default() };
     let mut flaws = Vec::new();
     let mut keep = |flaw| {
         flaws.push(flaw);
