@@ -175,7 +175,7 @@ impl Summary {
             .iter()
             .map(|process| {
                 let count = message::counted(process.instructions, "instruction");
-                let remedy = process.remedy.as_ref().map_or(String::new(), |remedy| format!(": {remedy}"));
+                let remedy = process.remedy.as_ref().map_or(String::new(), |remedy| format!("; {remedy}"));
                 format!("{count}; {} ({}){remedy}", quote(&process.end), process.trace)
             })
             .collect();
