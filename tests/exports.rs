@@ -473,9 +473,35 @@ fn options_of_another_form_are_wrong_usage() {
     ] {
         assert_eq!(trace.export(form, "out", options).status, 2, "{form}");
     }
+    let named = |form, out, options: &[&str]| {
+        let refused = trace.export(form, out, options);
+        assert!(!trace.out(out).exists());
+        (refused.status, refused.stderr())
+    };
+    let tables = ["--table", "runs", "--table", "calls"];
+    for (form, out, options) in
+        [("csv", "one.csv", &[][..]), ("csv", "two.CSV", &tables), ("parquet", "one.parquet", &[])]
+    {
+        let (status, told) = named(form, out, options);
+        assert!(status == 2 && told.contains(" names a file, and tables need a folder: -o "), "{told}");
+        assert_eq!(told.contains("`--table calls` writes one file"), form == "csv", "{told}");
+    }
     for no_listing in [trace.path.to_str().unwrap(), "/dev/zero"] {
         let refused = trace.export("lcov", "out", &["--listing", no_listing]);
         assert_eq!((refused.status, refused.stderr().lines().count()), (125, 1), "{}", refused.stderr());
+    }
+    // The command that is offered does not write over what was given.
+    let program = trace.out("p.pyc");
+    fs::copy(running::fixtures().join("factorial.pyc"), &program).unwrap();
+    for (given, offered) in
+        [("p.pyc", "p.pyc > p.lst"), ("p.lst", "p.lst > p.txt"), ("none.lst", "program.pyc > program.txt")]
+    {
+        if given != "p.pyc" {
+            fs::copy(if given == "p.lst" { &program } else { &trace.path }, trace.out(given)).unwrap();
+        }
+        let words = ["export", "t.bct", "-f", "lcov", "-o", "out", "--listing", given];
+        let refused = running::run(running::bctrace(words).current_dir(trace.folder.path()));
+        assert!(refused.stderr().ends_with(&format!("`bctrace dis {offered}`\n")), "{}", refused.stderr());
     }
 }
 

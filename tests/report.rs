@@ -150,6 +150,23 @@ fn a_branch_has_counts_of_both_sides() {
     assert_eq!((of("POP_JUMP_IF_FALSE")["c"].as_u64(), of("POP_JUMP_IF_FALSE")["j"].as_u64()), (Some(10), Some(2)));
 }
 
+/// How often each instruction of the module that overlaps one that ran did so itself, and whether the page calls that odd.
+fn overlaps(fixture: &str) -> (Vec<u64>, bool) {
+    let program = Program::new("");
+    fs::copy(running::fixtures().join(fixture), program.path("p.pyc")).unwrap();
+    let data = data(&page(&program, &[]));
+    let lines = data["codes"][0]["lines"].as_array().unwrap();
+    let times = lines.iter().filter(|line| line["x"] == true).map(|line| line["c"].as_u64().unwrap()).collect();
+    (times, data["oddities"].to_string().contains("instructions that overlap"))
+}
+
+#[test]
+fn only_instructions_that_ran_can_be_executed_overlapping() {
+    let (times, is_odd) = overlaps("junk.pyc");
+    assert!(!is_odd && !times.is_empty() && times.iter().all(|&times| times == 0), "{times:?}");
+    assert_eq!(overlaps("overlapping.pyc"), (vec![1, 1, 1], true));
+}
+
 #[test]
 fn a_listing_has_the_first_and_the_last_value_and_how_many_there_were() {
     let source = "def f(a):\n    return a\nfor i in range(10):\n    i * 2\n    f('x')\n";

@@ -49,7 +49,34 @@ fn a_program_that_runs_gets_every_file() {
     assert!(summary["refused"].to_string().contains("shadow-"), "{summary}");
     assert!(program.read("out/output.txt").contains("IOError"));
     assert!(ran.stdout().contains("out/report.html"));
-    assert!(program.read("out/summary.md").starts_with("- MD5: "));
+    assert!(program.read("out/summary.md").starts_with("# `p.pyc`\n\n- MD5: "));
+}
+
+#[test]
+fn the_exception_that_ended_a_program_is_named() {
+    let import = "try:\n    import nothing\nexcept ImportError:\n    pass\ndef f():\n    import _winreg\nf()\n";
+    for (source, exception, remedy) in [
+        (import, "ImportError: No module named _winreg", Some("--stub-missing has stand-ins")),
+        ("raw_input('key: ')\n", "EOFError: EOF when reading a line", Some("--stdin-text TEXT answers a prompt")),
+        ("raise ValueError('x\\x1b' * 9)\n", "ValueError: x\\x1bx\\x1b", None),
+    ] {
+        let program = Program::new(source);
+        let ran = triage(&program, &["p.pyc"]);
+        let summary = summary(&program);
+        let process = &summary["processes"][0];
+        assert!(process["exception"].as_str().unwrap().starts_with(exception), "{process}");
+        let is_said = |text: &str| text.contains(exception) && remedy.is_none_or(|remedy| text.contains(remedy));
+        assert!(is_said(&ran.stdout()) && is_said(&program.read("out/summary.md")), "{}", ran.stdout());
+        assert!(ran.stdout().contains("Open next:\n  out/output.txt\n"), "{}", ran.stdout());
+        let info = program.view("info", &[], "out/trace.bct");
+        assert!(info.contains(&format!("; uncaught {exception}")), "{info}");
+    }
+    for source in ["import sys\nsys.exit(1)\n", "import os\ntry: 1 / 0\nexcept ZeroDivisionError: os._exit(1)\n"] {
+        let program = Program::new(source);
+        let ran = triage(&program, &["p.pyc"]);
+        assert!(summary(&program)["processes"][0]["exception"].is_null());
+        assert!(!ran.stdout().contains("output.txt"), "{}", ran.stdout());
+    }
 }
 
 #[test]

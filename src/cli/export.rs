@@ -1,5 +1,6 @@
 //! `bctrace export`: a trace as tables or for another tool, written whole or not at all.
 
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,6 +11,7 @@ use super::args::{EXPORT, ExportArgs, ExportForm, usage};
 use super::screen::{self, CANNOT_WRITE};
 use super::{exit, message, views};
 use crate::bytecode::escape::Printable;
+use crate::bytecode::shell;
 use crate::export::{self, Form, Plan, Which};
 use crate::process::descriptors::check_stdout;
 
@@ -58,6 +60,15 @@ fn plan(args: &ExportArgs) -> anyhow::Result<Plan> {
     if let Some(wrong) = wrong {
         return Err(usage(EXPORT, wrong.to_owned()));
     }
+    let is_folder = form == Form::Parquet || form == Form::Csv && args.tables.len() != 1;
+    let suffix = args.output.extension().filter(|suffix| is_folder && is_of_table(suffix) && !args.output.is_dir());
+    if suffix.is_some() {
+        let one = if form == Form::Csv { "; `--table calls` writes one file" } else { "" };
+        let folder = shell::Word::path(&args.output.with_extension("")).to_string();
+        let wrong =
+            format!("{} names a file, and tables need a folder: -o {folder}{one}", Printable::path(&args.output));
+        return Err(usage(EXPORT, wrong));
+    }
     let mut tables: Vec<Which> = args.tables.clone();
     if tables.is_empty() {
         tables.extend(Which::ALL);
@@ -67,6 +78,11 @@ fn plan(args: &ExportArgs) -> anyhow::Result<Plan> {
     let progress = message::shows_progress(args.output == Path::new("-"));
     let (trace, output, listing) = (args.trace.clone(), args.output.clone(), args.listing.clone());
     Ok(Plan { trace, form, output, tables, evented: args.evented, listing, progress })
+}
+
+/// Whether a suffix is that of a file with one table.
+fn is_of_table(suffix: &OsStr) -> bool {
+    ["csv", "parquet"].iter().any(|known| suffix.eq_ignore_ascii_case(known))
 }
 
 /// Refuses to replace the trace or the listing, and without --force any file that is not empty.

@@ -32,6 +32,8 @@ const POSITIONALS: [(&str, &str, &str); 9] = [
 ];
 /// The command whose FILE is one that it writes.
 const ASM: &str = "asm";
+/// The command whose page takes an option.
+const REPORT: &str = "report";
 
 /// Explains an error in the whole command line, which begins with the name of bctrace.
 pub fn explained(error: clap::Error, words: &[OsString]) -> anyhow::Error {
@@ -42,6 +44,7 @@ pub fn explained(error: clap::Error, words: &[OsString]) -> anyhow::Error {
     let first = words.get(1);
     match first.and_then(|first| whole.find_subcommand(first)) {
         Some(command) => of_command(error, command.get_name(), words),
+        None if let Some(message) = of_trace(words) => args::usage(args::MAIN, message),
         None => {
             let next = words.get(2).map(OsString::as_os_str);
             let is_about_words =
@@ -80,6 +83,11 @@ pub fn of_command(mut error: clap::Error, command: &str, words: &[OsString]) -> 
             if let Some(line) = with_arguments(words) {
                 add_tip(&mut error, format!("arguments of the program come after `--`: {line}"));
             }
+        }
+        (ErrorKind::UnknownArgument, Some(page)) if command == REPORT => {
+            let before = words.iter().skip(2).take_while(|word| *word != page.as_str()).map(|word| typed(word));
+            let line = before.chain(["-o".into(), typed(OsStr::new(page))]).collect::<Vec<_>>().join(" ");
+            add_tip(&mut error, format!("the page is named with -o: bctrace report {line}"));
         }
         (ErrorKind::InvalidUtf8, _) => {
             let word = words.iter().find(|word| word.to_str().is_none()).map_or(OsStr::new(""), OsString::as_os_str);
@@ -192,6 +200,15 @@ fn alike(command: &str, option: &str) -> Option<String> {
     let alike = options.map(|long| (strsim::jaro_winkler(name, long), long));
     let (likeness, long) = alike.max_by(|(left, _), (right, _)| left.total_cmp(right))?;
     (likeness >= ALIKE).then(|| format!("--{long}"))
+}
+
+/// Says how a command is given the trace that stands before it.
+fn of_trace(words: &[OsString]) -> Option<String> {
+    let [_, trace, command, rest @ ..] = words else { return None };
+    let is_trace = format::by_suffix(Path::new(trace), None).0 == Format::Bct;
+    let command = built().find_subcommand(command).filter(|_| is_trace)?.get_name().to_owned();
+    let rest: String = rest.iter().map(|word| format!(" {}", typed(word))).collect();
+    Some(format!("{} is a trace: bctrace {command} {}{rest}", Printable::path(Path::new(trace)), typed(trace)))
 }
 
 /// The line with `--` before the first word that is one too many.

@@ -18,6 +18,9 @@ use crate::vm::library;
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
+    if args.trace.is_dir() {
+        bail!("cannot report on {}: it is a folder; name a trace", Named::input(&args.trace));
+    }
     if is_read_once(&args.trace) {
         bail!("cannot report on {}: a report reads its trace several times; name a file", Named::input(&args.trace));
     }

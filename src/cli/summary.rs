@@ -15,7 +15,7 @@ use crate::format::{self, Format, Named};
 use crate::process::signals;
 use crate::record::{Outcome, Summary, Tried};
 use crate::select::{Filter, Matches, TriggerMatch};
-use crate::trace::event::{End, EndReason, LowMemory, StopReason};
+use crate::trace::event::{End, EndReason, LowMemory, Raised, StopReason};
 use crate::views::tried::{Allowing, Doing};
 
 /// Says what became of a trace that is not as it should be, of a process by its number if it is not the first; false if
@@ -54,6 +54,10 @@ pub fn print(outcome: &Outcome, args: &RecordingArgs, trace: &Path, map: Option<
     lines.extend(outcome.summary.tally.unmapped.iter().flat_map(|unmapped| opmap::described(unmapped, end, map)));
     if !args.quiet && std::io::stderr().is_terminal() {
         lines.extend(whole(&outcome.summary, !args.filter.no_stdlib));
+        lines.extend(outcome.summary.uncaught().map(|raised| {
+            let remedy = remedy(raised).map_or(String::new(), |remedy| format!("; {remedy}"));
+            format!("uncaught {raised}{remedy}")
+        }));
     } else if is_failure(end) || !args.quiet && (end.replaced || !matches!(end.reason, EndReason::Exited(_))) {
         lines.push(how(end));
     }
@@ -151,6 +155,15 @@ fn has_filter(args: &RecordingArgs) -> bool {
 /// Why a place was not reached, as far as it is known.
 fn why(option: &'static str, matches: &Matches) -> String {
     matches.trigger(option).map_or(String::new(), |found| missed::of_place(option, &found))
+}
+
+/// Names the option that keeps an exception from ending the program, if there is one.
+pub fn remedy(raised: &Raised) -> Option<&'static str> {
+    match (&raised.type_name[..], raised.message.starts_with(b"No module named ")) {
+        (b"ImportError", true) => Some("--stub-missing has stand-ins"),
+        (b"EOFError", _) => Some("--stdin-text TEXT answers a prompt"),
+        _ => None,
+    }
 }
 
 /// How a trace ended, in words.

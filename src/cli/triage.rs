@@ -183,7 +183,14 @@ impl Triage<'_> {
         let mut all = Vec::new();
         for trace in traces {
             let name = answers::file_name(trace);
-            let Ok(attempts) = tried::collect(trace) else { continue };
+            let (attempts, not_listed) = match tried::collect(trace) {
+                Ok(collected) => collected,
+                Err(error) => {
+                    self.summary.notes.push(Printable::text(error.to_string().as_bytes()).to_string());
+                    continue;
+                }
+            };
+            self.summary.not_listed = self.summary.not_listed.saturating_add(not_listed);
             for (attempt, times) in &attempts {
                 match attempt.answer {
                     Answer::Allowed | Answer::Faked => self.summary.allowed += times,

@@ -8,7 +8,8 @@ use super::args::{
 };
 use super::screen::{self, Screen};
 use super::{exit, filter, message, missed};
-use crate::format::{Named, Paint};
+use crate::bytecode::shell;
+use crate::format::{self, Format, Named, Paint};
 use crate::read::{Flaw, Reader, is_read_once};
 use crate::select::{Miss, Selection};
 use crate::views::calls::CallsPlan;
@@ -64,6 +65,14 @@ pub fn hot(args: HotArgs) -> anyhow::Result<u8> {
 }
 
 pub fn find(args: FindArgs) -> anyhow::Result<u8> {
+    let trace = &args.view.question.trace;
+    let is_trace = |value: &&Path| value.is_file() && format::by_suffix(value, None).0 == Format::Bct;
+    if let Some(value) = args.value.as_ref().map(Path::new).filter(is_trace)
+        && !trace.exists()
+    {
+        let line = format!("bctrace find {} {}", shell::Word::path(value), shell::Word::path(trace));
+        return Err(super::args::usage("find", format!("the trace comes first: {line}")));
+    }
     let (query, screen) = query("find", &args.view)?;
     let (screen, paint) = (screen, paint(&query, Paint::Compares));
     let output = screen.output(paint, &query.trace)?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use indicatif::HumanCount;
+
 use crate::format::bct::layout::Piece;
 use crate::trace::StreamError;
 
@@ -52,30 +54,27 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Flaw::Damaged { offset, bytes, lost } => {
-                write!(f, "{bytes} bytes at byte {offset} are damaged: ")?;
-                match lost {
-                    Lost::Instructions(first, last) => write!(f, "instructions {first} to {last} are missing"),
+                write!(f, "{} bytes at byte {} are damaged: ", HumanCount(*bytes), HumanCount(*offset))?;
+                match *lost {
+                    Lost::Instructions(first, last) => {
+                        write!(f, "instructions {} to {} are missing", HumanCount(first), HumanCount(last))
+                    }
                     Lost::Nothing => write!(f, "no instruction is missing"),
-                    Lost::UnknownAfter(number) => write!(f, "instructions after number {number} may be missing"),
+                    Lost::UnknownAfter(number) => {
+                        write!(f, "instructions after number {} may be missing", HumanCount(number))
+                    }
                 }
             }
-            Flaw::NoTrace { offset, why } => write!(f, "the block at byte {offset} is given up: {why}"),
+            Flaw::NoTrace { offset, why } => write!(f, "the block at byte {} is given up: {why}", HumanCount(*offset)),
             Flaw::Unfinished { reached, cut_at } => {
                 write!(f, "the trace has no end; ")?;
-                match (cut_at, reached) {
-                    (Some(offset), 0) => {
-                        write!(f, "no instruction can be read: the block at byte {offset} is incomplete")
-                    }
-                    (Some(offset), _) => {
-                        write!(
-                            f,
-                            "it is complete up to instruction {reached}: the block at byte {offset} is incomplete"
-                        )
-                    }
-                    (None, _) => write!(
-                        f,
-                        "it is complete up to instruction {reached}: its recorder was killed, or is still writing it"
-                    ),
+                match (reached, cut_at) {
+                    (0, Some(_)) => write!(f, "no instruction can be read: ")?,
+                    _ => write!(f, "it is complete up to instruction {}: ", HumanCount(*reached))?,
+                }
+                match cut_at {
+                    Some(offset) => write!(f, "the block at byte {} is incomplete", HumanCount(*offset)),
+                    None => write!(f, "its recorder was killed, or is still writing it"),
                 }
             }
         }

@@ -16,4 +16,4 @@ pub mod visit;
 pub use block::Block;
 pub use error::TraceError;
 pub use flaw::Flaw;
-pub use reader::{Progress, Reader, Want, is_read_once};
+pub use reader::{Progress, Reader, Want, is_read_once, is_written};

@@ -1,7 +1,7 @@
 //! Opens a .bct, compressed or not, and hands the events of its blocks to a sink: all of them, or those around some
 //! instruction numbers.  Reports what is missing instead of failing: a damaged block costs only itself.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Seek};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -37,6 +37,19 @@ pub struct Reader {
 /// Whether a trace can be read once only: standard input, or what is no file, such as a pipe.
 pub fn is_read_once(path: &Path) -> bool {
     path == Path::new("-") || std::fs::metadata(path).is_ok_and(|there| !there.is_file())
+}
+
+/// Whether a recorder still writes a file: it holds a lock as long as it lives.
+pub fn is_written(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            // Failing to unlock would only keep a later recorder waiting until this process ends.
+            let _ = file.unlock();
+            false
+        }
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(_)) => false,
+    }
 }
 
 /// What is to be done with a block.

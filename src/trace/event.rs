@@ -1,5 +1,6 @@
 //! The events of a trace.  `codec.rs` encodes them.
 
+use std::fmt;
 use std::rc::Rc;
 
 use super::attempt::{Attempt, Repeated};
@@ -7,6 +8,7 @@ use super::code::Code;
 use super::content::{Content, NewCode, Use};
 use super::origin::{Made, WholeCode};
 use super::word::{self, Fields, Kind};
+use crate::bytecode::escape::Printable;
 
 /// One event, in the order in which things happened.  Runs and values, which most of a stream is, have types of their own: [`Run`], and
 /// words of values ([`super::value`]).
@@ -315,6 +317,14 @@ pub struct Raised {
     pub type_name: Vec<u8>,
     /// Its arguments as text, as far as that takes no Python, cut at 256 bytes; empty where there is nothing.
     pub message: Vec<u8>,
+}
+
+impl fmt::Display for Raised {
+    /// Writes it as the last line of a traceback.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (name, message) = (Printable::text(&self.type_name), Printable::text(&self.message));
+        if self.message.is_empty() { write!(f, "{name}") } else { write!(f, "{name}: {message}") }
+    }
 }
 
 /// A frame on the current thread's stack that no event mentioned before; it becomes the current one.

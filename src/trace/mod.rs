@@ -25,6 +25,7 @@ pub mod repeat;
 pub mod sink;
 pub mod state;
 pub mod totals;
+pub mod uncaught;
 pub mod value;
 pub mod word;
 

@@ -40,7 +40,7 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
     let mut misses = [Vec::new(), Vec::new()];
     let mut is_flawed = false;
     let mut thread = 0;
-    loop {
+    let is_same_program = loop {
         let queries = [plan.query.clone(), Query { trace: plan.other.clone(), ..plan.query.clone() }];
         let [a, b] = &queries;
         let mut pair = Pair { a: Feed::open(a, thread)?, b: Feed::open(b, thread)? };
@@ -61,13 +61,13 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
         aligned.push((thread, one));
         thread += 1;
         if thread >= threads {
-            break;
+            break pair.a.collected().program().zip(pair.b.collected().program()).map(|(a, b)| a == b);
         }
-    }
+    };
     let stdlib_left_out = excluded.into_iter().max().unwrap_or_default();
     let left_out = LeftOut { stdlib: Some(stdlib_left_out), ..LeftOut::default() };
     let is_different = aligned.iter().any(|(_, one)| one.is_different());
-    let result = print::write(plan, &aligned, &covers, &left_out, &mut Lines::new(output, None));
+    let result = print::write(plan, &aligned, &covers, is_same_program, &left_out, &mut Lines::new(output, None));
     match result {
         Err(SinkError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
         result => result?,

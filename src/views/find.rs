@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 pub use wanted::Wanted;
 
 use super::Answer;
-use super::query::{LeftOut, Query, View, ended};
+use super::query::{Cut, LeftOut, Query, View, ended};
 use super::room::{Room, weight};
 use crate::bytecode::Instruction;
 use crate::format::Output;
@@ -47,7 +47,7 @@ pub fn run(
         places: FxHashMap::default(),
         open: FxHashMap::default(),
         found: Vec::new(),
-        cut: 0,
+        cut: Cut::default(),
         taken: Taken::default(),
     };
     let (answer, left_out) = query.ask(&mut view, report)?;
@@ -92,8 +92,8 @@ struct Find {
     /// By frame: the instruction whose result comes with the frame's next unit.
     open: FxHashMap<u64, (u64, Instruction, Rc<Code>)>,
     found: Vec<Found>,
-    /// Strings without it of which the end was not recorded.
-    cut: u64,
+    /// Strings and containers without it of which the rest was not recorded.
+    cut: Cut,
     taken: Taken,
 }
 
@@ -107,9 +107,9 @@ impl Find {
         code: &Rc<Code>,
         instruction: &Instruction,
     ) {
-        let mut cut = 0;
+        let mut cut = Cut::default();
         let found = values.iter().find_map(|value| self.plan.wanted.find(value, &mut cut));
-        self.cut += cut * self.taken.times();
+        self.cut.add(cut, self.taken.times());
         let Some(value) = found else { return };
         let key = (code.id, instruction.offset);
         // What a call has returned belongs to its operands, also in the lap before.
@@ -142,7 +142,7 @@ impl View for Find {
     }
 
     fn wanted(&self) -> Cow<'static, str> {
-        let cut = if self.cut > 0 { ", as far as strings were recorded" } else { "" };
+        let cut = if self.cut != Cut::default() { ", as far as values were recorded" } else { "" };
         format!("{}{cut}", self.what()).into()
     }
 

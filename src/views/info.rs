@@ -8,9 +8,10 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::format::bct::layout;
-use crate::read::{Flaw, Reader, TraceError, Want};
+use crate::read::{Flaw, Reader, TraceError, Want, is_written};
 use crate::trace::totals::{Capped, Counter, Totals};
-use crate::trace::{End, Event, Run, Sink, SinkError, Start, State};
+use crate::trace::uncaught::Uncaught;
+use crate::trace::{End, Event, Raised, Run, Sink, SinkError, Start, State};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -31,8 +32,11 @@ pub struct Info {
     pub bytes: Option<u64>,
     pub blocks: u64,
     pub start: Option<Start>,
+    /// Its recorder still writes it.
+    pub is_growing: bool,
     /// How the trace ended; None where its recorder was killed or still writes it.
     pub end: Option<End>,
+    pub uncaught: Uncaught,
     /// Instructions executed, recorded or not.
     pub executed: u64,
     pub totals: Totals,
@@ -58,8 +62,9 @@ pub fn print(plan: &InfoPlan, info: &Info, out: &mut dyn io::Write) -> Result<()
 /// Reads what is in a trace.
 pub fn collect(plan: &InfoPlan) -> Result<Info, TraceError> {
     let mut reader = Reader::open(&plan.trace)?;
+    let is_growing = reader.file().is_some_and(is_written);
     let bytes = reader.file().and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
-    let mut info = Info { trace: plan.trace.clone(), version: layout::VERSION, bytes, ..Info::default() };
+    let mut info = Info { trace: plan.trace.clone(), version: layout::VERSION, bytes, is_growing, ..Info::default() };
     let mut flaws = Vec::new();
     let mut keep = |flaw| {
         flaws.push(flaw);
@@ -96,6 +101,7 @@ struct Gather<'a> {
 
 impl Sink for Gather<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
+        self.info.uncaught.event(event, at);
         match event {
             Event::Start(start) => self.info.start = Some(start.clone()),
             Event::End(end) => self.info.end = Some(end.clone()),
@@ -132,6 +138,11 @@ impl Info {
     /// Says how the trace ended.
     pub fn how_it_ended(&self) -> String {
         text::end(self)
+    }
+
+    /// The exception that ended the program, as far as the trace says.
+    pub fn uncaught(&self) -> Option<&Raised> {
+        self.uncaught.of(self.end.as_ref()?)
     }
 
     /// Executed instructions that were left out, or that are damaged.

@@ -47,12 +47,41 @@ pub(super) struct LeftOut {
     pub(super) stdlib: Option<u64>,
     /// Items for which there was no memory.
     pub(super) dropped: u64,
-    /// Strings that were cut when they were recorded, and may have been what was asked for; None where nothing is looked for in them.
-    pub(super) cut: Option<u64>,
+    /// Values that were cut when they were recorded; None where nothing is looked for in them.
+    pub(super) cut: Option<Cut>,
     /// There is nothing else.
     pub(super) is_all: bool,
     /// The trace has no values, and the view does without them.
     pub(super) lacks_values: bool,
+}
+
+/// Values that were cut when they were recorded, and may have what was asked for in what is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) strings: u64,
+    pub(super) containers: u64,
+}
+
+impl Cut {
+    /// Adds what another one counts, which came so often.
+    pub(super) fn add(&mut self, other: Cut, times: u64) {
+        self.strings += other.strings * times;
+        self.containers += other.containers * times;
+    }
+
+    /// The parts of the line of text that says what was left out.
+    fn parts(self) -> impl Iterator<Item = String> {
+        let part = |(count, what, option): (u64, &str, &str)| match count {
+            0 => None,
+            1 => Some(format!("the rest of 1 {what} that was cut; record with a larger {option}")),
+            _ => {
+                Some(format!("the rest of {} {what}s that were cut; record with a larger {option}", HumanCount(count)))
+            }
+        };
+        [(self.strings, "string", "--value-length"), (self.containers, "container", "--value-width")]
+            .into_iter()
+            .filter_map(part)
+    }
 }
 
 /// A view that takes a trace in its order and answers afterwards.
@@ -184,7 +213,8 @@ impl Query {
         json::push_optional_member(out, "stdlib_left_out", left_out.stdlib);
         json::push_member(out, "dropped", left_out.dropped);
         if let Some(cut) = left_out.cut {
-            json::push_member(out, "cut", cut);
+            json::push_member(out, "cut", cut.strings);
+            json::push_member(out, "cut_containers", cut.containers);
         }
     }
 
@@ -209,14 +239,7 @@ impl Query {
         if left_out.dropped > 0 {
             parts.push(format!("{} items for lack of memory; --memory allows more", HumanCount(left_out.dropped)));
         }
-        match left_out.cut {
-            None | Some(0) => {}
-            Some(1) => parts.push("the rest of 1 string that was cut; record with a larger --value-length".to_owned()),
-            Some(count) => parts.push(format!(
-                "the rest of {} strings that were cut; record with a larger --value-length",
-                HumanCount(count)
-            )),
-        }
+        parts.extend(left_out.cut.into_iter().flat_map(Cut::parts));
         if left_out.lacks_values {
             parts.push("what C functions did; --values records it".to_owned());
         }

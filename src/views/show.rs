@@ -1,7 +1,6 @@
 //! `bctrace show`: prints a .bct in another form, through the sinks that record in that form, so the bytes are the
 //! same.
 
-use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use super::observed::Observed;
 use crate::format::bct::layout::Piece;
 use crate::format::{self, Format, Options, Output};
-use crate::read::{Flaw, Progress, Reader, TraceError, Want};
+use crate::read::{Flaw, Progress, Reader, TraceError, Want, is_written};
 use crate::select::Miss;
 use crate::trace::{Sink, SinkError};
 
@@ -130,16 +129,4 @@ fn follow(plan: &ShowPlan, reader: &mut Reader, sink: &mut dyn Sink, flaws: &mut
 /// Decides whether a block holds something of the window.
 fn want(plan: &ShowPlan, piece: &Piece) -> Want {
     plan.options.selection.window.as_ref().map_or(Want::Read, |window| Want::of(piece, window))
-}
-
-fn is_written(file: &File) -> bool {
-    match file.try_lock_shared() {
-        Ok(()) => {
-            // Failing to unlock would only keep a later recorder waiting until this process ends.
-            let _ = file.unlock();
-            false
-        }
-        Err(TryLockError::WouldBlock) => true,
-        Err(TryLockError::Error(_)) => false,
-    }
 }

@@ -11,7 +11,7 @@ use std::str::Utf8Chunk;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::Answer;
-use super::query::{LeftOut, Query, View, ended};
+use super::query::{Cut, LeftOut, Query, View, ended};
 use super::room::Room;
 use crate::bytecode::Instruction;
 use crate::bytecode::escape::Printable;
@@ -74,8 +74,8 @@ struct Strings {
     known: FxHashSet<u32>,
     /// By frame: the instruction whose result comes with the frame's next unit, and whether it is wanted.
     open: FxHashMap<u64, Open>,
-    /// Strings without what is looked for of which the end was not recorded.
-    cut: u64,
+    /// Strings without what is looked for of which the end was not recorded, and containers of which items were not.
+    cut: Cut,
     taken: Taken,
 }
 
@@ -95,7 +95,7 @@ impl Strings {
             constants: FxHashSet::default(),
             known: FxHashSet::default(),
             open: FxHashMap::default(),
-            cut: 0,
+            cut: Cut::default(),
             taken: Taken::default(),
         }
     }
@@ -116,7 +116,8 @@ impl Strings {
         match value {
             Value::Str(text) => self.string(text, false, number, thread, code, instruction),
             Value::Unicode(text) => self.string(text, true, number, thread, code, instruction),
-            Value::Container(Container { items, .. }) if is_call(instruction.opcode) => {
+            Value::Container(Container { items, cut, .. }) if is_call(instruction.opcode) => {
+                self.cut.containers += if cut.is_some() { self.taken.times() } else { 0 };
                 items.iter().for_each(|item| self.produced(item, number, thread, code, instruction));
             }
             _ => {}
@@ -146,7 +147,7 @@ impl Strings {
             return;
         }
         if self.plan.text.as_ref().is_some_and(|pattern| !pattern.matches(bytes)) {
-            self.cut += if text.cut.is_some() { self.taken.times() } else { 0 };
+            self.cut.strings += if text.cut.is_some() { self.taken.times() } else { 0 };
             return;
         }
         if self.room.take(STRING + bytes.len() as u64) {
@@ -181,7 +182,7 @@ impl View for Strings {
     fn wanted(&self) -> Cow<'static, str> {
         match &self.plan.text {
             Some(text) => {
-                let cut = if self.cut > 0 { ", as far as they were recorded" } else { "" };
+                let cut = if self.cut != Cut::default() { ", as far as they were recorded" } else { "" };
                 format!("strings with {}{cut}", Printable::text(text.typed().as_bytes())).into()
             }
             None => self.what().into(),

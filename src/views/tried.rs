@@ -63,15 +63,16 @@ pub fn run(query: &Query, output: Output, report: &mut dyn FnMut(Flaw)) -> Resul
     })
 }
 
-/// Reads the distinct attempts of a whole trace: the first of each, and how often it was made.
-pub fn collect(trace: &Path) -> Result<Vec<(Attempt, u64)>, TraceError> {
+/// Reads the distinct attempts of a whole trace: the first of each, and how often it was made; and how many others there are.
+pub fn collect(trace: &Path) -> Result<(Vec<(Attempt, u64)>, u64), TraceError> {
     let (selection, is_flawed) = (Selection::default(), Cell::new(false));
     let mut collector = Collector::new(&selection, &is_flawed);
     Reader::open(trace)?.read_all(&mut Events(|event: &Event| collector.event(event)), &mut |_| {
         is_flawed.set(true);
         Ok(())
     })?;
-    Ok(collector.finish().attempts.iter().map(|distinct| (distinct.first(), distinct.times)).collect())
+    let Tried { attempts, left_out, .. } = collector.finish();
+    Ok((attempts.iter().map(|distinct| (distinct.first(), distinct.times)).collect(), left_out))
 }
 
 fn write(query: &Query, tried: &Tried, output: Output) -> Result<(), SinkError> {

@@ -216,6 +216,26 @@ fn an_error_about_the_programs_arguments_says_to_put_them_after_two_dashes() {
 }
 
 #[test]
+fn words_in_another_order_are_put_right() {
+    let scratch = Scratch::new();
+    scratch.run(["-q", "ok.pyc", "t.bct"]).succeeded();
+    let cases: [(&[&str], &str); 4] = [
+        (&["t.bct", "find", "salta"], "t.bct is a trace: bctrace find t.bct salta\n"),
+        (&["t.bct", "show", "-r", "--count", "3"], "t.bct is a trace: bctrace show t.bct -r --count 3\n"),
+        (&["find", "salta", "t.bct"], "the trace comes first: bctrace find t.bct salta\n"),
+        (&["report", "t.bct", "page.html"], "the page is named with -o: bctrace report t.bct -o page.html\n"),
+    ];
+    for (words, line) in cases {
+        assert_usage(&scratch.run(words), &[line]);
+    }
+    fs::create_dir(scratch.path("folder")).unwrap();
+    for words in [["triage", "folder", "-o", "out"], ["report", "folder", "-o", "r.html"]] {
+        let ran = scratch.run(words);
+        assert!(ran.status == 125 && ran.stderr().contains("folder: it is a folder; name a "), "{}", ran.stderr());
+    }
+}
+
+#[test]
 fn words_are_shown_as_they_were_typed_and_cannot_write_to_the_terminal() {
     let scratch = Scratch::new();
     let cases: [(&[&[u8]], &str); 10] = [

@@ -77,6 +77,9 @@ fn a_bct_of_an_idle_program_can_be_shown() {
     let show = || live::run(program.command(["show", "t.bct"]));
     let shown = live::until("the .bct has what was executed", || Some(show()).filter(|ran| ran.stdout.len() >= least));
     live::assert_failed(&shown, &["the trace has no end", "is still writing it"]);
+    let info = live::run(program.command(["info", "t.bct"])).stdout();
+    assert!(info.contains("\nend           none yet: the recorder is still writing it\n"), "{info}");
+    assert!(!info.contains("\ndamage "), "{info}");
     assert_eq!(live.end().status, 0);
     let whole = program.show(&[], "t.bct");
     live::assert_prefix(&shown.stdout(), &whole, "what was there before the end");

@@ -36,6 +36,26 @@ fn equal_runs_are_equal_and_different_ones_show_where_they_part() {
 }
 
 #[test]
+fn runs_that_never_meet_again_do_not_go_on_alike() {
+    let one = Program::new("print 1\nprint 2\n");
+    let other = Program::new("for i in range(9): i * 2\n");
+    for program in [&one, &other] {
+        record(program, "t.bct", &[], "");
+    }
+    let path = other.path("t.bct");
+    let (status, text) = view(&one, &["diff", "t.bct", path.to_str().unwrap()]);
+    assert_eq!(status, 1, "{text}");
+    assert_eq!(text.lines().nth(2), Some("they are traces of different programs"));
+    assert!(text.contains("they do not go on alike before their ends"), "{text}");
+    let head = |other: &str| {
+        let (_, json) = view(&one, &["diff", "-f", "json", "t.bct", other]);
+        serde_json::from_str::<serde_json::Value>(json.lines().next().unwrap()).unwrap()
+    };
+    assert_eq!(head(path.to_str().unwrap())["same_program"], false);
+    assert_eq!(head("t.bct")["same_program"], true);
+}
+
+#[test]
 fn a_line_that_both_executed_is_not_one_that_a_run_executed_alone() {
     let source = "\
 word = raw_input()

@@ -119,6 +119,20 @@ fn it_is_said_that_strings_were_cut() {
 }
 
 #[test]
+fn it_is_said_that_containers_were_cut() {
+    let program = Program::new("numbers = range(1000)\nsorted(numbers)\n");
+    program.trace(&["--values"], "t.bct", &[]);
+    let ran = crate::live::run(program.command(["find", "t.bct", "974"]));
+    assert!(ran.stdout().contains("containers that were cut; record with a larger --value-width)"), "{}", ran.stdout());
+    assert!(ran.stderr().contains(", as far as values were recorded"), "{}", ran.stderr());
+    let json = crate::live::run(program.command(["find", "-f", "json", "t.bct", "974"])).stdout();
+    let head: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert!(head["cut"] == 0 && head["cut_containers"].as_u64().unwrap() > 0, "{head}");
+    let ran = crate::live::run(program.command(["find", "t.bct", "3"]));
+    assert!(!ran.stdout().contains("cut"), "{}", ran.stdout());
+}
+
+#[test]
 fn the_last_comparisons_of_a_place_are_different_ones() {
     let text = printed("for x in [1, 2, 3, 7, 2, 4, 2]:\n    x == 2\n", &[], "compares", &[]);
     let compared: Vec<&str> =
@@ -144,6 +158,13 @@ same('Tr0ub4dxr', 'Tr0ub4dor')
     let gap = crate::live::run(program.command(["compares", "t.bct"])).stdout();
     assert!(gap.contains("'r' != 'r' -> False"), "{gap}");
     assert!(!gap.contains("whole"), "{gap}");
+}
+
+#[test]
+fn one_comparison_is_no_whole() {
+    let json = printed("parts = 'a b'.split()\nlen(parts) != 3\n", &[], "compares", &["-f", "json"]);
+    let compared = json.lines().find(|line| line.contains("2 != 3")).unwrap();
+    assert!(!compared.contains("\"whole\""), "{compared}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::bytecode::escape::Printable;
+use crate::cli::summary::remedy;
 use crate::cli::{message, report, views};
 use crate::format::{self, Compression, Named, Output, Replace};
 use crate::read::Reader;
@@ -61,6 +62,8 @@ impl Answers<'_> {
             report: Some(self.name("report", ".html")),
             instructions: info.totals.instructions,
             end: info.how_it_ended(),
+            exception: info.uncaught().map(ToString::to_string),
+            remedy: info.uncaught().and_then(remedy).map(|option| format!("bctrace {option}")),
             tricks: Vec::new(),
             compares: Vec::new(),
         };

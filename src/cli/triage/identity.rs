@@ -30,7 +30,9 @@ impl Identity {
     pub fn read(path: &Path) -> anyhow::Result<Identity> {
         let cannot = || format!("cannot read {}", Named::input(path));
         let file = File::open(path).with_context(cannot)?;
-        anyhow::ensure!(file.metadata().with_context(cannot)?.is_file(), "{}: it is no regular file", cannot());
+        let metadata = file.metadata().with_context(cannot)?;
+        anyhow::ensure!(!metadata.is_dir(), "{}: it is a folder; name a file in it", cannot());
+        anyhow::ensure!(metadata.is_file(), "{}: it is no regular file", cannot());
         digest(file).with_context(cannot)
     }
 

@@ -1,8 +1,10 @@
 //! What is said of a file that was looked at: summary.json for programs, summary.md for people, and the lines on the terminal.  Each
 //! text in it that a program chose was made printable before.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
+use indicatif::HumanCount;
 use serde::Serialize;
 
 use super::identity::Identity;
@@ -10,6 +12,8 @@ use crate::cli::message;
 
 /// Refused attempts that summary.md has.
 const REFUSED: usize = 20;
+/// Characters of a text that summary.md has; the other files have all of it.
+const LONGEST: usize = 200;
 
 /// All of it.  The order of the members is that of summary.json.
 #[derive(Debug, Serialize)]
@@ -27,6 +31,8 @@ pub struct Summary {
     pub printed: u64,
     pub allowed: u64,
     pub refused: Vec<Refused>,
+    /// Attempts of which nothing but their number is known here.
+    pub not_listed: u64,
     pub left: Vec<Left>,
     /// Layers, and how many of them the program made while it ran.
     pub layers: u64,
@@ -56,6 +62,9 @@ pub struct Process {
     pub report: Option<String>,
     pub instructions: u64,
     pub end: String,
+    /// The exception that ended it, and what keeps it from doing so.
+    pub exception: Option<String>,
+    pub remedy: Option<String>,
     /// The first lines of its tricks and of what it compared; those of the first process are the summary's.
     pub tricks: Vec<String>,
     pub compares: Vec<String>,
@@ -106,6 +115,7 @@ impl Summary {
             printed: 0,
             allowed: 0,
             refused: Vec::new(),
+            not_listed: 0,
             left: Vec::new(),
             layers: 0,
             made: 0,
@@ -128,8 +138,7 @@ impl Summary {
 
     /// The page for people.
     pub fn markdown(&self) -> String {
-        let mut out = self.identity.markdown();
-        let _ = writeln!(out, "\n# {}\n", code(&self.file));
+        let mut out = format!("# {}\n\n{}\n", code(&self.file), self.identity.markdown());
         if !self.arguments.is_empty() {
             let arguments: Vec<String> = self.arguments.iter().map(|word| code(word)).collect();
             let _ = writeln!(out, "Arguments: {}\n", arguments.join(" "));
@@ -166,7 +175,8 @@ impl Summary {
             .iter()
             .map(|process| {
                 let count = message::counted(process.instructions, "instruction");
-                format!("{count}; {} ({})", quote(&process.end), process.trace)
+                let remedy = process.remedy.as_ref().map_or(String::new(), |remedy| format!("; {remedy}"));
+                format!("{count}; {} ({}){remedy}", quote(&process.end), process.trace)
             })
             .collect();
         if !self.processes.is_empty() {
@@ -177,11 +187,12 @@ impl Summary {
                 self.made
             ));
             let refused: u64 = self.refused.iter().map(|refused| refused.times).sum();
-            lines.push(format!(
-                "{} outside itself: {} allowed, {refused} refused",
-                message::counted(self.allowed + refused, "attempt"),
-                self.allowed
-            ));
+            let attempts = message::counted((self.allowed + refused).saturating_add(self.not_listed), "attempt");
+            let not_listed = match self.not_listed {
+                0 => String::new(),
+                count => format!(", {count} not listed"),
+            };
+            lines.push(format!("{attempts} outside itself: {} allowed, {refused} refused{not_listed}", self.allowed));
         }
         lines.extend(self.notes.iter().map(|note| quote(note)));
         lines
@@ -201,16 +212,11 @@ impl Summary {
         lines.iter().for_each(|line| out += &format!("  {line}\n"));
         let made = |file: &str| self.steps.iter().any(|step| step.file == file && step.error.is_none());
         out += "Open next:\n";
-        let next = [
-            ("report.html", format!("{folder}/report.html")),
-            ("compares.txt", format!("{folder}/compares.txt")),
-            ("strings.txt", format!("{folder}/strings.txt")),
-            ("clean/", format!("{folder}/clean/")),
-            ("dis.txt", format!("{folder}/dis.txt")),
-            ("contents.txt", format!("{folder}/contents.txt")),
-        ];
-        let next = next.iter().filter(|(file, _)| made(file)).take(4);
-        next.for_each(|(_, path)| out += &format!("  {path}\n"));
+        let has_raised = self.processes.iter().any(|process| process.exception.is_some());
+        // The traceback is in it.
+        let next = has_raised.then_some("output.txt").into_iter();
+        let next = next.chain(["report.html", "compares.txt", "strings.txt", "clean/", "dis.txt", "contents.txt"]);
+        next.filter(|file| made(file)).take(4).for_each(|file| out += &format!("  {folder}/{file}\n"));
         out + &format!("  {folder}/summary.md\n")
     }
 }
@@ -223,9 +229,9 @@ impl Left {
         };
         let by = self.by.iter().map(|writer| {
             let Writer { trace, instruction, name, offset, deed, .. } = writer;
-            format!("{deed} by {} at {offset}, instruction {instruction} of {trace}", code(name))
+            format!("; {deed} by {} at {offset}, instruction {instruction} of {trace}", code(name))
         });
-        format!("{}: {what}; {}", code(&self.path), by.collect::<Vec<_>>().join("; "))
+        format!("{}: {what}{}", code(&self.path), by.collect::<String>())
     }
 }
 
@@ -233,8 +239,17 @@ fn times(times: u64) -> String {
     if times > 1 { format!(" ({times} times)") } else { String::new() }
 }
 
+/// The beginning of a long text, with its length.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}… ({} characters)", &text[..end], HumanCount(text.chars().count() as u64)).into(),
+        None => text.into(),
+    }
+}
+
 /// Text as code: longer quotes than any in it, so that none of it is markup.
 fn code(text: &str) -> String {
+    let text = cut(text);
     let longest = text.split(|one| one != '`').map(str::len).max().unwrap_or(0);
     let quote = "`".repeat(longest + 1);
     let blank = if longest > 0 { " " } else { "" };
@@ -253,7 +268,7 @@ fn block(out: &mut String, title: &str, lines: &[String]) {
     if !lines.is_empty() {
         let _ = writeln!(out, "## {title}\n");
         // Indented lines are code, whatever is in them.
-        lines.iter().for_each(|line| *out += &format!("    {line}\n"));
+        lines.iter().for_each(|line| *out += &format!("    {}\n", cut(line)));
         out.push('\n');
     }
 }
@@ -261,6 +276,38 @@ fn block(out: &mut String, title: &str, lines: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_are_cut() {
+        assert_eq!(cut("é".repeat(200).as_str()), "é".repeat(200));
+        assert_eq!(code(&"é".repeat(4000)), format!("`{}… (4,000 characters)`", "é".repeat(200)));
+    }
+
+    #[test]
+    fn a_left_file_without_a_known_writer_is_a_whole_line() {
+        let left =
+            Left { path: "a".into(), file: None, is: "special file".into(), size: 0, sha256: None, by: Vec::new() };
+        assert_eq!(left.line(), "`a`: `special file`");
+    }
+
+    #[test]
+    fn attempts_that_are_not_listed_are_counted() {
+        let identity =
+            Identity { md5: String::new(), sha1: String::new(), sha256: String::new(), size: 0, kind: String::new() };
+        let process = Process {
+            trace: "trace.bct".into(),
+            report: None,
+            instructions: 1,
+            end: "exited with status 0".into(),
+            exception: None,
+            remedy: None,
+            tricks: Vec::new(),
+            compares: Vec::new(),
+        };
+        let summary = Summary::new(identity, "p.pyc".into(), Vec::new());
+        let summary = Summary { allowed: 2, not_listed: 5, processes: vec![process], ..summary };
+        assert!(summary.markdown().contains("- 7 attempts outside itself: 2 allowed, 0 refused, 5 not listed\n"));
+    }
 
     #[test]
     fn quotes_in_a_text_do_not_end_it() {

@@ -10,6 +10,7 @@ use indicatif::HumanBytes;
 use rustc_hash::FxHashMap;
 
 use crate::bytecode::escape::Printable;
+use crate::bytecode::magic::MAGIC;
 use crate::bytecode::shell;
 use crate::bytecode::{CodeObject, opcode};
 use crate::export::text::exact;
@@ -54,7 +55,7 @@ impl Listing {
         let full = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let mut listing =
             Listing { path: exact(full.as_os_str().as_bytes()), codes: Vec::new(), places: FxHashMap::default() };
-        let mut is_listing = false;
+        let (mut is_listing, mut is_program) = (false, false);
         let (mut reader, mut line) = (BufReader::new(file.take(MOST)), Vec::new());
         for number in 1.. {
             line.clear();
@@ -69,13 +70,17 @@ impl Listing {
                 break;
             }
             is_listing = is_listing || line == b"listing 1";
+            is_program |= number == 1 && line.starts_with(&MAGIC.to_le_bytes());
             if is_listing {
                 listing.take(number, &String::from_utf8_lossy(&line));
             }
         }
         if !is_listing {
-            let word = shell::Word::path(path);
-            return Err(format!("{shown} is no listing; make one with `bctrace dis program.pyc > {word}`"));
+            let program = if is_program { path } else { Path::new("program.pyc") };
+            // Never the file itself.
+            let into = program.with_extension(if path.extension() == Some("lst".as_ref()) { "txt" } else { "lst" });
+            let (program, into) = (shell::Word::path(program), shell::Word::path(&into));
+            return Err(format!("{shown} is no listing; make one with `bctrace dis {program} > {into}`"));
         }
         for (place, code) in listing.codes.iter().enumerate() {
             listing.places.entry((code.bytes.clone(), code.first_line)).or_default().push(place);

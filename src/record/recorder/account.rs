@@ -5,6 +5,7 @@ use crate::select::Matches;
 use crate::trace::attempt::{Answer, Attempt, By};
 use crate::trace::decoder::Decoder;
 use crate::trace::event::{LowMemory, Unmapped};
+use crate::trace::uncaught::Uncaught;
 use crate::trace::{Event, Run, Sink, SinkError, State, StreamError};
 
 /// A sink before the sink.
@@ -29,6 +30,7 @@ pub struct Tally {
     /// Instructions of the interpreter's own shutdown, which were left out.
     pub own: u64,
     pub attempts: Tried,
+    pub uncaught: Uncaught,
     /// The opcode at which the program was stopped because its map does not name it.
     pub unmapped: Option<Unmapped>,
 }
@@ -81,6 +83,7 @@ impl Sink for Account<'_> {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         let located = located(event, at);
         let event = located.as_ref().unwrap_or(event);
+        self.tally.uncaught.event(event, at);
         match event {
             Event::Code(code) => {
                 self.tally.codes += 1;

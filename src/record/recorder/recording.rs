@@ -21,7 +21,7 @@ use crate::trace::attempt::Attempt;
 use crate::trace::decoder::Decoder;
 use crate::trace::event::{End, EndReason, Event, Sandbox, Start, StopReason};
 use crate::trace::repeat::RepeatReader;
-use crate::trace::{Sink, SinkError, StreamError};
+use crate::trace::{Raised, Sink, SinkError, StreamError};
 use crate::vm::library;
 
 /// Words taken from the ring, and words of the stream decoded, at a time.
@@ -70,6 +70,13 @@ pub struct Summary {
     pub written: u64,
     /// What others have done to the trace meanwhile.
     pub lost: Option<String>,
+}
+
+impl Summary {
+    /// The exception that ended the program, as far as the trace says.
+    pub fn uncaught(&self) -> Option<&Raised> {
+        self.tally.uncaught.of(&self.end)
+    }
 }
 
 /// Why draining stopped before the process's death.

@@ -91,7 +91,7 @@ impl Passes {
 
     /// Whether a pass reads as the comparison of two wholes.
     pub(super) fn joins(&self, pass: &Pass) -> bool {
-        !self.is_crossed && !pass.has_gap && pass.is_joined()
+        pass.count() > 1 && !self.is_crossed && !pass.has_gap && pass.is_joined()
     }
 
     /// The last pass, and the longest one if that is another.

@@ -50,7 +50,7 @@ fn push_line(out: &mut Vec<u8>, block: &Block, kept: &Kept, is_first: bool) {
     out.push(b'\n');
     let sign = sign_of(&kept.comparison);
     for (what, pass) in ["whole", "longest"].into_iter().zip(block.passes.shown()) {
-        if pass.count() > 1 && block.joins(pass) {
+        if block.joins(pass) {
             out.extend_from_slice(format!("    {what}: ").as_bytes());
             pass.push(out, &sign);
             if pass.cut > 0 {

@@ -44,6 +44,8 @@ pub(super) struct Parting {
     pub(super) next: (Option<Token>, Option<Token>),
     /// How much of each has no counterpart, in stretches of code; None if they do not go on alike within the window.
     pub(super) alone: Option<(usize, usize)>,
+    /// Nothing follows of either.
+    pub(super) is_last: bool,
 }
 
 /// How two traces go together.
@@ -96,14 +98,18 @@ pub(super) fn align(pair: &mut Pair, window: usize) -> Result<Aligned, TraceErro
             _ => {
                 let next = (pair.a.fill(1)?.front().cloned(), pair.b.fill(1)?.front().cloned());
                 let alone = nearest(pair, window)?;
+                if let Some((a, b)) = alone {
+                    (0..a).for_each(|_| drop(pair.a.pop()));
+                    (0..b).for_each(|_| drop(pair.b.pop()));
+                }
+                let is_last = pair.a.fill(1)?.is_empty() && pair.b.fill(1)?.is_empty();
                 aligned.parted += 1;
                 if aligned.partings.len() < KEPT {
-                    let before = before.iter().cloned().collect();
-                    aligned.partings.push(Parting { before, next, alone });
+                    aligned.partings.push(Parting { before: before.drain(..).collect(), next, alone, is_last });
                 }
-                let Some((a, b)) = alone else { return Ok(aligned) };
-                (0..a).for_each(|_| drop(pair.a.pop()));
-                (0..b).for_each(|_| drop(pair.b.pop()));
+                if alone.is_none() {
+                    return Ok(aligned);
+                }
                 before.clear();
             }
         }

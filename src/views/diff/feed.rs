@@ -213,6 +213,8 @@ pub(super) struct Collect {
     thread: u32,
     threads: u32,
     has_values: bool,
+    /// The SHA-256 of the program's file.
+    program: Option<[u8; 32]>,
     tokens: VecDeque<Token>,
     /// The stretch that the next run may lengthen.
     pending: Option<Pending>,
@@ -233,6 +235,7 @@ impl Collect {
             thread,
             threads: 1,
             has_values: false,
+            program: None,
             tokens: VecDeque::new(),
             pending: None,
             paths: FxHashMap::default(),
@@ -245,6 +248,11 @@ impl Collect {
 
     pub(super) fn excluded(&self) -> u64 {
         self.choice.excluded
+    }
+
+    /// The SHA-256 of the program's file, if the trace says it.
+    pub(super) fn program(&self) -> Option<[u8; 32]> {
+        self.program
     }
 
     fn hash(&mut self, code: &Code) -> u64 {
@@ -285,7 +293,7 @@ impl Collect {
 impl Visitor for Collect {
     fn event(&mut self, event: &Event, at: &State) -> Result<(), SinkError> {
         match event {
-            Event::Start(start) => self.has_values = has_values(start),
+            Event::Start(start) => (self.has_values, self.program) = (has_values(start), start.sha256),
             // Of the library's code not every trace holds them, and the same module has the same; what marshal cannot hold is printed.
             Event::WholeCode(WholeCode { code, held: Held::Marshal(marshal), missing: 0, .. })
                 if self.constants.len() < REMEMBERED && at.code(*code).is_some_and(|code| !code.is_stdlib) =>

@@ -24,6 +24,7 @@ pub(super) fn write(
     plan: &DiffPlan,
     threads: &Threads,
     covers: &Covers,
+    is_same_program: Option<bool>,
     left_out: &LeftOut,
     lines: &mut Lines,
 ) -> Result<(), SinkError> {
@@ -31,11 +32,15 @@ pub(super) fn write(
     if is_json {
         plan.query.push_head(lines.open(), "diff", left_out);
         json::push_text_member(lines.open(), "other", plan.other.as_os_str().as_encoded_bytes());
+        json::push_optional_member(lines.open(), "same_program", is_same_program);
         lines.open().extend_from_slice(b"}\n");
         lines.ended()?;
     } else {
         let names = [&plan.query.trace, &plan.other].map(|path| Named::input(path).to_string());
         lines.push(format!("A is {}\nB is {}\n", names[0], names[1]).as_bytes())?;
+        if is_same_program == Some(false) {
+            lines.push(b"they are traces of different programs\n")?;
+        }
     }
     for (thread, aligned) in threads {
         if is_json {
@@ -116,6 +121,7 @@ fn write_parting(parting: &Parting, lines: &mut Lines) -> Result<(), SinkError> 
         lines.push(format!("  {name} goes on at {}\n", whereabouts(next.as_ref())).as_bytes())?;
     }
     match parting.alone {
+        Some(_) if parting.is_last => lines.push(b"  they do not go on alike before their ends\n"),
         Some((a, b)) => {
             let counts = [a, b].map(|count| HumanCount(count as u64));
             let text = format!("  they go on alike after {} stretches of A and {} of B\n", counts[0], counts[1]);

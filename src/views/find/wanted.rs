@@ -8,6 +8,7 @@ use crate::bytecode::marshal::write::utf8;
 use crate::bytecode::object::Object;
 use crate::select::NamePattern;
 use crate::trace::value::{Text, Value};
+use crate::views::query::Cut;
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -37,13 +38,12 @@ impl Wanted {
         Wanted::Bytes { of_str, of_unicode, float }
     }
 
-    /// Finds it in a value, its items included; returns the part that has it.  Counts strings without it that were cut, and may have it in
-    /// what is missing.
-    pub(super) fn find<'a>(&self, value: &'a Value, cut: &mut u64) -> Option<&'a Value> {
+    /// Finds it in a value, its items included; returns the part that has it.  Counts strings and containers without it that were cut.
+    pub(super) fn find<'a>(&self, value: &'a Value, cut: &mut Cut) -> Option<&'a Value> {
         match value {
             Value::Str(text) | Value::Unicode(text) => {
                 let is_there = self.is_in(text, matches!(value, Value::Unicode(_)));
-                *cut += u64::from(!is_there && text.cut.is_some() && !matches!(self, Wanted::Number(..)));
+                cut.strings += u64::from(!is_there && text.cut.is_some() && !matches!(self, Wanted::Number(..)));
                 is_there.then_some(value)
             }
             Value::Int(number) => self.is_number(&BigInt::from(*number)).then_some(value),
@@ -55,7 +55,11 @@ impl Wanted {
                 let sign = if *negative { Sign::Minus } else { Sign::Plus };
                 self.is_number(&BigInt::from_bytes_le(sign, magnitude)).then_some(value)
             }
-            Value::Container(container) => container.items.iter().find_map(|item| self.find(item, cut)),
+            Value::Container(container) => {
+                let found = container.items.iter().find_map(|item| self.find(item, cut));
+                cut.containers += u64::from(found.is_none() && container.cut.is_some());
+                found
+            }
             Value::Object { receiver: Some(receiver), .. } => self.find(receiver, cut),
             _ => None,
         }
@@ -112,7 +116,8 @@ mod tests {
     #[test]
     fn what_is_typed_is_a_number_or_a_text() {
         let text = |bytes: &[u8]| Value::Str(Text { bytes: bytes.to_vec(), cut: None });
-        let finds = |typed: &str, value: &Value| Wanted::of(typed.as_bytes()).find(value, &mut 0).is_some();
+        let finds =
+            |typed: &str, value: &Value| Wanted::of(typed.as_bytes()).find(value, &mut Cut::default()).is_some();
         assert!(finds("0x10", &Value::Int(16)) && finds("16", &Value::Int(16)) && finds("16", &text(b"16")));
         assert!(!finds("16", &Value::Int(17)) && !finds("16", &text(b"160")));
         assert!(finds("-1L", &Value::Long { negative: true, magnitude: vec![1] }));

@@ -92,9 +92,10 @@ fn keep(spots: &mut Vec<Spot<'_>>, most: usize) {
     spots.truncate(most);
 }
 
-/// Per cent.
+/// Per cent, rounded.
 fn share(part: u64, all: u64) -> u128 {
-    (u128::from(part) * 100).checked_div(u128::from(all)).unwrap_or(0)
+    let all = u128::from(all);
+    (u128::from(part) * 100 + all / 2).checked_div(all).unwrap_or(0)
 }
 
 fn place(counted: &Counted, line: i32) -> String {

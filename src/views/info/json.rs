@@ -28,6 +28,10 @@ pub(super) fn render(info: &Info) -> Vec<u8> {
             out.extend_from_slice(b",\"end\":{\"executed\":");
             out.extend_from_slice(end.instructions.to_string().as_bytes());
             push_end_members(&mut out, end);
+            if let Some(raised) = info.uncaught() {
+                json::push_text_member(&mut out, "exception", &raised.type_name);
+                json::push_text_member(&mut out, "message", &raised.message);
+            }
             out.push(b'}');
         }
         None => json::push_member(&mut out, "end", "null"),

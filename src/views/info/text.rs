@@ -3,6 +3,7 @@
 use super::Info;
 use crate::bytecode::escape::Printable;
 use crate::format::Named;
+use crate::read::Flaw;
 use crate::trace::event::Sandbox;
 use crate::trace::totals::CodeTotal;
 use crate::trace::{End, EndReason, Start};
@@ -24,7 +25,9 @@ pub(super) fn facts(info: &Info) -> Vec<(&'static str, String)> {
         push_start(&mut facts, start);
     }
     facts.push(("end", end(info)));
-    facts.extend(info.flaws.iter().map(|flaw| ("damage", flaw.to_string())));
+    // That a growing trace has no end is no damage.
+    let is_damage = |flaw: &&Flaw| !(info.is_growing && matches!(flaw, Flaw::Unfinished { .. }));
+    facts.extend(info.flaws.iter().filter(is_damage).map(|flaw| ("damage", flaw.to_string())));
     let capped = info.capped();
     let left_out = match (info.left_out() - info.left_out_at_shutdown()).saturating_sub(capped.instructions) {
         0 => String::new(),
@@ -68,7 +71,11 @@ fn push_start(facts: &mut Vec<(&'static str, String)>, start: &Start) {
 /// Says how a trace ended.
 pub(super) fn end(info: &Info) -> String {
     match &info.end {
-        Some(end) => ended(end),
+        Some(end) => match info.uncaught() {
+            Some(raised) => format!("{}; uncaught {raised}", ended(end)),
+            None => ended(end),
+        },
+        None if info.is_growing => "none yet: the recorder is still writing it".to_owned(),
         None => "none: the recorder was killed, or is still writing it".to_owned(),
     }
 }

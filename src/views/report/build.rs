@@ -227,15 +227,10 @@ fn push_exceptions(data: &mut Data, gathered: &Gathered, places: &HashMap<EntryI
     let left_out = gathered.exceptions_left_out + exceptions.len().saturating_sub(EXCEPTIONS) as u64;
     for ((entry, offset, raised), (times, first)) in exceptions.into_iter().take(EXCEPTIONS) {
         let Some(&code) = places.get(entry) else { continue };
-        let type_name = Printable::text(&raised.type_name);
-        let text = match raised.message.is_empty() {
-            true => type_name.to_string(),
-            false => format!("{type_name}: {}", Printable::text(&raised.message)),
-        };
         data.exceptions.push(ExceptionData {
             code,
             offset: *offset,
-            text,
+            text: raised.to_string(),
             propagated: raised.propagated,
             times: *times,
             first: *first,

@@ -42,7 +42,7 @@
       const tr = el("tr", { class: (line.c ? "" : "never ") + (line.o === offset ? "here" : ""), id: "at-" + line.o }, gutter,
         el("td", { class: "n dim", title: line.l === undefined ? null : "line " + line.l }, line.l === undefined ? "" : String(line.l)),
         el("td", { class: "n" }, el("a", { href: hashOf(code, line.o) }, String(line.o))), count,
-        el("td", { class: "op" + (line.x ? " overlap" : ""), title: line.x ? "overlaps the instruction before it" : null }, line.n),
+        el("td", { class: "op" + (line.x ? " overlap" : ""), title: line.x ? "overlaps an instruction that ran" : null }, line.n),
         el("td", { class: "arg", title: line.a.length + sides.length > 30 ? line.a + sides : null }, target || "", el("span", { class: "side" }, sides)), seen(line));
       return tr;
     };

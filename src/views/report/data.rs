@@ -106,7 +106,7 @@ pub(super) struct LineData {
     /// What it consumed and produced: the first time, the last time if that differs, and how many different values, if there were several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) v: Option<(String, String, String)>,
-    /// It overlaps the instruction before it.
+    /// It overlaps another instruction, and that one was executed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) x: bool,
 }

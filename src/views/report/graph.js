@@ -8,7 +8,7 @@ const Graph = (() => {
   const TEXT = { columns: 42, rows: 10, width: 7.3, height: 16, pad: 8 };
   const GAP = { x: 26, y: 46 };
 
-  /// Makes blocks of the instructions of a listing that do not overlap; null if some that ran do.
+  /// Makes blocks of the instructions of a listing that overlap none that ran; null if some that ran overlap each other.
   function blocks(lines) {
     if (lines.some((line) => line.x && line.c > 0)) return null;
     const straight = lines.filter((line) => !line.x);

@@ -11,6 +11,8 @@ use crate::bytecode::{CodeObject, Instruction, opcode};
 
 /// Bytes of one operand.
 const OPERAND: usize = 300;
+/// Bytes of the longest instruction.
+const LONGEST: i32 = 3;
 
 /// The listing of an entry: the instructions that a linear listing has, and those that were executed between them.
 pub(super) fn listing(entry: &Entry) -> Vec<LineData> {
@@ -32,16 +34,17 @@ pub(super) fn listing(entry: &Entry) -> Vec<LineData> {
             unit.instructions(&object.bytes).for_each(|instruction| add(instruction, count));
         }
     }
-    let mut lines = Vec::with_capacity(counts.len());
-    let (mut source, mut end) = (None, i32::MIN);
-    for (instruction, count) in counts.into_values() {
+    let overlaps = |one: &Instruction| {
+        let near = counts.range(one.offset - LONGEST + 1..one.end());
+        near.filter(|&(&at, _)| at != one.offset).any(|(_, (other, count))| *count > 0 && other.end() > one.offset)
+    };
+    let mut source = None;
+    let line = |(instruction, count): &(Instruction, u64)| {
         let line = object.line(instruction.offset as u32);
-        let begins = source != Some(line);
-        source = Some(line);
-        lines.push(line_data(entry, &instruction, count, begins.then_some(line), instruction.offset < end));
-        end = end.max(instruction.end());
-    }
-    lines
+        let begins = source.replace(line) != Some(line);
+        line_data(entry, instruction, *count, begins.then_some(line), overlaps(instruction))
+    };
+    counts.values().map(line).collect()
 }
 
 fn line_data(entry: &Entry, instruction: &Instruction, count: u64, line: Option<i32>, overlaps: bool) -> LineData {

@@ -211,7 +211,10 @@ fn more_attempts_than_are_kept_are_counted() {
         (0..MOST + 3).map(|number| tried(refused(Deed::Read, &[&path(number)], number as u64 + 1))).collect();
     events.push(repeated(Some(MOST as u32 + 1), 4));
     events.push(repeated(Some(MOST as u32 - 1), 4));
-    let text = Trace::watched(&events).text();
+    let trace = Trace::watched(&events);
+    let (collected, left_out) = collect(&trace.folder.path().join("t.bct")).expect("readable");
+    assert_eq!((collected.len(), left_out), (MOST, 3 + 4));
+    let text = trace.text();
     assert_eq!(text.lines().count(), 1 + MOST + 1);
     assert!(text.ends_with("EACCES, 5 times\n7 more attempts are not listed\n"), "{text}");
     let large = "x".repeat(LARGEST);
