@@ -1,5 +1,7 @@
 //! What views say of a trace is so: of one that was filtered, of a part of one, and of one that lacks something.
 
+use serde_json::Value;
+
 use crate::live::Program;
 
 /// Records a program with options and returns what a view prints of the trace.
@@ -69,8 +71,7 @@ f()
     let whole = printed(source, &[], "hot", &["--format", "json"]);
     let part = printed(source, &[], "hot", &["--format", "json", "--from", "8"]);
     let total = |text: &str, name: &str| {
-        let object = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let mut objects = object.filter(|object| object["type"] == "code" && object["name"] == name);
+        let mut objects = objects(text, "code").into_iter().filter(|object| object["name"] == name);
         objects.next().unwrap_or_else(|| panic!("{name}: {text}"))["total"].as_u64().unwrap()
     };
     let all = total(&whole, "<module>");
@@ -79,6 +80,23 @@ f()
     assert_eq!(total(&part, "f"), total(&whole, "f"), "{part}");
     let part = printed(source, &[], "hot", &["--format", "json", "--from", "11"]);
     assert_eq!(total(&part, "f"), total(&whole, "f") - 2, "{part}");
+}
+
+/// The objects of JSON lines that have this type.
+fn objects(text: &str, of_type: &str) -> Vec<Value> {
+    let objects = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    objects.filter(|object| object["type"] == of_type).collect()
+}
+
+#[test]
+fn calls_of_a_part_are_those_within_it() {
+    let source = "def f(n): return n and f(n - 1)\nf(5)\nfor i in range(50): f(3)\n";
+    for part in [["--from", "10", "--to", "12"], ["--from", "3", "--to", "5"]] {
+        let text = printed(source, &[], "hot", &[&["--format", "json"], &part[..]].concat());
+        let codes = objects(&text, "code");
+        let sum = |member: &str| codes.iter().map(|code| code[member].as_u64().unwrap()).sum::<u64>();
+        assert_eq!((sum("own"), sum("total")), (3, 3), "{text}");
+    }
 }
 
 #[test]
