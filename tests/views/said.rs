@@ -120,6 +120,44 @@ fn a_unicode_is_found_as_it_is_printed() {
 }
 
 #[test]
+fn recursive_calls_are_found_once_each_from_the_first_to_the_last() {
+    let of_all = "def f(x, n):\n    if n == 0: return x\n    r = f(x, n - 1)\n    return r\nf('needle', 5)\n";
+    let of_results = "def f(n):\n    if n == 0: return ''.join(['need', 'le'])\n    r = f(n - 1)\n    return r\nf(5)\n";
+    for source in [of_all, of_results] {
+        let program = Program::new(source);
+        program.trace(&["--values"], "t.bct", &[]);
+        let found = crate::live::run(program.command(["find", "--format", "json", "t.bct", "needle"])).stdout();
+        let found = objects(&found, "found");
+        let is_call = |object: &&Value| object["opname"] == "CALL_FUNCTION" && object["line"] == 3;
+        let of_call = found.iter().find(is_call).unwrap();
+        let shown = program.show(&["--format", "jsonl"], "t.bct");
+        let numbers: Vec<u64> = objects(&shown, "instruction")
+            .iter()
+            .filter(|object| object["offset"] == of_call["offset"] && object["name"] == "f")
+            .map(|object| object["number"].as_u64().unwrap())
+            .collect();
+        assert_eq!(numbers.len(), 5, "{numbers:?}");
+        let members = ["number", "last", "times"].map(|member| of_call[member].as_u64().unwrap());
+        assert_eq!(members, [numbers[0], numbers[4], 5], "{source}");
+        assert!(found.is_sorted_by_key(|object| object["number"].as_u64()), "{found:?}");
+    }
+}
+
+#[test]
+fn what_a_generator_is_sent_is_found() {
+    let source = "def g():\n    x = yield 1\n    yield\n    yield 3\ni = g()\ni.next()\ni.send('one')\ni.send('two')\n";
+    for (sent, line) in [("one", 2), ("two", 3)] {
+        let program = Program::new(source);
+        program.trace(&["--values"], "t.bct", &[]);
+        let text = crate::live::run(program.command(["find", "t.bct", sent])).stdout();
+        let is_yield = |found: &str| {
+            found.contains(&format!("p.py:{line}: g at")) && found.ends_with(&format!("YIELD_VALUE -> '{sent}'"))
+        };
+        assert!(text.lines().any(is_yield), "{text}");
+    }
+}
+
+#[test]
 fn it_is_said_that_strings_were_cut() {
     let program = Program::new("text = ('x' * 5000 + 'HTTP://a.b/').lower()\n");
     program.trace(&["--values"], "t.bct", &[]);
