@@ -158,6 +158,23 @@ fn what_a_generator_is_sent_is_found() {
 }
 
 #[test]
+fn a_string_that_was_produced_counts_when_it_is_a_constant_too() {
+    let source = "
+def f(): return 'abcd'
+parts = ['ab', 'cd']
+for i in range(3): ''.join(parts)
+CALL
+for i in range(3): ''.join(parts)
+";
+    for (call, times) in [("0", 6), ("f()", 7)] {
+        let source = source.replace("CALL", call);
+        let text = printed(&source, &[], "strings", &["--format", "json"]);
+        let found = objects(&text, "string").into_iter().find(|object| object["string"] == "abcd").unwrap();
+        assert_eq!(found["times"], times, "{text}");
+    }
+}
+
+#[test]
 fn it_is_said_that_strings_were_cut() {
     let program = Program::new("text = ('x' * 5000 + 'HTTP://a.b/').lower()\n");
     program.trace(&["--values"], "t.bct", &[]);
