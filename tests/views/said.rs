@@ -100,6 +100,27 @@ fn calls_of_a_part_are_those_within_it() {
 }
 
 #[test]
+fn frames_that_were_there_before_are_not_entered() {
+    let source = "
+def f(n):
+    g(n)
+    return n
+def g(n): return n
+f(1)
+f(2)
+";
+    let program = Program::new(source);
+    program.trace(&["-q", "--start-at", "g"], "t.bct", &[]);
+    let hot = program.view("hot", &["--format", "json"], "t.bct");
+    let info: Value = serde_json::from_str(&program.view("info", &["--format", "json"], "t.bct")).unwrap();
+    for (name, frames) in [("<module>", 0), ("f", 1), ("g", 1)] {
+        let hot = objects(&hot, "code").into_iter().find(|code| code["name"] == name).unwrap();
+        let info = info["codes"].as_array().unwrap().iter().find(|code| code["name"] == name).unwrap();
+        assert_eq!((&hot["frames"], &info["frames"]), (&frames.into(), &frames.into()), "{name}");
+    }
+}
+
+#[test]
 fn a_generator_that_goes_on_is_one_frame() {
     let text = printed("def g():\n    for n in range(5): yield n\nlist(g())\n", &[], "hot", &[]);
     let line = text.lines().find(|line| line.ends_with(": g")).unwrap();
