@@ -252,3 +252,23 @@ for word in 'k3zz', 'k3y!', 'k3ya', 'abcd': same(word, 'k3y!')
     let text = printed(source, &[], "compares", &[]);
     assert!(text.contains("longest: 'k3ya' != 'k3y!'") && !text.contains("whole: 'k3"), "{text}");
 }
+
+#[test]
+fn a_trace_that_lacks_only_its_index_has_an_end() {
+    let program = Program::new("print 1\n");
+    program.trace(&["-q"], "t.bct", &[]);
+    let whole = std::fs::read(program.path("t.bct")).unwrap();
+    let info = |bytes: &[u8]| {
+        std::fs::write(program.path("cut.bct"), bytes).unwrap();
+        let ran = crate::live::run(program.command(["info", "cut.bct"]));
+        (ran.status, ran.stdout())
+    };
+    let (status, text) = info(&whole[..whole.len() - 1]);
+    assert!(status == 125 && text.contains("exited with status 0"), "{text}");
+    assert!(
+        text.contains("damage        the file lacks its index or its trailer; no instruction is missing\n"),
+        "{text}"
+    );
+    let (_, text) = info(&whole[..100]);
+    assert!(text.contains("the trace has no end; "), "{text}");
+}
