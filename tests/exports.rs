@@ -195,6 +195,78 @@ fn calls_of_a_trace_with_values_have_arguments_and_results() {
     assert!(result.starts_with("KeyError"), "{result}");
 }
 
+/// Programs whose threads take turns, send to a generator of another one, or are recorded from the middle, and the options.
+const TAKING_TURNS: [(&str, &[&str]); 3] = [
+    (
+        "\
+import sys, thread
+one, other = thread.allocate_lock(), thread.allocate_lock()
+one.acquire(), other.acquire()
+def f(): return 1
+def work():
+    other.acquire()
+    f()
+    one.release()
+thread.start_new_thread(work, ())
+sys.setcheckinterval(1)
+other.release()
+for i in range(20): f()
+one.acquire()
+",
+        &[],
+    ),
+    (
+        "\
+import thread
+def echo():
+    while 1: x = yield 1
+g = echo()
+g.next()
+lock = thread.allocate_lock()
+lock.acquire()
+def work():
+    g.send('other')
+    lock.release()
+g.send('main')
+thread.start_new_thread(work, ())
+lock.acquire()
+g.send('again')
+",
+        &[],
+    ),
+    ("def f(n):\n    g(n)\n    return n\ndef g(n): return n\nf(1)\nf(2)\n", &["--start-at", "g"]),
+];
+
+#[test]
+fn first_instructions_and_values_are_those_of_the_runs() {
+    for (source, options) in TAKING_TURNS {
+        let program = Program::new(source);
+        program.trace(&[&["-q", "--values"], options].concat(), "t.bct", &[]);
+        let table = |table: &str| {
+            let words = ["export", "t.bct", "-f", "csv", "--force", "--table", table, "-o", "t.csv"];
+            crate::live::run(program.command(words)).succeeded();
+            Table::parse(&program.read("t.csv"))
+        };
+        let runs = table("runs");
+        let columns = ["first", "instructions", "thread", "frame", "code"].map(|column| runs.numbers(column));
+        let runs: Vec<[i64; 5]> =
+            (0..columns[0].len()).map(|row| columns.each_ref().map(|column| column[row])).collect();
+        let frames = table("frames");
+        let (ids, firsts, counts) = (frames.numbers("frame"), frames.numbers("first"), frames.numbers("instructions"));
+        for (row, frame) in ids.iter().enumerate().filter(|(row, _)| counts[*row] > 0) {
+            let first = runs.iter().filter(|run| run[3] == *frame).map(|run| run[0]).min();
+            assert_eq!(Some(firsts[row]), first, "frame {frame} of\n{source}");
+        }
+        let values = table("values");
+        let columns = ["number", "thread", "frame", "code"].map(|column| values.numbers(column));
+        for row in 0..columns[0].len() {
+            let [number, place @ ..] = columns.each_ref().map(|column| column[row]);
+            let run = runs.iter().find(|run| (run[0]..run[0] + run[1]).contains(&number));
+            assert_eq!(run.map(|run| &run[2..]), Some(&place[..]), "value {row}, {:?}, of\n{source}", values.rows[row]);
+        }
+    }
+}
+
 #[test]
 fn the_sums_of_profiles_are_those_of_info() {
     for fixture in FIXTURES {

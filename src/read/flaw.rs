@@ -16,6 +16,8 @@ pub enum Flaw {
     NoTrace { offset: u64, why: String },
     /// The trace has no end.
     Unfinished { reached: u64, cut_at: Option<u64> },
+    /// The trace has an end, and its file lacks what comes after that.
+    NoIndex,
 }
 
 /// What a damage costs.
@@ -66,6 +68,7 @@ impl fmt::Display for Flaw {
                 }
             }
             Flaw::NoTrace { offset, why } => write!(f, "the block at byte {} is given up: {why}", HumanCount(*offset)),
+            Flaw::NoIndex => write!(f, "the file lacks its index or its trailer; no instruction is missing"),
             Flaw::Unfinished { reached, cut_at } => {
                 write!(f, "the trace has no end; ")?;
                 match (reached, cut_at) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::steps::{Entered, Entry, Exit};
 use crate::bytecode::decode::{Unit, units};
+use crate::trace::event::Skipped;
 use crate::trace::value::{Pending, UnitValues};
 use crate::trace::{Code, Event, Frame, Laps, Raised, Run, Sink, SinkError, State, Then};
 
@@ -20,7 +21,8 @@ pub struct Place<'a> {
 
 /// Takes a trace in its order.
 pub trait Visitor {
-    /// Takes an event that is no run and nothing of the other functions here; `at` is the state before it.
+    /// Takes an event that is no run and nothing of the other functions here; `at` is the state before it.  Of instructions that were left
+    /// out or are outside the code string it gets those in the window.
     fn event(&mut self, _event: &Event, _at: &State) -> Result<(), SinkError> {
         Ok(())
     }
@@ -151,6 +153,14 @@ impl<V: Visitor> Visit<V> {
         self.visitor.entered(&Entered { thread: at.thread, frame, number, caller, depth, code, entry })
     }
 
+    /// What was left out, up to the end of the window; None if that is before or after it.
+    fn skipped(&self, skipped: &Skipped, at: &State) -> Option<Skipped> {
+        let first = at.instructions.saturating_add(1);
+        let end = first.saturating_add(skipped.instructions).min(self.window.end);
+        let is_wanted = first < self.window.end && self.window.start < end;
+        is_wanted.then(|| Skipped { instructions: end - first, ..*skipped })
+    }
+
     fn left(&mut self, exit: Exit, count: u64, at: &State) -> Result<(), SinkError> {
         match at.frame() {
             Some(frame) if self.window.contains(&(at.instructions + count)) => {
@@ -175,6 +185,11 @@ impl<V: Visitor> Sink for Visit<V> {
                 self.visitor.event(event, at)?;
                 self.entered(Entry::Announced, frame.frame, at.code(frame.code), 0, at)
             }
+            Event::Outside(outside) if !self.window.contains(&(at.instructions + outside.count())) => Ok(()),
+            Event::Skipped(skipped) => match self.skipped(skipped, at) {
+                Some(skipped) => self.visitor.event(&Event::Skipped(skipped), at),
+                None => Ok(()),
+            },
             _ => self.visitor.event(event, at),
         }
     }

@@ -13,7 +13,7 @@ pub use wanted::Wanted;
 use super::Answer;
 use super::query::{Cut, LeftOut, Query, View, ended};
 use super::room::{Room, weight};
-use crate::bytecode::Instruction;
+use crate::bytecode::{Instruction, effect};
 use crate::format::Output;
 use crate::format::lines::Lines;
 use crate::read::steps::Exit;
@@ -24,6 +24,8 @@ use crate::trace::{Code, Frame, Laps, Raised, SinkError, State, Taken};
 
 /// About the bytes that a place takes, besides its values.
 const PLACE: u64 = 300;
+/// Instructions whose results are to come; generators that are never resumed leave some.
+const MOST_OPEN: usize = 1 << 16;
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ pub fn run(
     };
     let (answer, left_out) = query.ask(&mut view, report)?;
     let has_found = !view.is_empty();
+    view.found.sort_by_key(|found| found.first.number);
     let left_out = LeftOut { dropped: view.room.dropped, cut: Some(view.cut), ..left_out };
     let mut lines = Lines::new(output, None);
     let answer = ended(answer, print::write(view.found, query, &left_out, &mut lines))?;
@@ -84,13 +87,21 @@ enum Role {
     Argument,
 }
 
+/// An instruction, where it was executed.
+struct Executed {
+    number: u64,
+    thread: u32,
+    code: Rc<Code>,
+    instruction: Instruction,
+}
+
 struct Find {
     plan: FindPlan,
     room: Room,
     /// Places in `found`, by code object and offset.
     places: FxHashMap<(u32, i32), usize>,
-    /// By frame: the instruction whose result comes with the frame's next unit.
-    open: FxHashMap<u64, (u64, Instruction, Rc<Code>)>,
+    /// By frame: the instruction whose result comes with the frame's next unit, and whether the value was there in another role.
+    open: FxHashMap<u64, (Executed, bool)>,
     found: Vec<Found>,
     /// Strings and containers without it of which the rest was not recorded.
     cut: Cut,
@@ -98,41 +109,45 @@ struct Find {
 }
 
 impl Find {
-    fn look(
-        &mut self,
-        values: &[Value],
-        role: Role,
-        number: u64,
-        thread: u32,
-        code: &Rc<Code>,
-        instruction: &Instruction,
-    ) {
+    /// Looks for the value among what an instruction had; true if it is there.  `is_noted` is whether it was there in another role.
+    fn look(&mut self, values: &[Value], role: Role, at: &Executed, is_noted: bool) -> bool {
         let mut cut = Cut::default();
         let found = values.iter().find_map(|value| self.plan.wanted.find(value, &mut cut));
         self.cut.add(cut, self.taken.times());
-        let Some(value) = found else { return };
-        let key = (code.id, instruction.offset);
-        // What a call has returned belongs to its operands, also in the lap before.
-        let (own, number) = (number, number.saturating_add(self.taken.until_last()));
+        let Some(value) = found else { return false };
+        let occurrence = |number| Occurrence {
+            number,
+            thread: at.thread,
+            operands: if role == Role::Operand { values.to_vec() } else { Vec::new() },
+            role,
+            value: value.clone(),
+        };
+        let times = if is_noted { 0 } else { self.taken.times() };
+        let last = at.number.saturating_add(self.taken.until_last());
+        let key = (at.code.id, at.instruction.offset);
         if let Some(place) = self.places.get(&key) {
-            let found = &mut self.found[*place];
-            if ![own, number].contains(&found.last.as_ref().unwrap_or(&found.first).number) {
-                found.times += self.taken.times();
-            }
-            let operands = if role == Role::Operand { values.to_vec() } else { Vec::new() };
-            if found.first.number == own {
-                return;
-            }
-            found.last = Some(Occurrence { number, thread, operands, role, value: value.clone() });
-            return;
+            self.found[*place].add(times, at.number, last, occurrence);
+        } else if self.room.take(PLACE + 2 * values.iter().map(weight).sum::<u64>()) {
+            let (code, instruction) = (Rc::clone(&at.code), at.instruction);
+            let (first, last) = (occurrence(at.number), (last > at.number).then(|| occurrence(last)));
+            self.places.insert(key, self.found.len());
+            self.found.push(Found { code, instruction, times, first, last });
         }
-        if !self.room.take(PLACE + 2 * values.iter().map(weight).sum::<u64>()) {
-            return;
+        true
+    }
+}
+
+impl Found {
+    /// Adds occurrences from `first` to `last`.  Results of recursive calls come in the reverse order of the calls.
+    fn add(&mut self, times: u64, first: u64, last: u64, occurrence: impl Fn(u64) -> Occurrence) {
+        self.times += times;
+        if first < self.first.number {
+            let later = std::mem::replace(&mut self.first, occurrence(first));
+            self.last.get_or_insert(later);
         }
-        let operands = if role == Role::Operand { values.to_vec() } else { Vec::new() };
-        let first = Occurrence { number, thread, operands, role, value: value.clone() };
-        self.places.insert(key, self.found.len());
-        self.found.push(Found { code: Rc::clone(code), instruction: *instruction, times: 1, first, last: None });
+        if last >= self.last.as_ref().map_or(self.first.number + 1, |known| known.number) {
+            self.last = Some(occurrence(last));
+        }
     }
 }
 
@@ -151,30 +166,35 @@ impl View for Find {
     }
 
     fn unit(&mut self, place: &Place, is_wanted: bool, values: &UnitValues) -> Result<(), SinkError> {
-        let (number, thread, code) = (place.number, place.thread, &place.frame.code);
         if !self.open.is_empty()
-            && let Some((number, instruction, code)) = self.open.remove(&place.frame.id)
+            && let Some((producer, is_noted)) = self.open.remove(&place.frame.id)
         {
-            self.look(&values.late, Role::Result, number, thread, &code, &instruction);
+            self.look(&values.late, Role::Result, &producer, is_noted);
         }
         let instruction = &place.unit.last;
         if !is_wanted || !(self.plan.opcodes.is_empty() || self.plan.opcodes.contains(&instruction.opcode)) {
             return Ok(());
         }
-        self.look(&values.arguments, Role::Argument, number, thread, code, instruction);
-        self.look(&values.operands, Role::Operand, number, thread, code, instruction);
-        if values.results.is_empty() {
-            if crate::bytecode::effect::of(instruction.opcode, instruction.operand.unwrap_or(0)).results > 0 {
-                self.open.insert(place.frame.id, (number, *instruction, Rc::clone(code)));
+        let code = Rc::clone(&place.frame.code);
+        let here = Executed { number: place.number, thread: place.thread, code, instruction: *instruction };
+        let mut is_noted = self.look(&values.arguments, Role::Argument, &here, false);
+        is_noted |= self.look(&values.operands, Role::Operand, &here, is_noted);
+        if !values.results.is_empty() {
+            self.look(&values.results, Role::Result, &here, is_noted);
+        } else if effect::of(instruction.opcode, instruction.operand.unwrap_or(0)).results > 0 {
+            if self.open.len() >= MOST_OPEN {
+                self.open.clear();
             }
-            return Ok(());
+            self.open.insert(place.frame.id, (here, is_noted));
         }
-        self.look(&values.results, Role::Result, number, thread, code, instruction);
         Ok(())
     }
 
-    fn left(&mut self, frame: &Frame, _exit: Exit, _number: u64, _is_wanted: bool) -> Result<(), SinkError> {
-        self.open.remove(&frame.id);
+    fn left(&mut self, frame: &Frame, exit: Exit, _number: u64, _is_wanted: bool) -> Result<(), SinkError> {
+        // What a generator is sent is the result of its yield.
+        if exit != Exit::Yield {
+            self.open.remove(&frame.id);
+        }
         Ok(())
     }
 
@@ -188,7 +208,7 @@ impl View for Find {
     }
 
     fn laps_end(&mut self, _at: &State) {
-        self.open.values_mut().for_each(|(number, ..)| *number = self.taken.last(*number));
+        self.open.values_mut().for_each(|(open, _)| open.number = self.taken.last(open.number));
         self.taken.end();
     }
 }

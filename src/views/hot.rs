@@ -88,6 +88,8 @@ struct Active {
     since: u64,
     /// It is the outermost of its object in the thread.
     is_outermost: bool,
+    /// It began when it came on top, so it was counted.
+    is_new: bool,
 }
 
 /// What was counted of one code object.
@@ -192,19 +194,19 @@ impl Hot {
     }
 
     /// Begins the time that a frame is on the stack.
-    fn enter(&mut self, frame: u64, thread: u32, since: u64, object: Option<usize>) {
+    fn enter(&mut self, frame: u64, thread: u32, since: u64, object: Option<usize>, is_new: bool) {
         if self.frames.len() >= MOST_FRAMES {
             self.frames.clear();
             self.open.clear();
         }
         let is_outermost = object.is_some_and(|object| self.open.insert((object, thread)));
-        self.frames.insert(frame, Active { object, thread, since, is_outermost });
+        self.frames.insert(frame, Active { object, thread, since, is_outermost, is_new });
         self.current = (frame, object);
     }
 
     /// Ends the time that a frame is on the stack.
     fn leave(&mut self, frame: u64, number: u64) {
-        let Some(Active { object, thread, since, is_outermost }) = self.frames.remove(&frame) else { return };
+        let Some(Active { object, thread, since, is_outermost, .. }) = self.frames.remove(&frame) else { return };
         let executed = self.go_on(thread, number);
         if let Some(object) = object.filter(|_| is_outermost) {
             self.open.remove(&(object, thread));
@@ -215,16 +217,17 @@ impl Hot {
 
     /// A frame goes on with other bytes.  If it has not executed anything yet, it has begun with them.
     fn becomes(&mut self, frame: u64, code: &Rc<Code>) {
-        let Some(&Active { object: before, thread, since, .. }) = self.frames.get(&frame) else { return };
+        let Some(&Active { object: before, thread, since, is_new, .. }) = self.frames.get(&frame) else { return };
         let executed = self.go_on(thread, self.total);
         let object = self.object_in(thread, code);
         self.leave(frame, self.total);
-        if executed == since {
+        let is_new = is_new && executed == since;
+        if is_new {
             let times = self.taken.times();
             before.into_iter().for_each(|before| self.counts[before].frames -= times.min(self.counts[before].frames));
             object.into_iter().for_each(|object| self.counts[object].frames += times);
         }
-        self.enter(frame, thread, executed, object);
+        self.enter(frame, thread, executed, object, is_new);
     }
 
     fn counted(mut self) -> (Vec<Counted>, u64) {
@@ -279,7 +282,7 @@ impl View for Hot {
         for frame in at.stack() {
             if !self.frames.contains_key(&frame.id) {
                 let object = self.object_in(at.thread, &frame.code);
-                self.enter(frame.id, at.thread, since, object);
+                self.enter(frame.id, at.thread, since, object, false);
             }
         }
     }
@@ -329,11 +332,12 @@ impl View for Hot {
     fn entered(&mut self, entered: &Entered, _is_library: bool) -> Result<(), SinkError> {
         let since = self.go_on(entered.thread, entered.number);
         let object = self.object_in(entered.thread, &entered.code);
-        // A generator that goes on is the same frame.
-        if entered.entry != Entry::Resumed {
+        // A generator that goes on is the same frame, and one that was there before is not entered.
+        let is_new = entered.entry == Entry::New;
+        if is_new {
             object.into_iter().for_each(|object| self.counts[object].frames += self.taken.times());
         }
-        self.enter(entered.frame, entered.thread, since, object);
+        self.enter(entered.frame, entered.thread, since, object, is_new);
         Ok(())
     }
 

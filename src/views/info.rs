@@ -88,7 +88,9 @@ pub fn collect(plan: &InfoPlan) -> Result<Info, TraceError> {
         }
         info.blocks = blocks;
     }
-    info.flaws = flaws;
+    let has_end = info.end.is_some();
+    let of_file = |flaw| if has_end && matches!(flaw, Flaw::Unfinished { .. }) { Flaw::NoIndex } else { flaw };
+    info.flaws = flaws.into_iter().map(of_file).collect();
     info.executed = reader.reached();
     Ok(info)
 }

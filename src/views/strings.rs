@@ -134,12 +134,16 @@ impl Strings {
         instruction: &Instruction,
     ) {
         let bytes = &text.bytes;
-        if bytes.len() < self.plan.min || self.constants.contains(&hash(bytes)) {
+        if bytes.len() < self.plan.min {
             return;
         }
         let key = hash(&(bytes, text.cut, is_unicode));
         if let Some(place) = self.by_text.get(&key) {
             self.found[*place].times += self.taken.times();
+            return;
+        }
+        // One that has been found still counts when code with it as a constant runs.
+        if self.constants.contains(&hash(bytes)) {
             return;
         }
         let length = |chunk: Utf8Chunk| chunk.valid().chars().count() + chunk.invalid().len();

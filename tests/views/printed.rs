@@ -235,6 +235,18 @@ fn hot_counts_instructions_outside_the_bytes() {
 }
 
 #[test]
+fn an_opcode_without_a_name_has_none_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("t.bct");
+    let fixture = running::fixtures().join("invalid_uncaught.pyc");
+    running::run(&mut running::bctrace(["-q", fixture.to_str().unwrap(), trace.to_str().unwrap()]));
+    let json = running::run(&mut running::bctrace(["hot", "-f", "json", trace.to_str().unwrap()])).stdout();
+    let objects: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut offsets = objects.iter().filter(|object| object["type"] == "offset");
+    assert!(offsets.any(|offset| offset.get("opname") == Some(&serde_json::Value::Null)), "{json}");
+}
+
+#[test]
 fn other_bytes_of_a_code_object_are_entered_as_often_as_they_begin() {
     let program = Program::new(
         "\

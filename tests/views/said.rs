@@ -1,5 +1,7 @@
 //! What views say of a trace is so: of one that was filtered, of a part of one, and of one that lacks something.
 
+use serde_json::Value;
+
 use crate::live::Program;
 
 /// Records a program with options and returns what a view prints of the trace.
@@ -69,8 +71,7 @@ f()
     let whole = printed(source, &[], "hot", &["--format", "json"]);
     let part = printed(source, &[], "hot", &["--format", "json", "--from", "8"]);
     let total = |text: &str, name: &str| {
-        let object = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let mut objects = object.filter(|object| object["type"] == "code" && object["name"] == name);
+        let mut objects = objects(text, "code").into_iter().filter(|object| object["name"] == name);
         objects.next().unwrap_or_else(|| panic!("{name}: {text}"))["total"].as_u64().unwrap()
     };
     let all = total(&whole, "<module>");
@@ -79,6 +80,44 @@ f()
     assert_eq!(total(&part, "f"), total(&whole, "f"), "{part}");
     let part = printed(source, &[], "hot", &["--format", "json", "--from", "11"]);
     assert_eq!(total(&part, "f"), total(&whole, "f") - 2, "{part}");
+}
+
+/// The objects of JSON lines that have this type.
+fn objects(text: &str, of_type: &str) -> Vec<Value> {
+    let objects = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    objects.filter(|object| object["type"] == of_type).collect()
+}
+
+#[test]
+fn calls_of_a_part_are_those_within_it() {
+    let source = "def f(n): return n and f(n - 1)\nf(5)\nfor i in range(50): f(3)\n";
+    for part in [["--from", "10", "--to", "12"], ["--from", "3", "--to", "5"]] {
+        let text = printed(source, &[], "hot", &[&["--format", "json"], &part[..]].concat());
+        let codes = objects(&text, "code");
+        let sum = |member: &str| codes.iter().map(|code| code[member].as_u64().unwrap()).sum::<u64>();
+        assert_eq!((sum("own"), sum("total")), (3, 3), "{text}");
+    }
+}
+
+#[test]
+fn frames_that_were_there_before_are_not_entered() {
+    let source = "
+def f(n):
+    g(n)
+    return n
+def g(n): return n
+f(1)
+f(2)
+";
+    let program = Program::new(source);
+    program.trace(&["-q", "--start-at", "g"], "t.bct", &[]);
+    let hot = program.view("hot", &["--format", "json"], "t.bct");
+    let info: Value = serde_json::from_str(&program.view("info", &["--format", "json"], "t.bct")).unwrap();
+    for (name, frames) in [("<module>", 0), ("f", 1), ("g", 1)] {
+        let hot = objects(&hot, "code").into_iter().find(|code| code["name"] == name).unwrap();
+        let info = info["codes"].as_array().unwrap().iter().find(|code| code["name"] == name).unwrap();
+        assert_eq!((&hot["frames"], &info["frames"]), (&frames.into(), &frames.into()), "{name}");
+    }
 }
 
 #[test]
@@ -98,6 +137,61 @@ fn a_unicode_is_found_as_it_is_printed() {
         program.trace(&["--values"], "t.bct", &[]);
         let text = crate::live::run(program.command(["find", "t.bct", wanted])).stdout();
         assert!(text.contains(&format!(":{line}: <module> ")), "{wanted}: {text}");
+    }
+}
+
+#[test]
+fn recursive_calls_are_found_once_each_from_the_first_to_the_last() {
+    let of_all = "def f(x, n):\n    if n == 0: return x\n    r = f(x, n - 1)\n    return r\nf('needle', 5)\n";
+    let of_results = "def f(n):\n    if n == 0: return ''.join(['need', 'le'])\n    r = f(n - 1)\n    return r\nf(5)\n";
+    for source in [of_all, of_results] {
+        let program = Program::new(source);
+        program.trace(&["--values"], "t.bct", &[]);
+        let found = crate::live::run(program.command(["find", "--format", "json", "t.bct", "needle"])).stdout();
+        let found = objects(&found, "found");
+        let is_call = |object: &&Value| object["opname"] == "CALL_FUNCTION" && object["line"] == 3;
+        let of_call = found.iter().find(is_call).unwrap();
+        let shown = program.show(&["--format", "jsonl"], "t.bct");
+        let numbers: Vec<u64> = objects(&shown, "instruction")
+            .iter()
+            .filter(|object| object["offset"] == of_call["offset"] && object["name"] == "f")
+            .map(|object| object["number"].as_u64().unwrap())
+            .collect();
+        assert_eq!(numbers.len(), 5, "{numbers:?}");
+        let members = ["number", "last", "times"].map(|member| of_call[member].as_u64().unwrap());
+        assert_eq!(members, [numbers[0], numbers[4], 5], "{source}");
+        assert!(found.is_sorted_by_key(|object| object["number"].as_u64()), "{found:?}");
+    }
+}
+
+#[test]
+fn what_a_generator_is_sent_is_found() {
+    let source = "def g():\n    x = yield 1\n    yield\n    yield 3\ni = g()\ni.next()\ni.send('one')\ni.send('two')\n";
+    for (sent, line) in [("one", 2), ("two", 3)] {
+        let program = Program::new(source);
+        program.trace(&["--values"], "t.bct", &[]);
+        let text = crate::live::run(program.command(["find", "t.bct", sent])).stdout();
+        let is_yield = |found: &str| {
+            found.contains(&format!("p.py:{line}: g at")) && found.ends_with(&format!("YIELD_VALUE -> '{sent}'"))
+        };
+        assert!(text.lines().any(is_yield), "{text}");
+    }
+}
+
+#[test]
+fn a_string_that_was_produced_counts_when_it_is_a_constant_too() {
+    let source = "
+def f(): return 'abcd'
+parts = ['ab', 'cd']
+for i in range(3): ''.join(parts)
+CALL
+for i in range(3): ''.join(parts)
+";
+    for (call, times) in [("0", 6), ("f()", 7)] {
+        let source = source.replace("CALL", call);
+        let text = printed(&source, &[], "strings", &["--format", "json"]);
+        let found = objects(&text, "string").into_iter().find(|object| object["string"] == "abcd").unwrap();
+        assert_eq!(found["times"], times, "{text}");
     }
 }
 
@@ -178,4 +272,24 @@ for word in 'k3zz', 'k3y!', 'k3ya', 'abcd': same(word, 'k3y!')
 ";
     let text = printed(source, &[], "compares", &[]);
     assert!(text.contains("longest: 'k3ya' != 'k3y!'") && !text.contains("whole: 'k3"), "{text}");
+}
+
+#[test]
+fn a_trace_that_lacks_only_its_index_has_an_end() {
+    let program = Program::new("print 1\n");
+    program.trace(&["-q"], "t.bct", &[]);
+    let whole = std::fs::read(program.path("t.bct")).unwrap();
+    let info = |bytes: &[u8]| {
+        std::fs::write(program.path("cut.bct"), bytes).unwrap();
+        let ran = crate::live::run(program.command(["info", "cut.bct"]));
+        (ran.status, ran.stdout())
+    };
+    let (status, text) = info(&whole[..whole.len() - 1]);
+    assert!(status == 125 && text.contains("exited with status 0"), "{text}");
+    assert!(
+        text.contains("damage        the file lacks its index or its trailer; no instruction is missing\n"),
+        "{text}"
+    );
+    let (_, text) = info(&whole[..100]);
+    assert!(text.contains("the trace has no end; "), "{text}");
 }

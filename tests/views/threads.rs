@@ -131,3 +131,72 @@ fn what_is_left_out_of_a_comparison_is_that_of_all_threads() {
     assert!(left_out(&hot).is_some(), "{hot}");
     assert_eq!(left_out(&same), left_out(&hot));
 }
+
+/// Eighty threads, one after the other, that call `more` where WHICH holds and there is an argument.
+fn many_threads(which: &str) -> Program {
+    let source = "\
+import sys, thread
+locks = [thread.allocate_lock() for i in range(80)]
+for lock in locks: lock.acquire()
+def work(k):
+    if WHICH and len(sys.argv) > 1: more(k)
+    locks[k].release()
+def more(k): return k
+def start(k):
+    thread.start_new_thread(work, (k,))
+    locks[k].acquire()
+for k in range(80): start(k)
+";
+    let program = Program::new(&source.replace("WHICH", which));
+    for (trace, words) in [("a.bct", &[][..]), ("again.bct", &[]), ("b.bct", &["x"])] {
+        assert_eq!(program.trace(&["-q"], trace, words).status, 0);
+    }
+    program
+}
+
+#[test]
+fn each_thread_is_compared() {
+    let program = many_threads("k == 70");
+    let (status, text) = view(&program, &["diff", "a.bct", "again.bct"]);
+    assert_eq!((status, text.lines().last()), (0, Some("both executed the same")), "{text}");
+    let (status, text) = view(&program, &["diff", "a.bct", "b.bct"]);
+    assert_eq!((status, text.matches("first divergence").count()), (1, 1), "{text}");
+    assert!(text.contains("first divergence in thread 71:"), "{text}");
+}
+
+#[test]
+fn threads_that_differ_are_all_named() {
+    let program = many_threads("k >= 0");
+    let (status, text) = view(&program, &["diff", "a.bct", "b.bct"]);
+    assert_eq!((status, text.matches("first divergence in thread").count()), (1, 63), "{text}");
+    let numbers: Vec<String> = (64..81).map(|number| number.to_string()).collect();
+    let line = format!("these threads differ too; places are printed for 64: {}", numbers.join(", "));
+    assert!(text.lines().any(|one| one == line), "{text}");
+    let (_, json) = view(&program, &["diff", "-f", "json", "a.bct", "b.bct"]);
+    let objects = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let different = objects.filter(|object| object["type"] == "different");
+    assert_eq!(different.map(|object| object["thread"].to_string()).collect::<Vec<_>>(), numbers);
+}
+
+#[test]
+fn values_are_those_of_their_instructions_wherever_threads_switch() {
+    let source = "\
+import sys, thread
+sys.setcheckinterval(len(sys.argv) * 7)
+locks = [thread.allocate_lock() for i in range(2)]
+for lock in locks: lock.acquire()
+def work(k):
+    count([7])
+    locks[k].release()
+def count(z):
+    for i in xrange(400): y = z[0] + z[0]
+for k in range(2): thread.start_new_thread(work, (k,))
+for lock in locks: lock.acquire()
+";
+    let program = Program::new(source);
+    for (trace, words) in [("a.bct", &[][..]), ("b.bct", &["x"])] {
+        assert_eq!(program.trace(&["-q", "--values", "--deterministic"], trace, words).status, 0);
+    }
+    let (status, text) = view(&program, &["diff", "-n", "count", "a.bct", "b.bct"]);
+    assert_eq!((status, text.lines().last()), (0, Some("both executed the same")), "{text}");
+}

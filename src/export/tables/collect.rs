@@ -3,7 +3,7 @@
 use super::attempts::Attempts;
 use super::batch::Batch;
 use super::code::Codes;
-use super::frames::{Begin, Call, Frames, Open, type_name};
+use super::frames::{Begin, Call, Executed, Frames, Open, type_name};
 use super::schema::Which;
 use super::sequences::Sequences;
 use super::trace::Summary;
@@ -124,9 +124,7 @@ impl<R: Rows> Collector<R> {
 
     fn outside(&mut self, outside: &crate::trace::Outside, at: &State) -> Result<(), SinkError> {
         let Some(frame) = at.frame() else { return Ok(()) };
-        let open = self.frames.running(frame, at);
-        open.instructions += outside.count();
-        open.last = at.instructions + outside.count();
+        self.frames.running(frame, at).executed(outside.count(), at.instructions + outside.count());
         self.summary.recorded += outside.count();
         let rows = self.wanted[Which::Sequences as usize].then_some(&mut self.batches[Which::Sequences as usize]);
         let sequence = self.sequences.of_outside(outside, &frame.code, rows);
@@ -159,19 +157,13 @@ impl<R: Rows> Collector<R> {
         self.pass(Which::Exceptions)
     }
 
-    fn write_values(
-        &mut self,
-        place: &Place,
-        (number, offset): (u64, i64),
-        role: &'static str,
-        values: &[Value],
-    ) -> Result<(), SinkError> {
+    fn write_values(&mut self, at: Executed, role: &'static str, values: &[Value]) -> Result<(), SinkError> {
         for (position, value) in values.iter().enumerate() {
             self.scratch.clear();
             push_value(&mut self.scratch, value);
-            let row = self.batches[Which::Values as usize].row().number(number);
-            let row = row.number(place.thread.into()).number(place.frame.id).number(place.frame.code.id.into());
-            let row = row.integer(offset).word(role).number(position as u64);
+            let row = self.batches[Which::Values as usize].row().number(at.number);
+            let row = row.number(at.thread.into()).number(at.frame).number(at.code.into());
+            let row = row.integer(at.offset).word(role).number(position as u64);
             row.word(type_name(value)).plain(&self.scratch);
         }
         self.pass(Which::Values)
@@ -296,20 +288,23 @@ impl<R: Rows> Visitor for Collector<R> {
     }
 
     fn unit(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
-        let here = (place.number, i64::from(place.unit.last.offset));
+        let (frame, offset) = (place.frame, place.unit.last.offset.into());
+        let (number, thread, code) = (place.number, place.thread, frame.code.id);
+        let here = Executed { number, thread, frame: frame.id, code, offset };
         if self.wants(Which::Values) && !values.is_empty() {
-            let late = self.frames.get(place.frame.id).map_or(here, |open| open.late);
-            self.write_values(place, late, "result", &values.late)?;
-            self.write_values(place, here, "argument", &values.arguments)?;
-            self.write_values(place, here, "operand", &values.operands)?;
-            self.write_values(place, here, "stack", values.stack.as_deref().unwrap_or_default())?;
-            self.write_values(place, here, "result", &values.results)?;
+            if let Some(late) = self.frames.get(frame.id).and_then(|open| open.late) {
+                self.write_values(late, "result", &values.late)?;
+            }
+            self.write_values(here, "argument", &values.arguments)?;
+            self.write_values(here, "operand", &values.operands)?;
+            self.write_values(here, "stack", values.stack.as_deref().unwrap_or_default())?;
+            self.write_values(here, "result", &values.results)?;
         }
         if self.wants(Which::Calls) {
             self.calls(place, values)?;
         }
         if let Some(open) = self.frames.get(place.frame.id) {
-            open.late = here;
+            open.late = Some(here);
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub struct Open {
     pub caller: u64,
     pub depth: u32,
     pub begin: Begin,
-    /// The number of its first instruction, and of its last so far.
+    /// The number of its first instruction, or while it has none, of the next one; and of its last so far.
     pub first: u64,
     pub last: u64,
     pub instructions: u64,
@@ -36,8 +36,18 @@ pub struct Open {
     run: Option<(u32, u32)>,
     /// A call instruction whose outcome is not known yet.
     pub call: Option<Call>,
-    /// Its last unit that can produce a result later, by number and offset.
-    pub late: (u64, i64),
+    /// Its last unit, which can produce a result later; None if that was not recorded.
+    pub late: Option<Executed>,
+}
+
+/// An instruction, where it was executed.
+#[derive(Clone, Copy, Debug)]
+pub struct Executed {
+    pub number: u64,
+    pub thread: u32,
+    pub frame: u64,
+    pub code: u32,
+    pub offset: i64,
 }
 
 /// A call instruction.
@@ -72,16 +82,25 @@ impl Open {
             resumed: 0,
             run: None,
             call: None,
-            late: (0, 0),
+            late: None,
         }
     }
 
     /// Counts a run that ends with the instruction `last`.
     #[inline]
     pub fn ran(&mut self, run: &Run, last: u64) {
-        self.instructions += run.count;
-        self.last = last;
+        self.executed(run.count, last);
         self.run = Some((run.start, run.end()));
+    }
+
+    /// Counts instructions up to `last`.
+    #[inline]
+    pub fn executed(&mut self, count: u64, last: u64) {
+        if self.instructions == 0 {
+            self.first = last + 1 - count;
+        }
+        self.instructions += count;
+        self.last = last;
     }
 
     /// The offset of the last unit that it has executed.

@@ -1,7 +1,8 @@
-//! One thread of a trace as a sequence of stretches of code, read as far as they are asked for.
+//! One thread of a trace as a sequence of stretches of code, read as far as they are asked for.  The feed of the first thread takes the
+//! others in as well, as digests.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -74,6 +75,28 @@ impl Token {
     }
 }
 
+/// What a thread executed, to compare it as a whole; it does not depend on where other threads executed in between.
+#[derive(Clone, Default)]
+pub(super) struct Digest {
+    units: DefaultHasher,
+    values: DefaultHasher,
+}
+
+impl Digest {
+    fn add(&mut self, token: &Token) {
+        for unit in units(&token.code.object.bytes, token.start).take_while(|unit| unit.end <= token.end) {
+            (token.calls, unit.start).hash(&mut self.units);
+        }
+        token.values.hash(&mut self.values);
+    }
+
+    /// Whether both threads executed the same, with the same values if both traces have them.
+    pub(super) fn is_same(&self, other: &Digest, have_values: bool) -> bool {
+        let is_same = |one: &DefaultHasher, other: &DefaultHasher| one.finish() == other.finish();
+        is_same(&self.units, &other.units) && (!have_values || is_same(&self.values, &other.values))
+    }
+}
+
 /// What of a code object was executed.
 #[derive(Debug)]
 pub(super) struct Cover {
@@ -83,14 +106,6 @@ pub(super) struct Cover {
     pub(super) instructions: u64,
     /// Stretches that were counted.
     known: FxHashSet<(u32, u32)>,
-}
-
-impl Cover {
-    /// Adds what another thread has executed of the same code object.
-    pub(super) fn add(&mut self, other: &Cover) {
-        self.offsets.extend(&other.offsets);
-        self.instructions += other.instructions;
-    }
 }
 
 /// A trace that is read as far as it is asked for.
@@ -170,7 +185,9 @@ impl Feed {
 
     fn end(&mut self) {
         self.is_over = true;
-        self.visit.visitor.flush();
+        let collect = &mut self.visit.visitor;
+        let threads: Vec<u32> = collect.pending.keys().copied().collect();
+        threads.into_iter().for_each(|thread| collect.flush(thread));
     }
 
     pub(super) fn collected(&self) -> &Collect {
@@ -187,9 +204,9 @@ impl Feed {
         std::mem::take(&mut self.visit.visitor.cover)
     }
 
-    /// How many threads there are.
-    pub(super) fn threads(&self) -> u32 {
-        self.visit.visitor.threads
+    /// The digests of the threads but the first.
+    pub(super) fn take_digests(&mut self) -> BTreeMap<u32, Digest> {
+        std::mem::take(&mut self.visit.visitor.digests)
     }
 
     pub(super) fn has_values(&self) -> bool {
@@ -211,13 +228,14 @@ pub(super) struct Collect {
     /// What of the selection was met; None if all of the trace is wanted, or the first thread's feed has noted it.
     seen: Option<Seen>,
     thread: u32,
-    threads: u32,
     has_values: bool,
     /// The SHA-256 of the program's file.
     program: Option<[u8; 32]>,
     tokens: VecDeque<Token>,
-    /// The stretch that the next run may lengthen.
-    pending: Option<Pending>,
+    /// Of the other threads, in the first one's feed.
+    digests: BTreeMap<u32, Digest>,
+    /// By thread: the stretch that the next run may lengthen, or the unit whose result may come with the next one.
+    pending: FxHashMap<u32, Pending>,
     /// By frame: the hash of the code objects on its stack.
     paths: FxHashMap<u64, u64>,
     hashes: FxHashMap<u32, u64>,
@@ -233,11 +251,11 @@ impl Collect {
             choice: Choice::new(query),
             seen: (thread == 0 && !query.selection.is_everything()).then(|| Seen::new(&query.selection)),
             thread,
-            threads: 1,
             has_values: false,
             program: None,
             tokens: VecDeque::new(),
-            pending: None,
+            digests: BTreeMap::new(),
+            pending: FxHashMap::default(),
             paths: FxHashMap::default(),
             hashes: FxHashMap::default(),
             constants: FxHashMap::default(),
@@ -263,11 +281,35 @@ impl Collect {
         *self.hashes.entry(code.id).or_insert_with(|| hash_of(&code.object, constants))
     }
 
-    fn flush(&mut self) {
-        if let Some(Pending { mut token, .. }) = self.pending.take() {
-            token.key = Token::key(token.calls, token.start, token.end);
+    fn is_first(&self) -> bool {
+        self.thread == 0
+    }
+
+    /// Ends a thread's stretch.
+    fn flush(&mut self, thread: u32) {
+        let Some(Pending { mut token, .. }) = self.pending.remove(&thread) else { return };
+        token.key = Token::key(token.calls, token.start, token.end);
+        token.values = token.shown.as_ref().map_or(0, |shown| hash_of_values(&shown.1));
+        if thread == self.thread {
             self.tokens.push_back(token);
+        } else {
+            self.digests.entry(thread).or_default().add(&token);
         }
+    }
+
+    /// Gives the unit before a result that comes with this one, as where another thread executed in between.  What a frame returned
+    /// stays with this unit, in any trace.
+    fn settle(&mut self, place: &Place, values: &mut UnitValues) {
+        let Some(Pending { frame, token, .. }) = self.pending.get_mut(&place.thread) else { return };
+        if *frame != place.frame.id || values.late.is_empty() {
+            return;
+        }
+        let unit = Unit::decode(&token.code.object.bytes, token.start);
+        let shown = token.shown.take().or_else(|| Some(Box::new((unit?, UnitValues::default()))));
+        token.shown = shown.map(|mut shown| {
+            shown.1.results.append(&mut values.late);
+            shown
+        });
     }
 
     /// Notes that a stretch was executed.
@@ -300,6 +342,7 @@ impl Visitor for Collect {
             {
                 self.constants.insert(*code, hash_of_constants(marshal));
             }
+            Event::Outside(_) => self.flush(at.thread),
             _ => {}
         }
         if let Some(seen) = &mut self.seen {
@@ -309,61 +352,60 @@ impl Visitor for Collect {
     }
 
     fn run(&mut self, run: &Run, at: &State, _is_whole: bool) -> Result<bool, SinkError> {
-        self.threads = self.threads.max(at.thread.saturating_add(1));
         if let Some(seen) = &mut self.seen {
             seen.run(run, at);
         }
-        let Some(frame) = at.frame().filter(|_| at.thread == self.thread) else { return Ok(false) };
+        let Some(frame) = at.frame().filter(|_| self.is_first() || at.thread == self.thread) else { return Ok(false) };
         self.is_wanted = self.choice.wants_run(run, frame, at);
         if !self.is_wanted {
             return Ok(false);
         }
         let code = Rc::clone(&frame.code);
-        self.covered(&code, run.start, run.end(), run.count);
+        if self.is_first() {
+            self.covered(&code, run.start, run.end(), run.count);
+        }
         if self.has_values {
             return Ok(true);
         }
         let number = at.instructions + 1;
-        let goes_on = |pending: &&mut Pending| pending.frame == frame.id && pending.token.end == run.start;
-        if let Some(Pending { next, token, .. }) = self.pending.as_mut().filter(goes_on) {
+        let goes_on = |Pending { frame: before, token, .. }: &&mut Pending| {
+            (*before, token.code.id, token.end) == (frame.id, code.id, run.start)
+        };
+        if let Some(Pending { next, token, .. }) = self.pending.get_mut(&at.thread).filter(goes_on) {
             if *next != number {
                 token.gaps.push((run.start, number));
             }
             (token.end, *next) = (run.end(), number + run.count);
             return Ok(false);
         }
-        self.flush();
+        self.flush(at.thread);
         let path = self.paths.get(&frame.id).copied().unwrap_or_default();
         let calls = hash(&(path, self.hash(&code)));
         let (start, end, gaps) = (run.start, run.end(), Vec::new());
         let token = Token { key: 0, calls, values: 0, number, gaps, code, start, end, shown: None };
-        self.pending = Some(Pending { frame: frame.id, next: number + run.count, token });
+        self.pending.insert(at.thread, Pending { frame: frame.id, next: number + run.count, token });
         Ok(false)
     }
 
     fn unit(&mut self, place: &Place, values: &UnitValues) -> Result<(), SinkError> {
         let (frame, unit) = (place.frame, place.unit);
+        let mut shown = (!values.is_empty()).then(|| Box::new((*unit, values.clone())));
+        if let Some(shown) = &mut shown {
+            self.settle(place, &mut shown.1);
+        }
+        self.flush(place.thread);
         let path = self.paths.get(&frame.id).copied().unwrap_or_default();
         let calls = hash(&(path, self.hash(&frame.code)));
-        let key = Token::key(calls, unit.start, unit.end);
-        let has_any = !values.is_empty();
-        let mut hasher = FxHasher::default();
-        if has_any {
-            let lists = [&values.arguments, &values.late, &values.operands, &values.results];
-            lists.into_iter().flatten().for_each(|value| hash_value(value, Numbers::Ignored, &mut hasher));
-        }
-        let shown = has_any.then(|| Box::new((*unit, values.clone())));
         let number = place.number + 1 - u64::from(unit.instructions);
-        let (code, start, end) = (Rc::clone(&frame.code), unit.start, unit.end);
-        let (values, gaps) = (hasher.finish(), Vec::new());
-        self.tokens.push_back(Token { key, calls, values, number, gaps, code, start, end, shown });
+        let (code, start, end, gaps) = (Rc::clone(&frame.code), unit.start, unit.end, Vec::new());
+        let shown = shown.filter(|shown| !shown.1.is_empty());
+        let token = Token { key: 0, calls, values: 0, number, gaps, code, start, end, shown };
+        self.pending.insert(place.thread, Pending { frame: frame.id, next: place.number + 1, token });
         Ok(())
     }
 
     fn entered(&mut self, entered: &Entered) -> Result<(), SinkError> {
-        if entered.thread == self.thread {
-            self.flush();
-        }
+        self.flush(entered.thread);
         if self.paths.len() >= REMEMBERED {
             self.paths.clear();
         }
@@ -374,14 +416,18 @@ impl Visitor for Collect {
     }
 
     fn left(&mut self, frame: &Frame, exit: Exit, _number: u64) -> Result<(), SinkError> {
-        if self.pending.as_ref().is_some_and(|pending| pending.frame == frame.id) {
-            self.flush();
-        }
         if exit != Exit::Yield {
             self.paths.remove(&frame.id);
         }
         Ok(())
     }
+}
+
+fn hash_of_values(values: &UnitValues) -> u64 {
+    let mut hasher = FxHasher::default();
+    let lists = [&values.arguments, &values.late, &values.operands, &values.results];
+    lists.into_iter().flatten().for_each(|value| hash_value(value, Numbers::Ignored, &mut hasher));
+    hasher.finish()
 }
 
 pub(super) fn hash(what: &impl Hash) -> u64 {

@@ -6,7 +6,7 @@ use indicatif::HumanCount;
 
 use super::align::Parting;
 use super::feed::{Cover, Token};
-use super::{Covers, DiffPlan, Threads};
+use super::{ALIGNED, Compared, Covers, DiffPlan};
 use crate::bytecode::decode::Unit;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::{CodeObject, opcode};
@@ -22,7 +22,7 @@ const SHOWN: usize = 1;
 /// Writes how they differ.
 pub(super) fn write(
     plan: &DiffPlan,
-    threads: &Threads,
+    compared: &Compared,
     covers: &Covers,
     is_same_program: Option<bool>,
     left_out: &LeftOut,
@@ -42,7 +42,7 @@ pub(super) fn write(
             lines.push(b"they are traces of different programs\n")?;
         }
     }
-    for (thread, aligned) in threads {
+    for (thread, aligned) in &compared.aligned {
         if is_json {
             if let Some((a, b)) = &aligned.value {
                 push_object(lines, "value", *thread, Some(a), Some(b), &[])?;
@@ -63,11 +63,12 @@ pub(super) fn write(
         }
         write_thread(*thread, aligned, lines)?;
     }
+    write_others(&compared.others, is_json, lines)?;
     for (place, name) in ["A", "B"].into_iter().enumerate() {
         write_only(&covers[place], &covers[1 - place], name, is_json, lines)?;
     }
     if !is_json {
-        if threads.iter().all(|(_, aligned)| !aligned.is_different()) {
+        if !compared.is_different() {
             let is_nothing = covers.iter().all(BTreeMap::is_empty);
             let same = if is_nothing { "neither executed any of it\n" } else { "both executed the same\n" };
             lines.push(same.as_bytes())?;
@@ -75,6 +76,24 @@ pub(super) fn write(
         plan.query.write_left_out(lines, left_out)?;
     }
     lines.finish().map(|_| ())
+}
+
+/// Writes which threads differ, without the places.
+fn write_others(threads: &[u32], is_json: bool, lines: &mut Lines) -> Result<(), SinkError> {
+    if is_json {
+        return threads.iter().try_for_each(|thread| {
+            let out = lines.open();
+            out.extend_from_slice(b"{\"type\":\"different\"");
+            json::push_member(out, "thread", thread);
+            out.extend_from_slice(b"}\n");
+            lines.ended()
+        });
+    }
+    if threads.is_empty() {
+        return Ok(());
+    }
+    let listed = listed(threads);
+    lines.push(format!("\nthese threads differ too; places are printed for {ALIGNED}: {listed}\n").as_bytes())
 }
 
 fn write_thread(thread: u32, aligned: &super::align::Aligned, lines: &mut Lines) -> Result<(), SinkError> {

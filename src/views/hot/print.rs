@@ -62,7 +62,7 @@ pub(super) fn write(
     for spot in &by_offset {
         let times = HumanCount(spot.times).to_string();
         let offset = spot.offset.unwrap_or(0);
-        let (place, name) = (place(spot.counted, spot.line), opname(spot.counted, offset));
+        let (place, name) = (place(spot.counted, spot.line), opname(spot.counted, offset).unwrap_or("?"));
         push(lines, &format!("{times:>18}  {place} at {offset} {name}\n"))?;
     }
     query.write_left_out(lines, left_out)?;
@@ -103,13 +103,14 @@ fn place(counted: &Counted, line: i32) -> String {
     format!("{}:{line}: {}", Printable::text(&object.filename), Printable::name(&object.name))
 }
 
-fn opname(counted: &Counted, offset: i32) -> &'static str {
+/// The name of the opcode at an offset; None if 2.7 has none.
+fn opname(counted: &Counted, offset: i32) -> Option<&'static str> {
     let inside = || {
         let at = usize::try_from(offset).ok()?;
         Some(Instruction::decode(&counted.code.object.bytes, at, offset, None)?.opcode)
     };
     let opcode = counted.outside.get(&offset).copied().or_else(inside);
-    opcode.and_then(opcode::name).unwrap_or("?")
+    opcode.and_then(opcode::name)
 }
 
 fn push(lines: &mut Lines, line: &str) -> Result<(), SinkError> {
@@ -139,7 +140,10 @@ fn push_spot_object(out: &mut Vec<u8>, spot: &Spot) {
     json::push_member(out, "line", spot.line);
     if let Some(offset) = spot.offset {
         json::push_member(out, "offset", offset);
-        json::push_text_member(out, "opname", opname(spot.counted, offset).as_bytes());
+        match opname(spot.counted, offset) {
+            Some(name) => json::push_text_member(out, "opname", name.as_bytes()),
+            None => json::push_member(out, "opname", "null"),
+        }
     }
     json::push_member(out, "times", spot.times);
     out.extend_from_slice(b"}\n");
