@@ -138,6 +138,16 @@ fn every_code_object_of_the_library_is_assembled_as_the_compiler_did() {
 }
 
 #[test]
+fn a_listing_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("l.txt");
+    fs::write(&text, "LOAD_CONST 0 (None)\nRETURN_VALUE\n").unwrap();
+    let ran = running::run(running::bctrace(["asm", "--force"]).arg(&text).arg(&text));
+    assert!(ran.status == 125 && ran.stderr().contains("it is the input file itself"), "{}", ran.stderr());
+    assert_eq!(fs::read(&text).unwrap(), b"LOAD_CONST 0 (None)\nRETURN_VALUE\n");
+}
+
+#[test]
 fn every_fixture_comes_back_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let (text, copy) = (folder.path().join("l.txt"), folder.path().join("c.pyc"));

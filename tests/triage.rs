@@ -110,6 +110,14 @@ fn a_file_that_is_no_program_has_a_summary_and_status_125() {
 }
 
 #[test]
+fn a_pipe_is_refused_once_the_program_was_read() {
+    let program = Program::new("print 1\n");
+    assert!(program.shell("mkfifo fifo; cat p.pyc > fifo &").status().unwrap().success());
+    let ran = triage(&program, &["fifo"]);
+    assert!(ran.status == 125 && ran.stderr().contains("it is no regular file"), "{}", ran.stderr());
+}
+
+#[test]
 fn source_that_does_not_compile_says_so_in_the_summary() {
     let program = Program::new("x = 1\n");
     fs::write(program.path("bad.py"), "def (\x1b[31m:\n").unwrap();

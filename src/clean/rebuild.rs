@@ -76,7 +76,8 @@ impl Program<'_> {
         let is_class = code.flags & (OPTIMIZED | NEWLOCALS) == NEWLOCALS;
         // What says where flattened code goes on is stored again and again.
         let stores = || globals::stored(code).filter(|stored| *stored == name).count();
-        let is_looked_up = || self.texts.contains(name) || name.starts_with(b"__") || stores() < 3;
+        let fewest = if self.mentions.contains_key(&b"__metaclass__"[..]) { 3 } else { 2 };
+        let is_looked_up = || self.texts.contains(name) || name.starts_with(b"__") || stores() < fewest;
         self.mentions.get(name) == Some(&1) && !(is_class && is_looked_up())
     }
 }

@@ -8,11 +8,12 @@ use anyhow::{Context, anyhow};
 
 use super::args::AsmArgs;
 use super::program::open;
+use super::record::is_same;
 use super::{message, screen};
 use crate::bytecode::assemble::listing;
 use crate::bytecode::marshal::whole::{self, Interning};
 use crate::bytecode::{marshal, pyc};
-use crate::format::{self, Named};
+use crate::format::{self, Named, OutputError};
 
 /// Runs the command.
 pub fn run(args: &AsmArgs) -> anyhow::Result<u8> {
@@ -23,6 +24,9 @@ pub fn run(args: &AsmArgs) -> anyhow::Result<u8> {
     // What is written can be read.
     marshal::read(&marshalled).with_context(|| format!("cannot assemble {}", Named::input(&args.listing)))?;
     let bytes = pyc::of_marshal_at(&marshalled, program.time);
+    if args.output != Path::new("-") && is_same(&args.listing, &args.output) {
+        return Err(OutputError::IsInput(args.output.clone()).into());
+    }
     if args.output == Path::new("-") {
         screen::print(&bytes)?;
     } else {

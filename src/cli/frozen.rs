@@ -72,7 +72,9 @@ pub fn bundle(program: &Program, scratch: Option<&Path>) -> anyhow::Result<Optio
     let file = std::path::absolute(&program.file)?;
     let archive = program.library.as_ref().unwrap_or(&program.file);
     let executable = Some(text(file.as_os_str().as_bytes())?);
-    let first = Some(text(archive.as_os_str().as_bytes())?);
+    let first = |path: &Path| text(path.as_os_str().as_bytes()).map(Some);
+    // What a freezer has made names its archive by a whole path, which holds after a change of folder.
+    let whole = std::path::absolute(archive)?;
     Ok(Some(match kind {
         Kind::PyInstaller | Kind::Pyz => {
             let folder = match scratch.filter(|_| is_unpacked(&program.contents)) {
@@ -99,14 +101,14 @@ pub fn bundle(program: &Program, scratch: Option<&Path>) -> anyhow::Result<Optio
                 modules: vec![stand_in(MEMORY_IMPORTER)?],
                 frozen: Some(text(frozen)?),
                 executable,
-                first,
+                first: first(&whole)?,
                 ..Bundle::default()
             }
         }
         Kind::CxFreeze | Kind::BbFreeze => {
-            Bundle { frozen: Some(CString::default()), executable, first, ..Bundle::default() }
+            Bundle { frozen: Some(CString::default()), executable, first: first(&whole)?, ..Bundle::default() }
         }
-        _ => Bundle { first, ..Bundle::default() },
+        _ => Bundle { first: first(archive)?, ..Bundle::default() },
     }))
 }
 

@@ -201,7 +201,7 @@ fn bundle(job: &Job, sandbox: Option<&Prepared>) -> anyhow::Result<(Option<Bundl
 }
 
 /// Returns whether two paths are one, as far as they say by themselves.
-fn is_same(one: &Path, other: &Path) -> bool {
+pub fn is_same(one: &Path, other: &Path) -> bool {
     let whole = |path: &Path| std::path::absolute(path).ok();
     whole(one).is_some_and(|one| whole(other) == Some(one))
 }

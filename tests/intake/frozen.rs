@@ -184,7 +184,7 @@ fn py2exe_with_everything_in_one_file_finds_its_modules_there() {
 
 #[test]
 fn cx_freeze_and_bbfreeze_archives_run_what_their_executable_would() {
-    let main = pyc("import helper, sys\nprint helper.X, sys.frozen, __name__", "main.py");
+    let main = pyc("import os, sys\nos.chdir('/')\nimport helper\nprint helper.X, sys.frozen, __name__", "main.py");
     let helper = pyc("X = 'found'", "helper.py");
     let other = pyc("print 'other'", "other.py");
     let cx = zip(&[

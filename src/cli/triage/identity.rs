@@ -1,6 +1,6 @@
 //! Which file it is: its hashes, size and type.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -29,11 +29,11 @@ impl Identity {
     /// Reads a file, whose type is not known yet.
     pub fn read(path: &Path) -> anyhow::Result<Identity> {
         let cannot = || format!("cannot read {}", Named::input(path));
-        let file = File::open(path).with_context(cannot)?;
-        let metadata = file.metadata().with_context(cannot)?;
+        // A pipe waits for a writer when it is opened.
+        let metadata = fs::metadata(path).with_context(cannot)?;
         anyhow::ensure!(!metadata.is_dir(), "{}: it is a folder; name a file in it", cannot());
         anyhow::ensure!(metadata.is_file(), "{}: it is no regular file", cannot());
-        digest(file).with_context(cannot)
+        File::open(path).and_then(digest).with_context(cannot)
     }
 
     pub fn markdown(&self) -> String {
