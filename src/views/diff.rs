@@ -12,7 +12,7 @@ use super::Answer;
 use super::query::{LeftOut, Query};
 use crate::format::Output;
 use crate::format::lines::Lines;
-use crate::read::{Flaw, TraceError};
+use crate::read::{Flaw, TraceError, is_read_once};
 use crate::select::Miss;
 use crate::trace::SinkError;
 use align::{Aligned, Pair};
@@ -49,8 +49,11 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
         misses[number] = feed.take_misses();
     }
     let covers = [pair.a.take_cover(), pair.b.take_cover()];
-    for thread in different_threads(&mut pair) {
-        if compared.aligned.len() < ALIGNED {
+    let different = different_threads(&mut pair);
+    drop(pair);
+    let can_read_again = !queries.iter().any(|query| is_read_once(&query.trace));
+    for thread in different {
+        if can_read_again && compared.aligned.len() < ALIGNED {
             compared.aligned.push((thread, align::align(&mut open(thread)?, plan.window)?));
         } else {
             compared.others.push(thread);
