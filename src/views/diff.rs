@@ -12,7 +12,7 @@ use super::Answer;
 use super::query::{LeftOut, Query};
 use crate::format::Output;
 use crate::format::lines::Lines;
-use crate::read::{Flaw, TraceError};
+use crate::read::{Flaw, TraceError, is_read_once};
 use crate::select::Miss;
 use crate::trace::SinkError;
 use align::{Aligned, Pair};
@@ -49,15 +49,18 @@ pub fn run(plan: &DiffPlan, output: Output, report: &mut dyn FnMut(usize, Flaw))
         misses[number] = feed.take_misses();
     }
     let covers = [pair.a.take_cover(), pair.b.take_cover()];
-    for thread in different_threads(&mut pair) {
-        if compared.aligned.len() < ALIGNED {
+    let different = different_threads(&mut pair);
+    let programs = pair.a.collected().program().zip(pair.b.collected().program());
+    let is_same_program = programs.map(|(a, b)| a == b);
+    drop(pair);
+    let can_read_again = !queries.iter().any(|query| is_read_once(&query.trace));
+    for thread in different {
+        if can_read_again && compared.aligned.len() < ALIGNED {
             compared.aligned.push((thread, align::align(&mut open(thread)?, plan.window)?));
         } else {
             compared.others.push(thread);
         }
     }
-    let programs = pair.a.collected().program().zip(pair.b.collected().program());
-    let is_same_program = programs.map(|(a, b)| a == b);
     let stdlib_left_out = excluded.into_iter().max().unwrap_or_default();
     let left_out = LeftOut { stdlib: Some(stdlib_left_out), ..LeftOut::default() };
     let is_different = compared.is_different();

@@ -162,6 +162,10 @@ fn each_thread_is_compared() {
     let (status, text) = view(&program, &["diff", "a.bct", "b.bct"]);
     assert_eq!((status, text.matches("first divergence").count()), (1, 1), "{text}");
     assert!(text.contains("first divergence in thread 71:"), "{text}");
+    // What can be read only once has no places of other threads.
+    let ran = crate::running::run(&mut program.shell("cat b.bct | \"$0\" diff a.bct -"));
+    assert_eq!(ran.status, 1, "{}", ran.stderr());
+    assert!(ran.stdout().contains("threads that differ too, without their places: 71\n"), "{}", ran.stdout());
 }
 
 #[test]
@@ -170,7 +174,7 @@ fn threads_that_differ_are_all_named() {
     let (status, text) = view(&program, &["diff", "a.bct", "b.bct"]);
     assert_eq!((status, text.matches("first divergence in thread").count()), (1, 63), "{text}");
     let numbers: Vec<String> = (64..81).map(|number| number.to_string()).collect();
-    let line = format!("these threads differ too; places are printed for 64: {}", numbers.join(", "));
+    let line = format!("threads that differ too, without their places: {}", numbers.join(", "));
     assert!(text.lines().any(|one| one == line), "{text}");
     let (_, json) = view(&program, &["diff", "-f", "json", "a.bct", "b.bct"]);
     let objects = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -6,7 +6,7 @@ use indicatif::HumanCount;
 
 use super::align::Parting;
 use super::feed::{Cover, Token};
-use super::{ALIGNED, Compared, Covers, DiffPlan};
+use super::{Compared, Covers, DiffPlan};
 use crate::bytecode::decode::Unit;
 use crate::bytecode::escape::Printable;
 use crate::bytecode::{CodeObject, opcode};
@@ -92,8 +92,7 @@ fn write_others(threads: &[u32], is_json: bool, lines: &mut Lines) -> Result<(),
     if threads.is_empty() {
         return Ok(());
     }
-    let listed = listed(threads);
-    lines.push(format!("\nthese threads differ too; places are printed for {ALIGNED}: {listed}\n").as_bytes())
+    lines.push(format!("\nthreads that differ too, without their places: {}\n", listed(threads)).as_bytes())
 }
 
 fn write_thread(thread: u32, aligned: &super::align::Aligned, lines: &mut Lines) -> Result<(), SinkError> {
