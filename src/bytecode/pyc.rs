@@ -72,7 +72,8 @@ pub fn is_source(file: &[u8]) -> bool {
     match check_magic(file) {
         Ok(()) | Err(PycError::OtherPython { .. } | PycError::Headerless) => false,
         Err(PycError::Mangled(_)) => !file.starts_with(&MAGIC_BYTES[..1]),
-        Err(_) => !is_binary(),
+        Err(PycError::OtherFile(_)) => !is_binary(),
+        Err(_) => true,
     }
 }
 

@@ -22,8 +22,7 @@ pub use indent::push_indent;
 pub use jsonl::{push_attempt_members, push_end_members, push_start_members};
 pub use named::{Named, why};
 pub use output::{
-    Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken, last_line_end,
-    names_stdout,
+    Checked, Output, OutputError, OutputFolder, Replace, check_output, decompressed, is_taken, names_stdout,
 };
 pub use paint::{Paint, Painted};
 pub use recognized::{Beginning, recognized};

@@ -19,7 +19,6 @@ use crate::trace::SinkError;
 pub use folder::{OutputFolder, is_taken};
 pub use open::{Checked, OutputError, Replace, check_output, names_stdout};
 use store::Store;
-pub use store::last_line_end;
 pub(super) use store::{Filler, Keep};
 
 /// Uncompressed bytes between two sync points of a compressed file, and compressed bytes.  By size alone, so that equal runs

@@ -164,7 +164,17 @@ impl Store {
         if latest == self.stored {
             return Some(latest);
         }
-        last_line_end(&self.file, latest).ok()
+        let mut end = latest;
+        while end > 0 {
+            let begin = end.saturating_sub(REACH);
+            let mut bytes = vec![0; (end - begin) as usize];
+            self.file.read_exact_at(&mut bytes, begin).ok()?;
+            if let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
+                return Some(begin + last as u64 + 1);
+            }
+            end = begin;
+        }
+        Some(0)
     }
 
     /// Goes on in a copy of the process that has written the file since.  What that has written after the bytes that count here
@@ -254,18 +264,4 @@ fn write_each(bytes: &[u8], end: &mut u64, mut write: impl FnMut(&[u8], u64) -> 
         }
     }
     Ok(())
-}
-
-/// Finds the end of the last whole line among a file's first `end` bytes; 0 if there is none.
-pub fn last_line_end(file: &File, mut end: u64) -> io::Result<u64> {
-    while end > 0 {
-        let begin = end.saturating_sub(REACH);
-        let mut bytes = vec![0; (end - begin) as usize];
-        file.read_exact_at(&mut bytes, begin)?;
-        if let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
-            return Ok(begin + last as u64 + 1);
-        }
-        end = begin;
-    }
-    Ok(0)
 }

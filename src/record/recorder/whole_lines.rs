@@ -3,14 +3,26 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 
-use crate::format::last_line_end;
+/// Bytes that are looked at at a time.
+const STEP: u64 = 1 << 20;
 
 /// Cuts a file after its last line break.
 pub fn cut(file: &File) -> io::Result<()> {
     // It is open for writing alone.
     let readable = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    file.set_len(last_line_end(&readable, file.metadata()?.len())?)
+    let mut end = file.metadata()?.len();
+    while end > 0 {
+        let begin = end.saturating_sub(STEP);
+        let mut bytes = vec![0; (end - begin) as usize];
+        readable.read_exact_at(&mut bytes, begin)?;
+        if let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
+            return file.set_len(begin + last as u64 + 1);
+        }
+        end = begin;
+    }
+    file.set_len(0)
 }
 
 #[cfg(test)]
