@@ -65,8 +65,9 @@ pub(super) struct Cut {
 impl Cut {
     /// Adds what another one counts, which came so often.
     pub(super) fn add(&mut self, other: Cut, times: u64) {
-        self.strings += other.strings * times;
-        self.containers += other.containers * times;
+        let more = |count: u64, of_one: u64| count.saturating_add(of_one.saturating_mul(times));
+        self.strings = more(self.strings, other.strings);
+        self.containers = more(self.containers, other.containers);
     }
 
     /// The parts of the line of text that says what was left out.

@@ -650,6 +650,8 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vm_fake_net(real: *const *const ::core::ffi::c_char);
+}
+unsafe extern "C" {
     pub fn vm_have_no_names();
 }
 unsafe extern "C" {
