@@ -23,7 +23,7 @@ def bctrace(*words):
 
 
 def exported(trace, form, *options):
-    out = SCRATCH / f"{trace.stem}.{form}"
+    out = SCRATCH / f"{trace.stem}-{form}"
     ran = bctrace("export", trace, "-f", form, "-o", out, "--force", *options)
     assert ran.returncode == 0, ran.stderr
     return out
