@@ -61,7 +61,7 @@ def main():
         with open(folder / "p.lst", "wb") as listing:
             subprocess.run([bctrace, "dis", folder / "p.py"], stdout=listing, check=True)
         for form in FORMS:
-            out = folder / f"out.{form}"
+            out = folder / f"out-{form}"
             extra = ["--listing", folder / "p.lst"] if form == "lcov" else []
             seconds, work, memory = measured([bctrace, "export", trace, "-f", form, "-o", out, *extra])
             rate = info["recorded"] / seconds / 1e6
