@@ -12,6 +12,9 @@ use crate::bytecode::marshal::write::utf8;
 use crate::bytecode::object::{MarshalledCode, Object};
 use crate::bytecode::opcode::op;
 
+/// Builtins that see the variables of the code that calls them by their names.
+pub const READS_NAMES: [&[u8]; 6] = [b"locals", b"vars", b"dir", b"eval", b"execfile", b"input"];
+
 /// What one code object does.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
@@ -99,7 +102,7 @@ pub fn shows_locals(code: &MarshalledCode) -> bool {
 
 /// Whether code does something else than call what can show the local variables of its caller, or has the name as a text.
 fn renames_eval(code: &MarshalledCode) -> bool {
-    let is_one = |name: &[u8]| [&b"eval"[..], b"execfile", b"locals", b"vars", b"dir", b"input"].contains(&name);
+    let is_one = |name: &[u8]| READS_NAMES.contains(&name);
     let is_text = |constant: &Object| matches!(constant, Object::Str(text) if is_one(text));
     let is_used = |unit: &Unit| {
         let name = unit.last.operand.and_then(|place| code.names.get(usize::try_from(place).ok()?));
@@ -154,24 +157,13 @@ fn is_called(code: &MarshalledCode, mut at: u32) -> bool {
 
 /// Whether a program may look up globals by their names.
 pub fn looks_up_globals(code: &MarshalledCode) -> bool {
-    const BY_NAME: [&[u8]; 13] = [
-        b"globals",
-        b"locals",
-        b"vars",
-        b"dir",
-        b"eval",
-        b"execfile",
-        b"input",
-        b"f_globals",
-        b"func_globals",
-        b"__globals__",
-        b"__dict__",
-        b"__main__",
-        b"modules",
-    ];
+    const BY_NAME: [&[u8]; 7] =
+        [b"globals", b"f_globals", b"func_globals", b"__globals__", b"__dict__", b"__main__", b"modules"];
     // Nearly every program compares its own name with the text `__main__`.
     let imports_main = || mentions(code, &[b"__import__"], &[]) && mentions(code, &[], &[b"__main__"]);
-    mentions(code, &BY_NAME, &[b"__dict__", b"__globals__", b"f_globals", b"func_globals"]) || imports_main()
+    mentions(code, &READS_NAMES, &[])
+        || mentions(code, &BY_NAME, &[b"__dict__", b"__globals__", b"f_globals", b"func_globals"])
+        || imports_main()
 }
 
 /// Whether a program may give functions other code.

@@ -180,8 +180,11 @@ fn attempt<'a>(
             Ok(made) => (made, Outcome::Plain(sign, why)),
             Err(other) => {
                 let kept = Result::as_it_was(Outcome::Kept(format!("{why}; {other}")), has_sign);
-                let whole = Result { reach, ..kept };
-                return with_all_it_does(code, &graph, executed, sign, program, &whole).unwrap_or(whole);
+                let kept = Result { reach, ..kept };
+                let Some((made, flow)) = with_all_it_does(code, &graph, program) else { return kept };
+                let is_ambiguous = executed.is_some_and(|executed| self::is_ambiguous(&graph, &flow, executed));
+                let changes = self::changes(code, &graph, &Removed::new(), &[]);
+                return Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, is_ambiguous, ..kept };
             }
         },
     };
@@ -190,24 +193,13 @@ fn attempt<'a>(
 
 /// Lays out as statements all that code does, what could go too: without a store that nothing reads a block can be empty, and is then
 /// none.  None if that is not possible.
-fn with_all_it_does(
-    code: &MarshalledCode,
-    graph: &Graph,
-    executed: Option<&Executed>,
-    sign: &'static str,
-    program: &Program<'_>,
-    kept: &Result,
-) -> Option<Result> {
+fn with_all_it_does(code: &MarshalledCode, graph: &Graph, program: &Program<'_>) -> Option<(MarshalledCode, Flow)> {
     let mut flow = Flow::of(graph);
     simplify::join_chains(&mut flow);
     flow.compact();
     flow.prepare();
     let end = shared_end(code, &mut flow);
-    let made = structured(code, &flow, end, true, program).ok()?;
-    let is_ambiguous = executed.is_some_and(|executed| is_ambiguous(graph, &flow, executed));
-    let changes = changes(code, graph, &Removed::new(), &[]);
-    let kept = kept.clone();
-    Some(Result { code: Some(made), outcome: Outcome::Rebuilt(sign), changes, is_ambiguous, ..kept })
+    Some((structured(code, &flow, end, true, program).ok()?, flow))
 }
 
 /// Lets all ends of a module be one.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::globals;
+use super::reach::READS_NAMES;
 use crate::bytecode::code::nested;
 use crate::bytecode::decode::units;
 use crate::bytecode::object::{MarshalledCode, Object};
@@ -13,22 +14,9 @@ use crate::bytecode::opcode::op;
 /// CO_OPTIMIZED and CO_NEWLOCALS (Include/code.h).
 const FUNCTION: i32 = 0x1 | 0x2;
 
-/// Names through which code can see those of its locals.
-const REVEALING: [&[u8]; 13] = [
-    b"f_locals",
-    b"locals",
-    b"vars",
-    b"dir",
-    b"eval",
-    b"execfile",
-    b"input",
-    b"_getframe",
-    b"currentframe",
-    b"func_code",
-    b"__code__",
-    b"co_varnames",
-    b"inspect",
-];
+/// Names, besides those of builtins, through which code can see those of its locals.
+const REVEALING: [&[u8]; 7] =
+    [b"f_locals", b"_getframe", b"currentframe", b"func_code", b"__code__", b"co_varnames", b"inspect"];
 
 /// Keywords of Python 2.7, and None, which nothing can be bound to.
 const KEYWORDS: [&str; 32] = [
@@ -55,7 +43,8 @@ pub fn rename(code: &MarshalledCode, all: bool) -> (MarshalledCode, Vec<Renamed>
     for (code, _) in nested(code) {
         names.binds_none |= globals::stored(code).any(|name| name == b"None");
         names.taken.extend(all_names(code).cloned());
-        names.is_revealing |= code.names.iter().any(|name| REVEALING.contains(&&**name));
+        names.is_revealing |=
+            code.names.iter().any(|name| REVEALING.contains(&&**name) || READS_NAMES.contains(&&**name));
         names.is_revealing |=
             units(&code.bytes, 0).any(|unit| unit.last.opcode == op::EXEC_STMT) && code.flags & FUNCTION == FUNCTION;
     }

@@ -91,7 +91,7 @@ pub fn rules(setting: &Setting) -> Vec<Rule> {
             table.refuse(libc::SYS_fcntl, &[Is(1, command.cast_unsigned())]);
         }
     }
-    // A lease has whoever opens the file wait, and F_NOTIFY tells what others do in a folder.
+    // A lease makes others wait that open the file, and F_NOTIFY reports what they do in a folder.
     for command in [libc::F_SETLEASE, libc::F_NOTIFY] {
         table.refuse(libc::SYS_fcntl, &[Is(1, command.cast_unsigned())]);
     }

@@ -12,7 +12,8 @@ use crate::read::{Flaw, TraceError};
 use crate::select::Name;
 
 use super::Answer;
-use super::query::{LeftOut, Query, ended};
+use super::left_out::LeftOut;
+use super::query::{Query, ended};
 use json::Json;
 use text::Text;
 use tree::Tree;

@@ -16,7 +16,8 @@ use rustc_hash::FxHashMap;
 
 use super::flow::{Flow, Mark};
 use super::items::Outcome;
-use super::query::{LeftOut, Query, View, ended};
+use super::left_out::LeftOut;
+use super::query::{Query, View, ended};
 use super::{Answer, room::Room};
 use crate::bytecode::Instruction;
 use crate::format::Output;

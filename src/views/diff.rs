@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::Answer;
-use super::query::{LeftOut, Query};
+use super::left_out::LeftOut;
+use super::query::Query;
 use crate::format::Output;
 use crate::format::lines::Lines;
 use crate::read::{Flaw, TraceError, is_read_once};

@@ -11,7 +11,8 @@ use rustc_hash::FxHashMap;
 pub use wanted::Wanted;
 
 use super::Answer;
-use super::query::{Cut, LeftOut, Query, View, ended};
+use super::left_out::{Cut, LeftOut};
+use super::query::{Query, View, ended};
 use super::room::{Room, weight};
 use crate::bytecode::{Instruction, effect};
 use crate::format::Output;

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::Answer;
-use super::query::{LeftOut, Query, View, ended};
+use super::left_out::LeftOut;
+use super::query::{Query, View, ended};
 use super::room::Room;
 use crate::format::Output;
 use crate::format::lines::Lines;

@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::Answer;
+use super::left_out::LeftOut;
 use super::query::{Query, View, ended};
 use super::room::Room;
-use super::{Answer, query::LeftOut};
 use crate::bytecode::Instruction;
 use crate::bytecode::decode::units;
 use crate::format::Output;

@@ -8,7 +8,8 @@ use crate::format::values::{push_raised, push_value};
 use crate::trace::value::Value;
 use crate::trace::{Raised, SinkError};
 
-use super::query::{LeftOut, Query};
+use super::left_out::LeftOut;
+use super::query::Query;
 
 /// Writes all items of a view: JSON lines after the view's first object, or text before the line that says what was left out.
 pub(super) fn write<Item>(

@@ -13,6 +13,7 @@ pub mod hot;
 pub mod info;
 mod items;
 pub mod layers;
+mod left_out;
 mod observed;
 pub mod query;
 pub mod report;

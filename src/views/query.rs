@@ -7,10 +7,10 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use indicatif::HumanCount;
 use rustc_hash::FxHashMap;
 
 use super::Answer;
+use super::left_out::LeftOut;
 use super::observed::Observed;
 use crate::format::json;
 use crate::format::lines::Lines;
@@ -38,51 +38,6 @@ pub struct Query {
     pub json: bool,
     /// Shows how far a long command is, on a terminal.
     pub progress: bool,
-}
-
-/// What an answer leaves out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct LeftOut {
-    /// Instructions of the standard library; None if they are not counted yet.
-    pub(super) stdlib: Option<u64>,
-    /// Items for which there was no memory.
-    pub(super) dropped: u64,
-    /// Values that were cut when they were recorded; None where nothing is looked for in them.
-    pub(super) cut: Option<Cut>,
-    /// There is nothing else.
-    pub(super) is_all: bool,
-    /// The trace has no values, and the view does without them.
-    pub(super) lacks_values: bool,
-}
-
-/// Values that were cut when they were recorded, and may have what was asked for in what is missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cut {
-    pub(super) strings: u64,
-    pub(super) containers: u64,
-}
-
-impl Cut {
-    /// Adds what another one counts, which came so often.
-    pub(super) fn add(&mut self, other: Cut, times: u64) {
-        let more = |count: u64, of_one: u64| count.saturating_add(of_one.saturating_mul(times));
-        self.strings = more(self.strings, other.strings);
-        self.containers = more(self.containers, other.containers);
-    }
-
-    /// The parts of the line of text that says what was left out.
-    fn parts(self) -> impl Iterator<Item = String> {
-        let part = |(count, what, option): (u64, &str, &str)| match count {
-            0 => None,
-            1 => Some(format!("the rest of 1 {what} that was cut; record with a larger {option}")),
-            _ => {
-                Some(format!("the rest of {} {what}s that were cut; record with a larger {option}", HumanCount(count)))
-            }
-        };
-        [(self.strings, "string", "--value-length"), (self.containers, "container", "--value-width")]
-            .into_iter()
-            .filter_map(part)
-    }
 }
 
 /// A view that takes a trace in its order and answers afterwards.
@@ -211,12 +166,7 @@ impl Query {
         json::push_text_member(out, "view", view.as_bytes());
         json::push_member(out, "version", 1);
         json::push_text_member(out, "trace", self.trace.as_os_str().as_encoded_bytes());
-        json::push_optional_member(out, "stdlib_left_out", left_out.stdlib);
-        json::push_member(out, "dropped", left_out.dropped);
-        if let Some(cut) = left_out.cut {
-            json::push_member(out, "cut", cut.strings);
-            json::push_member(out, "cut_containers", cut.containers);
-        }
+        left_out.push_members(out);
     }
 
     /// Writes the whole first object of JSON lines.
@@ -228,26 +178,8 @@ impl Query {
 
     /// Writes the line of text that says what was left out, if anything was.
     pub(super) fn write_left_out(&self, lines: &mut Lines, left_out: &LeftOut) -> Result<(), SinkError> {
-        let mut parts = Vec::new();
-        match left_out.stdlib {
-            // It is said otherwise that there is nothing.
-            _ if left_out.is_all => {}
-            None | Some(0) => {}
-            Some(1) => parts.push("1 instruction of the standard library; --stdlib includes it".to_owned()),
-            Some(count) => parts
-                .push(format!("{} instructions of the standard library; --stdlib includes them", HumanCount(count))),
-        }
-        if left_out.dropped > 0 {
-            parts.push(format!("{} items for lack of memory; --memory allows more", HumanCount(left_out.dropped)));
-        }
-        parts.extend(left_out.cut.into_iter().flat_map(Cut::parts));
-        if left_out.lacks_values {
-            parts.push("what C functions did; --values records it".to_owned());
-        }
-        if parts.is_empty() {
-            return Ok(());
-        }
-        lines.open().extend_from_slice(format!("(left out: {})\n", parts.join("; ")).as_bytes());
+        let Some(text) = left_out.text() else { return Ok(()) };
+        lines.open().extend_from_slice(format!("(left out: {text})\n").as_bytes());
         lines.ended()
     }
 }

@@ -11,7 +11,8 @@ use std::str::Utf8Chunk;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::Answer;
-use super::query::{Cut, LeftOut, Query, View, ended};
+use super::left_out::{Cut, LeftOut};
+use super::query::{Query, View, ended};
 use super::room::Room;
 use crate::bytecode::Instruction;
 use crate::bytecode::escape::Printable;

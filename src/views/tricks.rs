@@ -15,7 +15,8 @@ use rustc_hash::FxHashMap;
 
 use super::Answer;
 use super::items::Outcome;
-use super::query::{LeftOut, Query, View, ended};
+use super::left_out::LeftOut;
+use super::query::{Query, View, ended};
 use super::room::Room;
 use crate::bytecode::Instruction;
 use crate::bytecode::opcode::{is_call, op};

@@ -151,9 +151,8 @@ while True: pass
     assert!(world.view(&["info"]).contains("stopped by --max-scratch"));
 }
 
-#[test]
-fn forks_beyond_the_budget_fail_and_the_program_goes_on() {
-    let source = "import errno, os
+/// Starts processes that wait until one cannot be started; prints why, and how many there are.
+const FORKS: &str = "import errno, os
 ends = os.pipe()
 count = 0
 try:
@@ -166,34 +165,39 @@ try:
 except OSError, error:
     print errno.errorcode[error.errno], count
 os.close(ends[1])
-for number in range(count): os.wait()
-print 'free', os.fork() >= 0
 ";
+
+#[test]
+fn forks_beyond_the_budget_fail_and_the_program_goes_on() {
+    let source = format!("{FORKS}for number in range(count): os.wait()\nprint 'free', os.fork() >= 0\n");
     for caller in Caller::all() {
         let world = World::new(caller);
-        world.write("own/p.py", source);
+        world.write("own/p.py", &source);
         let ran = world.trace(&["--max-processes", "10"], &[]);
         assert_eq!(ran.status, 0, "{}", ran.stderr());
         assert!(ran.stdout().starts_with("EAGAIN 9\nfree True\n"), "{caller:?}: {}", ran.stdout());
     }
 }
 
-/// Writes 6 MiB in a process of its own, and says so when that is long gone.
+/// Writes 6 MiB in each of some processes, of which the next begins when the one before is gone.  Each is there for several looks after it has
+/// written; after two the program waits to be stopped.
 const OUTPUT_OF_A_CHILD: &str = "import os, signal, sys, time
 if sys.argv[1] == 'forgotten': signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 def write():
     out = os.open('/dev/null', os.O_WRONLY)
     for turn in range(6): os.write(out, 'x' * (1 << 20)); time.sleep(0.05)
-    time.sleep(0.3)
+    time.sleep(1)
     os._exit(0)
 for turn in range(int(sys.argv[2])):
+    ends = os.pipe()
     pid = os.fork()
     if pid == 0:
         if sys.argv[1] == 'orphaned' and os.fork(): os._exit(0)
         write()
+    os.close(ends[1])
     if sys.argv[1] in ('waited', 'orphaned'): os.waitpid(pid, 0)
-    if sys.argv[1] != 'waited': time.sleep(1)
-time.sleep(0.5)
+    os.read(ends[0], 1)
+time.sleep(0.5 if turn == 0 else 60)
 print 'end'
 ";
 
@@ -219,7 +223,7 @@ fn what_a_child_writes_counts_once_whatever_becomes_of_it() {
 
 #[test]
 fn connections_that_only_seem_to_be_made_have_an_end_and_leave_the_budget_of_processes() {
-    let source = "import errno, os, socket, sys
+    let connects = "import errno, socket
 kept, error = [], None
 while len(kept) < 250:
     one = socket.socket()
@@ -227,20 +231,9 @@ while len(kept) < 250:
     if error: break
     kept.append(one)
 print errno.errorcode[error], len(kept)
-ends = os.pipe()
-count = 0
-try:
-    while count < 100:
-        if os.fork() == 0:
-            os.close(ends[1])
-            os.read(ends[0], 1)
-            os._exit(0)
-        count += 1
-except OSError, error: print errno.errorcode[error.errno], count
-os.close(ends[1])
 ";
     let world = World::new(Caller::Tester);
-    world.write("own/p.py", source);
+    world.write("own/p.py", format!("{connects}{FORKS}"));
     let mut command = world.program("/bin/sh");
     command.args(["-c", "ulimit -n 300; exec \"$0\" -q --fake-net --max-processes 20 p.py ../traces/t.bct"]);
     command.arg(crate::running::binary());

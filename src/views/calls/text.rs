@@ -12,7 +12,8 @@ use crate::format::values::{push_arguments, push_name, push_operands, push_raise
 use crate::read::steps::Entry;
 use crate::trace::SinkError;
 use crate::trace::event::StandInUse;
-use crate::views::query::{LeftOut, Query};
+use crate::views::left_out::LeftOut;
+use crate::views::query::Query;
 
 use super::call::{Call, Kind, Outcome, Renderer};
 

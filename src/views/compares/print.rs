@@ -10,7 +10,8 @@ use crate::format::lines::Lines;
 use crate::format::values::push_value;
 use crate::trace::SinkError;
 use crate::trace::value::Value;
-use crate::views::query::{LeftOut, Query};
+use crate::views::left_out::LeftOut;
+use crate::views::query::Query;
 
 /// Writes the blocks, the most relevant one first.
 pub(super) fn write(blocks: Blocks, query: &Query, left_out: LeftOut, lines: &mut Lines) -> Result<(), SinkError> {

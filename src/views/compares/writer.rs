@@ -11,7 +11,8 @@ use crate::format::json;
 use crate::format::lines::Lines;
 use crate::trace::SinkError;
 use crate::views::items::line_of;
-use crate::views::query::{LeftOut, Query};
+use crate::views::left_out::LeftOut;
+use crate::views::query::Query;
 
 /// Lines that a place has at most, unless all are wanted.
 const LINES: u64 = 1000;

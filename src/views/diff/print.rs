@@ -14,7 +14,7 @@ use crate::format::lines::Lines;
 use crate::format::values::push_values;
 use crate::format::{Named, json};
 use crate::trace::SinkError;
-use crate::views::query::LeftOut;
+use crate::views::left_out::LeftOut;
 
 /// Partings of a thread that are printed in full.
 const SHOWN: usize = 1;

@@ -10,7 +10,8 @@ use crate::format::lines::Lines;
 use crate::format::values::{push_operands, push_value};
 use crate::trace::SinkError;
 use crate::views::items::{self, line_of, push_place_members};
-use crate::views::query::{LeftOut, Query};
+use crate::views::left_out::LeftOut;
+use crate::views::query::Query;
 
 pub(super) fn write(found: Vec<Found>, query: &Query, left_out: &LeftOut, lines: &mut Lines) -> Result<(), SinkError> {
     items::write(&found, "find", query, left_out, lines, push_object, push_line)

@@ -8,7 +8,7 @@ use crate::bytecode::marshal::write::utf8;
 use crate::bytecode::object::Object;
 use crate::select::NamePattern;
 use crate::trace::value::{Text, Value};
-use crate::views::query::Cut;
+use crate::views::left_out::Cut;
 
 /// What is looked for.
 #[derive(Clone, Debug)]

@@ -13,7 +13,8 @@ use crate::format::lines::Lines;
 use crate::format::{json, push_indent};
 use crate::read::steps::Exit;
 use crate::trace::SinkError;
-use crate::views::query::{LeftOut, Query};
+use crate::views::left_out::LeftOut;
+use crate::views::query::Query;
 
 /// Nodes in each other that are printed; what is deeper is counted.
 const DEEPEST: u32 = 200;

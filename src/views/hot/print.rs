@@ -11,7 +11,8 @@ use crate::bytecode::opcode;
 use crate::format::json;
 use crate::format::lines::Lines;
 use crate::trace::SinkError;
-use crate::views::query::{LeftOut, Query};
+use crate::views::left_out::LeftOut;
+use crate::views::query::Query;
 
 /// One line of source, or one offset.
 struct Spot<'a> {

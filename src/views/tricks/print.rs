@@ -8,7 +8,8 @@ use crate::format::json;
 use crate::format::lines::Lines;
 use crate::trace::SinkError;
 use crate::views::items::{self, line_of, push_place_members};
-use crate::views::query::{LeftOut, Query};
+use crate::views::left_out::LeftOut;
+use crate::views::query::Query;
 
 pub(super) fn write(
     mut found: Vec<Found>,

@@ -4,7 +4,8 @@ use super::Tried;
 use crate::format::lines::Lines;
 use crate::format::{json, push_attempt_members};
 use crate::trace::SinkError;
-use crate::views::query::{LeftOut, Query};
+use crate::views::left_out::LeftOut;
+use crate::views::query::Query;
 
 pub(super) fn write(query: &Query, tried: &Tried, lines: &mut Lines) -> Result<(), SinkError> {
     let out = lines.open();
